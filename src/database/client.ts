@@ -1,0 +1,30 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import { Pool } from 'pg';
+import { PrismaClient } from './generated/client.ts';
+
+/** Inside and outside of a transaction alike: what a store needs to read and write. */
+export type Db = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
+
+export interface Database {
+  prisma: PrismaClient;
+  /** The few connections of the hot path; see src/usage/store.ts. */
+  hot: Pool;
+  close(): Promise<void>;
+}
+
+const applicationName = 'open-kana';
+
+/** Opens the connections lazily: nothing is reached before the first statement. */
+export function openDatabase(url: string, hotConnections = 4): Database {
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg({ connectionString: url, application_name: applicationName, max: 10 }),
+  });
+  const hot = new Pool({ connectionString: url, application_name: applicationName, max: hotConnections });
+  return {
+    prisma,
+    hot,
+    close: async () => {
+      await Promise.all([prisma.$disconnect(), hot.end()]);
+    },
+  };
+}

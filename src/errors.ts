@@ -1,0 +1,52 @@
+/** The three ways in which a caller can be wrong, as clients see them in `extensions.code`. */
+export type ErrorCode = 'BAD_USER_INPUT' | 'NOT_FOUND' | 'CONFLICT';
+
+/** A mistake of the caller. Everything else that is thrown is a fault of ours, and is masked. */
+export class DomainError extends Error {
+  readonly code: ErrorCode;
+  /** The typed name that the original's SDKs know, such as `UserNotFoundError`. */
+  readonly typedName: string;
+
+  constructor(code: ErrorCode, typedName: string, message: string) {
+    super(message);
+    this.name = typedName;
+    this.code = code;
+    this.typedName = typedName;
+  }
+}
+
+export const userNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'UserNotFoundError', `There is no user with the id "${id}".`);
+
+export const featureNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'FeatureNotFoundError', `There is no feature with the id "${id}".`);
+
+export const packageNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'PackageNotFoundError', `There is no package with the id "${id}".`);
+
+export const priceNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'PriceNotFoundError', `The package has no price with the id "${id}".`);
+
+export const subscriptionNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'SubscriptionNotFoundError', `There is no subscription with the id "${id}".`);
+
+export const featureAlreadyExists = (id: string) =>
+  new DomainError('CONFLICT', 'FeatureAlreadyExistsError', `A feature with the id "${id}" already exists.`);
+
+export const packageAlreadyExists = (id: string) =>
+  new DomainError('CONFLICT', 'PackageAlreadyExistsError', `A package with the id "${id}" already exists.`);
+
+export const userAlreadyExists = (id: string) =>
+  new DomainError('CONFLICT', 'UserAlreadyExistsError', `A user with the id "${id}" already exists.`);
+
+/** A rule of subscribing is broken: the original answers all of them with this name and code. */
+export const subscriptionError = (message: string) =>
+  new DomainError('BAD_USER_INPUT', 'SubscriptionError', message);
+
+/** A step that the package's status does not allow, such as publishing it twice. */
+export const packageStatusError = (message: string) =>
+  new DomainError('BAD_USER_INPUT', 'PackageStatusError', message);
+
+/** An input that breaks a rule; `field` is its path in the arguments, such as `input.features.0.id`. */
+export const invalidInput = (field: string, problem: string) =>
+  new DomainError('BAD_USER_INPUT', 'ValidationError', `${field}: ${problem}`);
