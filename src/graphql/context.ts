@@ -1,0 +1,11 @@
+import type { PrismaClient } from '../database/generated/client.ts';
+
+/** What every resolver gets: who asks, and the ways to the data. */
+export interface Context {
+  db: PrismaClient;
+  /**
+   * The environment of the request's key. Without a valid key it is empty, which matches no row; the
+   * authentication plugin answers such requests before any resolver runs, introspection excepted.
+   */
+  environmentId: string;
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { invalidInput } from '../errors.ts';
+import { Id, parse } from '../input.ts';
+import { builder } from './builder.ts';
+
+const maxPage = 1_000;
+const maxWhole = 10_000;
+
+const listArguments = z.object({
+  first: z.int('must be a whole number').min(1, 'must be at least 1').max(maxPage, `must be at most ${maxPage}`).nullish(),
+  after: Id.nullish(),
+});
+
+interface Listed {
+  id: string | bigint;
+  createdAt: Date;
+}
+
+interface Page {
+  take: number;
+  where: object;
+  orderBy: [{ createdAt: 'asc' }, { id: 'asc' }];
+}
+
+/** The two arguments that page any list; add them to the field's own. */
+export const listArgs = builder.args((t) => ({
+  first: t.int({ description: `How many to return at most, up to ${maxPage}. Without it: everything.` }),
+  after: t.string({ description: 'Return what follows the item with this id.' }),
+}));
+
+/**
+ * Lists are ordered by creation, then id. Without `first` everything is returned, up to 10,000 rows; beyond
+ * that an error asks for paging, rather than cutting silently.
+ *
+ * @param find one item by the id that `after` names, null when there is none
+ * @param load the rows of the page
+ */
+export async function listPage<Row extends Listed>(
+  args: { first?: number | null; after?: string | null },
+  find: (id: string) => Promise<Listed | null>,
+  load: (page: Page) => Promise<Row[]>,
+): Promise<Row[]> {
+  const first = parse(listArguments.shape.first, args.first, 'first');
+  const after = parse(listArguments.shape.after, args.after, 'after');
+  const rows = await load({
+    take: first ?? maxWhole + 1,
+    where: after == null ? {} : await following(after, find),
+    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+  });
+  if (first == null && rows.length > maxWhole) {
+    throw invalidInput('first', `there are more than ${maxWhole} items; page through them with first and after`);
+  }
+  return rows;
+}
+
+async function following(after: string, find: (id: string) => Promise<Listed | null>) {
+  const last = await find(after);
+  if (last === null) throw invalidInput('after', `there is no item with the id "${after}"`);
+  return { createdAt: { gte: last.createdAt }, NOT: { createdAt: last.createdAt, id: { lte: last.id } } };
+}

@@ -1,0 +1,27 @@
+import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { DateTime } from 'luxon';
+import { builder } from './builder.ts';
+
+function parseDateTime(value: unknown): Date {
+  const instant = typeof value === 'string' ? DateTime.fromISO(value, { zone: 'utc' }) : null;
+  if (!instant?.isValid || instant.year < 0 || instant.year > 9999) {
+    throw new GraphQLError('DateTime must be an ISO 8601 string such as "2022-01-21T16:08:09.640Z".', {
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+  }
+  return instant.toJSDate();
+}
+
+builder.scalarType('DateTime', {
+  description: 'An instant as ISO 8601 text, in UTC with milliseconds, such as "2022-01-21T16:08:09.640Z".',
+  serialize: (value) => value.toISOString(),
+  parseValue: parseDateTime,
+  parseLiteral: (node) => parseDateTime(node.kind === Kind.STRING ? node.value : null),
+});
+
+builder.scalarType('JSON', {
+  description: 'Any JSON value: an object, an array, a string, a number, a boolean or null.',
+  serialize: (value) => value,
+  parseValue: (value) => value,
+  parseLiteral: (node, variables) => valueFromASTUntyped(node, variables),
+});

@@ -1,0 +1,6 @@
+import '../features/graphql.ts';
+import './scalars.ts';
+import { builder } from './builder.ts';
+
+/** The admin API: each import above adds its concept. */
+export const schema = builder.toSchema();

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { invalidInput } from './errors.ts';
+
+const maxMetadataBytes = 16 * 1024;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
+const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
+const isWellFormed = (text: string) => !/\p{Surrogate}/u.test(text);
+
+/** Text that PostgreSQL can store and a person can see: no control characters, no half surrogate pairs. */
+const Text = z
+  .string()
+  .max(255, 'must be at most 255 characters')
+  .refine((text) => !controlCharacter.test(text), 'must not contain control characters')
+  .refine(isWellFormed, 'must be well-formed Unicode');
+
+/** An id that a customer chose: 1 to 255 characters, no control characters, not blank. */
+export const Id = Text.refine((text) => text.trim() !== '', 'must not be blank');
+
+/** A name or label for people: 1 to 255 characters, no control characters, not blank. */
+export const Name = Id;
+
+/** Optional text that may be empty, such as an email: up to 255 characters, no control characters. */
+export const Line = Text;
+
+/** A JSON object of at most 16 KiB, measured as the UTF-8 text that is stored. */
+export const Metadata = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+    'must be a JSON object',
+  )
+  .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= maxMetadataBytes, 'must be at most 16 KiB')
+  .refine((value) => isStorable(value), 'must be well-formed Unicode without null characters');
+
+/** PostgreSQL's jsonb holds every JSON text but null characters and half surrogate pairs. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return !value.includes('\u0000') && isWellFormed(value);
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([key, item]) => isStorable(key) && isStorable(item));
+}
+
+/**
+ * Reads `value` by `schema`. The first violation becomes a BAD_USER_INPUT that names the field by its path
+ * in the arguments, beginning with `field`.
+ */
+export function parse<Schema extends z.ZodType>(
+  schema: Schema,
+  value: unknown,
+  field: string,
+): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw invalidInput([field, ...(issue?.path ?? [])].join('.'), issue?.message ?? 'is not valid');
+}

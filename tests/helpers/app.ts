@@ -1,0 +1,77 @@
+import { type Server, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import supertest from 'supertest';
+import { createApp } from '../../src/app.ts';
+import { createKey, createKeyring } from '../../src/auth/store.ts';
+import { type Database, openDatabase } from '../../src/database/client.ts';
+import { createTestDatabase } from './database.ts';
+
+// biome-ignore lint/suspicious/noExplicitAny: tests read answers of any shape and assert them whole
+type Answer = any;
+
+interface GraphQLFailure {
+  message: string;
+  path?: (string | number)[];
+  extensions: { code: string; exception?: { name: string; message: string } };
+}
+
+export interface TestApp {
+  http: ReturnType<typeof supertest>;
+  url: string;
+  database: Database;
+  keys: { test: string; live: string; publicTest: string };
+  /** Sends an operation that must succeed; answers its data. */
+  ok(query: string, variables?: object, key?: string): Promise<Answer>;
+  /** Sends an operation that must fail with one error; answers that error. */
+  fails(query: string, variables?: object, key?: string): Promise<GraphQLFailure>;
+  close(): Promise<void>;
+}
+
+/** A server on a database of its own, with both environments and their keys. */
+export async function startTestApp(): Promise<TestApp> {
+  const testDatabase = await createTestDatabase();
+  const database = openDatabase(testDatabase.url);
+  for (const id of ['test', 'live']) await database.prisma.environment.create({ data: { id, appId: `${id}_app` } });
+  const keys = {
+    test: (await createKey(database.prisma, 'test', 'PRIVATE')).key,
+    live: (await createKey(database.prisma, 'live', 'PRIVATE')).key,
+    publicTest: (await createKey(database.prisma, 'test', 'PUBLIC')).key,
+  };
+  const app = createApp({ database, keyring: createKeyring(database.prisma), log: pino({ level: 'silent' }) });
+  const server = createServer(app.listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const http = supertest(url);
+
+  async function send(query: string, variables: object | undefined, key: string) {
+    const { body } = await http.post('/graphql').set('Authorization', key).send({ query, variables });
+    return body;
+  }
+  return {
+    http,
+    url,
+    database,
+    keys,
+    async ok(query, variables, key = keys.test) {
+      const body = await send(query, variables, key);
+      if (body.errors || !body.data) throw new Error(`${query}\nanswered ${JSON.stringify(body, null, 2)}`);
+      return body.data;
+    },
+    async fails(query, variables, key = keys.test) {
+      const body = await send(query, variables, key);
+      if (body.errors?.length !== 1) throw new Error(`${query}\nanswered ${JSON.stringify(body, null, 2)}`);
+      return body.errors[0];
+    },
+    async close() {
+      await closeServer(server);
+      await database.close();
+      await testDatabase.drop();
+    },
+  };
+}
+
+function closeServer(server: Server): Promise<void> {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(() => resolve()));
+}

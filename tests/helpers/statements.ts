@@ -1,0 +1,19 @@
+import { Client } from 'pg';
+
+/** Runs `work` and answers the SQL statements that it sent, transaction control left out. */
+export async function statementsOf(work: () => Promise<unknown>): Promise<string[]> {
+  const statements: string[] = [];
+  const { query } = Client.prototype;
+  Client.prototype.query = function record(this: Client, ...args: unknown[]) {
+    const [first] = args;
+    const text = typeof first === 'string' ? first : (first as { text?: string }).text;
+    if (text && !/^(begin|commit|rollback|deallocate)/i.test(text)) statements.push(text);
+    return Reflect.apply(query, this, args);
+  } as typeof query;
+  try {
+    await work();
+  } finally {
+    Client.prototype.query = query;
+  }
+  return statements;
+}
