@@ -50,3 +50,8 @@ export const packageStatusError = (message: string) =>
 /** An input that breaks a rule; `field` is its path in the arguments, such as `input.features.0.id`. */
 export const invalidInput = (field: string, problem: string) =>
   new DomainError('BAD_USER_INPUT', 'ValidationError', `${field}: ${problem}`);
+
+/** A reason not to start that the operator can act on: its message alone is shown, on one line. */
+export class StartupError extends Error {
+  override readonly name = 'StartupError';
+}
