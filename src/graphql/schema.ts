@@ -1,4 +1,5 @@
 import '../features/graphql.ts';
+import '../packages/graphql.ts';
 import './scalars.ts';
 import { builder } from './builder.ts';
 

@@ -1,0 +1,206 @@
+import { packageNotFound } from '../errors.ts';
+import { Feature, FeatureType } from '../features/graphql.ts';
+import { builder } from '../graphql/builder.ts';
+import { listArgs, listPage } from '../graphql/list.ts';
+import { Id, parse } from '../input.ts';
+import { displayAmount, StatusFilter } from './rules.ts';
+
+const PackageStatus = builder.enumType('PackageStatus', {
+  description: 'Where a package is in its life.',
+  values: {
+    ARCHIVED: { description: 'Cannot be subscribed any more, and never again. Its subscribers keep it.' },
+    DRAFT: { description: 'Can be changed; cannot be subscribed yet.' },
+    PUBLISHED: { description: 'Can be subscribed; what it contains no longer changes.' },
+    ALL: { description: 'Every status. Only for filtering: no package has it.' },
+  } as const,
+});
+
+export const ResetPeriod = builder.enumType('ResetPeriod', {
+  description: 'After which time usage counts from zero again, from the moment the user subscribed on.',
+  values: {
+    YEAR: { description: 'Every year.' },
+    MONTH: { description: 'Every month.' },
+    DAY: { description: 'Every 24 hours.' },
+  } as const,
+});
+
+export const PackageFeature = builder.prismaObject('PackageFeature', {
+  description: 'A feature as one package contains it.',
+  fields: (t) => ({
+    id: t.exposeString('featureId', { description: 'The id of the feature.' }),
+    name: t.exposeString('name', {
+      description: 'What it is called in this package: the name that the feature had when it joined.',
+    }),
+    type: t.field({
+      type: FeatureType,
+      description: 'The type of the feature.',
+      select: { feature: { select: { type: true } } },
+      resolve: ({ feature }) => feature.type,
+    }),
+    limit: t.exposeInt('limit', {
+      nullable: true,
+      description: 'How much may be used in one period; null is unlimited. Null for BINARY features.',
+    }),
+    resetPeriod: t.expose('resetPeriod', {
+      type: ResetPeriod,
+      nullable: true,
+      description: 'After which time usage counts from zero again; null is never. Null for BINARY features.',
+    }),
+    overageEnabled: t.exposeBoolean('overageEnabled', {
+      description: 'Whether more than the limit may be used.',
+    }),
+    unitLabel: t.string({
+      nullable: true,
+      description: 'What one of it is called. Only for CONSUMABLE features.',
+      select: { feature: { select: { unitLabel: true } } },
+      resolve: ({ feature }) => feature.unitLabel,
+    }),
+    unitLabelPlural: t.string({
+      nullable: true,
+      description: 'What several of it are called. Only for CONSUMABLE features.',
+      select: { feature: { select: { unitLabelPlural: true } } },
+      resolve: ({ feature }) => feature.unitLabelPlural,
+    }),
+    metadata: t.field({
+      type: 'JSON',
+      nullable: true,
+      description: 'The metadata of the feature.',
+      select: { feature: { select: { metadata: true } } },
+      resolve: ({ feature }) => feature.metadata,
+    }),
+  }),
+});
+
+builder.prismaObject('PackagePrice', {
+  description: 'What a package costs at a billing provider.',
+  fields: (t) => ({
+    id: t.exposeString('id', { description: 'The id of the price at the billing provider.' }),
+    provider: t.exposeString('provider', { description: 'The billing provider, such as "STRIPE".' }),
+    amount: t.exposeInt('amount', { description: 'In minor units: 5000 is 50.00 pounds.' }),
+    displayAmount: t.string({
+      description: 'The amount in major units, such as "50.00".',
+      select: { amount: true, currency: true },
+      resolve: ({ amount, currency }) => displayAmount(amount, currency),
+    }),
+    currency: t.exposeString('currency', { description: 'The ISO 4217 code in lower case, such as "gbp".' }),
+    interval: t.exposeString('interval', {
+      nullable: true,
+      description: 'How often it is charged, such as "month"; null for once.',
+    }),
+  }),
+});
+
+export const Package = builder.prismaObject('Package', {
+  description: 'Features that are sold together: a plan (a base package), or an add-on to plans.',
+  fields: (t) => ({
+    id: t.exposeString('id', { description: 'Chosen by the company, unique in the environment.' }),
+    name: t.exposeString('name', { description: 'What people call it.' }),
+    isAddon: t.exposeBoolean('isAddon', {
+      description: 'An add-on needs a base package; a user has one base package at most.',
+    }),
+    status: t.expose('status', { type: PackageStatus, description: 'DRAFT, PUBLISHED or ARCHIVED.' }),
+    updatedAt: t.expose('updatedAt', {
+      type: 'DateTime',
+      description: 'When it last changed, its features, base packages and prices included.',
+    }),
+    features: t.relation('features', {
+      description: 'What it contains, in the order it was given.',
+      query: { orderBy: { position: 'asc' } },
+    }),
+    prices: t.relation('prices', {
+      description: 'What it costs, the oldest price first.',
+      query: { orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] },
+    }),
+    metadata: t.expose('metadata', {
+      type: 'JSON',
+      nullable: true,
+      description: 'An object of your own, at most 16 KiB.',
+    }),
+  }),
+});
+
+builder.prismaObjectFields(Package, (t) => ({
+  basePackages: t.field({
+    type: [Package],
+    description:
+      'The base packages whose subscribers an add-on is open to. None: the subscribers of every one.',
+    select: (_args, _context, nestedSelection) => ({
+      bases: {
+        orderBy: [{ base: { createdAt: 'asc' } }, { baseId: 'asc' }],
+        select: { base: nestedSelection(true) },
+      },
+    }),
+    resolve: ({ bases }) => bases.map(({ base }) => base),
+  }),
+  addons: t.field({
+    type: [Package],
+    description: 'The add-ons that name this package among their base packages.',
+    select: (_args, _context, nestedSelection) => ({
+      addons: {
+        orderBy: [{ addon: { createdAt: 'asc' } }, { addonId: 'asc' }],
+        select: { addon: nestedSelection(true) },
+      },
+    }),
+    resolve: ({ addons }) => addons.map(({ addon }) => addon),
+  }),
+}));
+
+builder.prismaObjectField(Feature, 'packages', (t) =>
+  t.field({
+    type: [Package],
+    description: 'The packages that contain this feature, of every status, the oldest first.',
+    select: (_args, _context, nestedSelection) => ({
+      packages: {
+        orderBy: [{ package: { createdAt: 'asc' } }, { packageId: 'asc' }],
+        select: { package: nestedSelection(true) },
+      },
+    }),
+    resolve: ({ packages }) => packages.map((entry) => entry.package),
+  }),
+);
+
+const includeFeatures = 'Accepted from older clients and ignored: select `features` or do not.';
+
+builder.queryFields((t) => ({
+  package: t.prismaField({
+    type: Package,
+    description: 'One package, of any status. `PackageNotFoundError` when there is none with this id.',
+    args: {
+      id: t.arg.string({ required: true, description: 'The id of the package.' }),
+      includeFeatures: t.arg.boolean({ description: includeFeatures }),
+    },
+    resolve: async (query, _root, args, { db, environmentId }) => {
+      const id = parse(Id, args.id, 'id');
+      const found = await db.package.findUnique({
+        ...query,
+        where: { environmentId_id: { environmentId, id } },
+      });
+      if (found === null) throw packageNotFound(id);
+      return found;
+    },
+  }),
+  packages: t.prismaField({
+    type: [Package],
+    description: 'All packages of one status, the oldest first.',
+    args: {
+      status: t.arg.string({
+        description: 'The name of a PackageStatus. Without it PUBLISHED; ALL is every status.',
+      }),
+      includeFeatures: t.arg.boolean({ description: includeFeatures }),
+      ...listArgs,
+    },
+    resolve: (query, _root, args, { db, environmentId }) => {
+      const status = parse(StatusFilter, args.status, 'status');
+      return listPage(
+        args,
+        (id) => db.package.findUnique({ where: { environmentId_id: { environmentId, id } } }),
+        ({ where, ...page }) =>
+          db.package.findMany({
+            ...query,
+            ...page,
+            where: { ...where, environmentId, ...(status === 'ALL' ? {} : { status }) },
+          }),
+      );
+    },
+  }),
+}));
