@@ -1,0 +1,131 @@
+import { isUniqueViolation } from '../database/conflict.ts';
+import { jsonValue } from '../database/json.ts';
+import { userAlreadyExists, userNotFound } from '../errors.ts';
+import { builder } from '../graphql/builder.ts';
+import { listArgs, listPage } from '../graphql/list.ts';
+import { Id, parse } from '../input.ts';
+import { NewUser, UserChange } from './rules.ts';
+import { findUserKey, lockUser } from './store.ts';
+
+export const User = builder.prismaObject('User', {
+  description: 'A person who uses what the company sells.',
+  fields: (t) => ({
+    id: t.exposeString('id', {
+      description: 'Chosen by the company, unique in the environment. It can be changed.',
+    }),
+    billingId: t.exposeString('billingId', {
+      nullable: true,
+      description: 'The id of the customer at the billing provider, such as "cus_Lp1bSKob4laHDD".',
+    }),
+    name: t.exposeString('name', { nullable: true, description: 'What people call the user.' }),
+    email: t.exposeString('email', {
+      nullable: true,
+      description: 'The email address. Several users may have the same.',
+    }),
+    metadata: t.expose('metadata', {
+      type: 'JSON',
+      nullable: true,
+      description: 'An object of your own, at most 16 KiB.',
+    }),
+  }),
+});
+
+const CreateUserInput = builder.inputType('CreateUserInput', {
+  description: 'A new user.',
+  fields: (t) => ({
+    id: t.string({ required: true, description: 'Unique in the environment, 1 to 255 characters.' }),
+    billingId: t.string({ description: 'The id of the customer at the billing provider.' }),
+    name: t.string({ description: 'What people call the user.' }),
+    email: t.string({ description: 'The email address. Several users may have the same.' }),
+    metadata: t.field({ type: 'JSON', description: 'An object of your own, at most 16 KiB.' }),
+  }),
+});
+
+const UpdateUserInput = builder.inputType('UpdateUserInput', {
+  description: 'What to change of a user: an omitted field stays, null clears. Email and billing id stay.',
+  fields: (t) => ({
+    id: t.string({ required: true, description: 'The new id; to keep the id, the present one.' }),
+    name: t.string({ description: 'What people call the user.' }),
+    metadata: t.field({ type: 'JSON', description: 'Replaces the whole object.' }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  user: t.prismaField({
+    type: User,
+    description:
+      'One user; the id of a user who was merged finds the survivor. `UserNotFoundError` when there is none with this id.',
+    args: { id: t.arg.string({ required: true, description: 'The id of the user.' }) },
+    resolve: async (query, _root, args, { db, environmentId }) => {
+      const id = parse(Id, args.id, 'id');
+      const key = await findUserKey(db, environmentId, id);
+      const user = key === null ? null : await db.user.findUnique({ ...query, where: { key } });
+      if (user === null) throw userNotFound(id);
+      return user;
+    },
+  }),
+  users: t.prismaField({
+    type: [User],
+    description: 'All users, the oldest first. Users who were merged into another are left out.',
+    args: {
+      ...listArgs,
+      id: t.arg.string({
+        description: 'Ignored. It is here because a documented example of the original sends it.',
+      }),
+    },
+    resolve: (query, _root, { first, after }, { db, environmentId }) =>
+      listPage(
+        { first, after },
+        (id) => db.user.findUnique({ where: { environmentId_id: { environmentId, id } } }),
+        ({ where, ...page }) =>
+          db.user.findMany({ ...query, ...page, where: { ...where, environmentId, mergedInto: null } }),
+      ),
+  }),
+}));
+
+builder.mutationFields((t) => ({
+  createUser: t.prismaField({
+    type: User,
+    description: 'Makes a user. `UserAlreadyExistsError` when the id is taken.',
+    args: { input: t.arg({ type: CreateUserInput, required: true, description: 'The new user.' }) },
+    resolve: async (query, _root, args, { db, environmentId }) => {
+      const { metadata, ...user } = parse(NewUser, args.input, 'input');
+      try {
+        return await db.user.create({
+          ...query,
+          data: { ...user, metadata: jsonValue(metadata), environmentId },
+        });
+      } catch (error) {
+        throw isUniqueViolation(error) ? userAlreadyExists(user.id) : error;
+      }
+    },
+  }),
+  updateUser: t.prismaField({
+    type: User,
+    description:
+      'Changes a user, the id included: everything the user owns follows. `UserAlreadyExistsError` when the new id is taken.',
+    args: {
+      id: t.arg.string({ required: true, description: 'The present id of the user.' }),
+      input: t.arg({ type: UpdateUserInput, required: true, description: 'What to change.' }),
+    },
+    resolve: async (query, _root, args, { db, environmentId }) => {
+      const id = parse(Id, args.id, 'id');
+      const { metadata, ...change } = parse(UserChange, args.input, 'input');
+      const known = await findUserKey(db, environmentId, id);
+      if (known === null) throw userNotFound(id);
+      try {
+        return await db.$transaction(async (tx) => {
+          const key = await lockUser(tx, known);
+          if (key === null) throw userNotFound(id);
+          return tx.user.update({
+            ...query,
+            where: { key },
+            data: { ...change, metadata: jsonValue(metadata) },
+          });
+        });
+      } catch (error) {
+        throw isUniqueViolation(error) ? userAlreadyExists(change.id) : error;
+      }
+    },
+  }),
+}));
