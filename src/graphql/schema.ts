@@ -1,5 +1,6 @@
 import '../features/graphql.ts';
 import '../packages/graphql.ts';
+import '../packages/mutations.ts';
 import './scalars.ts';
 import { builder } from './builder.ts';
 

@@ -1,3 +1,4 @@
+import type { PrismaClient } from '../database/generated/client.ts';
 import { packageNotFound } from '../errors.ts';
 import { Feature, FeatureType } from '../features/graphql.ts';
 import { builder } from '../graphql/builder.ts';
@@ -158,6 +159,18 @@ builder.prismaObjectField(Feature, 'packages', (t) =>
     resolve: ({ packages }) => packages.map((entry) => entry.package),
   }),
 );
+
+/**
+ * The package with this id in this environment.
+ *
+ * @param query what the client selected of it
+ * @throws PackageNotFoundError
+ */
+export async function findPackage(db: PrismaClient, query: object, environmentId: string, id: string) {
+  const found = await db.package.findUnique({ ...query, where: { environmentId_id: { environmentId, id } } });
+  if (found === null) throw packageNotFound(id);
+  return found;
+}
 
 const includeFeatures = 'Accepted from older clients and ignored: select `features` or do not.';
 

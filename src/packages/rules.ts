@@ -1,4 +1,80 @@
 import { z } from 'zod';
+import { featureNotFound, invalidInput, packageNotFound, packageStatusError } from '../errors.ts';
+import { Id, Metadata, Name } from '../input.ts';
+
+const maxEntries = 1_000;
+
+/** A list without the same id twice, and of bounded length, so that it fits into one statement. */
+function listOf<Entry extends z.ZodType>(entry: Entry, idOf: (entry: z.output<Entry>) => string) {
+  return z
+    .array(entry)
+    .max(maxEntries, `must have at most ${maxEntries} entries`)
+    .superRefine((entries, check) => {
+      const ids = entries.map(idOf);
+      for (const [index, id] of ids.entries()) {
+        if (ids.indexOf(id) !== index)
+          check.addIssue({ code: 'custom', path: [index], message: 'is there twice' });
+      }
+    });
+}
+
+const RequestedFeature = z.object({
+  id: Id,
+  entitlement: z
+    .object({
+      limit: z.int().min(0, 'must be 0 or more').nullish(),
+      resetPeriod: z.enum(['YEAR', 'MONTH', 'DAY']),
+      overageEnabled: z.boolean().nullish(),
+    })
+    .nullish(),
+});
+export type RequestedFeature = z.output<typeof RequestedFeature>;
+
+const RequestedFeatures = listOf(RequestedFeature, (feature) => feature.id);
+const RequestedBases = listOf(Id, (id) => id);
+
+/** What a new package needs. Without a name it is called by its id, and it is a base package unless it says so. */
+export const NewPackage = z
+  .object({
+    id: Id,
+    name: Name.nullish(),
+    isAddon: z.boolean().nullish(),
+    features: RequestedFeatures,
+    basePackages: RequestedBases.nullish(),
+    metadata: Metadata.nullish(),
+  })
+  .transform((input) => ({
+    ...input,
+    name: input.name ?? input.id,
+    isAddon: input.isAddon ?? false,
+    basePackages: input.basePackages ?? [],
+  }));
+export type NewPackage = z.output<typeof NewPackage>;
+
+/** What may change in a DRAFT: an omitted field stays; none of them can be null. */
+export const DraftChange = z.object({
+  name: Name.optional(),
+  isAddon: z.boolean().optional(),
+  features: RequestedFeatures.optional(),
+  basePackages: RequestedBases.optional(),
+});
+export type DraftChange = z.output<typeof DraftChange>;
+
+/** What may change in a package of any status. */
+export const PackageChange = z.object({ metadata: Metadata.nullish() });
+
+/** A price as the billing provider knows it; setting one replaces the price with the same id whole. */
+export const Price = z.object({
+  id: Id,
+  provider: Name.nullish().transform((provider) => provider ?? 'STRIPE'),
+  amount: z.int().min(0, 'must be 0 or more'),
+  currency: z
+    .string()
+    .regex(/^[A-Za-z]{3}$/, 'must be an ISO 4217 code of three letters, such as "gbp"')
+    .transform((code) => code.toLowerCase()),
+  interval: Name.nullish(),
+});
+export type Price = z.output<typeof Price>;
 
 const statuses = ['ARCHIVED', 'DRAFT', 'PUBLISHED', 'ALL'] as const;
 
@@ -7,6 +83,94 @@ export const StatusFilter = z
   .enum(statuses, `must be one of ${statuses.join(', ')}`)
   .nullish()
   .transform((status) => status ?? 'PUBLISHED');
+
+type Status = 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
+
+/**
+ * Which status allows which step. A DRAFT can be changed and published. PUBLISHED is for good: what users
+ * have subscribed to no longer changes, only what it costs. ARCHIVED is the end, of drafts too.
+ */
+const statusesFor = {
+  changed: ['DRAFT'],
+  published: ['DRAFT'],
+  archived: ['DRAFT', 'PUBLISHED'],
+  priced: ['DRAFT', 'PUBLISHED'],
+} as const satisfies Record<string, readonly Status[]>;
+export type Step = keyof typeof statusesFor;
+
+/** @throws PackageStatusError when the status of the package does not allow the step */
+export function checkStatus(step: Step, { id, status }: { id: string; status: Status }): void {
+  const allowed: readonly Status[] = statusesFor[step];
+  if (allowed.includes(status)) return;
+  throw packageStatusError(
+    `The package "${id}" cannot be ${step}: it is ${status}, not ${allowed.join(' or ')}.`,
+  );
+}
+
+/** A package without any feature gives nothing to subscribe to. @throws PackageStatusError */
+export function checkContent(id: string, features: number): void {
+  if (features === 0)
+    throw packageStatusError(`The package "${id}" cannot be published: it has no features.`);
+}
+
+/**
+ * The features of a package as it keeps them, in the order given. The name is a copy of the feature's name
+ * at the moment it joined, so a feature that was in the package before keeps the name it has there. Only a
+ * CONSUMABLE has an entitlement; without one it is unlimited and never resets.
+ *
+ * @param known the features of the environment by id
+ * @param names the names that the package gave so far, by feature id
+ * @throws FeatureNotFoundError, ValidationError
+ */
+export function packageFeatures(
+  requested: readonly RequestedFeature[],
+  known: ReadonlyMap<string, { name: string; type: 'BINARY' | 'CONSUMABLE' }>,
+  names: ReadonlyMap<string, string>,
+) {
+  return requested.map(({ id, entitlement }, position) => {
+    const feature = known.get(id);
+    if (feature === undefined) throw featureNotFound(id);
+    if (feature.type === 'BINARY' && entitlement != null) {
+      throw invalidInput(
+        `input.features.${position}.entitlement`,
+        'only a CONSUMABLE feature has an entitlement',
+      );
+    }
+    return {
+      featureId: id,
+      position,
+      name: names.get(id) ?? feature.name,
+      limit: entitlement?.limit ?? null,
+      resetPeriod: entitlement?.resetPeriod ?? null,
+      overageEnabled: entitlement?.overageEnabled ?? false,
+    };
+  });
+}
+
+/**
+ * The base packages of a package after a change: only an add-on has any, so a package that stops being one
+ * loses them. Each must exist, and must be no add-on itself.
+ *
+ * @param requested the ids asked for; undefined when the change leaves them as they are
+ * @param known the packages of the environment by id
+ * @returns the ids from now on, undefined when they stay
+ * @throws PackageNotFoundError, ValidationError
+ */
+export function basePackages(
+  addon: { id: string; isAddon: boolean },
+  requested: readonly string[] | undefined,
+  known: ReadonlyMap<string, { isAddon: boolean }>,
+): readonly string[] | undefined {
+  if (!addon.isAddon && requested?.length)
+    throw invalidInput('input.basePackages', 'only an add-on has base packages');
+  for (const [index, id] of (requested ?? []).entries()) {
+    const base = known.get(id);
+    if (base === undefined) throw packageNotFound(id);
+    if (base.isAddon || id === addon.id)
+      throw invalidInput(`input.basePackages.${index}`, 'must not be an add-on');
+  }
+  return addon.isAddon ? requested : [];
+}
 
 /**
  * The currencies whose minor unit is not a hundredth, by ISO 4217. The locale data of the runtime is no
