@@ -43,6 +43,10 @@ export const userAlreadyExists = (id: string) =>
 export const subscriptionError = (message: string) =>
   new DomainError('BAD_USER_INPUT', 'SubscriptionError', message);
 
+/** A link to pay by cannot be made. */
+export const subscriptionLinkError = (message: string) =>
+  new DomainError('BAD_USER_INPUT', 'SubscriptionLinkError', message);
+
 /** A step that the package's status does not allow, such as publishing it twice. */
 export const packageStatusError = (message: string) =>
   new DomainError('BAD_USER_INPUT', 'PackageStatusError', message);
@@ -55,3 +59,11 @@ export const invalidInput = (field: string, problem: string) =>
 export class StartupError extends Error {
   override readonly name = 'StartupError';
 }
+
+/** An idempotency key names one call of one user for ever. */
+export const idempotencyConflict = (key: string) =>
+  new DomainError(
+    'CONFLICT',
+    'IdempotencyKeyConflictError',
+    `The idempotency key "${key}" was used before with another feature, delta or action.`,
+  );

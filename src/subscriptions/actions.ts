@@ -1,0 +1,95 @@
+import type { PrismaClient } from '../database/generated/client.ts';
+import { subscriptionNotFound, userNotFound } from '../errors.ts';
+import { findUserKey } from '../users/store.ts';
+import { planCancel, planChange, planSubscribe } from './rules.ts';
+import {
+  beginSubscription,
+  cancelSubscriptions,
+  changeSubscriptions,
+  findHeld,
+  findOwn,
+  findOwner,
+  findPackages,
+} from './store.ts';
+
+/** The subscriptions that a change of the base package began and ended, by their ids. */
+export interface PackageChange {
+  begunId: bigint;
+  replacedId: bigint;
+  strandedIds: bigint[];
+}
+
+/**
+ * Subscribes a user to all of these packages or to none; see planSubscribe.
+ *
+ * @returns the ids of the new subscriptions, which ascend in the order of `packageIds`
+ * @throws UserNotFoundError, or a SubscriptionError when a rule is broken
+ */
+export async function subscribe(
+  prisma: PrismaClient,
+  environmentId: string,
+  userId: string,
+  packageIds: string[],
+): Promise<bigint[]> {
+  const userKey = await findUserKey(prisma, environmentId, userId);
+  if (userKey === null) throw userNotFound(userId);
+  const begun = await changeSubscriptions(prisma, userKey, async (tx, change) => {
+    const known = await findPackages(tx, environmentId, packageIds);
+    const packages = planSubscribe(packageIds, known, await findHeld(tx, change.userKey));
+    const ids: bigint[] = [];
+    for (const item of packages) ids.push(await beginSubscription(tx, environmentId, change, item));
+    return ids;
+  });
+  if (begun === null) throw userNotFound(userId);
+  return begun;
+}
+
+/**
+ * Cancels a subscription from now on, and with a base its add-ons; see planCancel.
+ *
+ * @throws SubscriptionNotFoundError, or a SubscriptionError when it is over already
+ */
+export async function cancelSubscription(
+  prisma: PrismaClient,
+  environmentId: string,
+  id: bigint,
+): Promise<void> {
+  const userKey = await findOwner(prisma, environmentId, id);
+  if (userKey === null) throw subscriptionNotFound(`${id}`);
+  const cancelled = await changeSubscriptions(prisma, userKey, async (tx, change) => {
+    const target = await findOwn(tx, change.userKey, id);
+    if (target === null) return null;
+    const ids = planCancel(target, await findHeld(tx, change.userKey));
+    await cancelSubscriptions(tx, change, ids);
+    return ids;
+  });
+  if (cancelled === null) throw subscriptionNotFound(`${id}`);
+}
+
+/**
+ * Swaps the base package of a user for another in one step; see planChange.
+ *
+ * @throws UserNotFoundError, or a SubscriptionError when a rule is broken
+ */
+export async function changePackage(
+  prisma: PrismaClient,
+  environmentId: string,
+  userId: string,
+  packageId: string,
+): Promise<PackageChange> {
+  const userKey = await findUserKey(prisma, environmentId, userId);
+  if (userKey === null) throw userNotFound(userId);
+  const changed = await changeSubscriptions(prisma, userKey, async (tx, change) => {
+    const known = await findPackages(tx, environmentId, [packageId]);
+    const { base, replacedId, strandedIds } = planChange(
+      packageId,
+      known,
+      await findHeld(tx, change.userKey),
+    );
+    await cancelSubscriptions(tx, change, [replacedId, ...strandedIds]);
+    const begunId = await beginSubscription(tx, environmentId, change, base);
+    return { begunId, replacedId, strandedIds };
+  });
+  if (changed === null) throw userNotFound(userId);
+  return changed;
+}

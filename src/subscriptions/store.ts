@@ -1,0 +1,131 @@
+import type { Db } from '../database/client.ts';
+import { isUniqueViolation } from '../database/conflict.ts';
+import type { Prisma, PrismaClient } from '../database/generated/client.ts';
+import { subscriptionError } from '../errors.ts';
+import { lockUser } from '../users/store.ts';
+import {
+  heldAlready,
+  heldStatuses,
+  multipleTiers,
+  type PackageTerms,
+  type SubscriptionTerms,
+} from './rules.ts';
+
+/** One change of a user's subscriptions, while the user's row is locked. */
+export interface Change {
+  /** The user whose row is locked: the survivor when the one asked for was merged. */
+  userKey: bigint;
+  /** The moment at which everything that this change ends ends, and what it begins begins. */
+  instant: Date;
+}
+
+/** Waiting for the lock of a busy user is no fault; only what takes longer than this is. */
+const patience = { maxWait: 15_000, timeout: 15_000 };
+
+/**
+ * Runs `work` in the one way in which it may change what a user's usage counts towards; null, and nothing
+ * done, when the user no longer exists. Usage counts in the subscriptions that were live when it was used,
+ * so which side of a change a usage stands on must never be in doubt:
+ *  - The user's row is locked first, and everything is read after that. Whoever records usage holds FOR KEY
+ *    SHARE on that row until it is committed: once the lock is ours, all earlier usage is visible, and all
+ *    later usage finds the change and the new revision.
+ *  - The instant of the change is the database's next whole millisecond, taken under the lock and waited
+ *    out. A time of use is cut to whole milliseconds: earlier usage lies before it, later at or after it.
+ */
+export function changeSubscriptions<Result>(
+  prisma: PrismaClient,
+  userKey: bigint,
+  work: (tx: Db, change: Change) => Promise<Result>,
+): Promise<Result | null> {
+  return prisma.$transaction(async (tx) => {
+    const locked = await lockUser(tx, userKey);
+    if (locked === null) return null;
+    await tx.$executeRaw`UPDATE "user" SET revision = revision + 1 WHERE key = ${locked}`;
+    return work(tx, { userKey: locked, instant: await nextInstant(tx) });
+  }, patience);
+}
+
+/** The next whole millisecond of the database's clock, when it has come. */
+async function nextInstant(tx: Db): Promise<Date> {
+  const [row] = await tx.$queryRaw<[{ instant: Date }]>`
+    SELECT date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond' AS instant,
+      pg_sleep(0.001)::text AS waited`;
+  return row.instant;
+}
+
+const terms = { package: { include: { bases: { select: { baseId: true } } } } } as const;
+type PackageRow = Prisma.PackageGetPayload<typeof terms.package>;
+type SubscriptionRow = Prisma.SubscriptionGetPayload<{ include: typeof terms }>;
+
+const packageTerms = ({ bases, ...row }: PackageRow): PackageTerms => ({
+  ...row,
+  baseIds: bases.map(({ baseId }) => baseId),
+});
+
+const subscriptionTerms = (row: SubscriptionRow): SubscriptionTerms => ({
+  ...row,
+  package: packageTerms(row.package),
+});
+
+/** Those of these packages that exist. */
+export async function findPackages(tx: Db, environmentId: string, ids: string[]): Promise<PackageTerms[]> {
+  const rows = await tx.package.findMany({ where: { environmentId, id: { in: ids } }, ...terms.package });
+  return rows.map(packageTerms);
+}
+
+/** Every subscription that the user holds, the oldest first. */
+export async function findHeld(tx: Db, userKey: bigint): Promise<SubscriptionTerms[]> {
+  const rows = await tx.subscription.findMany({
+    where: { userKey, status: { in: [...heldStatuses] } },
+    include: terms,
+    orderBy: { id: 'asc' },
+  });
+  return rows.map(subscriptionTerms);
+}
+
+/** One subscription of the user, held or not; null when there is none. */
+export async function findOwn(tx: Db, userKey: bigint, id: bigint): Promise<SubscriptionTerms | null> {
+  const row = await tx.subscription.findUnique({ where: { userKey_id: { userKey, id } }, include: terms });
+  return row && subscriptionTerms(row);
+}
+
+/** The key of the user who owns this subscription; null when there is none in this environment. */
+export async function findOwner(db: Db, environmentId: string, id: bigint): Promise<bigint | null> {
+  const row = await db.subscription.findFirst({ where: { environmentId, id }, select: { userKey: true } });
+  return row?.userKey ?? null;
+}
+
+/** Begins an ACTIVE subscription; answers its id. */
+export async function beginSubscription(
+  tx: Db,
+  environmentId: string,
+  { userKey, instant }: Change,
+  { id: packageId, isAddon }: PackageTerms,
+): Promise<bigint> {
+  const begun = { environmentId, userKey, packageId, isAddon, startedAt: instant, createdAt: instant };
+  try {
+    const { id } = await tx.subscription.create({ data: begun, select: { id: true } });
+    return id;
+  } catch (error) {
+    throw refusalOf(error);
+  }
+}
+
+/** The rules refuse these under the lock; the indexes do for whatever writes without it. */
+function refusalOf(error: unknown): unknown {
+  if (isUniqueViolation(error, 'subscription_one_held_base')) return subscriptionError(multipleTiers);
+  if (isUniqueViolation(error, 'subscription_package_held_once')) return subscriptionError(heldAlready);
+  return error;
+}
+
+/** Cancels these subscriptions of the user. */
+export async function cancelSubscriptions(
+  tx: Db,
+  { userKey, instant }: Change,
+  ids: bigint[],
+): Promise<void> {
+  await tx.subscription.updateMany({
+    where: { userKey, id: { in: ids } },
+    data: { status: 'CANCELLED', endedAt: instant },
+  });
+}

@@ -1,0 +1,192 @@
+import { describe, expect, it } from '@jest/globals';
+import { subscriptionError } from '../../src/errors.ts';
+import {
+  type PackageTerms,
+  planCancel,
+  planChange,
+  planSubscribe,
+  readSubscriptionId,
+  type SubscriptionTerms,
+} from '../../src/subscriptions/rules.ts';
+
+const base = (id: string, status: PackageTerms['status'] = 'PUBLISHED'): PackageTerms => ({
+  id,
+  isAddon: false,
+  status,
+  baseIds: [],
+});
+const addon = (id: string, ...baseIds: string[]): PackageTerms => ({
+  id,
+  isAddon: true,
+  status: 'PUBLISHED',
+  baseIds,
+});
+
+const catalogue = [
+  base('free'),
+  base('pro'),
+  base('draft', 'DRAFT'),
+  base('old', 'ARCHIVED'),
+  addon('seats'),
+  addon('storage'),
+  addon('pro-support', 'pro'),
+  addon('any-support', 'pro', 'free'),
+  { ...addon('draft-addon'), status: 'DRAFT' as const },
+];
+
+let lastId = 0n;
+function subscriptionTo(
+  packageId: string,
+  status: SubscriptionTerms['status'] = 'ACTIVE',
+): SubscriptionTerms {
+  const found = catalogue.find(({ id }) => id === packageId);
+  if (found === undefined) throw new Error(`the catalogue has no ${packageId}`);
+  lastId += 1n;
+  return { id: lastId, status, package: found };
+}
+
+const unknown = 'Package Id not found for app';
+const tiers = 'Cannot subscribe to multiple tiers';
+const noTier = 'Cannot subscribe to addon. Missing live tier subscription.';
+const twice = 'Cannot subscribe to a package that the user is already subscribed to.';
+const notPublished = (id: string, status: string) =>
+  `Cannot subscribe to the package "${id}": it is ${status}, not PUBLISHED.`;
+
+type Held = [packageId: string, status?: SubscriptionTerms['status']][];
+const hold = (held: Held) => held.map(([packageId, status]) => subscriptionTo(packageId, status));
+
+describe('planSubscribe', () => {
+  it.each<[string, string[], Held]>([
+    ['a base is subscribed', ['free'], []],
+    ['a base comes with its add-ons, in any order', ['seats', 'pro', 'pro-support', 'any-support'], []],
+    ['an add-on without bases is open to every held base', ['seats'], [['free']]],
+    ['an add-on with bases is open to one of them', ['pro-support'], [['pro']]],
+    ['a base on trial carries add-ons', ['seats'], [['free', 'TRIALING']]],
+    ['an archived base still carries add-ons', ['seats'], [['old']]],
+    ['add-ons that are held do not stand in the way', ['storage'], [['free'], ['seats']]],
+  ])('%s', (_name, packageIds, held) => {
+    const planned = planSubscribe(packageIds, catalogue, hold(held));
+    expect(planned).toEqual(packageIds.map((id) => catalogue.find((item) => item.id === id)));
+  });
+
+  it.each<[string, string[], Held, string]>([
+    ['an unknown package is refused', ['nothing'], [], unknown],
+    ['a draft is refused', ['draft'], [], notPublished('draft', 'DRAFT')],
+    ['an archived package is refused', ['old'], [], notPublished('old', 'ARCHIVED')],
+    ['two bases in one call are refused', ['free', 'pro'], [], tiers],
+    ['a base beside an active one is refused', ['pro'], [['free']], tiers],
+    ['a base beside one on trial is refused', ['pro'], [['free', 'TRIALING']], tiers],
+    ['a base beside one that is past due is refused', ['pro'], [['free', 'PAST_DUE']], tiers],
+    ['a base beside an unpaid one is refused', ['pro'], [['free', 'UNPAID']], tiers],
+    ['a base beside an incomplete one is refused', ['pro'], [['free', 'INCOMPLETE']], tiers],
+    ['the base that is held is a second base', ['free'], [['free']], tiers],
+    ['an add-on without any base is refused', ['seats'], [], noTier],
+    ['a base that is past due carries no add-on', ['seats'], [['free', 'PAST_DUE']], noTier],
+    ['an unpaid base carries no add-on', ['seats'], [['free', 'UNPAID']], noTier],
+    ['an incomplete base carries no add-on', ['seats'], [['free', 'INCOMPLETE']], noTier],
+    ['an add-on of another held base is refused', ['pro-support'], [['free']], noTier],
+    ['an add-on of another base in the call is refused', ['free', 'pro-support'], [], noTier],
+    ['one closed add-on refuses the open ones', ['seats', 'pro-support'], [['free']], noTier],
+    ['an add-on is no base for another', ['storage'], [['seats']], noTier],
+    ['an add-on that is held is refused', ['seats'], [['free'], ['seats']], twice],
+    ['an add-on that is past due is held', ['seats'], [['free'], ['seats', 'PAST_DUE']], twice],
+  ])('%s', (_name, packageIds, held, message) => {
+    expect(() => planSubscribe(packageIds, catalogue, hold(held))).toThrow(subscriptionError(message));
+  });
+
+  it.each<[string, string[], Held, string]>([
+    ['unknown before unpublished', ['draft', 'nothing'], [], unknown],
+    ['unpublished before a second base', ['free', 'pro', 'draft'], [], notPublished('draft', 'DRAFT')],
+    ['unpublished before a missing base', ['draft-addon'], [], notPublished('draft-addon', 'DRAFT')],
+    ['a second base before a closed add-on', ['pro-support', 'free'], [['free', 'UNPAID']], tiers],
+    ['a second base before a package twice', ['seats', 'pro'], [['free'], ['seats']], tiers],
+    ['a missing base before a package twice', ['seats'], [['seats']], noTier],
+  ])('answers %s', (_name, packageIds, held, message) => {
+    expect(() => planSubscribe(packageIds, catalogue, hold(held))).toThrow(subscriptionError(message));
+  });
+});
+
+describe('planCancel', () => {
+  it.each(['ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE'] as const)(
+    'a base that is %s ends with every add-on that is held',
+    (status) => {
+      const held = hold([['free', status], ['seats'], ['storage', 'PAST_DUE']]);
+      const [target] = held;
+      expect(target && planCancel(target, held)).toEqual(held.map(({ id }) => id));
+    },
+  );
+
+  it('an add-on ends alone', () => {
+    const held = hold([['free'], ['seats'], ['storage']]);
+    const [, target] = held;
+    expect(target && planCancel(target, held)).toEqual([target?.id]);
+  });
+
+  it.each(['CANCELLED', 'INCOMPLETE_EXPIRED'] as const)('what is %s cannot be cancelled', (status) => {
+    const target = subscriptionTo('free', status);
+    expect(() => planCancel(target, [])).toThrow(
+      subscriptionError(`Cannot cancel the subscription "${target.id}": it is ${status}.`),
+    );
+  });
+});
+
+describe('planChange', () => {
+  it.each<[string, Held]>([
+    ['a base alone is replaced', [['free']]],
+    ['a base whose payment is late is replaced', [['free', 'PAST_DUE']]],
+    ['add-ons that are open to the new base stay', [['free'], ['seats'], ['any-support']]],
+  ])('%s', (_name, held) => {
+    const own = hold(held);
+    expect(planChange('pro', catalogue, own)).toEqual({
+      base: base('pro'),
+      replacedId: own[0]?.id,
+      strandedIds: [],
+    });
+  });
+
+  it('add-ons that are not open to the new base end', () => {
+    const own = hold([['seats'], ['pro-support'], ['pro'], ['any-support', 'UNPAID']]);
+    const [, support, pro] = own;
+    expect(planChange('free', catalogue, own)).toEqual({
+      base: base('free'),
+      replacedId: pro?.id,
+      strandedIds: [support?.id],
+    });
+  });
+
+  it.each<[string, string, Held, string]>([
+    ['an unknown package is refused', 'nothing', [['free']], unknown],
+    ['a draft is refused', 'draft', [['free']], notPublished('draft', 'DRAFT')],
+    ['an archived package is refused', 'old', [['free']], notPublished('old', 'ARCHIVED')],
+    ['an add-on is refused', 'seats', [['free']], 'Cannot change to the package "seats": it is an add-on.'],
+    ['nothing held is refused', 'pro', [], 'Cannot change the package of a user without a base package.'],
+    [
+      'an add-on is no base to change',
+      'pro',
+      [['seats']],
+      'Cannot change the package of a user without a base package.',
+    ],
+    ['the base that is held is refused', 'free', [['free']], twice],
+  ])('%s', (_name, packageId, held, message) => {
+    expect(() => planChange(packageId, catalogue, hold(held))).toThrow(subscriptionError(message));
+  });
+});
+
+describe('readSubscriptionId', () => {
+  it.each([
+    ['2', 2n],
+    ['9223372036854775807', 9223372036854775807n],
+    ['9223372036854775808', null],
+    ['10000000000000000000', null],
+    ['0', null],
+    ['02', null],
+    ['-2', null],
+    ['2.0', null],
+    [' 2', null],
+    ['0x2', null],
+    ['two', null],
+    ['', null],
+  ])('reads %j as %p', (text, id) => {
+    expect(readSubscriptionId(text)).toBe(id);
+  });
+});
