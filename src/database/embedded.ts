@@ -16,6 +16,7 @@ import {
 } from './embedded-cluster.ts';
 import { findHome, sharedDirectory } from './embedded-home.ts';
 import { withProcessLock } from './process-lock.ts';
+import { isPassing } from './session.ts';
 
 export interface EmbeddedServer {
   /** Where to connect; the password is inside. */
@@ -83,12 +84,6 @@ async function enter(cluster: Cluster, password: string): Promise<{ port: number
 }
 
 const sessionOptions = { application_name: 'open-kana presence', connectionTimeoutMillis: 5_000 };
-
-/** Not listening yet, or starting up (57P03), or going down under us; anything else stays as it is. */
-function isPassing(error: unknown): boolean {
-  const { code, message } = error as { code?: string; message?: string };
-  return /^(ECONN.*|EPIPE|57P0.)$/.test(code ?? '') || /terminated|timeout/.test(message ?? '');
-}
 
 async function createDatabase(session: Client): Promise<void> {
   const found = await session.query('select 1 from pg_database where datname = $1', [database]);

@@ -1,0 +1,11 @@
+import { startTestServer, type TestServer } from './server.ts';
+
+declare global {
+  var testServer: TestServer | undefined;
+}
+
+/** Before all tests; the global is how Jest hands it to stop-postgres.ts. */
+// biome-ignore lint/style/noDefaultExport: Jest asks for it
+export default async function startPostgres(): Promise<void> {
+  globalThis.testServer = await startTestServer();
+}

@@ -1,0 +1,5 @@
+/** After all tests, whether they passed or failed. */
+// biome-ignore lint/style/noDefaultExport: Jest asks for it
+export default async function stopPostgres(): Promise<void> {
+  await globalThis.testServer?.stop();
+}
