@@ -6,10 +6,12 @@ import { useAuthentication } from './auth/plugin.ts';
 import { readAuthorization } from './auth/rules.ts';
 import type { Keyring } from './auth/store.ts';
 import type { Database } from './database/client.ts';
+import { createStandingFinder } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
 import { createErrorMask } from './graphql/errors.ts';
 import { schema } from './graphql/schema.ts';
 import { useStringVariables } from './http/string-variables.ts';
+import { createUsageRecorder } from './usage/actions.ts';
 
 export interface Dependencies {
   database: Database;
@@ -24,6 +26,8 @@ export interface App {
 
 /** Composes the server out of its parts; it does not listen. */
 export function createApp({ database, keyring, log }: Dependencies): App {
+  const findStanding = createStandingFinder(database.hot);
+  const recordUsage = createUsageRecorder(database.hot);
   const yoga = createYoga<object, Context>({
     schema,
     context: async ({ request }) => {
@@ -32,6 +36,8 @@ export function createApp({ database, keyring, log }: Dependencies): App {
       return {
         db: database.prisma,
         environmentId: identity?.kind === 'PRIVATE' ? identity.environmentId : '',
+        findStanding,
+        recordUsage,
       };
     },
     maskedErrors: { maskError: createErrorMask(log) },

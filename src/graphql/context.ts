@@ -1,4 +1,6 @@
 import type { PrismaClient } from '../database/generated/client.ts';
+import type { FindStanding } from '../entitlements/store.ts';
+import type { RecordUsage } from '../usage/actions.ts';
 
 /** What every resolver gets: who asks, and the ways to the data. */
 export interface Context {
@@ -8,4 +10,6 @@ export interface Context {
    * authentication plugin answers such requests before any resolver runs, introspection excepted.
    */
   environmentId: string;
+  findStanding: FindStanding;
+  recordUsage: RecordUsage;
 }

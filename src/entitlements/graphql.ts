@@ -1,0 +1,164 @@
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import type { Db } from '../database/client.ts';
+import type { Feature as FeatureRow, Subscription } from '../database/generated/client.ts';
+import { featureNotFound, userNotFound } from '../errors.ts';
+import { Feature } from '../features/graphql.ts';
+import { builder } from '../graphql/builder.ts';
+import { Id, parse } from '../input.ts';
+import { PackageSubscription } from '../subscriptions/graphql.ts';
+import { findUserKey } from '../users/store.ts';
+import {
+  type Consumption as ConsumptionShape,
+  Delta,
+  type Entitlement as EntitlementShape,
+  entitlementOf,
+  liveStatuses,
+} from './rules.ts';
+
+export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
+  description: 'How much of a CONSUMABLE feature is used and granted, in one window.',
+  fields: (t) => ({
+    used: t.exposeInt('used', { description: 'What was recorded in the window, from 0 up.' }),
+    budget: t.exposeInt('budget', {
+      nullable: true,
+      description: 'What is granted for the window. Null is unlimited.',
+    }),
+    overageEnabled: t.exposeBoolean('overageEnabled', {
+      description: 'Whether more than the budget may be used.',
+    }),
+  }),
+});
+
+const descriptions = {
+  access: 'Whether the user may use the feature: `delta` more of it, if it is CONSUMABLE.',
+  reason: 'Why access is given or not, as a sentence.',
+  consumption: 'Null for a BINARY feature, and when nothing is granted.',
+};
+
+export const Entitlement = builder.objectRef<EntitlementShape>('Entitlement').implement({
+  description:
+    'Whether a user may use a feature, and what is left. Of several packages the highest limit counts.',
+  fields: (t) => ({
+    access: t.exposeBoolean('access', { description: descriptions.access }),
+    reason: t.exposeString('reason', { description: descriptions.reason }),
+    consumption: t.expose('consumption', {
+      type: Consumption,
+      nullable: true,
+      description: descriptions.consumption,
+    }),
+  }),
+});
+
+const CanUseFeatureData = builder.objectRef<EntitlementShape>('CanUseFeatureData').implement({
+  description: 'The answer to `canUseFeature`.',
+  fields: (t) => ({
+    access: t.exposeBoolean('access', { description: descriptions.access }),
+    reason: t.exposeString('reason', { description: descriptions.reason }),
+    consumption: t.expose('consumption', {
+      type: Consumption,
+      nullable: true,
+      description: descriptions.consumption,
+    }),
+  }),
+});
+
+interface UserEntitlementShape extends EntitlementShape {
+  feature: FeatureRow;
+  subscription: Subscription;
+}
+
+const UserEntitlement = builder.objectRef<UserEntitlementShape>('UserEntitlement').implement({
+  description: 'One feature that a user is subscribed to, and the subscription that counts for it.',
+  fields: (t) => ({
+    feature: t.field({ type: Feature, description: 'What is granted.', resolve: ({ feature }) => feature }),
+    subscription: t.field({
+      type: PackageSubscription,
+      description: 'The subscription that counts: the one with the highest limit.',
+      resolve: ({ subscription }) => subscription,
+    }),
+    access: t.exposeBoolean('access', { description: 'Whether the user may use one more of the feature.' }),
+    reason: t.exposeString('reason', { description: descriptions.reason }),
+    consumption: t.expose('consumption', {
+      type: Consumption,
+      nullable: true,
+      description: 'Null for a BINARY feature.',
+    }),
+  }),
+});
+
+builder.prismaObjectField(Feature, 'entitlement', (t) =>
+  t.field({
+    type: Entitlement,
+    nullable: true,
+    description: 'What this user may do with the feature. `UserNotFoundError` when there is no such user.',
+    args: { userId: t.arg.string({ required: true, description: 'The id of the user.' }) },
+    select: { id: true },
+    resolve: async ({ id }, { userId }, { environmentId, findStanding }) =>
+      entitlementOf(
+        await findStanding({ environmentId, userId: parse(Id, userId, 'userId'), featureId: id }),
+        1,
+      ),
+  }),
+);
+
+builder.queryFields((t) => ({
+  canUseFeature: t.field({
+    type: CanUseFeatureData,
+    description:
+      'Whether a user may use a feature now. `UserNotFoundError` or `FeatureNotFoundError` if unknown.',
+    args: {
+      featureId: t.arg.string({ required: true, description: 'The id of the feature.' }),
+      userId: t.arg.string({ required: true, description: 'The id of the user.' }),
+      delta: t.arg.int({
+        defaultValue: 1,
+        description: 'How much the user is about to use, 0 or more. Only a CONSUMABLE feature looks at it.',
+      }),
+    },
+    resolve: async (_root, args, { environmentId, findStanding }) => {
+      const delta = parse(Delta, args.delta ?? 1, 'delta');
+      const userId = parse(Id, args.userId, 'userId');
+      const featureId = parse(Id, args.featureId, 'featureId');
+      return entitlementOf(await findStanding({ environmentId, userId, featureId }), delta);
+    },
+  }),
+  entitlements: t.field({
+    type: [UserEntitlement],
+    description: 'Every feature that the live subscriptions of a user contain, one row a feature.',
+    args: {
+      userId: t.arg.string({ required: true, description: 'The id of the user.' }),
+      featureId: t.arg.string({ description: 'Only this feature: one row, or none.' }),
+    },
+    resolve: async (_root, args, context, info) => {
+      const { db, environmentId, findStanding } = context;
+      const userId = parse(Id, args.userId, 'userId');
+      const userKey = await findUserKey(db, environmentId, userId);
+      if (userKey === null) throw userNotFound(userId);
+      const features = await db.feature.findMany({
+        ...queryFromInfo({ context, info, path: ['feature'] }),
+        where: await grantedTo(db, environmentId, userKey, args.featureId),
+        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+      });
+      const standings = await Promise.all(
+        features.map(({ id: featureId }) => findStanding({ environmentId, userId, featureId })),
+      );
+      const subscriptions = await db.subscription.findMany({
+        ...queryFromInfo({ context, info, path: ['subscription'] }),
+        where: { userKey, id: { in: standings.flatMap(({ grant }) => grant?.subscriptionId ?? []) } },
+      });
+      return features.flatMap((feature, index) => {
+        const standing = standings[index];
+        const subscription = subscriptions.find(({ id }) => id === standing?.grant?.subscriptionId);
+        return standing && subscription ? { feature, subscription, ...entitlementOf(standing, 1) } : [];
+      });
+    },
+  }),
+}));
+
+/** The features that the user's live subscriptions contain, or the one of them that is asked for. */
+async function grantedTo(db: Db, environmentId: string, userKey: bigint, only: string | null | undefined) {
+  const id = parse(Id.nullish(), only, 'featureId') ?? undefined;
+  if (id !== undefined && (await db.feature.count({ where: { environmentId, id } })) === 0)
+    throw featureNotFound(id);
+  const live = { some: { userKey, status: { in: [...liveStatuses] } } };
+  return { environmentId, id, packages: { some: { package: { subscriptions: live } } } };
+}

@@ -1,0 +1,149 @@
+import { DateTime } from 'luxon';
+import { z } from 'zod';
+
+/** How much a user is about to use. */
+export const Delta = z.int().min(0, 'must be 0 or more');
+
+export type ResetPeriod = 'YEAR' | 'MONTH' | 'DAY';
+
+/** What one live subscription grants its user for one feature. A limit of null is unlimited. */
+export interface Grant {
+  subscriptionId: bigint;
+  startedAt: Date;
+  limit: number | null;
+  resetPeriod: ResetPeriod | null;
+  overageEnabled: boolean;
+}
+
+/** A span of time in which usage adds up: start included, end excluded. A window without end never resets. */
+export interface Window {
+  start: Date;
+  end: Date | null;
+}
+
+export interface Consumption {
+  used: number;
+  budget: number | null;
+  overageEnabled: boolean;
+}
+
+/** Whether a user may use a feature, why, and, if it is counted, how much is used. */
+export interface Entitlement {
+  access: boolean;
+  reason: string;
+  consumption: Consumption | null;
+}
+
+/** What is known of one user and one feature at one instant: the winning grant, and its current window's usage. */
+export interface Standing {
+  featureType: 'BINARY' | 'CONSUMABLE';
+  grant: Grant | null;
+  used: number;
+}
+
+/** Subscriptions give access in these states only. */
+export const liveStatuses = ['ACTIVE', 'TRIALING'] as const;
+
+/** The first of these sentences is the original's, spelling included: its clients may compare it. */
+export const reasons = {
+  consumable:
+    'The user has a subcription to a package with this consumable feature and either has an allowance remaining or overage is enabled.',
+  binary: 'The user has a subscription to a package with this binary feature.',
+  notSubscribed: 'The user has no active subscription to a package with this feature.',
+  notEnough:
+    'The user has a subscription to a package with this consumable feature but not enough allowance remaining, and overage is not enabled.',
+} as const;
+
+/**
+ * Of several grants the highest limit counts, and unlimited is the highest; limits are never added up. On a
+ * tie the one with overage wins, then the one that started earlier, then the smaller subscription id.
+ */
+export function highestGrant<G extends Grant>(grants: readonly G[]): G | null {
+  return grants.reduce<G | null>(
+    (best, grant) => (best === null || outranks(grant, best) ? grant : best),
+    null,
+  );
+}
+
+function outranks(a: Grant, b: Grant): boolean {
+  const limits = (a.limit ?? Number.POSITIVE_INFINITY) - (b.limit ?? Number.POSITIVE_INFINITY);
+  if (limits > 0 || limits < 0) return limits > 0;
+  if (a.overageEnabled !== b.overageEnabled) return a.overageEnabled;
+  const starts = a.startedAt.getTime() - b.startedAt.getTime();
+  return starts === 0 ? a.subscriptionId < b.subscriptionId : starts < 0;
+}
+
+/**
+ * The window that `at` falls in. Windows are anchored at the start of the subscription and counted in UTC:
+ * `[start + k·period, start + (k+1)·period)`. Months and years are added to the anchor, never to the previous
+ * window, and clamp to the last day of a short month. Without a period there is one window, without end.
+ */
+export function windowAt(startedAt: Date, period: ResetPeriod | null, at: Date): Window {
+  if (period === null) return { start: startedAt, end: null };
+  return windowNumber(startedAt, period, windowsBefore(startedAt, period, at));
+}
+
+/** The windows before the one that `at` falls in, newest first, at most `count`. */
+export function windowsEndedBefore(
+  startedAt: Date,
+  period: ResetPeriod | null,
+  at: Date,
+  count: number,
+): Window[] {
+  if (period === null) return [];
+  const current = windowsBefore(startedAt, period, at);
+  return Array.from({ length: Math.min(count, current) }, (_, ago) =>
+    windowNumber(startedAt, period, current - 1 - ago),
+  );
+}
+
+function windowNumber(startedAt: Date, period: ResetPeriod, k: number): Window {
+  return { start: periodsAfter(startedAt, period, k), end: periodsAfter(startedAt, period, k + 1) };
+}
+
+function windowsBefore(startedAt: Date, period: ResetPeriod, at: Date): number {
+  const most = periodsTouched(startedAt, period, at);
+  return Math.max(0, periodsAfter(startedAt, period, most) > at ? most - 1 : most);
+}
+
+/** How often the calendar's year, month or day has changed from `startedAt` to `at`: k, or one more. */
+function periodsTouched(startedAt: Date, period: ResetPeriod, at: Date): number {
+  const months =
+    (at.getUTCFullYear() - startedAt.getUTCFullYear()) * 12 + at.getUTCMonth() - startedAt.getUTCMonth();
+  if (period === 'MONTH') return months;
+  if (period === 'YEAR') return Math.floor(months / 12);
+  return Math.floor((at.getTime() - startedAt.getTime()) / 86_400_000);
+}
+
+function periodsAfter(anchor: Date, period: ResetPeriod, k: number): Date {
+  const unit = { YEAR: 'years', MONTH: 'months', DAY: 'days' }[period];
+  return DateTime.fromJSDate(anchor, { zone: 'utc' })
+    .plus({ [unit]: k })
+    .toJSDate();
+}
+
+/** Usage is reported within GraphQL's Int, from 0 up; late reverts and huge sums stay exact in the ledger. */
+export function reportedUsage(used: number | bigint): number {
+  return Math.min(Math.max(Number(used), 0), 2_147_483_647);
+}
+
+/**
+ * Whether the user may use `delta` more of the feature. A BINARY feature needs a live subscription; of a
+ * CONSUMABLE one enough must be left, or it is unlimited, or overage is enabled. Consumption is told for a
+ * CONSUMABLE that is granted, and for nothing else.
+ */
+export function entitlementOf({ featureType, grant, used }: Standing, delta: number): Entitlement {
+  if (grant === null) return { access: false, reason: reasons.notSubscribed, consumption: null };
+  if (featureType === 'BINARY') return { access: true, reason: reasons.binary, consumption: null };
+  const consumption = consumptionOf(grant, used);
+  const access =
+    consumption.budget === null ||
+    consumption.overageEnabled ||
+    consumption.used + delta <= consumption.budget;
+  return { access, reason: access ? reasons.consumable : reasons.notEnough, consumption };
+}
+
+/** What a window of this grant shows of the usage in it. */
+export function consumptionOf(grant: Grant, used: number | bigint): Consumption {
+  return { used: reportedUsage(used), budget: grant.limit, overageEnabled: grant.overageEnabled };
+}
