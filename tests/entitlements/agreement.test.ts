@@ -1,0 +1,221 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { type Database, openDatabase } from '../../src/database/client.ts';
+import {
+  type Grant,
+  highestGrant,
+  liveStatuses,
+  type ResetPeriod,
+  windowAt,
+} from '../../src/entitlements/rules.ts';
+import { createStandingFinder } from '../../src/entitlements/store.ts';
+import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
+
+/*
+ * The database finds windows and winners in SQL. Here thousands of random users hold it to the rules, with
+ * all that is awkward: ties, unlimited, overage, dead subscriptions, month ends, leap days.
+ */
+
+const seed = Number(process.env.SEED ?? 20_240_229);
+const environmentId = 'test';
+const featureIds = ['messages', 'api-calls', 'seats'];
+const statuses = [
+  'ACTIVE',
+  'ACTIVE',
+  'TRIALING',
+  'CANCELLED',
+  'PAST_DUE',
+  'UNPAID',
+  'INCOMPLETE',
+  'INCOMPLETE_EXPIRED',
+] as const;
+const awkwardStarts = [
+  '2019-01-31T10:00:00.000Z',
+  '2020-02-29T23:59:59.999Z',
+  '2021-12-31T00:00:00.000Z',
+  '2022-08-31T12:30:00.001Z',
+];
+
+const period = fc.constantFrom<ResetPeriod | null>('YEAR', 'MONTH', 'DAY', null);
+// A window that turned over while the test runs would be neither right nor wrong.
+const msOfDay = (instant: Date) => instant.getTime() % 86_400_000;
+const turnsOverSoon = (instant: Date) => Math.abs(msOfDay(instant) - msOfDay(new Date())) < 10 * 60_000;
+const start = fc
+  .oneof(
+    fc.constantFrom(...awkwardStarts).map((text) => new Date(text)),
+    fc.date({
+      min: new Date('2018-01-01T00:00:00Z'),
+      max: new Date('2026-01-01T00:00:00Z'),
+      noInvalidDate: true,
+    }),
+  )
+  .filter((instant) => !turnsOverSoon(instant));
+const terms = fc.record({
+  limit: fc.constantFrom(null, 0, 10, 10, 50, 2_147_483_647),
+  resetPeriod: period,
+  overageEnabled: fc.boolean(),
+});
+const packages = fc.array(fc.dictionary(fc.constantFrom(...featureIds), terms, { maxKeys: 3 }), {
+  minLength: 24,
+  maxLength: 24,
+});
+const user = fc.uniqueArray(
+  fc.record({
+    package: fc.nat(23),
+    status: fc.constantFrom(...statuses),
+    startedAt: start,
+    used: fc.integer({ min: -5, max: 60 }),
+  }),
+  { selector: (subscription) => subscription.package, maxLength: 6 },
+);
+
+let testDatabase: TestDatabase;
+let database: Database;
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = openDatabase(testDatabase.url);
+});
+
+afterAll(async () => {
+  await database.close();
+  await testDatabase.drop();
+});
+
+it('finds the windows that the rule finds, for thousands of random starts, periods and instants', async () => {
+  const soon = fc.integer({ min: 0, max: 40 * 86_400_000 });
+  const cases = fc.sample(
+    fc.tuple(start, period, fc.oneof(soon, fc.integer({ min: 0, max: 3_000_000_000_00 }))),
+    { seed, numRuns: 5_000 },
+  );
+  const edges = cases.flatMap(([startedAt, resetPeriod, elapsed]) => {
+    const { end } = windowAt(startedAt, resetPeriod, new Date(startedAt.getTime() + elapsed));
+    return end === null
+      ? []
+      : ([
+          [startedAt, resetPeriod, end],
+          [startedAt, resetPeriod, new Date(end.getTime() - 1)],
+        ] as const);
+  });
+  const all = [
+    ...cases.map(
+      ([startedAt, resetPeriod, elapsed]) =>
+        [startedAt, resetPeriod, new Date(startedAt.getTime() + elapsed)] as const,
+    ),
+    ...edges,
+  ];
+  const { rows } = await database.hot.query<{ start: Date }>(
+    `select usage_window_start(s, p::"ResetPeriod", a) as start
+     from unnest($1::timestamptz[], $2::text[], $3::timestamptz[]) with ordinality as i(s, p, a, ord) order by ord`,
+    [
+      all.map(([startedAt]) => startedAt),
+      all.map(([, resetPeriod]) => resetPeriod),
+      all.map(([, , at]) => at),
+    ],
+  );
+  expect(rows.map((row) => row.start)).toEqual(
+    all.map(([startedAt, resetPeriod, at]) => windowAt(startedAt, resetPeriod, at).start),
+  );
+});
+
+it('finds the standing that the rules find, for thousands of random users', async () => {
+  const [catalogue] = fc.sample(packages, { seed, numRuns: 1 });
+  const users = fc.sample(user, { seed, numRuns: 2_000 });
+  await saveCatalogue(catalogue ?? []);
+  const now = new Date();
+  const expected = await saveUsers(users, catalogue ?? [], now);
+
+  const findStanding = createStandingFinder(database.hot);
+  const found = await Promise.all(
+    users.flatMap((_, index) =>
+      featureIds.map((featureId) => findStanding({ environmentId, userId: `user-${index}`, featureId })),
+    ),
+  );
+  expect(found).toEqual(expected);
+  expect(found.filter(({ grant }) => grant !== null).length).toBeGreaterThan(1_000);
+}, 60_000);
+
+type Catalogue = Record<
+  string,
+  { limit: number | null; resetPeriod: ResetPeriod | null; overageEnabled: boolean }
+>[];
+
+async function saveCatalogue(catalogue: Catalogue) {
+  const { prisma } = database;
+  await prisma.environment.create({ data: { id: environmentId, appId: 'test_app' } });
+  await prisma.feature.createMany({
+    data: featureIds.map((id) => ({ environmentId, id, name: id, type: 'CONSUMABLE' as const })),
+  });
+  for (const [index, features] of catalogue.entries()) {
+    const id = `package-${index}`;
+    await prisma.package.create({ data: { environmentId, id, name: id, status: 'PUBLISHED' } });
+    await prisma.packageFeature.createMany({
+      data: Object.entries(features).map(([featureId, feature], position) => ({
+        environmentId,
+        packageId: id,
+        featureId,
+        name: featureId,
+        position,
+        ...feature,
+      })),
+    });
+  }
+}
+
+/** Saves the users with a counter in the window that the rule finds, and answers what each stands at. */
+async function saveUsers(
+  users: ReturnType<typeof user.generate>['value'][],
+  catalogue: Catalogue,
+  now: Date,
+) {
+  const { prisma } = database;
+  await prisma.user.createMany({ data: users.map((_, index) => ({ environmentId, id: `user-${index}` })) });
+  const keys = new Map((await prisma.user.findMany()).map(({ id, key }) => [id, key]));
+  let subscriptionId = 0n;
+  const rows = users.flatMap((subscriptions, index) =>
+    subscriptions.map((subscription) => {
+      subscriptionId += 1n;
+      return { ...subscription, id: subscriptionId, userKey: keys.get(`user-${index}`) as bigint };
+    }),
+  );
+  await prisma.subscription.createMany({
+    data: rows.map(({ id, userKey, status, startedAt, package: packageIndex }) => ({
+      id,
+      userKey,
+      environmentId,
+      status,
+      startedAt,
+      isAddon: true,
+      packageId: `package-${packageIndex}`,
+    })),
+  });
+  const counters = rows.flatMap(({ id, userKey, startedAt, used, package: packageIndex }) =>
+    Object.entries(catalogue[packageIndex] ?? {}).map(([featureId, { resetPeriod }]) => ({
+      userKey,
+      subscriptionId: id,
+      featureId,
+      environmentId,
+      used: BigInt(used),
+      windowStart: windowAt(startedAt, resetPeriod, now).start,
+    })),
+  );
+  await prisma.usageCounter.createMany({ data: counters });
+
+  return users.flatMap((_, index) =>
+    featureIds.map((featureId) => {
+      const grants: (Grant & { used: number })[] = rows
+        .filter(
+          ({ userKey, status }) =>
+            userKey === keys.get(`user-${index}`) && liveStatuses.some((live) => live === status),
+        )
+        .flatMap(({ id, startedAt, used, package: packageIndex }) => {
+          const granted = catalogue[packageIndex]?.[featureId];
+          return granted ? [{ subscriptionId: id, startedAt, used, ...granted }] : [];
+        });
+      const winner = highestGrant(grants);
+      if (winner === null) return { featureType: 'CONSUMABLE', grant: null, used: 0 };
+      const { used, ...grant } = winner;
+      return { featureType: 'CONSUMABLE', grant, used };
+    }),
+  );
+}
