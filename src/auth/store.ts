@@ -1,0 +1,120 @@
+import { randomInt } from 'node:crypto';
+import type { Db } from '../database/client.ts';
+import {
+  type EnvironmentId,
+  formatKey,
+  hashKey,
+  type KeyKind,
+  lastFourOf,
+  parseKey,
+  secretAlphabet,
+  secretLength,
+} from './rules.ts';
+
+/** Who a request's key stands for. */
+export interface Identity {
+  environmentId: string;
+  keyId: string;
+  kind: KeyKind;
+  lastFour: string;
+}
+
+export interface StoredKey {
+  id: string;
+  environmentId: string;
+  kind: KeyKind;
+  lastFour: string;
+  createdAt: Date;
+  revokedAt: Date | null;
+}
+
+export interface Keyring {
+  /** Who the key stands for; null if it was never issued, or is revoked. */
+  identify(key: string): Promise<Identity | null>;
+}
+
+const shown = {
+  id: true,
+  environmentId: true,
+  kind: true,
+  lastFour: true,
+  createdAt: true,
+  revokedAt: true,
+} as const;
+
+/** Issues a new key. The key itself is in this answer only: the database keeps its hash. */
+export async function createKey(
+  db: Db,
+  environmentId: EnvironmentId,
+  kind: KeyKind,
+): Promise<{ id: string; key: string }> {
+  const secret = Array.from({ length: secretLength }, () => secretAlphabet[randomInt(secretAlphabet.length)]);
+  const key = formatKey({ kind, environmentId }, secret.join(''));
+  return { id: await installKey(db, key), key };
+}
+
+/**
+ * Makes a key valid that was chosen outside, also one that was revoked before; answers its id. The key must
+ * be well-formed.
+ */
+export async function installKey(db: Db, key: string): Promise<string> {
+  const shape = parseKey(key);
+  if (shape === null) throw new TypeError('A key must be well-formed to be installed.');
+  const hash = hashKey(key);
+  const { id } = await db.apiKey.upsert({
+    where: { hash },
+    create: { ...shape, hash, lastFour: lastFourOf(key) },
+    update: { revokedAt: null },
+    select: { id: true },
+  });
+  return id;
+}
+
+/** Ends a key's validity; every running instance follows within seconds. False if there is none to end. */
+export async function revokeKey(db: Db, id: string, now: Date): Promise<boolean> {
+  const { count } = await db.apiKey.updateMany({ where: { id, revokedAt: null }, data: { revokedAt: now } });
+  return count > 0;
+}
+
+export function listKeys(db: Db): Promise<StoredKey[]> {
+  return db.apiKey.findMany({ select: shown, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
+}
+
+export async function findActiveKey(db: Db, key: string): Promise<Identity | null> {
+  const found = await db.apiKey.findFirst({
+    where: { hash: hashKey(key), revokedAt: null },
+    select: { id: true, environmentId: true, kind: true, lastFour: true },
+  });
+  if (found === null) return null;
+  const { id, ...rest } = found;
+  return { keyId: id, ...rest };
+}
+
+/** For how long a key is taken at its word, in milliseconds: a revoked one stops working within 5 s. */
+const trust = 3_000;
+
+/**
+ * Remembers valid keys for a moment, so that a busy server does not ask the database at every request. Keys
+ * that are not valid are not remembered: nobody can fill the memory by guessing.
+ */
+export function createKeyring(db: Db, now: () => number = Date.now): Keyring {
+  const known = new Map<string, { identity: Promise<Identity | null>; until: number }>();
+
+  return {
+    async identify(key) {
+      if (parseKey(key) === null) return null;
+      const hash = hashKey(key);
+      const entry = known.get(hash);
+      if (entry !== undefined && now() < entry.until) return entry.identity;
+
+      // Counted from before the question, and shared by all who ask meanwhile.
+      const fresh = { identity: findActiveKey(db, key), until: now() + trust };
+      known.set(hash, fresh);
+      const forget = () => {
+        if (known.get(hash) === fresh) known.delete(hash);
+      };
+      fresh.identity.then((identity) => identity ?? forget(), forget);
+      return fresh.identity;
+    },
+  };
+}
