@@ -1,6 +1,8 @@
 import '../features/graphql.ts';
 import '../packages/graphql.ts';
 import '../packages/mutations.ts';
+import '../subscriptions/graphql.ts';
+import '../users/graphql.ts';
 import './scalars.ts';
 import { builder } from './builder.ts';
 
