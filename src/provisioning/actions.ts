@@ -1,0 +1,67 @@
+import { randomInt } from 'node:crypto';
+import { environmentIds, type KeyShape } from '../auth/rules.ts';
+import { createKey, installKey } from '../auth/store.ts';
+import type { Db } from '../database/client.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
+import { demoUser, startOfMonth, unchosenKeys } from './rules.ts';
+import { insertDemo, isEmpty, lockProvisioning } from './store.ts';
+
+export interface Wishes {
+  /** Well-formed keys chosen outside, made valid whatever happened before. */
+  keys: readonly string[];
+  /** Whether an empty test environment gets the demo catalogue. */
+  demo: boolean;
+}
+
+export interface MadeKey extends KeyShape {
+  key: string;
+}
+
+export interface Provisioned {
+  /** Whether this call made the environments: the database had never been used. */
+  firstStart: boolean;
+  /** The keys that were made now. Nobody will see them again. */
+  madeKeys: MadeKey[];
+  /** Whether the demo's user exists. */
+  hasDemo: boolean;
+}
+
+/**
+ * Gives a migrated database what every installation has: the two environments, their keys, and the demo.
+ * Safe to repeat, and to run in several instances at once: what is there is left alone.
+ */
+export function provision(db: PrismaClient, wishes: Wishes, now: Date): Promise<Provisioned> {
+  return db.$transaction(
+    async (tx) => {
+      await lockProvisioning(tx);
+      const firstStart = (await tx.environment.count()) === 0;
+      if (firstStart) await createEnvironments(tx);
+      for (const key of wishes.keys) await installKey(tx, key);
+      const madeKeys = firstStart ? await makeKeys(tx, unchosenKeys(wishes.keys)) : [];
+      if (wishes.demo && (await isEmpty(tx, 'test'))) await insertDemo(tx, 'test', startOfMonth(now));
+      return { firstStart, madeKeys, hasDemo: await hasDemo(tx) };
+    },
+    { maxWait: 30_000, timeout: 60_000 },
+  );
+}
+
+async function createEnvironments(tx: Db): Promise<void> {
+  await tx.environment.createMany({ data: environmentIds.map((id) => ({ id, appId: newAppId(id) })) });
+}
+
+/** Such as `test_fhjdijhs`. */
+function newAppId(environmentId: string): string {
+  const letters = Array.from({ length: 8 }, () => String.fromCharCode(97 + randomInt(26)));
+  return `${environmentId}_${letters.join('')}`;
+}
+
+async function makeKeys(tx: Db, shapes: KeyShape[]): Promise<MadeKey[]> {
+  const made: MadeKey[] = [];
+  for (const shape of shapes)
+    made.push({ ...shape, key: (await createKey(tx, shape.environmentId, shape.kind)).key });
+  return made;
+}
+
+async function hasDemo(tx: Db): Promise<boolean> {
+  return (await tx.user.count({ where: { environmentId: 'test', id: demoUser.id } })) > 0;
+}
