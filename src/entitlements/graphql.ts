@@ -3,7 +3,7 @@ import type { Db } from '../database/client.ts';
 import type { Feature as FeatureRow, Subscription } from '../database/generated/client.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
 import { Feature } from '../features/graphql.ts';
-import { builder } from '../graphql/builder.ts';
+import { builder, type Fields } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
 import { findUserKey } from '../users/store.ts';
@@ -29,37 +29,34 @@ export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').im
   }),
 });
 
-const descriptions = {
-  access: 'Whether the user may use the feature: `delta` more of it, if it is CONSUMABLE.',
-  reason: 'Why access is given or not, as a sentence.',
-  consumption: 'Null for a BINARY feature, and when nothing is granted.',
-};
+function entitlementFields<Shape extends EntitlementShape>(t: Fields<Shape>) {
+  return {
+    access: t.boolean({
+      description: 'Whether the user may use the feature: as much more of it as was asked for, or 1.',
+      resolve: ({ access }) => access,
+    }),
+    reason: t.string({
+      description: 'Why access is given or not, as a sentence.',
+      resolve: ({ reason }) => reason,
+    }),
+    consumption: t.field({
+      type: Consumption,
+      nullable: true,
+      description: 'Null for a BINARY feature, and when nothing is granted.',
+      resolve: ({ consumption }) => consumption,
+    }),
+  };
+}
 
 export const Entitlement = builder.objectRef<EntitlementShape>('Entitlement').implement({
   description:
     'Whether a user may use a feature, and what is left. Of several packages the highest limit counts.',
-  fields: (t) => ({
-    access: t.exposeBoolean('access', { description: descriptions.access }),
-    reason: t.exposeString('reason', { description: descriptions.reason }),
-    consumption: t.expose('consumption', {
-      type: Consumption,
-      nullable: true,
-      description: descriptions.consumption,
-    }),
-  }),
+  fields: entitlementFields,
 });
 
 const CanUseFeatureData = builder.objectRef<EntitlementShape>('CanUseFeatureData').implement({
   description: 'The answer to `canUseFeature`.',
-  fields: (t) => ({
-    access: t.exposeBoolean('access', { description: descriptions.access }),
-    reason: t.exposeString('reason', { description: descriptions.reason }),
-    consumption: t.expose('consumption', {
-      type: Consumption,
-      nullable: true,
-      description: descriptions.consumption,
-    }),
-  }),
+  fields: entitlementFields,
 });
 
 interface UserEntitlementShape extends EntitlementShape {
@@ -76,13 +73,7 @@ const UserEntitlement = builder.objectRef<UserEntitlementShape>('UserEntitlement
       description: 'The subscription that counts: the one with the highest limit.',
       resolve: ({ subscription }) => subscription,
     }),
-    access: t.exposeBoolean('access', { description: 'Whether the user may use one more of the feature.' }),
-    reason: t.exposeString('reason', { description: descriptions.reason }),
-    consumption: t.expose('consumption', {
-      type: Consumption,
-      nullable: true,
-      description: 'Null for a BINARY feature.',
-    }),
+    ...entitlementFields(t),
   }),
 });
 

@@ -1,11 +1,10 @@
-import SchemaBuilder from '@pothos/core';
+import SchemaBuilder, { type ObjectFieldBuilder } from '@pothos/core';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
 import type { Context } from './context.ts';
 
-/** Where every type, query and mutation of the admin API is declared, concept by concept. */
-export const builder = new SchemaBuilder<{
+type Types = PothosSchemaTypes.ExtendDefaultTypes<{
   Context: Context;
   PrismaTypes: PrismaTypes;
   DefaultFieldNullability: false;
@@ -13,7 +12,13 @@ export const builder = new SchemaBuilder<{
     DateTime: { Input: Date; Output: Date };
     JSON: { Input: unknown; Output: unknown };
   };
-}>({
+}>;
+
+/** For fields that several object types share. */
+export type Fields<Shape> = ObjectFieldBuilder<Types, Shape>;
+
+/** Where every type, query and mutation of the admin API is declared, concept by concept. */
+export const builder = new SchemaBuilder<Types>({
   plugins: [PrismaPlugin],
   defaultFieldNullability: false,
   prisma: {

@@ -7,7 +7,11 @@ const maxPage = 1_000;
 const maxWhole = 10_000;
 
 const listArguments = z.object({
-  first: z.int('must be a whole number').min(1, 'must be at least 1').max(maxPage, `must be at most ${maxPage}`).nullish(),
+  first: z
+    .int('must be a whole number')
+    .min(1, 'must be at least 1')
+    .max(maxPage, `must be at most ${maxPage}`)
+    .nullish(),
   after: Id.nullish(),
 });
 
@@ -48,7 +52,10 @@ export async function listPage<Row extends Listed>(
     orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
   });
   if (first == null && rows.length > maxWhole) {
-    throw invalidInput('first', `there are more than ${maxWhole} items; page through them with first and after`);
+    throw invalidInput(
+      'first',
+      `there are more than ${maxWhole} items; page through them with first and after`,
+    );
   }
   return rows;
 }

@@ -1,7 +1,10 @@
+import '../entitlements/graphql.ts';
 import '../features/graphql.ts';
 import '../packages/graphql.ts';
 import '../packages/mutations.ts';
 import '../subscriptions/graphql.ts';
+import '../usage/graphql.ts';
+import '../usage/history-graphql.ts';
 import '../users/graphql.ts';
 import './scalars.ts';
 import { builder } from './builder.ts';

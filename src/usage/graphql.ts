@@ -2,7 +2,7 @@ import type { GraphQLResolveInfo } from 'graphql';
 import { Entitlement } from '../entitlements/graphql.ts';
 import { entitlementOf } from '../entitlements/rules.ts';
 import { DomainError } from '../errors.ts';
-import { builder } from '../graphql/builder.ts';
+import { builder, type Fields } from '../graphql/builder.ts';
 import type { Context } from '../graphql/context.ts';
 import { selects } from '../graphql/selection.ts';
 import { parse } from '../input.ts';
@@ -43,68 +43,65 @@ const CreateUsageEventInput = builder.inputType('CreateUsageEventInput', {
   }),
 });
 
-const descriptions = {
-  recorded: 'Whether it is recorded. If so, it is on disk and survives any crash.',
-  reason: 'Why it was not recorded, as a sentence; null if it was.',
-  duplicate: 'Whether the idempotency key had recorded this call before, so that nothing was recorded now.',
-  entitlement: 'Where the user stands right after this call.',
-};
-
-const RecordedUsage = builder.objectRef<Recorded>('RecordedUsage').implement({
-  description: 'What became of one usage.',
-  fields: (t) => ({
-    recorded: t.exposeBoolean('recorded', { description: descriptions.recorded }),
-    reason: t.exposeString('reason', { nullable: true, description: descriptions.reason }),
-    duplicate: t.exposeBoolean('duplicate', { description: descriptions.duplicate }),
+function recordedFields<Shape extends Recorded>(t: Fields<Shape>) {
+  return {
+    recorded: t.boolean({
+      description: 'Whether it is recorded. If so, it is on disk and survives any crash.',
+      resolve: ({ recorded }) => recorded,
+    }),
+    reason: t.string({
+      nullable: true,
+      description: 'Why it was not recorded, as a sentence; null if it was.',
+      resolve: ({ reason }) => reason,
+    }),
+    duplicate: t.boolean({
+      description:
+        'Whether the idempotency key had recorded this call before, so that nothing was recorded now.',
+      resolve: ({ duplicate }) => duplicate,
+    }),
     entitlement: t.field({
       type: Entitlement,
       nullable: true,
-      description: descriptions.entitlement,
+      description: 'Where the user stands right after this call.',
       resolve: ({ standing }) => standing && entitlementOf(standing, 1),
     }),
-  }),
+  };
+}
+
+const RecordedUsage = builder.objectRef<Recorded>('RecordedUsage').implement({
+  description: 'What became of one usage.',
+  fields: recordedFields,
 });
 
-const RecordUsageError = builder.objectRef<DomainError>('RecordUsageError').implement({
+/** An error as data: GraphQL takes an Error object in a list for a failure of the whole list. */
+interface ItemError {
+  name: string;
+  message: string;
+  code: string;
+}
+
+const RecordUsageError = builder.objectRef<ItemError>('RecordUsageError').implement({
   description: 'Why one usage of a list could not be taken.',
   fields: (t) => ({
-    name: t.exposeString('typedName', { description: 'Its typed name, such as `UserNotFoundError`.' }),
+    name: t.exposeString('name', { description: 'Its typed name, such as `UserNotFoundError`.' }),
     message: t.exposeString('message', { description: 'What is wrong, as a sentence.' }),
     code: t.exposeString('code', { description: '`BAD_USER_INPUT`, `NOT_FOUND` or `CONFLICT`.' }),
   }),
 });
 
-const RecordUsageResult = builder.objectRef<Recorded | DomainError>('RecordUsageResult').implement({
-  description: 'What became of one usage of a list: the fields of RecordedUsage, or an error.',
-  fields: (t) => ({
-    recorded: t.boolean({
-      description: descriptions.recorded,
-      resolve: (result) => !(result instanceof DomainError) && result.recorded,
+const RecordUsageResult = builder
+  .objectRef<Recorded & { error: ItemError | null }>('RecordUsageResult')
+  .implement({
+    description: 'What became of one usage of a list: the fields of RecordedUsage, or an error.',
+    fields: (t) => ({
+      ...recordedFields(t),
+      error: t.expose('error', {
+        type: RecordUsageError,
+        nullable: true,
+        description: 'What was wrong with this usage; its neighbours are not touched by it.',
+      }),
     }),
-    reason: t.string({
-      nullable: true,
-      description: descriptions.reason,
-      resolve: (result) => (result instanceof DomainError ? result.message : result.reason),
-    }),
-    duplicate: t.boolean({
-      description: descriptions.duplicate,
-      resolve: (result) => !(result instanceof DomainError) && result.duplicate,
-    }),
-    entitlement: t.field({
-      type: Entitlement,
-      nullable: true,
-      description: descriptions.entitlement,
-      resolve: (result) =>
-        result instanceof DomainError ? null : result.standing && entitlementOf(result.standing, 1),
-    }),
-    error: t.field({
-      type: RecordUsageError,
-      nullable: true,
-      description: 'What was wrong with this usage; its neighbours are not touched by it.',
-      resolve: (result) => (result instanceof DomainError ? result : null),
-    }),
-  }),
-});
+  });
 
 const inputArg = {
   type: CreateUsageEventInput,
@@ -163,9 +160,16 @@ async function recordList(inputs: unknown[], context: Context, info: GraphQLReso
   });
   const readable = usages.filter((usage): usage is Usage => !(usage instanceof DomainError));
   const results = await context.recordUsage(readable, { withStanding: selects(info, 'entitlement') });
-  return usages.map((usage) => {
-    const result = usage instanceof DomainError ? usage : results.shift();
-    if (result instanceof Error && !(result instanceof DomainError)) throw result;
-    return result as Recorded | DomainError;
-  });
+  return usages.map((usage) => itemResult(usage instanceof DomainError ? usage : results.shift()));
+}
+
+function itemResult(result: Recorded | Error | undefined): Recorded & { error: ItemError | null } {
+  if (result instanceof DomainError) {
+    const { typedName, message, code } = result;
+    const error = { name: typedName, message, code };
+    return { recorded: false, reason: message, duplicate: false, standing: null, error };
+  }
+  if (result === undefined || result instanceof Error)
+    throw result ?? new Error('a usage was left without a result');
+  return { ...result, error: null };
 }

@@ -55,9 +55,10 @@ export function usedAfter(used: bigint, { action, delta }: Pick<Usage, 'action' 
 
 /**
  * Why an enforced usage is refused; null when the user is entitled to it at this instant. SET replaces what
- * is used, so its delta is judged on its own.
+ * is used, so its delta is judged on its own. Giving back is never refused.
  */
 export function refusal(usage: Usage, standing: Standing): string | null {
+  if (usage.delta < 0) return null;
   const before = usage.action === 'SET' ? { ...standing, used: 0 } : standing;
   const { access, reason } = entitlementOf(before, usage.delta);
   return access ? null : reason;
