@@ -72,7 +72,7 @@ export const Price = z.object({
     .string()
     .regex(/^[A-Za-z]{3}$/, 'must be an ISO 4217 code of three letters, such as "gbp"')
     .transform((code) => code.toLowerCase()),
-  interval: Name.nullish(),
+  interval: Name.nullish().transform((interval) => interval ?? null),
 });
 export type Price = z.output<typeof Price>;
 
