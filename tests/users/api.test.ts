@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+import { someoneWaits } from '../helpers/locks.ts';
 
 const fields = 'id billingId name email metadata';
 const create = `mutation createUser($input: CreateUserInput!) { createUser(input: $input) { ${fields} } }`;
@@ -250,6 +251,20 @@ describe('a user who was merged into another', () => {
       updateUser: { ...bare('survivor'), name: 'Both' },
     });
   });
+});
+
+it('updateUser changes the survivor when the user is merged in the meantime', async () => {
+  for (const id of ['target', 'merging']) await createUser(app.database.prisma, { id });
+  const merger = await app.database.hot.connect();
+  await merger.query('begin');
+  await merger.query(
+    `update "user" set merged_into = (select key from "user" where id = 'target') where id = 'merging'`,
+  );
+  const pending = app.ok(update, { id: 'merging', input: { id: 'target', name: 'Both' } });
+  await someoneWaits(app.database);
+  await merger.query('commit');
+  merger.release();
+  expect(await pending).toEqual({ updateUser: { ...bare('target'), name: 'Both' } });
 });
 
 describe('users', () => {
