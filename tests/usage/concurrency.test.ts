@@ -1,0 +1,151 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+
+/* Real requests over many real connections, all at once. */
+
+const record = `mutation ($input: CreateUsageEventInput!) {
+  recordUsage(input: $input) { recorded duplicate entitlement { consumption { used } } }
+}`;
+
+interface Answer {
+  recorded: boolean;
+  duplicate: boolean;
+  entitlement: { consumption: { used: number } };
+}
+
+let app: TestApp;
+const featureId = 'messages';
+
+beforeAll(async () => {
+  app = await startTestApp();
+  const { prisma } = app.database;
+  await createFeature(prisma, { id: featureId });
+  await createPackage(prisma, {
+    id: 'hundred',
+    features: [{ id: featureId, limit: 100, resetPeriod: 'MONTH' }],
+  });
+  await createPackage(prisma, {
+    id: 'thousand',
+    features: [{ id: featureId, limit: 1_000, resetPeriod: 'DAY' }],
+  });
+});
+
+afterAll(() => app.close());
+
+async function newUser(id: string) {
+  await createUser(app.database.prisma, { id });
+  await createSubscription(app.database.prisma, { userId: id, packageId: 'hundred' });
+}
+
+const send = async (input: object): Promise<Answer> =>
+  (await app.ok(record, { input: { featureId, ...input } })).recordUsage;
+
+const times = <Result>(count: number, work: (index: number) => Promise<Result>) =>
+  Promise.all(Array.from({ length: count }, (_, index) => work(index)));
+
+async function ledgerAndCounters(userId: string) {
+  const { key: userKey } = await app.database.prisma.user.findFirstOrThrow({ where: { id: userId } });
+  const events = await app.database.prisma.usageEvent.findMany({
+    where: { userKey },
+    orderBy: { id: 'asc' },
+  });
+  const counters = await app.database.prisma.usageCounter.findMany({ where: { userKey } });
+  return { events, counters };
+}
+
+describe('with many callers at once', () => {
+  it('no update is lost, and every answer is the state right after its call', async () => {
+    await newUser('busy');
+    const answers = await times(400, () => send({ userId: 'busy', delta: 2 }));
+    const seen = answers.map(({ entitlement }) => entitlement.consumption.used).sort((a, b) => a - b);
+    expect(seen).toEqual(Array.from({ length: 400 }, (_, index) => 2 * (index + 1)));
+    const { events, counters } = await ledgerAndCounters('busy');
+    expect(events).toHaveLength(400);
+    expect(counters.map(({ used }) => used)).toEqual([800n]);
+  });
+
+  it('a hard limit of 100 lets exactly 100 of 500 enforced calls pass', async () => {
+    await newUser('limited');
+    const answers = await times(500, () => send({ userId: 'limited', enforce: true }));
+    expect(answers.filter(({ recorded }) => recorded)).toHaveLength(100);
+    const { events, counters } = await ledgerAndCounters('limited');
+    expect(events).toHaveLength(100);
+    expect(counters.map(({ used }) => used)).toEqual([100n]);
+  });
+
+  it('enforced calls never pass the limit while plain ones are recorded beside them', async () => {
+    await newUser('mixed');
+    const answers = await times(300, async (index) => {
+      const enforce = index % 3 !== 0;
+      return { enforce, ...(await send({ userId: 'mixed', enforce })) };
+    });
+    const enforced = answers.filter(({ enforce, recorded }) => enforce && recorded);
+    expect(answers.filter(({ enforce }) => !enforce).every(({ recorded }) => recorded)).toBe(true);
+    expect(Math.max(...enforced.map(({ entitlement }) => entitlement.consumption.used))).toBeLessThanOrEqual(
+      100,
+    );
+    const { events, counters } = await ledgerAndCounters('mixed');
+    expect(counters.map(({ used }) => used)).toEqual([BigInt(events.length)]);
+    expect(events).toHaveLength(100 + enforced.length);
+  });
+
+  it.each([[{}], [{ enforce: true }], [{ action: 'SET' }]])(
+    'the same idempotency key raced 50 times records once (%j)',
+    async (option) => {
+      const userId = `keyed-${JSON.stringify(option)}`;
+      await newUser(userId);
+      const answers = await times(50, () => send({ userId, delta: 3, idempotencyKey: 'once', ...option }));
+      expect(answers.every(({ recorded }) => recorded)).toBe(true);
+      expect(answers.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
+      const { events, counters } = await ledgerAndCounters(userId);
+      expect(events).toHaveLength(1);
+      expect(counters.map(({ used }) => used)).toEqual([3n]);
+    },
+  );
+
+  it('SET and ADD leave what some order of the calls leaves: the ledger, folded in its own order', async () => {
+    await newUser('set and add');
+    await times(300, (index) =>
+      send({ userId: 'set and add', ...(index % 10 === 0 ? { action: 'SET', delta: index } : { delta: 1 }) }),
+    );
+    const { events, counters } = await ledgerAndCounters('set and add');
+    const folded = events.reduce((used, { action, delta }) => (action === 'SET' ? delta : used + delta), 0);
+    expect(events).toHaveLength(300);
+    expect(counters.map(({ used }) => used)).toEqual([BigInt(folded)]);
+  });
+
+  it('usage that races a change of package stands on one side of it, in the ledger and in the counters', async () => {
+    await newUser('changing');
+    const change =
+      'mutation ($to: String!) { changePackage(userId: "changing", packageId: $to) { __typename } }';
+    await Promise.all([
+      times(400, () => send({ userId: 'changing' })),
+      (async () => {
+        for (const to of ['thousand', 'hundred', 'thousand', 'hundred', 'thousand'])
+          await app.ok(change, { to });
+      })(),
+    ]);
+    const { events, counters } = await ledgerAndCounters('changing');
+    const subscriptions = await app.database.prisma.subscription.findMany({
+      where: { user: { id: 'changing' } },
+      orderBy: { id: 'asc' },
+    });
+    expect(subscriptions).toHaveLength(6);
+    const expected = subscriptions.map(({ id, startedAt, endedAt }) => ({
+      id,
+      used: BigInt(
+        events.filter(
+          ({ occurredAt }) => occurredAt >= startedAt && (endedAt === null || occurredAt < endedAt),
+        ).length,
+      ),
+    }));
+    expect(
+      subscriptions.map(({ id }) => ({
+        id,
+        used: counters.find(({ subscriptionId }) => subscriptionId === id)?.used ?? 0n,
+      })),
+    ).toEqual(expected);
+    expect(counters.reduce((sum, { used }) => sum + used, 0n)).toBe(400n);
+  });
+});
