@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { changeSubscriptions } from '../../src/subscriptions/store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
@@ -148,4 +149,55 @@ describe('with many callers at once', () => {
     ).toEqual(expected);
     expect(counters.reduce((sum, { used }) => sum + used, 0n)).toBe(400n);
   });
+
+  it.each([[{}], [{ enforce: true }]])(
+    'usage that waits for a change counts as the change left things (%j)',
+    async (option) => {
+      const userId = `waiting-${JSON.stringify(option)}`;
+      await newUser(userId);
+      const { prisma } = app.database;
+      const { key } = await prisma.user.findFirstOrThrow({ where: { id: userId } });
+      let recording: Promise<Answer> | undefined;
+      await changeSubscriptions(prisma, key, async (tx, { userKey, instant }) => {
+        recording = send({ userId, ...option });
+        await someoneWaitsForALock();
+        await tx.subscription.updateMany({ where: { userKey }, data: { endedAt: instant } });
+        const renewal = {
+          userKey,
+          environmentId: 'test',
+          packageId: 'thousand',
+          isAddon: true,
+          startedAt: instant,
+        };
+        await tx.subscription.create({ data: renewal });
+      });
+      expect(await recording).toMatchObject({ recorded: true });
+      const { events, counters } = await ledgerAndCounters(userId);
+      const renewed = await prisma.subscription.findFirstOrThrow({
+        where: { userKey: key, packageId: 'thousand' },
+      });
+      expect(counters).toMatchObject([{ subscriptionId: renewed.id, used: 1n }]);
+      expect(events[0]?.occurredAt.getTime()).toBeGreaterThanOrEqual(renewed.startedAt.getTime());
+    },
+  );
+
+  it('usage that waits for the deletion of its user finds no user', async () => {
+    await createUser(app.database.prisma, { id: 'leaving' });
+    const { prisma } = app.database;
+    let failure: Promise<object> | undefined;
+    await prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`select 1 from "user" where id = 'leaving' for update`;
+      failure = app.fails(record, { input: { userId: 'leaving', featureId } });
+      await someoneWaitsForALock();
+      await tx.user.deleteMany({ where: { id: 'leaving' } });
+    });
+    expect(await failure).toMatchObject({ extensions: { exception: { name: 'UserNotFoundError' } } });
+  });
 });
+
+async function someoneWaitsForALock() {
+  const waiting = () =>
+    app.database.prisma.$queryRaw<unknown[]>`
+      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  while ((await waiting()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}
