@@ -1,11 +1,11 @@
-import type { PrismaClient } from '../database/generated/client.ts';
 import { isUniqueViolation } from '../database/conflict.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
 import { jsonValue } from '../database/json.ts';
-import { featureAlreadyExists, featureNotFound, invalidInput } from '../errors.ts';
+import { featureAlreadyExists, featureNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
-import { FeatureChange, NewFeature, unitsOfBinary } from './rules.ts';
+import { checkUnits, FeatureChange, NewFeature } from './rules.ts';
 
 export const FeatureType = builder.enumType('FeatureType', {
   description: 'Whether a feature is had or not, or used up.',
@@ -20,7 +20,10 @@ export const Feature = builder.prismaObject('Feature', {
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company, unique in the environment.' }),
     name: t.exposeString('name', { description: 'What people call it.' }),
-    type: t.expose('type', { type: FeatureType, description: 'Set when the feature is made; it never changes.' }),
+    type: t.expose('type', {
+      type: FeatureType,
+      description: 'Set when the feature is made; it never changes.',
+    }),
     unitLabel: t.exposeString('unitLabel', {
       nullable: true,
       description: 'What one of it is called, such as "API call". Only for CONSUMABLE features.',
@@ -59,9 +62,16 @@ const UpdateFeatureInput = builder.inputType('UpdateFeatureInput', {
   }),
 });
 
-/** The feature with this id in this environment; an error when there is none. */
-function findFeature(db: PrismaClient, environmentId: string, id: string) {
-  return db.feature.findUnique({ where: { environmentId_id: { environmentId, id: parse(Id, id, 'id') } } });
+/**
+ * The feature with this id in this environment.
+ *
+ * @param query what the client selected of it
+ * @throws FeatureNotFoundError
+ */
+async function findFeature(db: PrismaClient, query: object, environmentId: string, id: string) {
+  const found = await db.feature.findUnique({ ...query, where: { environmentId_id: { environmentId, id } } });
+  if (found === null) throw featureNotFound(id);
+  return found;
 }
 
 builder.queryFields((t) => ({
@@ -69,15 +79,8 @@ builder.queryFields((t) => ({
     type: Feature,
     description: 'One feature. `FeatureNotFoundError` when there is none with this id.',
     args: { id: t.arg.string({ required: true, description: 'The id of the feature.' }) },
-    resolve: async (query, _root, args, { db, environmentId }) => {
-      const id = parse(Id, args.id, 'id');
-      const feature = await db.feature.findUnique({
-        ...query,
-        where: { environmentId_id: { environmentId, id } },
-      });
-      if (feature === null) throw featureNotFound(id);
-      return feature;
-    },
+    resolve: (query, _root, args, { db, environmentId }) =>
+      findFeature(db, query, environmentId, parse(Id, args.id, 'id')),
   }),
   features: t.prismaField({
     type: [Feature],
@@ -86,8 +89,9 @@ builder.queryFields((t) => ({
     resolve: (query, _root, args, { db, environmentId }) =>
       listPage(
         args,
-        (id) => findFeature(db, environmentId, id),
-        ({ where, ...page }) => db.feature.findMany({ ...query, ...page, where: { ...where, environmentId } }),
+        (id) => db.feature.findUnique({ where: { environmentId_id: { environmentId, id } } }),
+        ({ where, ...page }) =>
+          db.feature.findMany({ ...query, ...page, where: { ...where, environmentId } }),
       ),
   }),
 }));
@@ -99,6 +103,7 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: CreateFeatureInput, required: true, description: 'The new feature.' }) },
     resolve: async (query, _root, args, { db, environmentId }) => {
       const { metadata, ...feature } = parse(NewFeature, args.input, 'input');
+      checkUnits(feature.type, feature);
       try {
         return await db.feature.create({
           ...query,
@@ -111,16 +116,17 @@ builder.mutationFields((t) => ({
   }),
   updateFeature: t.prismaField({
     type: Feature,
-    description: 'Changes a feature. Packages that contain it keep the name they gave it.',
+    description:
+      'Changes a feature. Packages that contain it keep the name they gave it. `FeatureNotFoundError` when ' +
+      'there is none with this id.',
     args: {
       id: t.arg.string({ required: true, description: 'The id of the feature.' }),
       input: t.arg({ type: UpdateFeatureInput, required: true, description: 'What to change.' }),
     },
     resolve: async (query, _root, args, { db, environmentId }) => {
       const { metadata, ...change } = parse(FeatureChange, args.input, 'input');
-      const feature = await findFeature(db, environmentId, args.id);
-      if (feature === null) throw featureNotFound(args.id);
-      if (feature.type === 'BINARY' && change.unitLabel != null) throw invalidInput('input.unitLabel', unitsOfBinary);
+      const feature = await findFeature(db, {}, environmentId, parse(Id, args.id, 'id'));
+      checkUnits(feature.type, change);
       return db.feature.update({
         ...query,
         where: { environmentId_id: { environmentId, id: feature.id } },

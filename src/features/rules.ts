@@ -1,12 +1,10 @@
 import { z } from 'zod';
+import { invalidInput } from '../errors.ts';
 import { Id, Metadata, Name } from '../input.ts';
 
 const FeatureType = z.enum(['BINARY', 'CONSUMABLE']);
 
-/**
- * What a new feature needs. Without a name it is called by its id; only a CONSUMABLE is counted, so only it
- * has units.
- */
+/** What a new feature needs. Without a name it is called by its id. */
 export const NewFeature = z
   .object({
     id: Id,
@@ -15,13 +13,6 @@ export const NewFeature = z
     unitLabel: Name.nullish(),
     unitLabelPlural: Name.nullish(),
     metadata: Metadata.nullish(),
-  })
-  .superRefine((feature, check) => {
-    for (const label of ['unitLabel', 'unitLabelPlural'] as const) {
-      if (feature.type === 'BINARY' && feature[label] != null) {
-        check.addIssue({ code: 'custom', path: [label], message: unitsOfBinary });
-      }
-    }
   })
   .transform((feature) => ({ ...feature, name: feature.name ?? feature.id }));
 
@@ -33,4 +24,13 @@ export const FeatureChange = z.object({
   metadata: Metadata.nullish(),
 });
 
-export const unitsOfBinary = 'only a CONSUMABLE feature has units';
+/** Only a CONSUMABLE is counted, so only it has units. @throws ValidationError */
+export function checkUnits(
+  type: z.output<typeof FeatureType>,
+  units: { unitLabel?: string | null; unitLabelPlural?: string | null },
+): void {
+  if (type === 'CONSUMABLE') return;
+  for (const field of ['unitLabel', 'unitLabelPlural'] as const) {
+    if (units[field] != null) throw invalidInput(`input.${field}`, 'only a CONSUMABLE feature has units');
+  }
+}
