@@ -1,0 +1,24 @@
+// Builds Open Kana when there is no build, or one older than what it is made from. Loaded before the
+// program itself (`node --import`), so that npm has one process to hand its signals to.
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+
+const stamp = 'dist/.tsbuildinfo';
+const sources = ['src', 'prisma', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+
+const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+
+const isNewer = (path, built) =>
+  modified(path) > built ||
+  (statSync(path, { throwIfNoEntry: false })?.isDirectory() &&
+    // The generated client changes with every test run, though never in content.
+    readdirSync(path).some((name) => name !== 'generated' && isNewer(join(path, name), built)));
+
+const built = modified('dist/main.js') && modified(stamp);
+if (sources.some((path) => isNewer(path, built))) {
+  process.stderr.write('Building …\n');
+  const { status } = spawnSync('npm run build --silent', { stdio: ['ignore', 2, 2], shell: true });
+  if (status !== 0) process.exit(status ?? 1);
+  utimesSync(stamp, new Date(), new Date());
+}

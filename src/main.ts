@@ -1,0 +1,97 @@
+import { existsSync } from 'node:fs';
+import { pino } from 'pino';
+import { createApp } from './app.ts';
+import { createKeyring } from './auth/store.ts';
+import { type Config, parseConfig } from './config.ts';
+import { type Database, openDatabase } from './database/client.ts';
+import type { EmbeddedServer } from './database/embedded.ts';
+import { migrate } from './database/migrations.ts';
+import { reachServer } from './database/server.ts';
+import { StartupError } from './errors.ts';
+import { type HttpServer, listen } from './http/server.ts';
+import { provision } from './provisioning/actions.ts';
+import { welcome } from './welcome.ts';
+
+/** What runs so far. */
+interface Running {
+  http?: HttpServer;
+  postgres?: EmbeddedServer;
+  database?: Database;
+}
+
+/** Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it is one wish. */
+const oneKeyPress = 500;
+
+// People read standard output; the log goes to standard error, as JSON, and never holds a key.
+const print = (text: string) => process.stdout.write(`${text}\n`);
+
+/** Starts everything. The port comes first: who cannot have it leaves the database alone. */
+async function start(config: Config, running: Running): Promise<void> {
+  const http = await listen(config.host, config.port);
+  running.http = http;
+  const postgres = await reachServer(config, print);
+  running.postgres = postgres;
+  await migrate(postgres.url);
+
+  const database = openDatabase(postgres.url);
+  running.database = database;
+  const provisioned = await provision(database.prisma, config, new Date());
+
+  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const app = createApp({ database, keyring: createKeyring(database.prisma), log });
+  http.open(app.listener);
+
+  print(`Open Kana answers at ${http.address}`);
+  if (provisioned.firstStart) print(welcome(http.address, provisioned));
+}
+
+/** Stops accepting, finishes what was accepted, and leaves the database in order. */
+async function stop({ http, postgres, database }: Running): Promise<void> {
+  await http?.close();
+  await database?.close();
+  await postgres?.stop();
+}
+
+/** Ends the process on a signal, once the start is through; a second signal ends it at once. */
+function stopOnSignal(started: Promise<void>, running: Running): void {
+  let firstAt: number | undefined;
+  const onSignal = async () => {
+    if (firstAt !== undefined && Date.now() - firstAt < oneKeyPress) return;
+    if (firstAt !== undefined) process.exit(1);
+    firstAt = Date.now();
+    await started;
+    await stop(running).catch(fail);
+    process.exit(0);
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+  onLostShell(() => firstAt ?? onSignal());
+}
+
+/** npm passes signals to the shell between it and us, and some shells die of them without telling us. */
+function onLostShell(react: () => unknown): void {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const shell = process.ppid;
+  setInterval(() => process.ppid === shell || react(), 100).unref();
+}
+
+function fail(error: unknown): never {
+  // What the operator can act on is said in one sentence; anything else is ours, and shows where.
+  const text = error instanceof StartupError ? error.message : String((error as Error).stack ?? error);
+  process.stderr.write(`${text}\n`);
+  process.exit(1);
+}
+
+async function main(): Promise<void> {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  const config = parseConfig(process.env);
+  const running: Running = {};
+  const started = start(config, running).catch(async (error) => {
+    await stop(running).catch(() => undefined);
+    fail(error);
+  });
+  stopOnSignal(started, running);
+  await started;
+}
+
+main().catch(fail);
