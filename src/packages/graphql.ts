@@ -25,7 +25,7 @@ export const ResetPeriod = builder.enumType('ResetPeriod', {
   } as const,
 });
 
-export const PackageFeature = builder.prismaObject('PackageFeature', {
+builder.prismaObject('PackageFeature', {
   description: 'A feature as one package contains it.',
   fields: (t) => ({
     id: t.exposeString('featureId', { description: 'The id of the feature.' }),
@@ -120,6 +120,7 @@ export const Package = builder.prismaObject('Package', {
   }),
 });
 
+// Apart from the others, because these fields refer to the type itself.
 builder.prismaObjectFields(Package, (t) => ({
   basePackages: t.field({
     type: [Package],
@@ -182,15 +183,8 @@ builder.queryFields((t) => ({
       id: t.arg.string({ required: true, description: 'The id of the package.' }),
       includeFeatures: t.arg.boolean({ description: includeFeatures }),
     },
-    resolve: async (query, _root, args, { db, environmentId }) => {
-      const id = parse(Id, args.id, 'id');
-      const found = await db.package.findUnique({
-        ...query,
-        where: { environmentId_id: { environmentId, id } },
-      });
-      if (found === null) throw packageNotFound(id);
-      return found;
-    },
+    resolve: (query, _root, args, { db, environmentId }) =>
+      findPackage(db, query, environmentId, parse(Id, args.id, 'id')),
   }),
   packages: t.prismaField({
     type: [Package],
