@@ -1,7 +1,7 @@
 import '../entitlements/graphql.ts';
 import '../features/graphql.ts';
 import '../packages/graphql.ts';
-import '../packages/mutations.ts';
+import '../packages/mutations-graphql.ts';
 import '../subscriptions/graphql.ts';
 import '../usage/graphql.ts';
 import '../usage/history-graphql.ts';
