@@ -20,6 +20,8 @@ export function openDatabase(url: string, hotConnections = 4): Database {
     adapter: new PrismaPg({ connectionString: url, application_name: applicationName, max: 10 }),
   });
   const hot = new Pool({ connectionString: url, application_name: applicationName, max: hotConnections });
+  // An idle connection that breaks is replaced by the next statement, and must not end the process.
+  hot.on('error', () => undefined);
   return {
     prisma,
     hot,

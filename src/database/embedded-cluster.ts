@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
 import { type Account, run } from './embedded-account.ts';
 import type { Binaries } from './embedded-binaries.ts';
@@ -12,8 +13,6 @@ export interface Cluster {
   home: string;
   account: Account;
   binaries: Binaries;
-  /** Settings given to every start, over those in postgresql.conf. */
-  settings: Record<string, string>;
 }
 
 export const superuser = 'postgres';
@@ -35,7 +34,15 @@ export async function createCluster(cluster: Cluster): Promise<void> {
   // Sorting and letter case follow Unicode's code points, whatever languages the machine knows.
   const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'];
   const access = [`--username=${superuser}`, `--pwfile=${passwordFileOf(cluster)}`, '--auth=scram-sha-256'];
-  const settings = { timezone: 'UTC', log_timezone: 'UTC', jit: 'off', unix_socket_directories: '' };
+  const settings = {
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    unix_socket_directories: '',
+    jit: 'off',
+    // The server's log tells of starts, stops and crashes; failed statements are the application's to log.
+    log_min_messages: 'log',
+    log_checkpoints: 'off',
+  };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const made = await run(
     cluster.binaries.initdb,
@@ -72,39 +79,34 @@ async function isServer(pid: number, directory: string): Promise<boolean> {
   }
 }
 
-/** Starts a server that does not run, on a free port of this machine alone. Returns the port. */
-export async function startServer(cluster: Cluster): Promise<number> {
+/** Starts a server that does not run, for this machine alone, on `wanted` or any free port. Returns the port. */
+export async function startServer(cluster: Cluster, wanted?: number): Promise<number> {
   await rm(join(filesOf(cluster), 'postmaster.pid'), { force: true });
-  const log = logFileOf(cluster);
   for (let attempt = 1; ; attempt += 1) {
-    const port = await freePort();
-    const logged = await stat(log).then(
-      ({ size }) => size,
-      () => 0,
-    );
-    const settings = {
-      port: String(port),
-      listen_addresses: '127.0.0.1',
-      ...logSettings,
-      ...cluster.settings,
-    };
-    const options = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
-    const started = await run(
-      cluster.binaries.pgCtl,
-      ['start', '-w', '-t', '120', '-D', filesOf(cluster), '-l', log, '-o', options.join(' ')],
-      cluster.account,
-    );
-    if (started.code === 0) return port;
-    const lines = (await readFrom(log, logged)) || started.output;
+    const port = wanted ?? (await freePort());
+    const failure = await tryToStart(cluster, port);
+    if (failure === null) return port;
     // The port may have been taken in between, and the children of a killed server take a moment to go.
-    if (attempt === 10 || !/could not bind|pre-existing shared memory/.test(lines))
-      throw new StartupError(`The embedded PostgreSQL did not start (see ${log}):\n${lastLines(lines)}`);
-    await new Promise((later) => setTimeout(later, 200));
+    if (attempt === 10 || !/could not bind|pre-existing shared memory/.test(failure))
+      throw new StartupError(`The embedded PostgreSQL did not start (${logFileOf(cluster)}):\n${failure}`);
+    await sleep(200);
   }
 }
 
-/** The server's own log tells of starts, stops and crashes; failed statements are the application's to log. */
-const logSettings = { log_min_messages: 'log', log_checkpoints: 'off' };
+/** Null when the server is up; otherwise the last that it said. */
+async function tryToStart(cluster: Cluster, port: number): Promise<string | null> {
+  const log = logFileOf(cluster);
+  const logged = (await stat(log).catch(() => null))?.size ?? 0;
+  const where = ['-D', filesOf(cluster), '-l', log, '-o', `-c port=${port} -c listen_addresses=127.0.0.1`];
+  const { code, output } = await run(
+    cluster.binaries.pgCtl,
+    ['start', '-w', '-t', '120', ...where],
+    cluster.account,
+  );
+  if (code === 0) return null;
+  const said = (await readFile(log).catch(() => Buffer.alloc(0))).subarray(logged).toString();
+  return (said || output).trim().split('\n').slice(-8).join('\n');
+}
 
 /** Stops a running server: what is committed is kept, open transactions are rolled back. */
 export async function stopServer(cluster: Cluster): Promise<void> {
@@ -126,18 +128,6 @@ function freePort(): Promise<number> {
       server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
     });
   });
-}
-
-async function readFrom(file: string, position: number): Promise<string> {
-  const handle = await open(file).catch(() => null);
-  if (handle === null) return '';
-  const chunks: Buffer[] = [];
-  for await (const chunk of handle.createReadStream({ start: position })) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
-}
-
-function lastLines(text: string): string {
-  return text.trim().split('\n').slice(-8).join('\n');
 }
 
 /** Makes root's files those of the account that the server runs as. */

@@ -10,5 +10,5 @@ export async function reachServer(
   tell: (line: string) => void,
 ): Promise<EmbeddedServer> {
   if (databaseUrl !== undefined) return { url: databaseUrl, stop: async () => undefined };
-  return startEmbedded({ dataDir, log: tell });
+  return startEmbedded({ dataDir, tell });
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, realpathSync } from 'node:fs';
-import { chmod, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -32,23 +32,52 @@ export async function startTestServer(): Promise<TestServer> {
   };
 }
 
+const prefix = 'open-kana-test-';
+
 /** A server in a directory of its own, which goes with it. */
 async function startEphemeral(): Promise<{ url: string; stop(): Promise<void> }> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'open-kana-test-'));
+  await removeAbandoned();
+  const dataDir = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
   await chmod(dataDir, 0o755);
   const server = await startEmbedded({ dataDir });
   const kill = () => killServer(dataDir);
   process.on('exit', kill);
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
   return {
     url: server.url,
     async stop() {
       await server.stop();
       process.off('exit', kill);
-      const files = await realpath(join(dataDir, 'postgres'));
-      for (const path of [files, dataDir]) await rm(path, { recursive: true, force: true });
+      await removeFiles(dataDir);
     },
   };
+}
+
+/** What earlier runs left that were broken off. */
+async function removeAbandoned(): Promise<void> {
+  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(prefix));
+  for (const name of names.filter((each) => !isAlive(Number.parseInt(each.slice(prefix.length), 10)))) {
+    await discard(join(tmpdir(), name)).catch(() => undefined); // Another run, or account, may be at it.
+  }
+}
+
+async function discard(dataDir: string): Promise<void> {
+  const server = await startEmbedded({ dataDir });
+  await server.stop();
+  await removeFiles(dataDir);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+async function removeFiles(dataDir: string): Promise<void> {
+  const files = await realpath(join(dataDir, 'postgres'));
+  for (const path of [files, dataDir]) await rm(path, { recursive: true, force: true });
 }
 
 /** The last resort when the run is broken off: there is no time for more than a signal. */
