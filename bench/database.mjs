@@ -1,0 +1,75 @@
+// One real PostgreSQL for all contestants, with its default durability, and the same data in each database.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { createKey } from '../dist/auth/store.js';
+import { openDatabase } from '../dist/database/client.js';
+import { startEmbedded } from '../dist/database/embedded.js';
+import { migrate } from '../dist/database/migrations.js';
+
+export const users = 10_000;
+export const features = 10;
+export const featureIds = Array.from({ length: features }, (_, index) => `feature-${index}`);
+
+/** Starts PostgreSQL and makes the template; answers how to copy and query databases, and how to end it all. */
+export async function startDatabases() {
+  const dataDir = mkdtempSync(join(tmpdir(), 'open-kana-bench-'));
+  const server = await startEmbedded({ dataDir });
+  const urlOf = (name) => Object.assign(new URL(server.url), { pathname: `/${name}` }).href;
+  const run = async (name, sql) => {
+    const client = new pg.Client(urlOf(name));
+    await client.connect();
+    try {
+      return await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  };
+  const admin = new URL(server.url).pathname.slice(1);
+  await run(admin, 'create database template_bench');
+  const key = await fill(urlOf('template_bench'));
+  await run('template_bench', 'vacuum analyze');
+  return {
+    key,
+    run,
+    copy: async (name) => {
+      await run(admin, `create database ${name} template template_bench`);
+      return urlOf(name);
+    },
+    stop: async () => {
+      await server.stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** 10,000 users, 10 features, and one package of each kind: a base for all, an add-on for every second user. */
+async function fill(url) {
+  await migrate(url);
+  const database = openDatabase(url);
+  const { prisma } = database;
+  const environmentId = 'test';
+  for (const id of ['test', 'live']) await prisma.environment.create({ data: { id, appId: `${id}_bench` } });
+  await prisma.feature.createMany({
+    data: featureIds.map((id) => ({ environmentId, id, name: id, type: 'CONSUMABLE' })),
+  });
+  for (const [id, isAddon, of] of [['base', false, featureIds], ['addon', true, featureIds.slice(0, 1)]]) {
+    await prisma.package.create({ data: { environmentId, id, name: id, isAddon, status: 'PUBLISHED' } });
+    await prisma.packageFeature.createMany({
+      data: of.map((featureId, position) => ({
+        environmentId, packageId: id, featureId, name: featureId, position, limit: isAddon ? 1_000 : 100, resetPeriod: 'MONTH',
+      })),
+    });
+  }
+  const { key } = await createKey(prisma, 'test', 'PRIVATE');
+  await database.hot.query(`
+    insert into "user" (environment_id, id, updated_at)
+      select 'test', 'user-' || n, now() from generate_series(0, ${users - 1}) n;
+    insert into subscription (user_key, environment_id, package_id, is_addon, started_at)
+      select key, 'test', 'base', false, now() - interval '100 days' from "user";
+    insert into subscription (user_key, environment_id, package_id, is_addon, started_at)
+      select key, 'test', 'addon', true, now() - interval '50 days' from "user" where key % 2 = 0;`);
+  await database.close();
+  return key;
+}

@@ -1,0 +1,37 @@
+// What is asked, the same for every contestant.
+import { featureIds, users } from './database.mjs';
+
+const anyUser = () => `user-${Math.floor(Math.random() * users)}`;
+const anyFeature = () => featureIds[Math.floor(Math.random() * featureIds.length)];
+
+const mutation = (selection) =>
+  `mutation ($input: CreateUsageEventInput!) { recordUsage(input: $input) { ${selection} } }`;
+const record = mutation('recorded reason');
+const recordAndCheck = mutation(
+  'recorded reason entitlement { access reason consumption { used budget overageEnabled } }',
+);
+const check =
+  'query ($userId: String!, $featureId: String!) { canUseFeature(userId: $userId, featureId: $featureId) { access reason consumption { used budget overageEnabled } } }';
+const recordMany = 'mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { recorded } }';
+const postgraphileRecord = 'mutation ($input: RecordUsageInput!) { recordUsage(input: $input) { boolean } }';
+
+const usage = () => ({ userId: anyUser(), featureId: anyFeature(), delta: 1 });
+
+export const scenarios = {
+  record: { body: () => JSON.stringify({ query: record, variables: { input: usage() } }) },
+  recordPostgraphile: {
+    body: (id) => JSON.stringify({ query: postgraphileRecord, variables: { input: { ...usage(), idempotencyKey: id() } } }),
+  },
+  recordOnce: {
+    body: (id) => JSON.stringify({ query: record, variables: { input: { ...usage(), idempotencyKey: id() } } }),
+  },
+  recordAndCheck: { body: () => JSON.stringify({ query: recordAndCheck, variables: { input: usage() } }) },
+  recordHot: {
+    body: () => JSON.stringify({ query: record, variables: { input: { userId: 'user-1', featureId: 'feature-1', delta: 1 } } }),
+  },
+  check: { body: () => JSON.stringify({ query: check, variables: { userId: anyUser(), featureId: anyFeature() } }) },
+  recordThousand: {
+    rows: 1_000,
+    body: () => JSON.stringify({ query: recordMany, variables: { input: Array.from({ length: 1_000 }, usage) } }),
+  },
+};
