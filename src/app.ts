@@ -1,5 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { renderGraphiQL } from '@graphql-yoga/render-graphiql';
+import type { RequestListener } from 'node:http';
 import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { useAuthentication } from './auth/plugin.ts';
@@ -8,9 +7,13 @@ import type { Keyring } from './auth/store.ts';
 import type { Database } from './database/client.ts';
 import { createStandingFinder } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
+import { createDocumentCache, noErrorCache, useModestOperations } from './graphql/documents.ts';
 import { createErrorMask } from './graphql/errors.ts';
 import { schema } from './graphql/schema.ts';
-import { useStringVariables } from './http/string-variables.ts';
+import { type Transport, useOperationFromBody } from './http/graphql-request.ts';
+import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
+import { createReadyRoute, liveRoute } from './http/health.ts';
+import { createRouter } from './http/router.ts';
 import { createUsageRecorder } from './usage/actions.ts';
 
 export interface Dependencies {
@@ -21,14 +24,29 @@ export interface Dependencies {
 
 export interface App {
   /** Handles every request of an HTTP server. */
-  listener: (request: IncomingMessage, response: ServerResponse) => unknown;
+  listener: RequestListener;
 }
 
 /** Composes the server out of its parts; it does not listen. */
 export function createApp({ database, keyring, log }: Dependencies): App {
+  return {
+    listener: createRouter(
+      {
+        '/': homeRoute,
+        '/graphql': createGraphqlRoute(createGraphql({ database, keyring, log })),
+        '/health/live': liveRoute,
+        '/health/ready': createReadyRoute(database),
+      },
+      log,
+    ),
+  };
+}
+
+/** The admin API. */
+function createGraphql({ database, keyring, log }: Dependencies) {
   const findStanding = createStandingFinder(database.hot);
   const recordUsage = createUsageRecorder(database.hot);
-  const yoga = createYoga<object, Context>({
+  return createYoga<Transport, Context>({
     schema,
     context: async ({ request }) => {
       const key = readAuthorization(request.headers.get('authorization'));
@@ -41,12 +59,14 @@ export function createApp({ database, keyring, log }: Dependencies): App {
       };
     },
     maskedErrors: { maskError: createErrorMask(log) },
-    plugins: [useStringVariables(), useAuthentication()],
-    renderGraphiQL,
+    plugins: [useOperationFromBody(), useModestOperations(), useAuthentication()],
+    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: noErrorCache },
+    // What the router and the body's reader do before Yoga is reached.
+    maxRequestBodySize: false,
+    graphiql: false,
     landingPage: false,
-    logging: false,
     cors: false,
     multipart: false,
+    logging: false,
   });
-  return { listener: yoga };
 }

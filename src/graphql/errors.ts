@@ -1,15 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { DomainError } from '../errors.ts';
+import { reportFault } from '../http/faults.ts';
 
 /** A caller's mistake as clients of the original read it: a code, and the typed error beside it. */
 export function graphQLErrorOf(error: DomainError, where?: GraphQLError): GraphQLError {
   return new GraphQLError(error.message, {
-    nodes: where?.nodes,
-    source: where?.source,
-    positions: where?.positions,
-    path: where?.path,
+    ...placeOf(where),
     extensions: {
       code: error.code,
       exception: { name: error.typedName, message: error.message },
@@ -20,22 +17,50 @@ export function graphQLErrorOf(error: DomainError, where?: GraphQLError): GraphQ
 /** Yoga's masking: mistakes of the caller pass, faults of ours are logged and hidden behind a request id. */
 export function createErrorMask(log: Logger) {
   return (error: unknown): Error => {
-    const original = error instanceof GraphQLError ? error.originalError : error;
     const located = error instanceof GraphQLError ? error : undefined;
+    const original = originOf(error);
     if (original instanceof DomainError) return graphQLErrorOf(original, located);
-    if (located !== undefined && (original == null || original instanceof GraphQLError)) return located;
-    return unexpected(log, original ?? error, located);
+    if (located !== undefined && located.extensions.code !== undefined) return located;
+    if (located !== undefined && original instanceof GraphQLError && isBadInput(located, original))
+      return badInput(located);
+    return unexpected(log, original, located);
   };
 }
 
+/** The error that was thrown first; GraphQL wraps it to say where. */
+function originOf(error: unknown): unknown {
+  return error instanceof GraphQLError && error.originalError ? originOf(error.originalError) : error;
+}
+
+/**
+ * GraphQL gives no code to two kinds of errors: a variable or argument of the wrong type, and an answer of
+ * ours of the wrong type. Variables are read before any field, so they have no path; the error of an argument
+ * points at it from the beginning.
+ */
+function isBadInput(located: GraphQLError, original: GraphQLError): boolean {
+  return located.path === undefined || original.nodes !== undefined;
+}
+
+function badInput(error: GraphQLError): GraphQLError {
+  return new GraphQLError(error.message, {
+    ...placeOf(error),
+    extensions: { code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } },
+  });
+}
+
 function unexpected(log: Logger, error: unknown, located?: GraphQLError): GraphQLError {
-  const requestId = randomUUID();
-  log.error({ err: error, requestId }, 'unexpected error');
-  return new GraphQLError(`Unexpected error. Its id in the log is ${requestId}.`, {
-    nodes: located?.nodes,
-    source: located?.source,
-    positions: located?.positions,
-    path: located?.path,
+  const { message, requestId } = reportFault(log, error);
+  return new GraphQLError(message, {
+    ...placeOf(located),
     extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
   });
+}
+
+function placeOf(error: GraphQLError | undefined) {
+  return {
+    nodes: error?.nodes,
+    source: error?.source,
+    positions: error?.positions,
+    path: error?.path,
+  };
 }

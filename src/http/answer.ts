@@ -1,0 +1,42 @@
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
+
+/** What can be wrong with a request before it is known what is asked for, and the status that says so. */
+const statuses = {
+  BAD_REQUEST: 400,
+  NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  INTERNAL_SERVER_ERROR: 500,
+} as const;
+
+export type RequestErrorCode = keyof typeof statuses;
+
+export interface Answer {
+  status: number;
+  body: unknown;
+  headers?: OutgoingHttpHeaders;
+}
+
+export const statusOf = (code: RequestErrorCode): number => statuses[code];
+
+/** A refusal in the one form that GraphQL clients read, whatever the path. */
+export function refusal(code: RequestErrorCode, message: string, details: object = {}): Answer {
+  return { status: statusOf(code), body: { errors: [{ message, extensions: { code, ...details } }] } };
+}
+
+/** Writes a whole answer as JSON, and leaves the response open. */
+export function writeJson(response: ServerResponse, { status, body, headers }: Answer): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    ...headers,
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+  });
+  response.write(text);
+}
+
+export function sendJson(response: ServerResponse, answer: Answer): void {
+  writeJson(response, answer);
+  response.end();
+}

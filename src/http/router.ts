@@ -1,0 +1,47 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { refusal, sendJson } from './answer.ts';
+import { reportFault } from './faults.ts';
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** What answers at one path, by method. */
+export interface Route {
+  GET?: Handler;
+  POST?: Handler;
+}
+
+/** Hands each request to the route of its path; a slash at the end makes no difference. */
+export function createRouter(routes: Record<string, Route>, log: Logger): RequestListener {
+  const known = new Map(Object.entries(routes));
+  return async (request, response) => {
+    try {
+      const route = known.get(pathOf(request));
+      if (route === undefined) sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
+      else await follow(route, request, response);
+    } catch (error) {
+      const { message, requestId } = reportFault(log, error);
+      if (response.headersSent) response.destroy();
+      else sendJson(response, refusal('INTERNAL_SERVER_ERROR', message, { requestId }));
+    }
+  };
+}
+
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const [path = '/'] = url.split('?', 1);
+  return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+function follow(route: Route, request: IncomingMessage, response: ServerResponse): unknown {
+  // Node sends no body with the answer to a HEAD, so GET can answer it.
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const handle = method === 'GET' || method === 'POST' ? route[method] : undefined;
+  return handle === undefined ? refuseMethod(response, Object.keys(route)) : handle(request, response);
+}
+
+/** @param allowed the methods that this path answers */
+export function refuseMethod(response: ServerResponse, allowed: string[]): void {
+  const methods = allowed.join(', ');
+  const answer = refusal('METHOD_NOT_ALLOWED', `This path answers ${methods} only.`);
+  sendJson(response, { ...answer, headers: { Allow: methods } });
+}
