@@ -1,6 +1,5 @@
-import { GraphQLError, Kind, valueFromASTUntyped } from 'graphql';
+import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { DateTime } from 'luxon';
-import { builder } from './builder.ts';
 
 function parseDateTime(value: unknown): Date {
   const instant = typeof value === 'string' ? DateTime.fromISO(value, { zone: 'utc' }) : null;
@@ -12,16 +11,16 @@ function parseDateTime(value: unknown): Date {
   return instant.toJSDate();
 }
 
-builder.scalarType('DateTime', {
+export const dateTime = {
   description: 'An instant as ISO 8601 text, in UTC with milliseconds, such as "2022-01-21T16:08:09.640Z".',
-  serialize: (value) => value.toISOString(),
+  serialize: (value: Date) => value.toISOString(),
   parseValue: parseDateTime,
-  parseLiteral: (node) => parseDateTime(node.kind === Kind.STRING ? node.value : null),
-});
+  parseLiteral: (node: ValueNode) => parseDateTime(node.kind === Kind.STRING ? node.value : null),
+};
 
-builder.scalarType('JSON', {
+export const json = {
   description: 'Any JSON value: an object, an array, a string, a number, a boolean or null.',
-  serialize: (value) => value,
-  parseValue: (value) => value,
-  parseLiteral: (node, variables) => valueFromASTUntyped(node, variables),
-});
+  serialize: (value: unknown) => value,
+  parseValue: (value: unknown) => value,
+  parseLiteral: valueFromASTUntyped,
+};

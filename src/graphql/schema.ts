@@ -6,7 +6,6 @@ import '../subscriptions/graphql.ts';
 import '../usage/graphql.ts';
 import '../usage/history-graphql.ts';
 import '../users/graphql.ts';
-import './scalars.ts';
 import { builder } from './builder.ts';
 
 /** The admin API: each import above adds its concept. */
