@@ -34,24 +34,34 @@ interface StandingRow extends GrantRow {
  */
 export const winnerSql = (userKey: string, featureId: string) => `
   left join lateral (
-    select s.id as subscription_id, s.started_at, pf."limit", pf.reset_period, pf.overage_enabled,
-      usage_window_start(s.started_at, pf.reset_period, now()) as window_start
+    select s.id as subscription_id, s.started_at, pf."limit", pf.reset_period, pf.overage_enabled
     from subscription s
     join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
     where s.user_key = ${userKey} and pf.feature_id = ${featureId} and s.status in ('ACTIVE', 'TRIALING')
     order by pf."limit" desc nulls first, pf.overage_enabled desc, s.started_at, s.id
     limit 1
   ) winner on true
-  left join usage_counter counter
-    on counter.user_key = ${userKey} and counter.subscription_id = winner.subscription_id
-    and counter.feature_id = ${featureId} and counter.window_start = winner.window_start`;
+  left join lateral (
+    select usage_window_start(winner.started_at, winner.reset_period, now()) as window_start offset 0
+  ) current on true
+  left join lateral (
+    select used from usage_counter
+    where user_key = ${userKey} and subscription_id = winner.subscription_id
+      and feature_id = ${featureId} and window_start = current.window_start limit 1
+  ) counter on true`;
 
+/* Every look-up is a lateral one, by key: no plan may read a whole table, whatever the planner believes. */
 const standingSql = `
   with question as (
-    select q.ord, f.type as feature_type, f.id as feature_id, coalesce(u.merged_into, u.key) as user_key
+    select q.ord, q.feature_id, f.type as feature_type, u.user_key
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality as q(environment_id, user_id, feature_id, ord)
-    left join "user" u on u.environment_id = q.environment_id and u.id = q.user_id
-    left join feature f on f.environment_id = q.environment_id and f.id = q.feature_id
+    left join lateral (
+      select coalesce(merged_into, key) as user_key from "user"
+      where environment_id = q.environment_id and id = q.user_id limit 1
+    ) u on true
+    left join lateral (
+      select type from feature where environment_id = q.environment_id and id = q.feature_id limit 1
+    ) f on true
   )
   select q.user_key, q.feature_type, winner.subscription_id, winner.started_at, winner."limit",
     winner.reset_period, winner.overage_enabled, counter.used

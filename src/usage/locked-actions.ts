@@ -47,12 +47,17 @@ async function recordAll(client: PoolClient, usages: readonly Usage[]): Promise<
   return results;
 }
 
-/** Locks the users and loads what is known of each usage; once more if a user was merged into another meanwhile. */
+/**
+ * Locks the users and loads what is known of each usage. If a user was merged into another meanwhile, it lets
+ * all locks go and begins anew: a survivor's row is never waited for with later rows in hand.
+ */
 async function loadCases(client: PoolClient, usages: readonly Usage[]): Promise<Case[]> {
   const locked = await lockUsers(client, usages);
   const subjects = await readSubjects(client, usages);
-  if (subjects.some(({ userKey }) => userKey !== null && !locked.has(userKey)))
+  if (subjects.some(({ userKey }) => userKey !== null && !locked.has(userKey))) {
+    await client.query('rollback and chain');
     return loadCases(client, usages);
+  }
   const now = await readClock(client);
   const grants = await readGrants(client, locked, new Set(usages.map(({ featureId }) => featureId)));
   return subjects.map(({ usage, ...subject }) => ({

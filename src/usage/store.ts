@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { Standing } from '../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../entitlements/store.ts';
 import { featureNotFound, idempotencyConflict, userNotFound } from '../errors.ts';
 import { binaryReason, type Recorded, repeats, type Usage } from './rules.ts';
@@ -12,109 +13,129 @@ export interface Addition {
 /** Someone changed the user or used the idempotency key at the same instant: ask again. */
 export const askAgain = Symbol('ask again');
 
-interface AdditionRow extends GrantRow {
+/*
+ * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the
+ * ledger, and folds what was really appended into the counters.
+ *
+ * Exactness rests on the lock. Whoever changes what a user's usage counts towards holds the user's row FOR
+ * UPDATE and moves its revision (see src/subscriptions/store.ts). The lock waits for such a change and then
+ * shows the newest revision, while `item` saw the one that the statement's other reads belong to. If they
+ * differ, the item gets no event id, and is asked again. Ids of events are drawn after the lock, so that for
+ * each user the order of ids is the order in which events count.
+ *
+ * Users, then idempotency keys, then counters are taken in one fixed order each: two batches never deadlock.
+ *
+ * Every look-up is a lateral one, by key: whatever the planner believes of a table's size, no plan may read
+ * a whole table, or compare each item with each other.
+ */
+const appendSql = `
+  with item as materialized (
+    select i.*, u.user_key, u.revision, f.type as feature_type,
+      least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
+    from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[])
+      with ordinality as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, ord)
+    left join lateral (
+      select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision
+      from "user" named left join "user" survivor on survivor.key = named.merged_into
+      where named.environment_id = i.environment_id and named.id = i.user_id limit 1
+    ) u on true
+    left join lateral (
+      select type from feature where environment_id = i.environment_id and id = i.feature_id limit 1
+    ) f on true
+  ), ready as materialized (
+    select item.*, case when locked.revision = item.revision then nextval('usage_event_id_seq') end as event_id
+    from (select * from item order by user_key) item
+    left join lateral (
+      select revision from "user" where key = item.user_key and item.feature_type = 'CONSUMABLE' for key share
+    ) locked on true
+  ), inserted as (
+    insert into usage_event
+      (user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source)
+    select user_key, event_id, environment_id, feature_id, 'ADD', delta, at, idempotency_key, source::"UsageSource"
+    from ready where event_id is not null order by user_key, idempotency_key, ord
+    on conflict (user_key, idempotency_key) where idempotency_key is not null do nothing
+    returning id, user_key, environment_id, feature_id, delta, occurred_at
+  ), counted as (
+    insert into usage_counter as counter
+      (user_key, subscription_id, feature_id, window_start, environment_id, used)
+    select e.user_key, granted.id, e.feature_id, granted.window_start, e.environment_id, sum(e.delta)
+    from inserted e
+    cross join lateral (
+      select s.id, usage_window_start(s.started_at, pf.reset_period, e.occurred_at) as window_start
+      from subscription s
+      join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
+        and pf.feature_id = e.feature_id
+      where s.user_key = e.user_key
+        and s.started_at <= e.occurred_at and (s.ended_at is null or e.occurred_at < s.ended_at)
+      offset 0
+    ) granted
+    group by e.user_key, granted.id, e.feature_id, granted.window_start, e.environment_id
+    order by e.user_key, granted.id, e.feature_id, granted.window_start
+    on conflict (user_key, subscription_id, feature_id, window_start)
+      do update set used = counter.used + excluded.used
+    returning subscription_id, feature_id, window_start, used
+  ), outcome as (
+    select ready.*, coalesce(event_id in (select id from inserted), false) as inserted from ready
+  )`;
+
+interface OutcomeRow {
+  ord: string;
+  inserted: boolean;
   user_known: boolean;
   feature_type: 'BINARY' | 'CONSUMABLE' | null;
-  attempted: boolean;
-  inserted: boolean;
-  counts_in_winner: boolean;
   first_feature_id: string | null;
   first_action: 'ADD' | 'SET';
   first_delta: number;
 }
 
-/*
- * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the
- * ledger, folds what was really appended into the counters, and answers a row per item, in order.
- *
- * Exactness rests on the lock. Whoever changes what a user's usage counts towards holds the user's row FOR
- * UPDATE and moves its revision (see src/subscriptions/store.ts). The lock waits for such a change and then
- * shows the newest revision, while `seen` shows the one that this statement's other reads belong to. If
- * they differ, the item is left alone and asked again. Ids of events are drawn after the lock, so that for
- * each user the order of ids is the order in which events count.
- *
- * Users, then idempotency keys, then counters are taken in one fixed order each: two batches never deadlock.
- */
-const appendSql = `
-  with item as materialized (
-    select i.*, coalesce(u.merged_into, u.key) as user_key, f.type as feature_type,
-      least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
-    from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[])
-      with ordinality as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, ord)
-    left join "user" u on u.environment_id = i.environment_id and u.id = i.user_id
-    left join feature f on f.environment_id = i.environment_id and f.id = i.feature_id
-  ), seen as materialized (
-    select u.key, u.revision from "user" u
-    where u.key in (select user_key from item where feature_type = 'CONSUMABLE')
-  ), locked as materialized (
-    select u.key, u.revision from "user" u where u.key in (select key from seen)
-    order by u.key for key share
-  ), ready as materialized (
-    select item.*, nextval('usage_event_id_seq') as event_id
-    from item join seen on seen.key = item.user_key
-    join locked on locked.key = seen.key and locked.revision = seen.revision
-    where item.feature_type = 'CONSUMABLE'
-  ), inserted as (
-    insert into usage_event
-      (user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source)
-    select user_key, event_id, environment_id, feature_id, 'ADD', delta, at, idempotency_key, source::"UsageSource"
-    from ready order by user_key, idempotency_key, ord
-    on conflict (user_key, idempotency_key) where idempotency_key is not null do nothing
-    returning id
-  ), counted as (
-    insert into usage_counter as counter
-      (user_key, subscription_id, feature_id, window_start, environment_id, used)
-    select r.user_key, s.id, r.feature_id, usage_window_start(s.started_at, pf.reset_period, r.at) as window_start,
-      r.environment_id, sum(r.delta)
-    from inserted join ready r on r.event_id = inserted.id
-    join subscription s on s.user_key = r.user_key
-      and s.started_at <= r.at and (s.ended_at is null or r.at < s.ended_at)
-    join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-      and pf.feature_id = r.feature_id
-    group by r.user_key, s.id, r.feature_id, window_start, r.environment_id
-    order by r.user_key, s.id, r.feature_id, window_start
-    on conflict (user_key, subscription_id, feature_id, window_start)
-      do update set used = counter.used + excluded.used
-    returning user_key, subscription_id, feature_id, window_start, used
-  )
-  select item.user_key is not null as user_known, item.feature_type, r.event_id is not null as attempted,
-    inserted.id is not null as inserted,
+const outcomeSql = `
+  select outcome.ord, outcome.inserted, outcome.user_key is not null as user_known, outcome.feature_type,
     first.feature_id as first_feature_id, first.action as first_action, first.delta as first_delta`;
 
-const appendedSql = `
-  from item
-  left join ready r on r.ord = item.ord
-  left join inserted on inserted.id = r.event_id
-  left join usage_event first on inserted.id is null
-    and first.user_key = item.user_key and first.idempotency_key = item.idempotency_key`;
+const firstSql = `
+  from outcome
+  left join lateral (
+    select feature_id, action, delta from usage_event
+    where not outcome.inserted and user_key = outcome.user_key and idempotency_key = outcome.idempotency_key limit 1
+  ) first on true`;
 
-const recordSql = `${appendSql} ${appendedSql} order by item.ord`;
+/* Only what was not inserted needs telling: a batch of new usage is answered by no row at all. */
+const recordSql = `${appendSql} ${outcomeSql} ${firstSql} where not outcome.inserted`;
 
-/* The same, and where each user stands after the whole batch; rollBack finds where they stood in between. */
-const recordAndStandSql = `${appendSql},
+interface StandingRow extends OutcomeRow, GrantRow {
+  window_start: Date | null;
+  counts_in_winner: boolean;
+}
+
+/* The same, where each user stands, and what the counters say after the whole batch. */
+const recordAndStandSql = `${appendSql} ${outcomeSql},
     winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
-    coalesce(counted.used, counter.used) as used,
-    inserted.id is not null and r.at >= winner.started_at
-      and usage_window_start(winner.started_at, winner.reset_period, r.at) = winner.window_start as counts_in_winner
-  ${appendedSql} ${winnerSql('item.user_key', 'item.feature_id')}
-  left join counted on counted.user_key = item.user_key and counted.subscription_id = winner.subscription_id
-    and counted.feature_id = item.feature_id and counted.window_start = winner.window_start
-  order by item.ord`;
+    current.window_start, counter.used,
+    outcome.inserted and outcome.at >= winner.started_at
+      and usage_window_start(winner.started_at, winner.reset_period, outcome.at) = current.window_start as counts_in_winner,
+    null as feature_id
+  ${firstSql} ${winnerSql('outcome.user_key', 'outcome.feature_id')}
+  union all
+  select null, false, false, null, null, null, null, subscription_id, null, null, null, false, window_start, used,
+    false, feature_id
+  from counted`;
 
 /** Records additions, and answers one result per item: durable once it answers. */
 export async function appendUsage(
   hot: Pool,
   items: readonly Addition[],
 ): Promise<(Recorded | typeof askAgain | Error)[]> {
-  const withStanding = items.some((item) => item.withStanding);
   const usages = items.map(({ usage }) => usage);
-  const { rows } = await hot.query<AdditionRow>({
-    name: withStanding ? 'record and stand' : 'record',
-    text: withStanding ? recordAndStandSql : recordSql,
-    values: columns(usages),
-  });
-  if (withStanding) rollBack(rows, usages);
-  return items.map((item, index) => resultOf(item, rows[index]));
+  const withStanding = items.some((item) => item.withStanding);
+  const { rows } = await hot.query(
+    withStanding
+      ? { name: 'record and stand', text: recordAndStandSql, values: columns(usages) }
+      : { name: 'record', text: recordSql, values: columns(usages) },
+  );
+  const standings = withStanding ? standingsOf(rows, usages) : [];
+  const outcomes = new Map<number, OutcomeRow>();
+  for (const row of rows) if (row.ord !== null) outcomes.set(Number(row.ord) - 1, row);
+  return usages.map((usage, index) => resultOf(usage, outcomes.get(index), standings[index] ?? null));
 }
 
 const columns = (usages: readonly Usage[]) => [
@@ -128,31 +149,51 @@ const columns = (usages: readonly Usage[]) => [
 ];
 
 /**
- * The statement tells what each window counts after the whole batch. Walking back from its end and taking
- * off what each later item added gives what it counted right after every item.
+ * Where each user stands right after each item. The statement tells what each window counts after the whole
+ * batch; walking back from its end and taking off what each item added tells it for the items before.
  */
-function rollBack(rows: AdditionRow[], usages: readonly Usage[]) {
-  const addedLater = new Map<string, bigint>();
-  for (const [index, row] of [...rows.entries()].reverse()) {
-    const usage = usages[index];
-    if (!usage || row.subscription_id === null) continue;
-    const counter = `${row.subscription_id} ${usage.featureId}`;
-    const later = addedLater.get(counter) ?? 0n;
-    row.used = String(BigInt(row.used ?? 0) - later);
-    if (row.counts_in_winner) addedLater.set(counter, later + BigInt(usage.delta));
+function standingsOf(
+  rows: readonly (StandingRow & { feature_id: string | null })[],
+  usages: readonly Usage[],
+) {
+  const used = new Map<string, bigint>();
+  const standings: Standing[] = [];
+  for (const row of rows) {
+    if (row.ord === null) used.set(windowName(row, row.feature_id ?? ''), BigInt(row.used ?? 0));
   }
+  for (const row of rows.filter(({ ord }) => ord !== null).sort((a, b) => Number(b.ord) - Number(a.ord))) {
+    const index = Number(row.ord) - 1;
+    const usage = usages[index];
+    if (row.feature_type === null || usage === undefined) continue;
+    const name = windowName(row, usage.featureId);
+    const after = used.get(name) ?? BigInt(row.used ?? 0);
+    standings[index] = standingOf(row.feature_type, { ...row, used: String(after) });
+    if (row.counts_in_winner) used.set(name, after - BigInt(usage.delta));
+  }
+  return standings;
 }
 
-function resultOf({ usage, withStanding }: Addition, row: AdditionRow | undefined) {
-  if (!row?.user_known) return userNotFound(usage.userId);
-  if (row.feature_type === null) return featureNotFound(usage.featureId);
-  const standing = withStanding ? standingOf(row.feature_type, row) : null;
-  if (row.feature_type === 'BINARY') {
-    return { recorded: false, reason: binaryReason, duplicate: false, standing };
-  }
-  if (row.inserted) return { recorded: true, reason: null, duplicate: false, standing };
-  if (!row.attempted || row.first_feature_id === null) return askAgain;
-  const first = { featureId: row.first_feature_id, action: row.first_action, delta: row.first_delta };
+const windowName = (row: Pick<StandingRow, 'subscription_id' | 'window_start'>, featureId: string) =>
+  `${row.subscription_id} ${row.window_start?.getTime()} ${featureId}`;
+
+function resultOf(usage: Usage, outcome: OutcomeRow | undefined, standing: Standing | null) {
+  if (outcome === undefined || outcome.inserted) return answer(true, null, false, standing);
+  if (!outcome.user_known) return userNotFound(usage.userId);
+  if (outcome.feature_type === null) return featureNotFound(usage.featureId);
+  if (outcome.feature_type === 'BINARY') return answer(false, binaryReason, false, standing);
+  if (outcome.first_feature_id === null) return askAgain;
+  const first = {
+    featureId: outcome.first_feature_id,
+    action: outcome.first_action,
+    delta: outcome.first_delta,
+  };
   if (!repeats(first, usage)) return idempotencyConflict(usage.idempotencyKey ?? '');
-  return { recorded: true, reason: null, duplicate: true, standing };
+  return answer(true, null, true, standing);
 }
+
+const answer = (recorded: boolean, reason: string | null, duplicate: boolean, standing: Standing | null) => ({
+  recorded,
+  reason,
+  duplicate,
+  standing,
+});
