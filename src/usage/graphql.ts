@@ -6,7 +6,7 @@ import { builder, type Fields } from '../graphql/builder.ts';
 import type { Context } from '../graphql/context.ts';
 import { selects } from '../graphql/selection.ts';
 import { parse } from '../input.ts';
-import { newUsage, type Recorded, type Usage, UsageList } from './rules.ts';
+import { type Recorded, readUsage, type Usage, UsageList } from './rules.ts';
 
 const RecordUsageAction = builder.enumType('RecordUsageAction', {
   description: 'What a usage does to the usage of its window.',
@@ -135,13 +135,14 @@ builder.mutationFields((t) => ({
   }),
 }));
 
-/** Reads one usage of the arguments; `field` is its path in them. */
-function readUsage(input: unknown, environmentId: string, field: string): Usage {
-  return { ...parse(newUsage(new Date()), input, field), environmentId, source: 'API' };
-}
+const usageOf = (input: unknown, { environmentId }: Context, field: string): Usage => ({
+  ...readUsage(input, field, new Date()),
+  environmentId,
+  source: 'API',
+});
 
 async function recordOne(input: unknown, context: Context, withStanding: boolean): Promise<Recorded> {
-  const usage = readUsage(input, context.environmentId, 'input');
+  const usage = usageOf(input, context, 'input');
   const [result] = await context.recordUsage([usage], { withStanding });
   if (result === undefined) throw new Error('a usage was left without a result');
   if (result instanceof Error) throw result;
@@ -152,7 +153,7 @@ async function recordOne(input: unknown, context: Context, withStanding: boolean
 async function recordList(inputs: unknown[], context: Context, info: GraphQLResolveInfo) {
   const usages = inputs.map((input, index) => {
     try {
-      return readUsage(input, context.environmentId, `input.${index}`);
+      return usageOf(input, context, `input.${index}`);
     } catch (error) {
       if (error instanceof DomainError) return error;
       throw error;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Standing } from '../entitlements/rules.ts';
-import { Id } from '../input.ts';
+import { invalidInput } from '../errors.ts';
+import { Id, parse } from '../input.ts';
 
 const maxClockSkewMs = 5 * 60_000;
 
@@ -31,36 +32,45 @@ export const binaryReason = 'Usage is only recorded for consumable features, and
 
 /**
  * The input of recordUsage. ADD adds delta, and a negative one reverts; SET replaces the window's usage, so it
- * takes no less than 0. A clock that runs up to five minutes fast is forgiven.
+ * takes no less than 0.
  */
-export function newUsage(now: Date) {
-  return z
-    .object({
-      userId: Id,
-      featureId: Id,
-      delta: z
-        .int()
-        .nullish()
-        .transform((delta) => delta ?? 1),
-      action: z
-        .enum(['ADD', 'SET'])
-        .nullish()
-        .transform((action) => action ?? 'ADD'),
-      idempotencyKey: Id.nullish().transform((key) => key ?? null),
-      timestamp: z
-        .date()
-        .max(new Date(now.getTime() + maxClockSkewMs), 'must not be more than 5 minutes ahead')
-        .nullish()
-        .transform((timestamp) => timestamp ?? null),
-      enforce: z
-        .boolean()
-        .nullish()
-        .transform((enforce) => enforce ?? false),
-    })
-    .refine(({ action, delta }) => action === 'ADD' || delta >= 0, {
-      path: ['delta'],
-      message: 'must be 0 or more when the action is SET',
-    });
+const NewUsage = z
+  .object({
+    userId: Id,
+    featureId: Id,
+    delta: z
+      .int()
+      .nullish()
+      .transform((delta) => delta ?? 1),
+    action: z
+      .enum(['ADD', 'SET'])
+      .nullish()
+      .transform((action) => action ?? 'ADD'),
+    idempotencyKey: Id.nullish().transform((key) => key ?? null),
+    timestamp: z
+      .date()
+      .nullish()
+      .transform((timestamp) => timestamp ?? null),
+    enforce: z
+      .boolean()
+      .nullish()
+      .transform((enforce) => enforce ?? false),
+  })
+  .refine(({ action, delta }) => action === 'ADD' || delta >= 0, {
+    path: ['delta'],
+    message: 'must be 0 or more when the action is SET',
+  });
+
+/**
+ * Reads one usage of the arguments; `field` is its path in them. A clock that runs up to five minutes fast is
+ * forgiven.
+ */
+export function readUsage(input: unknown, field: string, now: Date): Omit<Usage, 'environmentId' | 'source'> {
+  const usage = parse(NewUsage, input, field);
+  if (usage.timestamp !== null && usage.timestamp.getTime() > now.getTime() + maxClockSkewMs) {
+    throw invalidInput(`${field}.timestamp`, 'must not be more than 5 minutes ahead');
+  }
+  return usage;
 }
 
 /** The same idempotency key means the same call: one with another feature, delta or action is a conflict. */

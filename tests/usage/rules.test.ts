@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ResetPeriod } from '../../src/entitlements/rules.ts';
-import { parse } from '../../src/input.ts';
 import { type CountingGrant, refusal, usedAfter, windowsOf, winnerAt } from '../../src/usage/ledger-rules.ts';
-import { newUsage, repeats, type Usage } from '../../src/usage/rules.ts';
+import { readUsage, repeats, type Usage } from '../../src/usage/rules.ts';
 
 const now = new Date('2024-05-15T12:00:00Z');
 
@@ -31,7 +30,7 @@ const grant = (id: number, startedAt: string, changes: Partial<CountingGrant> = 
 });
 
 describe('the input of recordUsage', () => {
-  const read = (input: object) => parse(newUsage(now), { userId: 'u', featureId: 'f', ...input }, 'input');
+  const read = (input: object) => readUsage({ userId: 'u', featureId: 'f', ...input }, 'input', now);
   const defaults = {
     userId: 'u',
     featureId: 'f',
