@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { invalidInput } from './errors.ts';
 
 const maxMetadataBytes = 16 * 1024;
+/** Values are walked level by level, on a stack that ends. */
+const maxMetadataDepth = 100;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
 const controlCharacter = /[\u0000-\u001f\u007f-\u009f]/;
@@ -23,14 +25,23 @@ export const Name = Id;
 /** Optional text that may be empty, such as an email: up to 255 characters, no control characters. */
 export const Line = Text;
 
-/** A JSON object of at most 16 KiB, measured as the UTF-8 text that is stored. */
+/** A JSON object of at most 16 KiB, measured as the UTF-8 text that is stored, and at most 100 levels deep. */
 export const Metadata = z
   .custom<Record<string, unknown>>(
     (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
     'must be a JSON object',
   )
+  .refine((value) => isWithin(maxMetadataDepth, value), {
+    message: `must be at most ${maxMetadataDepth} levels deep`,
+    abort: true,
+  })
   .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= maxMetadataBytes, 'must be at most 16 KiB')
   .refine((value) => isStorable(value), 'must be well-formed Unicode without null characters');
+
+function isWithin(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((item) => isWithin(levels - 1, item));
+}
 
 /** PostgreSQL's jsonb holds every JSON text but null characters and half surrogate pairs. */
 function isStorable(value: unknown): boolean {

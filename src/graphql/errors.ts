@@ -20,10 +20,10 @@ export function createErrorMask(log: Logger) {
     const located = error instanceof GraphQLError ? error : undefined;
     const original = originOf(error);
     if (original instanceof DomainError) return graphQLErrorOf(original, located);
-    if (located !== undefined && located.extensions.code !== undefined) return located;
-    if (located !== undefined && original instanceof GraphQLError && isBadInput(located, original))
-      return badInput(located);
-    return unexpected(log, original, located);
+    if (located === undefined || !(original instanceof GraphQLError))
+      return unexpected(log, original, located);
+    if (isOfVariable(located) || isOfArgument(located, original)) return badInput(located);
+    return located.extensions.code === undefined ? unexpected(log, original, located) : located;
   };
 }
 
@@ -32,13 +32,17 @@ function originOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError ? originOf(error.originalError) : error;
 }
 
+/** Variables are read before any field, so their errors have no path. GraphQL gives them no code. */
+function isOfVariable({ path, extensions }: GraphQLError): boolean {
+  return path === undefined && (extensions.code === undefined || extensions.code === 'BAD_USER_INPUT');
+}
+
 /**
- * GraphQL gives no code to two kinds of errors: a variable or argument of the wrong type, and an answer of
- * ours of the wrong type. Variables are read before any field, so they have no path; the error of an argument
- * points at it from the beginning.
+ * The error of an argument has no code either, but points at the argument from the beginning. Without that,
+ * it is an answer of ours that has the wrong type.
  */
-function isBadInput(located: GraphQLError, original: GraphQLError): boolean {
-  return located.path === undefined || original.nodes !== undefined;
+function isOfArgument({ extensions }: GraphQLError, { nodes }: GraphQLError): boolean {
+  return extensions.code === undefined && nodes !== undefined;
 }
 
 function badInput(error: GraphQLError): GraphQLError {

@@ -1,10 +1,11 @@
 import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { DateTime } from 'luxon';
 
-function parseDateTime(value: unknown): Date {
+function parseDateTime(value: unknown, node?: ValueNode): Date {
   const instant = typeof value === 'string' ? DateTime.fromISO(value, { zone: 'utc' }) : null;
   if (!instant?.isValid || instant.year < 0 || instant.year > 9999) {
     throw new GraphQLError('DateTime must be an ISO 8601 string such as "2022-01-21T16:08:09.640Z".', {
+      nodes: node,
       extensions: { code: 'BAD_USER_INPUT' },
     });
   }
@@ -14,8 +15,8 @@ function parseDateTime(value: unknown): Date {
 export const dateTime = {
   description: 'An instant as ISO 8601 text, in UTC with milliseconds, such as "2022-01-21T16:08:09.640Z".',
   serialize: (value: Date) => value.toISOString(),
-  parseValue: parseDateTime,
-  parseLiteral: (node: ValueNode) => parseDateTime(node.kind === Kind.STRING ? node.value : null),
+  parseValue: (value: unknown) => parseDateTime(value),
+  parseLiteral: (node: ValueNode) => parseDateTime(node.kind === Kind.STRING ? node.value : null, node),
 };
 
 export const json = {
