@@ -1,16 +1,18 @@
 import type { RequestListener } from 'node:http';
-import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import { useAuthentication } from './auth/plugin.ts';
 import { readAuthorization } from './auth/rules.ts';
 import type { Keyring } from './auth/store.ts';
+import type { UserTokens } from './auth/token-actions.ts';
+import { identifyUser } from './client/actions.ts';
+import type { ClientContext } from './client/context.ts';
+import { clientSchema } from './client/schema.ts';
 import type { Database } from './database/client.ts';
-import { createStandingFinder } from './entitlements/store.ts';
+import { createStandingFinder, type FindStanding } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
-import { createDocumentCache, noErrorCache, useModestOperations } from './graphql/documents.ts';
-import { createErrorMask } from './graphql/errors.ts';
 import { schema } from './graphql/schema.ts';
-import { type Transport, useOperationFromBody } from './http/graphql-request.ts';
+import { type Api, createGraphqlServer } from './graphql/server.ts';
+import { withCors } from './http/cors.ts';
+import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
 import { createReadyRoute, liveRoute } from './http/health.ts';
 import { createRouter } from './http/router.ts';
@@ -19,6 +21,9 @@ import { createUsageRecorder } from './usage/actions.ts';
 export interface Dependencies {
   database: Database;
   keyring: Keyring;
+  userTokens: UserTokens;
+  /** The origins whose pages may call the client API from a browser; see withCors. */
+  clientOrigins: readonly string[];
   log: Logger;
 }
 
@@ -28,45 +33,52 @@ export interface App {
 }
 
 /** Composes the server out of its parts; it does not listen. */
-export function createApp({ database, keyring, log }: Dependencies): App {
+export function createApp(dependencies: Dependencies): App {
+  const { database, clientOrigins, log } = dependencies;
+  const findStanding = createStandingFinder(database.hot);
+  const admin = createGraphqlServer(adminApi(dependencies, findStanding), log);
+  const client = createGraphqlServer(clientApi(dependencies, findStanding), log);
+  const routes = {
+    '/': homeRoute,
+    '/graphql': createGraphqlRoute(admin, adminPage),
+    '/client/graphql': withCors(createGraphqlRoute(client, clientPage), clientOrigins),
+    '/health/live': liveRoute,
+    '/health/ready': createReadyRoute(database),
+  };
+  return { listener: createRouter(routes, log) };
+}
+
+/** For servers: everything in the environment of a private key. */
+function adminApi({ database, keyring, userTokens }: Dependencies, findStanding: FindStanding): Api<Context> {
+  const recordUsage = createUsageRecorder(database.hot);
   return {
-    listener: createRouter(
-      {
-        '/': homeRoute,
-        '/graphql': createGraphqlRoute(createGraphql({ database, keyring, log })),
-        '/health/live': liveRoute,
-        '/health/ready': createReadyRoute(database),
-      },
-      log,
-    ),
+    schema,
+    credentials: 'a valid private key in the Authorization header',
+    async contextOf(headers) {
+      const key = readAuthorization(headers.get('authorization'));
+      const identity = key === null ? null : await keyring.identify(key);
+      const environmentId = identity?.kind === 'PRIVATE' ? identity.environmentId : '';
+      return { db: database.prisma, environmentId, findStanding, recordUsage, userTokens };
+    },
   };
 }
 
-/** The admin API. */
-function createGraphql({ database, keyring, log }: Dependencies) {
-  const findStanding = createStandingFinder(database.hot);
-  const recordUsage = createUsageRecorder(database.hot);
-  return createYoga<Transport, Context>({
-    schema,
-    context: async ({ request }) => {
-      const key = readAuthorization(request.headers.get('authorization'));
-      const identity = key === null ? null : await keyring.identify(key);
-      return {
-        db: database.prisma,
-        environmentId: identity?.kind === 'PRIVATE' ? identity.environmentId : '',
-        findStanding,
-        recordUsage,
+/** For browsers: what one user may see. */
+function clientApi(
+  { database, keyring, userTokens }: Dependencies,
+  findStanding: FindStanding,
+): Api<ClientContext> {
+  return {
+    schema: clientSchema,
+    credentials:
+      'a valid user token after "Bearer" in the Authorization header, or a public key there and the id of the user in X-User-ID',
+    async contextOf(headers) {
+      const credentials = {
+        authorization: readAuthorization(headers.get('authorization')),
+        userId: headers.get('x-user-id'),
       };
+      const user = await identifyUser(credentials, { keyring, userTokens }, new Date());
+      return { db: database.prisma, findStanding, ...(user ?? { environmentId: '', userId: '' }) };
     },
-    maskedErrors: { maskError: createErrorMask(log) },
-    plugins: [useOperationFromBody(), useModestOperations(), useAuthentication()],
-    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: noErrorCache },
-    // What the router and the body's reader do before Yoga is reached.
-    maxRequestBodySize: false,
-    graphiql: false,
-    landingPage: false,
-    cors: false,
-    multipart: false,
-    logging: false,
-  });
+  };
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { StartupError } from './errors.ts';
 
@@ -10,6 +11,12 @@ export interface Config {
   dataDir: string;
   /** Keys chosen outside, installed at every start. */
   keys: string[];
+  /** What user tokens are signed with: the first signs, all verify. Empty: secrets kept in the database. */
+  tokenSecrets: string[];
+  /** Who user tokens say they are from. */
+  tokenIssuer: string;
+  /** The origins whose pages may call the client API from a browser; `*` is every one. */
+  clientOrigins: string[];
   /** Whether an empty test environment gets the demo catalogue. */
   demo: boolean;
   logLevel: z.infer<typeof logLevel>;
@@ -35,6 +42,22 @@ const key = (prefix: string) =>
 
 const truth = z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true');
 
+/** A comma-separated list; spaces around its items do not count. */
+const list = (item: z.ZodType<string>, problem: string) =>
+  z
+    .string()
+    .transform((text) => text.split(',').map((each) => each.trim()))
+    .refine((items) => items.every((each) => item.safeParse(each).success), problem);
+
+/** HMAC-SHA256 is as strong as its secret only up to 256 bits: no less than that many is taken. */
+const tokenSecrets = list(z.string().min(32), 'must be secrets of at least 32 characters, between commas');
+
+/** As browsers write them: no path, no slash at the end. Apps have schemes of their own. */
+const origins = list(
+  z.string().regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^/?#*\sA-Z]+)$/),
+  'must be * or origins like https://app.example.com, between commas',
+);
+
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 const logLevel = z.enum(logLevels, `must be one of ${logLevels.join(', ')}`);
 
@@ -48,6 +71,9 @@ const variables = z.object({
   KANA_TEST_PUBLIC_KEY: key('pub_test'),
   KANA_LIVE_PRIVATE_KEY: key('prv_live'),
   KANA_LIVE_PUBLIC_KEY: key('pub_live'),
+  KANA_USER_TOKEN_SECRETS: tokenSecrets.default([]),
+  KANA_TOKEN_ISSUER: z.string().default('usekana.com'),
+  CLIENT_CORS_ORIGINS: origins.default([]),
   KANA_DEMO: truth.optional(),
   LOG_LEVEL: logLevel.default('info'),
 });
@@ -75,7 +101,16 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     databaseUrl: data.DATABASE_URL,
     dataDir: data.DATA_DIR,
     keys: keys.filter((given) => given !== undefined),
+    tokenSecrets: data.KANA_USER_TOKEN_SECRETS,
+    tokenIssuer: data.KANA_TOKEN_ISSUER,
+    clientOrigins: data.CLIENT_CORS_ORIGINS,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,
   };
+}
+
+/** The configuration of this process: its environment, and `.env` for what is not set there. */
+export function loadConfig(): Config {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+  return parseConfig(process.env);
 }

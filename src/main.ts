@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
 import { pino } from 'pino';
 import { createApp } from './app.ts';
 import { createKeyring } from './auth/store.ts';
-import { type Config, parseConfig } from './config.ts';
+import { createUserTokens } from './auth/token-actions.ts';
+import { loadTokenRealms } from './auth/token-store.ts';
+import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
 import type { EmbeddedServer } from './database/embedded.ts';
 import { migrate } from './database/migrations.ts';
@@ -38,11 +39,20 @@ async function start(config: Config, running: Running): Promise<void> {
   const provisioned = await provision(database.prisma, config, new Date());
 
   const log = pino({ level: config.logLevel }, pino.destination(2));
-  const app = createApp({ database, keyring: createKeyring(database.prisma), log });
+  const app = createApp({
+    database,
+    keyring: createKeyring(database.prisma),
+    userTokens: createUserTokens(
+      await loadTokenRealms(database.prisma, config.tokenSecrets),
+      config.tokenIssuer,
+    ),
+    clientOrigins: config.clientOrigins,
+    log,
+  });
   http.open(app.listener);
 
-  print(`Open Kana answers at ${http.address}`);
-  if (provisioned.firstStart) print(welcome(http.address, provisioned));
+  const more = provisioned.firstStart ? `\n${welcome(http.address, provisioned)}` : '';
+  print(`Open Kana answers at ${http.address}${more}`);
 }
 
 /** Stops accepting, finishes what was accepted, and leaves the database in order. */
@@ -83,8 +93,7 @@ function fail(error: unknown): never {
 }
 
 async function main(): Promise<void> {
-  if (existsSync('.env')) process.loadEnvFile('.env');
-  const config = parseConfig(process.env);
+  const config = loadConfig();
   const running: Running = {};
   const started = start(config, running).catch(async (error) => {
     await stop(running).catch(() => undefined);

@@ -8,12 +8,16 @@ import {
   visit,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import type { Context } from '../graphql/context.ts';
 
-const message = 'Unauthenticated: send a valid private key in the Authorization header.';
+/** Whether a request brought valid credentials shows in its context. */
+export interface Authenticated {
+  /** The environment that they are for; empty without any. */
+  environmentId: string;
+}
 
-/** The answer to every request without a valid key for this API. */
-export function unauthenticated(): GraphQLError {
+/** The answer to every request without valid credentials for this API. */
+function unauthenticated(credentials: string): GraphQLError {
+  const message = `Unauthenticated: send ${credentials}.`;
   return new GraphQLError(message, {
     extensions: {
       code: 'UNAUTHENTICATED',
@@ -23,19 +27,23 @@ export function unauthenticated(): GraphQLError {
   });
 }
 
-/** Answers 401 before any resolver runs, unless the request brought a key or only introspects. */
-export function useAuthentication(): Plugin<Context> {
+/**
+ * Answers 401 before any resolver runs, unless the request brought credentials or only introspects.
+ *
+ * @param credentials what to send, for people
+ */
+export function useAuthentication(credentials: string): Plugin<Authenticated> {
   return {
     onExecute({ args, setResultAndStopExecution }) {
       if (args.contextValue.environmentId !== '') return;
       const operation = getOperationAST(args.document, args.operationName);
       if (operation && introspects(operation.selectionSet, args.document) && !hasAlias(args.document)) return;
-      setResultAndStopExecution({ errors: [unauthenticated()] });
+      setResultAndStopExecution({ errors: [unauthenticated(credentials)] });
     },
   };
 }
 
-/** Introspection tells nothing but the schema, which is public: it needs no key. Every other field does. */
+/** Introspection tells nothing but the schema, which is public: it needs no credentials. Every other field does. */
 function introspects({ selections }: SelectionSetNode, document: DocumentNode): boolean {
   return selections.every((selection) => {
     if (selection.kind === Kind.FIELD) return selection.name.value.startsWith('__');

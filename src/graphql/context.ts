@@ -1,3 +1,4 @@
+import type { UserTokens } from '../auth/token-actions.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
 import type { RecordUsage } from '../usage/actions.ts';
@@ -12,4 +13,5 @@ export interface Context {
   environmentId: string;
   findStanding: FindStanding;
   recordUsage: RecordUsage;
+  userTokens: UserTokens;
 }

@@ -1,5 +1,7 @@
+import '../client/token-graphql.ts';
 import '../entitlements/graphql.ts';
 import '../features/graphql.ts';
+import '../merging/graphql.ts';
 import '../packages/graphql.ts';
 import '../packages/mutations-graphql.ts';
 import '../subscriptions/graphql.ts';

@@ -2,13 +2,26 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Handler } from './router.ts';
 
-const defaultQuery = `# Welcome to Open Kana.
+/** What the page of one API starts with. */
+export interface GraphiqlPage {
+  endpoint: string;
+  /** The headers to fill in. */
+  headers: Record<string, string>;
+  defaultQuery: string;
+}
+
+const howTo = (fillIn: string) => `# Welcome to Open Kana.
 #
-# 1. Open "Headers" below and put your private key into it: { "Authorization": "prv_test_..." }
+# 1. Open "Headers" below and put ${fillIn}
 # 2. Press the play button, or Ctrl-Enter.
 #
 # The book on the left explains every type, field and argument.
+`;
 
+export const adminPage: GraphiqlPage = {
+  endpoint: '/graphql',
+  headers: { Authorization: '' },
+  defaultQuery: `${howTo('your private key into it: { "Authorization": "prv_test_..." }')}
 query Overview {
   features {
     id
@@ -30,23 +43,44 @@ query Overview {
     name
   }
 }
-`;
+`,
+};
 
-const options = {
-  title: 'Open Kana',
-  endpoint: '/graphql',
-  defaultQuery,
-  headers: JSON.stringify({ Authorization: '' }, null, 2),
+export const clientPage: GraphiqlPage = {
+  endpoint: '/client/graphql',
+  headers: { Authorization: '', 'X-User-ID': '' },
+  defaultQuery: `${howTo('a public key and the id of a user into it.')}
+query CurrentUser {
+  currentUser {
+    id
+    subscribedPackages {
+      id
+      features {
+        id
+        entitlement {
+          access
+          reason
+          consumption {
+            used
+            budget
+            overageEnabled
+          }
+        }
+      }
+    }
+  }
+}
+`,
 };
 
 /**
  * The page by which people try operations in a browser. Scripts, styles and workers are all inside it, so it
  * works without the internet. It weighs megabytes, so it is made when the first person asks for it.
  */
-export function createGraphiqlPage(): Handler {
+export function createGraphiqlPage(start: GraphiqlPage): Handler {
   let page: Promise<{ plain: Buffer; zipped: Buffer }> | undefined;
   return async (request, response) => {
-    page ??= renderPage();
+    page ??= renderPage(start);
     const { plain, zipped } = await page;
     const zip = /\bgzip\b/.test(String(request.headers['accept-encoding']));
     const body = zip ? zipped : plain;
@@ -60,8 +94,9 @@ export function createGraphiqlPage(): Handler {
   };
 }
 
-async function renderPage() {
+async function renderPage({ headers, ...start }: GraphiqlPage) {
   const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+  const options = { ...start, title: 'Open Kana', headers: JSON.stringify(headers, null, 2) };
   const plain = Buffer.from(renderGraphiQL(options));
   return { plain, zipped: await promisify(gzip)(plain) };
 }

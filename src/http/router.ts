@@ -9,6 +9,7 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => un
 export interface Route {
   GET?: Handler;
   POST?: Handler;
+  OPTIONS?: Handler;
 }
 
 /** Hands each request to the route of its path; a slash at the end makes no difference. */
@@ -35,7 +36,8 @@ function pathOf({ url = '/' }: IncomingMessage): string {
 function follow(route: Route, request: IncomingMessage, response: ServerResponse): unknown {
   // Node sends no body with the answer to a HEAD, so GET can answer it.
   const method = request.method === 'HEAD' ? 'GET' : request.method;
-  const handle = method === 'GET' || method === 'POST' ? route[method] : undefined;
+  const known = method === 'GET' || method === 'POST' || method === 'OPTIONS';
+  const handle = known ? route[method] : undefined;
   return handle === undefined ? refuseMethod(response, Object.keys(route)) : handle(request, response);
 }
 

@@ -1,9 +1,11 @@
-import { type Server, createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../../src/app.ts';
 import { createKey, createKeyring } from '../../src/auth/store.ts';
+import { createUserTokens } from '../../src/auth/token-actions.ts';
+import { loadTokenRealms } from '../../src/auth/token-store.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { createTestDatabase } from './database.ts';
 
@@ -20,7 +22,7 @@ export interface TestApp {
   http: ReturnType<typeof supertest>;
   url: string;
   database: Database;
-  keys: { test: string; live: string; publicTest: string };
+  keys: { test: string; live: string; publicTest: string; publicLive: string };
   /** Sends an operation that must succeed; answers its data. */
   ok(query: string, variables?: object, key?: string): Promise<Answer>;
   /** Sends an operation that must fail with one error; answers that error. */
@@ -29,16 +31,25 @@ export interface TestApp {
 }
 
 /** A server on a database of its own, with both environments and their keys. */
-export async function startTestApp(): Promise<TestApp> {
+export async function startTestApp({ clientOrigins = [] as string[] } = {}): Promise<TestApp> {
   const testDatabase = await createTestDatabase();
   const database = openDatabase(testDatabase.url);
-  for (const id of ['test', 'live']) await database.prisma.environment.create({ data: { id, appId: `${id}_app` } });
+  for (const id of ['test', 'live'])
+    await database.prisma.environment.create({ data: { id, appId: `${id}_app` } });
   const keys = {
     test: (await createKey(database.prisma, 'test', 'PRIVATE')).key,
     live: (await createKey(database.prisma, 'live', 'PRIVATE')).key,
     publicTest: (await createKey(database.prisma, 'test', 'PUBLIC')).key,
+    publicLive: (await createKey(database.prisma, 'live', 'PUBLIC')).key,
   };
-  const app = createApp({ database, keyring: createKeyring(database.prisma), log: pino({ level: 'silent' }) });
+  const userTokens = createUserTokens(await loadTokenRealms(database.prisma, []), 'usekana.com');
+  const app = createApp({
+    database,
+    keyring: createKeyring(database.prisma),
+    userTokens,
+    clientOrigins,
+    log,
+  });
   const server = createServer(app.listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
