@@ -56,7 +56,12 @@ function unexpected(log: Logger, error: unknown, located?: GraphQLError): GraphQ
   const { message, requestId } = reportFault(log, error);
   return new GraphQLError(message, {
     ...placeOf(located),
-    extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
+    extensions: {
+      code: 'INTERNAL_SERVER_ERROR',
+      requestId,
+      // As in the original, an operation that fails answers 200; one that could not begin does not.
+      ...(located === undefined ? { http: { status: 500 } } : {}),
+    },
   });
 }
 
