@@ -1,7 +1,7 @@
 // Builds Open Kana when there is no build, or one older than what it is made from. Loaded before the
 // program itself (`node --import`), so that npm has one process to hand its signals to.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, statSync, utimesSync } from 'node:fs';
+import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 
 const stamp = 'dist/.tsbuildinfo';
@@ -19,6 +19,9 @@ const built = modified('dist/main.js') && modified(stamp);
 if (sources.some((path) => isNewer(path, built))) {
   process.stderr.write('Building …\n');
   const { status } = spawnSync('npm run build --silent', { stdio: ['ignore', 2, 2], shell: true });
-  if (status !== 0) process.exit(status ?? 1);
+  if (status !== 0) {
+    rmSync(stamp, { force: true });
+    process.exit(status ?? 1);
+  }
   utimesSync(stamp, new Date(), new Date());
 }

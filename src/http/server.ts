@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
@@ -40,9 +41,11 @@ export async function listen(host: string, port: number): Promise<HttpServer> {
 }
 
 async function bind(server: Server, host: string, port: number, deadline: number): Promise<void> {
-  const failure = await new Promise<NodeJS.ErrnoException | null>((done) => {
-    server.once('error', done).listen(port, host, () => done(null));
-  });
+  server.listen(port, host);
+  const failure: NodeJS.ErrnoException | null = await once(server, 'listening').then(
+    () => null,
+    (error) => error,
+  );
   if (failure === null) return;
   if (failure.code !== 'EADDRINUSE')
     throw new StartupError(`Cannot listen on ${host}, port ${port}: ${failure.message}.`);
