@@ -120,6 +120,24 @@ export function planChange(
   return { base, replacedId: replaced.id, strandedIds: stranded.map(({ id }) => id) };
 }
 
+/**
+ * What ends when several users become one, for one user holds one base, no package twice, and no add-on that is
+ * not open to the base. Of two bases, and of two subscriptions to one package, the first stays: the survivor's.
+ *
+ * @param held what each of the users holds, the survivor first
+ * @returns the ids of the subscriptions to cancel
+ */
+export function planMerge(held: readonly SubscriptionTerms[]): bigint[] {
+  const base = held.find((subscription) => isBase(subscription.package))?.package;
+  const isFirst = ({ package: { id } }: SubscriptionTerms, index: number) =>
+    held.findIndex((other) => other.package.id === id) === index;
+  const fits = ({ package: item }: SubscriptionTerms) =>
+    base === undefined || (isBase(item) ? item.id === base.id : isOpenTo(item, base));
+  return held
+    .filter((subscription, index) => !isFirst(subscription, index) || !fits(subscription))
+    .map(({ id }) => id);
+}
+
 const isBase = (item: PackageTerms) => !item.isAddon;
 
 /** Only a base that is paid for or on trial carries add-ons. */

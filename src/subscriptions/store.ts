@@ -23,14 +23,8 @@ export interface Change {
 const patience = { maxWait: 15_000, timeout: 15_000 };
 
 /**
- * Runs `work` in the one way in which it may change what a user's usage counts towards; null, and nothing
- * done, when the user no longer exists. Usage counts in the subscriptions that were live when it was used,
- * so which side of a change a usage stands on must never be in doubt:
- *  - The user's row is locked first, and everything is read after that. Whoever records usage holds FOR KEY
- *    SHARE on that row until it is committed: once the lock is ours, all earlier usage is visible, and all
- *    later usage finds the change and the new revision.
- *  - The instant of the change is the database's next whole millisecond, taken under the lock and waited
- *    out. A time of use is cut to whole milliseconds: earlier usage lies before it, later at or after it.
+ * Runs `work` in the one way in which it may change what a user's usage counts towards (see beginChange);
+ * null, and nothing done, when the user no longer exists.
  */
 export function changeSubscriptions<Result>(
   prisma: PrismaClient,
@@ -40,13 +34,22 @@ export function changeSubscriptions<Result>(
   return prisma.$transaction(async (tx) => {
     const locked = await lockUser(tx, userKey);
     if (locked === null) return null;
-    await tx.$executeRaw`UPDATE "user" SET revision = revision + 1 WHERE key = ${locked}`;
-    return work(tx, { userKey: locked, instant: await nextInstant(tx) });
+    return work(tx, { userKey: locked, instant: await beginChange(tx, [locked]) });
   }, patience);
 }
 
-/** The next whole millisecond of the database's clock, when it has come. */
-async function nextInstant(tx: Db): Promise<Date> {
+/**
+ * Begins a change of what the usage of these users counts towards, and answers its instant. Usage counts in
+ * the subscriptions that were live when it was used, so which side of a change a usage stands on must never
+ * be in doubt:
+ *  - The users' rows are locked before this is called, and everything is read after that. Whoever records
+ *    usage holds FOR KEY SHARE on those rows until it is committed: once the locks are ours, all earlier usage
+ *    is visible, and all later usage finds the change and the new revision.
+ *  - The instant of the change is the database's next whole millisecond, taken under the lock and waited
+ *    out. A time of use is cut to whole milliseconds: earlier usage lies before it, later at or after it.
+ */
+export async function beginChange(tx: Db, userKeys: bigint[]): Promise<Date> {
+  await tx.$executeRaw`UPDATE "user" SET revision = revision + 1 WHERE key = ANY(${userKeys})`;
   const [row] = await tx.$queryRaw<[{ instant: Date }]>`
     SELECT date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond' AS instant,
       pg_sleep(0.001)::text AS waited`;

@@ -14,12 +14,17 @@ export async function findUserKey(db: Db, environmentId: string, id: string): Pr
 
 /**
  * Locks the user's row until the transaction ends. Answers the key of the row that is now ours: the
- * survivor's when the user was merged in the meantime, and null when it was deleted. A merged row is locked
- * before its survivor's; whoever locks several users keeps to that order, the later-made first.
+ * survivor's when the user was merged in the meantime, and null when it was deleted.
+ *
+ * Rows of users are locked in the ascending order of their keys, so that no two ever wait for each other. A
+ * survivor's key may be the smaller one: the merged row is let go before the survivor's is asked for.
  */
 export async function lockUser(tx: Db, key: bigint): Promise<bigint | null> {
+  await tx.$executeRaw`SAVEPOINT before_lock`;
   const [user] = await tx.$queryRaw<{ merged_into: bigint | null }[]>`
     SELECT merged_into FROM "user" WHERE key = ${key} FOR UPDATE`;
   if (user === undefined) return null;
-  return user.merged_into === null ? key : lockUser(tx, user.merged_into);
+  if (user.merged_into === null) return key;
+  await tx.$executeRaw`ROLLBACK TO SAVEPOINT before_lock`;
+  return lockUser(tx, user.merged_into);
 }

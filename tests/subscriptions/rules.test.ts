@@ -4,6 +4,7 @@ import {
   type PackageTerms,
   planCancel,
   planChange,
+  planMerge,
   planSubscribe,
   readSubscriptionId,
   type SubscriptionTerms,
@@ -169,6 +170,49 @@ describe('planChange', () => {
     ['the base that is held is refused', 'free', [['free']], twice],
   ])('%s', (_name, packageId, held, message) => {
     expect(() => planChange(packageId, catalogue, hold(held))).toThrow(subscriptionError(message));
+  });
+});
+
+describe('planMerge', () => {
+  /** What each user holds, the survivor first; `ended` are the positions of what ends. */
+  it.each<[string, Held[], number[]]>([
+    ['nothing held, nothing ends', [[], []], []],
+    ['what only one of them holds stays', [[], [['pro'], ['seats'], ['pro-support']]], []],
+    ['of two bases the survivor’s stays', [[['free']], [['pro']]], [1]],
+    ['of three bases the first stays', [[], [['pro']], [['free']], [['old']]], [1, 2]],
+    ['the survivor’s base stays whatever the state of its payments', [[['free', 'UNPAID']], [['pro']]], [1]],
+    ['of one base held by both the survivor’s stays', [[['pro']], [['pro']]], [1]],
+    [
+      'of one add-on held by both the survivor’s stays',
+      [
+        [['pro'], ['seats']],
+        [['pro'], ['seats']],
+      ],
+      [2, 3],
+    ],
+    [
+      'add-ons come along where they are open to the base',
+      [[['free']], [['pro'], ['seats'], ['any-support']]],
+      [1],
+    ],
+    ['add-ons end where they are not', [[['free']], [['pro'], ['pro-support'], ['storage']]], [1, 2]],
+    [
+      'the survivor’s add-on ends too, where its base comes from another',
+      [[['pro-support']], [['free']]],
+      [0],
+    ],
+    [
+      'an add-on that is not open ends on both sides',
+      [
+        [['free'], ['pro-support']],
+        [['pro'], ['pro-support']],
+      ],
+      [1, 2, 3],
+    ],
+    ['add-ons without any base are left alone', [[['pro-support']], [['seats']]], []],
+  ])('%s', (_name, users, ended) => {
+    const held = users.flatMap(hold);
+    expect(planMerge(held)).toEqual(ended.map((position) => held[position]?.id));
   });
 });
 

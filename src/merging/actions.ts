@@ -1,0 +1,81 @@
+import type { Db } from '../database/client.ts';
+import type { PrismaClient, User } from '../database/generated/client.ts';
+import { jsonValue } from '../database/json.ts';
+import { planMerge, type SubscriptionTerms } from '../subscriptions/rules.ts';
+import { beginChange, cancelSubscriptions, findHeld } from '../subscriptions/store.ts';
+import { recount } from '../usage/verify-store.ts';
+import { findUserKey } from '../users/store.ts';
+import { inOrder, mergedFacts } from './rules.ts';
+import { deleteUsers, lockUsers, moveSubscriptions, moveUsage, turnSignposts } from './store.ts';
+
+/** Long enough for users with a long history; nobody else can record usage for them meanwhile. */
+const patience = { maxWait: 15_000, timeout: 60_000 };
+
+/**
+ * Makes several users one. The survivor takes over all that the others own, and their ids lead to the survivor
+ * from then on; see inOrder, mergedFacts and planMerge for who survives and what stays.
+ *
+ * Afterwards everything is as if all these ids had named one user from the beginning: the usage of all of them
+ * is one ledger in the order in which it was recorded, in which a SET replaces what was recorded before it under
+ * whichever of the ids; and every window of every subscription is counted anew from it. So it makes no
+ * difference whether a usage is recorded before or after the merge.
+ *
+ * Ids that lead to one person already count once; if all do, nothing changes.
+ *
+ * @param survivorId which of the ids survives, if not the user who was created first
+ * @returns the key of the survivor
+ * @throws UserNotFoundError
+ */
+export function mergeUsers(
+  prisma: PrismaClient,
+  environmentId: string,
+  ids: readonly string[],
+  survivorId?: string,
+): Promise<bigint> {
+  return prisma.$transaction(async (tx) => {
+    const people = await lockUsers(tx, environmentId, ids);
+    const chosen = survivorId === undefined ? null : await findUserKey(tx, environmentId, survivorId);
+    return mergeLocked(tx, inOrder(people, chosen));
+  }, patience);
+}
+
+async function mergeLocked(tx: Db, people: readonly User[]): Promise<bigint> {
+  const [survivorKey, ...mergedKeys] = people.map(({ key }) => key);
+  if (survivorKey === undefined) throw new Error('there is nobody to merge');
+  if (mergedKeys.length === 0) return survivorKey;
+
+  await endSurplus(tx, [survivorKey, ...mergedKeys]);
+  await moveSubscriptions(tx, survivorKey, mergedKeys);
+  await moveUsage(tx, survivorKey, mergedKeys);
+  await recount(tx, survivorKey);
+
+  await turnSignposts(tx, survivorKey, mergedKeys);
+  const { metadata, ...facts } = mergedFacts(people);
+  await tx.user.update({ where: { key: survivorKey }, data: { ...facts, metadata: jsonValue(metadata) } });
+  return survivorKey;
+}
+
+/** Cancels what one user cannot hold beside the rest; see planMerge. */
+async function endSurplus(tx: Db, userKeys: bigint[]): Promise<void> {
+  const instant = await beginChange(tx, userKeys);
+  const held: SubscriptionTerms[] = [];
+  for (const userKey of userKeys) held.push(...(await findHeld(tx, userKey)));
+  const surplus = planMerge(held);
+  for (const userKey of userKeys) await cancelSubscriptions(tx, { userKey, instant }, surplus);
+}
+
+/**
+ * Deletes a person for good: the user that this id leads to, everything the user owns, and every id that was
+ * merged into the user. All these ids are free again.
+ *
+ * @returns the id of the user
+ * @throws UserNotFoundError
+ */
+export function deleteUser(prisma: PrismaClient, environmentId: string, id: string): Promise<string> {
+  return prisma.$transaction(async (tx) => {
+    const [user] = await lockUsers(tx, environmentId, [id]);
+    if (user === undefined) throw new Error('a user was locked and not found');
+    await deleteUsers(tx, [user.key]);
+    return user.id;
+  }, patience);
+}
