@@ -64,7 +64,7 @@ const Feature = builder.prismaObject('Feature', {
     metadata: t.expose('metadata', {
       type: 'JSON',
       nullable: true,
-      description: 'An object of the company.',
+      description: 'An object that the company keeps with it.',
     }),
     entitlement: t.field({
       type: Entitlement,
@@ -85,11 +85,11 @@ const Package = builder.prismaObject('Package', {
     metadata: t.expose('metadata', {
       type: 'JSON',
       nullable: true,
-      description: 'An object of the company.',
+      description: 'An object that the company keeps with it.',
     }),
     features: t.field({
       type: [Feature],
-      description: 'What it contains, in the order of the company.',
+      description: 'What it contains, in the order of the package.',
       select: (_args, _context, nestedSelection) => ({
         features: { orderBy: { position: 'asc' }, select: { feature: nestedSelection(true) } },
       }),
