@@ -1,12 +1,9 @@
 import { z } from 'zod';
 import { environmentIds } from '../auth/rules.ts';
 import { createKey, listKeys, revokeKey } from '../auth/store.ts';
-import { loadConfig } from '../config.ts';
-import { openDatabase } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { reachServer } from '../database/server.ts';
-import { openSession } from '../database/session.ts';
 import { StartupError } from '../errors.ts';
+import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
   npm run keys -- list
@@ -50,34 +47,7 @@ async function revoke(db: PrismaClient, id: string): Promise<string> {
   return `Revoked ${id}: it stops working within 5 seconds.`;
 }
 
-/** Runs the command on the database of the configuration; an embedded one that does not run is started. */
-async function run(command: Command): Promise<string> {
-  const server = await reachServer(loadConfig(), (line) => process.stderr.write(`${line}\n`));
-  try {
-    await checkUsed(server.url);
-    const database = openDatabase(server.url);
-    return await command(database.prisma).finally(() => database.close());
-  } finally {
-    await server.stop();
-  }
-}
-
-/** Keys belong to environments, which the first start makes. */
-async function checkUsed(url: string): Promise<void> {
-  const session = await openSession(url);
-  const { rows } = await session.query("select to_regclass('api_key') is not null as used");
-  await session.end();
-  if (!rows[0].used) throw new StartupError('This database has never been used: run `npm start` first.');
-}
-
-async function main(): Promise<void> {
-  try {
-    const command = parseCommand(process.argv.slice(2));
-    process.stdout.write(`${await run(command)}\n`);
-  } catch (error) {
-    process.stderr.write(`${error instanceof StartupError ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
-}
-
-await main();
+await runCommand(async () => {
+  const command = parseCommand(process.argv.slice(2));
+  process.stdout.write(`${await withDatabase(({ prisma }) => command(prisma))}\n`);
+});

@@ -14,10 +14,14 @@ export interface Database {
 
 const applicationName = 'open-kana';
 
+/** A transaction may wait for a connection, and for the lock of a busy user; in milliseconds. */
+const patience = { maxWait: 15_000, timeout: 15_000 };
+
 /** Opens the connections lazily: nothing is reached before the first statement. */
-export function openDatabase(url: string, hotConnections = 4): Database {
+export function openDatabase(url: string, hotConnections = 6): Database {
   const prisma = new PrismaClient({
     adapter: new PrismaPg({ connectionString: url, application_name: applicationName, max: 10 }),
+    transactionOptions: patience,
   });
   const hot = new Pool({ connectionString: url, application_name: applicationName, max: hotConnections });
   // An idle connection that breaks is replaced by the next statement, and must not end the process.

@@ -87,3 +87,8 @@ export async function nextUsers(
   const [row] = rows;
   return row.first && { first: BigInt(row.first), last: BigInt(row.last), count: Number(row.count) };
 }
+
+export async function countUsers(hot: Pool): Promise<number> {
+  const { rows } = await hot.query('select count(*) as count from "user"');
+  return Number(rows[0].count);
+}

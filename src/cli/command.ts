@@ -1,0 +1,35 @@
+import { loadConfig } from '../config.ts';
+import { type Database, openDatabase } from '../database/client.ts';
+import { reachServer } from '../database/server.ts';
+import { openSession } from '../database/session.ts';
+import { StartupError } from '../errors.ts';
+
+/** Runs `work` on the database of the configuration; an embedded one that does not run is started for it. */
+export async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
+  const server = await reachServer(loadConfig(), (line) => process.stderr.write(`${line}\n`));
+  try {
+    await checkUsed(server.url);
+    const database = openDatabase(server.url);
+    return await work(database).finally(() => database.close());
+  } finally {
+    await server.stop();
+  }
+}
+
+/** What a command works on is made by the first start. */
+async function checkUsed(url: string): Promise<void> {
+  const session = await openSession(url);
+  const { rows } = await session.query("select to_regclass('api_key') is not null as used");
+  await session.end();
+  if (!rows[0].used) throw new StartupError('This database has never been used: run `npm start` first.');
+}
+
+/** Runs a command to its end; what the operator can act on is said in one line. */
+export async function runCommand(command: () => Promise<void>): Promise<void> {
+  try {
+    await command();
+  } catch (error) {
+    process.stderr.write(`${error instanceof StartupError ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

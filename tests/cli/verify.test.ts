@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type Database, openDatabase } from '../../src/database/client.ts';
+import { createEmptyDatabase, type TestDatabase } from '../helpers/database.ts';
+import { endAll, ensureBuilt, run, startServer } from '../helpers/process.ts';
+
+let testDatabase: TestDatabase;
+let database: Database;
+let environment: { DATABASE_URL: string };
+
+beforeAll(async () => {
+  await ensureBuilt();
+  testDatabase = await createEmptyDatabase();
+  environment = { DATABASE_URL: testDatabase.url };
+  database = openDatabase(testDatabase.url);
+  const server = await startServer({ ...environment, KANA_DEMO: 'true', KANA_TEST_PRIVATE_KEY: key });
+  const record =
+    'mutation { recordUsage(input: { userId: "demo-user", featureId: "api-calls", delta: 7 }) { recorded } }';
+  const answer = await fetch(`${server.url}/graphql`, {
+    method: 'POST',
+    headers: { authorization: key, 'content-type': 'application/json' },
+    body: JSON.stringify({ query: record }),
+  });
+  expect(await answer.json()).toEqual({ data: { recordUsage: { recorded: true } } });
+}, 120_000);
+
+afterAll(async () => {
+  endAll();
+  await database.close();
+  await testDatabase.drop();
+});
+
+const key = `prv_test_${'k'.repeat(32)}`;
+const verify = (...words: string[]) => run('dist/cli/verify.js', words, environment);
+const counted = () => database.prisma.usageCounter.findFirstOrThrow();
+
+test('verification of a live server whose counters are right says so', async () => {
+  expect(await verify()).toEqual({
+    code: 0,
+    stdout: '1 users verified, 0 counters differ from the ledger.\n',
+    stderr: '',
+  });
+});
+
+test('a counter that differs is told, ends with code 1, and is mended on demand', async () => {
+  await database.prisma.usageCounter.updateMany({ data: { used: 5 } });
+  const { subscriptionId, windowStart } = await counted();
+  const difference = `user key 1, subscription ${subscriptionId}, feature api-calls, window from ${windowStart.toISOString()}: ledger 7, counter 5\n1 users verified, 1 counters differ from the ledger.\n`;
+  expect(await verify()).toEqual({ code: 1, stdout: difference, stderr: '' });
+  expect((await counted()).used).toBe(5n);
+  expect(await verify('--repair')).toEqual({
+    code: 0,
+    stdout: `${difference}Recounted 1 users from the ledger.\n`,
+    stderr: '',
+  });
+  expect((await counted()).used).toBe(7n);
+  expect((await verify()).code).toBe(0);
+});
+
+test('an option that it does not know is answered with how to use it', async () => {
+  const { code, stderr } = await verify('--mend');
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: expect.stringContaining('npm run verify -- --repair'),
+  });
+});
