@@ -5,6 +5,7 @@ import type { Keyring } from './auth/store.ts';
 import type { UserTokens } from './auth/token-actions.ts';
 import { identifyUser } from './client/actions.ts';
 import type { ClientContext } from './client/context.ts';
+import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
 import type { Database } from './database/client.ts';
 import { createStandingFinder, type FindStanding } from './entitlements/store.ts';
@@ -75,7 +76,7 @@ function clientApi(
     async contextOf(headers) {
       const credentials = {
         authorization: readAuthorization(headers.get('authorization')),
-        userId: headers.get('x-user-id'),
+        userId: readUserId(headers.get('x-user-id')),
       };
       const user = await identifyUser(credentials, { keyring, userTokens }, new Date());
       return { db: database.prisma, findStanding, ...(user ?? { environmentId: '', userId: '' }) };

@@ -6,7 +6,7 @@ import type { UserIdentity, UserTokens } from '../auth/token-actions.ts';
 export interface Credentials {
   /** A public key or a user token, from the Authorization header; null without any. */
   authorization: string | null;
-  /** The X-User-ID header; null without one. */
+  /** Whom the X-User-ID header names; null without one. */
   userId: string | null;
 }
 
@@ -23,6 +23,6 @@ export async function identifyUser(
   if (authorization === null) return null;
   if (parseKey(authorization) === null) return userTokens.identify(authorization, now);
   const key = await keyring.identify(authorization);
-  if (key?.kind !== 'PUBLIC' || !userId) return null;
+  if (key?.kind !== 'PUBLIC' || userId === null) return null;
   return { environmentId: key.environmentId, userId };
 }
