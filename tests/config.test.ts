@@ -9,6 +9,9 @@ const defaults = {
   databaseUrl: undefined,
   dataDir: '.data',
   keys: [],
+  tokenSecrets: [],
+  tokenIssuer: 'usekana.com',
+  clientOrigins: [],
   demo: true,
   logLevel: 'info',
 };
@@ -33,6 +36,9 @@ test('every variable is read', () => {
     KANA_TEST_PUBLIC_KEY: `pub_test_${secret}`,
     KANA_LIVE_PRIVATE_KEY: `prv_live_${secret}`,
     KANA_LIVE_PUBLIC_KEY: `pub_live_${secret}`,
+    KANA_USER_TOKEN_SECRETS: `${secret}, ${secret}${secret}`,
+    KANA_TOKEN_ISSUER: 'kana.example.com',
+    CLIENT_CORS_ORIGINS: 'https://app.example.com, http://localhost:3000,capacitor://localhost',
     KANA_DEMO: 'true',
     LOG_LEVEL: 'debug',
   };
@@ -42,6 +48,9 @@ test('every variable is read', () => {
     databaseUrl: 'postgres://kana@db/kana',
     dataDir: '/srv/kana',
     keys: [`prv_test_${secret}`, `pub_test_${secret}`, `prv_live_${secret}`, `pub_live_${secret}`],
+    tokenSecrets: [secret, `${secret}${secret}`],
+    tokenIssuer: 'kana.example.com',
+    clientOrigins: ['https://app.example.com', 'http://localhost:3000', 'capacitor://localhost'],
     demo: true,
     logLevel: 'debug',
   });
@@ -74,6 +83,25 @@ test.each([
     'pub_test_short',
     'KANA_TEST_PUBLIC_KEY must be pub_test_ and 32 letters and digits',
   ],
+  ...['short', `${secret},`, `${secret},short`].map((value) => [
+    'KANA_USER_TOKEN_SECRETS',
+    value,
+    'KANA_USER_TOKEN_SECRETS must be secrets of at least 32 characters, between commas',
+  ]),
+  ...[
+    'app.example.com',
+    'https://app.example.com/',
+    'https://app.example.com/path',
+    'https://*.example.com',
+    'https://App.example.com',
+    'https://app.example.com https://example.com',
+    'https://app.example.com,',
+    'null',
+  ].map((value) => [
+    'CLIENT_CORS_ORIGINS',
+    value,
+    'CLIENT_CORS_ORIGINS must be * or origins like https://app.example.com, between commas',
+  ]),
   ['KANA_DEMO', 'maybe', 'KANA_DEMO must be true or false'],
   ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent'],
 ])('%s=%s is refused', (name, value, problem) => {
