@@ -21,7 +21,7 @@ export type RecordUsage = (
  */
 export function createUsageRecorder(hot: Pool): RecordUsage {
   const append = createLane<Addition, Recorded | typeof askAgain>(
-    { connections: 3, maxItems: 1_000 },
+    { connections: 2, maxItems: 1_000 },
     (items) => appendUsage(hot, items),
   );
   const decide = createLane<readonly Usage[], (Recorded | Error)[]>(
