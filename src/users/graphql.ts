@@ -117,6 +117,8 @@ builder.mutationFields((t) => ({
         return await db.$transaction(async (tx) => {
           const key = await lockUser(tx, known);
           if (key === null) throw userNotFound(id);
+          // Whoever is given a new id has one of the company's own from then on.
+          await tx.user.updateMany({ where: { key, NOT: { id: change.id } }, data: { imported: false } });
           return tx.user.update({
             ...query,
             where: { key },

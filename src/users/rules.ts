@@ -16,3 +16,11 @@ export const UserChange = z.object({
   name: Line.nullish(),
   metadata: Metadata.nullish(),
 });
+
+/** What is known of a user besides the id. In a change, what is left out stays and null clears it. */
+export interface UserFacts {
+  name?: string | null;
+  email?: string | null;
+  billingId?: string | null;
+  metadata?: Record<string, unknown> | null;
+}

@@ -174,6 +174,17 @@ describe('updateUser', () => {
     });
   });
 
+  it('makes an imported user one of the company’s own when the id changes, and only then', async () => {
+    const { prisma } = app.database;
+    const email = 'imported@company.com';
+    await prisma.user.create({ data: { environmentId: 'test', id: email, email, imported: true } });
+    const isImported = async () => (await prisma.user.findFirstOrThrow({ where: { email } })).imported;
+    await app.ok(update, { id: email, input: { id: email, name: 'Imported' } });
+    expect(await isImported()).toBe(true);
+    await app.ok(update, { id: email, input: { id: 'own' } });
+    expect(await isImported()).toBe(false);
+  });
+
   it('frees the former id', async () => {
     await app.ok(create, { input: { id: 'first' } });
     await app.ok(update, { id: 'first', input: { id: 'second' } });
