@@ -32,11 +32,19 @@ export function mergeUsers(
   ids: readonly string[],
   survivorId?: string,
 ): Promise<bigint> {
-  return prisma.$transaction(async (tx) => {
-    const people = await lockUsers(tx, environmentId, ids);
-    const chosen = survivorId === undefined ? null : await findUserKey(tx, environmentId, survivorId);
-    return mergeLocked(tx, inOrder(people, chosen));
-  }, patience);
+  return prisma.$transaction((tx) => mergeWithin(tx, environmentId, ids, survivorId), patience);
+}
+
+/** The same as one step of a transaction that does more. */
+export async function mergeWithin(
+  tx: Db,
+  environmentId: string,
+  ids: readonly string[],
+  survivorId?: string,
+): Promise<bigint> {
+  const people = await lockUsers(tx, environmentId, ids);
+  const chosen = survivorId === undefined ? null : await findUserKey(tx, environmentId, survivorId);
+  return mergeLocked(tx, inOrder(people, chosen));
 }
 
 async function mergeLocked(tx: Db, people: readonly User[]): Promise<bigint> {

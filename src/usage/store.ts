@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { ClientBase } from 'pg';
 import type { Standing } from '../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../entitlements/store.ts';
 import { featureNotFound, idempotencyConflict, userNotFound } from '../errors.ts';
@@ -120,14 +120,17 @@ const recordAndStandSql = `${appendSql} ${outcomeSql},
     false, feature_id
   from counted`;
 
-/** Records additions, and answers one result per item: durable once it answers. */
+/**
+ * Records additions, and answers one result per item: durable once it answers, or once the transaction that it
+ * runs in is committed.
+ */
 export async function appendUsage(
-  hot: Pool,
+  client: Pick<ClientBase, 'query'>,
   items: readonly Addition[],
 ): Promise<(Recorded | typeof askAgain | Error)[]> {
   const usages = items.map(({ usage }) => usage);
   const withStanding = items.some((item) => item.withStanding);
-  const { rows } = await hot.query(
+  const { rows } = await client.query(
     withStanding
       ? { name: 'record and stand', text: recordAndStandSql, values: columns(usages) }
       : { name: 'record', text: recordSql, values: columns(usages) },

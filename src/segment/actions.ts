@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto';
+import type { Database } from '../database/client.ts';
+import { createLane } from '../database/lane.ts';
+import { DomainError } from '../errors.ts';
+import { type IgnoredEvent, readEvent, type SegmentEvent } from './event-rules.ts';
+import { type Effect, type EventKey, readEffects, storeEvents } from './event-store.ts';
+import { processIdentify } from './identify-actions.ts';
+import { processTracks } from './track-actions.ts';
+
+/** What became of one event that was accepted. */
+export interface Ingested extends Omit<Effect, 'outcome'> {
+  messageId: string;
+  outcome: Effect['outcome'] | 'DUPLICATE' | 'IGNORED';
+  /** What became of it when it came first; the outcome itself unless it is DUPLICATE. */
+  firstOutcome: Effect['outcome'] | 'IGNORED';
+}
+
+/**
+ * Takes events in, and answers one result per event, in order; an Error in a result's place is that event's
+ * alone. An answer means that the event is stored, processed, and on disk.
+ */
+export type IngestEvents = (
+  environmentId: string,
+  events: readonly unknown[],
+  now: Date,
+) => Promise<(Ingested | Error)[]>;
+
+/** What the event did, and whether it was new. */
+interface Processed {
+  isNew: boolean;
+  effect: Effect | null;
+}
+
+/**
+ * Each event is stored first, and processed then, in a second transaction. Whatever crashes in between, the
+ * event is there and still to be processed: by whoever sends it again, or by the next sweep.
+ *
+ * Track events of all concurrent callers share transactions. Identify events are processed one by one.
+ */
+export function createIngestion({ prisma, work }: Database): IngestEvents {
+  const track = createLane<SegmentEvent, Processed>({ connections: 2, maxItems: 200 }, async (events) => {
+    const isNew = await store(events);
+    await processTracks(work, events);
+    return answers(events, isNew);
+  });
+  const identify = createLane<SegmentEvent, Processed>({ connections: 4, maxItems: 1 }, async (events) => {
+    const isNew = await store(events);
+    for (const event of events) await processTracks(work, await processIdentify(prisma, event));
+    return answers(events, isNew);
+  });
+
+  /** Of an event that comes twice at once, the first one is new. */
+  async function store(events: readonly SegmentEvent[]): Promise<boolean[]> {
+    const stored = new Set((await storeEvents(work, events)).map(nameOf));
+    return events.map((event) => stored.delete(nameOf(event)));
+  }
+  async function answers(events: readonly EventKey[], isNew: readonly boolean[]): Promise<Processed[]> {
+    const effects = await readEffects(work, events);
+    return events.map((_event, index) => ({ isNew: isNew[index] ?? false, effect: effects[index] ?? null }));
+  }
+
+  return async (environmentId, raws, now) => {
+    const read = raws.map((raw) => settle(() => readEvent(raw, { environmentId, now, newId: randomUUID })));
+    const results: (Ingested | Error)[] = [];
+    // Events of one request count in their order: what is tracked after an identify finds its user.
+    for (const run of runsOf(read)) {
+      results.push(...(await Promise.all(run.map((event) => take(event, { track, identify })))));
+    }
+    return results;
+  };
+}
+
+type Take = (event: SegmentEvent) => Promise<Processed>;
+type Read = SegmentEvent | IgnoredEvent | Error;
+
+async function take(event: Read, lanes: { track: Take; identify: Take }): Promise<Ingested | Error> {
+  if (event instanceof Error) return event;
+  if (event.type === 'IGNORED') return { ...nothing, messageId: event.messageId };
+  try {
+    const { isNew, effect } = await lanes[event.type === 'TRACK' ? 'track' : 'identify'](event);
+    if (effect === null) throw new Error('a Segment event was left without an outcome');
+    const outcome = isNew ? effect.outcome : 'DUPLICATE';
+    return { ...effect, messageId: event.messageId, outcome, firstOutcome: effect.outcome };
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+const nothing = {
+  outcome: 'IGNORED',
+  firstOutcome: 'IGNORED',
+  featureId: null,
+  ruleId: null,
+  delta: null,
+  userKey: null,
+} as const;
+
+/** Track events that follow each other can be processed at once; an identify event is on its own. */
+function runsOf(events: readonly Read[]): Read[][] {
+  const runs: Read[][] = [];
+  let open = false;
+  for (const event of events) {
+    const alone = !(event instanceof Error) && event.type === 'IDENTIFY';
+    if (alone || !open) runs.push([]);
+    runs.at(-1)?.push(event);
+    open = !alone;
+  }
+  return runs;
+}
+
+function settle<Result>(read: () => Result): Result | DomainError {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+}
+
+const nameOf = ({ environmentId, messageId }: EventKey) => `${environmentId} ${messageId}`;
