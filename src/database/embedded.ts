@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRoot } from './embedded-account.ts';
-import { findBinaries } from './embedded-binaries.ts';
+import { findBinaries, findPackage } from './embedded-binaries.ts';
 import { type Cluster, createCluster, readPassword } from './embedded-cluster.ts';
 import { findHome, sharedDirectory } from './embedded-home.ts';
 import { databaseUrl, enter, leave } from './embedded-session.ts';
@@ -66,7 +66,8 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
 async function prepare(dataDir: string, tell: (line: string) => void): Promise<Cluster> {
   const { directory, account } = await findHome(dataDir, tell);
   const refuge = isRoot() ? sharedDirectory : () => mkdir(dataDir, { recursive: true }).then(() => dataDir);
-  const cluster = { home: directory, account, binaries: await findBinaries(account, refuge, tell) };
+  const binaries = await findBinaries(await findPackage(), account, refuge, tell);
+  const cluster = { home: directory, account, binaries };
   await createCluster(cluster);
   return cluster;
 }
