@@ -6,7 +6,7 @@ import type { Handler } from './router.ts';
 const maxBodyBytes = 1024 * 1024;
 
 /** For how long the rest of a refused body is taken in and dropped, in milliseconds. */
-const farewell = 1_000;
+const farewell = 500;
 
 /** Answers a request whose body has been read whole. */
 export type BodyHandler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => unknown;
