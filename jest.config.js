@@ -5,6 +5,11 @@ export default {
   globalSetup: '<rootDir>/tests/helpers/start-postgres.ts',
   globalTeardown: '<rootDir>/tests/helpers/stop-postgres.ts',
   extensionsToTreatAsEsm: ['.ts'],
-  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } }] },
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
+    ],
+  },
   testTimeout: 30_000,
 };

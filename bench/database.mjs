@@ -54,11 +54,20 @@ async function fill(url) {
   await prisma.feature.createMany({
     data: featureIds.map((id) => ({ environmentId, id, name: id, type: 'CONSUMABLE' })),
   });
-  for (const [id, isAddon, of] of [['base', false, featureIds], ['addon', true, featureIds.slice(0, 1)]]) {
+  for (const [id, isAddon, of] of [
+    ['base', false, featureIds],
+    ['addon', true, featureIds.slice(0, 1)],
+  ]) {
     await prisma.package.create({ data: { environmentId, id, name: id, isAddon, status: 'PUBLISHED' } });
     await prisma.packageFeature.createMany({
       data: of.map((featureId, position) => ({
-        environmentId, packageId: id, featureId, name: featureId, position, limit: isAddon ? 1_000 : 100, resetPeriod: 'MONTH',
+        environmentId,
+        packageId: id,
+        featureId,
+        name: featureId,
+        position,
+        limit: isAddon ? 1_000 : 100,
+        resetPeriod: 'MONTH',
       })),
     });
   }

@@ -12,7 +12,8 @@ const recordAndCheck = mutation(
 );
 const check =
   'query ($userId: String!, $featureId: String!) { canUseFeature(userId: $userId, featureId: $featureId) { access reason consumption { used budget overageEnabled } } }';
-const recordMany = 'mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { recorded } }';
+const recordMany =
+  'mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { recorded } }';
 const postgraphileRecord = 'mutation ($input: RecordUsageInput!) { recordUsage(input: $input) { boolean } }';
 
 const usage = () => ({ userId: anyUser(), featureId: anyFeature(), delta: 1 });
@@ -20,18 +21,30 @@ const usage = () => ({ userId: anyUser(), featureId: anyFeature(), delta: 1 });
 export const scenarios = {
   record: { body: () => JSON.stringify({ query: record, variables: { input: usage() } }) },
   recordPostgraphile: {
-    body: (id) => JSON.stringify({ query: postgraphileRecord, variables: { input: { ...usage(), idempotencyKey: id() } } }),
+    body: (id) =>
+      JSON.stringify({
+        query: postgraphileRecord,
+        variables: { input: { ...usage(), idempotencyKey: id() } },
+      }),
   },
   recordOnce: {
-    body: (id) => JSON.stringify({ query: record, variables: { input: { ...usage(), idempotencyKey: id() } } }),
+    body: (id) =>
+      JSON.stringify({ query: record, variables: { input: { ...usage(), idempotencyKey: id() } } }),
   },
   recordAndCheck: { body: () => JSON.stringify({ query: recordAndCheck, variables: { input: usage() } }) },
   recordHot: {
-    body: () => JSON.stringify({ query: record, variables: { input: { userId: 'user-1', featureId: 'feature-1', delta: 1 } } }),
+    body: () =>
+      JSON.stringify({
+        query: record,
+        variables: { input: { userId: 'user-1', featureId: 'feature-1', delta: 1 } },
+      }),
   },
-  check: { body: () => JSON.stringify({ query: check, variables: { userId: anyUser(), featureId: anyFeature() } }) },
+  check: {
+    body: () => JSON.stringify({ query: check, variables: { userId: anyUser(), featureId: anyFeature() } }),
+  },
   recordThousand: {
     rows: 1_000,
-    body: () => JSON.stringify({ query: recordMany, variables: { input: Array.from({ length: 1_000 }, usage) } }),
+    body: () =>
+      JSON.stringify({ query: recordMany, variables: { input: Array.from({ length: 1_000 }, usage) } }),
   },
 };

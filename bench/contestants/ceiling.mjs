@@ -8,7 +8,13 @@ const connections = 3;
 const item = () => ({
   withStanding: false,
   usage: {
-    environmentId: 'test', source: 'API', action: 'ADD', delta: 1, idempotencyKey: null, timestamp: null, enforce: false,
+    environmentId: 'test',
+    source: 'API',
+    action: 'ADD',
+    delta: 1,
+    idempotencyKey: null,
+    timestamp: null,
+    enforce: false,
     userId: `user-${Math.floor(Math.random() * users)}`,
     featureId: featureIds[Math.floor(Math.random() * featureIds.length)],
   },

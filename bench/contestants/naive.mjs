@@ -32,13 +32,16 @@ builder.mutationType({
     recordUsage: t.field({
       type: RecordedUsage,
       args: { input: t.arg({ type: CreateUsageEventInput, required: true }) },
-      resolve: (_root, { input }, { environmentId }) => prisma.$transaction((tx) => record(tx, environmentId, input)),
+      resolve: (_root, { input }, { environmentId }) =>
+        prisma.$transaction((tx) => record(tx, environmentId, input)),
     }),
   }),
 });
 
 async function record(tx, environmentId, { userId, featureId, delta, idempotencyKey }) {
-  const user = await tx.user.findUniqueOrThrow({ where: { environmentId_id: { environmentId, id: userId } } });
+  const user = await tx.user.findUniqueOrThrow({
+    where: { environmentId_id: { environmentId, id: userId } },
+  });
   const feature = await tx.feature.findUniqueOrThrow({
     where: { environmentId_id: { environmentId, id: featureId } },
   });
@@ -82,13 +85,16 @@ function windowStart(startedAt, period) {
   return start;
 }
 
-const monthsBetween = (a, b) => (b.getUTCFullYear() - a.getUTCFullYear()) * 12 + b.getUTCMonth() - a.getUTCMonth();
+const monthsBetween = (a, b) =>
+  (b.getUTCFullYear() - a.getUTCFullYear()) * 12 + b.getUTCMonth() - a.getUTCMonth();
 
 const yoga = createYoga({
   schema: builder.toSchema(),
   logging: false,
   context: async ({ request }) => {
-    const hash = createHash('sha256').update(request.headers.get('authorization') ?? '').digest('hex');
+    const hash = createHash('sha256')
+      .update(request.headers.get('authorization') ?? '')
+      .digest('hex');
     return { environmentId: (await prisma.apiKey.findUniqueOrThrow({ where: { hash } })).environmentId };
   },
 });
