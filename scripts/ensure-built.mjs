@@ -17,6 +17,7 @@ const isNewer = (path, built) =>
 
 const built = modified('dist/main.js') && modified(stamp);
 if (sources.some((path) => isNewer(path, built))) {
+  const parent = process.ppid;
   process.stderr.write('Building …\n');
   const { status } = spawnSync('npm run build --silent', { stdio: ['ignore', 2, 2], shell: true });
   if (status !== 0) {
@@ -24,4 +25,6 @@ if (sources.some((path) => isNewer(path, built))) {
     process.exit(status ?? 1);
   }
   utimesSync(stamp, new Date(), new Date());
+  // Whoever stopped npm meanwhile has ended the shell alone.
+  if (process.ppid !== parent) process.exit(1);
 }
