@@ -40,7 +40,7 @@ describe('a request that holds no operation is refused with 400 BAD_REQUEST', ()
   const noVariables = 'variables must be a JSON object, or a string that holds one.';
   const withVariables = (given: unknown) => JSON.stringify({ query: create, variables: given });
 
-  test.each<[string, string | Buffer, unknown]>([
+  test.each<[string, string | Buffer<ArrayBuffer>, unknown]>([
     ['an empty body', '', noJson],
     ['a body that is cut off', `{"query": ${JSON.stringify(create)}`, noJson],
     ['a body that is not UTF-8', Buffer.from('{"query":"{ user(id: \\"é\\") { id } }"}', 'latin1'), noJson],
