@@ -15,7 +15,12 @@ const listArguments = z.object({
   after: Id.nullish(),
 });
 
-interface Listed {
+interface PageArgs {
+  first?: number | null;
+  after?: string | null;
+}
+
+export interface Listed {
   id: string | bigint;
   createdAt: Date;
 }
@@ -39,29 +44,45 @@ export const listArgs = builder.args((t) => ({
  * @param find one item by the id that `after` names, null when there is none
  * @param load the rows of the page
  */
-export async function listPage<Row extends Listed>(
-  args: { first?: number | null; after?: string | null },
+export function listPage<Row extends Listed>(
+  args: PageArgs,
   find: (id: string) => Promise<Listed | null>,
   load: (page: Page) => Promise<Row[]>,
 ): Promise<Row[]> {
+  return listAfter(args, find, ({ take, last }) =>
+    load({
+      take,
+      where: last === null ? {} : following(last),
+      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    }),
+  );
+}
+
+/**
+ * The same for a list that only SQL can select.
+ *
+ * @param load at most `take` items that come after `last`, in the order of lists
+ */
+export async function listAfter<Item>(
+  args: PageArgs,
+  find: (id: string) => Promise<Listed | null>,
+  load: (page: { take: number; last: Listed | null }) => Promise<Item[]>,
+): Promise<Item[]> {
   const first = parse(listArguments.shape.first, args.first, 'first');
   const after = parse(listArguments.shape.after, args.after, 'after');
-  const rows = await load({
-    take: first ?? maxWhole + 1,
-    where: after == null ? {} : await following(after, find),
-    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
-  });
-  if (first == null && rows.length > maxWhole) {
+  const last = after == null ? null : await find(after);
+  if (after != null && last === null) throw invalidInput('after', `there is no item with the id "${after}"`);
+  const items = await load({ take: first ?? maxWhole + 1, last });
+  if (first == null && items.length > maxWhole) {
     throw invalidInput(
       'first',
       `there are more than ${maxWhole} items; page through them with first and after`,
     );
   }
-  return rows;
+  return items;
 }
 
-async function following(after: string, find: (id: string) => Promise<Listed | null>) {
-  const last = await find(after);
-  if (last === null) throw invalidInput('after', `there is no item with the id "${after}"`);
-  return { createdAt: { gte: last.createdAt }, NOT: { createdAt: last.createdAt, id: { lte: last.id } } };
-}
+const following = (last: Listed) => ({
+  createdAt: { gte: last.createdAt },
+  NOT: { createdAt: last.createdAt, id: { lte: last.id } },
+});

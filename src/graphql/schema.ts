@@ -7,6 +7,7 @@ import '../packages/mutations-graphql.ts';
 import '../subscriptions/graphql.ts';
 import '../usage/graphql.ts';
 import '../usage/history-graphql.ts';
+import '../users/flags-graphql.ts';
 import '../users/graphql.ts';
 import { builder } from './builder.ts';
 

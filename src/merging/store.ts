@@ -84,12 +84,12 @@ export async function moveUsage(tx: Db, survivorKey: bigint, mergedKeys: bigint[
  */
 async function clearRepeatedKeys(tx: Db, userKeys: bigint[]): Promise<void> {
   await tx.$executeRaw`
-    UPDATE usage_event later SET idempotency_key = NULL
-    WHERE later.user_key = ANY(${userKeys}) AND later.idempotency_key IS NOT NULL AND EXISTS (
-      SELECT FROM usage_event earlier
-      WHERE earlier.user_key = ANY(${userKeys}) AND earlier.idempotency_key = later.idempotency_key
-        AND earlier.id < later.id
-    )`;
+    UPDATE usage_event event SET idempotency_key = NULL
+    FROM (
+      SELECT user_key, id, row_number() OVER (PARTITION BY idempotency_key ORDER BY id) AS turn FROM usage_event
+      WHERE user_key = ANY(${userKeys}) AND idempotency_key IS NOT NULL
+    ) keyed
+    WHERE turn > 1 AND event.user_key = keyed.user_key AND event.id = keyed.id`;
 }
 
 /** Deletes these users and all that they own, and all who were merged into them. */

@@ -23,3 +23,13 @@ export async function claimUser(db: Db, key: bigint, id: string, facts: UserFact
     throw isUniqueViolation(error) ? userAlreadyExists(id) : error;
   }
 }
+
+/**
+ * Runs `work` in the transaction in which these ids may begin to lead to a user. Whoever holds something back
+ * until there is such a user learns of it in the same transaction, so that nothing is forgotten.
+ */
+export type AdmitUsers = <Result>(
+  environmentId: string,
+  userIds: readonly string[],
+  work: (tx: Db) => Promise<Result>,
+) => Promise<Result>;

@@ -5,7 +5,7 @@ import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
 import { NewUser, UserChange } from './rules.ts';
-import { findUserKey, lockUser } from './store.ts';
+import { findListed, findUserKey, lockUser } from './store.ts';
 
 export const User = builder.prismaObject('User', {
   description: 'A person who uses what the company sells.',
@@ -76,7 +76,7 @@ builder.queryFields((t) => ({
     resolve: (query, _root, { first, after }, { db, environmentId }) =>
       listPage(
         { first, after },
-        (id) => db.user.findUnique({ where: { environmentId_id: { environmentId, id } } }),
+        (id) => findListed(db, environmentId, id),
         ({ where, ...page }) =>
           db.user.findMany({ ...query, ...page, where: { ...where, environmentId, mergedInto: null } }),
       ),
@@ -88,13 +88,12 @@ builder.mutationFields((t) => ({
     type: User,
     description: 'Makes a user. `UserAlreadyExistsError` when the id is taken.',
     args: { input: t.arg({ type: CreateUserInput, required: true, description: 'The new user.' }) },
-    resolve: async (query, _root, args, { db, environmentId }) => {
+    resolve: async (query, _root, args, { admitUsers, environmentId }) => {
       const { metadata, ...user } = parse(NewUser, args.input, 'input');
       try {
-        return await db.user.create({
-          ...query,
-          data: { ...user, metadata: jsonValue(metadata), environmentId },
-        });
+        return await admitUsers(environmentId, [user.id], (tx) =>
+          tx.user.create({ ...query, data: { ...user, metadata: jsonValue(metadata), environmentId } }),
+        );
       } catch (error) {
         throw isUniqueViolation(error) ? userAlreadyExists(user.id) : error;
       }
@@ -108,13 +107,13 @@ builder.mutationFields((t) => ({
       id: t.arg.string({ required: true, description: 'The present id of the user.' }),
       input: t.arg({ type: UpdateUserInput, required: true, description: 'What to change.' }),
     },
-    resolve: async (query, _root, args, { db, environmentId }) => {
+    resolve: async (query, _root, args, { db, admitUsers, environmentId }) => {
       const id = parse(Id, args.id, 'id');
       const { metadata, ...change } = parse(UserChange, args.input, 'input');
       const known = await findUserKey(db, environmentId, id);
       if (known === null) throw userNotFound(id);
       try {
-        return await db.$transaction(async (tx) => {
+        return await admitUsers(environmentId, [change.id], async (tx) => {
           const key = await lockUser(tx, known);
           if (key === null) throw userNotFound(id);
           // Whoever is given a new id has one of the company's own from then on.

@@ -12,6 +12,36 @@ export async function findUserKey(db: Db, environmentId: string, id: string): Pr
   return user === null ? null : (user.mergedInto ?? user.key);
 }
 
+/** Where the user with this id stands in lists; null when there is none. */
+export function findListed(db: Db, environmentId: string, id: string) {
+  return db.user.findUnique({
+    where: { environmentId_id: { environmentId, id } },
+    select: { id: true, createdAt: true },
+  });
+}
+
+/**
+ * The keys of users whose email another user has too, in the order of lists. An email is compared letter for
+ * letter, and one that is empty is none.
+ *
+ * @param last the user whom the page follows; null for the first page
+ */
+export async function findSharingEmail(
+  db: Db,
+  environmentId: string,
+  { take, last }: { take: number; last: { createdAt: Date; id: string | bigint } | null },
+): Promise<bigint[]> {
+  const { createdAt, id } = last ?? { createdAt: new Date(0), id: '' };
+  const rows = await db.$queryRaw<{ key: bigint }[]>`
+    SELECT key FROM (
+      SELECT key, created_at, id, count(*) OVER (PARTITION BY email) AS sharers FROM "user"
+      WHERE environment_id = ${environmentId} AND merged_into IS NULL AND email <> ''
+    ) known
+    WHERE sharers > 1 AND (created_at, id) > (${createdAt}::timestamptz, ${id}::text)
+    ORDER BY created_at, id LIMIT ${take}`;
+  return rows.map(({ key }) => key);
+}
+
 /**
  * Locks the user's row until the transaction ends. Answers the key of the row that is now ours: the
  * survivor's when the user was merged in the meantime, and null when it was deleted.
