@@ -17,6 +17,8 @@ import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
 import { createReadyRoute, liveRoute } from './http/health.ts';
 import { createRouter } from './http/router.ts';
+import { createIngestion, type IngestEvents } from './segment/actions.ts';
+import { createAdmission } from './segment/arrival-actions.ts';
 import { createUsageRecorder } from './usage/actions.ts';
 
 export interface Dependencies {
@@ -37,7 +39,8 @@ export interface App {
 export function createApp(dependencies: Dependencies): App {
   const { database, clientOrigins, log } = dependencies;
   const findStanding = createStandingFinder(database.hot);
-  const admin = createGraphqlServer(adminApi(dependencies, findStanding), log);
+  const ingestEvents = createIngestion(database);
+  const admin = createGraphqlServer(adminApi(dependencies, findStanding, ingestEvents), log);
   const client = createGraphqlServer(clientApi(dependencies, findStanding), log);
   const routes = {
     '/': homeRoute,
@@ -50,8 +53,13 @@ export function createApp(dependencies: Dependencies): App {
 }
 
 /** For servers: everything in the environment of a private key. */
-function adminApi({ database, keyring, userTokens }: Dependencies, findStanding: FindStanding): Api<Context> {
+function adminApi(
+  { database, keyring, userTokens, log }: Dependencies,
+  findStanding: FindStanding,
+  ingestEvents: IngestEvents,
+): Api<Context> {
   const recordUsage = createUsageRecorder(database.hot);
+  const admitUsers = createAdmission(database, log);
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',
@@ -59,7 +67,8 @@ function adminApi({ database, keyring, userTokens }: Dependencies, findStanding:
       const key = readAuthorization(headers.get('authorization'));
       const identity = key === null ? null : await keyring.identify(key);
       const environmentId = identity?.kind === 'PRIVATE' ? identity.environmentId : '';
-      return { db: database.prisma, environmentId, findStanding, recordUsage, userTokens };
+      const db = database.prisma;
+      return { db, environmentId, findStanding, recordUsage, admitUsers, ingestEvents, userTokens };
     },
   };
 }

@@ -1,7 +1,9 @@
 import type { UserTokens } from '../auth/token-actions.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
+import type { IngestEvents } from '../segment/actions.ts';
 import type { RecordUsage } from '../usage/actions.ts';
+import type { AdmitUsers } from '../users/actions.ts';
 
 /** What every resolver gets: who asks, and the ways to the data. */
 export interface Context {
@@ -13,5 +15,7 @@ export interface Context {
   environmentId: string;
   findStanding: FindStanding;
   recordUsage: RecordUsage;
+  admitUsers: AdmitUsers;
+  ingestEvents: IngestEvents;
   userTokens: UserTokens;
 }

@@ -88,7 +88,9 @@ async function record(client: PoolClient, mapped: readonly Mapped[]): Promise<Tr
     return userKey === null ? [] : [{ ...each, userKey }];
   });
   const unknown = mapped.filter((_each, index) => userKeys[index] === null);
-  return [...(await recordKnown(client, known)), ...(await leaveWaiting(client, unknown))];
+  // In this order, as whoever renames a user takes the id before the row.
+  const waiting = await leaveWaiting(client, unknown);
+  return [...waiting, ...(await recordKnown(client, known))];
 }
 
 async function recordKnown(
