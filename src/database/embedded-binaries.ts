@@ -85,8 +85,8 @@ async function replaceWithCopy(root: string, copy: string): Promise<void> {
     verbatimSymlinks: true, // They lead to their neighbours, also in the copy.
     filter: (source) => !source.endsWith('.a'),
   });
+  await run('chmod', ['-R', 'u+w,a+rX', draft]); // Whatever the rights are where it comes from.
   await repair(draft);
-  await run('chmod', ['-R', 'a+rX', draft]); // Whatever the rights were that npm gave them.
   await rename(draft, copy).catch(() => rm(draft, { recursive: true, force: true }));
 }
 
