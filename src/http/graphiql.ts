@@ -12,16 +12,17 @@ export interface GraphiqlPage {
 
 const howTo = (fillIn: string) => `# Welcome to Open Kana.
 #
-# 1. Open "Headers" below and put ${fillIn}
+# 1. Fill in the headers below:
+#    ${fillIn}
 # 2. Press the play button, or Ctrl-Enter.
 #
-# The book on the left explains every type, field and argument.
+# The book on the left explains everything.
 `;
 
 export const adminPage: GraphiqlPage = {
   endpoint: '/graphql',
   headers: { Authorization: '' },
-  defaultQuery: `${howTo('your private key into it: { "Authorization": "prv_test_..." }')}
+  defaultQuery: `${howTo('a private key, prv_test_... or prv_live_...')}
 query Overview {
   features {
     id
@@ -49,7 +50,7 @@ query Overview {
 export const clientPage: GraphiqlPage = {
   endpoint: '/client/graphql',
   headers: { Authorization: '', 'X-User-ID': '' },
-  defaultQuery: `${howTo('a public key and the id of a user into it.')}
+  defaultQuery: `${howTo('a public key, and the id of a user.')}
 query CurrentUser {
   currentUser {
     id
@@ -73,6 +74,20 @@ query CurrentUser {
 `,
 };
 
+/** The browser itself makes sure that the page loads nothing from elsewhere, and sends nothing elsewhere. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'unsafe-inline' 'unsafe-eval' blob:",
+  'worker-src blob:',
+  "style-src 'unsafe-inline'",
+  'img-src data:',
+  'font-src data:',
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
 /**
  * The page by which people try operations in a browser. Scripts, styles and workers are all inside it, so it
  * works without the internet. It weighs megabytes, so it is made when the first person asks for it.
@@ -87,6 +102,7 @@ export function createGraphiqlPage(start: GraphiqlPage): Handler {
     response.writeHead(200, {
       'Content-Type': 'text/html; charset=utf-8',
       'Content-Length': body.length,
+      'Content-Security-Policy': policy,
       Vary: 'Accept, Accept-Encoding',
       ...(zip ? { 'Content-Encoding': 'gzip' } : {}),
     });
