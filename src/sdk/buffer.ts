@@ -1,0 +1,130 @@
+import { BufferFullError, InputError, KanaError } from './errors.ts';
+import type { Result } from './result.ts';
+import type { RecordedUsage } from './types.ts';
+import type { NamedUsage, SendUsages } from './usage.ts';
+
+export interface BufferLimits {
+  /** As many usages are sent at once. */
+  flushAt: number;
+  /** After so many milliseconds whatever waits is sent. */
+  flushInterval: number;
+  /** As many usages may wait. */
+  maxBuffered: number;
+}
+
+/** What a flush came to. */
+export interface Flushed {
+  /** How many usages the server has judged during it: recorded them, or refused them for good. */
+  confirmed: number;
+}
+
+export interface UsageBuffer {
+  /** How many usages the server has not judged yet. */
+  size(): number;
+  /** Answers what the server says of this usage, once it has. Throws a KanaError if there is no room for it. */
+  add(usage: NamedUsage): Promise<Result<RecordedUsage>>;
+  flush(): Promise<Result<Flushed>>;
+  /** Takes nothing new, and flushes. */
+  close(): Promise<Result<Flushed>>;
+}
+
+interface Waiting {
+  usage: NamedUsage;
+  settle: (result: Result<RecordedUsage>) => void;
+}
+
+/** So many usages fit into the 1 MiB that a request may hold, whatever their ids are. */
+const maxBatch = 400;
+
+/**
+ * Collects usages and sends them together, one batch at a time, in the order they came. A usage leaves the
+ * buffer when the server has judged it and not before: whatever fails on the way stays, keeps its name, and
+ * is sent again after the interval. So nothing is lost while the process lives, and nothing counts twice.
+ */
+export function createBuffer(
+  { flushAt, flushInterval, maxBuffered }: BufferLimits,
+  sendUsages: SendUsages,
+  report: (error: KanaError) => Promise<void>,
+): UsageBuffer {
+  const waiting: Waiting[] = [];
+  const enough = Math.min(flushAt, maxBatch);
+  let confirmed = 0;
+  let closed = false;
+  let sending: Promise<KanaError | undefined> | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** Sends the next batch, or joins the one that is on its way. Answers the error that kept some of it. */
+  function sendNext(): Promise<KanaError | undefined> {
+    sending ??= sendFirst().then((error) => {
+      sending = undefined;
+      if (!error && waiting.length >= enough) sendNext();
+      else plan();
+      return error;
+    });
+    return sending;
+  }
+
+  async function sendFirst(): Promise<KanaError | undefined> {
+    clearTimeout(timer);
+    timer = undefined;
+    await undefined; // Whatever is added in the same turn of the event loop goes along.
+    const error = await deliver(waiting.slice(0, maxBatch));
+    if (error) await report(error);
+    return error;
+  }
+
+  /** After closing there are no more attempts in the background: the process may end. */
+  function plan(): void {
+    if (waiting.length > 0 && !closed) timer ??= setTimeout(flush, flushInterval);
+  }
+
+  /**
+   * Sends the usages that wait longest. If what they say is refused, one of them may have spoilt it for all:
+   * halves are sent, until the bad ones stand alone and are the only ones to be refused.
+   */
+  async function deliver(batch: Waiting[]): Promise<KanaError | undefined> {
+    const { data, error } = await sendUsages(batch.map(({ usage }) => usage));
+    if (data) settle(batch, data);
+    if (!(error instanceof InputError)) return error;
+    if (batch.length === 1) return settle(batch, [{ error }]);
+    const half = Math.ceil(batch.length / 2);
+    return (await deliver(batch.slice(0, half))) ?? deliver(batch.slice(half));
+  }
+
+  function settle(batch: Waiting[], results: Result<RecordedUsage>[]): undefined {
+    for (const [index, { settle: answer }] of batch.entries()) {
+      answer(results[index] ?? { error: new KanaError('The server did not answer this usage.') });
+    }
+    waiting.splice(0, batch.length);
+    confirmed += batch.length;
+  }
+
+  async function flush(): Promise<Result<Flushed>> {
+    const before = confirmed;
+    const goal = confirmed + waiting.length;
+    while (confirmed < goal) {
+      const error = await sendNext();
+      if (error) return { error };
+    }
+    return { data: { confirmed: confirmed - before } };
+  }
+
+  return {
+    size: () => waiting.length,
+    async add(usage) {
+      if (closed) throw new KanaError('The client is closed: not recorded.', { name: 'ClosedError' });
+      if (waiting.length >= maxBuffered)
+        throw new BufferFullError(`${maxBuffered} usages wait to be sent: not recorded.`);
+      return new Promise((settle) => {
+        waiting.push({ usage, settle });
+        if (waiting.length >= enough) sendNext();
+        else if (!sending) plan();
+      });
+    },
+    flush,
+    close() {
+      closed = true;
+      return flush();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { buildSchema, parse, validate } from 'graphql';
+import { KanaAdmin } from '../../src/sdk/index.ts';
+
+const schema = buildSchema(readFileSync('schema.graphql', 'utf8'));
+
+type Methods = Record<string, (argument: object) => Promise<unknown>>;
+
+/** What each method sends, by its name: every method of every resource is called, and must send something. */
+async function sentBy(argument: object): Promise<[method: string, document: string][]> {
+  const sent: [string, string][] = [];
+  let method = '';
+  const kana = new KanaAdmin({
+    apiKey: 'none',
+    async fetch(_input, init) {
+      sent.push([method, JSON.parse(String(init?.body)).query]);
+      return Response.json({ data: { list: [] } });
+    },
+  });
+  const { features, packages, users, subscriptions } = kana;
+  for (const [resource, methods] of Object.entries({ features, packages, users, subscriptions })) {
+    for (const [name, call] of Object.entries(methods as unknown as Methods)) {
+      method = `${resource}.${name}`;
+      const before = sent.length;
+      await call(name === 'recordUsages' ? [argument] : argument);
+      expect([method, sent.length]).toEqual([method, before + 1]);
+    }
+  }
+  return sent;
+}
+
+const described = { id: 'x', input: {} };
+const sent = [...(await sentBy(described)), ...(await sentBy({ ...described, includeEntitlement: true }))];
+
+test('every method is among those that are checked', () => {
+  expect(new Set(sent.map(([method]) => method))).toEqual(
+    new Set([
+      ...['create', 'update', 'list', 'retrieve', 'canUse', 'showUsage', 'recordUsage', 'recordUsages'].map(
+        (name) => `features.${name}`,
+      ),
+      ...['create', 'update', 'retrieve', 'list', 'publish', 'archive'].map((name) => `packages.${name}`),
+      ...['list', 'create', 'update', 'retrieve', 'generateToken', 'entitlements'].map(
+        (name) => `users.${name}`,
+      ),
+      ...['create', 'retrieve', 'list', 'cancel', 'changePackage'].map((name) => `subscriptions.${name}`),
+    ]),
+  );
+});
+
+test.each(sent)('what %s sends is valid by schema.graphql', (_, document) => {
+  expect(validate(schema, parse(document))).toEqual([]);
+});
