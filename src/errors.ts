@@ -30,6 +30,9 @@ export const priceNotFound = (id: string) =>
 export const subscriptionNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'SubscriptionNotFoundError', `There is no subscription with the id "${id}".`);
 
+export const mappingRuleNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'MappingRuleNotFoundError', `There is no mapping rule with the id "${id}".`);
+
 export const featureAlreadyExists = (id: string) =>
   new DomainError('CONFLICT', 'FeatureAlreadyExistsError', `A feature with the id "${id}" already exists.`);
 

@@ -14,7 +14,8 @@ export interface Database {
   close(): Promise<void>;
 }
 
-const applicationName = 'open-kana';
+/** How the connections of requests are told from all others. */
+export const applicationName = 'open-kana';
 const workConnections = 6;
 
 /** A transaction may wait for a connection, and for the lock of a busy user; in milliseconds. */
@@ -39,12 +40,16 @@ export function openDatabase(url: string, hotConnections = 6): Database {
 }
 
 function openPool(url: string, max: number): Pool {
-  const pool = new Pool({ connectionString: url, application_name: applicationName, max });
-  // The few statements of a pool look up by key, whatever the values: planning them anew for each batch would
-  // cost several times what running a small one costs.
-  pool.on('connect', (client) =>
-    client.query('set plan_cache_mode = force_generic_plan').catch(() => undefined),
-  );
+  const pool = new Pool({
+    connectionString: url,
+    application_name: applicationName,
+    max,
+    // The few statements of a pool look up by key, whatever the values: planning them anew for each batch would
+    // cost several times what running a small one costs.
+    onConnect: async (client) => {
+      await client.query('set plan_cache_mode = force_generic_plan');
+    },
+  });
   // An idle connection that breaks is replaced by the next statement, and must not end the process.
   pool.on('error', () => undefined);
   return pool;

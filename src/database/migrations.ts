@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
 import { StartupError } from '../errors.ts';
+import { migrateQueue } from './queue.ts';
 import { openSession } from './session.ts';
 
 interface Migration {
@@ -36,6 +37,7 @@ export async function migrate(url: string): Promise<void> {
     await session.query('select pg_advisory_lock($1)', [prismaLock]);
     await session.query(recordTable);
     for (const migration of pending(migrations, await readApplied(session))) await apply(session, migration);
+    await migrateQueue(url);
   } finally {
     await session.end();
   }

@@ -4,9 +4,23 @@ const maxAttempts = 10;
 /** PostgreSQL's codes for a transaction that was given up so that another could go on. */
 const givenUp = new Set(['40P01', '40001']);
 
+/** Runs `work` in a transaction on this connection. Whatever it throws undoes everything. */
+export async function transaction<Result>(client: PoolClient, work: () => Promise<Result>): Promise<Result> {
+  await client.query('begin');
+  try {
+    const result = await work();
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    // If the connection itself has failed, its transaction is undone already.
+    await client.query('rollback').catch(() => undefined);
+    throw error;
+  }
+}
+
 /**
- * Runs `work` in a transaction on one connection, and again from the beginning if PostgreSQL gave it up for
- * another one. Whatever `work` throws undoes everything.
+ * Runs `work` in a transaction on one connection of the pool, and again from the beginning if PostgreSQL gave
+ * it up for another one.
  */
 export async function inTransaction<Result>(
   pool: Pool,
@@ -15,9 +29,7 @@ export async function inTransaction<Result>(
   for (let attempt = 1; ; attempt += 1) {
     const client = await pool.connect();
     try {
-      await client.query('begin');
-      const result = await work(client);
-      await client.query('commit');
+      const result = await transaction(client, () => work(client));
       client.release();
       return result;
     } catch (error) {

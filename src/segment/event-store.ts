@@ -155,3 +155,30 @@ const keyColumns = (keys: readonly EventKey[]) => [
   keys.map(({ environmentId }) => environmentId),
   keys.map(({ messageId }) => messageId),
 ];
+
+/** An event that is still to be processed, and where it stands among them. */
+export interface UnprocessedEvent extends EventKey {
+  type: SegmentEvent['type'];
+  receivedAt: Date;
+}
+
+const unprocessedSql = `
+  select environment_id as "environmentId", message_id as "messageId", type, received_at as "receivedAt"
+  from segment_event
+  where outcome is null and (received_at, message_id) > (coalesce($1::timestamptz, '-infinity'), $2::text)
+  order by received_at, message_id limit $3`;
+
+/** The events of all environments that are still to be processed, after `last`, in the order of their arrival. */
+export async function findUnprocessed(
+  pool: Pool,
+  last: UnprocessedEvent | null,
+  count: number,
+): Promise<UnprocessedEvent[]> {
+  const values = [last?.receivedAt ?? null, last?.messageId ?? '', count];
+  const { rows } = await pool.query<UnprocessedEvent>({
+    name: 'find unprocessed',
+    text: unprocessedSql,
+    values,
+  });
+  return rows;
+}

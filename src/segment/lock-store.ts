@@ -12,9 +12,6 @@ export const arrival = (environmentId: string, userId: string) => `user ${enviro
 /** Whoever decides by the email who is who. */
 export const email = (environmentId: string, address: string) => `email ${environmentId} ${address}`;
 
-/** Whoever applies a rule to stored events: one at a time in an environment. */
-export const backfill = (environmentId: string) => `segment backfill ${environmentId}`;
-
 /** Whoever changes the rules, against all who decide events by them. */
 export const rules = (environmentId: string) => `segment rules ${environmentId}`;
 

@@ -1,0 +1,85 @@
+import { Logger as QueueLogger, run, runMigrations, type TaskList } from 'graphile-worker';
+import { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Db } from './client.ts';
+
+/** What the worker does; runs until it has stopped. */
+export interface Queue {
+  /** Lets running jobs come to a good place to stop, and starts no more. */
+  stop(): Promise<void>;
+}
+
+/** What a job gets to work with. */
+export interface JobContext {
+  /** The jobs' own connections. */
+  pool: Pool;
+  log: Logger;
+  /** Says when the job should stop at the next good place; what is left is done after the next start. */
+  stop: AbortSignal;
+}
+
+/** Does one job. The payload is what was enqueued. */
+export type Job = (payload: unknown, context: JobContext) => Promise<void>;
+
+/** How the connections of jobs are told from those of requests. */
+const applicationName = 'open-kana jobs';
+const connections = 6;
+
+/**
+ * Adds a job, in the transaction of what makes it necessary. With the same key there is never more than one
+ * waiting; one that is running already does not count, for it may have looked at the data before.
+ */
+export async function enqueue(db: Db, task: string, payload: object, key: string): Promise<void> {
+  await db.$executeRaw`
+    SELECT graphile_worker.add_job(${task}, payload => ${JSON.stringify(payload)}::json, job_key => ${key})`;
+}
+
+/** Brings the queue's own tables, in a schema of their own, to the version of this code. */
+export async function migrateQueue(url: string): Promise<void> {
+  await runMigrations({ connectionString: url, logger: silent });
+}
+
+/**
+ * Starts working on jobs, in this process; other processes on the same database share them.
+ *
+ * @param atStart the jobs to run at once, and again every minute: what was left by a process that was killed
+ */
+export async function startQueue(
+  url: string,
+  jobs: Record<string, Job>,
+  { atStart, log }: { atStart: readonly string[]; log: Logger },
+): Promise<Queue> {
+  const pool = new Pool({ connectionString: url, application_name: applicationName, max: connections });
+  pool.on('error', () => undefined);
+  const controller = new AbortController();
+  const context = { pool, log, stop: controller.signal };
+  const taskList: TaskList = Object.fromEntries(
+    Object.entries(jobs).map(([task, job]) => [task, (payload: unknown) => job(payload, context)]),
+  );
+  const runner = await run({
+    pgPool: pool,
+    taskList,
+    concurrency: 2,
+    noHandleSignals: true,
+    logger: loggerOf(log),
+    crontab: atStart.map((task) => `* * * * * ${task} ?jobKey=${task}&max=1`).join('\n'),
+  });
+  for (const task of atStart) await runner.addJob(task, {}, { jobKey: task, maxAttempts: 1 });
+  return {
+    async stop() {
+      controller.abort();
+      await runner.stop();
+      await pool.end();
+    },
+  };
+}
+
+const silent = new QueueLogger(() => () => undefined);
+
+/** The queue's own messages: what is wrong is worth a line, the rest is not. */
+function loggerOf(log: Logger): QueueLogger {
+  return new QueueLogger(() => (level, message, meta) => {
+    if (level === 'error' || level === 'warning')
+      log[level === 'error' ? 'error' : 'warn'](meta ?? {}, message);
+  });
+}

@@ -1,0 +1,200 @@
+import { GraphQLError } from 'graphql';
+import type { PrismaClient } from '../database/generated/client.ts';
+import { SegmentOutcome as StoredOutcome } from '../database/generated/enums.ts';
+import { DomainError } from '../errors.ts';
+import { Feature } from '../features/graphql.ts';
+import { builder } from '../graphql/builder.ts';
+import { graphQLErrorOf } from '../graphql/errors.ts';
+import { listArgs, listPage } from '../graphql/list.ts';
+import { User } from '../users/graphql.ts';
+import type { Ingested } from './actions.ts';
+import { MappingRule } from './rules-graphql.ts';
+
+const SegmentOutcome = builder.enumType('SegmentOutcome', {
+  description: 'What became of a Segment event.',
+  values: {
+    RECORDED: { description: 'Track: usage is recorded.' },
+    UNMATCHED: {
+      description: 'Track: neither the event nor a rule says which feature. Kept until a rule does.',
+    },
+    PENDING_USER: {
+      description: 'Track: usage of a user who is not known yet. Recorded when the user appears.',
+    },
+    USER_CREATED: { description: 'Identify: the user is new.' },
+    USER_UPDATED: { description: 'Identify: the user was known.' },
+    USERS_MERGED: { description: 'Identify: an imported user with the same email is merged into the user.' },
+    USER_CLAIMED: { description: 'Identify: an imported user with the same email got the id.' },
+    DUPLICATE: { description: 'An event with this message id came before. Nothing has changed.' },
+    IGNORED: { description: 'An event of another type, such as page. It is not kept.' },
+  } as const,
+});
+
+const SegmentEventType = builder.enumType('SegmentEventType', {
+  description: 'The types of event that are kept.',
+  values: {
+    IDENTIFY: { description: 'Says who a user is.' },
+    TRACK: { description: 'Says what a user did.' },
+  } as const,
+});
+
+const SegmentEvent = builder.prismaObject('SegmentEvent', {
+  description: 'An event that Segment sent, and what became of it.',
+  fields: (t) => ({
+    messageId: t.exposeString('id', { description: 'What Segment calls this event; each is taken once.' }),
+    type: t.expose('type', { type: SegmentEventType, description: 'What kind of event it is.' }),
+    userId: t.exposeString('userId', { description: 'The id of the user, as the event says it.' }),
+    eventName: t.exposeString('eventName', {
+      nullable: true,
+      description: 'What a track event calls what happened; null for identify.',
+    }),
+    payload: t.expose('payload', { type: 'JSON', description: 'The whole event, as it came.' }),
+    timestamp: t.expose('occurredAt', {
+      type: 'DateTime',
+      description: 'When it happened; usage counts then.',
+    }),
+    receivedAt: t.expose('createdAt', { type: 'DateTime', description: 'When it arrived.' }),
+    outcome: t.expose('outcome', {
+      type: SegmentOutcome,
+      nullable: true,
+      description: 'What became of it; null for the moment until it is processed.',
+    }),
+    delta: t.exposeInt('delta', { nullable: true, description: 'How much usage it is; null if it is none.' }),
+    feature: t.prismaField({
+      type: Feature,
+      nullable: true,
+      description: 'The feature that it is usage of.',
+      select: { environmentId: true, featureId: true },
+      resolve: (query, { environmentId, featureId }, _args, { db }) =>
+        findFeature(db, query, environmentId, featureId),
+    }),
+    rule: t.prismaField({
+      type: MappingRule,
+      nullable: true,
+      description: 'The rule that claimed it; null if it named the feature itself, or the rule is deleted.',
+      select: { environmentId: true, ruleId: true },
+      resolve: (query, { environmentId, ruleId }, _args, { db }) =>
+        findRule(db, query, environmentId, ruleId),
+    }),
+    user: t.prismaField({
+      type: User,
+      nullable: true,
+      description: 'The user whom it identified, or whose usage it is.',
+      select: { userKey: true },
+      resolve: (query, { userKey }, _args, { db }) => findUser(db, query, userKey),
+    }),
+  }),
+});
+
+const IngestedSegmentEvent = builder.objectRef<Ingested>('IngestedSegmentEvent').implement({
+  description:
+    'What became of an event that was sent, and what it touched; of a DUPLICATE, what the first one did.',
+  fields: (t) => ({
+    messageId: t.exposeString('messageId', {
+      description: 'What the event is called; made by the server if the event has none.',
+    }),
+    outcome: t.expose('outcome', { type: SegmentOutcome, description: 'What became of it.' }),
+    firstOutcome: t.expose('firstOutcome', {
+      type: SegmentOutcome,
+      description: 'What became of it when it came first; the outcome itself unless that is DUPLICATE.',
+    }),
+    delta: t.exposeInt('delta', { nullable: true, description: 'How much usage it is; null if it is none.' }),
+    feature: t.prismaField({
+      type: Feature,
+      nullable: true,
+      description: 'The feature that it is usage of.',
+      resolve: (query, { featureId }, _args, { db, environmentId }) =>
+        findFeature(db, query, environmentId, featureId),
+    }),
+    rule: t.prismaField({
+      type: MappingRule,
+      nullable: true,
+      description: 'The rule that claimed it.',
+      resolve: (query, { ruleId }, _args, { db, environmentId }) =>
+        findRule(db, query, environmentId, ruleId),
+    }),
+    user: t.prismaField({
+      type: User,
+      nullable: true,
+      description: 'The user whom it identified, or whose usage it is.',
+      resolve: (query, { userKey }, _args, { db }) => findUser(db, query, userKey),
+    }),
+  }),
+});
+
+/* Looked up one by one as it seems; Prisma makes one statement of all that are asked for at once. */
+
+async function findFeature(db: PrismaClient, query: object, environmentId: string, id: string | null) {
+  return id === null
+    ? null
+    : db.feature.findUnique({ ...query, where: { environmentId_id: { environmentId, id } } });
+}
+
+async function findRule(db: PrismaClient, query: object, environmentId: string, id: string | null) {
+  return id === null
+    ? null
+    : db.mappingRule.findUnique({ ...query, where: { environmentId_id: { environmentId, id } } });
+}
+
+/** Finds the survivor of a user who has been merged since; null when the user was deleted. */
+async function findUser(db: PrismaClient, query: object, key: bigint | null) {
+  if (key === null) return null;
+  const user = await db.user.findUnique({ where: { key }, select: { key: true, mergedInto: true } });
+  return user && db.user.findUnique({ ...query, where: { key: user.mergedInto ?? user.key } });
+}
+
+builder.queryFields((t) => ({
+  segmentEvents: t.prismaField({
+    type: [SegmentEvent],
+    description: 'Events that Segment sent, in the order of their arrival.',
+    args: {
+      ...listArgs,
+      outcome: t.arg({
+        type: SegmentOutcome,
+        description: 'Only events with this outcome. DUPLICATE and IGNORED ones are not kept.',
+      }),
+    },
+    resolve: async (query, _root, { outcome, ...args }, { db, environmentId }) => {
+      const stored =
+        outcome == null ? undefined : Object.values(StoredOutcome).find((each) => each === outcome);
+      if (outcome != null && stored === undefined) return [];
+      return listPage(
+        args,
+        (id) => db.segmentEvent.findUnique({ where: { environmentId_id: { environmentId, id } } }),
+        ({ where, ...page }) =>
+          db.segmentEvent.findMany({
+            ...query,
+            ...page,
+            where: { ...where, environmentId, outcome: stored },
+          }),
+      );
+    },
+  }),
+}));
+
+builder.mutationFields((t) => ({
+  ingestSegmentEvent: t.field({
+    type: IngestedSegmentEvent,
+    description:
+      'Takes one event as Segment sends it. It is answered once the event is kept and processed. An event without a `userId`, a type, or the name of what was tracked is refused, with HTTP 400.',
+    args: {
+      event: t.arg({
+        type: 'JSON',
+        required: true,
+        description: 'The event: an object with type, userId and so on.',
+      }),
+    },
+    resolve: async (_root, { event }, { ingestEvents, environmentId }) => {
+      const [result] = await ingestEvents(environmentId, [event], new Date());
+      if (result instanceof DomainError) throw refused(result);
+      if (result === undefined || result instanceof Error)
+        throw result ?? new Error('an event got no result');
+      return result;
+    },
+  }),
+}));
+
+/** Refused at both doors with the same status. */
+function refused(error: DomainError): GraphQLError {
+  const { message, extensions } = graphQLErrorOf(error);
+  return new GraphQLError(message, { extensions: { ...extensions, http: { status: 400 } } });
+}

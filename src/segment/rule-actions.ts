@@ -1,0 +1,85 @@
+import type { z } from 'zod';
+import type { Db } from '../database/client.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
+import { featureNotFound, mappingRuleNotFound } from '../errors.ts';
+import { enqueueBackfill } from './jobs-actions.ts';
+import { lockIn, rules } from './lock-store.ts';
+import { checkTarget, type NewMappingRule } from './rules.ts';
+
+type RuleFields = z.output<typeof NewMappingRule>;
+
+/** What a rule begins with that is applied to stored events from the first one on. */
+const fromTheBeginning = {
+  backfill: 'PENDING',
+  examinedAt: null,
+  examinedId: null,
+  examined: 0,
+  matched: 0,
+} as const;
+
+/**
+ * Makes a rule; answers its id. It decides every event from now on, and the stored ones in the background.
+ *
+ * @throws FeatureNotFoundError, and ValidationError for a BINARY feature
+ */
+export function createRule(prisma: PrismaClient, environmentId: string, rule: RuleFields): Promise<string> {
+  return changeRules(prisma, environmentId, async (tx) => {
+    await checkFeature(tx, environmentId, rule.featureId);
+    const { id } = await tx.mappingRule.create({ data: { ...rule, environmentId } });
+    await enqueueBackfill(tx, environmentId);
+    return id;
+  });
+}
+
+/**
+ * Replaces what a rule says. It is applied to stored events anew; what it has recorded stays.
+ *
+ * @throws MappingRuleNotFoundError, FeatureNotFoundError, and ValidationError for a BINARY feature
+ */
+export function updateRule(
+  prisma: PrismaClient,
+  environmentId: string,
+  id: string,
+  rule: RuleFields,
+): Promise<string> {
+  return changeRules(prisma, environmentId, async (tx) => {
+    await checkFeature(tx, environmentId, rule.featureId);
+    const { count } = await tx.mappingRule.updateMany({
+      where: { environmentId, id },
+      data: { ...rule, ...fromTheBeginning },
+    });
+    if (count === 0) throw mappingRuleNotFound(id);
+    await enqueueBackfill(tx, environmentId);
+    return id;
+  });
+}
+
+/** Deletes a rule; what it has recorded stays. @throws MappingRuleNotFoundError */
+export function deleteRule(prisma: PrismaClient, environmentId: string, id: string): Promise<string> {
+  return changeRules(prisma, environmentId, async (tx) => {
+    const { count } = await tx.mappingRule.deleteMany({ where: { environmentId, id } });
+    if (count === 0) throw mappingRuleNotFound(id);
+    return id;
+  });
+}
+
+/**
+ * Changes rules while no event is being decided: an event that is committed as unmatched before is found by
+ * the backfill, and one that is decided afterwards knows the change.
+ */
+function changeRules<Result>(
+  prisma: PrismaClient,
+  environmentId: string,
+  change: (tx: Db) => Promise<Result>,
+): Promise<Result> {
+  return prisma.$transaction(async (tx) => {
+    await lockIn(tx, [rules(environmentId)]);
+    return change(tx);
+  });
+}
+
+async function checkFeature(tx: Db, environmentId: string, id: string): Promise<void> {
+  const feature = await tx.feature.findUnique({ where: { environmentId_id: { environmentId, id } } });
+  if (feature === null) throw featureNotFound(id);
+  checkTarget(feature.type);
+}

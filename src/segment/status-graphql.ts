@@ -1,0 +1,89 @@
+import { builder } from '../graphql/builder.ts';
+import {
+  countPendingUsers,
+  findUnmatchedNames,
+  findUnmatchedProperties,
+  maxGroups,
+  maxSampled,
+} from './status-store.ts';
+
+const UnmatchedByName = builder.objectRef<{ eventName: string; count: number }>('UnmatchedByName').implement({
+  description: 'How many unmatched events have a name.',
+  fields: (t) => ({
+    eventName: t.exposeString('eventName', { description: 'The name.' }),
+    count: t.exposeInt('count', { description: 'How many events have it.' }),
+  }),
+});
+
+const UnmatchedByProperty = builder
+  .objectRef<{ path: string; value: string; count: number }>('UnmatchedByProperty')
+  .implement({
+    description: 'How many unmatched events have a value at a path of their properties.',
+    fields: (t) => ({
+      path: t.exposeString('path', { description: 'Where, as a condition of a rule names it.' }),
+      value: t.exposeString('value', { description: 'What is there, as text.' }),
+      count: t.exposeInt('count', { description: 'How many events have it.' }),
+    }),
+  });
+
+const UnmatchedEvents = builder.objectRef<object>('UnmatchedEvents').implement({
+  description: 'What the events have in common that nothing has claimed yet: what rules can be made of.',
+  fields: (t) => ({
+    byEventName: t.field({
+      type: [UnmatchedByName],
+      description: `By name, the most frequent first; at most ${maxGroups}.`,
+      resolve: (_root, _args, { db, environmentId }) => findUnmatchedNames(db, environmentId),
+    }),
+    byProperty: t.field({
+      type: [UnmatchedByProperty],
+      description: `By what is at each path of the properties, the most frequent first; at most ${maxGroups}, of the latest ${maxSampled} events.`,
+      resolve: (_root, _args, { db, environmentId }) => findUnmatchedProperties(db, environmentId),
+    }),
+  }),
+});
+
+const SegmentStatus = builder.objectRef<object>('SegmentStatus').implement({
+  description: 'How the connection to Segment is doing.',
+  fields: (t) => ({
+    lastEventAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: 'When the last event arrived that was kept; null before the first.',
+      resolve: async (_root, _args, { db, environmentId }) => {
+        const last = await db.segmentEvent.findFirst({
+          where: { environmentId },
+          orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+          select: { createdAt: true },
+        });
+        return last?.createdAt ?? null;
+      },
+    }),
+    unmatched: t.int({
+      description: 'How many track events nothing has claimed yet.',
+      resolve: (_root, _args, { db, environmentId }) =>
+        db.segmentEvent.count({ where: { environmentId, outcome: 'UNMATCHED' } }),
+    }),
+    pendingEvents: t.int({
+      description: 'How many track events wait for a user who is not known yet.',
+      resolve: (_root, _args, { db, environmentId }) =>
+        db.segmentEvent.count({ where: { environmentId, outcome: 'PENDING_USER' } }),
+    }),
+    pendingUsers: t.int({
+      description: 'How many users these events wait for.',
+      resolve: (_root, _args, { db, environmentId }) => countPendingUsers(db, environmentId),
+    }),
+  }),
+});
+
+builder.queryFields((t) => ({
+  unmatchedEvents: t.field({
+    type: UnmatchedEvents,
+    description: 'The track events that nothing has claimed yet, in groups.',
+    resolve: () => ({}),
+  }),
+  segmentStatus: t.field({
+    type: SegmentStatus,
+    description: 'Whether events arrive, and how many wait for a rule or a user.',
+    resolve: () => ({}),
+  }),
+}));

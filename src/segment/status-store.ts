@@ -1,0 +1,53 @@
+import type { Db } from '../database/client.ts';
+
+/** How many groups of unmatched events are told, the largest ones. */
+export const maxGroups = 1_000;
+/** How many unmatched events are looked into for their properties, the latest ones. */
+export const maxSampled = 20_000;
+
+/** How long a path or value of a condition may be, and how deep a path is followed. */
+const maxText = 255;
+const maxLevels = 8;
+
+/** The names of unmatched events, the most frequent first. */
+export function findUnmatchedNames(
+  db: Db,
+  environmentId: string,
+): Promise<{ eventName: string; count: number }[]> {
+  return db.$queryRaw`
+    SELECT event_name AS "eventName", count(*)::int AS count FROM segment_event
+    WHERE environment_id = ${environmentId} AND outcome = 'UNMATCHED' AND event_name IS NOT NULL
+    GROUP BY event_name ORDER BY count DESC, event_name LIMIT ${maxGroups}`;
+}
+
+/** What the latest unmatched events have among their properties that a condition could name. */
+export function findUnmatchedProperties(
+  db: Db,
+  environmentId: string,
+): Promise<{ path: string; value: string; count: number }[]> {
+  return db.$queryRaw`
+    WITH RECURSIVE latest AS (
+      SELECT payload -> 'properties' AS properties FROM segment_event
+      WHERE environment_id = ${environmentId} AND outcome = 'UNMATCHED'
+      ORDER BY received_at DESC, message_id DESC LIMIT ${maxSampled}
+    ), item (path, value, level) AS (
+      SELECT key, value, 1 FROM latest, jsonb_each(CASE jsonb_typeof(properties) WHEN 'object' THEN properties END)
+      WHERE key <> '' AND position('.' in key) = 0
+      UNION ALL
+      SELECT item.path || '.' || inner_item.key, inner_item.value, level + 1
+      FROM item, jsonb_each(CASE jsonb_typeof(item.value) WHEN 'object' THEN item.value END) inner_item
+      WHERE level < ${maxLevels} AND inner_item.key <> '' AND position('.' in inner_item.key) = 0
+    )
+    SELECT path, value #>> '{}' AS value, count(*)::int AS count FROM item
+    WHERE jsonb_typeof(value) IN ('string', 'number', 'boolean')
+      AND length(path) <= ${maxText} AND length(value #>> '{}') <= ${maxText}
+    GROUP BY 1, 2 ORDER BY count DESC, path, value LIMIT ${maxGroups}`;
+}
+
+/** How many users there are whom events wait for. */
+export async function countPendingUsers(db: Db, environmentId: string): Promise<number> {
+  const [row] = await db.$queryRaw<[{ count: number }]>`
+    SELECT count(DISTINCT user_id)::int AS count FROM segment_event
+    WHERE environment_id = ${environmentId} AND outcome = 'PENDING_USER'`;
+  return row.count;
+}
