@@ -3,7 +3,7 @@ import type { PoolClient } from 'pg';
 import { findDifferences } from '../../src/usage/verify-store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
-import { someoneWaits } from '../helpers/locks.ts';
+import { someoneWaits, someoneWaitsFor } from '../helpers/locks.ts';
 
 /* Merges beside everything else that happens to the same users. */
 
@@ -160,7 +160,7 @@ it('a merge that races the deletion of one of its users merges and then deletes 
 
 describe('whoever follows a merge lets the merged row go before asking for the survivor’s', () => {
   const lock = (client: PoolClient, id: string) =>
-    client.query('select key from "user" where id = $1 for update', [id]);
+    client.query('select key from "user" where id = $1 for no key update', [id]);
 
   it.each<[string, (merged: string, survivor: string, later: string) => Promise<unknown>]>([
     [
@@ -181,26 +181,23 @@ describe('whoever follows a merge lets the merged row go before asking for the s
   ])('%s', async (name, call) => {
     const [survivor, merged, later] = [`survivor ${name}`, `merged ${name}`, `later ${name}`];
     await people(survivor, merged, later);
-    const [first, second] = [await app.database.hot.connect(), await app.database.hot.connect()];
-    for (const client of [first, second]) await client.query('begin');
+    const [merger, holder] = [await app.database.hot.connect(), await app.database.hot.connect()];
+    for (const client of [merger, holder]) await client.query('begin');
 
-    await lock(first, survivor);
-    await first.query(
+    await merger.query(
       'update "user" set merged_into = (select key from "user" where id = $1), revision = revision + 1 where id = $2',
       [survivor, merged],
     );
-    const holding = lock(second, survivor);
-    await someoneWaits(app.database);
+    await lock(holder, survivor);
     const calling = call(merged, survivor, later);
-    await someoneWaits(app.database, 2);
-    await first.query('commit');
-    await holding;
-    await someoneWaits(app.database);
+    await someoneWaitsFor(app.database, merger);
+    await merger.query('commit');
+    await someoneWaitsFor(app.database, holder);
 
-    // The call waits for the survivor now. Had it kept the merged row, this would be a deadlock.
-    expect((await lock(second, merged)).rowCount).toBe(1);
-    await second.query('commit');
-    for (const client of [first, second]) client.release();
+    // The call waits for the survivor. Had it kept the merged row, this would be a deadlock.
+    expect((await lock(holder, merged)).rowCount).toBe(1);
+    await holder.query('commit');
+    for (const client of [merger, holder]) client.release();
     await calling;
   });
 });
