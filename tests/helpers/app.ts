@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type Logger, pino } from 'pino';
+import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../../src/app.ts';
 import { createKey, createKeyring } from '../../src/auth/store.ts';
@@ -31,7 +31,10 @@ export interface TestApp {
 }
 
 /** A server on a database of its own, with both environments and their keys. */
-export async function startTestApp({ clientOrigins = [] as string[] } = {}): Promise<TestApp> {
+export async function startTestApp({
+  clientOrigins = [] as string[],
+  log = pino({ level: 'silent' }),
+} = {}): Promise<TestApp> {
   const testDatabase = await createTestDatabase();
   const database = openDatabase(testDatabase.url);
   for (const id of ['test', 'live'])
