@@ -19,6 +19,7 @@ import { createReadyRoute, liveRoute } from './http/health.ts';
 import { createRouter } from './http/router.ts';
 import { createIngestion, type IngestEvents } from './segment/actions.ts';
 import { createAdmission } from './segment/arrival-actions.ts';
+import { createSegmentRoute } from './segment/route.ts';
 import { createUsageRecorder } from './usage/actions.ts';
 
 export interface Dependencies {
@@ -27,6 +28,8 @@ export interface Dependencies {
   userTokens: UserTokens;
   /** The origins whose pages may call the client API from a browser; see withCors. */
   clientOrigins: readonly string[];
+  /** What Segment signs its requests with; undefined takes them without a signature. */
+  segmentSecret: string | undefined;
   log: Logger;
 }
 
@@ -46,6 +49,7 @@ export function createApp(dependencies: Dependencies): App {
     '/': homeRoute,
     '/graphql': createGraphqlRoute(admin, adminPage),
     '/client/graphql': withCors(createGraphqlRoute(client, clientPage), clientOrigins),
+    '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database),
   };

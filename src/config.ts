@@ -17,6 +17,8 @@ export interface Config {
   tokenIssuer: string;
   /** The origins whose pages may call the client API from a browser; `*` is every one. */
   clientOrigins: string[];
+  /** What Segment signs its requests with; undefined takes them without a signature. */
+  segmentSecret: string | undefined;
   /** Whether an empty test environment gets the demo catalogue. */
   demo: boolean;
   logLevel: z.infer<typeof logLevel>;
@@ -74,6 +76,7 @@ const variables = z.object({
   KANA_USER_TOKEN_SECRETS: tokenSecrets.default([]),
   KANA_TOKEN_ISSUER: z.string().default('usekana.com'),
   CLIENT_CORS_ORIGINS: origins.default([]),
+  SEGMENT_SHARED_SECRET: z.string().optional(),
   KANA_DEMO: truth.optional(),
   LOG_LEVEL: logLevel.default('info'),
 });
@@ -104,6 +107,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     tokenSecrets: data.KANA_USER_TOKEN_SECRETS,
     tokenIssuer: data.KANA_TOKEN_ISSUER,
     clientOrigins: data.CLIENT_CORS_ORIGINS,
+    segmentSecret: data.SEGMENT_SHARED_SECRET,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,
   };

@@ -7,10 +7,12 @@ import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
 import type { EmbeddedServer } from './database/embedded.ts';
 import { migrate } from './database/migrations.ts';
+import { type Queue, startQueue } from './database/queue.ts';
 import { reachServer } from './database/server.ts';
 import { StartupError } from './errors.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { provision } from './provisioning/actions.ts';
+import { segmentJobs, sweepJob } from './segment/jobs-actions.ts';
 import { welcome } from './welcome.ts';
 
 /** What runs so far. */
@@ -18,6 +20,7 @@ interface Running {
   http?: HttpServer;
   postgres?: EmbeddedServer;
   database?: Database;
+  queue?: Queue;
 }
 
 /** Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it is one wish. */
@@ -47,8 +50,10 @@ async function start(config: Config, running: Running): Promise<void> {
       config.tokenIssuer,
     ),
     clientOrigins: config.clientOrigins,
+    segmentSecret: config.segmentSecret,
     log,
   });
+  running.queue = await startQueue(postgres.url, segmentJobs(database.prisma), { atStart: [sweepJob], log });
   http.open(app.listener);
 
   const more = provisioned.firstStart ? `\n${welcome(http.address, provisioned)}` : '';
@@ -56,8 +61,8 @@ async function start(config: Config, running: Running): Promise<void> {
 }
 
 /** Stops accepting, finishes what was accepted, and leaves the database in order. */
-async function stop({ http, postgres, database }: Running): Promise<void> {
-  await http?.close();
+async function stop({ http, postgres, database, queue }: Running): Promise<void> {
+  await Promise.all([http?.close(), queue?.stop()]);
   await database?.close();
   await postgres?.stop();
 }

@@ -12,6 +12,7 @@ const defaults = {
   tokenSecrets: [],
   tokenIssuer: 'usekana.com',
   clientOrigins: [],
+  segmentSecret: undefined,
   demo: true,
   logLevel: 'info',
 };
@@ -39,6 +40,7 @@ test('every variable is read', () => {
     KANA_USER_TOKEN_SECRETS: `${secret}, ${secret}${secret}`,
     KANA_TOKEN_ISSUER: 'kana.example.com',
     CLIENT_CORS_ORIGINS: 'https://app.example.com, http://localhost:3000,capacitor://localhost',
+    SEGMENT_SHARED_SECRET: 'shared with Segment',
     KANA_DEMO: 'true',
     LOG_LEVEL: 'debug',
   };
@@ -51,6 +53,7 @@ test('every variable is read', () => {
     tokenSecrets: [secret, `${secret}${secret}`],
     tokenIssuer: 'kana.example.com',
     clientOrigins: ['https://app.example.com', 'http://localhost:3000', 'capacitor://localhost'],
+    segmentSecret: 'shared with Segment',
     demo: true,
     logLevel: 'debug',
   });

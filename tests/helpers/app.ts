@@ -33,6 +33,7 @@ export interface TestApp {
 /** A server on a database of its own, with both environments and their keys. */
 export async function startTestApp({
   clientOrigins = [] as string[],
+  segmentSecret = undefined as string | undefined,
   log = pino({ level: 'silent' }),
 } = {}): Promise<TestApp> {
   const testDatabase = await createTestDatabase();
@@ -51,6 +52,7 @@ export async function startTestApp({
     keyring: createKeyring(database.prisma),
     userTokens,
     clientOrigins,
+    segmentSecret,
     log,
   });
   const server = createServer(app.listener);

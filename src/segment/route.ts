@@ -1,0 +1,102 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Logger } from 'pino';
+import type { Keyring } from '../auth/store.ts';
+import { DomainError } from '../errors.ts';
+import { type Answer, refusal, sendJson } from '../http/answer.ts';
+import { withBody } from '../http/body-limit.ts';
+import { reportFault } from '../http/faults.ts';
+import type { Route } from '../http/router.ts';
+import type { IngestEvents, Ingested } from './actions.ts';
+import { isSigned, readWebhookKey } from './webhook-rules.ts';
+
+/** As many as one request may bring. Segment itself sends one at a time. */
+const maxEvents = 1_000;
+
+interface Webhook {
+  keyring: Keyring;
+  ingestEvents: IngestEvents;
+  /** What Segment signs requests with; undefined takes requests without a signature. */
+  segmentSecret: string | undefined;
+  log: Logger;
+}
+
+/**
+ * Where Segment's webhook sends events: one event, answered by what became of it, or an array, answered by an
+ * array in the same order. A refused event does not fail its neighbours.
+ */
+export function createSegmentRoute(webhook: Webhook): Route {
+  return {
+    POST: withBody(async (request, response, body) => {
+      sendJson(response, await receive(webhook, request.headers, body));
+    }),
+  };
+}
+
+async function receive(webhook: Webhook, headers: IncomingHttpHeaders, body: Buffer): Promise<Answer> {
+  const environmentId = await authenticate(webhook, headers, body);
+  if (environmentId === null) return unauthenticated;
+  const sent = parseBody(body);
+  if (sent === undefined) return refusal('BAD_REQUEST', 'The body is not JSON in UTF-8.');
+  const events = Array.isArray(sent) ? sent : [sent];
+  if (events.length > maxEvents)
+    return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
+
+  const results = await webhook.ingestEvents(environmentId, events, new Date());
+  const items = results.map((result) => itemOf(result, webhook.log));
+  return { status: statusOf(results), body: Array.isArray(sent) ? items : items[0] };
+}
+
+/** The environment of the private key, if the request is signed where it must be. */
+async function authenticate(
+  { keyring, segmentSecret }: Webhook,
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+): Promise<string | null> {
+  const signature = headers['x-signature']?.toString();
+  if (segmentSecret !== undefined && !isSigned(body, signature, segmentSecret)) return null;
+  const key = readWebhookKey(headers.authorization);
+  const identity = key === null ? null : await keyring.identify(key);
+  return identity?.kind === 'PRIVATE' ? identity.environmentId : null;
+}
+
+const message = 'Unauthenticated: send a valid private key, and the signature if a secret is shared.';
+
+const unauthenticated: Answer = {
+  status: 401,
+  body: {
+    errors: [
+      {
+        message,
+        extensions: { code: 'UNAUTHENTICATED', exception: { name: 'AuthenticationError', message } },
+      },
+    ],
+  },
+  headers: { 'WWW-Authenticate': 'Basic realm="Segment"' },
+};
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function parseBody(body: Buffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+function itemOf(result: Ingested | Error, log: Logger): object {
+  if (result instanceof DomainError) {
+    const { typedName, message, code } = result;
+    return { error: { name: typedName, message, code } };
+  }
+  if (result instanceof Error)
+    return { error: { code: 'INTERNAL_SERVER_ERROR', ...reportFault(log, result) } };
+  const { messageId, outcome, firstOutcome, featureId, ruleId, delta } = result;
+  return { messageId, outcome, firstOutcome, featureId, ruleId, delta };
+}
+
+/** Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates. */
+function statusOf(results: readonly (Ingested | Error)[]): number {
+  if (results.some((result) => result instanceof Error && !(result instanceof DomainError))) return 500;
+  return results.some((result) => !(result instanceof Error)) ? 200 : 400;
+}
