@@ -1,13 +1,14 @@
 import {
   BREAK,
   type DocumentNode,
+  type ExecutionArgs,
   GraphQLError,
   getOperationAST,
   Kind,
   type SelectionSetNode,
   visit,
 } from 'graphql';
-import type { Plugin } from 'graphql-yoga';
+import type { Plugin, YogaInitialContext } from 'graphql-yoga';
 
 /** Whether a request brought valid credentials shows in its context. */
 export interface Authenticated {
@@ -27,20 +28,32 @@ function unauthenticated(credentials: string): GraphQLError {
   });
 }
 
+/** The answer to an operation in an address, which histories and the logs of proxies keep. */
+const notPosted = () =>
+  new GraphQLError('Send operations by POST: GET answers introspection only.', {
+    extensions: { code: 'METHOD_NOT_ALLOWED', http: { status: 405, headers: { Allow: 'POST' } } },
+  });
+
 /**
- * Answers 401 before any resolver runs, unless the request brought credentials or only introspects.
+ * Refuses before any resolver runs: 405 what was not posted, 401 what came without credentials. Introspection
+ * is open to all.
  *
  * @param credentials what to send, for people
  */
-export function useAuthentication(credentials: string): Plugin<Authenticated> {
+export function useAuthentication(credentials: string): Plugin<Authenticated & YogaInitialContext> {
   return {
     onExecute({ args, setResultAndStopExecution }) {
-      if (args.contextValue.environmentId !== '') return;
-      const operation = getOperationAST(args.document, args.operationName);
-      if (operation && introspects(operation.selectionSet, args.document) && !hasAlias(args.document)) return;
-      setResultAndStopExecution({ errors: [unauthenticated(credentials)] });
+      const { environmentId, request } = args.contextValue;
+      const posted = request.method === 'POST';
+      if ((posted && environmentId !== '') || isOpenToAll(args)) return;
+      setResultAndStopExecution({ errors: [posted ? unauthenticated(credentials) : notPosted()] });
     },
   };
+}
+
+function isOpenToAll({ document, operationName }: ExecutionArgs): boolean {
+  const operation = getOperationAST(document, operationName);
+  return !!operation && introspects(operation.selectionSet, document) && !hasAlias(document);
 }
 
 /** Introspection tells nothing but the schema, which is public: it needs no credentials. Every other field does. */

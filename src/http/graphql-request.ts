@@ -16,7 +16,7 @@ const jsonTypes = ['', 'application/json', 'application/x-www-form-urlencoded'];
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 // Clients of the original may send a string that holds the object, as each of its cURL examples does.
-const Variables = z.preprocess(
+const JsonObject = z.preprocess(
   (value) => (typeof value === 'string' ? parseObject(value) : value),
   z.custom<Record<string, unknown>>(isObject, 'must be a JSON object, or a string that holds one'),
 );
@@ -24,8 +24,9 @@ const Variables = z.preprocess(
 const Operation = z.object(
   {
     query: z.string('must be a string that holds the operation'),
-    variables: Variables.nullish(),
+    variables: JsonObject.nullish(),
     operationName: z.string('must be a string').nullish(),
+    extensions: JsonObject.nullish(),
   },
   'must be a JSON object such as { "query": "…", "variables": { … } }',
 );
