@@ -5,17 +5,25 @@ import { readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 
 const stamp = 'dist/.tsbuildinfo';
-const sources = ['src', 'prisma', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+const sources = [
+  'src',
+  'prisma',
+  'schema.graphql',
+  'package-lock.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+  'vite.config.js',
+];
 
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 const isNewer = (path, built) =>
   modified(path) > built ||
   (statSync(path, { throwIfNoEntry: false })?.isDirectory() &&
-    // The generated client changes with every test run, though never in content.
+    // What is generated changes with every test run, though never in content.
     readdirSync(path).some((name) => name !== 'generated' && isNewer(join(path, name), built)));
 
-const built = modified('dist/main.js') && modified(stamp);
+const built = modified('dist/main.js') && modified('dist/console/index.html') && modified(stamp);
 if (sources.some((path) => isNewer(path, built))) {
   const parent = process.ppid;
   process.stderr.write('Building …\n');

@@ -1,6 +1,8 @@
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
 import { readAuthorization } from './auth/rules.ts';
+import { identifyCaller, type Sessions } from './auth/session-actions.ts';
+import { createSessionRoute } from './auth/session-route.ts';
 import type { Keyring } from './auth/store.ts';
 import type { UserTokens } from './auth/token-actions.ts';
 import { identifyUser } from './client/actions.ts';
@@ -12,6 +14,7 @@ import { createStandingFinder, type FindStanding } from './entitlements/store.ts
 import type { Context } from './graphql/context.ts';
 import { schema } from './graphql/schema.ts';
 import { type Api, createGraphqlServer } from './graphql/server.ts';
+import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console-route.ts';
 import { withCors } from './http/cors.ts';
 import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
@@ -26,6 +29,9 @@ export interface Dependencies {
   database: Database;
   keyring: Keyring;
   userTokens: UserTokens;
+  sessions: Sessions;
+  /** The built console; null serves none. */
+  consoleFiles: ConsoleFiles | null;
   /** The origins whose pages may call the client API from a browser; see withCors. */
   clientOrigins: readonly string[];
   /** What Segment signs its requests with; undefined takes them without a signature. */
@@ -40,25 +46,28 @@ export interface App {
 
 /** Composes the server out of its parts; it does not listen. */
 export function createApp(dependencies: Dependencies): App {
-  const { database, clientOrigins, log } = dependencies;
+  const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
   const findStanding = createStandingFinder(database.hot);
   const ingestEvents = createIngestion(database);
   const admin = createGraphqlServer(adminApi(dependencies, findStanding, ingestEvents), log);
   const client = createGraphqlServer(clientApi(dependencies, findStanding), log);
+  const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
   const routes = {
-    '/': homeRoute,
+    ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
+    '/': page === undefined ? homeRoute : { GET: page },
+    '/console/session': createSessionRoute(sessions),
     '/graphql': createGraphqlRoute(admin, adminPage),
     '/client/graphql': withCors(createGraphqlRoute(client, clientPage), clientOrigins),
     '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database),
   };
-  return { listener: createRouter(routes, log) };
+  return { listener: createRouter(routes, log, page) };
 }
 
 /** For servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, log }: Dependencies,
+  { database, keyring, userTokens, sessions, log }: Dependencies,
   findStanding: FindStanding,
   ingestEvents: IngestEvents,
 ): Api<Context> {
@@ -68,8 +77,7 @@ function adminApi(
     schema,
     credentials: 'a valid private key in the Authorization header',
     async contextOf(headers) {
-      const key = readAuthorization(headers.get('authorization'));
-      const identity = key === null ? null : await keyring.identify(key);
+      const identity = await identifyCaller(headers, { keyring, sessions }, new Date());
       const environmentId = identity?.kind === 'PRIVATE' ? identity.environmentId : '';
       const db = database.prisma;
       return { db, environmentId, findStanding, recordUsage, admitUsers, ingestEvents, userTokens };

@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { createApp } from './app.ts';
+import { createSessions } from './auth/session-actions.ts';
 import { createKeyring } from './auth/store.ts';
 import { createUserTokens } from './auth/token-actions.ts';
 import { loadTokenRealms } from './auth/token-store.ts';
@@ -10,6 +12,7 @@ import { migrate } from './database/migrations.ts';
 import { type Queue, startQueue } from './database/queue.ts';
 import { reachServer } from './database/server.ts';
 import { StartupError } from './errors.ts';
+import { loadConsole } from './http/console-route.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { provision } from './provisioning/actions.ts';
 import { segmentJobs, sweepJob } from './segment/jobs-actions.ts';
@@ -42,13 +45,14 @@ async function start(config: Config, running: Running): Promise<void> {
   const provisioned = await provision(database.prisma, config, new Date());
 
   const log = pino({ level: config.logLevel }, pino.destination(2));
+  const keyring = createKeyring(database.prisma);
+  const realms = await loadTokenRealms(database.prisma, config.tokenSecrets);
   const app = createApp({
     database,
-    keyring: createKeyring(database.prisma),
-    userTokens: createUserTokens(
-      await loadTokenRealms(database.prisma, config.tokenSecrets),
-      config.tokenIssuer,
-    ),
+    keyring,
+    userTokens: createUserTokens(realms, config.tokenIssuer),
+    sessions: createSessions(realms, keyring),
+    consoleFiles: await loadConsole(join(import.meta.dirname, 'console')),
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,
     log,

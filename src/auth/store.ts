@@ -31,6 +31,8 @@ export interface StoredKey {
 export interface Keyring {
   /** Who the key stands for; null if it was never issued, or is revoked. */
   identify(key: string): Promise<Identity | null>;
+  /** Who the key with this id stands for; null if there is none, or it is revoked. */
+  recall(keyId: string): Promise<Identity | null>;
 }
 
 const shown = {
@@ -80,9 +82,12 @@ export function listKeys(db: Db): Promise<StoredKey[]> {
   return db.apiKey.findMany({ select: shown, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
 }
 
-export async function findActiveKey(db: Db, key: string): Promise<Identity | null> {
+export async function findActiveKey(
+  db: Db,
+  which: { hash: string } | { id: string },
+): Promise<Identity | null> {
   const found = await db.apiKey.findFirst({
-    where: { hash: hashKey(key), revokedAt: null },
+    where: { ...which, revokedAt: null },
     select: { id: true, environmentId: true, kind: true, lastFour: true },
   });
   if (found === null) return null;
@@ -100,21 +105,26 @@ const trust = 3_000;
 export function createKeyring(db: Db, now: () => number = Date.now): Keyring {
   const known = new Map<string, { identity: Promise<Identity | null>; until: number }>();
 
+  function remember(name: string, find: () => Promise<Identity | null>): Promise<Identity | null> {
+    const entry = known.get(name);
+    if (entry !== undefined && now() < entry.until) return entry.identity;
+
+    // Counted from before the question, and shared by all who ask meanwhile.
+    const fresh = { identity: find(), until: now() + trust };
+    known.set(name, fresh);
+    const forget = () => {
+      if (known.get(name) === fresh) known.delete(name);
+    };
+    fresh.identity.then((identity) => identity ?? forget(), forget);
+    return fresh.identity;
+  }
+
   return {
     async identify(key) {
       if (parseKey(key) === null) return null;
       const hash = hashKey(key);
-      const entry = known.get(hash);
-      if (entry !== undefined && now() < entry.until) return entry.identity;
-
-      // Counted from before the question, and shared by all who ask meanwhile.
-      const fresh = { identity: findActiveKey(db, key), until: now() + trust };
-      known.set(hash, fresh);
-      const forget = () => {
-        if (known.get(hash) === fresh) known.delete(hash);
-      };
-      fresh.identity.then((identity) => identity ?? forget(), forget);
-      return fresh.identity;
+      return remember(hash, () => findActiveKey(db, { hash }));
     },
+    recall: (id) => remember(id, () => findActiveKey(db, { id })),
   };
 }

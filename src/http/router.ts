@@ -9,17 +9,23 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => un
 export interface Route {
   GET?: Handler;
   POST?: Handler;
+  DELETE?: Handler;
   OPTIONS?: Handler;
 }
 
-/** Hands each request to the route of its path; a slash at the end makes no difference. */
-export function createRouter(routes: Record<string, Route>, log: Logger): RequestListener {
+/**
+ * Hands each request to the route of its path; a slash at the end makes no difference.
+ *
+ * @param page what a browser gets at every other path
+ */
+export function createRouter(routes: Record<string, Route>, log: Logger, page?: Handler): RequestListener {
   const known = new Map(Object.entries(routes));
   return async (request, response) => {
     try {
       const route = known.get(pathOf(request));
-      if (route === undefined) sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
-      else await follow(route, request, response);
+      if (route !== undefined) await follow(route, request, response);
+      else if (page !== undefined && asksForPage(request)) await page(request, response);
+      else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
     } catch (error) {
       const { message, requestId } = reportFault(log, error);
       if (response.headersSent) response.destroy();
@@ -27,6 +33,10 @@ export function createRouter(routes: Record<string, Route>, log: Logger): Reques
     }
   };
 }
+
+/** Whether a person's browser asks for a page, rather than a program for data. */
+const asksForPage = ({ method, headers }: IncomingMessage): boolean =>
+  (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true;
 
 function pathOf({ url = '/' }: IncomingMessage): string {
   const [path = '/'] = url.split('?', 1);
@@ -36,7 +46,7 @@ function pathOf({ url = '/' }: IncomingMessage): string {
 function follow(route: Route, request: IncomingMessage, response: ServerResponse): unknown {
   // Node sends no body with the answer to a HEAD, so GET can answer it.
   const method = request.method === 'HEAD' ? 'GET' : request.method;
-  const known = method === 'GET' || method === 'POST' || method === 'OPTIONS';
+  const known = method === 'GET' || method === 'POST' || method === 'DELETE' || method === 'OPTIONS';
   const handle = known ? route[method] : undefined;
   return handle === undefined ? refuseMethod(response, Object.keys(route)) : handle(request, response);
 }

@@ -3,10 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp } from '../../src/app.ts';
+import { createSessions } from '../../src/auth/session-actions.ts';
 import { createKey, createKeyring } from '../../src/auth/store.ts';
 import { createUserTokens } from '../../src/auth/token-actions.ts';
 import { loadTokenRealms } from '../../src/auth/token-store.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
+import { loadConsole } from '../../src/http/console-route.ts';
 import { createTestDatabase } from './database.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read answers of any shape and assert them whole
@@ -34,6 +36,7 @@ export interface TestApp {
 export async function startTestApp({
   clientOrigins = [] as string[],
   segmentSecret = undefined as string | undefined,
+  withConsole = false,
   log = pino({ level: 'silent' }),
 } = {}): Promise<TestApp> {
   const testDatabase = await createTestDatabase();
@@ -46,11 +49,14 @@ export async function startTestApp({
     publicTest: (await createKey(database.prisma, 'test', 'PUBLIC')).key,
     publicLive: (await createKey(database.prisma, 'live', 'PUBLIC')).key,
   };
-  const userTokens = createUserTokens(await loadTokenRealms(database.prisma, []), 'usekana.com');
+  const keyring = createKeyring(database.prisma);
+  const realms = await loadTokenRealms(database.prisma, []);
   const app = createApp({
     database,
-    keyring: createKeyring(database.prisma),
-    userTokens,
+    keyring,
+    userTokens: createUserTokens(realms, 'usekana.com'),
+    sessions: createSessions(realms, keyring),
+    consoleFiles: withConsole ? await loadConsole('dist/console') : null,
     clientOrigins,
     segmentSecret,
     log,

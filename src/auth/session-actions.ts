@@ -1,0 +1,95 @@
+import { errors, jwtVerify, SignJWT } from 'jose';
+import { type EnvironmentId, readAuthorization } from './rules.ts';
+import {
+  consoleHeader,
+  readConsoleHeader,
+  readSessionCookie,
+  SessionClaims,
+  sessionAlgorithm,
+  sessionAudience,
+  sessionLifetime,
+} from './session-rules.ts';
+import type { Identity, Keyring } from './store.ts';
+import type { TokenRealm } from './token-store.ts';
+
+/** That somebody is signed in to the console. */
+export interface Session {
+  identity: Identity;
+  expiresAt: Date;
+}
+
+export interface Sessions {
+  /** Begins a session for who holds this private key; null if the key is not a valid private one. */
+  begin(key: string, now: Date): Promise<(Session & { token: string }) | null>;
+  /** The session of this environment; null once it has expired, its key is revoked, or if we did not begin it. */
+  find(token: string, environmentId: EnvironmentId, now: Date): Promise<Session | null>;
+}
+
+/**
+ * Sessions without a table: a signed token names the key it was made for, and is good as long as that key is.
+ * The key itself is not in it.
+ */
+export function createSessions(realms: readonly TokenRealm[], keyring: Keyring): Sessions {
+  const secretsOf = (environmentId: string) =>
+    realms.find((realm) => realm.environmentId === environmentId)?.secrets ?? [];
+  return {
+    async begin(key, now) {
+      const identity = await keyring.identify(key);
+      if (identity?.kind !== 'PRIVATE') return null;
+      const [secret] = secretsOf(identity.environmentId);
+      if (secret === undefined)
+        throw new Error(`there is no secret to sign sessions of ${identity.environmentId} with`);
+      const exp = Math.floor(now.getTime() / 1000) + sessionLifetime;
+      const token = await new SignJWT({ keyId: identity.keyId, aud: sessionAudience, exp })
+        .setProtectedHeader({ alg: sessionAlgorithm })
+        .sign(bytesOf(secret));
+      return { token, identity, expiresAt: new Date(exp * 1000) };
+    },
+    async find(token, environmentId, now) {
+      const claims = await proven(token, secretsOf(environmentId), now);
+      const identity = claims === null ? null : await keyring.recall(claims.keyId);
+      // Where the secrets are configured, both environments share them: the key tells whose session it is.
+      if (claims === null || identity?.kind !== 'PRIVATE' || identity.environmentId !== environmentId)
+        return null;
+      return { identity, expiresAt: new Date(claims.exp * 1000) };
+    },
+  };
+}
+
+/**
+ * Who calls the admin API: whoever sends a key; or else, from a page of the console, whoever is signed in to the
+ * environment that the page names.
+ */
+export async function identifyCaller(
+  headers: Headers,
+  { keyring, sessions }: { keyring: Keyring; sessions: Sessions },
+  now: Date,
+): Promise<Identity | null> {
+  const key = readAuthorization(headers.get('authorization'));
+  if (key !== null) return keyring.identify(key);
+  const environmentId = readConsoleHeader(headers.get(consoleHeader));
+  if (environmentId === null) return null;
+  const token = readSessionCookie(headers.get('cookie'), environmentId);
+  const session = token === null ? null : await sessions.find(token, environmentId, now);
+  return session?.identity ?? null;
+}
+
+const bytesOf = (secret: string) => new TextEncoder().encode(secret);
+
+/** What the token says, if one of these secrets signed it and it is good now; else null. */
+async function proven(token: string, secrets: readonly string[], now: Date) {
+  for (const secret of secrets) {
+    try {
+      const { payload } = await jwtVerify(token, bytesOf(secret), {
+        algorithms: [sessionAlgorithm],
+        audience: sessionAudience,
+        requiredClaims: ['exp'],
+        currentDate: now,
+      });
+      return SessionClaims.safeParse(payload).data ?? null;
+    } catch (error) {
+      if (!(error instanceof errors.JOSEError)) throw error;
+    }
+  }
+  return null;
+}

@@ -1,0 +1,75 @@
+import type { TypedDocumentString } from '../generated/operations.ts';
+
+export const environments = ['test', 'live'] as const;
+export type Environment = (typeof environments)[number];
+
+/** Why there is no answer; its message is meant for people. */
+export class RequestError extends Error {
+  /** `UNREACHABLE`, when there was no answer at all; else what the server says. */
+  readonly code: string;
+
+  constructor(code: string, message: string) {
+    super(message);
+    this.name = 'RequestError';
+    this.code = code;
+  }
+}
+
+export const isCode = (error: unknown, code: string): boolean =>
+  error instanceof RequestError && error.code === code;
+
+/** What the server refused it will refuse again; only a server that could not be reached is asked once more. */
+export const shouldAskAgain = (failures: number, error: unknown): boolean =>
+  failures < 2 && isCode(error, 'UNREACHABLE');
+
+/** Sends an operation in one environment; answers its data, or throws a RequestError. */
+export async function request<Result, Variables>(
+  environment: Environment,
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+): Promise<Result> {
+  const body = JSON.stringify({ query: document.toString(), variables });
+  const { data, errors } = await call('/graphql', environment, { method: 'POST', body });
+  const [error] = errors ?? [];
+  if (error !== undefined) throw new RequestError(error.extensions?.code ?? '', error.message);
+  return data;
+}
+
+/** That a browser is signed in to an environment. */
+export interface Session {
+  environment: Environment;
+  lastFour: string;
+  expiresAt: string;
+}
+
+export async function listSessions(): Promise<Session[]> {
+  return (await call('/console/session', '', {})).sessions;
+}
+
+/** Begins a session for who holds this private key. */
+export async function signIn(key: string): Promise<Session> {
+  return call('/console/session', '', { method: 'POST', body: JSON.stringify({ key }) });
+}
+
+export async function signOut(environment: Environment): Promise<void> {
+  await call('/console/session', environment, { method: 'DELETE' });
+}
+
+async function call(path: string, environment: Environment | '', options: RequestInit) {
+  // No other site's page can send this header, so the session's cookie counts only with it.
+  const headers = { 'Content-Type': 'application/json', 'X-Kana-Console': environment };
+  let response: Response;
+  try {
+    response = await fetch(path, { ...options, headers });
+  } catch {
+    throw new RequestError('UNREACHABLE', 'The server does not answer.');
+  }
+  if (response.status === 204) return undefined;
+  const answer = await response.json().catch(() => null);
+  if (answer === null) throw new RequestError('UNREACHABLE', 'The server does not answer.');
+  if (path !== '/graphql' && !response.ok) {
+    const [error] = answer.errors ?? [];
+    throw new RequestError(error?.extensions?.code ?? '', error?.message ?? 'Something went wrong.');
+  }
+  return answer;
+}

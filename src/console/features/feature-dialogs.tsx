@@ -1,0 +1,149 @@
+import { Group, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { useNavigate } from 'react-router';
+import { useChange } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import {
+  CreateFeatureDocument,
+  type FeatureQuery,
+  type FeatureType,
+  UpdateFeatureDocument,
+} from '../generated/operations.ts';
+import { DialogButton } from '../parts/dialog.tsx';
+import { idFrom } from '../parts/ids.ts';
+
+const kinds = [
+  { value: 'CONSUMABLE', label: 'Consumable' },
+  { value: 'BINARY', label: 'Binary' },
+];
+
+const meanings: Record<FeatureType, string> = {
+  CONSUMABLE: 'Used up and counted, such as API calls: packages can limit it.',
+  BINARY: 'Had or not had, such as single sign-on.',
+};
+
+interface Draft {
+  name: string;
+  id: string;
+  type: FeatureType;
+  unitLabel: string;
+  unitLabelPlural: string;
+}
+
+const blank: Draft = { name: '', id: '', type: 'CONSUMABLE', unitLabel: '', unitLabelPlural: '' };
+
+export function NewFeature() {
+  const [draft, setDraft] = useState(blank);
+  const create = useChange(CreateFeatureDocument);
+  const navigate = useNavigate();
+  const paths = usePaths();
+  const id = draft.id || idFrom(draft.name);
+  const set = (change: Partial<Draft>) => setDraft((before) => ({ ...before, ...change }));
+  return (
+    <DialogButton
+      label="New feature"
+      title="New feature"
+      submit="Create feature"
+      change={create}
+      onOpen={() => setDraft(blank)}
+      onSubmit={async () => {
+        const units = draft.type === 'CONSUMABLE' ? unitsOf(draft) : {};
+        await create.mutateAsync({ input: { id, name: draft.name, type: draft.type, ...units } });
+        navigate(paths.feature(id));
+      }}
+    >
+      <TextInput
+        label="Name"
+        description="What people call it."
+        placeholder="API calls"
+        value={draft.name}
+        onChange={(event) => set({ name: event.currentTarget.value })}
+        required
+        data-autofocus
+      />
+      <TextInput
+        label="Id"
+        description="What your code calls it. It stays."
+        placeholder="api-calls"
+        value={id}
+        onChange={(event) => set({ id: event.currentTarget.value })}
+        required
+      />
+      <Stack gap={4}>
+        <Text size="sm" fw={500} id="feature-type">
+          Type
+        </Text>
+        <SegmentedControl
+          aria-labelledby="feature-type"
+          data={kinds}
+          value={draft.type}
+          onChange={(value) => set({ type: value === 'BINARY' ? 'BINARY' : 'CONSUMABLE' })}
+          fullWidth
+        />
+        <Text size="xs" c="dimmed">
+          {meanings[draft.type]} It stays.
+        </Text>
+      </Stack>
+      {draft.type === 'CONSUMABLE' && <Units draft={draft} set={set} />}
+    </DialogButton>
+  );
+}
+
+export function EditFeature({ feature }: { feature: FeatureQuery['feature'] }) {
+  const present = {
+    ...feature,
+    unitLabel: feature.unitLabel ?? '',
+    unitLabelPlural: feature.unitLabelPlural ?? '',
+  };
+  const [draft, setDraft] = useState<Draft>(present);
+  const update = useChange(UpdateFeatureDocument);
+  const set = (change: Partial<Draft>) => setDraft((before) => ({ ...before, ...change }));
+  return (
+    <DialogButton
+      label="Edit"
+      title={`Edit ${feature.name}`}
+      submit="Save"
+      change={update}
+      button={{ variant: 'default' }}
+      onOpen={() => setDraft(present)}
+      onSubmit={() => {
+        const units = feature.type === 'CONSUMABLE' ? unitsOf(draft) : {};
+        return update.mutateAsync({ id: feature.id, input: { name: draft.name, ...units } });
+      }}
+    >
+      <TextInput
+        label="Name"
+        description="Packages that contain it already keep the name they gave it."
+        value={draft.name}
+        onChange={(event) => set({ name: event.currentTarget.value })}
+        required
+        data-autofocus
+      />
+      {feature.type === 'CONSUMABLE' && <Units draft={draft} set={set} />}
+    </DialogButton>
+  );
+}
+
+const unitsOf = ({ unitLabel, unitLabelPlural }: Draft) => ({
+  unitLabel: unitLabel || null,
+  unitLabelPlural: unitLabelPlural || null,
+});
+
+function Units({ draft, set }: { draft: Draft; set: (change: Partial<Draft>) => void }) {
+  return (
+    <Group grow align="start">
+      <TextInput
+        label="One of it"
+        placeholder="call"
+        value={draft.unitLabel}
+        onChange={(event) => set({ unitLabel: event.currentTarget.value })}
+      />
+      <TextInput
+        label="Several"
+        placeholder="calls"
+        value={draft.unitLabelPlural}
+        onChange={(event) => set({ unitLabelPlural: event.currentTarget.value })}
+      />
+    </Group>
+  );
+}

@@ -1,0 +1,79 @@
+import { Anchor, Paper, Table, TextInput } from '@mantine/core';
+import { IconSearch } from '@tabler/icons-react';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { FeaturesDocument } from '../generated/operations.ts';
+import { Answer, Empty } from '../parts/answer.tsx';
+import { Copyable } from '../parts/copyable.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+import { PageHead } from '../parts/page-head.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { NewFeature } from './feature-dialogs.tsx';
+import { TypeBadge } from './type-badge.tsx';
+
+const columns = [
+  { label: 'Name' },
+  { label: 'Id' },
+  { label: 'Type' },
+  { label: 'In packages', numeric: true },
+];
+
+export function Page() {
+  const paths = usePaths();
+  const features = useAnswer(FeaturesDocument, {});
+  const [wanted, setWanted] = useState('');
+  const fits = (text: string) => text.toLowerCase().includes(wanted.trim().toLowerCase());
+  return (
+    <>
+      <PageHead title="Features">
+        <NewFeature />
+      </PageHead>
+      <Answer of={features}>
+        {({ features: all }) =>
+          all.length === 0 ? (
+            <Empty title="No features yet" action={<NewFeature />}>
+              A feature is something that your customers may use: API calls that are counted, or single
+              sign-on that one has or has not. Packages are made of features, so begin here.
+            </Empty>
+          ) : (
+            <>
+              <TextInput
+                aria-label="Find a feature"
+                placeholder="Find by name or id"
+                leftSection={<IconSearch size={16} aria-hidden />}
+                maw={360}
+                mb="md"
+                value={wanted}
+                onChange={(event) => setWanted(event.currentTarget.value)}
+              />
+              <Paper withBorder>
+                <DataTable label="Features" columns={columns}>
+                  {all
+                    .filter(({ id, name }) => fits(id) || fits(name))
+                    .map((feature) => (
+                      <Table.Tr key={feature.id}>
+                        <Table.Td>
+                          <Anchor component={Link} to={paths.feature(feature.id)} fw={500}>
+                            {feature.name}
+                          </Anchor>
+                        </Table.Td>
+                        <Table.Td>
+                          <Copyable text={feature.id} />
+                        </Table.Td>
+                        <Table.Td>
+                          <TypeBadge type={feature.type} />
+                        </Table.Td>
+                        <Table.Td ta="right">{formatNumber(feature.packages.length)}</Table.Td>
+                      </Table.Tr>
+                    ))}
+                </DataTable>
+              </Paper>
+            </>
+          )
+        }
+      </Answer>
+    </>
+  );
+}

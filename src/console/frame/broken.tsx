@@ -1,0 +1,17 @@
+import { Button, Center, Stack, Text, Title } from '@mantine/core';
+import { Theme } from './theme.tsx';
+
+/** Shown when a page could not be loaded, such as after an update of the server, or failed. */
+export function Broken() {
+  return (
+    <Theme>
+      <Center mih="60vh" component="main">
+        <Stack align="center" p="md">
+          <Title order={1}>This page could not be shown</Title>
+          <Text>The server may have been updated, or could not be reached.</Text>
+          <Button onClick={() => window.location.reload()}>Load it again</Button>
+        </Stack>
+      </Center>
+    </Theme>
+  );
+}

@@ -1,0 +1,134 @@
+import { Alert, AppShell, Burger, Button, Center, Group, Loader, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { useQueryClient } from '@tanstack/react-query';
+import { Suspense, useEffect } from 'react';
+import { Link, Outlet, useLocation } from 'react-router';
+import { useSessions } from '../api/hooks.ts';
+import type { Environment } from '../api/request.ts';
+import { rememberEnvironment } from './environment.ts';
+import { EnvironmentSwitch } from './environment-switch.tsx';
+import { Navigation } from './navigation.tsx';
+import { pathsOf } from './paths.ts';
+import { ColorSchemeButton, SignOutButton } from './session-menu.tsx';
+import { SignIn } from './sign-in.tsx';
+import { Theme } from './theme.tsx';
+
+/** What surrounds every page: the environment, the way to the other pages, and who is signed in. */
+export function Frame({ environment }: { environment: Environment }) {
+  useEffect(() => rememberEnvironment(environment), [environment]);
+  return (
+    <Theme environment={environment}>
+      <Entrance environment={environment} />
+    </Theme>
+  );
+}
+
+function Entrance({ environment }: { environment: Environment }) {
+  const sessions = useSessions();
+  const client = useQueryClient();
+  // After the server came back, everything that is shown may be old.
+  const lost = sessions.isError;
+  useEffect(() => {
+    if (!lost) return;
+    return () => {
+      client.invalidateQueries({ queryKey: [environment] });
+    };
+  }, [lost, client, environment]);
+
+  if (sessions.data === undefined)
+    return (
+      <Center mih="100vh" component="main">
+        {sessions.isError ? <Unreachable /> : <Loader aria-label="Loading" />}
+      </Center>
+    );
+  if (sessions.data.some((session) => session.environment === environment))
+    return <Frames environment={environment} unreachable={lost} signedInTo={sessions.data} />;
+  const [other] = sessions.data;
+  return (
+    <SignIn
+      environment={environment}
+      other={
+        other && (
+          <Button variant="subtle" component={Link} to={pathsOf(other.environment).overview}>
+            Back to {other.environment}
+          </Button>
+        )
+      }
+    />
+  );
+}
+
+const Unreachable = () => (
+  <Alert color="red" title="The server does not answer" role="alert" maw={480}>
+    This page asks again every few seconds, and goes on by itself.
+  </Alert>
+);
+
+function Frames(props: {
+  environment: Environment;
+  unreachable: boolean;
+  signedInTo: readonly { environment: Environment; lastFour: string }[];
+}) {
+  const { environment, unreachable, signedInTo } = props;
+  const [opened, { toggle, close }] = useDisclosure();
+  const { pathname } = useLocation();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the menu of a phone closes when the page changes
+  useEffect(close, [pathname]);
+  const mine = signedInTo.find((session) => session.environment === environment);
+  return (
+    <AppShell
+      header={{ height: 60 }}
+      navbar={{ width: 220, breakpoint: 'sm', collapsed: { mobile: !opened } }}
+      padding="lg"
+    >
+      <a className="skip" href="#content">
+        Skip to the content
+      </a>
+      <AppShell.Header style={{ borderTop: '4px solid var(--mantine-primary-color-filled)' }}>
+        <Group h="100%" px="md" justify="space-between" wrap="nowrap">
+          <Group gap="sm" wrap="nowrap">
+            <Burger
+              opened={opened}
+              onClick={toggle}
+              hiddenFrom="sm"
+              size="sm"
+              aria-label={opened ? 'Close the menu' : 'Open the menu'}
+            />
+            <Text
+              component={Link}
+              to={pathsOf(environment).overview}
+              fw={700}
+              size="lg"
+              c="inherit"
+              td="none"
+              visibleFrom="xs"
+            >
+              Open Kana
+            </Text>
+          </Group>
+          <Group gap="sm" wrap="nowrap">
+            <EnvironmentSwitch environment={environment} />
+            <ColorSchemeButton />
+            <SignOutButton environment={environment} lastFour={mine?.lastFour ?? ''} />
+          </Group>
+        </Group>
+      </AppShell.Header>
+      <AppShell.Navbar p="sm" aria-label="Pages">
+        <Navigation />
+      </AppShell.Navbar>
+      <AppShell.Main id="content" tabIndex={-1} style={{ outline: 'none' }}>
+        {unreachable && (
+          <Alert
+            color="red"
+            mb="md"
+            role="alert"
+            title="The server does not answer; what you see may be old. This page asks again by itself."
+          />
+        )}
+        <Suspense fallback={<Loader aria-label="Loading" />}>
+          <Outlet key={environment} />
+        </Suspense>
+      </AppShell.Main>
+    </AppShell>
+  );
+}

@@ -1,0 +1,28 @@
+import { useMemo } from 'react';
+import { useEnvironment } from '../api/hooks.ts';
+import type { Environment } from '../api/request.ts';
+
+/** The addresses of the pages in an environment. Ids are the customer's, and can hold anything. */
+export function pathsOf(environment: Environment) {
+  const root = `/${environment}`;
+  return {
+    overview: root,
+    features: `${root}/features`,
+    feature: (id: string) => `${root}/features/${encodeURIComponent(id)}`,
+    packages: `${root}/packages`,
+    newPackage: `${root}/packages/new`,
+    package: (id: string) => `${root}/packages/${encodeURIComponent(id)}`,
+    editPackage: (id: string) => `${root}/packages/${encodeURIComponent(id)}/edit`,
+    users: `${root}/users`,
+    user: (id: string) => `${root}/users/${encodeURIComponent(id)}`,
+    flaggedUsers: `${root}/flagged-users`,
+    importUsers: `${root}/import-users`,
+    segment: `${root}/segment`,
+    configuration: `${root}/configuration`,
+  };
+}
+
+export function usePaths() {
+  const environment = useEnvironment();
+  return useMemo(() => pathsOf(environment), [environment]);
+}

@@ -1,0 +1,70 @@
+import {
+  type CSSVariablesResolver,
+  createTheme,
+  type MantineColorsTuple,
+  MantineProvider,
+} from '@mantine/core';
+import { type ReactNode, useMemo } from 'react';
+
+const purple: MantineColorsTuple = [
+  '#f5f3ff',
+  '#ede9fe',
+  '#ddd6fe',
+  '#c4b5fd',
+  '#a78bfa',
+  '#8b5cf6',
+  '#7c3aed',
+  '#6d28d9',
+  '#5b21b6',
+  '#4c1d95',
+];
+const green: MantineColorsTuple = [
+  '#f0fdf4',
+  '#dcfce7',
+  '#bbf7d0',
+  '#86efac',
+  '#4ade80',
+  '#22c55e',
+  '#16a34a',
+  '#15803d',
+  '#166534',
+  '#14532d',
+];
+
+/** The library's greys and reds are too pale to be read as small text. */
+const legible: CSSVariablesResolver = () => ({
+  variables: {},
+  light: {
+    '--mantine-color-dimmed': '#555d66',
+    '--mantine-color-placeholder': '#6b7280',
+    '--mantine-color-error': '#b42318',
+  },
+  dark: {
+    '--mantine-color-dimmed': '#b0b3b8',
+    '--mantine-color-placeholder': '#9aa0a6',
+    '--mantine-color-error': '#ff9c94',
+  },
+});
+
+/** Test is purple and live is green, wherever a colour says that something is ours. */
+export function Theme({ environment = 'test', children }: { environment?: string; children: ReactNode }) {
+  const theme = useMemo(
+    () =>
+      createTheme({
+        colors: { test: purple, live: green },
+        primaryColor: environment === 'live' ? 'live' : 'test',
+        primaryShade: { light: 7, dark: 7 },
+        defaultRadius: 'md',
+        cursorType: 'pointer',
+        autoContrast: true,
+        headings: { fontWeight: '650' },
+        respectReducedMotion: true,
+      }),
+    [environment],
+  );
+  return (
+    <MantineProvider theme={theme} cssVariablesResolver={legible} defaultColorScheme="auto">
+      {children}
+    </MantineProvider>
+  );
+}

@@ -1,0 +1,67 @@
+import { Alert, Button, Skeleton, Stack, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { isCode } from '../api/request.ts';
+import { NotFound } from '../frame/not-found.tsx';
+
+interface Asked<Data> {
+  data: Data | undefined;
+  error: Error | null;
+  refetch: () => unknown;
+}
+
+/** What was asked for, once it is there; until then that it is loading, or why it is not there. */
+export function Answer<Data>({ of, children }: { of: Asked<Data>; children: (data: Data) => ReactNode }) {
+  if (of.data !== undefined) return children(of.data);
+  if (of.error === null) return <Loading />;
+  if (isCode(of.error, 'NOT_FOUND')) return <NotFound what={of.error.message} />;
+  return (
+    <Alert color="red" title="This could not be loaded" role="alert">
+      <Stack align="start">
+        <Text>{of.error.message}</Text>
+        <Button variant="default" onClick={() => of.refetch()}>
+          Try again
+        </Button>
+      </Stack>
+    </Alert>
+  );
+}
+
+const Loading = () => (
+  <Stack role="status" aria-label="Loading">
+    <Skeleton h={32} w="60%" />
+    <Skeleton h={32} />
+    <Skeleton h={32} />
+    <Skeleton h={32} w="80%" />
+  </Stack>
+);
+
+/** Why there is nothing here yet, and what to do about it. */
+export function Empty({
+  title,
+  children,
+  action,
+}: {
+  title: string;
+  children: ReactNode;
+  action?: ReactNode;
+}) {
+  return (
+    <Stack align="center" py={48} px="md" ta="center" gap="sm">
+      <Text fw={600} size="lg">
+        {title}
+      </Text>
+      <Text c="dimmed" maw={520} component="div">
+        {children}
+      </Text>
+      {action}
+    </Stack>
+  );
+}
+
+/** Why something that was tried did not happen. */
+export const Failure = ({ error }: { error: Error | null }) =>
+  error && (
+    <Alert color="red" role="alert" title="Not done">
+      {error.message}
+    </Alert>
+  );

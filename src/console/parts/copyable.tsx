@@ -1,0 +1,38 @@
+import { ActionIcon, Code, CopyButton, Group, Tooltip } from '@mantine/core';
+import { IconCheck, IconCopy } from '@tabler/icons-react';
+
+/** Text such as an id, and a button that copies it. */
+export function Copyable({ text, block = false }: { text: string; block?: boolean }) {
+  return (
+    <Group gap={4} wrap="nowrap" align={block ? 'start' : 'center'} style={{ minWidth: 0 }}>
+      <Code block={block} style={{ overflowWrap: 'anywhere', flexGrow: block ? 1 : undefined }}>
+        {text}
+      </Code>
+      <CopyIcon text={text} />
+    </Group>
+  );
+}
+
+function CopyIcon({ text }: { text: string }) {
+  const what = text.length > 60 ? 'this' : text;
+  return (
+    <CopyButton value={text} timeout={1500}>
+      {({ copied, copy }) => (
+        <Tooltip label={copied ? 'Copied' : 'Copy'}>
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            size="sm"
+            aria-label={copied ? 'Copied' : `Copy ${what}`}
+            onClick={(event) => {
+              event.stopPropagation();
+              copy();
+            }}
+          >
+            {copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
+          </ActionIcon>
+        </Tooltip>
+      )}
+    </CopyButton>
+  );
+}

@@ -1,0 +1,8 @@
+/** An id that reads like a name: `API calls` becomes `api-calls`. */
+export const idFrom = (name: string): string =>
+  name
+    .normalize('NFKD')
+    .replace(/\p{Diacritic}/gu, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');

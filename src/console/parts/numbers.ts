@@ -1,0 +1,12 @@
+const whole = new Intl.NumberFormat();
+const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
+
+/** 1234567 as the viewer's language writes it. */
+export const formatNumber = (value: number): string => whole.format(value);
+
+/** 0.123 as 12%. */
+export const formatShare = (value: number): string => percent.format(value);
+
+/** A count with its noun: `1 user`, `2 users`. */
+export const formatCount = (count: number, one: string, several = `${one}s`): string =>
+  `${formatNumber(count)} ${count === 1 ? one : several}`;

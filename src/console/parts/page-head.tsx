@@ -1,0 +1,36 @@
+import { Anchor, Breadcrumbs, Group, Stack, Title } from '@mantine/core';
+import { type ReactNode, useEffect } from 'react';
+import { Link } from 'react-router';
+
+/** The title of a page, the way back, and what can be done here. */
+export function PageHead(props: {
+  title: string;
+  back?: { to: string; label: string };
+  aside?: ReactNode;
+  children?: ReactNode;
+}) {
+  const { title, back, aside, children } = props;
+  useEffect(() => {
+    document.title = `${title} · Open Kana`;
+  }, [title]);
+  return (
+    <Stack gap={4} mb="lg">
+      {back && (
+        <Breadcrumbs>
+          <Anchor component={Link} to={back.to} size="sm">
+            ← {back.label}
+          </Anchor>
+        </Breadcrumbs>
+      )}
+      <Group justify="space-between" align="center">
+        <Group gap="sm">
+          <Title order={1} size="h2" style={{ overflowWrap: 'anywhere' }}>
+            {title}
+          </Title>
+          {aside}
+        </Group>
+        <Group gap="xs">{children}</Group>
+      </Group>
+    </Stack>
+  );
+}

@@ -1,0 +1,30 @@
+import type { ComponentType } from 'react';
+import { createBrowserRouter, Navigate } from 'react-router';
+import { environments } from './api/request.ts';
+import { Broken } from './frame/broken.tsx';
+import { lastEnvironment } from './frame/environment.ts';
+import { Frame } from './frame/frame.tsx';
+import { NotFound } from './frame/not-found.tsx';
+
+const page = (load: () => Promise<{ Page: ComponentType }>) => ({
+  lazy: async () => ({ Component: (await load()).Page }),
+});
+
+const pages = [
+  { index: true, element: <Navigate to="features" replace /> },
+  { path: 'features', ...page(() => import('./features/list-page.tsx')) },
+  { path: 'features/:id', ...page(() => import('./features/feature-page.tsx')) },
+  { path: '*', Component: NotFound },
+];
+
+/** Every page has an address, which names the environment first: a link shows others what it shows here. */
+export const router = createBrowserRouter([
+  { path: '/', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
+  ...environments.map((environment) => ({
+    path: `/${environment}`,
+    element: <Frame environment={environment} />,
+    errorElement: <Broken />,
+    children: pages,
+  })),
+  { path: '*', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
+]);
