@@ -1,0 +1,155 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+
+// docs/architecture.md describes the house; this holds the source to it, by each file's imports.
+
+/** What a file may do, from what nothing depends on but itself up to what starts everything. */
+const floors: [floor: number, what: string, RegExp][] = [
+  [0, 'the environment, the errors, the border', /^(config|errors|input)\.ts$/],
+  [5, 'what composes', /^(app|(graphql|client)\/schema)\.ts$/],
+  [6, 'what starts', /^(main|welcome|cli\/.+|graphql\/print)\.ts$/],
+  [2, 'the database', /^database\//],
+  [4, 'GraphQL and HTTP', /^(graphql|http)\/|^client\/(builder|context)\.ts$/],
+  [1, 'rules', /\/(.+-)?rules\.ts$/],
+  [2, 'stores', /\/(.+-)?store\.ts$/],
+  [3, 'actions', /\/(.+-)?actions\.ts$/],
+  [4, 'doors', /\/(.+-)?(graphql|route|plugin)\.ts$/],
+];
+
+/** Concepts import only leftwards. */
+const concepts = [
+  'auth',
+  'features',
+  'packages',
+  'users',
+  'subscriptions',
+  'entitlements',
+  'usage',
+  'merging',
+  'transfer',
+  'segment',
+  'configuration',
+  'client',
+  'provisioning',
+];
+
+/** These stand beside the house, and import nothing of it: they run elsewhere. */
+const outbuildings = ['sdk', 'console'];
+
+interface SourceFile {
+  /** From src on, such as `usage/store.ts`. */
+  path: string;
+  text: string;
+  /** The paths of our own files that it imports. */
+  ours: string[];
+  /** The names of the packages that it imports. */
+  theirs: string[];
+}
+
+const source = new URL('../src/', import.meta.url);
+const files: SourceFile[] = readdirSync(source, { recursive: true, encoding: 'utf8' })
+  .map((path) => path.replaceAll('\\', '/'))
+  .filter((path) => /\.tsx?$/.test(path) && !path.includes('generated/'))
+  .map((path) => {
+    const text = readFileSync(new URL(path, source), 'utf8');
+    const imports = [
+      ...text.matchAll(/^(?:import|export)\b[^;]*?\bfrom '(.+?)'|\bimport\(?\s*'(.+?)'/gm),
+    ].map(([, named, bare]) => named ?? bare ?? '');
+    const own = imports.filter((name) => name.startsWith('.'));
+    return {
+      path,
+      text,
+      ours: own.map((name) => posix.join(posix.dirname(path), name)),
+      theirs: imports.filter((name) => !name.startsWith('.')),
+    };
+  });
+
+const folderOf = (path: string) => path.split('/')[0] ?? '';
+const inHouse = files.filter(({ path }) => !outbuildings.includes(folderOf(path)));
+const floorOf = (path: string) => floors.find(([, , pattern]) => pattern.test(path))?.[0];
+
+test('the source and its imports are found', () => {
+  const usage = files.find(({ path }) => path === 'usage/store.ts');
+  expect(usage?.ours).toEqual(expect.arrayContaining(['usage/rules.ts', 'errors.ts']));
+  expect(usage?.theirs).toContain('pg');
+});
+
+test('every file has a role, and so a floor', () => {
+  expect(inHouse.filter(({ path }) => floorOf(path) === undefined).map(({ path }) => path)).toEqual([]);
+});
+
+test('a file imports only from its own floor or a lower one', () => {
+  const upwards = inHouse.flatMap(({ path, ours }) =>
+    ours
+      .filter((imported) => (floorOf(imported) ?? 0) > (floorOf(path) ?? 0))
+      .map((imported) => `${path} imports ${imported}`),
+  );
+  expect(upwards).toEqual([]);
+});
+
+test('concepts import only leftwards', () => {
+  const placeOf = (path: string) => concepts.indexOf(folderOf(path));
+  const rightwards = inHouse.flatMap(({ path, ours }) =>
+    ours
+      .filter((imported) => placeOf(path) >= 0 && placeOf(imported) > placeOf(path))
+      .map((imported) => `${path} imports ${imported}`),
+  );
+  expect(rightwards).toEqual([]);
+});
+
+test('every folder is a concept, a layer or an outbuilding', () => {
+  const known = [...concepts, ...outbuildings, 'cli', 'database', 'graphql', 'http'];
+  const folders = new Set(files.filter(({ path }) => path.includes('/')).map(({ path }) => folderOf(path)));
+  expect([...folders].filter((folder) => !known.includes(folder))).toEqual([]);
+});
+
+test.each(outbuildings)('%s imports nothing of the house', (folder) => {
+  const imports = files
+    .filter(({ path }) => folderOf(path) === folder)
+    .flatMap(({ path, ours }) =>
+      ours
+        .filter((imported) => folderOf(imported) !== folder)
+        .map((imported) => `${path} imports ${imported}`),
+    );
+  expect(imports).toEqual([]);
+});
+
+describe('rules are pure', () => {
+  const rules = inHouse.filter(({ path }) => floorOf(path) === 1);
+
+  test.each([
+    ['do not wait', /\b(async|await|Promise)\b/],
+    ['have no clock', /\bnew Date\(\)|\bDate\.now\(|\bDateTime\.(now|utc|local)\(\)/],
+    ['roll no dice', /\bMath\.random\(|\brandom(UUID|Bytes|Int)\b/],
+    ['see no environment', /\bprocess\./],
+  ])('they %s', (_what, pattern) => {
+    expect(rules.filter(({ text }) => pattern.test(text)).map(({ path }) => path)).toEqual([]);
+  });
+});
+
+test('below the doors, nothing knows GraphQL or HTTP', () => {
+  const known = inHouse.flatMap(({ path, theirs }) =>
+    theirs
+      .filter(
+        (name) => (floorOf(path) ?? 0) < 4 && /^(graphql|graphql-yoga|@pothos\/.*|node:https?)$/.test(name),
+      )
+      .map((name) => `${path} imports ${name}`),
+  );
+  expect(known).toEqual([]);
+});
+
+test('nothing is filed under a name that says nothing', () => {
+  expect(
+    files.map(({ path }) => path).filter((path) => /\b(utils?|helpers?|common|shared)\b/.test(path)),
+  ).toEqual([]);
+});
+
+test('nothing is exported without a name', () => {
+  expect(files.filter(({ text }) => /^export default\b/m.test(text)).map(({ path }) => path)).toEqual([]);
+});
+
+test('a file is at most 300 lines long', () => {
+  const long = inHouse.filter(({ text }) => text.split('\n').length > 301);
+  expect(long.map(({ path }) => path)).toEqual([]);
+});
