@@ -248,13 +248,10 @@ describe('what the mutation refuses', () => {
       ...invalidInput(anonymous),
       path: ['ingestSegmentEvent'],
     });
-    const { status } = await app.http
-      .post('/graphql')
-      .set('Authorization', app.keys.test)
-      .send({
-        query: 'mutation ($event: JSON!) { ingestSegmentEvent(event: $event) { outcome } }',
-        variables: { event },
-      });
+    const { status } = await app.http.post('/graphql').set('Authorization', app.keys.test).send({
+      query: 'mutation ($event: JSON!) { ingestSegmentEvent(event: $event) { outcome } }',
+      variables: { event },
+    });
     expect(status).toBe(400);
     expect(await stored('anonymous')).toBeNull();
   });
