@@ -115,7 +115,8 @@ builder.mutationFields((t) => ({
       try {
         return await admitUsers(environmentId, [change.id], async (tx) => {
           const key = await lockUser(tx, known);
-          if (key === null) throw userNotFound(id);
+          // Under the lock: the id may have been given away, or taken away, since it was looked up.
+          if (key === null || (await findUserKey(tx, environmentId, id)) !== key) throw userNotFound(id);
           // Whoever is given a new id has one of the company's own from then on.
           await tx.user.updateMany({ where: { key, NOT: { id: change.id } }, data: { imported: false } });
           return tx.user.update({
