@@ -3,9 +3,10 @@ import { subscriptionLinkError, subscriptionNotFound, userNotFound } from '../er
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
+import { findPackage, Package } from '../packages/graphql.ts';
 import { findUserKey } from '../users/store.ts';
 import { cancelSubscription, changePackage, type PackageChange, subscribe } from './actions.ts';
-import { PackageIds, readSubscriptionId } from './rules.ts';
+import { heldStatuses, PackageIds, readSubscriptionId } from './rules.ts';
 
 const SubscriptionStatus = builder.enumType('SubscriptionStatus', {
   description: 'Where a subscription is in its life. Only ACTIVE and TRIALING give access.',
@@ -53,6 +54,13 @@ export const PackageSubscription = builder.prismaObject('Subscription', {
   }),
 });
 
+builder.prismaObjectField(Package, 'subscriberCount', (t) =>
+  t.relationCount('subscriptions', {
+    where: { status: { in: [...heldStatuses] } },
+    description: 'How many users have it now: subscriptions that are over do not count.',
+  }),
+);
+
 const ChangedPackage = builder.objectRef<PackageChange>('ChangedPackage').implement({
   description: 'What a change of the base package began and ended.',
   fields: (t) => ({
@@ -97,6 +105,13 @@ async function ownerOf(db: PrismaClient, environmentId: string, userId: string |
   return { userKey };
 }
 
+/** Which subscriptions a list is about: those to one package, or all. */
+async function subjectOf(db: PrismaClient, environmentId: string, packageId: string | null | undefined) {
+  if (packageId == null) return {};
+  const { id } = await findPackage(db, {}, environmentId, parse(Id, packageId, 'packageId'));
+  return { packageId: id };
+}
+
 builder.queryFields((t) => ({
   subscription: t.prismaField({
     type: PackageSubscription,
@@ -118,10 +133,16 @@ builder.queryFields((t) => ({
         description:
           'Only those of this user; `UserNotFoundError` when there is none. Without it: of all users.',
       }),
+      packageId: t.arg.string({
+        description: 'Only those to this package; `PackageNotFoundError` when there is none.',
+      }),
       ...listArgs,
     },
-    resolve: async (query, _root, { userId, ...page }, { db, environmentId }) => {
-      const owner = await ownerOf(db, environmentId, userId);
+    resolve: async (query, _root, { userId, packageId, ...page }, { db, environmentId }) => {
+      const owner = {
+        ...(await ownerOf(db, environmentId, userId)),
+        ...(await subjectOf(db, environmentId, packageId)),
+      };
       return listPage(
         page,
         async (after) => {

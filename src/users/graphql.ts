@@ -2,9 +2,11 @@ import { isUniqueViolation } from '../database/conflict.ts';
 import { jsonValue } from '../database/json.ts';
 import { userAlreadyExists, userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
-import { listArgs, listPage } from '../graphql/list.ts';
+import { listAfter, listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
 import { NewUser, UserChange } from './rules.ts';
+import { Search, searchQuery } from './search-rules.ts';
+import { searchUsers } from './search-store.ts';
 import { findListed, findUserKey, lockUser } from './store.ts';
 
 export const User = builder.prismaObject('User', {
@@ -69,17 +71,30 @@ builder.queryFields((t) => ({
     description: 'All users, the oldest first. Users who were merged into another are left out.',
     args: {
       ...listArgs,
+      search: t.arg.string({
+        description:
+          'Only users who fit: each word of it begins a word of the id, name, email or billing id, whatever the case.',
+      }),
       id: t.arg.string({
         description: 'Ignored. It is here because a documented example of the original sends it.',
       }),
     },
-    resolve: (query, _root, { first, after }, { db, environmentId }) =>
-      listPage(
-        { first, after },
-        (id) => findListed(db, environmentId, id),
-        ({ where, ...page }) =>
-          db.user.findMany({ ...query, ...page, where: { ...where, environmentId, mergedInto: null } }),
-      ),
+    resolve: (query, _root, { first, after, ...args }, { db, environmentId }) => {
+      const search = searchQuery(parse(Search.nullish(), args.search, 'search') ?? '');
+      const find = (id: string) => findListed(db, environmentId, id);
+      if (search !== null)
+        return listAfter({ first, after }, find, async (page) => {
+          const keys = await searchUsers(db, environmentId, search, page);
+          return db.user.findMany({
+            ...query,
+            where: { key: { in: keys } },
+            orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+          });
+        });
+      return listPage({ first, after }, find, ({ where, ...page }) =>
+        db.user.findMany({ ...query, ...page, where: { ...where, environmentId, mergedInto: null } }),
+      );
+    },
   }),
 }));
 
