@@ -96,8 +96,8 @@ function clientApi(
       'a valid user token after "Bearer" in the Authorization header, or a public key there and the id of the user in X-User-ID',
     async contextOf(headers) {
       const credentials = {
-        authorization: readAuthorization(headers.get('authorization')),
-        userId: readUserId(headers.get('x-user-id')),
+        authorization: readAuthorization(headers.authorization),
+        userId: readUserId(headers['x-user-id']?.toString()),
       };
       const user = await identifyUser(credentials, { keyring, userTokens }, new Date());
       return { db: database.prisma, findStanding, ...(user ?? { environmentId: '', userId: '' }) };

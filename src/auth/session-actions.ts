@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { type EnvironmentId, readAuthorization } from './rules.ts';
 import {
@@ -61,15 +62,15 @@ export function createSessions(realms: readonly TokenRealm[], keyring: Keyring):
  * environment that the page names.
  */
 export async function identifyCaller(
-  headers: Headers,
+  headers: IncomingHttpHeaders,
   { keyring, sessions }: { keyring: Keyring; sessions: Sessions },
   now: Date,
 ): Promise<Identity | null> {
-  const key = readAuthorization(headers.get('authorization'));
+  const key = readAuthorization(headers.authorization);
   if (key !== null) return keyring.identify(key);
-  const environmentId = readConsoleHeader(headers.get(consoleHeader));
+  const environmentId = readConsoleHeader(headers[consoleHeader]);
   if (environmentId === null) return null;
-  const token = readSessionCookie(headers.get('cookie'), environmentId);
+  const token = readSessionCookie(headers.cookie, environmentId);
   const session = token === null ? null : await sessions.find(token, environmentId, now);
   return session?.identity ?? null;
 }

@@ -21,7 +21,7 @@ export const sessionAudience = 'kana-console';
 export const SessionClaims = z.object({ keyId: z.uuid(), exp: z.number() });
 
 /** The environment that a page asks for; null if it names none. */
-export function readConsoleHeader(value: string | null | undefined): EnvironmentId | null {
+export function readConsoleHeader(value: string | string[] | undefined): EnvironmentId | null {
   return environmentIds.find((id) => id === value) ?? null;
 }
 

@@ -1,33 +1,57 @@
-import type { GraphQLSchema } from 'graphql';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { type Authenticated, useAuthentication } from '../auth/plugin.ts';
-import { type Transport, useOperationFromBody } from '../http/graphql-request.ts';
+import { readRequest } from '../http/graphql-request.ts';
+import type { AnswerOperation } from '../http/graphql-route.ts';
 import { createDocumentCache, noErrorCache, useModestOperations } from './documents.ts';
 import { createErrorMask } from './errors.ts';
 
 export interface Api<Context extends Authenticated> {
   schema: GraphQLSchema;
   /** What every resolver gets, from the headers of the request. */
-  contextOf: (headers: Headers) => Promise<Context>;
+  contextOf: (headers: IncomingHttpHeaders) => Promise<Context>;
   /** What a request without valid credentials is told to send. */
   credentials: string;
 }
 
-/** Answers the operations of one API; all APIs read, refuse and mask alike. */
-export function createGraphqlServer<Context extends Authenticated>(api: Api<Context>, log: Logger) {
-  return createYoga<Transport, Context>({
+/** All that Yoga and its plugins look at of a request is how the operation was sent. */
+const requests = {
+  GET: new Request('http://localhost/graphql'),
+  POST: new Request('http://localhost/graphql', { method: 'POST' }),
+};
+
+/**
+ * Answers the operations of one API; all APIs read, refuse and mask alike. Yoga's pipeline runs with all of its
+ * plugins, but without its HTTP layer: to turn each of Node's requests into one of the web's, and the
+ * answer back, would cost more than to answer it.
+ */
+export function createGraphqlServer<Context extends Authenticated>(
+  api: Api<Context>,
+  log: Logger,
+): AnswerOperation {
+  const mask = createErrorMask(log);
+  const yoga = createYoga<{ headers: IncomingHttpHeaders }, Context>({
     schema: api.schema,
-    context: ({ request }) => api.contextOf(request.headers),
-    maskedErrors: { maskError: createErrorMask(log) },
-    plugins: [useOperationFromBody(), useModestOperations(), useAuthentication(api.credentials)],
+    context: ({ headers }) => api.contextOf(headers),
+    maskedErrors: { maskError: mask },
+    plugins: [useModestOperations(), useAuthentication(api.credentials)],
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: noErrorCache },
-    // What the router and the body's reader do before Yoga is reached.
-    maxRequestBodySize: false,
-    graphiql: false,
-    landingPage: false,
-    cors: false,
-    multipart: false,
     logging: false,
   });
+  return async ({ method, headers, body }) => {
+    try {
+      const params = readRequest({ headers, body });
+      const result = await yoga.getResultForParams({ params, request: requests[method] }, { headers });
+      if (isSingle(result)) return result;
+      throw new Error('an operation was left without a single result');
+    } catch (error) {
+      return { errors: [mask(error) as GraphQLError] };
+    }
+  };
+}
+
+function isSingle(result: object | undefined): result is ExecutionResult {
+  return result !== undefined && !(Symbol.asyncIterator in result);
 }

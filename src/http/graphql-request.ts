@@ -1,14 +1,8 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { GraphQLError } from 'graphql';
-import type { GraphQLParams, Plugin } from 'graphql-yoga';
+import type { GraphQLParams } from 'graphql-yoga';
 import { z } from 'zod';
 import { type RequestErrorCode, statusOf } from './answer.ts';
-
-/** What Yoga is handed with each request. */
-export interface Transport {
-  req: IncomingMessage;
-  body: Buffer;
-}
 
 /** The original's older cURL examples name no type, and cURL then says that the body is a form. */
 const jsonTypes = ['', 'application/json', 'application/x-www-form-urlencoded'];
@@ -32,15 +26,15 @@ const Operation = z.object(
 );
 
 /** Reads the operation off the body. A request that holds none is refused before GraphQL begins. */
-export function useOperationFromBody(): Plugin<object, Transport> {
-  return {
-    onRequestParse({ serverContext: { req, body }, setRequestParser }) {
-      setRequestParser(() => {
-        checkHeaders(req.headers);
-        return readOperation(parseBody(body));
-      });
-    },
-  };
+export function readRequest({
+  headers,
+  body,
+}: {
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+}): GraphQLParams {
+  checkHeaders(headers);
+  return readOperation(parseBody(body));
 }
 
 function checkHeaders(headers: IncomingHttpHeaders): void {

@@ -1,37 +1,68 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { ExecutionResult } from 'graphql';
 import { withBody } from './body-limit.ts';
 import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
-import type { Transport } from './graphql-request.ts';
 import { type Route, refuseMethod } from './router.ts';
 
-type Yoga = (
-  request: IncomingMessage,
-  response: ServerResponse,
-  transport: Pick<Transport, 'body'>,
-) => unknown;
+/** Answers one operation. Whatever goes wrong is in the result. */
+export type AnswerOperation = (sent: {
+  method: 'GET' | 'POST';
+  headers: IncomingHttpHeaders;
+  /** The operation and its variables, as JSON. */
+  body: Buffer;
+}) => Promise<ExecutionResult>;
 
+/** The newer media type, by whose rules an answer without data has a status of its own. */
 const responseType = 'application/graphql-response+json';
 
 /** Operations are posted, but for introspection; a browser that comes by gets GraphiQL. */
-export function createGraphqlRoute(yoga: Yoga, page: GraphiqlPage): Route {
+export function createGraphqlRoute(answer: AnswerOperation, page: GraphiqlPage): Route {
   const graphiql = createGraphiqlPage(page);
-  function answer(request: IncomingMessage, response: ServerResponse, body: Buffer) {
-    // Yoga takes parts of the address for what they say, and answers a host that is none with a stack trace;
-    // it would also answer in types that no client reads.
-    request.url = '/graphql';
-    request.headers.host = 'localhost';
-    if (!request.headers.accept?.includes(responseType)) delete request.headers.accept;
-    return yoga(request, response, { body });
-  }
   return {
-    GET(request, response) {
-      if (request.headers.accept?.includes('text/html')) return graphiql(request, response);
+    async GET(request, response) {
+      const { headers } = request;
+      if (headers.accept?.includes('text/html')) return graphiql(request, response);
       const operation = parametersOf(request);
       if (request.method !== 'GET' || operation.query === undefined) return refuseMethod(response, ['POST']);
-      return answer(request, response, Buffer.from(JSON.stringify(operation)));
+      const body = Buffer.from(JSON.stringify(operation));
+      return writeResult(request, response, await answer({ method: 'GET', headers, body }));
     },
-    POST: withBody(answer),
+    POST: withBody(async (request, response, body) =>
+      writeResult(request, response, await answer({ method: 'POST', headers: request.headers, body })),
+    ),
   };
+}
+
+/** What an error asks of the HTTP answer; with `spec`, only of answers of the newer media type. */
+interface HttpExtension {
+  status?: number;
+  headers?: Record<string, string>;
+  spec?: boolean;
+}
+
+/**
+ * Writes a result. As in the original it is sent with 200, also where the operation failed, unless an error
+ * says otherwise; of several errors the highest status counts.
+ */
+function writeResult(
+  { headers: { accept } }: IncomingMessage,
+  response: ServerResponse,
+  { errors, ...result }: ExecutionResult,
+): void {
+  const isNewer = accept?.includes(responseType) ?? false;
+  let status = 200;
+  for (const { extensions } of errors ?? []) {
+    const http = extensions.http as HttpExtension | undefined;
+    delete extensions.http;
+    for (const [name, value] of Object.entries(http?.headers ?? {})) response.setHeader(name, value);
+    if (isNewer || !http?.spec) status = Math.max(status, http?.status ?? 200);
+  }
+  const text = JSON.stringify(errors === undefined ? result : { errors, ...result });
+  response.writeHead(status, {
+    'Content-Type': `${isNewer ? responseType : 'application/json'}; charset=utf-8`,
+    'Content-Length': Buffer.byteLength(text),
+  });
+  response.end(text);
 }
 
 function parametersOf({ url = '' }: IncomingMessage): Record<string, string> {
