@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { StartupError } from '../errors.ts';
 import { isRoot } from './embedded-account.ts';
 import { findBinaries, findPackage } from './embedded-binaries.ts';
 import { type Cluster, createCluster, readPassword } from './embedded-cluster.ts';
@@ -64,10 +65,16 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
 
 /** Sees to it that there is a server to start: an account, its files, and programs that it can run. */
 async function prepare(dataDir: string, tell: (line: string) => void): Promise<Cluster> {
-  const { directory, account } = await findHome(dataDir, tell);
-  const refuge = isRoot() ? sharedDirectory : () => mkdir(dataDir, { recursive: true }).then(() => dataDir);
-  const binaries = await findBinaries(await findPackage(), account, refuge, tell);
-  const cluster = { home: directory, account, binaries };
-  await createCluster(cluster);
-  return cluster;
+  try {
+    const { directory, account } = await findHome(dataDir, tell);
+    const refuge = isRoot() ? sharedDirectory : () => mkdir(dataDir, { recursive: true }).then(() => dataDir);
+    const binaries = await findBinaries(await findPackage(), account, refuge, tell);
+    const cluster = { home: directory, account, binaries };
+    await createCluster(cluster);
+    return cluster;
+  } catch (error) {
+    if (error instanceof StartupError) throw error;
+    const { message } = error as Error;
+    throw new StartupError(`The embedded PostgreSQL cannot keep its files in ${dataDir}: ${message}.`);
+  }
 }

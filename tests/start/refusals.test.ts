@@ -35,6 +35,17 @@ test('a port in use is told before any database is touched', async () => {
   });
 });
 
+test('a data directory that cannot be made is told', async () => {
+  const DATA_DIR = join(process.execPath, 'data');
+  expect(await start({ PORT: '0', DATA_DIR })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /^The embedded PostgreSQL cannot keep its files in \S+: ENOTDIR: not a directory, \S+ '\S+'\.\n$/,
+    ),
+  });
+});
+
 test('a database that cannot be reached is told within seconds, without the password', async () => {
   const DATABASE_URL = 'postgresql://kana:secret@127.0.0.1:1/kana';
   expect(await start({ PORT: '0', DATABASE_URL })).toEqual({
