@@ -93,7 +93,7 @@ test('two instances in one directory share the database until the last one stops
     startServer({ DATA_DIR: dataDir }),
     startServer({ DATA_DIR: dataDir }),
   ]);
-  expect(await first.end('SIGTERM')).toBe(0);
+  expect(await first.end('SIGHUP')).toBe(0); // As when its terminal is closed.
   expect(await usedCalls(second)).toBe(1);
   expect(await second.end('SIGTERM')).toBe(0);
   expect(await postgresRuns(dataDir)).toBe(false);
