@@ -1,4 +1,5 @@
-import { writeFileSync } from 'node:fs';
+import { realpathSync, writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import { clientSchema } from '../client/schema.ts';
 import { schema } from './schema.ts';
@@ -11,5 +12,6 @@ export const printedSchemas = () => ({
   'schema.client.graphql': print(clientSchema),
 });
 
-if (import.meta.url === `file://${process.argv[1]}`)
+// Written only when this file is what Node was started with, wherever the project lies.
+if (import.meta.url === pathToFileURL(realpathSync(process.argv[1] ?? '.')).href)
   for (const [file, text] of Object.entries(printedSchemas())) writeFileSync(file, text);
