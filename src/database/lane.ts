@@ -32,3 +32,21 @@ export function createLane<Item, Result>(
   });
   return (item) => loader.load(item);
 }
+
+/**
+ * Runs a batch, and if it fails each item alone: what is wrong with one does not fail its neighbours. An Error
+ * in an item's place is that item's.
+ */
+export async function apart<Item, Result>(
+  items: readonly Item[],
+  run: (items: readonly Item[]) => Promise<Result[]>,
+): Promise<(Result | Error)[]> {
+  try {
+    return await run(items);
+  } catch (error) {
+    if (items.length <= 1) return items.map(() => error as Error);
+    const results: (Result | Error)[] = [];
+    for (const item of items) results.push(...(await apart([item], run)));
+    return results;
+  }
+}

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Database } from '../database/client.ts';
-import { createLane } from '../database/lane.ts';
+import { apart, createLane } from '../database/lane.ts';
 import { DomainError } from '../errors.ts';
 import { type IgnoredEvent, readEvent, type SegmentEvent } from './event-rules.ts';
 import { type Effect, type EventKey, readEffects, storeEvents } from './event-store.ts';
@@ -38,11 +38,13 @@ interface Processed {
  * Track events of all concurrent callers share transactions. Identify events are processed one by one.
  */
 export function createIngestion({ prisma, work }: Database): IngestEvents {
-  const track = createLane<SegmentEvent, Processed>({ connections: 2, maxItems: 200 }, async (events) => {
-    const isNew = await store(events);
-    await processTracks(work, events);
-    return answers(events, isNew);
-  });
+  const track = createLane<SegmentEvent, Processed>({ connections: 2, maxItems: 200 }, (events) =>
+    apart(events, async (batch) => {
+      const isNew = await store(batch);
+      await processTracks(work, batch);
+      return answers(batch, isNew);
+    }),
+  );
   const identify = createLane<SegmentEvent, Processed>({ connections: 4, maxItems: 1 }, async (events) => {
     const isNew = await store(events);
     for (const event of events) await processTracks(work, await processIdentify(prisma, event));

@@ -14,8 +14,7 @@ import {
 } from './backfill-store.ts';
 import type { EventKey } from './event-store.ts';
 import { matches } from './rules.ts';
-import { sweep, type Work } from './sweep-actions.ts';
-import { processTracks } from './track-actions.ts';
+import { settleTracks, sweep, type Work } from './sweep-actions.ts';
 
 /** How many events are examined in one transaction. */
 const chunkSize = 500;
@@ -58,7 +57,7 @@ async function applyRules(work: Work, session: PoolClient, environmentId: string
     const claimed = await transaction(session, () => examine(session, environmentId));
     if (claimed === null) return;
     for (let index = 0; index < claimed.length; index += batchSize)
-      await processTracks(work.pool, claimed.slice(index, index + batchSize));
+      await settleTracks(work, claimed.slice(index, index + batchSize));
     await giveWay(work, session, performance.now() - began);
   }
 }

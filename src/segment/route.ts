@@ -89,8 +89,7 @@ function itemOf(result: Ingested | Error, log: Logger): object {
     const { typedName, message, code } = result;
     return { error: { name: typedName, message, code } };
   }
-  if (result instanceof Error)
-    return { error: { code: 'INTERNAL_SERVER_ERROR', ...reportFault(log, result) } };
+  if (result instanceof Error) return { error: reportFault(log, result) };
   const { messageId, outcome, firstOutcome, featureId, ruleId, delta } = result;
   return { messageId, outcome, firstOutcome, featureId, ruleId, delta };
 }

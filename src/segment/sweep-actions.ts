@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { PrismaClient } from '../database/generated/client.ts';
+import { apart } from '../database/lane.ts';
 import { type EventKey, findUnprocessed, type UnprocessedEvent } from './event-store.ts';
 import { processIdentify } from './identify-actions.ts';
 import { processTracks } from './track-actions.ts';
@@ -25,17 +26,31 @@ export async function sweep(work: Work): Promise<void> {
     const page: UnprocessedEvent[] = await findUnprocessed(work.pool, last, pageSize);
     last = page.at(-1) ?? null;
     if (last === null) return;
-    const identifies = page.filter(({ type }) => type === 'IDENTIFY');
-    for (const event of identifies) await attempt(work, () => identify(work, event));
-    const tracks = page.filter(({ type }) => type === 'TRACK');
-    await attempt(work, () => processTracks(work.pool, tracks));
+    for (const event of page.filter(({ type }) => type === 'IDENTIFY')) await identify(work, event);
+    await settleTracks(
+      work,
+      page.filter(({ type }) => type === 'TRACK'),
+    );
   }
 }
 
-async function identify({ prisma, pool }: Work, event: EventKey): Promise<void> {
-  await processTracks(pool, await processIdentify(prisma, event));
+async function identify(work: Work, event: EventKey): Promise<void> {
+  try {
+    await settleTracks(work, await processIdentify(work.prisma, event));
+  } catch (error) {
+    leave(work, error);
+  }
 }
 
-async function attempt({ log }: Work, work: () => Promise<void>): Promise<void> {
-  await work().catch((error) => log.error({ err: error }, 'Segment events are left to the next sweep'));
+/** Processes track events; those that fail are left to the next sweep. */
+export async function settleTracks(work: Work, events: readonly EventKey[]): Promise<void> {
+  const results = await apart(events, async (batch) => {
+    await processTracks(work.pool, batch);
+    return [];
+  });
+  for (const result of results) leave(work, result);
+}
+
+function leave({ log }: Work, error: unknown): void {
+  log.error({ err: error }, 'a Segment event is left to the next sweep');
 }
