@@ -9,6 +9,7 @@ import { identifyUser } from './client/actions.ts';
 import type { ClientContext } from './client/context.ts';
 import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
+import { createConfigurationRoutes } from './configuration/route.ts';
 import type { Database } from './database/client.ts';
 import { createStandingFinder, type FindStanding } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
@@ -59,6 +60,7 @@ export function createApp(dependencies: Dependencies): App {
     '/graphql': createGraphqlRoute(admin, adminPage),
     '/client/graphql': withCors(createGraphqlRoute(client, clientPage), clientOrigins),
     '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents }),
+    ...createConfigurationRoutes(dependencies),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database),
   };

@@ -1,0 +1,92 @@
+import type { IncomingMessage } from 'node:http';
+import { readAuthorization } from '../auth/rules.ts';
+import type { Keyring } from '../auth/store.ts';
+import type { Database } from '../database/client.ts';
+import { type Answer, sendJson } from '../http/answer.ts';
+import { type BodyHandler, withBody } from '../http/body-limit.ts';
+import type { Handler, Route } from '../http/router.ts';
+import { publish, pull, validate } from './actions.ts';
+import { Configuration, problemsOf, type Wishes } from './file-rules.ts';
+
+interface Doors {
+  database: Database;
+  keyring: Keyring;
+}
+
+/**
+ * The doors of the `kana` command, by path: `/cli/pull` answers the catalogue as a configuration file,
+ * `/cli/validate` what publishing a file would do (`{ data: [] }`: nothing), and `/cli/publish` does it, and
+ * answers the file as it is afterwards, with what was done and what was not as `data`. All of them take the
+ * private key alone.
+ */
+export function createConfigurationRoutes({ database: { prisma }, keyring }: Doors): Record<string, Route> {
+  /** Answers what `work` does for the environment of the key. */
+  const forKey =
+    (work: (environmentId: string, body: Buffer) => Promise<Answer>): BodyHandler =>
+    async (request, response, body) => {
+      const environmentId = await authenticate(keyring, request);
+      sendJson(response, environmentId === null ? unauthenticated() : await work(environmentId, body));
+    };
+
+  return {
+    '/cli/pull': { GET: withoutBody(forKey(async (id) => ok(await pull(prisma, id)))) },
+    '/cli/validate': {
+      POST: withBody(
+        forKey((id, body) => forFile(body, async (wishes) => ({ data: await validate(prisma, id, wishes) }))),
+      ),
+    },
+    '/cli/publish': {
+      POST: withBody(
+        forKey((id, body) =>
+          forFile(body, async (wishes) => {
+            const { file, lines } = await publish(prisma, id, wishes, new Date());
+            return { ...file, data: lines };
+          }),
+        ),
+      ),
+    },
+  };
+}
+
+const withoutBody =
+  (handle: BodyHandler): Handler =>
+  (request, response) =>
+    handle(request, response, Buffer.alloc(0));
+
+const ok = (body: object): Answer => ({ status: 200, body });
+
+async function authenticate(keyring: Keyring, request: IncomingMessage): Promise<string | null> {
+  const key = readAuthorization(request.headers.authorization);
+  const identity = key === null ? null : await keyring.identify(key);
+  return identity?.kind === 'PRIVATE' ? identity.environmentId : null;
+}
+
+/** Reads the configuration file that was sent, and answers what `work` makes of it. */
+async function forFile(body: Buffer, work: (wishes: Wishes) => Promise<object>): Promise<Answer> {
+  const sent = parseBody(body);
+  if (sent === undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', ['The body is not JSON.']);
+  const { data: wishes, error } = Configuration.safeParse(sent);
+  if (error !== undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', problemsOf(error));
+  return ok(await work(wishes));
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+function parseBody(body: Buffer): unknown {
+  try {
+    return JSON.parse(utf8.decode(body));
+  } catch {
+    return undefined;
+  }
+}
+
+const unauthenticated = () =>
+  refuse(401, 'UNAUTHENTICATED', 'AuthenticationError', [
+    'Unauthenticated: send a valid private key in the Authorization header.',
+  ]);
+
+/** A refusal as everywhere, and the same as `data`: the original's command reads that, whatever the status. */
+function refuse(status: number, code: string, name: string, messages: string[]): Answer {
+  const errors = messages.map((message) => ({ message, extensions: { code, exception: { name, message } } }));
+  return { status, body: { errors, data: messages.map((message) => `[ERROR] ${message}`) } };
+}

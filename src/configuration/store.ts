@@ -1,0 +1,144 @@
+import type { Db } from '../database/client.ts';
+import { jsonValue } from '../database/json.ts';
+import { replaceBases, replaceFeatures } from '../packages/store.ts';
+import type {
+  Catalogue,
+  CatalogueFeature,
+  CataloguePackage,
+  PackageFeature,
+  Price,
+} from './catalogue-rules.ts';
+
+const oldestFirst = [{ createdAt: 'asc' }, { id: 'asc' }] as const;
+
+/** Publications into an environment come one after another, until the transaction ends. */
+export async function lockConfiguration(db: Db, environmentId: string): Promise<void> {
+  await db.$queryRaw`SELECT pg_advisory_xact_lock(hashtext('configuration'), hashtext(${environmentId}))::text`;
+}
+
+/** The name by which the environment is known outside, such as `test_fhjdijhs`. */
+export async function findAppId(db: Db, environmentId: string): Promise<string> {
+  const { appId } = await db.environment.findUniqueOrThrow({ where: { id: environmentId } });
+  return appId;
+}
+
+/** The whole catalogue, archived packages included, the oldest first. */
+export async function loadCatalogue(db: Db, environmentId: string): Promise<Catalogue> {
+  const features = await db.feature.findMany({
+    where: { environmentId },
+    orderBy: [...oldestFirst],
+    select: { id: true, name: true, type: true, unitLabel: true, unitLabelPlural: true, metadata: true },
+  });
+  const packages = await db.package.findMany({
+    where: { environmentId },
+    orderBy: [...oldestFirst],
+    select: {
+      id: true,
+      name: true,
+      isAddon: true,
+      status: true,
+      metadata: true,
+      features: {
+        orderBy: { position: 'asc' },
+        select: { featureId: true, name: true, limit: true, resetPeriod: true, overageEnabled: true },
+      },
+      bases: {
+        orderBy: [{ base: { createdAt: 'asc' } }, { baseId: 'asc' }],
+        select: { baseId: true },
+      },
+      prices: {
+        orderBy: [...oldestFirst],
+        select: { id: true, provider: true, amount: true, currency: true, interval: true },
+      },
+    },
+  });
+  return {
+    features,
+    packages: packages.map((each) => ({ ...each, bases: each.bases.map(({ baseId }) => baseId) })),
+  };
+}
+
+export async function createFeature(
+  db: Db,
+  environmentId: string,
+  { metadata, ...feature }: CatalogueFeature,
+  createdAt: Date,
+): Promise<void> {
+  await db.feature.create({
+    data: { ...feature, metadata: jsonColumn(metadata), environmentId, createdAt },
+  });
+}
+
+export async function changeFeature(
+  db: Db,
+  environmentId: string,
+  { id, type: _, metadata, ...feature }: CatalogueFeature,
+): Promise<void> {
+  await db.feature.update({
+    where: { environmentId_id: { environmentId, id } },
+    data: { ...feature, metadata: jsonColumn(metadata) },
+  });
+}
+
+export async function createPackage(
+  db: Db,
+  environmentId: string,
+  { features, bases, prices, metadata, ...facts }: CataloguePackage,
+  createdAt: Date,
+): Promise<void> {
+  await db.package.create({
+    data: {
+      ...facts,
+      metadata: jsonColumn(metadata),
+      environmentId,
+      createdAt,
+      features: { createMany: { data: positioned(features) } },
+      bases: { createMany: { data: bases.map((baseId) => ({ baseId })) } },
+      prices: { createMany: { data: dated(prices, createdAt) } },
+    },
+  });
+}
+
+/** Makes a draft that is locked what is given, whatever of it is new. */
+export async function changeDraft(
+  db: Db,
+  environmentId: string,
+  draft: CataloguePackage,
+  now: Date,
+): Promise<void> {
+  const { id, name, isAddon, status, features, bases } = draft;
+  await replaceFeatures(db, environmentId, id, positioned(features));
+  await replaceBases(db, environmentId, id, bases);
+  await db.package.update({
+    where: { environmentId_id: { environmentId, id } },
+    data: { name, isAddon, status },
+  });
+  await changeOuter(db, environmentId, draft, now);
+}
+
+/** Makes the prices and the metadata of a package that is locked what is given. */
+export async function changeOuter(
+  db: Db,
+  environmentId: string,
+  { id, prices, metadata }: CataloguePackage,
+  now: Date,
+): Promise<void> {
+  await db.packagePrice.deleteMany({ where: { environmentId, packageId: id } });
+  await db.packagePrice.createMany({
+    data: dated(prices, now).map((price) => ({ ...price, environmentId, packageId: id })),
+  });
+  await db.package.update({
+    where: { environmentId_id: { environmentId, id } },
+    data: { metadata: jsonColumn(metadata), updatedAt: now },
+  });
+}
+
+const positioned = (features: readonly PackageFeature[]) =>
+  features.map((feature, position) => ({ ...feature, position }));
+
+/** Prices are listed by age: a millisecond apart they keep the order of the file. */
+const dated = (prices: readonly Price[], now: Date) =>
+  prices.map((price, index) => ({ ...price, createdAt: new Date(now.getTime() + index) }));
+
+/** What a file says as metadata was checked to be an object or null. */
+const jsonColumn = (metadata: unknown) => jsonValue(metadata as Record<string, unknown> | null);
