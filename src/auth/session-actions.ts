@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { errors, jwtVerify, SignJWT } from 'jose';
 import { type EnvironmentId, readAuthorization } from './rules.ts';
 import {
@@ -57,12 +56,19 @@ export function createSessions(realms: readonly TokenRealm[], keyring: Keyring):
   };
 }
 
+/** Where a request may carry credentials. */
+interface Credentials {
+  authorization?: string;
+  cookie?: string;
+  [consoleHeader]?: string | string[];
+}
+
 /**
  * Who calls the admin API: whoever sends a key; or else, from a page of the console, whoever is signed in to the
  * environment that the page names.
  */
 export async function identifyCaller(
-  headers: IncomingHttpHeaders,
+  headers: Credentials,
   { keyring, sessions }: { keyring: Keyring; sessions: Sessions },
   now: Date,
 ): Promise<Identity | null> {
