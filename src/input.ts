@@ -36,7 +36,8 @@ export const Metadata = z
     abort: true,
   })
   .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= maxMetadataBytes, 'must be at most 16 KiB')
-  .refine((value) => isStorable(value), 'must be well-formed Unicode without null characters');
+  .refine((value) => isStorable(value), 'must be well-formed Unicode without null characters')
+  .refine((value) => !holdsPrototype(value), 'must not hold the key "__proto__"');
 
 function isWithin(levels: number, value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return true;
@@ -48,6 +49,12 @@ function isStorable(value: unknown): boolean {
   if (typeof value === 'string') return !value.includes('\u0000') && isWellFormed(value);
   if (typeof value !== 'object' || value === null) return true;
   return Object.entries(value).every(([key, item]) => isStorable(key) && isStorable(item));
+}
+
+/** A key of this name is dropped on the way to the database; to refuse it is better than to lose it. */
+function holdsPrototype(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(([key, item]) => key === '__proto__' || holdsPrototype(item));
 }
 
 /**

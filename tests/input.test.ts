@@ -1,0 +1,55 @@
+import { describe, expect, it } from '@jest/globals';
+import { Id, Line, Metadata, parse } from '../src/input.ts';
+
+describe('an id', () => {
+  it.each(['a', ' a ', 'x'.repeat(255), 'usér-124', '😀', '../../etc', "'; drop table user; --"])(
+    'may be %j',
+    (id) => {
+      expect(parse(Id, id, 'input.id')).toBe(id);
+    },
+  );
+
+  it.each([
+    ['', 'input.id: must not be blank'],
+    [' \u00a0', 'input.id: must not be blank'],
+    ['x'.repeat(256), 'input.id: must be at most 255 characters'],
+    ['a\u0000', 'input.id: must not contain control characters'],
+    ['a\nb', 'input.id: must not contain control characters'],
+    ['a\u0085b', 'input.id: must not contain control characters'],
+    ['\ud83d', 'input.id: must be well-formed Unicode'],
+  ])('must not be %j', (id, message) => {
+    expect(() => parse(Id, id, 'input.id')).toThrow(message);
+  });
+});
+
+it('an optional line of text may be empty', () => {
+  expect(parse(Line, '', 'input.email')).toBe('');
+});
+
+describe('metadata', () => {
+  const nested = (levels: number): object => (levels === 1 ? {} : { a: nested(levels - 1) });
+
+  it.each([
+    ['an empty object', {}],
+    ['nested values', { a: [1, { b: null }], c: 'ü😀' }],
+    ['100 levels', nested(100)],
+    ['16 KiB', { a: 'x'.repeat(16 * 1024 - 8) }],
+  ])('may be %s', (_name, value) => {
+    expect(parse(Metadata, value, 'input.metadata')).toEqual(value);
+  });
+
+  it.each([
+    ['an array', [], 'must be a JSON object'],
+    ['text', '{}', 'must be a JSON object'],
+    ['a number', 1, 'must be a JSON object'],
+    ['more than 16 KiB', { a: 'x'.repeat(16 * 1024 - 7) }, 'must be at most 16 KiB'],
+    ['more than 16 KiB in UTF-8', { a: 'ü'.repeat(8 * 1024) }, 'must be at most 16 KiB'],
+    ['101 levels', nested(101), 'must be at most 100 levels deep'],
+    ['a null character', { a: ['\u0000'] }, 'must be well-formed Unicode without null characters'],
+    ['a null character in a key', { '\u0000': 1 }, 'must be well-formed Unicode without null characters'],
+    ['half a surrogate pair', { a: '\udc00' }, 'must be well-formed Unicode without null characters'],
+    ['a key that would be lost', JSON.parse('{"a":{"__proto__":1}}'), 'must not hold the key "__proto__"'],
+  ])('must not be %s', (_name, value, problem) => {
+    expect(() => parse(Metadata, value, 'input.metadata')).toThrow(`input.metadata: ${problem}`);
+  });
+});
