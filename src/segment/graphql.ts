@@ -1,14 +1,16 @@
+import type DataLoader from 'dataloader';
 import { GraphQLError } from 'graphql';
-import type { PrismaClient } from '../database/generated/client.ts';
 import { SegmentOutcome as StoredOutcome } from '../database/generated/enums.ts';
 import { DomainError } from '../errors.ts';
 import { Feature } from '../features/graphql.ts';
 import { builder } from '../graphql/builder.ts';
+import type { Context } from '../graphql/context.ts';
 import { graphQLErrorOf } from '../graphql/errors.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { User } from '../users/graphql.ts';
 import type { Ingested } from './actions.ts';
 import { MappingRule } from './rules-graphql.ts';
+import { createTouched, type Touched } from './touched-store.ts';
 
 const SegmentOutcome = builder.enumType('SegmentOutcome', {
   description: 'What became of a Segment event.',
@@ -59,28 +61,26 @@ const SegmentEvent = builder.prismaObject('SegmentEvent', {
       description: 'What became of it; null for the moment until it is processed.',
     }),
     delta: t.exposeInt('delta', { nullable: true, description: 'How much usage it is; null if it is none.' }),
-    feature: t.prismaField({
+    feature: t.field({
       type: Feature,
       nullable: true,
       description: 'The feature that it is usage of.',
-      select: { environmentId: true, featureId: true },
-      resolve: (query, { environmentId, featureId }, _args, { db }) =>
-        findFeature(db, query, environmentId, featureId),
+      select: { featureId: true },
+      resolve: ({ featureId }, _args, context) => load(touched(context).feature, featureId),
     }),
-    rule: t.prismaField({
+    rule: t.field({
       type: MappingRule,
       nullable: true,
       description: 'The rule that claimed it; null if it named the feature itself, or the rule is deleted.',
-      select: { environmentId: true, ruleId: true },
-      resolve: (query, { environmentId, ruleId }, _args, { db }) =>
-        findRule(db, query, environmentId, ruleId),
+      select: { ruleId: true },
+      resolve: ({ ruleId }, _args, context) => load(touched(context).rule, ruleId),
     }),
-    user: t.prismaField({
+    user: t.field({
       type: User,
       nullable: true,
       description: 'The user whom it identified, or whose usage it is.',
       select: { userKey: true },
-      resolve: (query, { userKey }, _args, { db }) => findUser(db, query, userKey),
+      resolve: ({ userKey }, _args, context) => load(touched(context).user, userKey),
     }),
   }),
 });
@@ -98,49 +98,40 @@ const IngestedSegmentEvent = builder.objectRef<Ingested>('IngestedSegmentEvent')
       description: 'What became of it when it came first; the outcome itself unless that is DUPLICATE.',
     }),
     delta: t.exposeInt('delta', { nullable: true, description: 'How much usage it is; null if it is none.' }),
-    feature: t.prismaField({
+    feature: t.field({
       type: Feature,
       nullable: true,
       description: 'The feature that it is usage of.',
-      resolve: (query, { featureId }, _args, { db, environmentId }) =>
-        findFeature(db, query, environmentId, featureId),
+      resolve: ({ featureId }, _args, context) => load(touchedNow(context).feature, featureId),
     }),
-    rule: t.prismaField({
+    rule: t.field({
       type: MappingRule,
       nullable: true,
       description: 'The rule that claimed it.',
-      resolve: (query, { ruleId }, _args, { db, environmentId }) =>
-        findRule(db, query, environmentId, ruleId),
+      resolve: ({ ruleId }, _args, context) => load(touchedNow(context).rule, ruleId),
     }),
-    user: t.prismaField({
+    user: t.field({
       type: User,
       nullable: true,
       description: 'The user whom it identified, or whose usage it is.',
-      resolve: (query, { userKey }, _args, { db }) => findUser(db, query, userKey),
+      resolve: ({ userKey }, _args, context) => load(touchedNow(context).user, userKey),
     }),
   }),
 });
 
-/* Looked up one by one as it seems; Prisma makes one statement of all that are asked for at once. */
+const touchedNow = ({ db, environmentId }: Context) => createTouched(db, environmentId);
 
-async function findFeature(db: PrismaClient, query: object, environmentId: string, id: string | null) {
-  return id === null
-    ? null
-    : db.feature.findUnique({ ...query, where: { environmentId_id: { environmentId, id } } });
+const requests = new WeakMap<Context, Touched>();
+
+/** The same for all events that a request lists; a mutation looks anew, for it may have changed what it touched. */
+function touched(context: Context): Touched {
+  const known = requests.get(context) ?? touchedNow(context);
+  requests.set(context, known);
+  return known;
 }
 
-async function findRule(db: PrismaClient, query: object, environmentId: string, id: string | null) {
-  return id === null
-    ? null
-    : db.mappingRule.findUnique({ ...query, where: { environmentId_id: { environmentId, id } } });
-}
-
-/** Finds the survivor of a user who has been merged since; null when the user was deleted. */
-async function findUser(db: PrismaClient, query: object, key: bigint | null) {
-  if (key === null) return null;
-  const user = await db.user.findUnique({ where: { key }, select: { key: true, mergedInto: true } });
-  return user && db.user.findUnique({ ...query, where: { key: user.mergedInto ?? user.key } });
-}
+const load = <Key, Row>(loader: DataLoader<Key, Row | null>, key: Key | null) =>
+  key === null ? null : loader.load(key);
 
 builder.queryFields((t) => ({
   segmentEvents: t.prismaField({

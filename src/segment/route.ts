@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import type { Keyring } from '../auth/store.ts';
+import { isOutage } from '../database/outage.ts';
 import { DomainError } from '../errors.ts';
 import { type Answer, refusal, sendJson } from '../http/answer.ts';
 import { withBody } from '../http/body-limit.ts';
@@ -96,6 +97,7 @@ function itemOf(result: Ingested | Error, log: Logger): object {
 
 /** Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates. */
 function statusOf(results: readonly (Ingested | Error)[]): number {
-  if (results.some((result) => result instanceof Error && !(result instanceof DomainError))) return 500;
+  const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
+  if (failure !== undefined) return isOutage(failure) ? 503 : 500;
   return results.some((result) => !(result instanceof Error)) ? 200 : 400;
 }
