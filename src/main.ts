@@ -11,6 +11,7 @@ import type { EmbeddedServer } from './database/embedded.ts';
 import { migrate } from './database/migrations.ts';
 import { type Queue, startQueue } from './database/queue.ts';
 import { reachServer } from './database/server.ts';
+import { type Watch, watchDatabase } from './database/watch.ts';
 import { StartupError } from './errors.ts';
 import { loadConsole } from './http/console-route.ts';
 import { type HttpServer, listen } from './http/server.ts';
@@ -24,6 +25,7 @@ interface Running {
   postgres?: EmbeddedServer;
   database?: Database;
   queue?: Queue;
+  watch?: Watch;
 }
 
 /** Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it is one wish. */
@@ -42,6 +44,7 @@ async function start(config: Config, running: Running): Promise<void> {
 
   const database = openDatabase(postgres.url);
   running.database = database;
+  running.watch = watchDatabase(postgres.url, database);
   const provisioned = await provision(database.prisma, config, new Date());
 
   const log = pino({ level: config.logLevel }, pino.destination(2));
@@ -65,8 +68,9 @@ async function start(config: Config, running: Running): Promise<void> {
 }
 
 /** Stops accepting, finishes what was accepted, and leaves the database in order. */
-async function stop({ http, postgres, database, queue }: Running): Promise<void> {
+async function stop({ http, postgres, database, queue, watch }: Running): Promise<void> {
   await Promise.all([http?.close(), queue?.stop()]);
+  await watch?.stop();
   await database?.close();
   await postgres?.stop();
 }

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { PrismaClient } from './generated/client.ts';
+import { openPool } from './pool.ts';
 
 /** Inside and outside of a transaction alike: what a store needs to read and write. */
 export type Db = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
@@ -11,6 +12,9 @@ export interface Database {
   hot: Pool;
   /** The connections of transactions in batches and of background jobs, which must not hold up the hot path. */
   work: Pool;
+  /** Fails at once, and from now on, what waits for a database that does not answer; see watch.ts. */
+  cutOff(): void;
+  reconnect(): void;
   close(): Promise<void>;
 }
 
@@ -21,36 +25,37 @@ const workConnections = 6;
 /** A transaction may wait for a connection, and for the lock of a busy user; in milliseconds. */
 const patience = { maxWait: 15_000, timeout: 15_000 };
 
+const requestConnections = 10;
+
 /** Opens the connections lazily: nothing is reached before the first statement. */
 export function openDatabase(url: string, hotConnections = 6): Database {
-  const prisma = new PrismaClient({
-    adapter: new PrismaPg({ connectionString: url, application_name: applicationName, max: 10 }),
-    transactionOptions: patience,
-  });
-  const hot = openPool(url, hotConnections);
-  const work = openPool(url, workConnections);
+  const at = { connectionString: url, application_name: applicationName };
+  const requests = openPool({ ...at, max: requestConnections });
+  const hot = openPool({ ...at, max: hotConnections, onConnect: planOnce });
+  const work = openPool({ ...at, max: workConnections, onConnect: planOnce });
+  const pools = [requests, hot, work];
+  const prisma = new PrismaClient({ adapter: new PrismaPg(requests.pool), transactionOptions: patience });
   return {
     prisma,
-    hot,
-    work,
+    hot: hot.pool,
+    work: work.pool,
+    cutOff() {
+      for (const each of pools) each.cutOff();
+    },
+    reconnect() {
+      for (const each of pools) each.reconnect();
+    },
     close: async () => {
-      await Promise.all([prisma.$disconnect(), hot.end(), work.end()]);
+      await prisma.$disconnect();
+      await Promise.all(pools.map(({ pool }) => pool.end()));
     },
   };
 }
 
-function openPool(url: string, max: number): Pool {
-  const pool = new Pool({
-    connectionString: url,
-    application_name: applicationName,
-    max,
-    // The few statements of a pool look up by key, whatever the values: planning them anew for each batch would
-    // cost several times what running a small one costs.
-    onConnect: async (client) => {
-      await client.query('set plan_cache_mode = force_generic_plan');
-    },
-  });
-  // An idle connection that breaks is replaced by the next statement, and must not end the process.
-  pool.on('error', () => undefined);
-  return pool;
+/**
+ * The few statements of these pools look up by key, whatever the values: planning them anew for each batch would
+ * cost several times what running a small one costs.
+ */
+async function planOnce(client: ClientBase): Promise<void> {
+  await client.query('set plan_cache_mode = force_generic_plan');
 }

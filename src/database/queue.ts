@@ -1,7 +1,8 @@
 import { Logger as QueueLogger, run, runMigrations, type TaskList } from 'graphile-worker';
-import { Pool } from 'pg';
+import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Db } from './client.ts';
+import { openPool } from './pool.ts';
 
 /** What the worker does; runs until it has stopped. */
 export interface Queue {
@@ -49,8 +50,7 @@ export async function startQueue(
   jobs: Record<string, Job>,
   { atStart, log }: { atStart: readonly string[]; log: Logger },
 ): Promise<Queue> {
-  const pool = new Pool({ connectionString: url, application_name: applicationName, max: connections });
-  pool.on('error', () => undefined);
+  const { pool } = openPool({ connectionString: url, application_name: applicationName, max: connections });
   const controller = new AbortController();
   const context = { pool, log, stop: controller.signal };
   const taskList: TaskList = Object.fromEntries(

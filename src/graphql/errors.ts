@@ -1,6 +1,7 @@
 import { GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { DomainError } from '../errors.ts';
+import { headersOf, statusOf } from '../http/answer.ts';
 import { reportFault } from '../http/faults.ts';
 
 /** A caller's mistake as clients of the original read it: a code, and the typed error beside it. */
@@ -53,15 +54,14 @@ function badInput(error: GraphQLError): GraphQLError {
 }
 
 function unexpected(log: Logger, error: unknown, located?: GraphQLError): GraphQLError {
-  const { message, requestId } = reportFault(log, error);
+  const { code, message, requestId } = reportFault(log, error);
+  // As in the original, an operation that fails answers 200; one that could not begin, or can be sent again
+  // as it is, does not.
+  const tells = located === undefined || code === 'SERVICE_UNAVAILABLE';
+  const http = { status: statusOf(code), headers: headersOf(code) };
   return new GraphQLError(message, {
     ...placeOf(located),
-    extensions: {
-      code: 'INTERNAL_SERVER_ERROR',
-      requestId,
-      // As in the original, an operation that fails answers 200; one that could not begin does not.
-      ...(located === undefined ? { http: { status: 500 } } : {}),
-    },
+    extensions: { code, requestId, ...(tells ? { http } : {}) },
   });
 }
 

@@ -8,6 +8,7 @@ const statuses = {
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   INTERNAL_SERVER_ERROR: 500,
+  SERVICE_UNAVAILABLE: 503,
 } as const;
 
 export type RequestErrorCode = keyof typeof statuses;
@@ -20,9 +21,14 @@ export interface Answer {
 
 export const statusOf = (code: RequestErrorCode): number => statuses[code];
 
+/** The headers that go with a code: who is told to come back is told when, in seconds. */
+export const headersOf = (code: RequestErrorCode): Record<string, string> =>
+  code === 'SERVICE_UNAVAILABLE' ? { 'Retry-After': '1' } : {};
+
 /** A refusal in the one form that GraphQL clients read, whatever the path. */
 export function refusal(code: RequestErrorCode, message: string, details: object = {}): Answer {
-  return { status: statusOf(code), body: { errors: [{ message, extensions: { code, ...details } }] } };
+  const body = { errors: [{ message, extensions: { code, ...details } }] };
+  return { status: statusOf(code), body, headers: headersOf(code) };
 }
 
 /** Writes a whole answer as JSON, and leaves the response open. */

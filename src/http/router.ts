@@ -27,9 +27,9 @@ export function createRouter(routes: Record<string, Route>, log: Logger, page?: 
       else if (page !== undefined && asksForPage(request)) await page(request, response);
       else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
     } catch (error) {
-      const { message, requestId } = reportFault(log, error);
+      const { code, message, requestId } = reportFault(log, error);
       if (response.headersSent) response.destroy();
-      else sendJson(response, refusal('INTERNAL_SERVER_ERROR', message, { requestId }));
+      else sendJson(response, refusal(code, message, { requestId }));
     }
   };
 }
