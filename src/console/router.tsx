@@ -14,6 +14,12 @@ const pages = [
   { index: true, element: <Navigate to="features" replace /> },
   { path: 'features', ...page(() => import('./features/list-page.tsx')) },
   { path: 'features/:id', ...page(() => import('./features/feature-page.tsx')) },
+  { path: 'packages', ...page(() => import('./packages/list-page.tsx')) },
+  { path: 'packages/new', ...page(() => import('./packages/new-page.tsx')) },
+  { path: 'packages/:id', ...page(() => import('./packages/package-page.tsx')) },
+  { path: 'packages/:id/edit', ...page(() => import('./packages/edit-page.tsx')) },
+  { path: 'users', ...page(() => import('./users/list-page.tsx')) },
+  { path: 'users/:id', ...page(() => import('./users/user-page.tsx')) },
   { path: '*', Component: NotFound },
 ];
 

@@ -74,7 +74,7 @@ function WhereUsed({ feature }: { feature: FeatureQuery['feature'] }) {
       {feature.packages.length === 0 ? (
         <Text c="dimmed">
           In no package yet. Make a{' '}
-          <Anchor component={Link} to={paths.newPackage}>
+          <Anchor component={Link} to={paths.newPackage} underline="always">
             package
           </Anchor>{' '}
           with it.

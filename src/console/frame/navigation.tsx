@@ -1,13 +1,5 @@
 import { NavLink } from '@mantine/core';
-import {
-  IconAdjustments,
-  IconChartBar,
-  IconPackage,
-  IconPlugConnected,
-  IconTags,
-  IconTerminal2,
-  IconUsers,
-} from '@tabler/icons-react';
+import { IconPackage, IconTags, IconTerminal2, IconUsers } from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
 import { usePaths } from './paths.ts';
 
@@ -15,12 +7,9 @@ export function Navigation() {
   const paths = usePaths();
   const { pathname } = useLocation();
   const entries = [
-    { label: 'Overview', to: paths.overview, Icon: IconChartBar },
     { label: 'Features', to: paths.features, Icon: IconTags },
     { label: 'Packages', to: paths.packages, Icon: IconPackage },
     { label: 'Users', to: paths.users, Icon: IconUsers },
-    { label: 'Segment', to: paths.segment, Icon: IconPlugConnected },
-    { label: 'Configuration', to: paths.configuration, Icon: IconAdjustments },
   ];
   const isHere = (to: string) =>
     to === paths.overview ? pathname === to || pathname === `${to}/` : `${pathname}/`.startsWith(`${to}/`);

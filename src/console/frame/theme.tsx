@@ -59,6 +59,10 @@ export function Theme({ environment = 'test', children }: { environment?: string
         autoContrast: true,
         headings: { fontWeight: '650' },
         respectReducedMotion: true,
+        components: {
+          Anchor: { defaultProps: { inherit: true } },
+          Badge: { styles: { root: { minWidth: 'max-content' } } },
+        },
       }),
     [environment],
   );

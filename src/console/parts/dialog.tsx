@@ -23,9 +23,25 @@ export function DialogButton(props: {
   onOpen?: () => void;
   button?: ButtonProps;
   danger?: boolean;
+  /** Whether something must be filled in first. */
+  blocked?: boolean;
+  /** What the button that does nothing is called. */
+  keep?: string;
   children: ReactNode;
 }) {
-  const { label, title, submit, change, onSubmit, onOpen, button, danger = false, children } = props;
+  const {
+    label,
+    title,
+    submit,
+    change,
+    onSubmit,
+    onOpen,
+    button,
+    danger = false,
+    blocked,
+    keep = 'Cancel',
+    children,
+  } = props;
   const [opened, { open, close }] = useDisclosure();
   return (
     <>
@@ -39,32 +55,43 @@ export function DialogButton(props: {
       >
         {label}
       </Button>
-      <Modal opened={opened} onClose={close} title={title} closeButtonProps={{ 'aria-label': 'Close' }}>
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            onSubmit().then(close, () => undefined);
-          }}
-        >
-          <Stack>
-            {children}
-            <Failure error={change.error} />
-            <Group justify="end">
-              <Button variant="default" onClick={close}>
-                Cancel
-              </Button>
-              <Button
-                type="submit"
-                loading={change.isPending}
-                color={danger ? 'red.9' : undefined}
-                data-autofocus={danger || undefined}
-              >
-                {submit}
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      </Modal>
+      <Modal.Root opened={opened} onClose={close}>
+        <Modal.Overlay />
+        <Modal.Content>
+          {/* Not the library's header, which says that it is the banner of the page. */}
+          <Group justify="space-between" wrap="nowrap" align="start" p="md" pb={0}>
+            <Modal.Title fw={600}>{title}</Modal.Title>
+            <Modal.CloseButton aria-label="Close" />
+          </Group>
+          <Modal.Body pt="sm">
+            <form
+              onSubmit={(event) => {
+                event.preventDefault();
+                onSubmit().then(close, () => undefined);
+              }}
+            >
+              <Stack>
+                {children}
+                <Failure error={change.error} />
+                <Group justify="end">
+                  <Button variant="default" onClick={close}>
+                    {keep}
+                  </Button>
+                  <Button
+                    type="submit"
+                    loading={change.isPending}
+                    disabled={blocked}
+                    color={danger ? 'red.9' : undefined}
+                    data-autofocus={danger || undefined}
+                  >
+                    {submit}
+                  </Button>
+                </Group>
+              </Stack>
+            </form>
+          </Modal.Body>
+        </Modal.Content>
+      </Modal.Root>
     </>
   );
 }

@@ -1,26 +1,25 @@
-import { Table } from '@mantine/core';
+import { Table, VisuallyHidden } from '@mantine/core';
 import type { ReactNode } from 'react';
 
 interface Column {
   label: string;
   /** Numbers stand at the right, below each other. */
   numeric?: boolean;
+  /** Only for those who hear the table: what stands below needs no title for the eye. */
+  hidden?: boolean;
 }
 
 /** A table that can be read on a phone too: there it scrolls by itself. */
 export function DataTable(props: { label: string; columns: readonly Column[]; children: ReactNode }) {
   const { label, columns, children } = props;
   return (
-    <Table.ScrollContainer
-      minWidth={520}
-      scrollAreaProps={{ viewportProps: { tabIndex: 0, 'aria-label': label, role: 'region' } }}
-    >
+    <Table.ScrollContainer minWidth={520} type="native" tabIndex={0} pos="relative">
       <Table verticalSpacing="sm" highlightOnHover aria-label={label}>
         <Table.Thead>
           <Table.Tr>
             {columns.map((column) => (
               <Table.Th key={column.label} ta={column.numeric ? 'right' : undefined}>
-                {column.label}
+                {column.hidden ? <VisuallyHidden>{column.label}</VisuallyHidden> : column.label}
               </Table.Th>
             ))}
           </Table.Tr>

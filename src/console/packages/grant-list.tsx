@@ -1,0 +1,122 @@
+import { ActionIcon, Group, NumberInput, Paper, Select, Stack, Switch, Text } from '@mantine/core';
+import { IconTrash } from '@tabler/icons-react';
+import { TypeBadge } from '../features/type-badge.tsx';
+import type { PackagePartsQuery, ResetPeriod } from '../generated/operations.ts';
+import { type DraftGrant, newGrant } from './draft.ts';
+
+const periods: { value: ResetPeriod; label: string }[] = [
+  { value: 'DAY', label: 'Every day' },
+  { value: 'MONTH', label: 'Every month' },
+  { value: 'YEAR', label: 'Every year' },
+];
+const neverToo = [...periods, { value: 'NEVER', label: 'Never' }];
+
+/** The features of a draft, each with its limit, and a way to add more. */
+export function GrantList(props: {
+  grants: readonly DraftGrant[];
+  features: PackagePartsQuery['features'];
+  onChange: (grants: DraftGrant[]) => void;
+}) {
+  const { grants, features, onChange } = props;
+  const addable = features.filter(({ id }) => !grants.some((grant) => grant.id === id));
+  return (
+    <Stack>
+      {grants.length === 0 && <Text c="dimmed">Nothing yet: add the first feature.</Text>}
+      {grants.map((grant) => (
+        <GrantFields
+          key={grant.id}
+          grant={grant}
+          onChange={(changed) => onChange(grants.map((each) => (each === grant ? changed : each)))}
+          onRemove={() => onChange(grants.filter((each) => each !== grant))}
+        />
+      ))}
+      <Select
+        // A new one each time, so that nothing stays chosen.
+        key={grants.length}
+        aria-label="Add a feature"
+        placeholder={features.length === 0 ? 'There are no features yet' : 'Add a feature …'}
+        disabled={addable.length === 0}
+        data={addable.map(({ id, name }) => ({ value: id, label: name === id ? id : `${name} (${id})` }))}
+        searchable
+        maw={360}
+        onChange={(id) => {
+          const feature = features.find((each) => each.id === id);
+          if (feature !== undefined) onChange([...grants, newGrant(feature)]);
+        }}
+      />
+    </Stack>
+  );
+}
+
+function GrantFields(props: {
+  grant: DraftGrant;
+  onChange: (grant: DraftGrant) => void;
+  onRemove: () => void;
+}) {
+  const { grant, onChange, onRemove } = props;
+  return (
+    <Paper withBorder p="sm" role="group" aria-label={grant.name}>
+      <Group justify="space-between" mb={grant.type === 'CONSUMABLE' ? 'xs' : 0} wrap="nowrap">
+        <Group gap="xs">
+          <Text fw={500}>{grant.name}</Text>
+          <TypeBadge type={grant.type} />
+        </Group>
+        <ActionIcon variant="subtle" color="gray" aria-label={`Remove ${grant.name}`} onClick={onRemove}>
+          <IconTrash size={16} />
+        </ActionIcon>
+      </Group>
+      {grant.type === 'CONSUMABLE' && <Allowance grant={grant} onChange={onChange} />}
+    </Paper>
+  );
+}
+
+function Allowance({ grant, onChange }: { grant: DraftGrant; onChange: (grant: DraftGrant) => void }) {
+  const unlimited = grant.limit === null;
+  return (
+    <Group align="end">
+      <NumberInput
+        label="Limit"
+        w={150}
+        value={grant.limit ?? ''}
+        placeholder={unlimited ? 'Unlimited' : undefined}
+        disabled={unlimited}
+        required={!unlimited}
+        onChange={(value) => onChange({ ...grant, limit: typeof value === 'number' ? value : 0 })}
+        min={0}
+        max={2_147_483_647}
+        allowDecimal={false}
+        thousandSeparator=","
+        hideControls
+      />
+      <Select
+        label="Resets"
+        w={150}
+        data={unlimited ? neverToo : periods}
+        value={grant.resetPeriod ?? 'NEVER'}
+        allowDeselect={false}
+        onChange={(value) =>
+          onChange({ ...grant, resetPeriod: periods.find((each) => each.value === value)?.value ?? null })
+        }
+      />
+      <Stack gap={6} pb={4}>
+        <Switch
+          label="Set to unlimited"
+          checked={unlimited}
+          onChange={(event) =>
+            onChange(
+              event.currentTarget.checked
+                ? { ...grant, limit: null, overageEnabled: false }
+                : { ...grant, limit: 1000, resetPeriod: grant.resetPeriod ?? 'MONTH' },
+            )
+          }
+        />
+        <Switch
+          label="Allow more than the limit"
+          checked={grant.overageEnabled}
+          disabled={unlimited}
+          onChange={(event) => onChange({ ...grant, overageEnabled: event.currentTarget.checked })}
+        />
+      </Stack>
+    </Group>
+  );
+}

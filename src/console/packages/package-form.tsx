@@ -1,0 +1,123 @@
+import { Button, Group, MultiSelect, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { useAnswer } from '../api/hooks.ts';
+import { PackagePartsDocument } from '../generated/operations.ts';
+import { Answer, Failure } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { idFrom } from '../parts/ids.ts';
+import type { Draft } from './draft.ts';
+import { GrantList } from './grant-list.tsx';
+
+/** The form of a draft: what it is, and what of each feature it grants. */
+export function PackageForm(props: {
+  start: Draft;
+  /** A package that exists keeps its id. */
+  exists?: boolean;
+  submit: string;
+  saving: { isPending: boolean; error: Error | null };
+  onSubmit: (draft: Draft) => void;
+  onCancel: () => void;
+}) {
+  const { start, exists = false, submit, saving, onSubmit, onCancel } = props;
+  const [draft, setDraft] = useState(start);
+  const parts = useAnswer(PackagePartsDocument, {});
+  const id = draft.id || idFrom(draft.name);
+  const set = (change: Partial<Draft>) => setDraft((before) => ({ ...before, ...change }));
+  return (
+    <Answer of={parts}>
+      {({ features, packages }) => (
+        <form
+          onSubmit={(event) => {
+            event.preventDefault();
+            onSubmit({ ...draft, id });
+          }}
+        >
+          <Stack maw={900}>
+            <Card title="What it is">
+              <Group grow align="start">
+                <TextInput
+                  label="Name"
+                  description="What people call it."
+                  placeholder="Pro"
+                  value={draft.name}
+                  onChange={(event) => set({ name: event.currentTarget.value })}
+                  required
+                />
+                <TextInput
+                  label="Id"
+                  description={exists ? 'It stays.' : 'What your code calls it. It stays.'}
+                  placeholder="pro"
+                  value={id}
+                  onChange={(event) => set({ id: event.currentTarget.value })}
+                  disabled={exists}
+                  required
+                />
+              </Group>
+              <Kind
+                draft={draft}
+                set={set}
+                bases={packages.filter((each) => !each.isAddon && each.id !== id)}
+              />
+            </Card>
+            <Card title="What it grants">
+              <GrantList
+                grants={draft.features}
+                features={features}
+                onChange={(changed) => set({ features: changed })}
+              />
+            </Card>
+            <Failure error={saving.error} />
+            <Group>
+              <Button type="submit" loading={saving.isPending}>
+                {submit}
+              </Button>
+              <Button variant="default" onClick={onCancel}>
+                Cancel
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      )}
+    </Answer>
+  );
+}
+
+function Kind(props: {
+  draft: Draft;
+  set: (change: Partial<Draft>) => void;
+  bases: readonly { id: string; name: string; status: string }[];
+}) {
+  const { draft, set, bases } = props;
+  return (
+    <Stack gap="xs">
+      <SegmentedControl
+        aria-label="Kind of package"
+        w="fit-content"
+        value={draft.isAddon ? 'addon' : 'base'}
+        onChange={(value) => set({ isAddon: value === 'addon', basePackages: [] })}
+        data={[
+          { value: 'base', label: 'Base package' },
+          { value: 'addon', label: 'Add-on' },
+        ]}
+      />
+      <Text size="sm" c="dimmed">
+        {draft.isAddon
+          ? 'Users have it beside a base package, and as many add-ons as they like.'
+          : 'A plan: a user has one base package at a time.'}
+      </Text>
+      {draft.isAddon && (
+        <MultiSelect
+          label="Open to subscribers of"
+          description="None chosen: the subscribers of every base package."
+          placeholder={draft.basePackages.length === 0 ? 'Every base package' : undefined}
+          data={bases.map(({ id, name }) => ({ value: id, label: name }))}
+          value={draft.basePackages}
+          onChange={(basePackages) => set({ basePackages })}
+          searchable
+          clearable
+          clearButtonProps={{ 'aria-label': 'Choose none' }}
+        />
+      )}
+    </Stack>
+  );
+}

@@ -1,0 +1,148 @@
+import { Group, NumberInput, Select, Table, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { useChange } from '../api/hooks.ts';
+import { RemovePackagePriceDocument, SetPackagePriceDocument } from '../generated/operations.ts';
+import { Card } from '../parts/card.tsx';
+import { Copyable } from '../parts/copyable.tsx';
+import { DialogButton } from '../parts/dialog.tsx';
+import { DataTable } from '../parts/table.tsx';
+import type { Subject } from './package-page.tsx';
+
+const columns = [
+  { label: 'Price' },
+  { label: 'Id at the provider' },
+  { label: 'Provider' },
+  { label: 'What can be done', hidden: true },
+];
+
+const formatPrice = ({ displayAmount, currency, interval }: Subject['prices'][number]) =>
+  `${displayAmount} ${currency.toUpperCase()}${interval === null ? ' once' : ` a ${interval}`}`;
+
+export function Prices({ subject }: { subject: Subject }) {
+  const open = subject.status !== 'ARCHIVED';
+  return (
+    <Card title="Prices" action={open && <AddPrice subject={subject} />}>
+      {subject.prices.length === 0 ? (
+        <Text c="dimmed">
+          None. Prices say what it costs at your billing provider; nothing is charged here.
+        </Text>
+      ) : (
+        <DataTable label="Prices" columns={columns}>
+          {subject.prices.map((price) => (
+            <Table.Tr key={price.id}>
+              <Table.Td>{formatPrice(price)}</Table.Td>
+              <Table.Td>
+                <Copyable text={price.id} />
+              </Table.Td>
+              <Table.Td>{price.provider}</Table.Td>
+              <Table.Td ta="right">{open && <RemovePrice subject={subject} price={price} />}</Table.Td>
+            </Table.Tr>
+          ))}
+        </DataTable>
+      )}
+    </Card>
+  );
+}
+
+const intervals = [
+  { value: 'month', label: 'A month' },
+  { value: 'year', label: 'A year' },
+  { value: 'week', label: 'A week' },
+  { value: 'day', label: 'A day' },
+  { value: '', label: 'Once' },
+];
+
+const blank = { id: '', amount: '' as number | '', currency: 'usd', interval: 'month' };
+
+function AddPrice({ subject }: { subject: Subject }) {
+  const [price, setPrice] = useState(blank);
+  const save = useChange(SetPackagePriceDocument);
+  const set = (change: Partial<typeof blank>) => setPrice((before) => ({ ...before, ...change }));
+  return (
+    <DialogButton
+      label="Add a price"
+      title="Add a price"
+      submit="Add"
+      change={save}
+      onOpen={() => setPrice(blank)}
+      button={{ variant: 'default', size: 'xs' }}
+      onSubmit={() =>
+        save.mutateAsync({
+          packageId: subject.id,
+          input: {
+            id: price.id,
+            amount: toMinorUnits(price.amount === '' ? 0 : price.amount, price.currency),
+            currency: price.currency.toLowerCase(),
+            interval: price.interval || null,
+          },
+        })
+      }
+    >
+      <TextInput
+        label="Id at the billing provider"
+        placeholder="price_1L7NHvIiEnRX8aivoxbSWREF"
+        value={price.id}
+        onChange={(event) => set({ id: event.currentTarget.value })}
+        required
+        data-autofocus
+      />
+      <Group grow align="start">
+        <NumberInput
+          label="Amount"
+          placeholder="50.00"
+          value={price.amount}
+          onChange={(amount) => set({ amount: typeof amount === 'number' ? amount : '' })}
+          min={0}
+          decimalScale={3}
+          hideControls
+          required
+        />
+        <TextInput
+          label="Currency"
+          value={price.currency}
+          onChange={(event) => set({ currency: event.currentTarget.value })}
+          minLength={3}
+          maxLength={3}
+          required
+        />
+        <Select
+          label="Charged"
+          data={intervals}
+          value={price.interval}
+          allowDeselect={false}
+          onChange={(interval) => set({ interval: interval ?? '' })}
+        />
+      </Group>
+    </DialogButton>
+  );
+}
+
+/** The API counts in the smallest unit of the currency: 50.00 pounds are 5000, 50 yen are 50. */
+function toMinorUnits(amount: number, currency: string): number {
+  try {
+    const format = new Intl.NumberFormat('en', { style: 'currency', currency });
+    return Math.round(amount * 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
+  } catch {
+    // Not a currency: the server says so.
+    return Math.round(amount * 100);
+  }
+}
+
+function RemovePrice({ subject, price }: { subject: Subject; price: Subject['prices'][number] }) {
+  const remove = useChange(RemovePackagePriceDocument);
+  return (
+    <DialogButton
+      label="Remove"
+      title="Remove this price?"
+      submit="Remove"
+      change={remove}
+      onSubmit={() => remove.mutateAsync({ packageId: subject.id, priceId: price.id })}
+      button={{ variant: 'subtle', color: 'gray', size: 'compact-sm' }}
+      danger
+    >
+      <Text>
+        {formatPrice(price)} is no longer shown with {subject.name}. At the billing provider it stays.
+      </Text>
+    </DialogButton>
+  );
+}

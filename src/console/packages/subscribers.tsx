@@ -1,0 +1,64 @@
+import { Anchor, Table, Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { SubscribersDocument } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { formatCount } from '../parts/numbers.ts';
+import { Pager, usePages } from '../parts/pager.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { SubscriptionBadge } from '../users/subscription-badge.tsx';
+import type { Subject } from './package-page.tsx';
+
+const pageSize = 20;
+const columns = [{ label: 'User' }, { label: 'Status' }, { label: 'Since' }, { label: 'Until' }];
+
+/** Who has the package or had it, the first subscription first. */
+export function Subscribers({ subject }: { subject: Subject }) {
+  const paths = usePaths();
+  const pages = usePages();
+  const answer = useAnswer(
+    SubscribersDocument,
+    { id: subject.id, first: pageSize, after: pages.after },
+    { keepPrevious: true },
+  );
+  return (
+    <Card title={`Subscribers (${formatCount(subject.subscriberCount, 'user has it', 'users have it')} now)`}>
+      <Answer of={answer}>
+        {({ subscriptions }) =>
+          subscriptions === null || subscriptions.length === 0 ? (
+            <Text c="dimmed">
+              {subject.status === 'DRAFT'
+                ? 'A draft has none: publish it first.'
+                : 'Nobody has subscribed to it.'}
+            </Text>
+          ) : (
+            <>
+              <DataTable label="Subscribers" columns={columns}>
+                {subscriptions.map((each) => (
+                  <Table.Tr key={each.id}>
+                    <Table.Td>
+                      <Anchor component={Link} to={paths.user(each.userId)}>
+                        {each.userId}
+                      </Anchor>
+                    </Table.Td>
+                    <Table.Td>
+                      <SubscriptionBadge status={each.status} />
+                    </Table.Td>
+                    <Table.Td>
+                      <Moment at={each.startedAt} />
+                    </Table.Td>
+                    <Table.Td>{each.endedAt === null ? '—' : <Moment at={each.endedAt} />}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </DataTable>
+              <Pager pages={pages} full={subscriptions.length === pageSize} last={subscriptions.at(-1)?.id} />
+            </>
+          )
+        }
+      </Answer>
+    </Card>
+  );
+}

@@ -1,0 +1,67 @@
+import { Alert, Button, Group, NumberInput, Select, Text } from '@mantine/core';
+import { useState } from 'react';
+import { useAnswer, useChange } from '../api/hooks.ts';
+import { CheckFeatureDocument, ChoicesDocument } from '../generated/operations.ts';
+import { Failure } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+
+/** Asks what your server would be answered, and why: the way to find out why a user was blocked. */
+export function Check({ userId }: { userId: string }) {
+  const choices = useAnswer(ChoicesDocument, {});
+  const [featureId, setFeatureId] = useState<string | null>(null);
+  const [delta, setDelta] = useState(1);
+  const check = useChange(CheckFeatureDocument);
+  const features = choices.data?.features ?? [];
+  const feature = features.find(({ id }) => id === featureId);
+  return (
+    <Card title="May the user use a feature?">
+      <Text size="sm" c="dimmed">
+        Asks what your server asks with canUseFeature, and says why. Nothing is recorded.
+      </Text>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault();
+          if (featureId !== null) check.mutate({ userId, featureId, delta });
+        }}
+      >
+        <Group align="end">
+          <Select
+            label="Feature"
+            placeholder="Choose a feature"
+            data={features.map(({ id, name }) => ({ value: id, label: name }))}
+            value={featureId}
+            onChange={(id) => {
+              check.reset();
+              setFeatureId(id);
+            }}
+            searchable
+          />
+          {feature?.type === 'CONSUMABLE' && (
+            <NumberInput
+              label="How many"
+              w={120}
+              value={delta}
+              onChange={(value) => setDelta(typeof value === 'number' ? value : 1)}
+              min={0}
+              max={2_147_483_647}
+              allowDecimal={false}
+            />
+          )}
+          <Button type="submit" variant="default" disabled={featureId === null} loading={check.isPending}>
+            Check
+          </Button>
+        </Group>
+      </form>
+      {check.data && (
+        <Alert
+          role="status"
+          color={check.data.canUseFeature.access ? 'gray' : 'red'}
+          title={check.data.canUseFeature.access ? 'Yes' : 'No'}
+        >
+          {check.data.canUseFeature.reason}
+        </Alert>
+      )}
+      <Failure error={check.error} />
+    </Card>
+  );
+}

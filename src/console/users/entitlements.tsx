@@ -1,0 +1,126 @@
+import { Anchor, Button, Collapse, Group, Progress, Stack, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
+import { lazy, Suspense } from 'react';
+import { Link } from 'react-router';
+import { usePaths } from '../frame/paths.ts';
+import type { UserQuery } from '../generated/operations.ts';
+import { Card } from '../parts/card.tsx';
+import { formatNumber, formatShare } from '../parts/numbers.ts';
+
+const History = lazy(() => import('./history.tsx').then(({ History }) => ({ default: History })));
+
+type Entitlement = UserQuery['entitlements'][number];
+
+/** What the user may use now, and how much of it is used up. */
+export function Entitlements(props: { userId: string; entitlements: readonly Entitlement[] }) {
+  const { userId, entitlements } = props;
+  return (
+    <Card title="Entitlements">
+      {entitlements.length === 0 ? (
+        <Text c="dimmed">
+          None: the user has no active subscription. Subscribe the user to a package below.
+        </Text>
+      ) : (
+        <Stack gap="lg">
+          {entitlements.map((each) => (
+            <Row key={each.feature.id} userId={userId} entitlement={each} />
+          ))}
+        </Stack>
+      )}
+    </Card>
+  );
+}
+
+function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement }) {
+  const { feature, subscription, access, reason, consumption } = entitlement;
+  const paths = usePaths();
+  const [opened, { toggle }] = useDisclosure();
+  return (
+    <section aria-label={feature.name}>
+      <Group justify="space-between" mb={4}>
+        <Group gap="xs">
+          <Access access={access} />
+          <Anchor component={Link} to={paths.feature(feature.id)} fw={500}>
+            {feature.name}
+          </Anchor>
+          <Text size="sm" c="dimmed">
+            from{' '}
+            <Anchor component={Link} to={paths.package(subscription.package.id)} size="sm" underline="always">
+              {subscription.package.name}
+            </Anchor>
+          </Text>
+        </Group>
+        {consumption && (
+          <Button variant="subtle" size="compact-sm" onClick={toggle} aria-expanded={opened}>
+            {opened ? 'Hide history' : 'History'}
+          </Button>
+        )}
+      </Group>
+      {consumption && (
+        <UsageBar {...consumption} label={feature.name} units={feature.unitLabelPlural ?? 'used'} />
+      )}
+      {!access && (
+        <Text size="sm" c="var(--mantine-color-error)" mt={4}>
+          {reason}
+        </Text>
+      )}
+      <Collapse expanded={opened}>
+        {opened && (
+          <Suspense fallback={<Text size="sm">Loading …</Text>}>
+            <History userId={userId} featureId={feature.id} />
+          </Suspense>
+        )}
+      </Collapse>
+    </section>
+  );
+}
+
+const Access = ({ access }: { access: boolean }) =>
+  access ? (
+    <IconCircleCheck size={18} aria-label="Access" role="img" color="var(--mantine-primary-color-filled)" />
+  ) : (
+    <IconCircleX size={18} aria-label="No access" role="img" color="var(--mantine-color-error)" />
+  );
+
+/** A bar of what is used of the budget, and the same in words. */
+function UsageBar(props: {
+  used: number;
+  budget: number | null;
+  overageEnabled: boolean;
+  label: string;
+  units: string;
+}) {
+  const { used, budget, overageEnabled, label, units } = props;
+  if (budget === null)
+    return (
+      <Text size="sm">
+        {formatNumber(used)} {units}, unlimited
+      </Text>
+    );
+  const share = budget === 0 ? 1 : used / budget;
+  const over = used > budget;
+  const words = `${formatNumber(used)} of ${formatNumber(budget)} ${units} (${formatShare(share)})`;
+  return (
+    <Stack gap={4}>
+      <Progress.Root size="lg">
+        <Progress.Section
+          value={Math.min(100, share * 100)}
+          color={over ? 'red.9' : undefined}
+          className={over ? 'over' : undefined}
+          withAria={false}
+          role="progressbar"
+          aria-label={label}
+          aria-valuemin={0}
+          aria-valuemax={budget}
+          aria-valuenow={Math.min(used, budget)}
+          aria-valuetext={words}
+        />
+      </Progress.Root>
+      <Text size="sm">
+        {words}
+        {overageEnabled ? ', more allowed' : ''}
+      </Text>
+    </Stack>
+  );
+}

@@ -1,0 +1,63 @@
+import { NumberInput, SegmentedControl, Select, Text } from '@mantine/core';
+import { useState } from 'react';
+import { useAnswer, useChange } from '../api/hooks.ts';
+import { ChoicesDocument, RecordUsageDocument } from '../generated/operations.ts';
+import { DialogButton } from '../parts/dialog.tsx';
+
+/** Records usage by hand, such as to correct it. */
+export function RecordUsage({ userId }: { userId: string }) {
+  const choices = useAnswer(ChoicesDocument, {});
+  const [featureId, setFeatureId] = useState<string | null>(null);
+  const [delta, setDelta] = useState<number | ''>(1);
+  const [action, setAction] = useState<'ADD' | 'SET'>('ADD');
+  const record = useChange(RecordUsageDocument);
+  const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
+  return (
+    <DialogButton
+      label="Record usage"
+      title="Record usage"
+      submit="Record"
+      change={record}
+      blocked={featureId === null || delta === ''}
+      onSubmit={() =>
+        record.mutateAsync({
+          input: { userId, featureId: featureId ?? '', delta: delta === '' ? null : delta, action },
+        })
+      }
+    >
+      <Select
+        label="Feature"
+        placeholder="Choose a consumable feature"
+        data={features.map(({ id, name }) => ({ value: id, label: name }))}
+        value={featureId}
+        onChange={setFeatureId}
+        searchable
+        required
+        data-autofocus
+      />
+      <SegmentedControl
+        aria-label="What to do"
+        value={action}
+        onChange={(value) => setAction(value === 'SET' ? 'SET' : 'ADD')}
+        data={[
+          { value: 'ADD', label: 'Add' },
+          { value: 'SET', label: 'Set to' },
+        ]}
+      />
+      <NumberInput
+        label="How many"
+        value={delta}
+        onChange={(value) => setDelta(typeof value === 'number' ? value : '')}
+        min={action === 'SET' ? 0 : -2_147_483_648}
+        max={2_147_483_647}
+        allowDecimal={false}
+        required
+      />
+      <Text size="sm" c="dimmed">
+        {action === 'ADD'
+          ? 'A negative number takes usage back. It is recorded whatever the limit says.'
+          : 'Makes the usage of the current period exactly this.'}
+      </Text>
+    </DialogButton>
+  );
+}

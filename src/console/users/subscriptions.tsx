@@ -1,0 +1,174 @@
+import { Anchor, Group, Select, Table, Text } from '@mantine/core';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { useAnswer, useChange } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import {
+  CancelSubscriptionDocument,
+  ChangePackageDocument,
+  ChoicesDocument,
+  SubscribeDocument,
+  type SubscriptionStatus,
+  type UserQuery,
+} from '../generated/operations.ts';
+import { Card } from '../parts/card.tsx';
+import { DialogButton } from '../parts/dialog.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { SubscriptionBadge } from './subscription-badge.tsx';
+
+type Subscription = NonNullable<UserQuery['subscriptions']>[number];
+
+const columns = [
+  { label: 'Package' },
+  { label: 'Status' },
+  { label: 'Since' },
+  { label: 'Until' },
+  { label: 'What can be done', hidden: true },
+];
+
+const over: readonly SubscriptionStatus[] = ['CANCELLED', 'INCOMPLETE_EXPIRED'];
+const isHeld = ({ status }: Subscription) => !over.includes(status);
+
+export function Subscriptions(props: { userId: string; subscriptions: readonly Subscription[] }) {
+  const { userId, subscriptions } = props;
+  const paths = usePaths();
+  const held = subscriptions.filter(isHeld);
+  const base = held.find((each) => !each.package.isAddon);
+  return (
+    <Card
+      title="Subscriptions"
+      action={<Subscribe userId={userId} held={held} hasBase={base !== undefined} />}
+    >
+      {subscriptions.length === 0 ? (
+        <Text c="dimmed">None yet. Choose a published package with “Subscribe”.</Text>
+      ) : (
+        <DataTable label="Subscriptions" columns={columns}>
+          {subscriptions.map((each) => (
+            <Table.Tr key={each.id}>
+              <Table.Td>
+                <Anchor component={Link} to={paths.package(each.package.id)}>
+                  {each.package.name}
+                </Anchor>
+              </Table.Td>
+              <Table.Td>
+                <SubscriptionBadge status={each.status} />
+              </Table.Td>
+              <Table.Td>
+                <Moment at={each.startedAt} />
+              </Table.Td>
+              <Table.Td>{each.endedAt === null ? '—' : <Moment at={each.endedAt} />}</Table.Td>
+              <Table.Td>
+                {isHeld(each) && (
+                  <Group gap={4} justify="end" wrap="nowrap">
+                    {!each.package.isAddon && <Change userId={userId} subscription={each} />}
+                    <Cancel subscription={each} />
+                  </Group>
+                )}
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </DataTable>
+      )}
+    </Card>
+  );
+}
+
+function Subscribe(props: { userId: string; held: readonly Subscription[]; hasBase: boolean }) {
+  const { userId, held, hasBase } = props;
+  const choices = useAnswer(ChoicesDocument, {});
+  const [packageId, setPackageId] = useState<string | null>(null);
+  const subscribe = useChange(SubscribeDocument);
+  // With a base package, an add-on comes next; without one, a base package must come first.
+  const open = (choices.data?.packages ?? []).filter(
+    ({ id, isAddon }) => isAddon === hasBase && !held.some((each) => each.package.id === id),
+  );
+  return (
+    <DialogButton
+      label={hasBase ? 'Add an add-on' : 'Subscribe'}
+      title={hasBase ? 'Add an add-on' : 'Subscribe to a package'}
+      submit="Subscribe"
+      change={subscribe}
+      blocked={packageId === null}
+      button={{ variant: 'default', size: 'xs' }}
+      onOpen={() => setPackageId(null)}
+      onSubmit={() => subscribe.mutateAsync({ userId, packageIds: packageId === null ? [] : [packageId] })}
+    >
+      {open.length === 0 ? (
+        <Text>There is no other published {hasBase ? 'add-on' : 'base package'}.</Text>
+      ) : (
+        <Select
+          label={hasBase ? 'Add-on' : 'Package'}
+          placeholder="Choose one"
+          data={open.map(({ id, name }) => ({ value: id, label: name }))}
+          value={packageId}
+          onChange={setPackageId}
+          searchable
+          required
+          data-autofocus
+        />
+      )}
+      <Text size="sm" c="dimmed">
+        It begins now, and its periods are counted from now on.
+      </Text>
+    </DialogButton>
+  );
+}
+
+function Change({ userId, subscription }: { userId: string; subscription: Subscription }) {
+  const choices = useAnswer(ChoicesDocument, {});
+  const [packageId, setPackageId] = useState<string | null>(null);
+  const change = useChange(ChangePackageDocument);
+  const bases = (choices.data?.packages ?? []).filter(
+    ({ id, isAddon }) => !isAddon && id !== subscription.package.id,
+  );
+  return (
+    <DialogButton
+      label="Change"
+      title="Change the base package"
+      submit="Change"
+      change={change}
+      blocked={packageId === null}
+      button={{ variant: 'subtle', size: 'compact-sm' }}
+      onOpen={() => setPackageId(null)}
+      onSubmit={() => change.mutateAsync({ userId, packageId: packageId ?? '' })}
+    >
+      <Select
+        label="New base package"
+        placeholder="Choose one"
+        data={bases.map(({ id, name }) => ({ value: id, label: name }))}
+        value={packageId}
+        onChange={setPackageId}
+        searchable
+        required
+        data-autofocus
+      />
+      <Text size="sm" c="dimmed">
+        {subscription.package.name} ends now, and the new one begins with nothing used. Add-ons that are not
+        open to the new one are cancelled.
+      </Text>
+    </DialogButton>
+  );
+}
+
+function Cancel({ subscription }: { subscription: Subscription }) {
+  const cancel = useChange(CancelSubscriptionDocument);
+  const { name, isAddon } = subscription.package;
+  return (
+    <DialogButton
+      label="Cancel"
+      title={`Cancel ${name}?`}
+      submit="Cancel the subscription"
+      keep="Keep it"
+      change={cancel}
+      danger
+      button={{ variant: 'subtle', color: 'gray', size: 'compact-sm' }}
+      onSubmit={() => cancel.mutateAsync({ id: subscription.id })}
+    >
+      <Text>
+        It ends now: what it granted is gone at once.
+        {isAddon ? '' : ' Add-ons of the user are cancelled too.'}
+      </Text>
+    </DialogButton>
+  );
+}

@@ -1,0 +1,69 @@
+import { Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { useEffect } from 'react';
+import { useNavigate, useParams } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { UserDocument, type UserQuery } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { Copyable } from '../parts/copyable.tsx';
+import { PageHead } from '../parts/page-head.tsx';
+import { Check } from './check.tsx';
+import { Entitlements } from './entitlements.tsx';
+import { RecordUsage } from './record-usage.tsx';
+import { Subscriptions } from './subscriptions.tsx';
+import { DeleteUser, EditUser } from './user-dialogs.tsx';
+
+export function Page() {
+  const { id = '' } = useParams();
+  const paths = usePaths();
+  const navigate = useNavigate();
+  const answer = useAnswer(UserDocument, { id });
+  // The id of a user who was merged leads to the survivor: the address follows.
+  const foundId = answer.data?.user.id;
+  useEffect(() => {
+    if (foundId !== undefined && foundId !== id) navigate(paths.user(foundId), { replace: true });
+  }, [foundId, id, navigate, paths]);
+  return (
+    <Answer of={answer}>
+      {({ user, subscriptions, entitlements }) => (
+        <>
+          <PageHead title={user.name || user.id} back={{ to: paths.users, label: 'Users' }}>
+            <EditUser user={user} />
+            <DeleteUser user={user} />
+            <RecordUsage userId={user.id} />
+          </PageHead>
+          <Stack>
+            <Facts user={user} />
+            <Entitlements userId={user.id} entitlements={entitlements} />
+            <Check userId={user.id} />
+            <Subscriptions userId={user.id} subscriptions={subscriptions ?? []} />
+          </Stack>
+        </>
+      )}
+    </Answer>
+  );
+}
+
+function Facts({ user }: { user: UserQuery['user'] }) {
+  return (
+    <Card title="Who it is">
+      <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        <Fact label="Id" text={user.id} />
+        <Fact label="Email" text={user.email} />
+        <Fact label="Billing id" text={user.billingId} />
+      </SimpleGrid>
+    </Card>
+  );
+}
+
+function Fact({ label, text }: { label: string; text: string | null }) {
+  return (
+    <div>
+      <Text size="sm" c="dimmed">
+        {label}
+      </Text>
+      <Group>{text === null ? '—' : <Copyable text={text} />}</Group>
+    </div>
+  );
+}

@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { buildConsole } from '../helpers/build-console.ts';
+import { inspect, launchChromium, signIn } from '../helpers/console.ts';
+
+// The journey of a new customer: each test goes on where the one before it ended.
+
+let app: TestApp;
+let browser: Browser;
+let page: Page;
+const faults: string[] = [];
+const barriers: string[] = [];
+
+beforeAll(async () => {
+  buildConsole();
+  app = await startTestApp({ withConsole: true });
+  browser = await launchChromium();
+  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.setDefaultTimeout(10_000);
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/401/.test(message.text())) faults.push(message.text());
+  });
+}, 60_000);
+afterAll(async () => {
+  await browser?.close();
+  await app?.close();
+});
+
+/** Takes pictures; what axe finds is told at the end, all of it. */
+const look = async (name: string) => {
+  for (const problem of await inspect(page, name)) barriers.push(`${name}, ${problem}`);
+};
+const go = (name: string) =>
+  page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name, exact: true }).click();
+const heading = (name: string) => page.getByRole('heading', { name, exact: true });
+const dialog = () => page.getByRole('dialog');
+
+it('asks for a key, and says when it is wrong', async () => {
+  await page.goto(app.url);
+  await page.getByLabel('Private key').fill(`prv_test_${'x'.repeat(32)}`);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('Not signed in').waitFor();
+  await look('sign-in');
+  await signIn(page, app.url, app.keys.test);
+}, 60_000);
+
+it('makes a feature', async () => {
+  await go('Features');
+  await page.getByText('No features yet').waitFor();
+  await look('features-empty');
+  await page.getByRole('button', { name: 'New feature' }).first().click();
+  await dialog().getByLabel('Name').fill('API calls');
+  await dialog().getByLabel('Several').fill('calls');
+  await look('features-new');
+  await dialog().getByRole('button', { name: 'Create feature' }).click();
+  await heading('API calls').waitFor();
+  expect(new URL(page.url()).pathname).toBe('/test/features/api-calls');
+}, 60_000);
+
+it('makes a package of it, and publishes it', async () => {
+  await go('Packages');
+  await page.getByText('No packages yet').waitFor();
+  await page.getByRole('link', { name: 'New package' }).first().click();
+  await page.getByLabel('Name').fill('Pro');
+  await page.getByRole('combobox', { name: 'Add a feature' }).click();
+  await page.getByRole('option', { name: 'API calls (api-calls)' }).click();
+  await page.getByRole('textbox', { name: 'Limit' }).fill('200');
+  await look('package-new');
+  await page.getByRole('button', { name: 'Save as draft' }).click();
+  await heading('Pro').waitFor();
+  await page.getByRole('button', { name: 'Publish' }).click();
+  await dialog().getByText('API calls: 200 a month').waitFor();
+  await look('package-publish');
+  await dialog().getByRole('button', { name: 'Publish' }).click();
+  await page.getByText('Published', { exact: true }).waitFor();
+  expect(await app.ok('{ packages { id status features { id limit resetPeriod } } }')).toEqual({
+    packages: [
+      { id: 'pro', status: 'PUBLISHED', features: [{ id: 'api-calls', limit: 200, resetPeriod: 'MONTH' }] },
+    ],
+  });
+}, 60_000);
+
+it('makes a user, and finds out why the user is blocked', async () => {
+  await go('Users');
+  await page.getByRole('button', { name: 'New user' }).first().click();
+  await dialog().getByRole('textbox', { name: 'Id', exact: true }).fill('ada');
+  await dialog().getByLabel('Name').fill('Ada Lovelace');
+  await dialog().getByLabel('Email').fill('ada@example.com');
+  await dialog().getByRole('button', { name: 'Create user' }).click();
+  await heading('Ada Lovelace').waitFor();
+  await page.getByRole('combobox', { name: 'Feature' }).click();
+  await page.getByRole('option', { name: 'API calls' }).click();
+  await page.getByRole('button', { name: 'Check' }).click();
+  await page.getByText('The user has no active subscription to a package with this feature.').waitFor();
+  await look('user-new');
+}, 60_000);
+
+it('subscribes the user, records usage, and sees the bar move', async () => {
+  await page.getByRole('button', { name: 'Subscribe' }).click();
+  await dialog().getByRole('combobox', { name: 'Package' }).click();
+  await page.getByRole('option', { name: 'Pro' }).click();
+  await dialog().getByRole('button', { name: 'Subscribe' }).click();
+  const bar = page.getByRole('progressbar', { name: 'API calls' });
+  await page.getByText('0 of 200 calls (0%)').waitFor();
+
+  await page.getByRole('button', { name: 'Record usage' }).click();
+  await dialog().getByRole('combobox', { name: 'Feature' }).click();
+  await page.getByRole('option', { name: 'API calls' }).click();
+  await dialog().getByLabel('How many').fill('150');
+  await dialog().getByRole('button', { name: 'Record' }).click();
+  await page.getByText('150 of 200 calls (75%)').waitFor();
+  expect(await bar.getAttribute('aria-valuetext')).toBe('150 of 200 calls (75%)');
+  await page.getByRole('button', { name: 'History' }).click();
+  await page.getByText('This period began').waitFor();
+  await look('user');
+}, 60_000);
+
+it('shows lists and parts', async () => {
+  await go('Features');
+  await page.getByRole('link', { name: 'API calls' }).waitFor();
+  await look('features');
+  await page.getByRole('link', { name: 'API calls' }).click();
+  await page.getByText('Where it is used').waitFor();
+  await page.getByRole('link', { name: 'Pro' }).waitFor();
+  await look('feature');
+  await go('Packages');
+  await page.getByRole('link', { name: 'Pro' }).waitFor();
+  await look('packages');
+  await page.getByRole('link', { name: 'Pro' }).click();
+  await page.getByRole('link', { name: 'ada' }).waitFor();
+  await look('package');
+  await go('Users');
+  await page.getByLabel('Find a user').fill('love');
+  await page.getByRole('link', { name: 'Ada Lovelace' }).waitFor();
+  await look('users');
+}, 120_000);
+
+it('can be used at the width of a phone', async () => {
+  await page.setViewportSize({ width: 390, height: 800 });
+  await page.goto(`${app.url}/test/users/ada`);
+  await heading('Ada Lovelace').waitFor();
+  await page.getByText('150 of 200 calls (75%)').waitFor();
+  await look('user-phone');
+  const width = await page.evaluate('document.documentElement.scrollWidth');
+  expect(width).toBeLessThanOrEqual(390);
+  await page.getByRole('button', { name: 'Open the menu' }).click();
+  await go('Packages');
+  await heading('Packages').waitFor();
+  await page.setViewportSize({ width: 1280, height: 800 });
+}, 60_000);
+
+it('no page has a barrier that axe knows', () => expect(barriers).toEqual([]));
+it('nothing went wrong in the browser on the way', () => expect(faults).toEqual([]));

@@ -1,0 +1,60 @@
+import { mkdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { type Browser, chromium, type Page } from 'playwright-core';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Where what the pages look like is written, for people to look at. */
+const pictures = 'screenshots';
+
+/** Debian's Chromium, without a window. */
+export function launchChromium(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
+  });
+}
+
+/** Opens the console as somebody who has just got a key, and signs in with it. */
+export async function signIn(page: Page, url: string, key: string): Promise<void> {
+  await page.goto(url);
+  await page.getByLabel('Private key').fill(key);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('navigation', { name: 'Pages' }).waitFor();
+}
+
+/** Pictures of the page in both themes, named after it; and what axe finds wrong with it, in words. */
+export async function inspect(page: Page, name: string): Promise<string[]> {
+  mkdirSync(pictures, { recursive: true });
+  const problems: string[] = [];
+  for (const theme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+    await page.waitForTimeout(250);
+    await page.screenshot({ path: `${pictures}/${name}-${theme}.png`, fullPage: true });
+    problems.push(...(await findViolations(page)).map((problem) => `${theme}: ${problem}`));
+  }
+  return problems;
+}
+
+interface Violation {
+  id: string;
+  nodes: { target: string[]; failureSummary: string }[];
+}
+
+async function findViolations(page: Page): Promise<string[]> {
+  // Through the browser's debugger, as the page itself allows no script but its own.
+  const session = await page.context().newCDPSession(page);
+  const expression = `${axe}; axe.run().then(({ violations }) => violations.map(({ id, nodes }) =>
+    ({ id, nodes: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })) })))`;
+  const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
+    expression,
+    awaitPromise: true,
+    returnByValue: true,
+  });
+  await session.detach();
+  if (exceptionDetails) throw new Error(exceptionDetails.text);
+  const violations: Violation[] = result.value;
+  return violations.flatMap(({ id, nodes }) =>
+    nodes.map(({ target, failureSummary }) => `${id} at ${target.join(' ')}: ${failureSummary}`),
+  );
+}
