@@ -73,10 +73,14 @@ export class SubscriptionLinkError extends KanaError {
 }
 
 /** The server refused what was asked for as it stands. Its `name` tells which rule was broken, such as `ValidationError`. */
-export class InputError extends KanaError {}
+export class InputError extends KanaError {
+  declare readonly code: 'BAD_USER_INPUT' | 'PAYLOAD_TOO_LARGE';
+}
 
 /** Something is there already. Its `name` tells what, such as `UserAlreadyExistsError`. */
-export class ConflictError extends KanaError {}
+export class ConflictError extends KanaError {
+  declare readonly code: 'CONFLICT';
+}
 
 /** As many usages wait to be sent as the buffer may hold. This one is not among them: record it again later. */
 export class BufferFullError extends KanaError {

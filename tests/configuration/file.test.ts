@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parse, stringify } from 'yaml';
@@ -82,6 +83,21 @@ describe('a configuration file', () => {
     ],
   ])('with %s', (_, file, expected) => {
     expect(problems(file)).toEqual(expected);
+  });
+
+  it('is what docs/configuration-files.md shows, and can be published as it stands', () => {
+    const [, example = ''] =
+      /```yaml\n(.*?)```/s.exec(readFileSync('docs/configuration-files.md', 'utf8')) ?? [];
+    const lines = plan(Configuration.parse(parse(example)), { features: [], packages: [] }).map(
+      ({ line }) => line,
+    );
+    expect(lines).toEqual([
+      'New BINARY feature "sso".',
+      'New CONSUMABLE feature "api-calls".',
+      'New published package "pro".',
+      'New draft package "enterprise".',
+      'New published add-on "extra-calls".',
+    ]);
   });
 
   it('tells at most twenty problems at once', () => {

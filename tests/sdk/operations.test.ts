@@ -51,3 +51,11 @@ test('every method is among those that are checked', () => {
 test.each(sent)('what %s sends is valid by schema.graphql', (_, document) => {
   expect(validate(schema, parse(document))).toEqual([]);
 });
+
+test('docs/sdk.md tells of every method', () => {
+  const reference = readFileSync('docs/sdk.md', 'utf8');
+  const untold = new Set(
+    sent.map(([method]) => method).filter((method) => !reference.includes(`\`${method}(`)),
+  );
+  expect([...untold]).toEqual([]);
+});
