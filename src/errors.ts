@@ -33,6 +33,9 @@ export const subscriptionNotFound = (id: string) =>
 export const mappingRuleNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'MappingRuleNotFoundError', `There is no mapping rule with the id "${id}".`);
 
+export const apiKeyNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'ApiKeyNotFoundError', `There is no valid key with the id "${id}".`);
+
 export const featureAlreadyExists = (id: string) =>
   new DomainError('CONFLICT', 'FeatureAlreadyExistsError', `A feature with the id "${id}" already exists.`);
 
@@ -41,6 +44,10 @@ export const packageAlreadyExists = (id: string) =>
 
 export const userAlreadyExists = (id: string) =>
   new DomainError('CONFLICT', 'UserAlreadyExistsError', `A user with the id "${id}" already exists.`);
+
+/** A row of a file of users does not go with what is there, or with the rows before it. */
+export const importConflict = (message: string) =>
+  new DomainError('CONFLICT', 'ImportConflictError', message);
 
 /** A rule of subscribing is broken: the original answers all of them with this name and code. */
 export const subscriptionError = (message: string) =>

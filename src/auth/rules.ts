@@ -6,6 +6,11 @@ export type KeyKind = 'PRIVATE' | 'PUBLIC';
 export const environmentIds = ['test', 'live'] as const;
 export type EnvironmentId = (typeof environmentIds)[number];
 
+/** The environment of this name; null if there is none. */
+export function readEnvironmentId(name: string | string[] | undefined): EnvironmentId | null {
+  return environmentIds.find((id) => id === name) ?? null;
+}
+
 /** What a key says about itself. Whether it was ever issued, only the store knows. */
 export interface KeyShape {
   kind: KeyKind;

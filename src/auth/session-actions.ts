@@ -1,8 +1,7 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
-import { type EnvironmentId, readAuthorization } from './rules.ts';
+import { type EnvironmentId, readAuthorization, readEnvironmentId } from './rules.ts';
 import {
   consoleHeader,
-  readConsoleHeader,
   readSessionCookie,
   SessionClaims,
   sessionAlgorithm,
@@ -74,7 +73,7 @@ export async function identifyCaller(
 ): Promise<Identity | null> {
   const key = readAuthorization(headers.authorization);
   if (key !== null) return keyring.identify(key);
-  const environmentId = readConsoleHeader(headers[consoleHeader]);
+  const environmentId = readEnvironmentId(headers[consoleHeader]);
   if (environmentId === null) return null;
   const token = readSessionCookie(headers.cookie, environmentId);
   const session = token === null ? null : await sessions.find(token, environmentId, now);

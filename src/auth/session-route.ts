@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { type Answer, refusal, sendJson } from '../http/answer.ts';
 import { withBody } from '../http/body-limit.ts';
 import type { Handler, Route } from '../http/router.ts';
-import { environmentIds } from './rules.ts';
+import { environmentIds, readEnvironmentId } from './rules.ts';
 import type { Session, Sessions } from './session-actions.ts';
-import { consoleHeader, readConsoleHeader, readSessionCookie, sessionCookie } from './session-rules.ts';
+import { consoleHeader, readSessionCookie, sessionCookie } from './session-rules.ts';
 
 const SignIn = z.object({ key: z.string().trim() });
 
@@ -37,7 +37,7 @@ export function createSessionRoute(sessions: Sessions): Route {
       }),
     ),
     DELETE: fromConsole((request, response) => {
-      const environmentId = readConsoleHeader(headerOf(request));
+      const environmentId = readEnvironmentId(headerOf(request));
       if (environmentId === null)
         return sendJson(response, refusal('BAD_REQUEST', `Name the environment in ${consoleHeader}.`));
       const cookie = sessionCookie(environmentId, '', isSecure(request));
@@ -85,7 +85,7 @@ function readKey(body: Buffer): string | null {
 }
 
 function readEnvironment({ identity }: Session) {
-  const environmentId = readConsoleHeader(identity.environmentId);
+  const environmentId = readEnvironmentId(identity.environmentId);
   if (environmentId === null) throw new Error(`there is no console for ${identity.environmentId}`);
   return environmentId;
 }

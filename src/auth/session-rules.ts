@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type EnvironmentId, environmentIds } from './rules.ts';
+import type { EnvironmentId } from './rules.ts';
 
 /**
  * The console's pages send this header with every request, and name their environment in it. The session is a
@@ -19,11 +19,6 @@ export const sessionAudience = 'kana-console';
 
 /** What a session says of itself: which key was shown when it began. Times are in seconds since 1970. */
 export const SessionClaims = z.object({ keyId: z.uuid(), exp: z.number() });
-
-/** The environment that a page asks for; null if it names none. */
-export function readConsoleHeader(value: string | string[] | undefined): EnvironmentId | null {
-  return environmentIds.find((id) => id === value) ?? null;
-}
 
 /** Each environment has a cookie of its own, so that somebody can be signed in to both. */
 const cookieName = (environmentId: EnvironmentId) => `kana_console_${environmentId}`;

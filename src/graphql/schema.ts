@@ -1,13 +1,17 @@
+import '../auth/keys-graphql.ts';
 import '../client/token-graphql.ts';
 import '../entitlements/graphql.ts';
 import '../features/graphql.ts';
 import '../merging/graphql.ts';
+import '../merging/preview-graphql.ts';
 import '../packages/graphql.ts';
 import '../packages/mutations-graphql.ts';
 import '../segment/graphql.ts';
+import '../segment/preview-graphql.ts';
 import '../segment/rules-graphql.ts';
 import '../segment/status-graphql.ts';
 import '../subscriptions/graphql.ts';
+import '../transfer/graphql.ts';
 import '../usage/graphql.ts';
 import '../usage/history-graphql.ts';
 import '../users/flags-graphql.ts';

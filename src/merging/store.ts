@@ -27,6 +27,11 @@ export async function lockUsers(tx: Db, environmentId: string, ids: readonly str
   return lockUsers(tx, environmentId, ids);
 }
 
+/** The users that these ids lead to, each once, without a lock. @throws UserNotFoundError */
+export async function findPeople(db: Db, environmentId: string, ids: readonly string[]): Promise<User[]> {
+  return db.user.findMany({ where: { key: { in: await findKeys(db, environmentId, ids) } } });
+}
+
 /** The keys of the users that these ids lead to, each once. */
 async function findKeys(tx: Db, environmentId: string, ids: readonly string[]): Promise<bigint[]> {
   const rows = await tx.user.findMany({

@@ -39,7 +39,7 @@ const SegmentEventType = builder.enumType('SegmentEventType', {
   } as const,
 });
 
-const SegmentEvent = builder.prismaObject('SegmentEvent', {
+export const SegmentEvent = builder.prismaObject('SegmentEvent', {
   description: 'An event that Segment sent, and what became of it.',
   fields: (t) => ({
     messageId: t.exposeString('id', { description: 'What Segment calls this event; each is taken once.' }),

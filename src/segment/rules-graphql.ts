@@ -80,7 +80,7 @@ const MappingConditionInput = builder.inputType('MappingConditionInput', {
   }),
 });
 
-const MappingRuleInput = builder.inputType('MappingRuleInput', {
+export const MappingRuleInput = builder.inputType('MappingRuleInput', {
   description: 'What a rule says. It needs an event name or a condition.',
   fields: (t) => ({
     name: t.string({ required: true, description: 'What people call it.' }),

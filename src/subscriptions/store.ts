@@ -86,6 +86,16 @@ export async function findHeld(tx: Db, userKey: bigint): Promise<SubscriptionTer
   return rows.map(subscriptionTerms);
 }
 
+/** Every subscription that these users hold: those of the first user first, and of each the oldest first. */
+export async function findHeldByAll(db: Db, userKeys: readonly bigint[]): Promise<SubscriptionTerms[]> {
+  const rows = await db.subscription.findMany({
+    where: { userKey: { in: [...userKeys] }, status: { in: [...heldStatuses] } },
+    include: terms,
+    orderBy: { id: 'asc' },
+  });
+  return userKeys.flatMap((key) => rows.filter(({ userKey }) => userKey === key)).map(subscriptionTerms);
+}
+
 /** One subscription of the user, held or not; null when there is none. */
 export async function findOwn(tx: Db, userKey: bigint, id: bigint): Promise<SubscriptionTerms | null> {
   const row = await tx.subscription.findUnique({ where: { userKey_id: { userKey, id } }, include: terms });

@@ -1,0 +1,41 @@
+import { builder } from '../graphql/builder.ts';
+import { parse } from '../input.ts';
+import { SegmentEvent } from './graphql.ts';
+import { type Preview, previewRule } from './preview-actions.ts';
+import { NewMappingRule } from './rules.ts';
+import { MappingRuleInput } from './rules-graphql.ts';
+
+const MappingRulePreview = builder.objectRef<Preview>('MappingRulePreview').implement({
+  description: 'What a rule would claim of the stored events that nothing has claimed yet.',
+  fields: (t) => ({
+    matched: t.exposeInt('matched', { description: 'How many of the examined events it would claim.' }),
+    examined: t.exposeInt('examined', {
+      description: 'How many unmatched events were looked at, the latest first.',
+    }),
+    complete: t.exposeBoolean('complete', {
+      description: 'Whether that is all of them. If not, the rule may claim more.',
+    }),
+    sample: t.prismaField({
+      type: [SegmentEvent],
+      description: 'The latest of them, at most 5.',
+      resolve: (query, { sampleIds }, _args, { db, environmentId }) =>
+        db.segmentEvent.findMany({
+          ...query,
+          where: { environmentId, id: { in: sampleIds } },
+          orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+        }),
+    }),
+  }),
+});
+
+builder.queryField('previewMappingRule', (t) =>
+  t.field({
+    type: MappingRulePreview,
+    description: 'What a rule would claim if it were made now. Nothing changes.',
+    args: {
+      input: t.arg({ type: MappingRuleInput, required: true, description: 'What the rule would say.' }),
+    },
+    resolve: (_root, args, { db, environmentId }) =>
+      previewRule(db, environmentId, parse(NewMappingRule, args.input, 'input')),
+  }),
+);
