@@ -46,7 +46,7 @@ export function inOrder<P extends Person>(people: readonly P[], survivorKey: big
  *
  * @param people in the order of inOrder
  */
-export function mergedFacts(people: readonly Person[]) {
+export function mergedFacts(people: readonly Omit<Person, 'key' | 'createdAt'>[]) {
   return {
     name: firstFilled(people.map(({ name }) => name)),
     email: firstFilled(people.map(({ email }) => email)),
