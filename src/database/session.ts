@@ -42,10 +42,13 @@ async function connect(url: string, deadline: number): Promise<Client> {
   }
 }
 
-/** Whether the server is not listening yet, is starting up or shutting down: it may answer in a moment. */
+/** Whether the server is not listening yet, is starting up or shutting down, or hangs: it may answer in a moment. */
 export function isPassing(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
-  return /^(ECONNREFUSED|ECONNRESET|EPIPE|57P0.)$/.test(code ?? '') || /terminated/.test(message ?? '');
+  return (
+    /^(ECONNREFUSED|ECONNRESET|EPIPE|57P0.)$/.test(code ?? '') ||
+    /terminated|timeout expired/.test(message ?? '')
+  );
 }
 
 function reason(error: unknown): string {

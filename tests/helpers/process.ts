@@ -63,7 +63,16 @@ export function postgresRuns(dataDir: string): Promise<boolean> {
 
 /** Starts the server on a free port, and waits until it says that it answers. */
 export async function startServer(env: Record<string, string>): Promise<ServerProcess> {
-  return answering(spawnNode('dist/main.js', [], { PORT: '0', ...env }));
+  return launchServer(env).answering;
+}
+
+/** Starts the server, and does not wait. */
+export function launchServer(env: Record<string, string>): {
+  child: ChildProcess;
+  answering: Promise<ServerProcess>;
+} {
+  const child = spawnNode('dist/main.js', [], { PORT: '0', ...env });
+  return { child, answering: answering(child) };
 }
 
 /** Starts the server as people do. */

@@ -1,0 +1,125 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createCaller, type Figures } from './caller.ts';
+import { createCatalogue } from './catalogue.ts';
+import { allFaults, planFaults, postgresFaults } from './faults.ts';
+import { type Machine, startMachine } from './machine.ts';
+import { createRandom } from './random.ts';
+import { emptyJournal, type Journal, startSenders } from './senders.ts';
+
+export interface Settings {
+  seed: number;
+  faults: number;
+  /** How long what is stopped stays stopped, in milliseconds. */
+  pauseMs: number;
+}
+
+export interface Blow {
+  kind: string;
+  /** How long after the last process was back a usage was first recorded, in milliseconds. */
+  recoveryMs: number;
+}
+
+export interface Storm {
+  machine: Machine;
+  key: string;
+  journal: Journal;
+  figures: Figures;
+  blows: Blow[];
+  /** The longest that an attempt took while the server itself was not harmed, in milliseconds. */
+  longestAnswerMs: number;
+  /** What one process held before and after it outlived a row of faults of PostgreSQL. */
+  holdings: { before: Holdings; after: Holdings };
+}
+
+type Holdings = Awaited<ReturnType<Machine['holdings']>>;
+
+/** The part of the faults that one server process is to outlive. */
+const endurance = 1 / 3;
+
+/** Lets the load run while the machine is harmed again and again, and resolves when all calls are answered. */
+export async function rage(
+  { seed, faults, pauseMs }: Settings,
+  tell: (line: string) => void,
+): Promise<Storm> {
+  const random = createRandom(seed);
+  const fork = () => createRandom(random.between(0, 2 ** 31));
+  const key = `prv_test_${'a'.repeat(32)}`;
+  const machine = await startMachine({ KANA_TEST_PRIVATE_KEY: key, KANA_DEMO: 'false', LOG_LEVEL: 'error' });
+  await machine.serverAnswers();
+  const caller = createCaller(machine.url, key, fork());
+  await createCatalogue(caller);
+
+  const journal = emptyJournal();
+  const finish = startSenders(caller, journal, fork);
+  const blows: Blow[] = [];
+  const harm: [from: number, to: number][] = [];
+  const enduring = Math.floor(faults * endurance);
+
+  async function strike(kinds: typeof allFaults, count: number) {
+    for (const [kind, fault] of planFaults(kinds, count, random)) {
+      await sleep(random.between(500, 2_000));
+      const began = Date.now();
+      await fault(machine, random, pauseMs);
+      const recoveryMs = await recover(machine, key);
+      if (!(kind in postgresFaults)) harm.push([began, Date.now()]);
+      blows.push({ kind, recoveryMs });
+      tell(`${blows.length}/${faults} ${kind}: ${recoveryMs} ms`);
+    }
+  }
+  await strike(allFaults, faults - enduring);
+  await sleep(2_000);
+  const before = await machine.holdings();
+  await strike(postgresFaults, enduring);
+  await sleep(2_000);
+  const after = await machine.holdings();
+  await finish();
+
+  const isHarmed = (at: number, took: number) => harm.some(([from, to]) => at < to && at + took > from);
+  const longestAnswerMs = Math.max(
+    ...caller.figures.attempts.filter(({ at, took }) => !isHarmed(at, took)).map(({ took }) => took),
+  );
+  return {
+    machine,
+    key,
+    journal,
+    figures: caller.figures,
+    blows,
+    longestAnswerMs,
+    holdings: { before, after },
+  };
+}
+
+/** Waits until usage is recorded again. Answers how long after the return of both processes that was. */
+async function recover(machine: Machine, key: string): Promise<number> {
+  const [recorded, ...returned] = await Promise.all([
+    firstTime(() => recordOnce(machine.url, key)),
+    firstTime(() => machine.postgres.query('select 1')),
+    machine.serverAnswers().then(() => Date.now()),
+  ]);
+  return Math.max(0, recorded - Math.max(...returned));
+}
+
+async function firstTime(work: () => Promise<unknown>): Promise<number> {
+  for (;;) {
+    try {
+      await work();
+      return Date.now();
+    } catch {
+      await sleep(20);
+    }
+  }
+}
+
+/** A usage without a key, which may be recorded more than once: it is nobody's who is counted. */
+async function recordOnce(url: string, key: string): Promise<void> {
+  const query =
+    'mutation { recordUsage(input: { userId: "moving-0", featureId: "calls", delta: 0 }) { recorded } }';
+  const response = await fetch(`${url}/graphql`, {
+    method: 'POST',
+    headers: { authorization: key, 'content-type': 'application/json' },
+    body: JSON.stringify({ query }),
+    signal: AbortSignal.timeout(5_000),
+  });
+  const { data } = (await response.json()) as { data?: { recordUsage?: { recorded: boolean } } };
+  if (data?.recordUsage?.recorded !== true) throw new Error('not recorded');
+}

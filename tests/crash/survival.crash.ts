@@ -1,0 +1,187 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ensureBuilt, run } from '../helpers/process.ts';
+import { createCaller } from './caller.ts';
+import { hardLimit } from './catalogue.ts';
+import { createRandom } from './random.ts';
+import { rage, type Storm } from './storm.ts';
+
+const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+const faults = Number(process.env.FAULTS ?? 60);
+const pauseMs = Number(process.env.PAUSE_MS ?? 10_000);
+
+const tell = (line: string) => process.stderr.write(`${line}\n`);
+
+interface LedgerRow {
+  user_id: string;
+  feature_id: string;
+  action: string;
+  delta: number;
+  idempotency_key: string | null;
+  source: string;
+}
+
+let storm: Storm;
+let ledger: LedgerRow[];
+
+beforeAll(async () => {
+  tell(`SEED=${seed} FAULTS=${faults} PAUSE_MS=${pauseMs}`);
+  await ensureBuilt();
+  storm = await rage({ seed, faults, pauseMs }, tell);
+  ledger = (await storm.machine.postgres.query(
+    `select u.id as user_id, e.feature_id, e.action, e.delta, e.idempotency_key, e.source
+     from usage_event e join "user" u on u.key = e.user_key order by e.id`,
+  )) as unknown as LedgerRow[];
+  tellFigures();
+}, 60 * 60_000);
+
+afterAll(() => storm?.machine.shutDown());
+
+function tellFigures() {
+  const { figures, blows, longestAnswerMs, holdings, machine } = storm;
+  const recoveries = blows.map(({ recoveryMs }) => recoveryMs).sort((one, other) => one - other);
+  tell(`faults            ${blows.length}`);
+  tell(`calls             ${figures.calls}`);
+  tell(
+    `retries           ${figures.retries} (${[...figures.failures].map(([why, count]) => `${why}: ${count}`).join(', ')})`,
+  );
+  tell(`usages in ledger  ${ledger.length}`);
+  tell(
+    `recovery          ${recoveries[Math.floor(recoveries.length / 2)]} ms in the middle, ${recoveries.at(-1)} ms at most`,
+  );
+  tell(`longest answer    ${longestAnswerMs} ms while the server itself was not harmed`);
+  tell(
+    `one process       ${JSON.stringify(holdings.before)} before, ${JSON.stringify(holdings.after)} after faults of PostgreSQL`,
+  );
+  tell(`failed starts     ${machine.failedStarts().join(' | ')}`);
+}
+
+describe('usage', () => {
+  test('was sent and recorded in every way', () => {
+    const kinds = new Set(
+      [...storm.journal.usages.values()].map((usage) => `${usage.action} ${usage.enforce} ${usage.recorded}`),
+    );
+    expect([...kinds].sort()).toEqual([
+      'ADD false true',
+      'ADD true false',
+      'ADD true true',
+      'SET false true',
+    ]);
+    expect(storm.figures.retries).toBeGreaterThan(0);
+  });
+
+  test('that was acknowledged is in the ledger, once, and as it was sent', () => {
+    const rows = new Map<string, LedgerRow[]>();
+    for (const row of ledger) {
+      const key = row.idempotency_key ?? '';
+      rows.set(key, [...(rows.get(key) ?? []), row]);
+    }
+    const wrong = [...storm.journal.usages].filter(
+      ([key, { userId, featureId, action, delta, recorded }]) => {
+        const found = rows.get(key) ?? [];
+        const expected = { user_id: userId, feature_id: featureId, action, delta };
+        if (!recorded) return found.length > 0;
+        const [row] = found;
+        return (
+          found.length !== 1 ||
+          Object.entries(expected).some(([name, value]) => row?.[name as keyof LedgerRow] !== value)
+        );
+      },
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test('that nobody sent is not in the ledger', () => {
+    const foreign = ledger.filter(
+      ({ source, idempotency_key }) =>
+        source === 'API' && idempotency_key !== null && !storm.journal.usages.has(idempotency_key),
+    );
+    expect(foreign).toEqual([]);
+  });
+
+  test('that was enforced never went over its hard limit, not even for a moment', () => {
+    const used = new Map<string, number>();
+    const over = ledger.filter(({ user_id, feature_id, delta }) => {
+      if (feature_id !== 'credits') return false;
+      used.set(user_id, (used.get(user_id) ?? 0) + delta);
+      return Number(used.get(user_id)) > hardLimit;
+    });
+    expect(used.size).toBeGreaterThan(0);
+    expect(over).toEqual([]);
+  });
+
+  test('adds up to the counters, as npm run verify finds', async () => {
+    const { code, stdout, stderr } = await run('dist/cli/verify.js', [], { DATA_DIR: storm.machine.dataDir });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^\d+ users verified, 0 counters differ from the ledger\.\n$/);
+  });
+});
+
+describe('subscriptions', () => {
+  test('are what the last answer said, and one base for each user', async () => {
+    const rows = await storm.machine.postgres.query(
+      `select u.id, string_agg(s.package_id, ' ') as packages
+       from "user" u join subscription s on s.user_key = u.key and s.status = 'ACTIVE' group by u.id`,
+    );
+    const held = new Map(rows.map(({ id, packages }) => [id, packages]));
+    const acknowledged = [...storm.journal.subscribed, ...storm.journal.moved];
+    expect(acknowledged.length).toBeGreaterThan(0);
+    expect(acknowledged.filter(([userId, packageId]) => held.get(userId) !== packageId)).toEqual([]);
+    expect([...held.values()].filter((each) => each?.includes(' '))).toEqual([]);
+  });
+});
+
+describe('Segment events', () => {
+  test('that were acknowledged are recorded once, those too that a later rule finds', async () => {
+    const { call } = createCaller(storm.machine.url, storm.key, createRandom(seed));
+    const made = await call(
+      'mutation { createMappingRule(input: { name: "Calls", featureId: "calls", eventName: "Called" }) { id } }',
+      {},
+    );
+    expect(made.error).toBeNull();
+    for (let state = ''; state !== 'DONE'; await sleep(100)) {
+      const { data } = await call('{ mappingRules { backfill { state } } }', {});
+      state = data.mappingRules[0].backfill.state;
+    }
+    const [row] = await storm.machine.postgres.query(
+      "select count(*) as events, count(distinct user_key) as users, sum(delta) as used from usage_event where source = 'SEGMENT'",
+    );
+    const { events } = storm.journal;
+    expect(row).toEqual({
+      events: `${events.size}`,
+      used: `${events.size}`,
+      users: `${new Set([...events.values()].map(({ userId }) => userId)).size}`,
+    });
+  }, 120_000);
+});
+
+describe('the server', () => {
+  test('answered no call with a fault of its own, and none with a surprise', () => {
+    expect(storm.figures.faults).toEqual([]);
+    expect(storm.journal.surprises).toEqual([]);
+  });
+
+  test('came back by itself after every fault, within 2 seconds of the return of its processes', () => {
+    expect(storm.blows).toHaveLength(faults);
+    expect(storm.blows.filter(({ recoveryMs }) => recoveryMs > 2_000)).toEqual([]);
+  });
+
+  test('kept nobody waiting for more than 5 seconds while it was not harmed itself', () => {
+    expect(storm.longestAnswerMs).toBeLessThan(5_000);
+  });
+
+  test('leaks neither memory nor files nor connections', async () => {
+    const { before, after } = storm.holdings;
+    expect(after.files - before.files).toBeLessThan(20);
+    expect(after.memory - before.memory).toBeLessThan(100);
+    const rows = await storm.machine.postgres.query(
+      `select application_name as name, count(*) as connections from pg_stat_activity
+       where datname is not null and application_name like 'open-kana%' and pid <> pg_backend_pid() group by 1`,
+    );
+    const connections = Object.fromEntries(rows.map(({ name, connections }) => [name, Number(connections)]));
+    expect(connections['open-kana']).toBeLessThanOrEqual(22);
+    expect(connections['open-kana jobs']).toBeLessThanOrEqual(7);
+    expect(connections['open-kana watch']).toBe(1);
+    expect(connections['open-kana presence']).toBe(1);
+  });
+});
