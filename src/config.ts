@@ -19,6 +19,8 @@ export interface Config {
   clientOrigins: string[];
   /** What Segment signs its requests with; undefined takes them without a signature. */
   segmentSecret: string | undefined;
+  /** How many server processes share the port. */
+  processes: number;
   /** Whether an empty test environment gets the demo catalogue. */
   demo: boolean;
   logLevel: z.infer<typeof logLevel>;
@@ -27,6 +29,14 @@ export interface Config {
 const port = z
   .string()
   .refine((text) => /^\d{1,5}$/.test(text) && Number(text) < 65_536, 'must be a port number, 0 to 65535')
+  .transform(Number);
+
+const processes = z
+  .string()
+  .refine(
+    (text) => /^\d{1,2}$/.test(text) && Number(text) > 0 && Number(text) <= 64,
+    'must be a number from 1 to 64',
+  )
   .transform(Number);
 
 const databaseUrl = z
@@ -77,6 +87,7 @@ const variables = z.object({
   KANA_TOKEN_ISSUER: z.string().default('usekana.com'),
   CLIENT_CORS_ORIGINS: origins.default([]),
   SEGMENT_SHARED_SECRET: z.string().optional(),
+  WEB_CONCURRENCY: processes.default(1),
   KANA_DEMO: truth.optional(),
   LOG_LEVEL: logLevel.default('info'),
 });
@@ -108,6 +119,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     tokenIssuer: data.KANA_TOKEN_ISSUER,
     clientOrigins: data.CLIENT_CORS_ORIGINS,
     segmentSecret: data.SEGMENT_SHARED_SECRET,
+    processes: data.WEB_CONCURRENCY,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,
   };

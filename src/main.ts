@@ -1,3 +1,4 @@
+import cluster from 'node:cluster';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { createApp } from './app.ts';
@@ -15,9 +16,10 @@ import { type Watch, watchDatabase } from './database/watch.ts';
 import { StartupError } from './errors.ts';
 import { loadConsole } from './http/console-route.ts';
 import { type HttpServer, listen } from './http/server.ts';
-import { provision } from './provisioning/actions.ts';
+import { type Provisioned, provision } from './provisioning/actions.ts';
 import { segmentJobs, sweepJob } from './segment/jobs-actions.ts';
 import { welcome } from './welcome.ts';
+import { startWorkers, tellStarter, type Workers } from './workers.ts';
 
 /** What runs so far. */
 interface Running {
@@ -26,6 +28,7 @@ interface Running {
   database?: Database;
   queue?: Queue;
   watch?: Watch;
+  workers?: Workers;
 }
 
 /** Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it is one wish. */
@@ -63,12 +66,31 @@ async function start(config: Config, running: Running): Promise<void> {
   running.queue = await startQueue(postgres.url, segmentJobs(database.prisma), { atStart: [sweepJob], log });
   http.open(app.listener);
 
-  const more = provisioned.firstStart ? `\n${welcome(http.address, provisioned)}` : '';
-  print(`Open Kana answers at ${http.address}${more}`);
+  if (cluster.isWorker) await tellStarter({ address: http.address });
+  else announce(http.address, provisioned);
+}
+
+/** Starts several processes that each do all of `start`, on a database that is reached and prepared once. */
+async function startSeveral(config: Config, running: Running): Promise<void> {
+  await (await listen(config.host, config.port)).close();
+  const postgres = await reachServer(config, print);
+  running.postgres = postgres;
+  await migrate(postgres.url);
+  const database = openDatabase(postgres.url);
+  const provisioned = await provision(database.prisma, config, new Date()).finally(() => database.close());
+  const workers = await startWorkers(config.processes, { DATABASE_URL: postgres.url });
+  running.workers = workers;
+  announce(workers.address, provisioned);
+}
+
+function announce(address: string, provisioned: Provisioned): void {
+  const more = provisioned.firstStart ? `\n${welcome(address, provisioned)}` : '';
+  print(`Open Kana answers at ${address}${more}`);
 }
 
 /** Stops accepting, finishes what was accepted, and leaves the database in order. */
-async function stop({ http, postgres, database, queue, watch }: Running): Promise<void> {
+async function stop({ http, postgres, database, queue, watch, workers }: Running): Promise<void> {
+  await workers?.stop();
   await Promise.all([http?.close(), queue?.stop()]);
   await watch?.stop();
   await database?.close();
@@ -87,6 +109,7 @@ function stopOnSignal(started: Promise<void>, running: Running): void {
     process.exit(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, onSignal);
+  process.on('disconnect', onSignal);
   onLostShell(() => firstAt ?? onSignal());
 }
 
@@ -97,19 +120,21 @@ function onLostShell(react: () => unknown): void {
   setInterval(() => process.ppid === shell || react(), 100).unref();
 }
 
-function fail(error: unknown): never {
+async function fail(error: unknown): Promise<never> {
   // What the operator can act on is said in one sentence; anything else is ours, and shows where.
   const text = error instanceof StartupError ? error.message : String((error as Error).stack ?? error);
-  process.stderr.write(`${text}\n`);
+  if (cluster.isWorker) await tellStarter({ failure: text });
+  else process.stderr.write(`${text}\n`);
   process.exit(1);
 }
 
 async function main(): Promise<void> {
   const config = loadConfig();
   const running: Running = {};
-  const started = start(config, running).catch(async (error) => {
+  const several = config.processes > 1 && cluster.isPrimary;
+  const started = (several ? startSeveral : start)(config, running).catch(async (error) => {
     await stop(running).catch(() => undefined);
-    fail(error);
+    await fail(error);
   });
   stopOnSignal(started, running);
   await started;

@@ -13,6 +13,7 @@ const defaults = {
   tokenIssuer: 'usekana.com',
   clientOrigins: [],
   segmentSecret: undefined,
+  processes: 1,
   demo: true,
   logLevel: 'info',
 };
@@ -41,6 +42,7 @@ test('every variable is read', () => {
     KANA_TOKEN_ISSUER: 'kana.example.com',
     CLIENT_CORS_ORIGINS: 'https://app.example.com, http://localhost:3000,capacitor://localhost',
     SEGMENT_SHARED_SECRET: 'shared with Segment',
+    WEB_CONCURRENCY: '4',
     KANA_DEMO: 'true',
     LOG_LEVEL: 'debug',
   };
@@ -54,6 +56,7 @@ test('every variable is read', () => {
     tokenIssuer: 'kana.example.com',
     clientOrigins: ['https://app.example.com', 'http://localhost:3000', 'capacitor://localhost'],
     segmentSecret: 'shared with Segment',
+    processes: 4,
     demo: true,
     logLevel: 'debug',
   });
@@ -71,6 +74,8 @@ test.each([
   ['PORT', '65536', 'PORT must be a port number, 0 to 65535'],
   ['PORT', '-1', 'PORT must be a port number, 0 to 65535'],
   ['PORT', '80.5', 'PORT must be a port number, 0 to 65535'],
+  ['WEB_CONCURRENCY', '0', 'WEB_CONCURRENCY must be a number from 1 to 64'],
+  ['WEB_CONCURRENCY', 'auto', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   [
     'DATABASE_URL',
     'mysql://db/kana',

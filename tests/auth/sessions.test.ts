@@ -141,9 +141,9 @@ describe('sessions', () => {
   it('expire after twelve hours', async () => {
     const { sessions } = await open();
     const token = (await sessions.begin(app.keys.test, new Date()))?.token ?? '';
-    const after = (hours: number) => new Date(Date.now() + hours * 3_600_000);
-    expect(await sessions.find(token, 'test', after(11.9))).not.toBeNull();
-    expect(await sessions.find(token, 'test', after(12.1))).toBeNull();
+    const later = (hours: number) => new Date(Date.now() + hours * 3_600_000);
+    expect(await sessions.find(token, 'test', later(11.9))).not.toBeNull();
+    expect(await sessions.find(token, 'test', later(12.1))).toBeNull();
   });
 
   it('are of one environment, also where both sign with the same secret', async () => {
