@@ -11,7 +11,7 @@ const page = (load: () => Promise<{ Page: ComponentType }>) => ({
 });
 
 const pages = [
-  { index: true, element: <Navigate to="features" replace /> },
+  { index: true, ...page(() => import('./overview/page.tsx')) },
   { path: 'features', ...page(() => import('./features/list-page.tsx')) },
   { path: 'features/:id', ...page(() => import('./features/feature-page.tsx')) },
   { path: 'packages', ...page(() => import('./packages/list-page.tsx')) },
@@ -20,6 +20,10 @@ const pages = [
   { path: 'packages/:id/edit', ...page(() => import('./packages/edit-page.tsx')) },
   { path: 'users', ...page(() => import('./users/list-page.tsx')) },
   { path: 'users/:id', ...page(() => import('./users/user-page.tsx')) },
+  { path: 'flagged-users', ...page(() => import('./users/flagged-page.tsx')) },
+  { path: 'import-users', ...page(() => import('./users/import-page.tsx')) },
+  { path: 'segment', ...page(() => import('./segment/page.tsx')) },
+  { path: 'configuration', ...page(() => import('./configuration/page.tsx')) },
   { path: '*', Component: NotFound },
 ];
 

@@ -46,6 +46,11 @@ it('asks for a key, and says when it is wrong', async () => {
   await signIn(page, app.url, app.keys.test);
 }, 60_000);
 
+it('tells what to do first', async () => {
+  await page.getByText('Three steps to begin').waitFor();
+  await look('overview-empty');
+}, 60_000);
+
 it('makes a feature', async () => {
   await go('Features');
   await page.getByText('No features yet').waitFor();
@@ -56,7 +61,7 @@ it('makes a feature', async () => {
   await look('features-new');
   await dialog().getByRole('button', { name: 'Create feature' }).click();
   await heading('API calls').waitFor();
-  expect(new URL(page.url()).pathname).toBe('/test/features/api-calls');
+  await page.waitForURL(`${app.url}/test/features/api-calls`);
 }, 60_000);
 
 it('makes a package of it, and publishes it', async () => {
@@ -118,6 +123,9 @@ it('subscribes the user, records usage, and sees the bar move', async () => {
 }, 60_000);
 
 it('shows lists and parts', async () => {
+  await go('Overview');
+  await page.getByRole('heading', { name: 'Published packages' }).waitFor();
+  await look('overview');
   await go('Features');
   await page.getByRole('link', { name: 'API calls' }).waitFor();
   await look('features');

@@ -10,7 +10,7 @@ export function EnvironmentSwitch({ environment }: { environment: Environment })
     <SegmentedControl
       aria-label="Environment"
       value={environment}
-      onChange={(chosen) => navigate(`/${chosen}/${section}`)}
+      onChange={(chosen) => navigate(section === '' ? `/${chosen}` : `/${chosen}/${section}`)}
       data={environments.map((each) => ({ value: each, label: each === 'test' ? 'Test' : 'Live' }))}
       color={environment}
       size="sm"

@@ -1,5 +1,13 @@
 import { NavLink } from '@mantine/core';
-import { IconPackage, IconTags, IconTerminal2, IconUsers } from '@tabler/icons-react';
+import {
+  IconAdjustments,
+  IconChartBar,
+  IconPackage,
+  IconPlugConnected,
+  IconTags,
+  IconTerminal2,
+  IconUsers,
+} from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
 import { usePaths } from './paths.ts';
 
@@ -7,12 +15,19 @@ export function Navigation() {
   const paths = usePaths();
   const { pathname } = useLocation();
   const entries = [
+    { label: 'Overview', to: paths.overview, Icon: IconChartBar },
     { label: 'Features', to: paths.features, Icon: IconTags },
     { label: 'Packages', to: paths.packages, Icon: IconPackage },
     { label: 'Users', to: paths.users, Icon: IconUsers },
+    { label: 'Segment', to: paths.segment, Icon: IconPlugConnected },
+    { label: 'Configuration', to: paths.configuration, Icon: IconAdjustments },
   ];
+  /** Pages whose addresses do not say where they belong. */
+  const within = new Map([[paths.users, [paths.flaggedUsers, paths.importUsers]]]);
   const isHere = (to: string) =>
-    to === paths.overview ? pathname === to || pathname === `${to}/` : `${pathname}/`.startsWith(`${to}/`);
+    to === paths.overview
+      ? pathname === to || pathname === `${to}/`
+      : [to, ...(within.get(to) ?? [])].some((each) => `${pathname}/`.startsWith(`${each}/`));
   return (
     <>
       {entries.map(({ label, to, Icon }) => (

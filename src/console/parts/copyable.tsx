@@ -5,7 +5,10 @@ import { IconCheck, IconCopy } from '@tabler/icons-react';
 export function Copyable({ text, block = false }: { text: string; block?: boolean }) {
   return (
     <Group gap={4} wrap="nowrap" align={block ? 'start' : 'center'} style={{ minWidth: 0 }}>
-      <Code block={block} style={{ overflowWrap: 'anywhere', flexGrow: block ? 1 : undefined }}>
+      <Code
+        block={block}
+        style={{ overflowWrap: 'anywhere', ...(block ? { flexGrow: 1, whiteSpace: 'pre-wrap' } : {}) }}
+      >
         {text}
       </Code>
       <CopyIcon text={text} />

@@ -15,6 +15,8 @@ interface Changing {
  */
 export function DialogButton(props: {
   label: string;
+  /** What it is about, for those who hear the button without seeing where it stands. */
+  about?: string;
   title: string;
   submit: string;
   change: Changing;
@@ -31,6 +33,7 @@ export function DialogButton(props: {
 }) {
   const {
     label,
+    about,
     title,
     submit,
     change,
@@ -47,6 +50,7 @@ export function DialogButton(props: {
     <>
       <Button
         {...button}
+        aria-label={about === undefined ? undefined : `${label}: ${about}`}
         onClick={() => {
           change.reset();
           onOpen?.();

@@ -17,7 +17,7 @@ export function PageHead(props: {
     <Stack gap={4} mb="lg">
       {back && (
         <Breadcrumbs>
-          <Anchor component={Link} to={back.to} size="sm">
+          <Anchor component={Link} to={back.to} fz="sm">
             ← {back.label}
           </Anchor>
         </Breadcrumbs>

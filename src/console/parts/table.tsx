@@ -10,11 +10,17 @@ interface Column {
 }
 
 /** A table that can be read on a phone too: there it scrolls by itself. */
-export function DataTable(props: { label: string; columns: readonly Column[]; children: ReactNode }) {
-  const { label, columns, children } = props;
+export function DataTable(props: {
+  label: string;
+  columns: readonly Column[];
+  /** Below this width it scrolls, in pixels. */
+  minWidth?: number;
+  children: ReactNode;
+}) {
+  const { label, columns, minWidth = 520, children } = props;
   return (
-    <Table.ScrollContainer minWidth={520} type="native" tabIndex={0} pos="relative">
-      <Table verticalSpacing="sm" highlightOnHover aria-label={label}>
+    <Table.ScrollContainer minWidth={minWidth} type="native" tabIndex={0} pos="relative">
+      <Table verticalSpacing="sm" aria-label={label}>
         <Table.Thead>
           <Table.Tr>
             {columns.map((column) => (

@@ -1,6 +1,6 @@
 import { Alert, Button, Group, NumberInput, Select, Text } from '@mantine/core';
 import { useState } from 'react';
-import { useAnswer, useChange } from '../api/hooks.ts';
+import { useAnswer } from '../api/hooks.ts';
 import { CheckFeatureDocument, ChoicesDocument } from '../generated/operations.ts';
 import { Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
@@ -10,7 +10,13 @@ export function Check({ userId }: { userId: string }) {
   const choices = useAnswer(ChoicesDocument, {});
   const [featureId, setFeatureId] = useState<string | null>(null);
   const [delta, setDelta] = useState(1);
-  const check = useChange(CheckFeatureDocument);
+  const [asked, setAsked] = useState<{ featureId: string; delta: number } | null>(null);
+  // Asked again whenever something changes, so that the answer is never an old one.
+  const check = useAnswer(
+    CheckFeatureDocument,
+    { userId, featureId: asked?.featureId ?? '', delta: asked?.delta },
+    { enabled: asked !== null },
+  );
   const features = choices.data?.features ?? [];
   const feature = features.find(({ id }) => id === featureId);
   return (
@@ -21,7 +27,7 @@ export function Check({ userId }: { userId: string }) {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (featureId !== null) check.mutate({ userId, featureId, delta });
+          if (featureId !== null) setAsked({ featureId, delta });
         }}
       >
         <Group align="end">
@@ -31,7 +37,7 @@ export function Check({ userId }: { userId: string }) {
             data={features.map(({ id, name }) => ({ value: id, label: name }))}
             value={featureId}
             onChange={(id) => {
-              check.reset();
+              setAsked(null);
               setFeatureId(id);
             }}
             searchable
@@ -47,12 +53,12 @@ export function Check({ userId }: { userId: string }) {
               allowDecimal={false}
             />
           )}
-          <Button type="submit" variant="default" disabled={featureId === null} loading={check.isPending}>
+          <Button type="submit" variant="default" disabled={featureId === null} loading={check.isFetching}>
             Check
           </Button>
         </Group>
       </form>
-      {check.data && (
+      {asked !== null && check.data && (
         <Alert
           role="status"
           color={check.data.canUseFeature.access ? 'gray' : 'red'}

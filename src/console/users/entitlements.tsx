@@ -46,7 +46,7 @@ function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement
           </Anchor>
           <Text size="sm" c="dimmed">
             from{' '}
-            <Anchor component={Link} to={paths.package(subscription.package.id)} size="sm" underline="always">
+            <Anchor component={Link} to={paths.package(subscription.package.id)} fz="sm" underline="always">
               {subscription.package.name}
             </Anchor>
           </Text>

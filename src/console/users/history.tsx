@@ -48,11 +48,15 @@ function Chart({ periods }: { periods: readonly PeriodFragment[] }) {
           }))}
           dataKey="period"
           series={[{ name: 'Used', color: 'var(--mantine-primary-color-filled)' }]}
-          referenceLines={budget == null ? [] : [{ y: budget, label: 'Budget', color: 'gray.6' }]}
+          referenceLines={
+            budget == null
+              ? []
+              : [{ y: budget, label: 'Budget', color: 'gray.6', ifOverflow: 'extendDomain' }]
+          }
           valueFormatter={formatNumber}
           maxBarWidth={48}
           barProps={{ isAnimationActive: false }}
-          barChartProps={{ accessibilityLayer: false }}
+          barChartProps={{ accessibilityLayer: false, margin: { top: 24 } }}
         />
       </div>
       <VisuallyHidden>

@@ -1,4 +1,4 @@
-import { Anchor, Paper, Table, TextInput } from '@mantine/core';
+import { Anchor, Button, Paper, Table, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { useEffect, useState } from 'react';
@@ -17,6 +17,7 @@ const pageSize = 50;
 const columns = [{ label: 'User' }, { label: 'Id' }, { label: 'Email' }, { label: 'Billing id' }];
 
 export function Page() {
+  const paths = usePaths();
   const [params, setParams] = useSearchParams();
   const [typed, setTyped] = useState(params.get('search') ?? '');
   const [search] = useDebouncedValue(typed.trim(), 200);
@@ -26,6 +27,12 @@ export function Page() {
   return (
     <>
       <PageHead title="Users">
+        <Button component={Link} to={paths.flaggedUsers} variant="default">
+          Flagged
+        </Button>
+        <Button component={Link} to={paths.importUsers} variant="default">
+          Import and export
+        </Button>
         <NewUser />
       </PageHead>
       <TextInput

@@ -1,0 +1,121 @@
+import { Anchor, Group, SimpleGrid, Stack, Table, Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { OverviewDocument, type OverviewQuery } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { Figure } from '../parts/figure.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+import { PageHead } from '../parts/page-head.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { FirstSteps } from './first-steps.tsx';
+
+/** How often the page looks again, in milliseconds. */
+const pace = 10_000;
+
+export function Page() {
+  const answer = useAnswer(OverviewDocument, {}, { every: pace });
+  return (
+    <>
+      <PageHead title="Overview" />
+      <Answer of={answer}>
+        {(data) => {
+          const sold = data.packages.filter(({ status }) => status === 'PUBLISHED');
+          const begun = sold.length > 0 && data.users.length > 0;
+          return (
+            <Stack>
+              {!begun && (
+                <FirstSteps
+                  done={[data.features.length > 0, sold.length > 0, data.users.length > 0]}
+                  packageId={sold[0]?.id ?? 'pro'}
+                />
+              )}
+              {begun && <Sold packages={sold} />}
+              <Events status={data.segmentStatus} />
+              <Flags flagged={data.flaggedUsers} />
+            </Stack>
+          );
+        }}
+      </Answer>
+    </>
+  );
+}
+
+function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
+  const paths = usePaths();
+  const ranked = [...packages].sort((a, b) => b.subscriberCount - a.subscriberCount);
+  return (
+    <Card title="Published packages">
+      <DataTable
+        label="Published packages"
+        columns={[{ label: 'Package' }, { label: 'Kind' }, { label: 'Subscribers', numeric: true }]}
+        minWidth={300}
+      >
+        {ranked.map(({ id, name, isAddon, subscriberCount }) => (
+          <Table.Tr key={id}>
+            <Table.Td>
+              <Anchor component={Link} to={paths.package(id)}>
+                {name}
+              </Anchor>
+            </Table.Td>
+            <Table.Td>{isAddon ? 'Add-on' : 'Base package'}</Table.Td>
+            <Table.Td ta="right">{formatNumber(subscriberCount)}</Table.Td>
+          </Table.Tr>
+        ))}
+      </DataTable>
+    </Card>
+  );
+}
+
+function Events({ status }: { status: OverviewQuery['segmentStatus'] }) {
+  const paths = usePaths();
+  return (
+    <Card
+      title="Segment"
+      action={
+        <Anchor component={Link} to={paths.segment} fz="sm">
+          Events and rules
+        </Anchor>
+      }
+    >
+      <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        <Figure label="Last event">
+          {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
+        </Figure>
+        <Figure label="Events that no rule claims">{formatNumber(status.unmatched)}</Figure>
+        <Figure label="Events that wait for their user">{formatNumber(status.pendingEvents)}</Figure>
+      </SimpleGrid>
+    </Card>
+  );
+}
+
+/** Beyond this many, the exact number matters to nobody. */
+const many = 100;
+const upTo = (count: number) => (count >= many ? `${formatNumber(many)} or more` : formatNumber(count));
+
+function Flags({ flagged }: { flagged: OverviewQuery['flaggedUsers'] }) {
+  const paths = usePaths();
+  return (
+    <Card
+      title="Users to look at"
+      action={
+        <Group>
+          <Anchor component={Link} to={paths.flaggedUsers} fz="sm">
+            Flagged users
+          </Anchor>
+        </Group>
+      }
+    >
+      <SimpleGrid cols={{ base: 1, sm: 2 }}>
+        <Figure label="With the same email as another">{upTo(flagged.sameEmail.length)}</Figure>
+        <Figure label="Without a billing id">{upTo(flagged.withoutBillingId.length)}</Figure>
+      </SimpleGrid>
+      <Text size="sm" c="dimmed">
+        Users with the same email may be one person: merge them. Users without a billing id are not known to
+        your billing provider.
+      </Text>
+    </Card>
+  );
+}

@@ -1,0 +1,87 @@
+import { Alert, Anchor, Code, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { useAnswer, useEnvironment } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { SegmentDocument, type SegmentQuery } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { Copyable } from '../parts/copyable.tsx';
+import { Figure } from '../parts/figure.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { formatCount, formatNumber } from '../parts/numbers.ts';
+import { PageHead } from '../parts/page-head.tsx';
+import { Events } from './events.tsx';
+import { Rules } from './rules.tsx';
+import { Unmatched } from './unmatched.tsx';
+
+/** How often the page looks for new events, in milliseconds. */
+const pace = 3_000;
+
+export function Page() {
+  const answer = useAnswer(SegmentDocument, {}, { every: pace });
+  return (
+    <>
+      <PageHead title="Segment" />
+      <Answer of={answer}>
+        {({ segmentStatus: status, unmatchedEvents, mappingRules }) => (
+          <Stack>
+            <Status status={status} />
+            {status.lastEventAt === null && <Connect />}
+            {status.unmatched > 0 && <Unmatched events={unmatchedEvents} />}
+            <Rules rules={mappingRules} />
+            <Events />
+            {status.lastEventAt !== null && <Connect />}
+          </Stack>
+        )}
+      </Answer>
+    </>
+  );
+}
+
+function Status({ status }: { status: SegmentQuery['segmentStatus'] }) {
+  const paths = usePaths();
+  return (
+    <SimpleGrid cols={{ base: 1, sm: 3 }}>
+      <Figure label="Last event">
+        {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
+      </Figure>
+      <Figure label="Events that no rule claims">{formatNumber(status.unmatched)}</Figure>
+      <Figure label="Events that wait for their user">
+        {formatNumber(status.pendingEvents)}
+        {status.pendingUsers > 0 && (
+          <Text size="sm" c="dimmed" fw={400}>
+            of {formatCount(status.pendingUsers, 'user')} not known yet. Make them under{' '}
+            <Anchor component={Link} to={paths.users} underline="always">
+              Users
+            </Anchor>
+            , or let Segment identify them.
+          </Text>
+        )}
+      </Figure>
+    </SimpleGrid>
+  );
+}
+
+function Connect() {
+  const environment = useEnvironment();
+  return (
+    <Card title="How to connect">
+      <Text>
+        In Segment, add a <strong>Webhooks</strong> destination, and give it this address and header. Use a
+        private key of the {environment} environment.
+      </Text>
+      <Copyable text={`${window.location.origin}/segment/events`} />
+      <Copyable text={`Authorization: prv_${environment}_…`} />
+      {window.location.hostname === '127.0.0.1' || window.location.hostname === 'localhost' ? (
+        <Alert color="gray" title="Segment cannot reach this address">
+          It is known on this machine only. Try with cURL:
+          <Code block mt="xs">
+            {`curl ${window.location.origin}/segment/events \\
+  -H 'Authorization: prv_${environment}_…' -H 'Content-Type: application/json' \\
+  -d '{"type":"track","userId":"ada","event":"Package Created","properties":{"type":"addon"}}'`}
+          </Code>
+        </Alert>
+      ) : null}
+    </Card>
+  );
+}

@@ -1,0 +1,177 @@
+import { ActionIcon, Alert, Button, Code, Group, Select, Stack, Text, TextInput } from '@mantine/core';
+import { useDebouncedValue } from '@mantine/hooks';
+import { IconTrash } from '@tabler/icons-react';
+import { useState } from 'react';
+import { useAnswer, useChange } from '../api/hooks.ts';
+import {
+  ChoicesDocument,
+  CreateMappingRuleDocument,
+  type MappingRuleInput,
+  PreviewRuleDocument,
+  UpdateMappingRuleDocument,
+} from '../generated/operations.ts';
+import { DialogButton } from '../parts/dialog.tsx';
+import { formatCount, formatNumber } from '../parts/numbers.ts';
+
+/** A rule as the form holds it; an empty event name is none. */
+export interface RuleDraft {
+  name: string;
+  featureId: string;
+  eventName: string;
+  conditions: { path: string; equals: string }[];
+}
+
+const inputOf = ({ name, featureId, eventName, conditions }: RuleDraft): MappingRuleInput => ({
+  name,
+  featureId,
+  eventName: eventName || null,
+  conditions,
+});
+
+/** Makes a rule, or edits one, and shows before what it would claim. */
+export function RuleDialog(props: { label: string; about?: string; id?: string; start: RuleDraft }) {
+  const { label, about, id, start } = props;
+  const [draft, setDraft] = useState(start);
+  const [opened, setOpened] = useState(false);
+  const create = useChange(CreateMappingRuleDocument);
+  const update = useChange(UpdateMappingRuleDocument);
+  const isNew = id === undefined;
+  return (
+    <DialogButton
+      label={label}
+      about={about}
+      title={isNew ? 'New mapping rule' : `Edit ${start.name}`}
+      submit={isNew ? 'Create rule' : 'Save'}
+      change={isNew ? create : update}
+      button={{ variant: 'default', size: 'xs' }}
+      blocked={draft.featureId === ''}
+      onOpen={() => {
+        setDraft(start);
+        setOpened(true);
+      }}
+      onSubmit={async () => {
+        const input = inputOf(draft);
+        await (isNew ? create.mutateAsync({ input }) : update.mutateAsync({ id, input }));
+        setOpened(false);
+      }}
+    >
+      <Fields draft={draft} set={(change) => setDraft((before) => ({ ...before, ...change }))} />
+      {opened && <Preview draft={draft} />}
+    </DialogButton>
+  );
+}
+
+function Fields({ draft, set }: { draft: RuleDraft; set: (change: Partial<RuleDraft>) => void }) {
+  const choices = useAnswer(ChoicesDocument, {});
+  const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
+  return (
+    <>
+      <TextInput
+        label="Name"
+        value={draft.name}
+        onChange={(event) => set({ name: event.currentTarget.value })}
+        required
+      />
+      <TextInput
+        label="Event name"
+        description="Exactly this. Leave it empty for events of any name."
+        value={draft.eventName}
+        onChange={(event) => set({ eventName: event.currentTarget.value })}
+      />
+      <Conditions conditions={draft.conditions} onChange={(conditions) => set({ conditions })} />
+      <Select
+        label="Counts as usage of"
+        description="Each event counts 1."
+        placeholder={features.length === 0 ? 'There is no consumable feature yet' : 'Choose a feature'}
+        data={features.map(({ id, name }) => ({ value: id, label: name }))}
+        value={draft.featureId || null}
+        onChange={(featureId) => set({ featureId: featureId ?? '' })}
+        searchable
+        required
+      />
+    </>
+  );
+}
+
+function Conditions(props: {
+  conditions: RuleDraft['conditions'];
+  onChange: (conditions: RuleDraft['conditions']) => void;
+}) {
+  const { conditions, onChange } = props;
+  const change = (index: number, part: Partial<RuleDraft['conditions'][number]>) =>
+    onChange(conditions.map((each, at) => (at === index ? { ...each, ...part } : each)));
+  return (
+    <Stack gap="xs">
+      <Text size="sm" fw={500}>
+        And all of these properties
+      </Text>
+      {conditions.map((condition, index) => (
+        // biome-ignore lint/suspicious/noArrayIndexKey: conditions have no other identity
+        <Group key={index} gap="xs" wrap="nowrap" align="center">
+          <TextInput
+            aria-label={`Property ${index + 1}`}
+            placeholder="object.name"
+            value={condition.path}
+            onChange={(event) => change(index, { path: event.currentTarget.value })}
+            required
+          />
+          <Text>=</Text>
+          <TextInput
+            aria-label={`Value ${index + 1}`}
+            value={condition.equals}
+            onChange={(event) => change(index, { equals: event.currentTarget.value })}
+          />
+          <ActionIcon
+            variant="subtle"
+            color="gray"
+            aria-label={`Remove property ${index + 1}`}
+            onClick={() => onChange(conditions.filter((_, at) => at !== index))}
+          >
+            <IconTrash size={16} />
+          </ActionIcon>
+        </Group>
+      ))}
+      <Button
+        variant="default"
+        size="xs"
+        w="fit-content"
+        onClick={() => onChange([...conditions, { path: '', equals: '' }])}
+      >
+        Add a property
+      </Button>
+    </Stack>
+  );
+}
+
+/** What the rule would claim of the stored events, while it is typed. */
+function Preview({ draft }: { draft: RuleDraft }) {
+  const [settled] = useDebouncedValue(draft, 300);
+  const asks = settled.eventName !== '' || settled.conditions.length > 0;
+  const whole = settled.conditions.every(({ path }) => path !== '');
+  // What it is called and counts as makes no difference to what it claims.
+  const input = { ...inputOf(settled), name: 'preview', featureId: 'preview' };
+  const answer = useAnswer(PreviewRuleDocument, { input }, { enabled: asks && whole, keepPrevious: true });
+  if (!asks) return <Text size="sm">Give an event name or a property.</Text>;
+  const preview = answer.data?.previewMappingRule;
+  if (preview === undefined) return null;
+  const [latest] = preview.sample;
+  return (
+    <Alert color="gray" role="status" title={claims(preview)}>
+      {latest ? (
+        <>
+          The latest, of user {latest.userId}:
+          <Code block mt="xs" mah={160} style={{ overflow: 'auto' }} tabIndex={0}>
+            {JSON.stringify(latest.payload, null, 2)}
+          </Code>
+        </>
+      ) : (
+        'None of the stored events. Events that come later can match.'
+      )}
+    </Alert>
+  );
+}
+
+const claims = ({ matched, complete, examined }: { matched: number; complete: boolean; examined: number }) =>
+  complete
+    ? `Claims ${formatCount(matched, 'stored event')}`
+    : `Claims ${formatNumber(matched)} of the latest ${formatNumber(examined)} stored events`;

@@ -1,0 +1,89 @@
+import { Anchor, Group, Table, Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { useChange } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { DeleteMappingRuleDocument, type RuleFragment } from '../generated/operations.ts';
+import { Card } from '../parts/card.tsx';
+import { DialogButton } from '../parts/dialog.tsx';
+import { formatCount, formatNumber } from '../parts/numbers.ts';
+import { DataTable } from '../parts/table.tsx';
+import { RuleDialog } from './rule-dialog.tsx';
+
+const columns = [
+  { label: 'Rule' },
+  { label: 'Claims events' },
+  { label: 'As usage of' },
+  { label: 'Stored events' },
+  { label: 'What can be done', hidden: true },
+];
+
+const blank = { name: '', featureId: '', eventName: '', conditions: [] };
+
+export function Rules({ rules }: { rules: readonly RuleFragment[] }) {
+  const paths = usePaths();
+  return (
+    <Card title="Mapping rules" action={<RuleDialog label="New rule" start={blank} />}>
+      {rules.length === 0 ? (
+        <Text c="dimmed">
+          None. A rule says which events are usage of which feature. Events that name a featureId themselves
+          need none.
+        </Text>
+      ) : (
+        <DataTable label="Mapping rules" columns={columns}>
+          {rules.map((rule) => (
+            <Table.Tr key={rule.id}>
+              <Table.Td>{rule.name}</Table.Td>
+              <Table.Td>{describe(rule)}</Table.Td>
+              <Table.Td>
+                <Anchor component={Link} to={paths.feature(rule.feature.id)}>
+                  {rule.feature.name}
+                </Anchor>
+              </Table.Td>
+              <Table.Td>{progress(rule.backfill)}</Table.Td>
+              <Table.Td>
+                <Group gap={4} justify="end" wrap="nowrap">
+                  <RuleDialog
+                    label="Edit"
+                    about={rule.name}
+                    id={rule.id}
+                    start={{ ...rule, eventName: rule.eventName ?? '', featureId: rule.feature.id }}
+                  />
+                  <DeleteRule rule={rule} />
+                </Group>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </DataTable>
+      )}
+    </Card>
+  );
+}
+
+const describe = ({ eventName, conditions }: RuleFragment) =>
+  [
+    ...(eventName === null ? [] : [`called “${eventName}”`]),
+    ...conditions.map(({ path, equals }) => `${path} = ${equals}`),
+  ].join(' and ');
+
+const progress = ({ state, examined, matched }: RuleFragment['backfill']) =>
+  state === 'DONE'
+    ? `${formatCount(matched, 'event')} claimed`
+    : `${formatNumber(matched)} claimed, ${formatNumber(examined)} examined so far`;
+
+function DeleteRule({ rule }: { rule: RuleFragment }) {
+  const remove = useChange(DeleteMappingRuleDocument);
+  return (
+    <DialogButton
+      label="Delete"
+      about={rule.name}
+      title={`Delete ${rule.name}?`}
+      submit="Delete"
+      change={remove}
+      danger
+      button={{ variant: 'subtle', color: 'gray', size: 'xs' }}
+      onSubmit={() => remove.mutateAsync({ id: rule.id })}
+    >
+      <Text>Events are no longer claimed by it. What it has recorded stays.</Text>
+    </DialogButton>
+  );
+}

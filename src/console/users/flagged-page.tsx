@@ -1,0 +1,113 @@
+import { Anchor, Checkbox, Group, Stack, Table, Text } from '@mantine/core';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { FlaggedUsersDocument, type FlaggedUsersQuery } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { Copyable } from '../parts/copyable.tsx';
+import { PageHead } from '../parts/page-head.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { Merge } from './merge.tsx';
+
+/** As many as someone may merge at once; the next ones come when these are dealt with. */
+const shownAtOnce = 100;
+
+type Flagged = FlaggedUsersQuery['flaggedUsers']['sameEmail'];
+
+export function Page() {
+  const paths = usePaths();
+  const answer = useAnswer(FlaggedUsersDocument, { first: shownAtOnce });
+  return (
+    <>
+      <PageHead title="Flagged users" back={{ to: paths.users, label: 'Users' }} />
+      <Answer of={answer}>
+        {({ flaggedUsers: { sameEmail, withoutBillingId } }) => (
+          <Stack>
+            <Box
+              title="Users with the same email"
+              why="They may be one person. Choose those who are, and merge them."
+              none="No two users share an email."
+              users={sameEmail}
+            />
+            <Box
+              title="Users without a billing id"
+              why="Your billing provider does not know them. If one of them is a customer whom it does know, merge the two."
+              none="Every user has a billing id."
+              users={withoutBillingId}
+            />
+          </Stack>
+        )}
+      </Answer>
+    </>
+  );
+}
+
+const columns = [
+  { label: 'Choose', hidden: true },
+  { label: 'User' },
+  { label: 'Id' },
+  { label: 'Email' },
+  { label: 'Billing id' },
+];
+
+function Box(props: { title: string; why: string; none: string; users: Flagged }) {
+  const { title, why, none, users } = props;
+  const [chosen, setChosen] = useState<string[]>([]);
+  const ids = chosen.filter((id) => users.some((user) => user.id === id));
+  if (users.length === 0)
+    return (
+      <Card title={title}>
+        <Text c="dimmed">{none}</Text>
+      </Card>
+    );
+  return (
+    <Card title={title} action={<Merge ids={ids} onDone={() => setChosen([])} />}>
+      <Text c="dimmed">{why}</Text>
+      <DataTable label={title} columns={columns}>
+        {users.map((user) => (
+          <Row
+            key={user.id}
+            user={user}
+            chosen={ids.includes(user.id)}
+            onChoose={(is) => setChosen(is ? [...ids, user.id] : ids.filter((id) => id !== user.id))}
+          />
+        ))}
+      </DataTable>
+      {users.length === shownAtOnce && (
+        <Text size="sm" c="dimmed">
+          These are the first {shownAtOnce}. More come as you deal with them.
+        </Text>
+      )}
+    </Card>
+  );
+}
+
+function Row(props: { user: Flagged[number]; chosen: boolean; onChoose: (chosen: boolean) => void }) {
+  const { user, chosen, onChoose } = props;
+  const paths = usePaths();
+  return (
+    <Table.Tr>
+      <Table.Td w={40}>
+        <Checkbox
+          aria-label={`Choose ${user.id}`}
+          checked={chosen}
+          onChange={(event) => onChoose(event.currentTarget.checked)}
+        />
+      </Table.Td>
+      <Table.Td>
+        <Anchor component={Link} to={paths.user(user.id)}>
+          {user.name || user.email || user.id}
+        </Anchor>
+      </Table.Td>
+      <Table.Td>
+        <Copyable text={user.id} />
+      </Table.Td>
+      <Table.Td>{user.email ?? '—'}</Table.Td>
+      <Table.Td>
+        <Group>{user.billingId ?? '—'}</Group>
+      </Table.Td>
+    </Table.Tr>
+  );
+}

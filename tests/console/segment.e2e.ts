@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import type { Browser, Page } from 'playwright-core';
+import { type Queue, startQueue } from '../../src/database/queue.ts';
+import { segmentJobs } from '../../src/segment/jobs-actions.ts';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { buildConsole } from '../helpers/build-console.ts';
+import { inspect, launchChromium, signIn } from '../helpers/console.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+
+// Events that nothing claims become a rule, and are counted back: each test goes on where the last one ended.
+
+let app: TestApp;
+let queue: Queue;
+let browser: Browser;
+let page: Page;
+const barriers: string[] = [];
+
+const look = async (name: string) => {
+  for (const problem of await inspect(page, name)) barriers.push(`${name}, ${problem}`);
+};
+const dialog = () => page.getByRole('dialog');
+
+beforeAll(async () => {
+  buildConsole();
+  app = await startTestApp({ withConsole: true });
+  const db = app.database.prisma;
+  const { connectionString = '' } = app.database.hot.options;
+  queue = await startQueue(connectionString, segmentJobs(db), {
+    atStart: [],
+    log: pino({ level: 'silent' }),
+  });
+  await createFeature(db, { id: 'addons' });
+  await createPackage(db, { id: 'pro', features: [{ id: 'addons', limit: 10, resetPeriod: 'MONTH' }] });
+  await createUser(db, { id: 'ada' });
+  const startedAt = new Date(Date.now() - 60_000);
+  await createSubscription(db, { userId: 'ada', packageId: 'pro', startedAt });
+  browser = await launchChromium();
+  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.setDefaultTimeout(15_000);
+  await signIn(page, app.url, app.keys.test);
+}, 60_000);
+afterAll(async () => {
+  await browser?.close();
+  await queue?.stop();
+  await app?.close();
+});
+
+it('tells how to connect while nothing has arrived', async () => {
+  await page.getByRole('link', { name: 'Segment' }).click();
+  await page.getByText('None yet').waitFor();
+  await page.getByText(`${app.url}/segment/events`, { exact: true }).waitFor();
+  await look('segment-empty');
+}, 60_000);
+
+it('shows what arrives, without being asked', async () => {
+  for (let n = 0; n < 3; n++)
+    await app.http
+      .post('/segment/events')
+      .set('Authorization', app.keys.test)
+      .send({ type: 'track', userId: 'ada', event: 'Package Created', properties: { type: 'addon' } });
+  await app.http
+    .post('/segment/events')
+    .set('Authorization', app.keys.test)
+    .send({ type: 'identify', userId: 'ada', traits: { name: 'Ada' } });
+  await page.getByRole('heading', { name: 'Events that no rule claims' }).waitFor();
+  await look('segment-unmatched');
+}, 60_000);
+
+it('makes a rule of a group, with a count of what it would claim', async () => {
+  await page.getByRole('button', { name: 'Make a rule: type = addon' }).click();
+  await dialog().getByText('Claims 3 stored events').waitFor();
+  await dialog().getByRole('textbox', { name: 'Value 1' }).fill('base');
+  await dialog().getByText('Claims 0 stored events').waitFor();
+  await dialog().getByRole('textbox', { name: 'Value 1' }).fill('addon');
+  await dialog().getByText('Claims 3 stored events').waitFor();
+  await dialog().getByRole('combobox', { name: 'Counts as usage of' }).click();
+  await page.getByRole('option', { name: 'addons' }).click();
+  await look('segment-rule');
+  await dialog().getByRole('button', { name: 'Create rule' }).click();
+  await dialog().waitFor({ state: 'hidden' });
+}, 60_000);
+
+it('counts the events back', async () => {
+  await page.getByText('3 events claimed').waitFor();
+  await page.getByRole('heading', { name: 'Events that no rule claims' }).waitFor({ state: 'hidden' });
+  await look('segment');
+  await page.goto(`${app.url}/test/users/ada`);
+  await page.getByText('3 of 10 used (30%)').waitFor();
+}, 60_000);
+
+it('no page has a barrier that axe knows', () => expect(barriers).toEqual([]));
