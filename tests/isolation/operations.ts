@@ -1,0 +1,222 @@
+import type { Names } from './world.ts';
+
+/** The arguments of one call, made of the ids of a world; in that world they are right. */
+export type Arguments = (its: Names) => Record<string, unknown>;
+
+export interface Row {
+  /** Calls that together give every argument, and every field of an input, at least once. */
+  calls: Arguments[];
+  /** Why a query tells nothing that is secret, or why a mutation changes nothing. */
+  inert?: string;
+}
+
+const metadata = { of: 'ours' };
+const usage = (its: Names) => ({
+  userId: its.user,
+  featureId: its.feature,
+  delta: 1,
+  action: 'ADD',
+  enforce: false,
+  idempotencyKey: 'once',
+  timestamp: new Date().toISOString(),
+});
+const grant = (its: Names) => ({
+  id: its.feature,
+  entitlement: { limit: 10, resetPeriod: 'MONTH', overageEnabled: true },
+});
+const ruleInput = (its: Names) => ({
+  name: 'ours',
+  featureId: its.feature,
+  eventName: its.happening,
+  conditions: [{ path: 'happening', equals: its.happening }],
+});
+const pagesAfter = (after: (its: Names) => string): Arguments[] => [
+  () => ({ first: 100 }),
+  (its) => ({ after: after(its) }),
+];
+const byId = (id: (its: Names) => string): Row => ({ calls: [(its) => ({ id: id(its) })] });
+
+/** A row for each field of Query in the admin API. */
+export const queries: Record<string, Row> = {
+  apiKeys: { calls: pagesAfter(({ apiKey }) => apiKey) },
+  canUseFeature: { calls: [(its) => ({ userId: its.user, featureId: its.feature, delta: 1 })] },
+  entitlements: { calls: [(its) => ({ userId: its.user, featureId: its.feature })] },
+  exportUsers: { calls: pagesAfter(({ user }) => user) },
+  feature: byId(({ feature }) => feature),
+  features: { calls: pagesAfter(({ feature }) => feature) },
+  flaggedUsers: { calls: [() => ({})] },
+  mappingRules: { calls: pagesAfter(({ rule }) => rule) },
+  package: { calls: [({ base }) => ({ id: base, includeFeatures: true })] },
+  packages: {
+    calls: [() => ({ status: 'ALL', first: 100, includeFeatures: true }), ({ base }) => ({ after: base })],
+  },
+  previewMappingRule: { calls: [(its) => ({ input: ruleInput(its) })] },
+  previewMerge: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
+  segmentEvents: { calls: [() => ({ first: 100, outcome: 'UNMATCHED' }), ({ event }) => ({ after: event })] },
+  segmentStatus: {
+    calls: [() => ({})],
+    inert: 'It tells how many events there are, and when the last came.',
+  },
+  showUsage: { calls: [(its) => ({ userId: its.user, featureId: its.feature, pastPeriods: 12 })] },
+  subscription: byId(({ subscription }) => subscription),
+  subscriptions: {
+    calls: [
+      ({ user, base }) => ({ userId: user, packageId: base, first: 100 }),
+      ({ subscription }) => ({ after: subscription }),
+    ],
+  },
+  unmatchedEvents: { calls: [() => ({})] },
+  user: byId(({ user }) => user),
+  users: {
+    calls: [
+      ({ user }) => ({ id: user, first: 100 }),
+      ({ user }) => ({ after: user }),
+      ({ email }) => ({ search: email }),
+      ({ billingId }) => ({ search: billingId }),
+    ],
+  },
+};
+
+/** A row for each field of Mutation in the admin API. */
+export const mutations: Record<string, Row> = {
+  archivePackage: byId(({ base }) => base),
+  cancelSubscription: byId(({ subscription }) => subscription),
+  changePackage: { calls: [(its) => ({ userId: its.user, packageId: its.otherBase })] },
+  createApiKey: { calls: [() => ({ kind: 'PUBLIC' })] },
+  createFeature: {
+    calls: [
+      ({ feature }) => ({
+        input: {
+          id: `new-${feature}`,
+          name: 'ours',
+          type: 'CONSUMABLE',
+          unitLabel: 'ours',
+          unitLabelPlural: 'ours',
+          metadata,
+        },
+      }),
+    ],
+  },
+  createMappingRule: { calls: [(its) => ({ input: ruleInput(its) })] },
+  createPackage: {
+    calls: [
+      (its) => ({
+        input: {
+          id: `new-${its.base}`,
+          name: 'ours',
+          isAddon: true,
+          features: [grant(its)],
+          basePackages: [its.base],
+          metadata,
+        },
+      }),
+    ],
+  },
+  createUsageEvent: { calls: [(its) => ({ input: usage(its) })] },
+  createUser: {
+    calls: [
+      ({ user, email, billingId }) => ({
+        input: { id: `new-${user}`, name: 'ours', email, billingId: `new-${billingId}`, metadata },
+      }),
+    ],
+  },
+  deleteMappingRule: byId(({ rule }) => rule),
+  deleteUser: byId(({ user }) => user),
+  generateSubscriptionLink: {
+    calls: [
+      ({ user }) => ({
+        userId: user,
+        templateId: 'ours',
+        successUrl: 'https://app.example.com/yes',
+        cancelUrl: 'https://app.example.com/no',
+      }),
+    ],
+    inert: 'It is not there yet.',
+  },
+  generateUserToken: { calls: [({ user }) => ({ userId: user })], inert: 'A token is not stored.' },
+  importUsers: {
+    calls: [
+      ({ user }) => ({ csv: `id,name\n${user},ours\n` }),
+      ({ imported }) => ({ csv: `email,name\n${imported},ours\n` }),
+      ({ billingId }) => ({ csv: `billingId,name\n${billingId},ours\n` }),
+    ],
+  },
+  ingestSegmentEvent: {
+    calls: [
+      ({ user, feature }) => ({
+        event: {
+          type: 'track',
+          messageId: 'new',
+          userId: user,
+          event: 'ours',
+          properties: { featureId: feature, delta: 1 },
+        },
+      }),
+      ({ user, email, billingId }) => ({
+        event: {
+          type: 'identify',
+          messageId: 'new',
+          userId: user,
+          traits: { email, billingUserId: billingId },
+        },
+      }),
+      ({ imported }) => ({
+        event: { type: 'identify', messageId: 'new', userId: 'new', traits: { email: imported } },
+      }),
+      ({ event }) => ({ event: { type: 'track', messageId: `${event}-3`, userId: 'ours', event: 'ours' } }),
+    ],
+  },
+  mergeUsers: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
+  publishPackage: byId(({ draft }) => draft),
+  recordUsage: {
+    calls: [
+      (its) => ({ input: usage(its) }),
+      (its) => ({ input: { ...usage(its), action: 'SET', enforce: true } }),
+    ],
+  },
+  recordUsages: {
+    calls: [
+      (its) => ({ input: [usage(its)] }),
+      (its) => ({ input: [{ ...usage(its), action: 'SET', enforce: true }] }),
+    ],
+  },
+  removePackagePrice: { calls: [(its) => ({ packageId: its.base, priceId: its.price })] },
+  revokeApiKey: byId(({ apiKey }) => apiKey),
+  setPackagePrice: {
+    calls: [
+      (its) => ({
+        packageId: its.base,
+        input: { id: its.price, provider: 'OURS', amount: 1, currency: 'eur', interval: 'year' },
+      }),
+    ],
+  },
+  subscribe: { calls: [(its) => ({ userId: its.newcomer, packageIds: [its.base] })] },
+  updateDraftPackage: {
+    calls: [
+      (its) => ({
+        id: its.draft,
+        input: { name: 'ours', isAddon: true, features: [grant(its)], basePackages: [its.base] },
+      }),
+    ],
+  },
+  updateFeature: {
+    calls: [
+      ({ feature }) => ({
+        id: feature,
+        input: { name: 'ours', unitLabel: 'ours', unitLabelPlural: 'ours', metadata },
+      }),
+    ],
+  },
+  updateMappingRule: { calls: [(its) => ({ id: its.rule, input: ruleInput(its) })] },
+  updatePackage: { calls: [({ base }) => ({ id: base, input: { metadata } })] },
+  updateUser: {
+    calls: [({ user }) => ({ id: user, input: { id: `new-${user}`, name: 'ours', metadata } })],
+  },
+};
+
+/** The arguments of each field of another type that takes some. */
+export const nested: Record<string, Arguments> = {
+  'Feature.entitlement': ({ user }) => ({ userId: user }),
+  'FlaggedUsers.sameEmail': () => ({ first: 100, after: null }),
+  'FlaggedUsers.withoutBillingId': () => ({ first: 100, after: null }),
+};

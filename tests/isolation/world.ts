@@ -1,0 +1,215 @@
+import type { Database } from '../../src/database/client.ts';
+import type { PrismaClient } from '../../src/database/generated/client.ts';
+
+/** The ids of a world: one of everything that can be named. */
+export interface Names {
+  user: string;
+  /** A user with the same email as the first one. */
+  twin: string;
+  /** A user who has nothing yet. */
+  newcomer: string;
+  feature: string;
+  /** A feature that no package contains. */
+  looseFeature: string;
+  base: string;
+  otherBase: string;
+  draft: string;
+  addon: string;
+  price: string;
+  subscription: string;
+  rule: string;
+  event: string;
+  /** What the events are called, and a property of theirs. */
+  happening: string;
+  apiKey: string;
+  /** The first user's, and the twin's. */
+  email: string;
+  /** Of a user whom a billing provider brought: the id and the email are the same. */
+  imported: string;
+  billingId: string;
+}
+
+const nameWords = {
+  user: 'user',
+  twin: 'twin',
+  newcomer: 'newcomer',
+  feature: 'feature',
+  looseFeature: 'loose-feature',
+  base: 'base',
+  otherBase: 'other-base',
+  draft: 'draft',
+  addon: 'addon',
+  price: 'price',
+  rule: 'rule',
+  event: 'event',
+  happening: 'happening',
+  email: 'mail@example.com',
+  imported: 'imported@example.com',
+  billingId: 'billing',
+};
+
+/** The ids that begin with `prefix`, of a world that is not made. */
+export function namesOf(prefix: string): Names {
+  const words = Object.entries(nameWords).map(([name, word]) => [name, `${prefix}${word}`]);
+  return {
+    ...(Object.fromEntries(words) as Omit<Names, 'subscription' | 'apiKey'>),
+    subscription: '987654321',
+    apiKey: '01890000-0000-7000-8000-000000000000',
+  };
+}
+
+/** What stands in every text that is no id, and in every number, of what an environment holds. */
+export interface Secret {
+  word: string;
+  used: number;
+  limit: number;
+  lastFour: string;
+}
+export const secrets = {
+  test: { word: 'SECRET-OF-TEST', used: 711_117, limit: 822_228, lastFour: 'T35t' },
+  live: { word: 'SECRET-OF-LIVE', used: 733_337, limit: 844_448, lastFour: 'L1v3' },
+} as const;
+
+/** Whether an answer tells anything that an environment keeps. */
+export function reveals(answer: unknown, { word, used, limit, lastFour }: Secret): boolean {
+  return new RegExp(`${word}|${used}|${limit}|${lastFour}`).test(JSON.stringify(answer));
+}
+
+/** Makes one of everything, with ids that begin with `prefix`; answers the ids. */
+export async function createWorld(
+  db: PrismaClient,
+  environmentId: 'test' | 'live',
+  prefix: string,
+): Promise<Names> {
+  const names = namesOf(prefix);
+  const { word, used, limit, lastFour } = secrets[environmentId];
+  const secret = { name: word, metadata: { word } };
+  const units = { unitLabel: word, unitLabelPlural: word };
+  const consumable = { environmentId, type: 'CONSUMABLE', ...secret, ...units } as const;
+  await db.feature.createMany({
+    data: [
+      { ...consumable, id: names.feature },
+      { ...consumable, id: names.looseFeature },
+    ],
+  });
+  const granted = { featureId: names.feature, name: word, position: 0, limit, resetPeriod: 'YEAR' } as const;
+  const price = { id: names.price, provider: word, amount: limit, currency: 'gbp', interval: word };
+  for (const [id, facts] of Object.entries({
+    [names.base]: { status: 'PUBLISHED', prices: { create: price } },
+    [names.otherBase]: { status: 'PUBLISHED' },
+    [names.draft]: { status: 'DRAFT' },
+    [names.addon]: { status: 'PUBLISHED', isAddon: true, bases: { create: { baseId: names.base } } },
+  } as const)) {
+    await db.package.create({
+      data: { environmentId, id, ...secret, ...facts, features: { create: granted } },
+    });
+  }
+  const person = { environmentId, ...secret, email: names.email };
+  const user = await db.user.create({ data: { ...person, id: names.user } });
+  await db.user.createMany({
+    data: [
+      { ...person, id: names.twin, billingId: names.billingId },
+      { ...person, id: names.newcomer, email: null },
+      { ...person, id: names.imported, email: names.imported, imported: true },
+    ],
+  });
+  const subscription = await db.subscription.create({
+    data: { environmentId, userKey: user.key, packageId: names.base, isAddon: false, startedAt: new Date() },
+  });
+  await db.subscription.create({
+    data: { environmentId, userKey: user.key, packageId: names.addon, isAddon: true, startedAt: new Date() },
+  });
+  const usage = { environmentId, userKey: user.key, featureId: names.feature };
+  await db.usageEvent.create({ data: { ...usage, action: 'ADD', delta: used, occurredAt: new Date() } });
+  await db.usageCounter.create({
+    data: { ...usage, subscriptionId: subscription.id, windowStart: subscription.startedAt, used },
+  });
+  const rule = { environmentId, name: word, featureId: names.feature, eventName: word };
+  const conditions = [{ path: word, equals: word }];
+  for (const id of [names.rule, `${names.rule}-2`])
+    await db.mappingRule.create({ data: { ...rule, id, conditions } });
+  await createEvents(db, environmentId, names);
+  const key = { environmentId, kind: 'PUBLIC', lastFour } as const;
+  const { id: apiKey } = await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 1` } });
+  await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 2` } });
+  return { ...names, subscription: `${subscription.id}`, apiKey };
+}
+
+/** One event that waits for a rule, and one that waits for its user. */
+async function createEvents(db: PrismaClient, environmentId: 'test' | 'live', names: Names): Promise<void> {
+  const { word } = secrets[environmentId];
+  const { happening } = names;
+  const event = {
+    environmentId,
+    type: 'TRACK',
+    eventName: happening,
+    payload: { type: 'track', event: happening, properties: { happening, word } },
+    occurredAt: new Date(),
+    createdAt: new Date(),
+  } as const;
+  await db.segmentEvent.createMany({
+    data: [
+      { ...event, id: names.event, userId: names.user, outcome: 'UNMATCHED' },
+      { ...event, id: `${names.event}-2`, userId: `${names.user}-unknown`, outcome: 'PENDING_USER' },
+    ],
+  });
+}
+
+/** Everything that the tables hold, to look at and to go back to. */
+export interface Rows {
+  /** All rows of one environment, and the jobs that are about it. */
+  of(environmentId: string): Promise<Record<string, string[]>>;
+  /** Makes the tables what they were when these rows were read. */
+  restore(): Promise<void>;
+}
+
+export async function readRows({ prisma, work }: Database): Promise<Rows> {
+  const found = await prisma.$queryRaw<{ name: string; owned: boolean }[]>`
+    SELECT t.table_name AS name, c.column_name IS NOT NULL AS owned
+    FROM information_schema.tables t
+    LEFT JOIN information_schema.columns c
+      ON c.table_schema = 'public' AND c.table_name = t.table_name AND c.column_name = 'environment_id'
+    WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' ORDER BY 1`;
+  const common = found.filter(({ owned }) => !owned).map(({ name }) => name);
+  if (common.join() !== '_prisma_migrations,environment')
+    throw new Error(`Every table carries its environment; these do not, or are no more: ${common}`);
+  const tables = found.filter(({ owned }) => owned).map(({ name }) => name);
+
+  const select = (name: string) => `select to_jsonb(t) as row from "${name}" t`;
+  const snapshot = new Map<string, string>();
+  for (const name of tables) {
+    const { rows } = await work.query(
+      `select coalesce(jsonb_agg(row), '[]')::text as rows from (${select(name)}) t`,
+    );
+    snapshot.set(name, rows[0].rows);
+  }
+  return {
+    async of(environmentId) {
+      const dump: Record<string, string[]> = {};
+      for (const name of tables) {
+        const { rows } = await work.query(`${select(name)} where environment_id = $1`, [environmentId]);
+        dump[name] = rows.map(({ row }) => JSON.stringify(row)).sort();
+      }
+      const jobs = await work.query(
+        'select * from graphile_worker._private_jobs where payload::text like $1',
+        [`%"${environmentId}"%`],
+      );
+      return { ...dump, jobs: jobs.rows.map((row) => JSON.stringify(row)).sort() };
+    },
+    async restore() {
+      const client = await work.connect();
+      await client.query('begin');
+      await client.query('set local session_replication_role = replica');
+      await client.query('delete from graphile_worker._private_jobs');
+      for (const [name, rows] of snapshot) {
+        await client.query(`delete from "${name}"`);
+        await client.query(
+          `insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`,
+          [rows],
+        );
+      }
+      await client.query('commit');
+      client.release();
+    },
+  };
+}
