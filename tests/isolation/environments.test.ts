@@ -105,3 +105,11 @@ describe.each(calls)('$name', ({ kind, field, call, inert }) => {
     expect(sense(answer, theirs)).toBe(sense(await send(kind, field, call, nowhere), nowhere));
   });
 });
+
+describe.each(calls.filter(({ kind }) => kind === 'query'))('$name', ({ kind, field, call }) => {
+  test('tells the same when the other environment is empty', async () => {
+    const answer = await send(kind, field, call, ours);
+    await rows.clear('live');
+    expect(await send(kind, field, call, ours)).toEqual(answer);
+  });
+});

@@ -55,7 +55,7 @@ export const queries: Record<string, Row> = {
   segmentEvents: { calls: [() => ({ first: 100, outcome: 'UNMATCHED' }), ({ event }) => ({ after: event })] },
   segmentStatus: {
     calls: [() => ({})],
-    inert: 'It tells how many events there are, and when the last came.',
+    inert: 'It tells numbers that both environments may have.',
   },
   showUsage: { calls: [(its) => ({ userId: its.user, featureId: its.feature, pastPeriods: 12 })] },
   subscription: byId(({ subscription }) => subscription),

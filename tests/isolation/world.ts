@@ -1,3 +1,4 @@
+import type { PoolClient } from 'pg';
 import type { Database } from '../../src/database/client.ts';
 import type { PrismaClient } from '../../src/database/generated/client.ts';
 
@@ -159,6 +160,8 @@ async function createEvents(db: PrismaClient, environmentId: 'test' | 'live', na
 export interface Rows {
   /** All rows of one environment, and the jobs that are about it. */
   of(environmentId: string): Promise<Record<string, string[]>>;
+  /** Removes all rows of one environment. */
+  clear(environmentId: string): Promise<void>;
   /** Makes the tables what they were when these rows were read. */
   restore(): Promise<void>;
 }
@@ -183,6 +186,15 @@ export async function readRows({ prisma, work }: Database): Promise<Rows> {
     );
     snapshot.set(name, rows[0].rows);
   }
+  /** Runs `change` as one, in whatever order the tables refer to each other. */
+  async function unchecked(change: (client: PoolClient) => Promise<void>): Promise<void> {
+    const client = await work.connect();
+    await client.query('begin');
+    await client.query('set local session_replication_role = replica');
+    await change(client);
+    await client.query('commit');
+    client.release();
+  }
   return {
     async of(environmentId) {
       const dump: Record<string, string[]> = {};
@@ -196,20 +208,21 @@ export async function readRows({ prisma, work }: Database): Promise<Rows> {
       );
       return { ...dump, jobs: jobs.rows.map((row) => JSON.stringify(row)).sort() };
     },
-    async restore() {
-      const client = await work.connect();
-      await client.query('begin');
-      await client.query('set local session_replication_role = replica');
-      await client.query('delete from graphile_worker._private_jobs');
-      for (const [name, rows] of snapshot) {
-        await client.query(`delete from "${name}"`);
-        await client.query(
-          `insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`,
-          [rows],
-        );
-      }
-      await client.query('commit');
-      client.release();
-    },
+    clear: (environmentId) =>
+      unchecked(async (client) => {
+        for (const name of tables)
+          await client.query(`delete from "${name}" where environment_id = $1`, [environmentId]);
+      }),
+    restore: () =>
+      unchecked(async (client) => {
+        await client.query('delete from graphile_worker._private_jobs');
+        for (const [name, content] of snapshot) {
+          await client.query(`delete from "${name}"`);
+          await client.query(
+            `insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`,
+            [content],
+          );
+        }
+      }),
   };
 }
