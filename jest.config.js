@@ -11,5 +11,7 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
+  // Much of a test's time is the database's: as many workers as cores.
+  maxWorkers: '100%',
   testTimeout: 30_000,
 };
