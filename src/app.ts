@@ -17,6 +17,7 @@ import { schema } from './graphql/schema.ts';
 import { type Api, createGraphqlServer } from './graphql/server.ts';
 import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console-route.ts';
 import { withCors } from './http/cors.ts';
+import { createGate, throughGate } from './http/gate.ts';
 import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
 import { createReadyRoute, liveRoute } from './http/health.ts';
@@ -37,6 +38,8 @@ export interface Dependencies {
   clientOrigins: readonly string[];
   /** What Segment signs its requests with; undefined takes them without a signature. */
   segmentSecret: string | undefined;
+  /** How many operations may be worked on at once; see createGate. */
+  capacity?: number;
   log: Logger;
 }
 
@@ -50,6 +53,7 @@ export function createApp(dependencies: Dependencies): App {
   const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
   const findStanding = createStandingFinder(database.hot);
   const ingestEvents = createIngestion(database);
+  const gate = createGate(dependencies.capacity);
   const admin = createGraphqlServer(adminApi(dependencies, findStanding, ingestEvents), log);
   const client = createGraphqlServer(clientApi(dependencies, findStanding), log);
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
@@ -57,9 +61,9 @@ export function createApp(dependencies: Dependencies): App {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
     '/': page === undefined ? homeRoute : { GET: page },
     '/console/session': createSessionRoute(sessions),
-    '/graphql': createGraphqlRoute(admin, adminPage),
-    '/client/graphql': withCors(createGraphqlRoute(client, clientPage), clientOrigins),
-    '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents }),
+    '/graphql': createGraphqlRoute(throughGate(gate, admin), adminPage),
+    '/client/graphql': withCors(createGraphqlRoute(throughGate(gate, client), clientPage), clientOrigins),
+    '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents, gate }),
     ...createConfigurationRoutes(dependencies),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database),

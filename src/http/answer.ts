@@ -9,6 +9,7 @@ const statuses = {
   UNSUPPORTED_MEDIA_TYPE: 415,
   INTERNAL_SERVER_ERROR: 500,
   SERVICE_UNAVAILABLE: 503,
+  OVERLOADED: 503,
 } as const;
 
 export type RequestErrorCode = keyof typeof statuses;
@@ -23,7 +24,7 @@ export const statusOf = (code: RequestErrorCode): number => statuses[code];
 
 /** The headers that go with a code: who is told to come back is told when, in seconds. */
 export const headersOf = (code: RequestErrorCode): Record<string, string> =>
-  code === 'SERVICE_UNAVAILABLE' ? { 'Retry-After': '1' } : {};
+  statuses[code] === 503 ? { 'Retry-After': '1' } : {};
 
 /** A refusal in the one form that GraphQL clients read, whatever the path. */
 export function refusal(code: RequestErrorCode, message: string, details: object = {}): Answer {

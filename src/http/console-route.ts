@@ -42,15 +42,10 @@ const pageHeaders = {
   'Cache-Control': 'no-cache',
   'Content-Security-Policy': policy,
   'Cross-Origin-Opener-Policy': 'same-origin',
-  'Referrer-Policy': 'no-referrer',
-  'X-Content-Type-Options': 'nosniff',
 };
 
 /** Its name changes with its content, so it never has to be asked for again. */
-const assetHeaders = {
-  'Cache-Control': 'public, max-age=31536000, immutable',
-  'X-Content-Type-Options': 'nosniff',
-};
+const assetHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 
 /** Reads the built console into memory; null if it has not been built. */
 export async function loadConsole(directory: string): Promise<ConsoleFiles | null> {

@@ -17,16 +17,38 @@ const grace = 10_000;
 /** How long an instance that is being replaced may take to give up the port, in milliseconds. */
 const patience = 1_000;
 
+/** How patient the server is with those who send slowly, in milliseconds. */
+interface Patience {
+  /** Until all headers are there. */
+  headersTimeout: number;
+  /** Until the whole request is there, its body too. */
+  requestTimeout: number;
+  /** Until the next request on a connection: longer than proxies keep theirs, so that it is they who close. */
+  keepAliveTimeout: number;
+  /** Between two looks at who is late. */
+  connectionsCheckingInterval: number;
+}
+
+const usualPatience: Patience = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 65_000,
+  connectionsCheckingInterval: 1_000,
+};
+
+/** The most that the headers of a request may hold, in bytes. */
+const maxHeaderSize = 16 * 1024;
+
 /**
  * Takes the port; requests wait until the server is opened. Port 0 takes any free one. Throws a StartupError
- * if the port cannot be had.
+ * if the port cannot be had. Who sends too slowly is answered 408, whose headers are too long 431.
  */
-export async function listen(host: string, port: number): Promise<HttpServer> {
+export async function listen(host: string, port: number, slow = usualPatience): Promise<HttpServer> {
   let open: (listener: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => {
     open = resolve;
   });
-  const server = createServer((request, response) => {
+  const server = createServer({ ...slow, maxHeaderSize }, (request, response) => {
     opened.then((listener) => listener(request, response));
   });
   await bind(server, host, port, Date.now() + patience);

@@ -6,6 +6,7 @@ import { DomainError } from '../errors.ts';
 import { type Answer, refusal, sendJson } from '../http/answer.ts';
 import { withBody } from '../http/body-limit.ts';
 import { reportFault } from '../http/faults.ts';
+import { type Gate, overloadedMessage } from '../http/gate.ts';
 import type { Route } from '../http/router.ts';
 import type { IngestEvents, Ingested } from './actions.ts';
 import { isSigned, readWebhookKey } from './webhook-rules.ts';
@@ -16,6 +17,7 @@ const maxEvents = 1_000;
 interface Webhook {
   keyring: Keyring;
   ingestEvents: IngestEvents;
+  gate: Gate;
   /** What Segment signs requests with; undefined takes requests without a signature. */
   segmentSecret: string | undefined;
   log: Logger;
@@ -28,7 +30,8 @@ interface Webhook {
 export function createSegmentRoute(webhook: Webhook): Route {
   return {
     POST: withBody(async (request, response, body) => {
-      sendJson(response, await receive(webhook, request.headers, body));
+      const answer = await webhook.gate.run(() => receive(webhook, request.headers, body));
+      sendJson(response, answer ?? refusal('OVERLOADED', overloadedMessage));
     }),
   };
 }

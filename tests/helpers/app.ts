@@ -37,6 +37,7 @@ export async function startTestApp({
   clientOrigins = [] as string[],
   segmentSecret = undefined as string | undefined,
   withConsole = false,
+  capacity = undefined as number | undefined,
   log = pino({ level: 'silent' }),
 } = {}): Promise<TestApp> {
   const testDatabase = await createTestDatabase();
@@ -59,6 +60,7 @@ export async function startTestApp({
     consoleFiles: withConsole ? await loadConsole('dist/console') : null,
     clientOrigins,
     segmentSecret,
+    capacity,
     log,
   });
   const server = createServer(app.listener);

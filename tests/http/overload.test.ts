@@ -1,0 +1,67 @@
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { createUser } from '../helpers/factories.ts';
+import { someoneWaits } from '../helpers/locks.ts';
+
+// A server that has more to do than it can says so at once, and finishes what it accepted.
+
+let app: TestApp;
+beforeEach(async () => {
+  app = await startTestApp({ capacity: 2 });
+  await createUser(app.database.prisma, { id: '124' });
+});
+afterEach(() => app.close());
+
+const rename = 'mutation ($name: String!) { updateUser(id: "124", input: { id: "124", name: $name }) { name } }';
+
+/** Fills the server with two changes that wait for the lock of a user's row while `work` runs. */
+async function whileFull(work: () => Promise<void>) {
+  const holder = await app.database.hot.connect();
+  try {
+    await holder.query(`begin; select from "user" where id = '124' for update`);
+    const accepted = ['Ada', 'Grace'].map((name) => app.ok(rename, { name }));
+    await someoneWaits(app.database, 2);
+    await work();
+    await holder.query('rollback');
+    return await Promise.all(accepted);
+  } finally {
+    holder.release();
+  }
+}
+
+const overloaded = {
+  errors: [
+    {
+      message: 'The server has more to do than it can. Try again in a second.',
+      extensions: { code: 'OVERLOADED' },
+    },
+  ],
+};
+
+test('a full server refuses at once, and finishes what it accepted', async () => {
+  const finished = await whileFull(async () => {
+    for (const path of ['/graphql', '/client/graphql', '/segment/events']) {
+      const { status, headers, body } = await app.http.post(path).send({ query: '{ users { id } }' });
+      expect([path, status, headers['retry-after'], body]).toEqual([path, 503, '1', overloaded]);
+    }
+  });
+
+  expect(finished).toEqual([{ updateUser: { name: 'Ada' } }, { updateUser: { name: 'Grace' } }]);
+  expect(await app.ok('{ users { id } }')).toEqual({ users: [{ id: '124' }] });
+});
+
+test('a full server refuses before it reads what was sent', async () => {
+  await whileFull(async () => {
+    const { status, body } = await app.http
+      .post('/graphql')
+      .set('Content-Type', 'application/json')
+      .send('{');
+    expect([status, body]).toEqual([503, overloaded]);
+  });
+});
+
+test('a full server is still seen to be live and ready', async () => {
+  await whileFull(async () => {
+    for (const path of ['/health/live', '/health/ready']) expect((await app.http.get(path)).status).toBe(200);
+  });
+});

@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { type HttpServer, listen } from '../../src/http/server.ts';
+
+// Nobody holds a connection by sending slowly, or fills the memory with headers.
+
+let server: HttpServer;
+beforeAll(async () => {
+  const soon = 50;
+  server = await listen('127.0.0.1', 0, {
+    headersTimeout: soon,
+    requestTimeout: soon,
+    keepAliveTimeout: soon,
+    connectionsCheckingInterval: soon,
+  });
+  server.open((request, response) => {
+    request.resume().once('end', () => response.end('whole'));
+  });
+});
+afterAll(() => server.close());
+
+/** Sends this and then nothing more; answers the first line of what comes before the server closes. */
+async function sendOnly(sent: string) {
+  const socket = connect(Number(new URL(server.address).port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write(sent);
+  return (await text(socket)).split('\r\n', 1)[0];
+}
+
+test.each([
+  ['headers stop midway', 'POST / HTTP/1.1\r\nHost: a\r\n', 'HTTP/1.1 408 Request Timeout'],
+  [
+    'body stops midway',
+    'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{',
+    'HTTP/1.1 408 Request Timeout',
+  ],
+  [
+    'headers are longer than 16 KiB',
+    `GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'a'.repeat(17_000)}\r\n\r\n`,
+    'HTTP/1.1 431 Request Header Fields Too Large',
+  ],
+  ['whole text is there', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n{', 'HTTP/1.1 200 OK'],
+])('a request whose %s is answered, and the connection closed', async (_what, sent, line) => {
+  expect(await sendOnly(sent)).toBe(line);
+});
