@@ -9,6 +9,7 @@ export function welcome(address: string, { madeKeys, hasDemo }: Provisioned): st
   const testKey = madeKeys.find(({ environmentId, kind }) => environmentId === 'test' && kind === 'PRIVATE');
   return [
     '',
+    `Console:  ${address}/`,
     `GraphiQL: ${address}/graphql`,
     '',
     ...(keys.length === 0 ? [] : ['Your API keys, shown only this once:', '', ...keys, '']),

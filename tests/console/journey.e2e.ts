@@ -11,6 +11,8 @@ let browser: Browser;
 let page: Page;
 const faults: string[] = [];
 const barriers: string[] = [];
+/** Bytes of each thing that was loaded, as they came over the wire. */
+const loaded = new Map<string, number>();
 
 beforeAll(async () => {
   buildConsole();
@@ -18,6 +20,9 @@ beforeAll(async () => {
   browser = await launchChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(10_000);
+  page.on('response', (response) => {
+    loaded.set(response.url(), Number(response.headers()['content-length'] ?? 0));
+  });
   page.on('pageerror', (error) => faults.push(error.message));
   page.on('console', (message) => {
     if (message.type() === 'error' && !/401/.test(message.text())) faults.push(message.text());
@@ -48,6 +53,9 @@ it('asks for a key, and says when it is wrong', async () => {
 
 it('tells what to do first', async () => {
   await page.getByText('Three steps to begin').waitFor();
+  const bytes = [...loaded.values()].reduce((sum, each) => sum + each, 0);
+  expect(bytes / 1024).toBeGreaterThan(100);
+  expect(bytes / 1024).toBeLessThan(250);
   await look('overview-empty');
 }, 60_000);
 

@@ -40,7 +40,7 @@ test('the first start prints the address, the keys, and a call that works as it 
   const printed = server.stdout();
 
   expect(printed).toMatch(/^Open Kana answers at http:\/\/127\.0\.0\.1:\d+\n/);
-  expect(printed).toContain(`GraphiQL: ${server.url}/graphql\n`);
+  expect(printed).toContain(`Console:  ${server.url}/\nGraphiQL: ${server.url}/graphql\n`);
   for (const shape of ['test private  prv_test', 'test public   pub_test', 'live private  prv_live'])
     expect(printed).toMatch(new RegExp(`  ${shape}_[A-Za-z0-9]{32}\n`));
   key = /prv_test_\w{32}/.exec(printed)?.[0] ?? '';

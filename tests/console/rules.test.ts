@@ -1,0 +1,45 @@
+import { describe, expect, it } from '@jest/globals';
+import { formatGrant } from '../../src/console/packages/grant.ts';
+import { idFrom } from '../../src/console/parts/ids.ts';
+import { splitCsv } from '../../src/console/users/csv.ts';
+
+describe('an id is suggested from the name', () => {
+  it.each([
+    ['API calls', 'api-calls'],
+    ['  Crème brûlée! ', 'creme-brulee'],
+    ['50% off', '50-off'],
+    ['名前', ''],
+  ])('%j becomes %j', (name, id) => expect(idFrom(name)).toBe(id));
+});
+
+describe('what a package grants is told in words', () => {
+  const grant = { type: 'CONSUMABLE', limit: 1000, resetPeriod: 'MONTH', overageEnabled: false } as const;
+  it.each([
+    [grant, '1,000 a month'],
+    [{ ...grant, overageEnabled: true }, '1,000 a month, more allowed'],
+    [{ ...grant, resetPeriod: null }, '1,000 in all'],
+    [{ ...grant, limit: null }, 'Unlimited'],
+    [{ ...grant, limit: 0, resetPeriod: 'DAY' as const }, '0 a day'],
+    [{ ...grant, type: 'BINARY' as const, limit: null, resetPeriod: null }, 'Included'],
+  ])('%j is %j', (given, words) => expect(formatGrant(given)).toBe(words));
+});
+
+describe('a file of users is cut into parts that one call carries', () => {
+  it('stays whole when it is small', () => {
+    expect(splitCsv('id,name\na,A\nb,B\n')).toEqual([{ csv: 'id,name\na,A\nb,B\n', linesBefore: 0 }]);
+  });
+
+  it('has no parts without rows', () => expect(splitCsv('id,name\n')).toEqual([]));
+
+  it('gives each part the header, and tells how many lines came before', () => {
+    const rows = Array.from({ length: 3 }, (_, n) => `user-${n},"${'x'.repeat(300_000)}\n"\n`);
+    expect(splitCsv(`id,name\r\n${rows.join('')}`)).toEqual(
+      rows.map((row, n) => ({ csv: `id,name\r\n${row}`, linesBefore: 2 * n })),
+    );
+  });
+
+  it('keeps line ends and doubled quotes inside a cell', () => {
+    const text = 'id,name\na,"one ""two""\nthree"\nb,B';
+    expect(splitCsv(text)).toEqual([{ csv: text, linesBefore: 0 }]);
+  });
+});
