@@ -12,7 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => app.close());
 
-const rename = 'mutation ($name: String!) { updateUser(id: "124", input: { id: "124", name: $name }) { name } }';
+const rename =
+  'mutation ($name: String!) { updateUser(id: "124", input: { id: "124", name: $name }) { name } }';
 
 /** Fills the server with two changes that wait for the lock of a user's row while `work` runs. */
 async function whileFull(work: () => Promise<void>) {
