@@ -4,7 +4,7 @@ import { mergeUsers } from '../merging/actions.ts';
 import { type AdmitUsers, claimUser } from '../users/actions.ts';
 import { type Row, readRows } from './csv-rules.ts';
 import { planImport, type Step } from './plan-rules.ts';
-import { batches, changeUser, findKnown, insertUsers, nextCreation } from './store.ts';
+import { batches, batchSize, changeUser, findKnown, insertUsers, nextCreation } from './store.ts';
 
 /** What became of one row. */
 export interface ImportedRow {
@@ -24,71 +24,97 @@ interface Place {
 }
 
 type Creation = Extract<Step, { outcome: 'CREATED' }>;
+type Claim = Extract<Step, { outcome: 'CLAIMED' }>;
+type Change = Exclude<Step, Creation | Claim>;
+
+/** How many changes are made side by side: no two are about the same user. */
+const changesAtOnce = 5;
+/** How many imported users are given their ids by one transaction. */
+const claimsAtOnce = 50;
 
 const changedMeanwhile = importConflict(
   'The user was changed by someone else at the same moment: import the row again.',
 );
 
 /**
- * Imports a file of users; see readRows, matchRow and planImport. Each row succeeds or fails alone: no transaction
- * spans two rows but those that make users, who are made a millisecond apart, so that lists keep the order of
- * the file.
+ * Imports a file of users; see readRows, matchRow and planImport. Each row succeeds or fails alone. Users are made
+ * a millisecond apart, so that lists keep the order of the file.
  *
  * @throws ValidationError when the file cannot be read, and then nothing is imported
  */
 export async function importUsers(place: Place, csv: string, now: Date): Promise<ImportedRow[]> {
   const rows = readRows(csv);
   const steps = await plan(place, rows);
-  const results = new Map<number, ImportedRow>();
-  for (const step of steps) {
-    if (step.outcome !== 'CREATED') results.set(step.line, await carryOut(place, step));
-  }
-  for (const row of await createUsers(place, steps.filter(isCreation), now)) results.set(row.line, row);
-  return steps.flatMap(({ line }) => results.get(line) ?? []);
-}
+  const claims = steps.filter((step) => step.outcome === 'CLAIMED');
+  const creations = steps.filter((step) => step.outcome === 'CREATED');
+  const changes = steps.filter((step) => step.outcome !== 'CLAIMED' && step.outcome !== 'CREATED');
 
-const isCreation = (step: Step): step is Creation => step.outcome === 'CREATED';
+  const results: ImportedRow[] = [];
+  for (const group of batches(changes, changesAtOnce))
+    results.push(...(await Promise.all(group.map((step) => makeChange(place, step)))));
+  for (const group of batches(claims, claimsAtOnce)) results.push(...(await claimUsers(place, group)));
+  results.push(...(await createUsers(place, creations, now)));
+  return results.sort((a, b) => a.line - b.line);
+}
 
 async function plan({ prisma, environmentId }: Place, rows: readonly Row[]): Promise<Step[]> {
   const readable = rows.flatMap(({ facts }) => (facts instanceof DomainError ? [] : facts));
   return planImport(rows, await findKnown(prisma, environmentId, readable));
 }
 
-async function carryOut(place: Place, step: Exclude<Step, Creation>): Promise<ImportedRow> {
-  const { line, outcome } = step;
-  if (step.outcome === 'FAILED') return { line, outcome, userKey: null, error: step.error };
+const succeeded = ({ line, outcome }: Step, userKey: bigint): ImportedRow => ({
+  line,
+  outcome,
+  userKey,
+  error: null,
+});
+const failed = ({ line }: Step, error: DomainError): ImportedRow => ({
+  line,
+  outcome: 'FAILED',
+  userKey: null,
+  error,
+});
+
+async function makeChange(place: Place, step: Change): Promise<ImportedRow> {
+  if (step.outcome === 'FAILED') return failed(step, step.error);
+  if (step.outcome === 'UNCHANGED') return succeeded(step, step.key);
+  const { prisma, environmentId } = place;
   try {
-    return { line, outcome, userKey: await change(place, step), error: null };
+    const key =
+      step.outcome === 'UPDATED'
+        ? step.key
+        : await mergeUsers(prisma, environmentId, [step.survivorId, step.otherId], step.survivorId);
+    return (await changeUser(prisma, key, step.change))
+      ? succeeded(step, key)
+      : failed(step, changedMeanwhile);
   } catch (error) {
-    if (error instanceof DomainError) return { line, outcome: 'FAILED', userKey: null, error };
+    if (error instanceof DomainError) return failed(step, error);
     throw error;
   }
 }
 
-/** Answers the key of the user. */
-async function change(
-  { prisma, admitUsers, environmentId }: Place,
-  step: Exclude<Step, { outcome: 'CREATED' | 'FAILED' }>,
-): Promise<bigint> {
-  switch (step.outcome) {
-    case 'UNCHANGED':
-      return step.key;
-    case 'UPDATED':
-      if (!(await changeUser(prisma, step.key, step.change))) throw changedMeanwhile;
-      return step.key;
-    case 'CLAIMED': {
-      const { key, id } = step;
-      if (!(await admitUsers(environmentId, [id], (tx) => claimUser(tx, key, id, step.change))))
-        throw changedMeanwhile;
-      return key;
-    }
-    case 'MERGED': {
-      const { survivorId, otherId } = step;
-      const key = await mergeUsers(prisma, environmentId, [survivorId, otherId], survivorId);
-      if (!(await changeUser(prisma, key, step.change))) throw changedMeanwhile;
-      return key;
-    }
+/** Gives imported users their ids, all in one transaction; if one cannot be given, each in its own. */
+async function claimUsers(place: Place, claims: readonly Claim[]): Promise<ImportedRow[]> {
+  try {
+    await claimAll(place, claims);
+    return claims.map((step) => succeeded(step, step.key));
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    if (claims.length === 1) return claims.map((step) => failed(step, error));
   }
+  const rows: ImportedRow[] = [];
+  for (const step of claims) rows.push(...(await claimUsers(place, [step])));
+  return rows;
+}
+
+function claimAll({ admitUsers, environmentId }: Place, claims: readonly Claim[]): Promise<void> {
+  const ids = claims.map(({ id }) => id);
+  // In the ascending order of their keys, as everyone locks several users.
+  const inOrder = claims.toSorted((a, b) => (a.key < b.key ? -1 : 1));
+  return admitUsers(environmentId, ids, async (tx) => {
+    for (const { key, id, change } of inOrder)
+      if (!(await claimUser(tx, key, id, change))) throw changedMeanwhile;
+  });
 }
 
 async function createUsers(
@@ -99,16 +125,14 @@ async function createUsers(
   const first = (await nextCreation(prisma, environmentId, now)).getTime();
   const users = creations.map((step, index) => ({ ...step, createdAt: new Date(first + index) }));
   const rows: ImportedRow[] = [];
-  for (const batch of batches(users)) {
+  for (const batch of batches(users, batchSize)) {
     const ids = batch.map(({ id }) => id);
     const keys = await admitUsers(environmentId, ids, (tx) => insertUsers(tx, environmentId, batch));
-    for (const { line, id } of batch) rows.push(createdRow(line, id, keys.get(id)));
+    rows.push(...batch.map((step) => createdRow(step, keys.get(step.id))));
   }
   return rows;
 }
 
 /** Whoever was made by someone else since the rows were planned is left as they are. */
-const createdRow = (line: number, id: string, userKey: bigint | undefined): ImportedRow =>
-  userKey === undefined
-    ? { line, outcome: 'FAILED', userKey: null, error: userAlreadyExists(id) }
-    : { line, outcome: 'CREATED', userKey, error: null };
+const createdRow = (step: Creation, userKey: bigint | undefined): ImportedRow =>
+  userKey === undefined ? failed(step, userAlreadyExists(step.id)) : succeeded(step, userKey);

@@ -1,9 +1,13 @@
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import type { PrismaClient, User as UserRow } from '../database/generated/client.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
+import { selects } from '../graphql/selection.ts';
 import { User } from '../users/graphql.ts';
 import { findListed } from '../users/store.ts';
 import { type ImportedRow, importUsers } from './actions.ts';
 import { writeRows } from './csv-rules.ts';
+import { batches, batchSize } from './store.ts';
 
 const ImportOutcome = builder.enumType('ImportOutcome', {
   description: 'What became of a row.',
@@ -33,19 +37,17 @@ const ImportRowError = builder
     }),
   });
 
-const ImportedUser = builder.objectRef<ImportedRow>('ImportedUser').implement({
+const ImportedUser = builder.objectRef<ImportedRow & { user: UserRow | null }>('ImportedUser').implement({
   description: 'One row of an import, and what became of it.',
   fields: (t) => ({
     line: t.exposeInt('line', {
       description: 'The line of the file on which the row begins; the header is line 1.',
     }),
     outcome: t.expose('outcome', { type: ImportOutcome, description: 'What became of it.' }),
-    user: t.prismaField({
+    user: t.expose('user', {
       type: User,
       nullable: true,
       description: 'The user whom the row is about; null if it failed.',
-      resolve: (query, { userKey }, _args, { db }) =>
-        userKey === null ? null : db.user.findUnique({ ...query, where: { key: userKey } }),
     }),
     error: t.field({
       type: ImportRowError,
@@ -63,10 +65,25 @@ const ImportedUsers = builder.objectRef<ImportedRow[]>('ImportedUsers').implemen
     rows: t.field({
       type: [ImportedUser],
       description: 'One for each row, in the order of the file. Rows without anything in them are left out.',
-      resolve: (rows) => rows,
+      resolve: async (rows, _args, context, info) => {
+        const query = queryFromInfo({ context, info, path: ['user'] });
+        const users = selects(info, 'user') ? await loadUsers(context.db, query, rows) : new Map();
+        return rows.map((row) => ({ ...row, user: users.get(row.userKey) ?? null }));
+      },
     }),
   }),
 });
+
+/** The users of these rows by their keys, some hundred at a time: one by one would take minutes. */
+async function loadUsers(db: PrismaClient, query: object, rows: readonly ImportedRow[]) {
+  const users = new Map<bigint | null, UserRow>();
+  const keys = rows.flatMap(({ userKey }) => userKey ?? []);
+  for (const batch of batches(keys, batchSize)) {
+    for (const user of await db.user.findMany({ ...query, where: { key: { in: batch } } }))
+      users.set(user.key, user);
+  }
+  return users;
+}
 
 builder.mutationField('importUsers', (t) =>
   t.field({

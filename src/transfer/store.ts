@@ -15,18 +15,18 @@ const known = {
 } as const;
 
 /** How many rows are looked up, or users made, by one statement. */
-const batchSize = 500;
+export const batchSize = 500;
 
-export function batches<Item>(items: readonly Item[]): Item[][] {
-  const count = Math.ceil(items.length / batchSize);
-  return Array.from({ length: count }, (_, index) => items.slice(index * batchSize, (index + 1) * batchSize));
+export function batches<Item>(items: readonly Item[], size: number): Item[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
 /** Everyone whom these rows may be about; see matchRow. */
 export async function findKnown(db: Db, environmentId: string, rows: readonly Facts[]): Promise<Directory> {
   const users = new Map<bigint, KnownUser>();
   const signposts: { id: string; survivorKey: bigint }[] = [];
-  for (const batch of batches(rows)) {
+  for (const batch of batches(rows, batchSize)) {
     const ids = batch.flatMap(({ id, email }) => id ?? email ?? []);
     const emails = batch.flatMap(({ email }) => email ?? []);
     const billingIds = batch.flatMap(({ billingId }) => billingId ?? []);

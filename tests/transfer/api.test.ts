@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription } from '../helpers/factories.ts';
+import { someoneWaitsFor } from '../helpers/locks.ts';
 import { statementsOf } from '../helpers/statements.ts';
 
 const fields = 'id email name billingId metadata';
@@ -137,25 +138,50 @@ describe('importUsers', () => {
     expect(await rowOf('survivor')).toMatchObject({ name: 'Both' });
   });
 
-  it('fails a row whose user was made by someone else in between', async () => {
-    const results = await Promise.all(
-      Array.from({ length: 8 }, () => importRows(['raced-1,,,,', 'raced-2,,,,'])),
-    );
-    for (const row of [0, 1]) {
-      const each = results.map((rows) => rows[row] as ImportedRow);
-      expect(each.filter(({ outcome }) => outcome === 'CREATED')).toHaveLength(1);
-      for (const { outcome, error } of each.filter((other) => other.outcome !== 'CREATED')) {
-        const lost = {
-          code: 'CONFLICT',
-          name: 'UserAlreadyExistsError',
-          message: `A user with the id "raced-${row + 1}" already exists.`,
-        };
-        expect([
-          ['UNCHANGED', null],
-          ['FAILED', lost],
-        ]).toContainEqual([outcome, error]);
-      }
-    }
+  /** Imports rows while another transaction has done `work`, which it commits once the import waits for it. */
+  async function importBeside(work: string, lines: string[]) {
+    const other = await app.database.hot.connect();
+    await other.query('begin');
+    await other.query(work);
+    const importing = importRows(lines);
+    await someoneWaitsFor(app.database, other);
+    await other.query('commit');
+    other.release();
+    return importing;
+  }
+  const made = (id: string) =>
+    `insert into "user" (environment_id, id, updated_at) values ('test', '${id}', now())`;
+  const taken = (line: number, id: string) =>
+    failed(line, 'CONFLICT', 'UserAlreadyExistsError', `A user with the id "${id}" already exists.`);
+
+  it('fails alone the row whose user is made by someone else at the same moment', async () => {
+    expect(await importBeside(made('raced'), ['raced,,Late,,', 'beside,,,,'])).toEqual([
+      taken(2, 'raced'),
+      done(3, 'CREATED', { id: 'beside' }),
+    ]);
+    expect(await rowOf('raced')).toMatchObject({ name: null });
+  });
+
+  it('fails alone the row whose id is taken by someone else at the same moment', async () => {
+    await importRows([',wants@x.io,,cus_wants,', ',other@x.io,,cus_other,']);
+    expect(await importBeside(made('wanted'), ['wanted,,,cus_wants,', 'other,,,cus_other,'])).toEqual([
+      taken(2, 'wanted'),
+      done(3, 'CLAIMED', { id: 'other', email: 'other@x.io', billingId: 'cus_other' }),
+    ]);
+    expect(await rowOf('wants@x.io')).toMatchObject({ imported: true });
+  });
+
+  it.each([
+    ['changed', 'leaver-1', ['leaver-1,,Late,,', 'stayer,,Stays,,']],
+    ['claimed', 'leaver-2@x.io', ['leaver-2,,,cus_leaver,', 'stayer,,Stays too,,']],
+  ])('fails alone the row whose user is deleted while being %s', async (_name, id, lines) => {
+    await importRows(['leaver-1,,,,', ',leaver-2@x.io,,cus_leaver,', 'stayer,,,,']);
+    const message = 'The user was changed by someone else at the same moment: import the row again.';
+    const rows = await importBeside(`delete from "user" where id = '${id}'`, lines);
+    expect(rows).toMatchObject([
+      failed(2, 'CONFLICT', 'ImportConflictError', message),
+      { line: 3, outcome: 'UPDATED' },
+    ]);
   });
 
   it('lets usage that waited for a user be recorded once the file brings the user', async () => {
