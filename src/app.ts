@@ -46,6 +46,8 @@ export interface Dependencies {
 export interface App {
   /** Handles every request of an HTTP server. */
   listener: RequestListener;
+  /** The paths at which something answers. */
+  paths: readonly string[];
 }
 
 /** Composes the server out of its parts; it does not listen. */
@@ -68,7 +70,7 @@ export function createApp(dependencies: Dependencies): App {
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database),
   };
-  return { listener: createRouter(routes, log, page) };
+  return { listener: createRouter(routes, log, page), paths: Object.keys(routes) };
 }
 
 /** For servers: everything in the environment of a private key. */

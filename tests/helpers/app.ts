@@ -23,6 +23,8 @@ interface GraphQLFailure {
 export interface TestApp {
   http: ReturnType<typeof supertest>;
   url: string;
+  /** The paths at which something answers. */
+  paths: readonly string[];
   database: Database;
   keys: { test: string; live: string; publicTest: string; publicLive: string };
   /** Sends an operation that must succeed; answers its data. */
@@ -75,6 +77,7 @@ export async function startTestApp({
   return {
     http,
     url,
+    paths: app.paths,
     database,
     keys,
     async ok(query, variables, key = keys.test) {

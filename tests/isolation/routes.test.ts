@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { createKey, revokeKey } from '../../src/auth/store.ts';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { createWorld, type Names, type Rows, readRows, reveals, secrets } from './world.ts';
+
+// What is not GraphQL: each path is either open to all, and then tells nothing of any environment, or takes the
+// private key, and then is about the environment of the key alone.
+
+let app: TestApp;
+let its: Names;
+let rows: Rows;
+let revoked: string;
+
+beforeAll(async () => {
+  app = await startTestApp();
+  its = await createWorld(app.database.prisma, 'test', '');
+  await createWorld(app.database.prisma, 'live', '');
+  const { id, key } = await createKey(app.database.prisma, 'test', 'PRIVATE');
+  await revokeKey(app.database.prisma, id, new Date());
+  revoked = key;
+  rows = await readRows(app.database);
+});
+beforeEach(() => rows.restore());
+afterAll(() => app.close());
+
+interface Call {
+  method: 'get' | 'post' | 'delete';
+  path: string;
+  body?: (its: Names) => object;
+  /** What a right key does by it. */
+  does: 'tells' | 'changes';
+}
+
+/** Paths that tell everybody the same. */
+const open = ['/', '/health/live', '/health/ready'];
+/** Paths whose tests are elsewhere: GraphQL in this folder, the console's sessions in tests/auth. */
+const elsewhere = ['/graphql', '/client/graphql', '/console/session'];
+/** Calls that take the private key. */
+const keyed: Call[] = [
+  {
+    method: 'post',
+    path: '/segment/events',
+    body: ({ user, feature }) => [
+      { type: 'track', messageId: 'new', userId: user, event: 'ours', properties: { featureId: feature } },
+      { type: 'identify', messageId: 'newer', userId: user, traits: { name: 'ours' } },
+    ],
+    does: 'changes',
+  },
+  { method: 'get', path: '/cli/pull', does: 'tells' },
+  { method: 'post', path: '/cli/validate', body: configuration, does: 'tells' },
+  { method: 'post', path: '/cli/publish', body: configuration, does: 'changes' },
+];
+
+/** A catalogue that changes one feature of the world, and says nothing of its packages. */
+function configuration({ feature }: Names): object {
+  return { features: [{ id: feature, name: 'ours', type: 'CONSUMABLE' }] };
+}
+
+test('every path is here; if this fails, add it to a list of tests/isolation/routes.test.ts', () => {
+  const known = new Set([...open, ...elsewhere, ...keyed.map(({ path }) => path)]);
+  expect([...known].sort()).toEqual([...app.paths].sort());
+});
+
+const send = ({ method, path, body }: Call, authorization = '') =>
+  app.http[method](path).set('Authorization', authorization).send(body?.(its));
+
+describe.each(keyed)('$method $path', (call) => {
+  test.each<[string, () => string]>([
+    ['nobody', () => ''],
+    ['a public key', () => app.keys.publicTest],
+    ['a private key that was revoked', () => revoked],
+    ['the public key as the name of Basic authentication', () => `Basic ${btoa(`${app.keys.publicTest}:`)}`],
+  ])('is closed to %s', async (_whom, authorization) => {
+    const before = [await rows.of('test'), await rows.of('live')];
+    const { status, body } = await send(call, authorization());
+    expect(status).toBe(401);
+    expect(body.errors).toEqual([
+      expect.objectContaining({ message: expect.stringMatching(/^Unauthenticated/) }),
+    ]);
+    expect([await rows.of('test'), await rows.of('live')]).toEqual(before);
+  });
+
+  test('is about the environment of the private key alone', async () => {
+    const [ours, theirs] = [await rows.of('test'), await rows.of('live')];
+    const { status, text } = await send(call, app.keys.test);
+    expect({ status, text }).toMatchObject({ status: 200 });
+    expect(reveals(text, secrets.live)).toBe(false);
+    expect(await rows.of('live')).toEqual(theirs);
+    if (call.does === 'changes') expect(await rows.of('test')).not.toEqual(ours);
+    else expect(reveals(text, secrets.test)).toBe(true);
+  });
+});
+
+describe.each(open)('%s', (path) => {
+  test('tells nothing of any environment', async () => {
+    const { text } = await app.http.get(path);
+    expect(reveals(text, secrets.test) || reveals(text, secrets.live)).toBe(false);
+  });
+});
