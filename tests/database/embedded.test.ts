@@ -113,23 +113,29 @@ test('a server that is killed is started again where it was', async () => {
   expect(await isRunning()).toBe(false);
 });
 
-const asRoot = process.getuid?.() === 0 ? test : test.skip;
+/** Only root runs the server as another account. */
+function testAsRoot(name: string, work: () => Promise<void>) {
+  if (process.getuid?.() === 0) test(name, work);
+}
 
-asRoot("in a directory that the server's account cannot enter, the files are kept elsewhere", async () => {
-  const closed = await mkdtemp(join(tmpdir(), 'open-kana-closed-'));
-  const lines: string[] = [];
-  const place = join(closed, '.data');
+testAsRoot(
+  "in a directory that the server's account cannot enter, the files are kept elsewhere",
+  async () => {
+    const closed = await mkdtemp(join(tmpdir(), 'open-kana-closed-'));
+    const lines: string[] = [];
+    const place = join(closed, '.data');
 
-  const server = await startEmbedded({ dataDir: place, tell: (line) => lines.push(line) });
-  const files = await readlink(join(place, 'postgres'));
-  await query(server.url, 'create table kept (id int)');
-  await server.stop();
-  expect(files).toMatch(/^\/var\/lib\/open-kana\//);
-  expect(lines).toEqual([expect.stringContaining(`its files are in ${files}`)]);
+    const server = await startEmbedded({ dataDir: place, tell: (line) => lines.push(line) });
+    const files = await readlink(join(place, 'postgres'));
+    await query(server.url, 'create table kept (id int)');
+    await server.stop();
+    expect(files).toMatch(/^\/var\/lib\/open-kana\//);
+    expect(lines).toEqual([expect.stringContaining(`its files are in ${files}`)]);
 
-  const again = await startEmbedded({ dataDir: place, tell: (line) => lines.push(line) });
-  expect(await query(again.url, 'select count(*)::int as rows from kept')).toEqual([{ rows: 0 }]);
-  await again.stop();
-  expect(lines).toHaveLength(1);
-  for (const path of [files, closed]) await rm(path, { recursive: true });
-});
+    const again = await startEmbedded({ dataDir: place, tell: (line) => lines.push(line) });
+    expect(await query(again.url, 'select count(*)::int as rows from kept')).toEqual([{ rows: 0 }]);
+    await again.stop();
+    expect(lines).toHaveLength(1);
+    for (const path of [files, closed]) await rm(path, { recursive: true });
+  },
+);
