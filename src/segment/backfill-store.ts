@@ -117,7 +117,7 @@ const busySql = `
   select exists (
     select from pg_stat_activity
     where datname = current_database() and application_name = $1
-      and (state = 'active' or state_change > clock_timestamp() - interval '100 milliseconds')
+      and (state = 'active' or state_change > clock_timestamp() - interval '10 milliseconds')
   ) as busy`;
 
 /** Whether any process has been answering requests in this moment. */
