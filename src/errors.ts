@@ -49,6 +49,14 @@ export const userAlreadyExists = (id: string) =>
 export const importConflict = (message: string) =>
   new DomainError('CONFLICT', 'ImportConflictError', message);
 
+/** What publishing a file would do is no longer what somebody agreed to. */
+export const planChanged = () =>
+  new DomainError(
+    'CONFLICT',
+    'CataloguePlanChangedError',
+    'Publishing would do something else by now: the catalogue or the file has changed. Preview it again.',
+  );
+
 /** A rule of subscribing is broken: the original answers all of them with this name and code. */
 export const subscriptionError = (message: string) =>
   new DomainError('BAD_USER_INPUT', 'SubscriptionError', message);

@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { parse, stringify } from 'yaml';
+import { parse } from 'yaml';
 import type { ConfigurationFile } from '../configuration/writing-rules.ts';
+import { writeYaml } from '../configuration/yaml-rules.ts';
 import { StartupError } from '../errors.ts';
 
 const directory = './kana';
@@ -30,23 +31,10 @@ export async function readKanaFile(path: string): Promise<unknown> {
  * was written.
  */
 export async function writeKanaFile(path: string, file: ConfigurationFile, now: Date): Promise<boolean> {
-  const text = yamlOf(file, now);
+  const text = writeYaml(file, now);
   const present = await readKanaFile(path).catch(() => undefined);
   if (isDeepStrictEqual(present, parse(text))) return false;
   await mkdir(directory, { recursive: true });
   await writeFile(path, text);
   return true;
-}
-
-/** The file as the original writes it, and its add-ons. */
-function yamlOf({ app, version, features, packages, addons }: ConfigurationFile, now: Date): string {
-  const section = (title: string, content: object) => `# ${title}\n${stringify(content, { lineWidth: 0 })}`;
-  return [
-    `version: ${version}\n`,
-    `# Updated: ${now}\n`,
-    `# PROJECT: ${app}\n`,
-    section('FEATURES', { features }),
-    section('PACKAGES', { packages }),
-    section('ADD-ONS', { addons }),
-  ].join('\n');
 }

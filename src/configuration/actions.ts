@@ -1,9 +1,10 @@
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/conflict.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
+import { invalidInput, planChanged } from '../errors.ts';
 import { lockPackages } from '../packages/store.ts';
 import type { Wishes } from './file-rules.ts';
-import type { Step } from './finding-rules.ts';
+import { type Finding, lineOf, type Step } from './finding-rules.ts';
 import { plan } from './plan-rules.ts';
 import {
   changeDraft,
@@ -15,6 +16,7 @@ import {
   loadCatalogue,
   lockConfiguration,
 } from './store.ts';
+import { fingerprintOf } from './summary-rules.ts';
 import { type ConfigurationFile, fileOf } from './writing-rules.ts';
 
 /** What publishing came to. */
@@ -22,7 +24,15 @@ export interface Published {
   /** The catalogue as it is now. */
   file: ConfigurationFile;
   /** What was done, what was not and why, and what stays though the file leaves it out; see plan. */
-  lines: string[];
+  findings: Finding[];
+}
+
+/** Under which conditions something is published at all. */
+export interface Terms {
+  /** Whether to do what can be done although something cannot be. */
+  partly: boolean;
+  /** What somebody agreed to, as fingerprintOf tells it; null if nobody was asked. */
+  agreed: string | null;
 }
 
 const maxAttempts = 5;
@@ -35,43 +45,59 @@ export async function pull(db: Db, environmentId: string): Promise<Configuration
   return fileOf(await loadCatalogue(db, environmentId), app);
 }
 
-/** What publishing would do, could not do, and would leave, in sentences; none if there is nothing to do. */
-export async function validate(db: Db, environmentId: string, wishes: Wishes): Promise<string[]> {
-  return plan(wishes, await loadCatalogue(db, environmentId)).map(({ line }) => line);
+/** What publishing would do, could not do, and would leave; nothing if the file and the server agree. */
+export async function preview(db: Db, environmentId: string, wishes: Wishes): Promise<Finding[]> {
+  return plan(wishes, await loadCatalogue(db, environmentId));
 }
 
 /**
  * Makes of the wishes what can be made, in one transaction, and never destroys anything. If somebody else makes
- * the same thing at the same moment, it is planned again.
+ * the same thing at the same moment, it is planned again. Throws a DomainError if the terms are not met: then
+ * nothing is done.
  */
 export async function publish(
   db: PrismaClient,
   environmentId: string,
   wishes: Wishes,
   now: Date,
+  terms: Terms,
 ): Promise<Published> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.$transaction((tx) => publishOnce(tx, environmentId, wishes, now), patience);
+      return await db.$transaction((tx) => publishOnce(tx, environmentId, wishes, now, terms), patience);
     } catch (error) {
       if (!isUniqueViolation(error) || attempt === maxAttempts) throw error;
     }
   }
 }
 
-async function publishOnce(tx: Db, environmentId: string, wishes: Wishes, now: Date): Promise<Published> {
+async function publishOnce(
+  tx: Db,
+  environmentId: string,
+  wishes: Wishes,
+  now: Date,
+  terms: Terms,
+): Promise<Published> {
   await lockConfiguration(tx, environmentId);
   // Whatever the plan depends on, bases included, stays as it is until the end.
   const named = wishes.packages.flatMap(({ id, bases }) => [id, ...(bases ?? [])]);
   await lockPackages(tx, environmentId, named);
   const findings = plan(wishes, await loadCatalogue(tx, environmentId));
+  requireTerms(findings, terms);
   const steps = findings.flatMap(({ step }) => step ?? []);
   for (const [index, step] of steps.entries()) {
     // Lists are ordered by age: a millisecond apart, what is new keeps the order of the file.
     const createdAt = new Date(now.getTime() - steps.length + index);
     await take(tx, environmentId, step, { now, createdAt });
   }
-  return { file: await pull(tx, environmentId), lines: findings.map(({ line }) => line) };
+  return { file: await pull(tx, environmentId), findings };
+}
+
+function requireTerms(findings: readonly Finding[], { partly, agreed }: Terms): void {
+  if (agreed !== null && agreed !== fingerprintOf(findings)) throw planChanged();
+  const refusals = findings.filter(({ kind }) => kind === 'REFUSED');
+  if (refusals.length > 0 && !partly)
+    throw invalidInput('yaml', `${refusals.map(lineOf).join(' ')} Nothing was published.`);
 }
 
 function take(

@@ -166,7 +166,7 @@ function wantedPackageFeature(file: z.output<typeof FilePackageFeature>): Wanted
 }
 
 /** How many problems of a file are told at once. */
-const maxProblems = 20;
+export const maxProblems = 20;
 
 /** What is wrong with a file, such as `features.0.type: must be CONSUMABLE or BINARY`. */
 export function problemsOf(error: z.ZodError): string[] {

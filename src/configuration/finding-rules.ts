@@ -10,16 +10,23 @@ export type Step =
   | { kind: 'changeOuter'; package: CataloguePackage };
 
 /** What a comparison came to, in a sentence for people; with something to do, or without. */
-export interface Finding {
-  line: string;
-  step?: Step;
-}
+export type Finding =
+  | { kind: 'CHANGE'; message: string; step: Step }
+  | { kind: 'REFUSED' | 'KEPT'; message: string; step?: undefined };
+
+/** Something that will be done. */
+export const change = (message: string, step: Step): Finding => ({ kind: 'CHANGE', message, step });
 
 /** Something that is wished for and will not be done. */
-export const refused = (line: string): Finding => ({ line: `[ERROR] ${line}` });
+export const refused = (message: string): Finding => ({ kind: 'REFUSED', message });
 
 /** Something that is not wished for and stays. */
-export const kept = (line: string): Finding => ({ line: `[WARNING] ${line}` });
+export const kept = (message: string): Finding => ({ kind: 'KEPT', message });
+
+const marks = { CHANGE: '', REFUSED: '[ERROR] ', KEPT: '[WARNING] ' };
+
+/** A finding as the `kana` command shows it. */
+export const lineOf = ({ kind, message }: Finding): string => `${marks[kind]}${message}`;
 
 /** What the file says, or what is there if it says nothing. */
 export function spoken<Value>(said: Value | undefined, present: Value): Value {

@@ -1,7 +1,7 @@
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from './catalogue-rules.ts';
 import { contentChanges, outerChanges } from './difference-rules.ts';
 import type { WantedPackage, WantedPackageFeature } from './file-rules.ts';
-import { type Finding, refused, spoken } from './finding-rules.ts';
+import { change, type Finding, refused, spoken } from './finding-rules.ts';
 
 type Features = ReadonlyMap<string, CatalogueFeature>;
 
@@ -56,8 +56,8 @@ function planPackage(wanted: WantedPackage, stored: CataloguePackage | undefined
 }
 
 function creation(created: CataloguePackage): Finding {
-  const line = `New ${created.status.toLowerCase()} ${nounOf(created)} "${created.id}".`;
-  return { line, step: { kind: 'createPackage', package: created } };
+  const message = `New ${created.status.toLowerCase()} ${nounOf(created)} "${created.id}".`;
+  return change(message, { kind: 'createPackage', package: created });
 }
 
 /** A draft may become anything, and be published. */
@@ -65,8 +65,8 @@ function planDraft(stored: CataloguePackage, after: CataloguePackage): Finding[]
   const changes = [...contentChanges(stored, after), ...outerChanges(stored, after)];
   if (after.status === 'PUBLISHED') changes.push('is published, for good');
   if (changes.length === 0) return [];
-  const line = `Draft ${nounOf(stored)} "${stored.id}": ${changes.join('; ')}.`;
-  return [{ line, step: { kind: 'changeDraft', package: after } }];
+  const message = `Draft ${nounOf(stored)} "${stored.id}": ${changes.join('; ')}.`;
+  return [change(message, { kind: 'changeDraft', package: after })];
 }
 
 /** What users have subscribed to no longer changes; only prices and metadata do. */
@@ -86,10 +86,12 @@ function planPublished(stored: CataloguePackage, after: CataloguePackage): Findi
   const outer = outerChanges(stored, after);
   const { prices, metadata } = after;
   if (outer.length > 0)
-    findings.push({
-      line: `Published ${noun} "${id}": ${outer.join('; ')}.`,
-      step: { kind: 'changeOuter', package: { ...stored, prices, metadata } },
-    });
+    findings.push(
+      change(`Published ${noun} "${id}": ${outer.join('; ')}.`, {
+        kind: 'changeOuter',
+        package: { ...stored, prices, metadata },
+      }),
+    );
   return findings;
 }
 

@@ -1,14 +1,14 @@
 import type { Catalogue, CatalogueFeature } from './catalogue-rules.ts';
 import { featureChanges } from './difference-rules.ts';
 import type { WantedFeature, Wishes } from './file-rules.ts';
-import { type Finding, kept, refused, spoken } from './finding-rules.ts';
+import { change, type Finding, kept, refused, spoken } from './finding-rules.ts';
 import { planPackages } from './package-plan-rules.ts';
 
 // A file never destroys anything. What it wishes for is done where that is possible; everything else is told.
 
 /**
- * What has to be done, in this order, to make the catalogue what the file wishes; what cannot be done, and why
- * (`[ERROR]`); and what the file leaves out and stays (`[WARNING]`). Nothing at all if they agree.
+ * What has to be done, in this order, to make the catalogue what the file wishes; what cannot be done, and why;
+ * and what the file leaves out and stays. Nothing at all if they agree.
  */
 export function plan(wishes: Wishes, catalogue: Catalogue): Finding[] {
   const stored = new Map(catalogue.features.map((feature) => [feature.id, feature]));
@@ -43,10 +43,10 @@ function planFeature(wanted: WantedFeature, stored: CatalogueFeature | undefined
   if (type === 'BINARY' && (feature.unitLabel ?? feature.unitLabelPlural) !== null)
     return [refused(`Feature "${id}" is BINARY: only a CONSUMABLE feature has unit labels.`)];
   if (stored === undefined)
-    return [{ line: `New ${type} feature "${id}".`, step: { kind: 'createFeature', feature } }];
+    return [change(`New ${type} feature "${id}".`, { kind: 'createFeature', feature })];
   const changes = featureChanges(stored, feature);
   if (changes.length === 0) return [];
-  return [{ line: `Feature "${id}": ${changes.join('; ')}.`, step: { kind: 'changeFeature', feature } }];
+  return [change(`Feature "${id}": ${changes.join('; ')}.`, { kind: 'changeFeature', feature })];
 }
 
 function missingFeatures({ features }: Wishes, catalogue: Catalogue): Finding[] {

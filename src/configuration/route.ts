@@ -1,16 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 import { readAuthorization } from '../auth/rules.ts';
-import type { Keyring } from '../auth/store.ts';
+import type { Identity, Keyring } from '../auth/store.ts';
 import type { Database } from '../database/client.ts';
 import { type Answer, sendJson } from '../http/answer.ts';
 import { type BodyHandler, withBody } from '../http/body-limit.ts';
+import { type Gate, gated } from '../http/gate.ts';
 import type { Handler, Route } from '../http/router.ts';
-import { publish, pull, validate } from './actions.ts';
+import { preview, publish, pull } from './actions.ts';
 import { Configuration, problemsOf, type Wishes } from './file-rules.ts';
+import { lineOf } from './finding-rules.ts';
 
 interface Doors {
   database: Database;
   keyring: Keyring;
+  gate: Gate;
 }
 
 /**
@@ -19,28 +22,36 @@ interface Doors {
  * answers the file as it is afterwards, with what was done and what was not as `data`. All of them take the
  * private key alone.
  */
-export function createConfigurationRoutes({ database: { prisma }, keyring }: Doors): Record<string, Route> {
+export function createConfigurationRoutes({
+  database: { prisma },
+  keyring,
+  gate,
+}: Doors): Record<string, Route> {
   /** Answers what `work` does for the environment of the key. */
-  const forKey =
-    (work: (environmentId: string, body: Buffer) => Promise<Answer>): BodyHandler =>
-    async (request, response, body) => {
-      const environmentId = await authenticate(keyring, request);
-      sendJson(response, environmentId === null ? unauthenticated() : await work(environmentId, body));
-    };
+  const forKey = (work: (environmentId: string, body: Buffer) => Promise<Answer>): BodyHandler =>
+    gated(gate, async (request, response, body, exchange) => {
+      exchange.bearer = await authenticate(keyring, request);
+      const { bearer } = exchange;
+      sendJson(response, bearer === null ? unauthenticated() : await work(bearer.environmentId, body));
+    });
 
   return {
     '/cli/pull': { GET: withoutBody(forKey(async (id) => ok(await pull(prisma, id)))) },
     '/cli/validate': {
       POST: withBody(
-        forKey((id, body) => forFile(body, async (wishes) => ({ data: await validate(prisma, id, wishes) }))),
+        forKey((id, body) =>
+          forFile(body, async (wishes) => ({ data: (await preview(prisma, id, wishes)).map(lineOf) })),
+        ),
       ),
     },
     '/cli/publish': {
       POST: withBody(
         forKey((id, body) =>
           forFile(body, async (wishes) => {
-            const { file, lines } = await publish(prisma, id, wishes, new Date());
-            return { ...file, data: lines };
+            // The command itself asks before, and passes on what cannot be done.
+            const terms = { partly: true, agreed: null };
+            const { file, findings } = await publish(prisma, id, wishes, new Date(), terms);
+            return { ...file, data: findings.map(lineOf) };
           }),
         ),
       ),
@@ -50,15 +61,15 @@ export function createConfigurationRoutes({ database: { prisma }, keyring }: Doo
 
 const withoutBody =
   (handle: BodyHandler): Handler =>
-  (request, response) =>
-    handle(request, response, Buffer.alloc(0));
+  (request, response, exchange) =>
+    handle(request, response, Buffer.alloc(0), exchange);
 
 const ok = (body: object): Answer => ({ status: 200, body });
 
-async function authenticate(keyring: Keyring, request: IncomingMessage): Promise<string | null> {
+async function authenticate(keyring: Keyring, request: IncomingMessage): Promise<Identity | null> {
   const key = readAuthorization(request.headers.authorization);
   const identity = key === null ? null : await keyring.identify(key);
-  return identity?.kind === 'PRIVATE' ? identity.environmentId : null;
+  return identity?.kind === 'PRIVATE' ? identity : null;
 }
 
 /** Reads the configuration file that was sent, and answers what `work` makes of it. */

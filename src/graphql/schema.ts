@@ -1,5 +1,6 @@
 import '../auth/keys-graphql.ts';
 import '../client/token-graphql.ts';
+import '../configuration/graphql.ts';
 import '../entitlements/graphql.ts';
 import '../features/graphql.ts';
 import '../merging/graphql.ts';

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { parse, stringify } from 'yaml';
 import type { Catalogue } from '../../src/configuration/catalogue-rules.ts';
 import { Configuration, problemsOf } from '../../src/configuration/file-rules.ts';
+import { lineOf } from '../../src/configuration/finding-rules.ts';
 import { plan } from '../../src/configuration/plan-rules.ts';
 import { fileOf } from '../../src/configuration/writing-rules.ts';
 import { Id } from '../../src/input.ts';
@@ -88,9 +89,7 @@ describe('a configuration file', () => {
   it('is what docs/configuration-files.md shows, and can be published as it stands', () => {
     const [, example = ''] =
       /```yaml\n(.*?)```/s.exec(readFileSync('docs/configuration-files.md', 'utf8')) ?? [];
-    const lines = plan(Configuration.parse(parse(example)), { features: [], packages: [] }).map(
-      ({ line }) => line,
-    );
+    const lines = plan(Configuration.parse(parse(example)), { features: [], packages: [] }).map(lineOf);
     expect(lines).toEqual([
       'New BINARY feature "sso".',
       'New CONSUMABLE feature "api-calls".',

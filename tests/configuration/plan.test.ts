@@ -6,6 +6,7 @@ import type {
   PackageFeature,
 } from '../../src/configuration/catalogue-rules.ts';
 import { Configuration } from '../../src/configuration/file-rules.ts';
+import { lineOf } from '../../src/configuration/finding-rules.ts';
 import { plan } from '../../src/configuration/plan-rules.ts';
 import { fileOf } from '../../src/configuration/writing-rules.ts';
 
@@ -52,11 +53,10 @@ const catalogue = (packages: CataloguePackage[] = [], features = [calls, sso]): 
 function compare(stored: Catalogue, wanted: Catalogue) {
   return plan(Configuration.parse(fileOf(wanted, 'app')), stored);
 }
-const linesOf = (stored: Catalogue, wanted: Catalogue) => compare(stored, wanted).map(({ line }) => line);
+const linesOf = (stored: Catalogue, wanted: Catalogue) => compare(stored, wanted).map(lineOf);
 
 /** A file as people write it. */
-const linesOfFile = (stored: Catalogue, file: unknown) =>
-  plan(Configuration.parse(file), stored).map(({ line }) => line);
+const linesOfFile = (stored: Catalogue, file: unknown) => plan(Configuration.parse(file), stored).map(lineOf);
 
 describe('a feature', () => {
   it.each<[string, CatalogueFeature[], CatalogueFeature[], string[]]>([

@@ -71,7 +71,7 @@ function sense(answer: unknown, its: Names): string {
   return text
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'then')
     .replaceAll(/[\w-]+\.[\w-]+\.[\w-]+/g, 'token')
-    .replaceAll(/"(key|id|lastFour)":"[^"]*"/g, '"$1":"…"');
+    .replaceAll(/"(key|id|lastFour|fingerprint)":"[^"]*"/g, '"$1":"…"');
 }
 
 describe('the tables hold enough to show a leak', () => {

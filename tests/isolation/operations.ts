@@ -30,6 +30,8 @@ const ruleInput = (its: Names) => ({
   eventName: its.happening,
   conditions: [{ path: 'happening', equals: its.happening }],
 });
+/** A file that asks for a feature that may be there, with another name. */
+const fileOf = (its: Names) => `features: [{ id: ${its.feature}, name: ours, type: CONSUMABLE }]\n`;
 const pagesAfter = (after: (its: Names) => string): Arguments[] => [
   () => ({ first: 100 }),
   (its) => ({ after: after(its) }),
@@ -40,6 +42,7 @@ const byId = (id: (its: Names) => string): Row => ({ calls: [(its) => ({ id: id(
 export const queries: Record<string, Row> = {
   apiKeys: { calls: pagesAfter(({ apiKey }) => apiKey) },
   canUseFeature: { calls: [(its) => ({ userId: its.user, featureId: its.feature, delta: 1 })] },
+  catalogue: { calls: [() => ({})] },
   entitlements: { calls: [(its) => ({ userId: its.user, featureId: its.feature })] },
   exportUsers: { calls: pagesAfter(({ user }) => user) },
   feature: byId(({ feature }) => feature),
@@ -50,6 +53,7 @@ export const queries: Record<string, Row> = {
   packages: {
     calls: [() => ({ status: 'ALL', first: 100, includeFeatures: true }), ({ base }) => ({ after: base })],
   },
+  previewCatalogue: { calls: [(its) => ({ yaml: fileOf(its) })] },
   previewMappingRule: { calls: [(its) => ({ input: ruleInput(its) })] },
   previewMerge: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
   segmentEvents: { calls: [() => ({ first: 100, outcome: 'UNMATCHED' }), ({ event }) => ({ after: event })] },
@@ -167,6 +171,12 @@ export const mutations: Record<string, Row> = {
     ],
   },
   mergeUsers: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
+  publishCatalogue: {
+    calls: [
+      (its) => ({ yaml: fileOf(its), partly: true }),
+      (its) => ({ yaml: fileOf(its), partly: true, fingerprint: null }),
+    ],
+  },
   publishPackage: byId(({ draft }) => draft),
   recordUsage: {
     calls: [
