@@ -1,10 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { readAuthorization } from '../auth/rules.ts';
-import type { Identity, Keyring } from '../auth/store.ts';
+import type { Keyring } from '../auth/store.ts';
 import type { Database } from '../database/client.ts';
 import { type Answer, sendJson } from '../http/answer.ts';
 import { type BodyHandler, withBody } from '../http/body-limit.ts';
-import { type Gate, gated } from '../http/gate.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { preview, publish, pull } from './actions.ts';
 import { Configuration, problemsOf, type Wishes } from './file-rules.ts';
@@ -13,7 +12,6 @@ import { lineOf } from './finding-rules.ts';
 interface Doors {
   database: Database;
   keyring: Keyring;
-  gate: Gate;
 }
 
 /**
@@ -22,18 +20,14 @@ interface Doors {
  * answers the file as it is afterwards, with what was done and what was not as `data`. All of them take the
  * private key alone.
  */
-export function createConfigurationRoutes({
-  database: { prisma },
-  keyring,
-  gate,
-}: Doors): Record<string, Route> {
+export function createConfigurationRoutes({ database: { prisma }, keyring }: Doors): Record<string, Route> {
   /** Answers what `work` does for the environment of the key. */
-  const forKey = (work: (environmentId: string, body: Buffer) => Promise<Answer>): BodyHandler =>
-    gated(gate, async (request, response, body, exchange) => {
-      exchange.bearer = await authenticate(keyring, request);
-      const { bearer } = exchange;
-      sendJson(response, bearer === null ? unauthenticated() : await work(bearer.environmentId, body));
-    });
+  const forKey =
+    (work: (environmentId: string, body: Buffer) => Promise<Answer>): BodyHandler =>
+    async (request, response, body) => {
+      const environmentId = await authenticate(keyring, request);
+      sendJson(response, environmentId === null ? unauthenticated() : await work(environmentId, body));
+    };
 
   return {
     '/cli/pull': { GET: withoutBody(forKey(async (id) => ok(await pull(prisma, id)))) },
@@ -61,15 +55,15 @@ export function createConfigurationRoutes({
 
 const withoutBody =
   (handle: BodyHandler): Handler =>
-  (request, response, exchange) =>
-    handle(request, response, Buffer.alloc(0), exchange);
+  (request, response) =>
+    handle(request, response, Buffer.alloc(0));
 
 const ok = (body: object): Answer => ({ status: 200, body });
 
-async function authenticate(keyring: Keyring, request: IncomingMessage): Promise<Identity | null> {
+async function authenticate(keyring: Keyring, request: IncomingMessage): Promise<string | null> {
   const key = readAuthorization(request.headers.authorization);
   const identity = key === null ? null : await keyring.identify(key);
-  return identity?.kind === 'PRIVATE' ? identity : null;
+  return identity?.kind === 'PRIVATE' ? identity.environmentId : null;
 }
 
 /** Reads the configuration file that was sent, and answers what `work` makes of it. */
