@@ -24,6 +24,7 @@ import { createReadyRoute, liveRoute } from './http/health.ts';
 import { createRouter } from './http/router.ts';
 import { createIngestion, type IngestEvents } from './segment/actions.ts';
 import { createAdmission } from './segment/arrival-actions.ts';
+import { createDeletion } from './segment/deletion-actions.ts';
 import { createSegmentRoute } from './segment/route.ts';
 import { createUsageRecorder } from './usage/actions.ts';
 
@@ -81,6 +82,7 @@ function adminApi(
 ): Api<Context> {
   const recordUsage = createUsageRecorder(database.hot);
   const admitUsers = createAdmission(database, log);
+  const deletePerson = createDeletion(database, log);
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',
@@ -88,7 +90,8 @@ function adminApi(
       const identity = await identifyCaller(headers, { keyring, sessions }, new Date());
       const environmentId = identity?.kind === 'PRIVATE' ? identity.environmentId : '';
       const db = database.prisma;
-      return { db, environmentId, findStanding, recordUsage, admitUsers, ingestEvents, userTokens };
+      const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
+      return { db, environmentId, ...ways };
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { UserTokens } from '../auth/token-actions.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
+import type { DeletePerson } from '../merging/actions.ts';
 import type { IngestEvents } from '../segment/actions.ts';
 import type { RecordUsage } from '../usage/actions.ts';
 import type { AdmitUsers } from '../users/actions.ts';
@@ -16,6 +17,7 @@ export interface Context {
   findStanding: FindStanding;
   recordUsage: RecordUsage;
   admitUsers: AdmitUsers;
+  deletePerson: DeletePerson;
   ingestEvents: IngestEvents;
   userTokens: UserTokens;
 }

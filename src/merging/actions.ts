@@ -72,18 +72,40 @@ async function endSurplus(tx: Db, userKeys: bigint[]): Promise<void> {
   for (const userKey of userKeys) await cancelSubscriptions(tx, { userKey, instant }, surplus);
 }
 
+/** A person who is deleted: the id of the user, and the ids and keys of all who were merged into the user too. */
+export interface DeletedPerson {
+  id: string;
+  ids: string[];
+  keys: bigint[];
+}
+
 /**
- * Deletes a person for good: the user that this id leads to, everything the user owns, and every id that was
- * merged into the user. All these ids are free again.
+ * Deletes a person for good, as deleteUser does, and besides what is kept of the person elsewhere.
  *
  * @returns the id of the user
  * @throws UserNotFoundError
  */
-export function deleteUser(prisma: PrismaClient, environmentId: string, id: string): Promise<string> {
+export type DeletePerson = (environmentId: string, id: string, now: Date) => Promise<string>;
+
+/**
+ * Deletes a person for good: the user that this id leads to, everything the user owns, and every id that was
+ * merged into the user. All these ids are free again.
+ *
+ * @param alongside what else is to be done in the same transaction, in which the rows are already deleted
+ * @throws UserNotFoundError
+ */
+export function deleteUser(
+  prisma: PrismaClient,
+  environmentId: string,
+  id: string,
+  alongside: (tx: Db, deleted: DeletedPerson) => Promise<void>,
+): Promise<DeletedPerson> {
   return prisma.$transaction(async (tx) => {
     const [user] = await lockUsers(tx, environmentId, [id]);
     if (user === undefined) throw new Error('a user was locked and not found');
-    await deleteUsers(tx, [user.key]);
-    return user.id;
+    const rows = await deleteUsers(tx, [user.key]);
+    const deleted = { id: user.id, ids: rows.map((row) => row.id), keys: rows.map(({ key }) => key) };
+    await alongside(tx, deleted);
+    return deleted;
   }, patience);
 }

@@ -1,7 +1,7 @@
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import { User } from '../users/graphql.ts';
-import { deleteUser, mergeUsers } from './actions.ts';
+import { mergeUsers } from './actions.ts';
 import { MergedIds } from './rules.ts';
 
 const DeletedUser = builder.objectRef<{ id: string }>('DeletedUser').implement({
@@ -28,10 +28,10 @@ builder.mutationFields((t) => ({
   deleteUser: t.field({
     type: DeletedUser,
     description:
-      'Deletes a user for good, with all subscriptions and usage, and every id that was merged into the user. The id of a user who was merged deletes the survivor: they are one. `UserNotFoundError` when there is none with this id.',
+      'Deletes a user for good, with all subscriptions, usage and Segment events, and every id that was merged into the user. The id of a user who was merged deletes the survivor: they are one. `UserNotFoundError` when there is none with this id.',
     args: { id: t.arg.string({ required: true, description: 'The id of the user.' }) },
-    resolve: async (_root, args, { db, environmentId }) => ({
-      id: await deleteUser(db, environmentId, parse(Id, args.id, 'id')),
+    resolve: async (_root, args, { deletePerson, environmentId }) => ({
+      id: await deletePerson(environmentId, parse(Id, args.id, 'id'), new Date()),
     }),
   }),
 }));

@@ -97,12 +97,16 @@ async function clearRepeatedKeys(tx: Db, userKeys: bigint[]): Promise<void> {
     WHERE turn > 1 AND event.user_key = keyed.user_key AND event.id = keyed.id`;
 }
 
-/** Deletes these users and all that they own, and all who were merged into them. */
-export async function deleteUsers(tx: Db, keys: bigint[]): Promise<void> {
+/**
+ * Deletes these users and all that they own, and all who were merged into them.
+ *
+ * @returns who is no more, those who were merged included
+ */
+export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string; key: bigint }[]> {
   const owned = { where: { userKey: { in: keys } } };
   await tx.usageCounter.deleteMany(owned);
   await tx.usageEvent.deleteMany(owned);
   await tx.subscription.deleteMany(owned);
-  await tx.user.deleteMany({ where: { mergedInto: { in: keys } } });
-  await tx.user.deleteMany({ where: { key: { in: keys } } });
+  return tx.$queryRaw<{ id: string; key: bigint }[]>`
+    DELETE FROM "user" WHERE key = ANY(${keys}) OR merged_into = ANY(${keys}) RETURNING id, key`;
 }

@@ -7,6 +7,8 @@ import { type Effect, type EventKey, readEffects, storeEvents } from './event-st
 import { processIdentify } from './identify-actions.ts';
 import { processTracks } from './track-actions.ts';
 
+const maxAttempts = 3;
+
 /** What became of one event that was accepted. */
 export interface Ingested extends Omit<Effect, 'outcome'> {
   messageId: string;
@@ -79,13 +81,21 @@ async function take(event: Read, lanes: { track: Take; identify: Take }): Promis
   if (event instanceof Error) return event;
   if (event.type === 'IGNORED') return { ...nothing, messageId: event.messageId };
   try {
-    const { isNew, effect } = await lanes[event.type === 'TRACK' ? 'track' : 'identify'](event);
-    if (effect === null) throw new Error('a Segment event was left without an outcome');
+    const { isNew, effect } = await process(event, lanes[event.type === 'TRACK' ? 'track' : 'identify']);
     const outcome = isNew ? effect.outcome : 'DUPLICATE';
     return { ...effect, messageId: event.messageId, outcome, firstOutcome: effect.outcome };
   } catch (error) {
     return error as Error;
   }
+}
+
+/** An event that is erased with its user on the way is taken once more: it came after the user was deleted. */
+async function process(event: SegmentEvent, lane: Take): Promise<{ isNew: boolean; effect: Effect }> {
+  for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
+    const { isNew, effect } = await lane(event);
+    if (effect !== null) return { isNew, effect };
+  }
+  throw new Error('a Segment event was left without an outcome');
 }
 
 const nothing = {

@@ -3,17 +3,17 @@ import { isUniqueViolation, isWriteConflict } from '../database/conflict.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError } from '../errors.ts';
 import { mergeWithin } from '../merging/actions.ts';
+import { lockUsers } from '../merging/store.ts';
 import { claimUser } from '../users/actions.ts';
 import type { EventKey } from './event-store.ts';
-import { type IdentifyPlan, planIdentify, readTraits, type Traits } from './identify-rules.ts';
 import {
-  findIdentified,
-  findOthers,
-  lockIdentify,
-  lockRows,
-  releaseWaiting,
-  saveIdentify,
-} from './identify-store.ts';
+  type IdentifyPlan,
+  type KnownUser,
+  planIdentify,
+  readTraits,
+  type Traits,
+} from './identify-rules.ts';
+import { findIdentified, findOthers, lockIdentify, releaseWaiting, saveIdentify } from './identify-store.ts';
 import { arrival, email, lockIn } from './lock-store.ts';
 
 const maxAttempts = 20;
@@ -78,10 +78,13 @@ async function decide(tx: Db, subject: Subject): Promise<IdentifyPlan> {
   await lockIn(tx, [arrival(environmentId, userId)]);
   if (traits.email !== undefined) await lockIn(tx, [email(environmentId, traits.email)]);
   const plan = await look(tx, subject);
-  await lockRows(tx, concerned(plan));
+  await lockUsers(
+    tx,
+    environmentId,
+    concerned(plan).map(({ id }) => id),
+  );
   const underLock = await look(tx, subject);
-  if (plan.outcome !== underLock.outcome || `${concerned(plan)}` !== `${concerned(underLock)}`)
-    throw changedMeanwhile;
+  if (plan.outcome !== underLock.outcome || keysOf(plan) !== keysOf(underLock)) throw changedMeanwhile;
   return underLock;
 }
 
@@ -90,18 +93,23 @@ async function look(tx: Db, { environmentId, userId, traits }: Subject): Promise
   return planIdentify(self, await findOthers(tx, environmentId, traits.email, self));
 }
 
-function concerned(plan: IdentifyPlan): bigint[] {
+function concerned(plan: IdentifyPlan): KnownUser[] {
   switch (plan.outcome) {
     case 'USER_CREATED':
       return [];
     case 'USER_UPDATED':
-      return [plan.self.key];
+      return [plan.self];
     case 'USER_CLAIMED':
-      return [plan.claimed.key];
+      return [plan.claimed];
     case 'USERS_MERGED':
-      return [plan.self.key, plan.other.key];
+      return [plan.self, plan.other];
   }
 }
+
+const keysOf = (plan: IdentifyPlan) =>
+  concerned(plan)
+    .map(({ key }) => key)
+    .join();
 
 /** Answers the key of the identified user. */
 async function apply(

@@ -45,11 +45,6 @@ export function findOthers(
   });
 }
 
-/** Locks users' rows until the transaction ends, in ascending order as everyone does. */
-export async function lockRows(tx: Db, keys: readonly bigint[]): Promise<void> {
-  await tx.$queryRaw`SELECT key FROM "user" WHERE key = ANY(${[...keys]}) ORDER BY key FOR UPDATE`;
-}
-
 /** Saves what an identify event did that this transaction has locked. */
 export async function saveIdentify(
   tx: Db,

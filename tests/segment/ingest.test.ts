@@ -271,6 +271,50 @@ describe('what the mutation refuses', () => {
   });
 });
 
+describe('an event that is nested more than 500 levels deep', () => {
+  // By hand: JSON.stringify itself does not go that deep.
+  const deep = (levels: number, [open, close]: [string, string], messageId: string) =>
+    `{"type": "track", "userId": "u", "event": "Deep", "messageId": "${messageId}", "properties": ${open.repeat(levels)}1${close.repeat(levels)}}`;
+  const message = 'event: must be at most 500 levels deep';
+  const shapes: Record<string, [string, string]> = { objects: ['{"a":', '}'], lists: ['[', ']'] };
+
+  it.each(Object.keys(shapes))('is refused at both doors, and not kept: %s', async (name) => {
+    const shape = shapes[name] ?? ['', ''];
+    for (const levels of [500, 100_000]) {
+      const messageId = `${name} ${levels}`;
+      const event = deep(levels, shape, messageId);
+      const post = (path: string, body: string) =>
+        app.http.post(path).set('Authorization', app.keys.test).type('json').send(body);
+      const hook = await post('/segment/events', event);
+      expect([hook.status, hook.body]).toEqual([
+        400,
+        { error: { name: 'ValidationError', message, code: 'BAD_USER_INPUT' } },
+      ]);
+      const query = 'mutation ($event: JSON!) { ingestSegmentEvent(event: $event) { outcome } }';
+      const mutation = await post(
+        '/graphql',
+        `{"query": ${JSON.stringify(query)}, "variables": {"event": ${event}}}`,
+      );
+      expect([mutation.status, mutation.body.errors]).toMatchObject([400, [invalidInput(message)]]);
+      expect(await stored(messageId)).toBeNull();
+    }
+  });
+
+  it.each(Object.keys(shapes))(
+    'does not fail its neighbours, and one that is less deep is taken: %s',
+    async (name) => {
+      const shape = shapes[name] ?? ['', ''];
+      const events = [deep(499, shape, `${name} taken`), deep(500, shape, `${name} refused`)];
+      const { status, body } = await app.http
+        .post('/segment/events')
+        .set('Authorization', app.keys.test)
+        .type('json')
+        .send(`[${events}]`);
+      expect([status, body[0].outcome, body[1].error.message]).toEqual([200, 'UNMATCHED', message]);
+    },
+  );
+});
+
 describe('events of other types', () => {
   it.each(['page', 'screen', 'group', 'alias'])('%s is accepted, and not kept', async (type) => {
     const answer = await ingest(app, {
