@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
-import { readAuthorization } from './auth/rules.ts';
+import { lastFourOf, parseKey, readAuthorization } from './auth/rules.ts';
 import { identifyCaller, type Sessions } from './auth/session-actions.ts';
 import { createSessionRoute } from './auth/session-route.ts';
 import type { Keyring } from './auth/store.ts';
@@ -17,6 +17,7 @@ import { schema } from './graphql/schema.ts';
 import { type Api, createGraphqlServer } from './graphql/server.ts';
 import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console-route.ts';
 import { withCors } from './http/cors.ts';
+import type { Bearer } from './http/exchange.ts';
 import { createGate, throughGate } from './http/gate.ts';
 import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
@@ -63,11 +64,11 @@ export function createApp(dependencies: Dependencies): App {
   const routes = {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
     '/': page === undefined ? homeRoute : { GET: page },
-    '/console/session': createSessionRoute(sessions),
+    '/console/session': createSessionRoute(sessions, gate),
     '/graphql': createGraphqlRoute(throughGate(gate, admin), adminPage),
     '/client/graphql': withCors(createGraphqlRoute(throughGate(gate, client), clientPage), clientOrigins),
     '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents, gate }),
-    ...createConfigurationRoutes(dependencies),
+    ...createConfigurationRoutes({ ...dependencies, gate }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database),
   };
@@ -86,8 +87,9 @@ function adminApi(
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',
-    async contextOf(headers) {
+    async contextOf(headers, exchange) {
       const identity = await identifyCaller(headers, { keyring, sessions }, new Date());
+      exchange.bearer = identity;
       const environmentId = identity?.kind === 'PRIVATE' ? identity.environmentId : '';
       const db = database.prisma;
       const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
@@ -105,13 +107,19 @@ function clientApi(
     schema: clientSchema,
     credentials:
       'a valid user token after "Bearer" in the Authorization header, or a public key there and the id of the user in X-User-ID',
-    async contextOf(headers) {
+    async contextOf(headers, exchange) {
       const credentials = {
         authorization: readAuthorization(headers.authorization),
         userId: readUserId(headers['x-user-id']?.toString()),
       };
       const user = await identifyUser(credentials, { keyring, userTokens }, new Date());
+      if (user !== null) exchange.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
       return { db: database.prisma, findStanding, ...(user ?? { environmentId: '', userId: '' }) };
     },
   };
 }
+
+const bearerOf = (environmentId: string, credentials: string): Bearer =>
+  parseKey(credentials) === null
+    ? { environmentId, kind: 'USER_TOKEN', lastFour: null }
+    : { environmentId, kind: 'PUBLIC', lastFour: lastFourOf(credentials) };

@@ -1,6 +1,5 @@
 import cluster from 'node:cluster';
 import { join } from 'node:path';
-import { pino } from 'pino';
 import { createApp } from './app.ts';
 import { createSessions } from './auth/session-actions.ts';
 import { createKeyring } from './auth/store.ts';
@@ -18,6 +17,7 @@ import { loadConsole } from './http/console-route.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { type Provisioned, provision } from './provisioning/actions.ts';
 import { segmentJobs, sweepJob } from './segment/jobs-actions.ts';
+import { createLog } from './telemetry/log.ts';
 import { welcome } from './welcome.ts';
 import { startWorkers, tellStarter, type Workers } from './workers.ts';
 
@@ -50,7 +50,7 @@ async function start(config: Config, running: Running): Promise<void> {
   running.watch = watchDatabase(postgres.url, database);
   const provisioned = await provision(database.prisma, config, new Date());
 
-  const log = pino({ level: config.logLevel }, pino.destination(2));
+  const log = createLog(config.logLevel);
   const keyring = createKeyring(database.prisma);
   const realms = await loadTokenRealms(database.prisma, config.tokenSecrets);
   const app = createApp({

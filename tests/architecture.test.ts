@@ -7,6 +7,7 @@ import { describe, expect, test } from '@jest/globals';
 /** What a file may do, from what nothing depends on but itself up to what starts everything. */
 const floors: [floor: number, what: string, RegExp][] = [
   [0, 'the environment, the errors, the border', /^(config|errors|input)\.ts$/],
+  [0, 'what operators see', /^telemetry\//],
   [5, 'what composes', /^(app|(graphql|client)\/schema)\.ts$/],
   [6, 'what starts', /^(main|welcome|workers|cli\/.+|graphql\/print)\.ts$/],
   [2, 'the database', /^database\//],
@@ -99,7 +100,7 @@ test('concepts import only leftwards', () => {
 });
 
 test('every folder is a concept, a layer or an outbuilding', () => {
-  const known = [...concepts, ...outbuildings, 'cli', 'database', 'graphql', 'http'];
+  const known = [...concepts, ...outbuildings, 'cli', 'database', 'graphql', 'http', 'telemetry'];
   const folders = new Set(files.filter(({ path }) => path.includes('/')).map(({ path }) => folderOf(path)));
   expect([...folders].filter((folder) => !known.includes(folder))).toEqual([]);
 });

@@ -1,7 +1,8 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { type Answer, refusal, sendJson } from '../http/answer.ts';
 import { withBody } from '../http/body-limit.ts';
+import { type Gate, gated } from '../http/gate.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { environmentIds, readEnvironmentId } from './rules.ts';
 import type { Session, Sessions } from './session-actions.ts';
@@ -14,27 +15,32 @@ const SignIn = z.object({ key: z.string().trim() });
  * a private key, DELETE signs out of the environment that the header names. Every answer is about this browser
  * alone, and no other site's page can ask: see consoleHeader.
  */
-export function createSessionRoute(sessions: Sessions): Route {
+export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
   return {
-    GET: fromConsole(async (request, response) => {
-      const now = new Date();
-      const found = environmentIds.map(async (id) => {
-        const token = readSessionCookie(request.headers.cookie, id);
-        return token === null ? null : sessions.find(token, id, now);
-      });
-      const signedIn = (await Promise.all(found)).filter((session) => session !== null);
-      sendJson(response, { status: 200, body: { sessions: signedIn.map(describe) }, headers: noStore });
-    }),
-    POST: fromConsole(
-      withBody(async (request, response, body) => {
-        const key = readKey(body);
-        const session = key === null ? null : await sessions.begin(key, new Date());
-        if (session === null) return sendJson(response, wrongKey);
-        const environmentId = readEnvironment(session);
-        const cookie = sessionCookie(environmentId, session.token, isSecure(request));
-        const headers = { ...noStore, 'Set-Cookie': cookie };
-        return sendJson(response, { status: 200, body: describe(session), headers });
+    GET: fromConsole(
+      gated(gate, async (request, response) => {
+        const now = new Date();
+        const found = environmentIds.map(async (id) => {
+          const token = readSessionCookie(request.headers.cookie, id);
+          return token === null ? null : sessions.find(token, id, now);
+        });
+        const signedIn = (await Promise.all(found)).filter((session) => session !== null);
+        sendJson(response, { status: 200, body: { sessions: signedIn.map(describe) }, headers: noStore });
       }),
+    ),
+    POST: fromConsole(
+      withBody(
+        gated(gate, async (request, response, body, exchange) => {
+          const key = readKey(body);
+          const session = key === null ? null : await sessions.begin(key, new Date());
+          if (session === null) return sendJson(response, wrongKey);
+          const environmentId = readEnvironment(session);
+          exchange.bearer = { environmentId, kind: 'PRIVATE', lastFour: session.identity.lastFour };
+          const cookie = sessionCookie(environmentId, session.token, isSecure(request));
+          const headers = { ...noStore, 'Set-Cookie': cookie };
+          return sendJson(response, { status: 200, body: describe(session), headers });
+        }),
+      ),
     ),
     DELETE: fromConsole((request, response) => {
       const environmentId = readEnvironmentId(headerOf(request));
@@ -62,8 +68,8 @@ const wrongKey: Answer = {
 
 /** Refuses what does not bring the console's header, whatever it says. */
 function fromConsole(handle: Handler): Handler {
-  return (request: IncomingMessage, response: ServerResponse) => {
-    if (headerOf(request) !== undefined) return handle(request, response);
+  return (request, response, exchange) => {
+    if (headerOf(request) !== undefined) return handle(request, response, exchange);
     return sendJson(response, refusal('BAD_REQUEST', `The header ${consoleHeader} is missing.`));
   };
 }

@@ -1,9 +1,12 @@
 import type { IncomingMessage } from 'node:http';
+import type { Author } from '../audit/rules.ts';
+import { authorOf } from '../auth/author-rules.ts';
 import { readAuthorization } from '../auth/rules.ts';
-import type { Keyring } from '../auth/store.ts';
+import type { Identity, Keyring } from '../auth/store.ts';
 import type { Database } from '../database/client.ts';
 import { type Answer, sendJson } from '../http/answer.ts';
 import { type BodyHandler, withBody } from '../http/body-limit.ts';
+import { type Gate, gated } from '../http/gate.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { preview, publish, pull } from './actions.ts';
 import { Configuration, problemsOf, type Wishes } from './file-rules.ts';
@@ -12,6 +15,7 @@ import { lineOf } from './finding-rules.ts';
 interface Doors {
   database: Database;
   keyring: Keyring;
+  gate: Gate;
 }
 
 /**
@@ -20,31 +24,39 @@ interface Doors {
  * answers the file as it is afterwards, with what was done and what was not as `data`. All of them take the
  * private key alone.
  */
-export function createConfigurationRoutes({ database: { prisma }, keyring }: Doors): Record<string, Route> {
-  /** Answers what `work` does for the environment of the key. */
-  const forKey =
-    (work: (environmentId: string, body: Buffer) => Promise<Answer>): BodyHandler =>
-    async (request, response, body) => {
-      const environmentId = await authenticate(keyring, request);
-      sendJson(response, environmentId === null ? unauthenticated() : await work(environmentId, body));
-    };
+export function createConfigurationRoutes({
+  database: { prisma },
+  keyring,
+  gate,
+}: Doors): Record<string, Route> {
+  /** Answers what `work` does for whoever holds the key. */
+  const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): BodyHandler =>
+    gated(gate, async (request, response, body, exchange) => {
+      const identity = await authenticate(keyring, request);
+      exchange.bearer = identity;
+      if (identity === null) return sendJson(response, unauthenticated());
+      const author = authorOf({ ...identity, through: 'PRIVATE_KEY' }, exchange.id);
+      return sendJson(response, await work(author, body));
+    });
 
   return {
-    '/cli/pull': { GET: withoutBody(forKey(async (id) => ok(await pull(prisma, id)))) },
+    '/cli/pull': { GET: withoutBody(forKey(async ({ environmentId }) => ok(await pull(prisma, environmentId)))) },
     '/cli/validate': {
       POST: withBody(
-        forKey((id, body) =>
-          forFile(body, async (wishes) => ({ data: (await preview(prisma, id, wishes)).map(lineOf) })),
+        forKey(({ environmentId }, body) =>
+          forFile(body, async (wishes) => ({
+            data: (await preview(prisma, environmentId, wishes)).map(lineOf),
+          })),
         ),
       ),
     },
     '/cli/publish': {
       POST: withBody(
-        forKey((id, body) =>
+        forKey((author, body) =>
           forFile(body, async (wishes) => {
             // The command itself asks before, and passes on what cannot be done.
             const terms = { partly: true, agreed: null };
-            const { file, findings } = await publish(prisma, id, wishes, new Date(), terms);
+            const { file, findings } = await publish(prisma, author, wishes, new Date(), terms);
             return { ...file, data: findings.map(lineOf) };
           }),
         ),
@@ -55,15 +67,15 @@ export function createConfigurationRoutes({ database: { prisma }, keyring }: Doo
 
 const withoutBody =
   (handle: BodyHandler): Handler =>
-  (request, response) =>
-    handle(request, response, Buffer.alloc(0));
+  (request, response, exchange) =>
+    handle(request, response, Buffer.alloc(0), exchange);
 
 const ok = (body: object): Answer => ({ status: 200, body });
 
-async function authenticate(keyring: Keyring, request: IncomingMessage): Promise<string | null> {
+async function authenticate(keyring: Keyring, request: IncomingMessage): Promise<Identity | null> {
   const key = readAuthorization(request.headers.authorization);
   const identity = key === null ? null : await keyring.identify(key);
-  return identity?.kind === 'PRIVATE' ? identity.environmentId : null;
+  return identity?.kind === 'PRIVATE' ? identity : null;
 }
 
 /** Reads the configuration file that was sent, and answers what `work` makes of it. */

@@ -34,7 +34,12 @@ export function openDatabase(url: string, hotConnections = 6): Database {
   const hot = openPool({ ...at, max: hotConnections, onConnect: planOnce });
   const work = openPool({ ...at, max: workConnections, onConnect: planOnce });
   const pools = [requests, hot, work];
-  const prisma = new PrismaClient({ adapter: new PrismaPg(requests.pool), transactionOptions: patience });
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(requests.pool),
+    transactionOptions: patience,
+    // Without excerpts of our source in each message; what they leave out, its callers' stack tells.
+    errorFormat: 'minimal',
+  });
   return {
     prisma,
     hot: hot.pool,

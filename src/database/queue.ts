@@ -79,7 +79,10 @@ const silent = new QueueLogger(() => () => undefined);
 /** The queue's own messages: what is wrong is worth a line, the rest is not. */
 function loggerOf(log: Logger): QueueLogger {
   return new QueueLogger(() => (level, message, meta) => {
-    if (level === 'error' || level === 'warning')
-      log[level === 'error' ? 'error' : 'warn'](meta ?? {}, message);
+    if (level !== 'error' && level !== 'warning') return;
+    // Of what it adds, a job's payload and rows are not the log's.
+    const { error: err, job } = (meta ?? {}) as { error?: unknown; job?: { task_identifier?: string } };
+    const what = err === undefined ? message : 'a job failed';
+    log[level === 'error' ? 'error' : 'warn']({ err, task: job?.task_identifier }, what);
   });
 }

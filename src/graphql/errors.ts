@@ -1,8 +1,9 @@
-import { GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { DomainError } from '../errors.ts';
 import { headersOf, statusOf } from '../http/answer.ts';
-import { reportFault } from '../http/faults.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { faultCodeOf, reportFault } from '../http/faults.ts';
 
 /** A caller's mistake as clients of the original read it: a code, and the typed error beside it. */
 export function graphQLErrorOf(error: DomainError, where?: GraphQLError): GraphQLError {
@@ -15,18 +16,45 @@ export function graphQLErrorOf(error: DomainError, where?: GraphQLError): GraphQ
   });
 }
 
-/** Yoga's masking: mistakes of the caller pass, faults of ours are logged and hidden behind a request id. */
-export function createErrorMask(log: Logger) {
-  return (error: unknown): Error => {
-    const located = error instanceof GraphQLError ? error : undefined;
-    const original = originOf(error);
-    if (original instanceof DomainError) return graphQLErrorOf(original, located);
-    if (located === undefined || !(original instanceof GraphQLError))
-      return unexpected(log, original, located);
-    if (isOfVariable(located) || isOfArgument(located, original)) return badInput(located);
-    return located.extensions.code === undefined ? unexpected(log, original, located) : located;
+const badInput = { code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } };
+
+/**
+ * Yoga's masking: mistakes of the caller pass; faults of ours keep what happened, out of sight, until the
+ * request's report.
+ */
+export function maskError(error: unknown): GraphQLError {
+  const located = error instanceof GraphQLError ? error : undefined;
+  const original = originOf(error);
+  if (original instanceof DomainError) return graphQLErrorOf(original, located);
+  if (located === undefined || !(original instanceof GraphQLError)) return unexpected(original, located);
+  const { extensions } = located;
+  if (isOfVariable(located) || isOfArgument(located, original)) return invalid(located, badInput);
+  if (extensions.code === 'GRAPHQL_VALIDATION_FAILED') return invalid(located, extensions);
+  return extensions.code === undefined ? unexpected(original, located) : located;
+}
+
+/**
+ * Tells the exchange how its operation ended, and the log of faults of ours, which callers see as nothing but
+ * the id of their request.
+ */
+export function createFaultReport(log: Logger) {
+  return (result: ExecutionResult, exchange: Exchange): ExecutionResult => {
+    const errors = result.errors?.map((error) => {
+      if (!(error.originalError instanceof Fault)) return error;
+      const { message, requestId } = reportFault(log, error.originalError.cause, exchange);
+      return new GraphQLError(message, {
+        ...placeOf(error),
+        extensions: { ...error.extensions, requestId },
+      });
+    });
+    const [first] = errors ?? [];
+    exchange.outcome ??= String(first?.extensions.code ?? 'ok');
+    return errors === undefined ? result : { ...result, errors };
   };
 }
+
+/** Holds what was thrown. */
+class Fault extends Error {}
 
 /** The error that was thrown first; GraphQL wraps it to say where. */
 function originOf(error: unknown): unknown {
@@ -46,22 +74,22 @@ function isOfArgument({ extensions }: GraphQLError, { nodes }: GraphQLError): bo
   return extensions.code === undefined && nodes !== undefined;
 }
 
-function badInput(error: GraphQLError): GraphQLError {
-  return new GraphQLError(error.message, {
-    ...placeOf(error),
-    extensions: { code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } },
-  });
+/** GraphQL's own refusal of an operation or its variables, with the typed name that ours have. */
+function invalid(error: GraphQLError, extensions: object): GraphQLError {
+  const exception = { name: 'ValidationError', message: error.message };
+  return new GraphQLError(error.message, { ...placeOf(error), extensions: { ...extensions, exception } });
 }
 
-function unexpected(log: Logger, error: unknown, located?: GraphQLError): GraphQLError {
-  const { code, message, requestId } = reportFault(log, error);
+function unexpected(error: unknown, located?: GraphQLError): GraphQLError {
+  const code = faultCodeOf(error);
   // As in the original, an operation that fails answers 200; one that could not begin, or can be sent again
   // as it is, does not.
   const tells = located === undefined || code === 'SERVICE_UNAVAILABLE';
   const http = { status: statusOf(code), headers: headersOf(code) };
-  return new GraphQLError(message, {
+  return new GraphQLError('Unexpected error.', {
     ...placeOf(located),
-    extensions: { code, requestId, ...(tells ? { http } : {}) },
+    originalError: new Fault('an unexpected error', { cause: error }),
+    extensions: { code, ...(tells ? { http } : {}) },
   });
 }
 

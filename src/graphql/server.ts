@@ -1,17 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ExecutionResult, GraphQLError, GraphQLSchema } from 'graphql';
+import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { type Authenticated, useAuthentication } from '../auth/plugin.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { readRequest } from '../http/graphql-request.ts';
 import type { AnswerOperation } from '../http/graphql-route.ts';
 import { createDocumentCache, noErrorCache, useModestOperations } from './documents.ts';
-import { createErrorMask } from './errors.ts';
+import { createFaultReport, maskError } from './errors.ts';
+import { useOperationReading } from './operation.ts';
 
 export interface Api<Context extends Authenticated> {
   schema: GraphQLSchema;
-  /** What every resolver gets, from the headers of the request. */
-  contextOf: (headers: IncomingHttpHeaders) => Promise<Context>;
+  /** What every resolver gets, from the headers of the request; tells the exchange whose they are. */
+  contextOf: (headers: IncomingHttpHeaders, exchange: Exchange) => Promise<Context>;
   /** What a request without valid credentials is told to send. */
   credentials: string;
 }
@@ -31,23 +33,24 @@ export function createGraphqlServer<Context extends Authenticated>(
   api: Api<Context>,
   log: Logger,
 ): AnswerOperation {
-  const mask = createErrorMask(log);
-  const yoga = createYoga<{ headers: IncomingHttpHeaders }, Context>({
+  const report = createFaultReport(log);
+  const yoga = createYoga<{ headers: IncomingHttpHeaders; exchange: Exchange }, Context>({
     schema: api.schema,
-    context: ({ headers }) => api.contextOf(headers),
-    maskedErrors: { maskError: mask },
-    plugins: [useModestOperations(), useAuthentication(api.credentials)],
+    context: ({ headers, exchange }) => api.contextOf(headers, exchange),
+    maskedErrors: { maskError },
+    plugins: [useModestOperations(), useOperationReading(api.schema), useAuthentication(api.credentials)],
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: noErrorCache },
     logging: false,
   });
-  return async ({ method, headers, body }) => {
+  return async ({ method, headers, body, exchange }) => {
     try {
       const params = readRequest({ headers, body });
-      const result = await yoga.getResultForParams({ params, request: requests[method] }, { headers });
-      if (isSingle(result)) return result;
+      const sent = { params, request: requests[method] };
+      const result = await yoga.getResultForParams(sent, { headers, exchange });
+      if (isSingle(result)) return result.errors === undefined ? result : report(result, exchange);
       throw new Error('an operation was left without a single result');
     } catch (error) {
-      return { errors: [mask(error) as GraphQLError] };
+      return report({ errors: [maskError(error)] }, exchange);
     }
   };
 }

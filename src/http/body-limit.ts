@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { refusal, writeJson } from './answer.ts';
+import type { Exchange } from './exchange.ts';
 import type { Handler } from './router.ts';
 
 /** The most that a request body may hold, in bytes. */
@@ -9,18 +10,23 @@ const maxBodyBytes = 1024 * 1024;
 const farewell = 500;
 
 /** Answers a request whose body has been read whole. */
-export type BodyHandler = (request: IncomingMessage, response: ServerResponse, body: Buffer) => unknown;
+export type BodyHandler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Buffer,
+  exchange: Exchange,
+) => unknown;
 
 /**
  * Reads the body before the handler runs. A body of more than 1 MiB is refused as soon as its length, or else
  * its bytes, tell; a request that breaks off is dropped.
  */
 export function withBody(handle: BodyHandler): Handler {
-  return async (request, response) => {
+  return async (request, response, exchange) => {
     const tooLong = Number(request.headers['content-length'] ?? 0) > maxBodyBytes;
     const body = tooLong ? null : await read(request);
     if (body === null) refuse(request, response);
-    else await handle(request, response, body);
+    else await handle(request, response, body, exchange);
   };
 }
 

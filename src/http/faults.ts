@@ -1,23 +1,32 @@
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import { isOutage } from '../database/outage.ts';
+import type { Exchange } from './exchange.ts';
+
+/** A fault of ours, or a database that cannot be reached: then the same request may succeed in a moment. */
+export type FaultCode = 'INTERNAL_SERVER_ERROR' | 'SERVICE_UNAVAILABLE';
 
 /** All that a caller learns about a failure that is not the caller's: what to do, and where it is in the log. */
 export interface Fault {
-  /** A fault of ours, or a database that cannot be reached: then the same request may succeed in a moment. */
-  code: 'INTERNAL_SERVER_ERROR' | 'SERVICE_UNAVAILABLE';
+  code: FaultCode;
   message: string;
   requestId: string;
 }
 
-export function reportFault(log: Logger, error: unknown): Fault {
-  const requestId = randomUUID();
-  if (isOutage(error)) {
+export const faultCodeOf = (error: unknown): FaultCode =>
+  isOutage(error) ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_SERVER_ERROR';
+
+/** Logs what happened in a request, and answers what its caller may know of it. */
+export function reportFault(log: Logger, error: unknown, exchange: Exchange): Fault {
+  const { id: requestId } = exchange;
+  const code = faultCodeOf(error);
+  // Of several faults in a request, the one that is ours tells how it ended.
+  if (exchange.outcome !== 'INTERNAL_SERVER_ERROR') exchange.outcome = code;
+  if (code === 'SERVICE_UNAVAILABLE') {
     log.warn({ err: error, requestId }, 'the database cannot be reached');
     const message = 'The database cannot be reached at the moment. Try again in a second.';
-    return { code: 'SERVICE_UNAVAILABLE', message, requestId };
+    return { code, message, requestId };
   }
   log.error({ err: error, requestId }, 'unexpected error');
   const message = `Unexpected error. Its id in the log is ${requestId}.`;
-  return { code: 'INTERNAL_SERVER_ERROR', message, requestId };
+  return { code, message, requestId };
 }

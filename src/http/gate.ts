@@ -1,5 +1,6 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GraphQLError } from 'graphql';
-import { headersOf, statusOf } from './answer.ts';
+import { headersOf, refusal, sendJson, statusOf } from './answer.ts';
 import type { AnswerOperation } from './graphql-route.ts';
 
 /**
@@ -27,11 +28,28 @@ export function createGate(capacity = defaultCapacity): Gate {
   };
 }
 
-export const overloadedMessage = 'The server has more to do than it can. Try again in a second.';
+const overloadedMessage = 'The server has more to do than it can. Try again in a second.';
 
 /** Refuses operations that the gate has no room for before anything of them is read. */
 export function throughGate(gate: Gate, answer: AnswerOperation): AnswerOperation {
-  return async (sent) => (await gate.run(() => answer(sent))) ?? { errors: [overloaded()] };
+  return async (sent) => {
+    const answering = gate.run(() => answer(sent));
+    if (answering !== null) return answering;
+    sent.exchange.outcome = 'OVERLOADED';
+    return { errors: [overloaded()] };
+  };
+}
+
+/** Refuses requests of other paths in the same way. */
+export function gated<Rest extends unknown[]>(
+  gate: Gate,
+  handle: (request: IncomingMessage, response: ServerResponse, ...rest: Rest) => unknown,
+): (request: IncomingMessage, response: ServerResponse, ...rest: Rest) => Promise<void> {
+  return async (request, response, ...rest) => {
+    const handling = gate.run(async () => handle(request, response, ...rest));
+    if (handling === null) sendJson(response, refusal('OVERLOADED', overloadedMessage));
+    else await handling;
+  };
 }
 
 function overloaded(): GraphQLError {

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { withBody } from './body-limit.ts';
+import type { Exchange } from './exchange.ts';
 import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
 import { type Route, refuseMethod } from './router.ts';
 
@@ -10,6 +11,7 @@ export type AnswerOperation = (sent: {
   headers: IncomingHttpHeaders;
   /** The operation and its variables, as JSON. */
   body: Buffer;
+  exchange: Exchange;
 }) => Promise<ExecutionResult>;
 
 /** The newer media type, by whose rules an answer without data has a status of its own. */
@@ -19,17 +21,18 @@ const responseType = 'application/graphql-response+json';
 export function createGraphqlRoute(answer: AnswerOperation, page: GraphiqlPage): Route {
   const graphiql = createGraphiqlPage(page);
   return {
-    async GET(request, response) {
+    async GET(request, response, exchange) {
       const { headers } = request;
-      if (headers.accept?.includes('text/html')) return graphiql(request, response);
+      if (headers.accept?.includes('text/html')) return graphiql(request, response, exchange);
       const operation = parametersOf(request);
       if (request.method !== 'GET' || operation.query === undefined) return refuseMethod(response, ['POST']);
       const body = Buffer.from(JSON.stringify(operation));
-      return writeResult(request, response, await answer({ method: 'GET', headers, body }));
+      return writeResult(request, response, await answer({ method: 'GET', headers, body, exchange }));
     },
-    POST: withBody(async (request, response, body) =>
-      writeResult(request, response, await answer({ method: 'POST', headers: request.headers, body })),
-    ),
+    POST: withBody(async (request, response, body, exchange) => {
+      const { headers } = request;
+      return writeResult(request, response, await answer({ method: 'POST', headers, body, exchange }));
+    }),
   };
 }
 

@@ -1,9 +1,11 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import { refusal, sendJson } from './answer.ts';
+import type { Exchange } from './exchange.ts';
 import { reportFault } from './faults.ts';
+import { createObserver } from './observer.ts';
 
-export type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+export type Handler = (request: IncomingMessage, response: ServerResponse, exchange: Exchange) => unknown;
 
 /** What answers at one path, by method. */
 export interface Route {
@@ -28,15 +30,18 @@ const securityHeaders = [
  */
 export function createRouter(routes: Record<string, Route>, log: Logger, page?: Handler): RequestListener {
   const known = new Map(Object.entries(routes));
+  const observe = createObserver(log);
   return async (request, response) => {
+    const path = pathOf(request);
+    const route = known.get(path);
+    const exchange = observe(request, response, route === undefined ? null : path);
     for (const [name, value] of securityHeaders) response.setHeader(name, value);
     try {
-      const route = known.get(pathOf(request));
-      if (route !== undefined) await follow(route, request, response);
-      else if (page !== undefined && asksForPage(request)) await page(request, response);
+      if (route !== undefined) await follow(route, request, response, exchange);
+      else if (page !== undefined && asksForPage(request)) await page(request, response, exchange);
       else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
     } catch (error) {
-      const { code, message, requestId } = reportFault(log, error);
+      const { code, message, requestId } = reportFault(log, error, exchange);
       if (response.headersSent) response.destroy();
       else sendJson(response, refusal(code, message, { requestId }));
     }
@@ -52,12 +57,19 @@ function pathOf({ url = '/' }: IncomingMessage): string {
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
-function follow(route: Route, request: IncomingMessage, response: ServerResponse): unknown {
+function follow(
+  route: Route,
+  request: IncomingMessage,
+  response: ServerResponse,
+  exchange: Exchange,
+): unknown {
   // Node sends no body with the answer to a HEAD, so GET can answer it.
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   const known = method === 'GET' || method === 'POST' || method === 'DELETE' || method === 'OPTIONS';
   const handle = known ? route[method] : undefined;
-  return handle === undefined ? refuseMethod(response, Object.keys(route)) : handle(request, response);
+  return handle === undefined
+    ? refuseMethod(response, Object.keys(route))
+    : handle(request, response, exchange);
 }
 
 /** @param allowed the methods that this path answers */

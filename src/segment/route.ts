@@ -1,12 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
-import type { Keyring } from '../auth/store.ts';
+import type { Identity, Keyring } from '../auth/store.ts';
 import { isOutage } from '../database/outage.ts';
 import { DomainError } from '../errors.ts';
 import { type Answer, refusal, sendJson } from '../http/answer.ts';
 import { withBody } from '../http/body-limit.ts';
+import type { Exchange } from '../http/exchange.ts';
 import { reportFault } from '../http/faults.ts';
-import { type Gate, overloadedMessage } from '../http/gate.ts';
+import { type Gate, gated } from '../http/gate.ts';
 import type { Route } from '../http/router.ts';
 import type { IngestEvents, Ingested } from './actions.ts';
 import { isSigned, readWebhookKey } from './webhook-rules.ts';
@@ -29,16 +30,27 @@ interface Webhook {
  */
 export function createSegmentRoute(webhook: Webhook): Route {
   return {
-    POST: withBody(async (request, response, body) => {
-      const answer = await webhook.gate.run(() => receive(webhook, request.headers, body));
-      sendJson(response, answer ?? refusal('OVERLOADED', overloadedMessage));
-    }),
+    POST: withBody(
+      gated(webhook.gate, async ({ headers }, response, body, exchange) =>
+        sendJson(response, await receive(webhook, { headers, body, exchange })),
+      ),
+    ),
   };
 }
 
-async function receive(webhook: Webhook, headers: IncomingHttpHeaders, body: Buffer): Promise<Answer> {
-  const environmentId = await authenticate(webhook, headers, body);
-  if (environmentId === null) return unauthenticated;
+/** What was posted. */
+interface Delivery {
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  exchange: Exchange;
+}
+
+async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
+  const { body, exchange } = delivery;
+  const identity = await authenticate(webhook, delivery);
+  if (identity === null) return unauthenticated;
+  exchange.bearer = identity;
+  const { environmentId } = identity;
   const sent = parseBody(body);
   if (sent === undefined) return refusal('BAD_REQUEST', 'The body is not JSON in UTF-8.');
   const events = Array.isArray(sent) ? sent : [sent];
@@ -46,21 +58,20 @@ async function receive(webhook: Webhook, headers: IncomingHttpHeaders, body: Buf
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
   const results = await webhook.ingestEvents(environmentId, events, new Date());
-  const items = results.map((result) => itemOf(result, webhook.log));
+  const items = results.map((result) => itemOf(result, webhook.log, exchange));
   return { status: statusOf(results), body: Array.isArray(sent) ? items : items[0] };
 }
 
-/** The environment of the private key, if the request is signed where it must be. */
+/** Whose private key it is, if the request is signed where it must be. */
 async function authenticate(
   { keyring, segmentSecret }: Webhook,
-  headers: IncomingHttpHeaders,
-  body: Buffer,
-): Promise<string | null> {
+  { headers, body }: Delivery,
+): Promise<Identity | null> {
   const signature = headers['x-signature']?.toString();
   if (segmentSecret !== undefined && !isSigned(body, signature, segmentSecret)) return null;
   const key = readWebhookKey(headers.authorization);
   const identity = key === null ? null : await keyring.identify(key);
-  return identity?.kind === 'PRIVATE' ? identity.environmentId : null;
+  return identity?.kind === 'PRIVATE' ? identity : null;
 }
 
 const message = 'Unauthenticated: send a valid private key, and the signature if a secret is shared.';
@@ -88,12 +99,12 @@ function parseBody(body: Buffer): unknown {
   }
 }
 
-function itemOf(result: Ingested | Error, log: Logger): object {
+function itemOf(result: Ingested | Error, log: Logger, exchange: Exchange): object {
   if (result instanceof DomainError) {
     const { typedName, message, code } = result;
     return { error: { name: typedName, message, code } };
   }
-  if (result instanceof Error) return { error: reportFault(log, result) };
+  if (result instanceof Error) return { error: reportFault(log, result, exchange) };
   const { messageId, outcome, firstOutcome, featureId, ruleId, delta } = result;
   return { messageId, outcome, firstOutcome, featureId, ruleId, delta };
 }

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { pino } from 'pino';
+import { createLog } from '../../src/telemetry/log.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 
 // A fault of ours says nothing about our inside to the caller, and everything to the log.
@@ -9,7 +9,7 @@ let log: string[];
 
 beforeEach(async () => {
   log = [];
-  app = await startTestApp({ log: pino({ level: 'info' }, { write: (line) => log.push(line) }) });
+  app = await startTestApp({ log: createLog('info', { write: (line) => log.push(line) }) });
 });
 afterEach(() => app.close());
 
@@ -31,8 +31,10 @@ const masked = (requestId: string, place: object = {}) => ({
 
 function expectLogged(requestId: string, cause: RegExp) {
   expect(requestId).toMatch(uuid);
-  expect(log).toHaveLength(1);
-  expect(JSON.parse(log[0] ?? '')).toMatchObject({
+  const [fault, request, ...more] = log.map((line) => JSON.parse(line));
+  expect(more).toEqual([]);
+  expect(request).toMatchObject({ level: 50, requestId, msg: 'request', outcome: 'INTERNAL_SERVER_ERROR' });
+  expect(fault).toMatchObject({
     level: 50,
     requestId,
     msg: 'unexpected error',

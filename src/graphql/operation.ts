@@ -1,0 +1,47 @@
+import {
+  type DocumentNode,
+  type GraphQLSchema,
+  getOperationAST,
+  Kind,
+  type OperationDefinitionNode,
+} from 'graphql';
+import type { Plugin } from 'graphql-yoga';
+import type { Exchange, Operation } from '../http/exchange.ts';
+
+/** Tells each exchange what it asks for, once that is known to be an operation of the schema. */
+export function useOperationReading(schema: GraphQLSchema): Plugin<{ exchange: Exchange }> {
+  const read = createOperationReader(schema);
+  return {
+    onExecute({ args: { document, operationName, contextValue } }) {
+      contextValue.exchange.operation = read(document, operationName);
+    },
+  };
+}
+
+/** Reads an operation of this schema; each document, which clients send again and again, is read once. */
+function createOperationReader(schema: GraphQLSchema) {
+  const known = new WeakMap<OperationDefinitionNode, Operation>();
+  return (document: DocumentNode, operationName: string | null | undefined): Operation | null => {
+    const definition = getOperationAST(document, operationName);
+    if (!definition) return null;
+    const found = known.get(definition);
+    if (found !== undefined) return found;
+    const operation = readOperation(schema, definition);
+    known.set(definition, operation);
+    return operation;
+  };
+}
+
+function readOperation(schema: GraphQLSchema, definition: OperationDefinitionNode): Operation {
+  const { operation: type, name, selectionSet } = definition;
+  const fields = schema.getRootType(type)?.getFields() ?? {};
+  const asked = new Set(
+    selectionSet.selections.map((selection) => {
+      if (selection.kind !== Kind.FIELD) return 'several';
+      const field = selection.name.value;
+      return field.startsWith('__') ? 'introspection' : Object.hasOwn(fields, field) ? field : 'several';
+    }),
+  );
+  const [field = 'several', ...others] = asked;
+  return { type, field: others.length === 0 ? field : 'several', name: name?.value ?? null };
+}

@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto';
+import { redact } from '../telemetry/redaction.ts';
+
+/** Whose credentials a request brought. */
+export interface Bearer {
+  environmentId: string;
+  kind: 'PRIVATE' | 'PUBLIC' | 'USER_TOKEN';
+  /** Of the key, or of the one that a session of the console began with; a user token has none. */
+  lastFour: string | null;
+}
+
+/** What a GraphQL request asks for. */
+export interface Operation {
+  type: 'query' | 'mutation' | 'subscription';
+  /** The field of the schema, `introspection`, or `several`: never a word of the client's. */
+  field: string;
+  /** What the client calls it; null if it has no name. */
+  name: string | null;
+}
+
+/** One request and its answer, as an operator sees them. Who learns something of them adds it. */
+export interface Exchange {
+  /** Names the request in its answer and in the log. */
+  readonly id: string;
+  bearer: Bearer | null;
+  operation: Operation | null;
+  /** `ok`, or the code of the error that it ended with; null where the HTTP status tells. */
+  outcome: string | null;
+}
+
+/** Ids of others that can stand in a log and in a header as they are. */
+const acceptable = /^[\w.:+=/-]{1,64}$/;
+
+/** @param givenId the id that a proxy or the client gave the request, which is kept if it can be */
+export function beginExchange(givenId: string | string[] | undefined): Exchange {
+  const id = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : randomUUID();
+  return { id, bearer: null, operation: null, outcome: null };
+}
+
+/** An id that looks like a key must not get into the log either. */
+const isAcceptable = (id: string) => acceptable.test(id) && redact(id) === id;

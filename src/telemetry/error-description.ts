@@ -1,0 +1,72 @@
+import { redact } from './redaction.ts';
+
+/** As much of a message is kept, in characters. */
+const maxMessage = 2_000;
+/** How many causes behind causes are told. */
+const maxCauses = 4;
+
+/** What PostgreSQL says of where it failed. Its `detail` and `where` are left out: they quote rows. */
+const places = ['code', 'severity', 'schema', 'table', 'column', 'constraint', 'routine'] as const;
+
+/** Codes of Prisma for a value that does not fit; their messages quote it. */
+const aboutValues = /^(22...|P20(00|05|06|07|20|23|33))$/;
+
+/**
+ * An error as the log may hold it: what it is, where it happened, and what was behind it. Only what is named
+ * here is taken: drivers add the values of a statement to their errors, and those belong to somebody.
+ */
+export function describeError(error: unknown, depth = 0): Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const { name, stack, cause } = error;
+  const behind = cause ?? driverErrorOf(error);
+  return {
+    type: name,
+    message: quotesValue(error)
+      ? '(left out: it quotes a value)'
+      : redact(lastWords(error).slice(0, maxMessage)),
+    ...placesOf(error),
+    stack: framesOf(stack),
+    ...(behind === undefined || depth >= maxCauses
+      ? {}
+      : { cause: describeError(asError(behind), depth + 1) }),
+  };
+}
+
+/** Prisma says what it was called with first, arguments and all, and what was wrong last. */
+const lastWords = ({ name, message }: Error): string =>
+  name.startsWith('PrismaClient') ? message.slice(message.lastIndexOf('\n') + 1) : message;
+
+/** Whether the message may repeat what was sent: what PostgreSQL or a parser could not make sense of. */
+function quotesValue(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > maxCauses) return false;
+  if (error instanceof SyntaxError) return true;
+  const { code, originalCode, cause } = error as { code?: unknown; originalCode?: unknown; cause?: unknown };
+  if (aboutValues.test(String(code)) || aboutValues.test(String(originalCode))) return true;
+  return quotesValue(cause, depth + 1) || quotesValue(driverErrorOf(error), depth + 1);
+}
+
+/** What Prisma keeps of the driver's error. */
+function driverErrorOf(error: object): unknown {
+  const { meta } = error as { meta?: { driverAdapterError?: unknown } };
+  return meta?.driverAdapterError;
+}
+
+/** Prisma tells the driver's error as an object that is none. */
+function asError(cause: unknown): unknown {
+  if (cause instanceof Error || typeof cause !== 'object' || cause === null) return cause;
+  const { kind, originalCode, originalMessage, message } = cause as Record<string, unknown>;
+  const error = new Error(String(originalMessage ?? message ?? ''));
+  return Object.assign(error, { name: String(kind ?? 'Error'), code: originalCode, stack: undefined });
+}
+
+function placesOf(error: Error): Record<string, string> {
+  const known = error as Partial<Record<(typeof places)[number], unknown>>;
+  const told = places.filter((place) => typeof known[place] === 'string');
+  return Object.fromEntries(told.map((place) => [place, redact(String(known[place]))]));
+}
+
+/** A stack begins with the message, which is told already. */
+function framesOf(stack: string | undefined): string {
+  const lines = (stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return redact(lines.map((line) => line.trim()).join('\n'));
+}

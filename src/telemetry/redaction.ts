@@ -1,0 +1,17 @@
+/**
+ * What no log may hold, wherever it comes from, and what stands in its place. Each pattern ends after so many
+ * characters: no text takes long to read.
+ */
+const secrets: readonly [RegExp, string][] = [
+  [/(prv|pub)_(test|live)_\w{0,64}/g, '[key]'],
+  // Tokens of users and sessions of the console are JWTs: their header is JSON in base64, which begins so.
+  [/eyJ[\w-]{4,2048}(\.[\w-]{0,4096}){0,2}/g, '[token]'],
+  [/\b(Basic|Bearer)\s+[\w.~+/=-]{8,4096}/gi, '$1 [credentials]'],
+  [/\/\/[^\s/@"]{1,256}@/g, '//[credentials]@'],
+  [/[^\s"'`<>()[\]{},;:=/\\@]{1,64}(@|%40)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){0,6}\.[a-z]{2,24}/gi, '[email]'],
+];
+
+/** The text without keys, tokens, passwords in addresses, and emails. */
+export function redact(text: string): string {
+  return secrets.reduce((clean, [pattern, place]) => clean.replace(pattern, place), text);
+}
