@@ -24,6 +24,7 @@ const pages = [
   { path: 'import-users', ...page(() => import('./users/import-page.tsx')) },
   { path: 'segment', ...page(() => import('./segment/page.tsx')) },
   { path: 'configuration', ...page(() => import('./configuration/page.tsx')) },
+  { path: 'configuration/catalogue', ...page(() => import('./configuration/catalogue-page.tsx')) },
   { path: '*', Component: NotFound },
 ];
 

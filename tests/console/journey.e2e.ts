@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { buildConsole } from '../helpers/build-console.ts';
 import { inspect, launchChromium, signIn } from '../helpers/console.ts';
 
 // The journey of a new customer: each test goes on where the one before it ended.
@@ -15,7 +14,6 @@ const barriers: string[] = [];
 const loaded = new Map<string, number>();
 
 beforeAll(async () => {
-  buildConsole();
   app = await startTestApp({ withConsole: true });
   browser = await launchChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });

@@ -4,7 +4,6 @@ import type { Browser, Page } from 'playwright-core';
 import { type Queue, startQueue } from '../../src/database/queue.ts';
 import { segmentJobs } from '../../src/segment/jobs-actions.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { buildConsole } from '../helpers/build-console.ts';
 import { inspect, launchChromium, signIn } from '../helpers/console.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
@@ -22,7 +21,6 @@ const look = async (name: string) => {
 const dialog = () => page.getByRole('dialog');
 
 beforeAll(async () => {
-  buildConsole();
   app = await startTestApp({ withConsole: true });
   const db = app.database.prisma;
   const { connectionString = '' } = app.database.hot.options;

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { buildConsole } from '../helpers/build-console.ts';
 import { inspect, launchChromium, signIn } from '../helpers/console.ts';
 
 // Keys, environments, and a server that goes away: each test goes on where the one before it ended.
@@ -16,7 +15,6 @@ const look = async (name: string) => {
 };
 
 beforeAll(async () => {
-  buildConsole();
   app = await startTestApp({ withConsole: true });
   browser = await launchChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });

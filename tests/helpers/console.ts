@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import { type Browser, chromium, type Download, type Page } from 'playwright-core';
+import { startTestApp, type TestApp } from './app.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -13,6 +14,51 @@ export function launchChromium(): Promise<Browser> {
     executablePath: process.env.CHROMIUM_PATH ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
   });
+}
+
+/** The console in a browser, signed in to test. */
+export interface Console {
+  app: TestApp;
+  page: Page;
+  /** What axe has found so far, in words. */
+  barriers: string[];
+  /** What went wrong in the browser so far. */
+  faults: string[];
+  /** Takes pictures, and lets axe look. */
+  look(name: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a server of its own, and a browser that is signed in. */
+export async function openConsole(): Promise<Console> {
+  const app = await startTestApp({ withConsole: true });
+  const browser = await launchChromium();
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.setDefaultTimeout(15_000);
+  const barriers: string[] = [];
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  await signIn(page, app.url, app.keys.test);
+  return {
+    app,
+    page,
+    barriers,
+    faults,
+    async look(name) {
+      for (const problem of await inspect(page, name)) barriers.push(`${name}, ${problem}`);
+    },
+    async close() {
+      await browser.close();
+      await app.close();
+    },
+  };
+}
+
+/** What is in a file that the browser was handed. */
+export async function readDownload(file: Download): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of await file.createReadStream()) parts.push(part);
+  return Buffer.concat(parts).toString('utf8');
 }
 
 /** Opens the console as somebody who has just got a key, and signs in with it. */
@@ -30,7 +76,10 @@ export async function inspect(page: Page, name: string): Promise<string[]> {
   for (const theme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
     await page.waitForTimeout(250);
-    await page.screenshot({ path: `${pictures}/${name}-${theme}.png`, fullPage: true });
+    // Behind a dialog the page does not matter; without one, all of it does, from its top.
+    const fullPage = (await page.getByRole('dialog').count()) === 0;
+    if (fullPage) await page.evaluate('window.scrollTo(0, 0)');
+    await page.screenshot({ path: `${pictures}/${name}-${theme}.png`, fullPage });
     problems.push(...(await findViolations(page)).map((problem) => `${theme}: ${problem}`));
   }
   return problems;

@@ -1,14 +1,11 @@
-import { Stack } from '@mantine/core';
-import { PageHead } from '../parts/page-head.tsx';
+import { ConfigurationHead } from './head.tsx';
 import { Keys } from './keys.tsx';
 
 export function Page() {
   return (
     <>
-      <PageHead title="Configuration" />
-      <Stack>
-        <Keys />
-      </Stack>
+      <ConfigurationHead title="Configuration" />
+      <Keys />
     </>
   );
 }

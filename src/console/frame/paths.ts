@@ -19,6 +19,7 @@ export function pathsOf(environment: Environment) {
     importUsers: `${root}/import-users`,
     segment: `${root}/segment`,
     configuration: `${root}/configuration`,
+    catalogue: `${root}/configuration/catalogue`,
   };
 }
 

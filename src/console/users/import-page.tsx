@@ -13,6 +13,7 @@ import {
 } from '../generated/operations.ts';
 import { Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
+import { download } from '../parts/download.ts';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
@@ -163,19 +164,10 @@ async function exportAll(environment: Environment): Promise<string> {
   }
 }
 
-function download(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: 'text/csv' }));
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
-}
-
 function Export() {
   const environment = useEnvironment();
   const save = useMutation({
-    mutationFn: async () => download(`users-${environment}.csv`, await exportAll(environment)),
+    mutationFn: async () => download(`users-${environment}.csv`, await exportAll(environment), 'text/csv'),
   });
   return (
     <Card title="Export">

@@ -1,0 +1,32 @@
+import { Anchor, Group } from '@mantine/core';
+import { Link, useLocation } from 'react-router';
+import { usePaths } from '../frame/paths.ts';
+import { PageHead } from '../parts/page-head.tsx';
+
+/** The title of the pages of the configuration, and the way from one to the other. */
+export function ConfigurationHead({ title }: { title: string }) {
+  const paths = usePaths();
+  const { pathname } = useLocation();
+  const pages = [
+    { label: 'API keys', to: paths.configuration },
+    { label: 'Catalogue', to: paths.catalogue },
+  ];
+  return (
+    <>
+      <PageHead title={title} />
+      <Group component="nav" aria-label="Configuration" gap="lg" mb="lg">
+        {pages.map(({ label, to }) => (
+          <Anchor
+            key={to}
+            component={Link}
+            to={to}
+            aria-current={pathname === to ? 'page' : undefined}
+            className="tab"
+          >
+            {label}
+          </Anchor>
+        ))}
+      </Group>
+    </>
+  );
+}

@@ -1,0 +1,119 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
+import { type Console, openConsole, readDownload } from '../helpers/console.ts';
+
+// The catalogue leaves as YAML and comes back changed: each test goes on where the one before it ended.
+
+let its: Console;
+beforeAll(async () => {
+  its = await openConsole();
+}, 60_000);
+afterAll(() => its?.close());
+
+const yaml = `features:
+  - { id: api-calls, name: API calls, type: COUNTED }
+packages:
+  published:
+    - id: pro
+      name: Pro
+      features: [{ id: api-calls, limit: 1000, reset_period: MONTH }]
+`;
+const area = () => its.page.getByLabel('Features and packages as YAML');
+const click = (name: string) => its.page.getByRole('button', { name, exact: true }).click();
+
+it('tells what is wrong with a file, and goes to the line', async () => {
+  const { page } = its;
+  await page.getByRole('link', { name: 'Configuration' }).click();
+  await page.getByRole('link', { name: 'Catalogue' }).click();
+  await page.waitForURL(`${its.app.url}/test/configuration/catalogue`);
+  await area().fill(yaml);
+  await click('Preview');
+  await page.getByText('must be CONSUMABLE or BINARY').waitFor();
+  await its.look('catalogue-problem');
+  await click('Line 2');
+  const selected = await area().evaluate('this.document.activeElement.selectionStart');
+  expect(selected).toBe('features:\n'.length);
+}, 60_000);
+
+it('spells out what publishing would do, and changes nothing', async () => {
+  const { page } = its;
+  await area().fill(yaml.replace('COUNTED', 'CONSUMABLE'));
+  await click('Preview');
+  const plan = page.getByRole('status', { name: 'What publishing would do' });
+  await plan.getByText('New published package "pro".').waitFor();
+  await plan.getByText('"api-calls": 1000 a month').waitFor();
+  await plan.getByText('For good').waitFor();
+  expect(await its.app.ok('{ features { id } }')).toEqual({ features: [] });
+  await its.look('catalogue');
+}, 60_000);
+
+it('publishes after saying what cannot be undone', async () => {
+  const { page } = its;
+  await page.getByRole('button', { name: 'Publish: the file' }).click();
+  await page.getByRole('dialog').getByText('1 package will be published. That cannot be undone').waitFor();
+  await its.look('catalogue-publish');
+  await page.getByRole('dialog').getByRole('button', { name: 'Publish' }).click();
+  await page.getByText('Nothing to publish').waitFor();
+  expect(await its.app.ok('{ packages { id status } }')).toEqual({
+    packages: [{ id: 'pro', status: 'PUBLISHED' }],
+  });
+}, 60_000);
+
+it('what cannot be done needs a second yes', async () => {
+  const { page } = its;
+  await click('Begin with the present file');
+  const present = await area().inputValue();
+  await area().fill(
+    present.replace('limit: 1000', 'limit: 2000').replace('name: API calls', 'name: Calls to the API'),
+  );
+  await click('Preview');
+  await page.getByRole('heading', { name: 'Cannot be done (1)' }).waitFor();
+  await its.look('catalogue-refused');
+  await page.getByRole('button', { name: 'Publish: the file' }).click();
+  const submit = page.getByRole('dialog').getByRole('button', { name: 'Publish' });
+  expect(await submit.isDisabled()).toBe(true);
+  await page
+    .getByRole('dialog')
+    .getByLabel(/^Publish although/)
+    .check();
+  await submit.click();
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
+  expect(await its.app.ok('{ features { name } package(id: "pro") { features { limit } } }')).toEqual({
+    features: [{ name: 'Calls to the API' }],
+    package: { features: [{ limit: 1000 }] },
+  });
+}, 60_000);
+
+it('does nothing when the catalogue has changed since the preview', async () => {
+  const { page, app } = its;
+  await area().fill('features:\n  - { id: api-calls, name: Requests, type: CONSUMABLE }\npackages: {}\n');
+  await click('Preview');
+  await page.getByText('name "Calls to the API" becomes "Requests"').waitFor();
+  await page.getByRole('button', { name: 'Publish: the file' }).click();
+  await app.ok('mutation { createFeature(input: { id: "sso", type: BINARY }) { id } }');
+  await page
+    .getByRole('dialog')
+    .getByLabel(/^Publish although/)
+    .check();
+  await page.getByRole('dialog').getByRole('button', { name: 'Publish' }).click();
+  await page.getByText('Publishing would do something else by now').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await page.getByText('Feature "sso" is not in the file.').waitFor();
+  expect((await app.ok('{ feature(id: "api-calls") { name } }')).feature).toEqual({
+    name: 'Calls to the API',
+  });
+}, 60_000);
+
+it('saves the present file', async () => {
+  const { page } = its;
+  const [file] = await Promise.all([page.waitForEvent('download'), click('Download')]);
+  expect(file.suggestedFilename()).toBe('kana.dev.yaml');
+  expect(parse(await readDownload(file)).features).toContainEqual({
+    id: 'api-calls',
+    name: 'Calls to the API',
+    type: 'CONSUMABLE',
+  });
+}, 60_000);
+
+it('no page has a barrier that axe knows', () => expect(its.barriers).toEqual([]));
+it('nothing went wrong in the browser on the way', () => expect(its.faults).toEqual([]));
