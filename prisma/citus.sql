@@ -20,10 +20,13 @@ SELECT create_reference_table('package_base');
 SELECT create_reference_table('package_price');
 SELECT create_reference_table('"user"');
 SELECT create_reference_table('mapping_rule');
+SELECT create_reference_table('feature_hour');
+SELECT create_reference_table('usage_rollup');
 
 SELECT create_distributed_table('subscription', 'user_key');
 SELECT create_distributed_table('usage_event', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_counter', 'user_key', colocate_with => 'subscription');
+SELECT create_distributed_table('usage_hour', 'user_key', colocate_with => 'subscription');
 
 -- An event of Segment is stored before anybody knows whose it is.
 SELECT create_distributed_table('segment_event', 'message_id', colocate_with => 'none');

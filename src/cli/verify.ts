@@ -1,12 +1,14 @@
 import { parseArgs } from 'node:util';
+import type { Database } from '../database/client.ts';
 import { StartupError } from '../errors.ts';
-import { repair, verify } from '../usage/verify-actions.ts';
+import { repair, repairTotals, verify } from '../usage/verify-actions.ts';
+import type { HourDifference, TotalDifference } from '../usage/verify-rollup-store.ts';
 import type { Difference } from '../usage/verify-store.ts';
 import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
-  npm run verify              compare every counter with the ledger; exit code 1 if any differs
-  npm run verify -- --repair  and make the counters that differ what the ledger says`;
+  npm run verify              compare every counter, and usage over time, with the ledger; exit code 1 if any differs
+  npm run verify -- --repair  and make what differs what the ledger says`;
 
 const barWidth = 30;
 
@@ -30,23 +32,50 @@ function showProgress(done: number, total: number): void {
 const lineOf = ({ userKey, subscriptionId, featureId, windowStart, ledger, counter }: Difference) =>
   `user key ${userKey}, subscription ${subscriptionId}, feature ${featureId}, window from ${windowStart.toISOString()}: ledger ${ledger}, counter ${counter}`;
 
+const hourLineOf = ({ userKey, featureId, hour, ledger, rollup }: HourDifference) =>
+  `user key ${userKey}, feature ${featureId}, hour from ${hour.toISOString()}: ledger ${ledger}, rollup ${rollup}`;
+
+const totalLineOf = ({ environmentId, featureId, hour, users, rollup }: TotalDifference) =>
+  `environment ${environmentId}, feature ${featureId}, hour from ${hour.toISOString()}: all users ${users}, rollup ${rollup}`;
+
+/** Compares everything, and prints what differs. */
+async function findAll(database: Database) {
+  const userKeys = new Set<bigint>();
+  const differing = { counters: 0, hours: 0 };
+  const print = (line: string) => process.stdout.write(`${line}\n`);
+  const { users } = await verify(database.hot, {
+    progress: showProgress,
+    counter(difference) {
+      differing.counters += 1;
+      userKeys.add(difference.userKey);
+      print(lineOf(difference));
+    },
+    hour(difference) {
+      differing.hours += 1;
+      userKeys.add(difference.userKey);
+      print(hourLineOf(difference));
+    },
+    total(difference) {
+      differing.hours += 1;
+      print(totalLineOf(difference));
+    },
+  });
+  print(`${users} users verified, ${differing.counters} counters differ from the ledger.`);
+  if (differing.hours > 0) print(`${differing.hours} hours of usage over time differ from the ledger.`);
+  return { userKeys, ...differing };
+}
+
 await runCommand(async () => {
   const options = readOptions();
   await withDatabase(async (database) => {
-    let differing = 0;
-    const userKeys = new Set<bigint>();
-    const { users } = await verify(database.hot, showProgress, (difference) => {
-      differing += 1;
-      userKeys.add(difference.userKey);
-      process.stdout.write(`${lineOf(difference)}\n`);
-    });
-    process.stdout.write(`${users} users verified, ${differing} counters differ from the ledger.\n`);
-    if (differing === 0) return;
+    const { userKeys, counters, hours } = await findAll(database);
+    if (counters + hours === 0) return;
     if (!options.repair) {
       process.exitCode = 1;
       return;
     }
     for (const userKey of userKeys) await repair(database.prisma, userKey);
+    if (hours > 0) await repairTotals(database.prisma);
     process.stdout.write(`Recounted ${userKeys.size} users from the ledger.\n`);
   });
 });

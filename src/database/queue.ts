@@ -1,6 +1,7 @@
 import { Logger as QueueLogger, run, runMigrations, type TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { createMeters, type Meters } from '../telemetry/meters.ts';
 import type { Db } from './client.ts';
 import { openPool } from './pool.ts';
 
@@ -24,6 +25,8 @@ export type Job = (payload: unknown, context: JobContext) => Promise<void>;
 
 /** How the connections of jobs are told from those of requests. */
 const applicationName = 'open-kana jobs';
+/** How many jobs run at once: a long one of each kind, and a short one beside them. */
+const concurrency = 3;
 const connections = 6;
 
 /**
@@ -48,18 +51,18 @@ export async function migrateQueue(url: string): Promise<void> {
 export async function startQueue(
   url: string,
   jobs: Record<string, Job>,
-  { atStart, log }: { atStart: readonly string[]; log: Logger },
+  { atStart, log, meters = createMeters() }: { atStart: readonly string[]; log: Logger; meters?: Meters },
 ): Promise<Queue> {
   const { pool } = openPool({ connectionString: url, application_name: applicationName, max: connections });
   const controller = new AbortController();
   const context = { pool, log, stop: controller.signal };
   const taskList: TaskList = Object.fromEntries(
-    Object.entries(jobs).map(([task, job]) => [task, (payload: unknown) => job(payload, context)]),
+    Object.entries(jobs).map(([task, job]) => [task, counted(task, job, context, meters)]),
   );
   const runner = await run({
     pgPool: pool,
     taskList,
-    concurrency: 2,
+    concurrency,
     noHandleSignals: true,
     logger: loggerOf(log),
     crontab: atStart.map((task) => `* * * * * ${task} ?jobKey=${task}&max=1`).join('\n'),
@@ -71,6 +74,20 @@ export async function startQueue(
       await runner.stop();
       await pool.end();
     },
+  };
+}
+
+/** Counts each run of a job. */
+function counted(task: string, job: Job, context: JobContext, meters: Meters) {
+  return async (payload: unknown) => {
+    const startedAt = performance.now();
+    let outcome: 'ok' | 'failed' = 'failed';
+    try {
+      await job(payload, context);
+      outcome = 'ok';
+    } finally {
+      meters.countJob({ task, outcome, seconds: (performance.now() - startedAt) / 1_000 });
+    }
   };
 }
 

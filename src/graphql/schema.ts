@@ -15,6 +15,7 @@ import '../subscriptions/graphql.ts';
 import '../transfer/graphql.ts';
 import '../usage/graphql.ts';
 import '../usage/history-graphql.ts';
+import '../usage/series-graphql.ts';
 import '../users/flags-graphql.ts';
 import '../users/graphql.ts';
 import { builder } from './builder.ts';

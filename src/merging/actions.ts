@@ -55,7 +55,7 @@ async function mergeLocked(tx: Db, people: readonly User[]): Promise<bigint> {
   await endSurplus(tx, [survivorKey, ...mergedKeys]);
   await moveSubscriptions(tx, survivorKey, mergedKeys);
   await moveUsage(tx, survivorKey, mergedKeys);
-  await recount(tx, survivorKey);
+  await recount(tx, survivorKey, mergedKeys);
 
   await turnSignposts(tx, survivorKey, mergedKeys);
   const { metadata, ...facts } = mergedFacts(people);

@@ -1,6 +1,7 @@
 import type { Db } from '../database/client.ts';
 import type { User } from '../database/generated/client.ts';
 import { userNotFound } from '../errors.ts';
+import { forgetHours } from '../usage/rollup-store.ts';
 
 /**
  * Locks the rows of the users that these ids lead to, and of all who were merged into them before, until the
@@ -106,6 +107,7 @@ export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string;
   const owned = { where: { userKey: { in: keys } } };
   await tx.usageCounter.deleteMany(owned);
   await tx.usageEvent.deleteMany(owned);
+  await forgetHours(tx, keys);
   await tx.subscription.deleteMany(owned);
   return tx.$queryRaw<{ id: string; key: bigint }[]>`
     DELETE FROM "user" WHERE key = ANY(${keys}) OR merged_into = ANY(${keys}) RETURNING id, key`;

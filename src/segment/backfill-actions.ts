@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
+import { giveWay } from '../database/busy.ts';
 import { transaction } from '../database/transaction.ts';
 import {
   claim,
   findUnfinished,
   findUnmatched,
   giveUpLead,
-  isBusy,
   lockNextRule,
   saveDone,
   saveProgress,
@@ -19,10 +18,6 @@ import { settleTracks, sweep, type Work } from './sweep-actions.ts';
 /** How many events are examined in one transaction. */
 const chunkSize = 500;
 const batchSize = 100;
-
-/** For how many times as long as it worked the backfill rests while requests are answered; at most this long. */
-const restFactor = 9;
-const maxRest = 5_000;
 
 const leadOf = (environmentId: string) => `segment backfill ${environmentId}`;
 
@@ -58,7 +53,7 @@ async function applyRules(work: Work, session: PoolClient, environmentId: string
     if (claimed === null) return;
     for (let index = 0; index < claimed.length; index += batchSize)
       await settleTracks(work, claimed.slice(index, index + batchSize));
-    await giveWay(work, session, performance.now() - began);
+    await giveWay(session, performance.now() - began, work.stop);
   }
 }
 
@@ -80,10 +75,4 @@ async function examine(session: PoolClient, environmentId: string): Promise<Even
   await claim(session, rule, claimed);
   await saveProgress(session, rule, { last, examined: events.length, matched: claimed.length });
   return claimed;
-}
-
-/** Requests come first: while any are answered, the backfill takes a tenth of the time. */
-async function giveWay({ stop }: Work, session: PoolClient, worked: number): Promise<void> {
-  if (!(await isBusy(session))) return;
-  await sleep(Math.min(worked * restFactor, maxRest), undefined, { signal: stop }).catch(() => undefined);
 }

@@ -1,5 +1,4 @@
 import type { Pool, PoolClient } from 'pg';
-import { applicationName } from '../database/client.ts';
 import type { EventKey } from './event-store.ts';
 import type { MappingRule } from './rules.ts';
 
@@ -111,17 +110,4 @@ export async function takeLead(session: PoolClient, name: string): Promise<boole
 
 export async function giveUpLead(session: PoolClient, name: string): Promise<void> {
   await session.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
-}
-
-const busySql = `
-  select exists (
-    select from pg_stat_activity
-    where datname = current_database() and application_name = $1
-      and (state = 'active' or state_change > clock_timestamp() - interval '10 milliseconds')
-  ) as busy`;
-
-/** Whether any process has been answering requests in this moment. */
-export async function isBusy(session: PoolClient): Promise<boolean> {
-  const { rows } = await session.query<{ busy: boolean }>(busySql, [applicationName]);
-  return rows[0]?.busy ?? false;
 }

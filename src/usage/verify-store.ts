@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Db } from '../database/client.ts';
+import { recountHours } from './rollup-store.ts';
 
 /** A window whose counter is not what the ledger folds to. */
 export interface Difference {
@@ -62,8 +63,12 @@ export async function findDifferences(hot: Pool, first: bigint, last: bigint): P
   }));
 }
 
-/** Makes the counters of a user what the ledger folds to; call it with the user's row locked for update. */
-export async function recount(tx: Db, userKey: bigint): Promise<void> {
+/**
+ * Makes the counters and hours of a user what the ledger folds to; call it with the user's row locked for update.
+ *
+ * @param formerKeys users whose ledger has become this user's
+ */
+export async function recount(tx: Db, userKey: bigint, formerKeys: readonly bigint[] = []): Promise<void> {
   await tx.$executeRaw`delete from usage_counter where user_key = ${userKey}`;
   await tx.$executeRawUnsafe(
     `insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
@@ -71,6 +76,7 @@ export async function recount(tx: Db, userKey: bigint): Promise<void> {
     userKey,
     userKey,
   );
+  await recountHours(tx, userKey, formerKeys);
 }
 
 /** The keys of the first and last of the next users after `after`, null when there are none. */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Database, openDatabase } from '../../src/database/client.ts';
+import { rollUp } from '../../src/usage/rollup-actions.ts';
 import { createEmptyDatabase, type TestDatabase } from '../helpers/database.ts';
 import { endAll, ensureBuilt, run, startServer } from '../helpers/process.ts';
 
@@ -53,6 +54,27 @@ test('a counter that differs is told, ends with code 1, and is mended on demand'
     stderr: '',
   });
   expect((await counted()).used).toBe(7n);
+  expect((await verify()).code).toBe(0);
+});
+
+test('usage over time that differs is told, ends with code 1, and is mended on demand', async () => {
+  const { prisma, work } = database;
+  await rollUp({ pool: work, stop: new AbortController().signal });
+  await prisma.usageHour.updateMany({ data: { used: 5 } });
+  const { hour } = await prisma.usageHour.findFirstOrThrow();
+  const place = `feature api-calls, hour from ${hour.toISOString()}`;
+  const difference = `user key 1, ${place}: ledger 7, rollup 5
+environment test, ${place}: all users 5, rollup 7
+1 users verified, 0 counters differ from the ledger.
+2 hours of usage over time differ from the ledger.
+`;
+  expect(await verify()).toEqual({ code: 1, stdout: difference, stderr: '' });
+  expect(await verify('--repair')).toEqual({
+    code: 0,
+    stdout: `${difference}Recounted 1 users from the ledger.\n`,
+    stderr: '',
+  });
+  expect((await prisma.usageHour.findFirstOrThrow()).used).toBe(7n);
   expect((await verify()).code).toBe(0);
 });
 

@@ -70,6 +70,25 @@ export const queries: Record<string, Row> = {
     ],
   },
   unmatchedEvents: { calls: [() => ({})] },
+  usageByFeature: {
+    calls: [
+      () => ({ first: 50 }),
+      () => ({ from: '2020-02-01T00:00:00Z', to: '2020-03-01T00:00:00Z', bucket: 'DAY' }),
+    ],
+  },
+  usageSeries: {
+    calls: [
+      ({ feature }) => ({ featureId: feature }),
+      ({ feature, user }) => ({ featureId: feature, userId: user }),
+      ({ feature, user }) => ({
+        featureId: feature,
+        userId: user,
+        from: '2020-02-20T00:00:00Z',
+        to: '2020-02-21T00:00:00Z',
+        bucket: 'HOUR',
+      }),
+    ],
+  },
   user: byId(({ user }) => user),
   users: {
     calls: [

@@ -125,6 +125,9 @@ export async function createWorld(
   await db.usageCounter.create({
     data: { ...usage, subscriptionId: subscription.id, windowStart: subscription.startedAt, used },
   });
+  const hour = { environmentId, featureId: names.feature, hour: new Date('2020-02-20T20:00:00Z'), used };
+  await db.usageHour.create({ data: { ...hour, userKey: user.key } });
+  await db.featureHour.create({ data: hour });
   const rule = { environmentId, name: word, featureId: names.feature, eventName: word };
   const conditions = [{ path: word, equals: word }];
   for (const id of [names.rule, `${names.rule}-2`])
@@ -174,7 +177,7 @@ export async function readRows({ prisma, work }: Database): Promise<Rows> {
       ON c.table_schema = 'public' AND c.table_name = t.table_name AND c.column_name = 'environment_id'
     WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' ORDER BY 1`;
   const common = found.filter(({ owned }) => !owned).map(({ name }) => name);
-  if (common.join() !== '_prisma_migrations,environment')
+  if (common.join() !== '_prisma_migrations,environment,usage_rollup')
     throw new Error(`Every table carries its environment; these do not, or are no more: ${common}`);
   const tables = found.filter(({ owned }) => owned).map(({ name }) => name);
 
