@@ -1,7 +1,6 @@
 import { Logger as QueueLogger, run, runMigrations, type TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { createMeters, type Meters } from '../telemetry/meters.ts';
 import type { Db } from './client.ts';
 import { openPool } from './pool.ts';
 
@@ -51,13 +50,13 @@ export async function migrateQueue(url: string): Promise<void> {
 export async function startQueue(
   url: string,
   jobs: Record<string, Job>,
-  { atStart, log, meters = createMeters() }: { atStart: readonly string[]; log: Logger; meters?: Meters },
+  { atStart, log }: { atStart: readonly string[]; log: Logger },
 ): Promise<Queue> {
   const { pool } = openPool({ connectionString: url, application_name: applicationName, max: connections });
   const controller = new AbortController();
   const context = { pool, log, stop: controller.signal };
   const taskList: TaskList = Object.fromEntries(
-    Object.entries(jobs).map(([task, job]) => [task, counted(task, job, context, meters)]),
+    Object.entries(jobs).map(([task, job]) => [task, (payload: unknown) => job(payload, context)]),
   );
   const runner = await run({
     pgPool: pool,
@@ -74,20 +73,6 @@ export async function startQueue(
       await runner.stop();
       await pool.end();
     },
-  };
-}
-
-/** Counts each run of a job. */
-function counted(task: string, job: Job, context: JobContext, meters: Meters) {
-  return async (payload: unknown) => {
-    const startedAt = performance.now();
-    let outcome: 'ok' | 'failed' = 'failed';
-    try {
-      await job(payload, context);
-      outcome = 'ok';
-    } finally {
-      meters.countJob({ task, outcome, seconds: (performance.now() - startedAt) / 1_000 });
-    }
   };
 }
 
