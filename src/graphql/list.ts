@@ -18,6 +18,8 @@ const listArguments = z.object({
 interface PageArgs {
   first?: number | null;
   after?: string | null;
+  /** For the few lists that can be turned round. */
+  newestFirst?: boolean | null;
 }
 
 export interface Listed {
@@ -28,7 +30,7 @@ export interface Listed {
 interface Page {
   take: number;
   where: object;
-  orderBy: [{ createdAt: 'asc' }, { id: 'asc' }];
+  orderBy: [{ createdAt: 'asc' | 'desc' }, { id: 'asc' | 'desc' }];
 }
 
 /** The two arguments that page any list; add them to the field's own. */
@@ -38,7 +40,7 @@ export const listArgs = builder.args((t) => ({
 }));
 
 /**
- * Lists are ordered by creation, then id. Without `first` everything is returned, up to 10,000 rows; beyond
+ * Lists are ordered by creation, then id, the oldest first unless `newestFirst` says otherwise. Without `first` everything is returned, up to 10,000 rows; beyond
  * that an error asks for paging, rather than cutting silently.
  *
  * @param find one item by the id that `after` names, null when there is none
@@ -49,11 +51,12 @@ export function listPage<Row extends Listed>(
   find: (id: string) => Promise<Listed | null>,
   load: (page: Page) => Promise<Row[]>,
 ): Promise<Row[]> {
+  const order = args.newestFirst ? 'desc' : 'asc';
   return listAfter(args, find, ({ take, last }) =>
     load({
       take,
-      where: last === null ? {} : following(last),
-      orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+      where: last === null ? {} : following(last, order),
+      orderBy: [{ createdAt: order }, { id: order }],
     }),
   );
 }
@@ -82,7 +85,7 @@ export async function listAfter<Item>(
   return items;
 }
 
-const following = (last: Listed) => ({
-  createdAt: { gte: last.createdAt },
-  NOT: { createdAt: last.createdAt, id: { lte: last.id } },
-});
+const following = ({ createdAt, id }: Listed, order: 'asc' | 'desc') =>
+  order === 'asc'
+    ? { createdAt: { gte: createdAt }, NOT: { createdAt, id: { lte: id } } }
+    : { createdAt: { lte: createdAt }, NOT: { createdAt, id: { gte: id } } };

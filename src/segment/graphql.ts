@@ -12,7 +12,7 @@ import type { Ingested } from './actions.ts';
 import { MappingRule } from './rules-graphql.ts';
 import { createTouched, type Touched } from './touched-store.ts';
 
-const SegmentOutcome = builder.enumType('SegmentOutcome', {
+export const SegmentOutcome = builder.enumType('SegmentOutcome', {
   description: 'What became of a Segment event.',
   values: {
     RECORDED: { description: 'Track: usage is recorded.' },
@@ -139,6 +139,11 @@ builder.queryFields((t) => ({
     description: 'Events that Segment sent, in the order of their arrival.',
     args: {
       ...listArgs,
+      newestFirst: t.arg.boolean({
+        required: true,
+        defaultValue: false,
+        description: 'Whether the last one to arrive comes first.',
+      }),
       outcome: t.arg({
         type: SegmentOutcome,
         description: 'Only events with this outcome. DUPLICATE and IGNORED ones are not kept.',

@@ -56,7 +56,12 @@ export const queries: Record<string, Row> = {
   previewCatalogue: { calls: [(its) => ({ yaml: fileOf(its) })] },
   previewMappingRule: { calls: [(its) => ({ input: ruleInput(its) })] },
   previewMerge: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
-  segmentEvents: { calls: [() => ({ first: 100, outcome: 'UNMATCHED' }), ({ event }) => ({ after: event })] },
+  segmentEvents: {
+    calls: [
+      () => ({ first: 100, outcome: 'UNMATCHED', newestFirst: true }),
+      ({ event }) => ({ after: event }),
+    ],
+  },
   segmentStatus: {
     calls: [() => ({})],
     inert: 'It tells numbers that both environments may have.',

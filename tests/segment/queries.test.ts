@@ -48,8 +48,8 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-const list = `query ($outcome: SegmentOutcome, $first: Int, $after: String) {
-  segmentEvents(outcome: $outcome, first: $first, after: $after) { messageId }
+const list = `query ($outcome: SegmentOutcome, $first: Int, $after: String, $newestFirst: Boolean! = false) {
+  segmentEvents(outcome: $outcome, first: $first, after: $after, newestFirst: $newestFirst) { messageId }
 }`;
 const ids = async (args: object) =>
   (await app.ok(list, args)).segmentEvents.map(({ messageId }: { messageId: string }) => messageId);
@@ -98,6 +98,13 @@ describe('segmentEvents', () => {
     expect(await ids({ outcome: 'PENDING_USER' })).toEqual(all.slice(2, 4));
     expect(await ids({ outcome: 'UNMATCHED', first: 2, after: all[4] })).toEqual(all.slice(5, 7));
     expect(await ids({ outcome: 'USERS_MERGED' })).toEqual([]);
+  });
+
+  it('lists the last one first when that is asked for, in pages too', async () => {
+    const all = sent.map(({ messageId }) => messageId).reverse();
+    expect(await ids({ newestFirst: true })).toEqual(all);
+    expect(await ids({ newestFirst: true, first: 3, after: all[2] })).toEqual(all.slice(3, 6));
+    expect(await ids({ newestFirst: true, outcome: 'PENDING_USER' })).toEqual(all.slice(-4, -2));
   });
 
   it.each(['DUPLICATE', 'IGNORED'])('has none that are %s', async (outcome) => {
