@@ -11,6 +11,7 @@ import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
 import { createConfigurationRoutes } from './configuration/route.ts';
 import type { Database } from './database/client.ts';
+import { readJobFigures, tellPools } from './database/figures.ts';
 import { createStandingFinder, type FindStanding } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
 import { schema } from './graphql/schema.ts';
@@ -18,15 +19,19 @@ import { type Api, createGraphqlServer } from './graphql/server.ts';
 import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console-route.ts';
 import { withCors } from './http/cors.ts';
 import type { Bearer } from './http/exchange.ts';
-import { createGate, throughGate } from './http/gate.ts';
+import { createGate, tellGate, throughGate } from './http/gate.ts';
 import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
 import { createReadyRoute, liveRoute } from './http/health.ts';
-import { createRouter } from './http/router.ts';
+import { createMetricsRoute } from './http/metrics-route.ts';
+import { createRouter, type Route } from './http/router.ts';
 import { createIngestion, type IngestEvents } from './segment/actions.ts';
 import { createAdmission } from './segment/arrival-actions.ts';
 import { createDeletion } from './segment/deletion-actions.ts';
+import { readSegmentFigures } from './segment/figures-store.ts';
 import { createSegmentRoute } from './segment/route.ts';
+import { createMeters, type Meters } from './telemetry/meters.ts';
+import type { Family } from './telemetry/registry.ts';
 import { createUsageRecorder } from './usage/actions.ts';
 
 export interface Dependencies {
@@ -41,8 +46,12 @@ export interface Dependencies {
   /** What Segment signs its requests with; undefined takes them without a signature. */
   segmentSecret: string | undefined;
   /** How many operations may be worked on at once; see createGate. */
-  capacity?: number;
+  capacity?: number | undefined;
   log: Logger;
+  /** What counts; without it nobody reads what is counted. */
+  meters?: Meters | undefined;
+  /** Who may read the figures, and those of all processes; null where nobody may. */
+  metrics?: { token: string; readProcesses: () => Promise<Family[][]> } | null;
 }
 
 export interface App {
@@ -55,10 +64,13 @@ export interface App {
 /** Composes the server out of its parts; it does not listen. */
 export function createApp(dependencies: Dependencies): App {
   const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
-  const findStanding = createStandingFinder(database.hot);
-  const ingestEvents = createIngestion(database);
-  const gate = createGate(dependencies.capacity);
-  const admin = createGraphqlServer(adminApi(dependencies, findStanding, ingestEvents), log);
+  const { meters = createMeters() } = dependencies;
+  const findStanding = createStandingFinder(database.hot, meters);
+  const ingestEvents = createIngestion(database, meters);
+  const gate = createGate(meters.refused, dependencies.capacity);
+  tellGate(meters.registry, gate);
+  tellPools(meters.registry, database.pools);
+  const admin = createGraphqlServer(adminApi({ ...dependencies, meters }, findStanding, ingestEvents), log);
   const client = createGraphqlServer(clientApi(dependencies, findStanding), log);
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
   const routes = {
@@ -71,17 +83,25 @@ export function createApp(dependencies: Dependencies): App {
     ...createConfigurationRoutes({ ...dependencies, gate }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database),
+    ...metricsRoutes(dependencies),
   };
-  return { listener: createRouter(routes, log, page), paths: Object.keys(routes) };
+  return { listener: createRouter(routes, { log, meters }, page), paths: Object.keys(routes) };
+}
+
+function metricsRoutes({ metrics, database: { work } }: Dependencies): Record<string, Route> {
+  if (!metrics) return {};
+  const readDatabase = async () =>
+    (await Promise.all([readJobFigures(work), readSegmentFigures(work)])).flat();
+  return { '/metrics': createMetricsRoute({ ...metrics, readDatabase }) };
 }
 
 /** For servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, sessions, log }: Dependencies,
+  { database, keyring, userTokens, sessions, log, meters }: Dependencies,
   findStanding: FindStanding,
   ingestEvents: IngestEvents,
 ): Api<Context> {
-  const recordUsage = createUsageRecorder(database.hot);
+  const recordUsage = createUsageRecorder(database.hot, meters);
   const admitUsers = createAdmission(database, log);
   const deletePerson = createDeletion(database, log);
   return {

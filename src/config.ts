@@ -24,6 +24,8 @@ export interface Config {
   /** Whether an empty test environment gets the demo catalogue. */
   demo: boolean;
   logLevel: z.infer<typeof logLevel>;
+  /** What a reader of /metrics has to send; undefined lets nobody read it. */
+  metricsToken: string | undefined;
 }
 
 const port = z
@@ -90,6 +92,10 @@ const variables = z.object({
   WEB_CONCURRENCY: processes.default(1),
   KANA_DEMO: truth.optional(),
   LOG_LEVEL: logLevel.default('info'),
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[!-~]{16,}$/, 'must be at least 16 characters of ASCII, without spaces')
+    .optional(),
 });
 
 /**
@@ -122,6 +128,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     processes: data.WEB_CONCURRENCY,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,
+    metricsToken: data.METRICS_TOKEN,
   };
 }
 

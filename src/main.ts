@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { createApp } from './app.ts';
 import { createSessions } from './auth/session-actions.ts';
@@ -18,9 +19,14 @@ import { type HttpServer, listen } from './http/server.ts';
 import { type Provisioned, provision } from './provisioning/actions.ts';
 import { segmentJobs, sweepJob } from './segment/jobs-actions.ts';
 import { createLog } from './telemetry/log.ts';
+import { createMeters, type Meters } from './telemetry/meters.ts';
+import { tellProcess } from './telemetry/process-figures.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup-actions.ts';
 import { welcome } from './welcome.ts';
+import { passFiguresOn, shareFigures } from './worker-figures.ts';
 import { startWorkers, tellStarter, type Workers } from './workers.ts';
+
+const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /** What runs so far. */
 interface Running {
@@ -52,6 +58,7 @@ async function start(config: Config, running: Running): Promise<void> {
   const provisioned = await provision(database.prisma, config, new Date());
 
   const log = createLog(config.logLevel);
+  const meters = createMeters();
   const keyring = createKeyring(database.prisma);
   const realms = await loadTokenRealms(database.prisma, config.tokenSecrets);
   const app = createApp({
@@ -63,13 +70,23 @@ async function start(config: Config, running: Running): Promise<void> {
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,
     log,
+    meters,
+    metrics: openMetrics(config, meters),
   });
   const jobs = { ...segmentJobs(database.prisma), ...rollUpJobs };
-  running.queue = await startQueue(postgres.url, jobs, { atStart: [sweepJob, rollUpJob], log });
+  running.queue = await startQueue(postgres.url, jobs, { atStart: [sweepJob, rollUpJob], log, meters });
   http.open(app.listener);
 
   if (cluster.isWorker) await tellStarter({ address: http.address });
   else announce(http.address, provisioned);
+}
+
+/** Who may read the figures, if anybody may: then the process tells of itself too, which costs a little. */
+function openMetrics({ metricsToken: token }: Config, { registry }: Meters) {
+  if (token === undefined) return null;
+  tellProcess(registry, version);
+  const read = () => registry.read();
+  return { token, readProcesses: cluster.isWorker ? shareFigures(read) : async () => [read()] };
 }
 
 /** Starts several processes that each do all of `start`, on a database that is reached and prepared once. */
@@ -80,6 +97,7 @@ async function startSeveral(config: Config, running: Running): Promise<void> {
   await migrate(postgres.url);
   const database = openDatabase(postgres.url);
   const provisioned = await provision(database.prisma, config, new Date()).finally(() => database.close());
+  if (config.metricsToken !== undefined) passFiguresOn();
   const workers = await startWorkers(config.processes, { DATABASE_URL: postgres.url });
   running.workers = workers;
   announce(workers.address, provisioned);

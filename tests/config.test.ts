@@ -16,6 +16,7 @@ const defaults = {
   processes: 1,
   demo: true,
   logLevel: 'info',
+  metricsToken: undefined,
 };
 
 test('every variable has a default', () => {
@@ -45,6 +46,7 @@ test('every variable is read', () => {
     WEB_CONCURRENCY: '4',
     KANA_DEMO: 'true',
     LOG_LEVEL: 'debug',
+    METRICS_TOKEN: 'shown-to-prometheus',
   };
   expect(parseConfig({ ...env, HOME: '/home/somebody' })).toEqual({
     port: 8080,
@@ -59,6 +61,7 @@ test('every variable is read', () => {
     processes: 4,
     demo: true,
     logLevel: 'debug',
+    metricsToken: 'shown-to-prometheus',
   });
 });
 
@@ -109,6 +112,11 @@ test.each([
     'CLIENT_CORS_ORIGINS',
     value,
     'CLIENT_CORS_ORIGINS must be * or origins like https://app.example.com, between commas',
+  ]),
+  ...['too short', 'with a space inside', 'für-Prometheus-allein'].map((value) => [
+    'METRICS_TOKEN',
+    value,
+    'METRICS_TOKEN must be at least 16 characters of ASCII, without spaces',
   ]),
   ['KANA_DEMO', 'maybe', 'KANA_DEMO must be true or false'],
   ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent'],

@@ -12,6 +12,8 @@ export interface Database {
   hot: Pool;
   /** The connections of transactions in batches and of background jobs, which must not hold up the hot path. */
   work: Pool;
+  /** All of them, by the names that operators see. */
+  pools: Record<string, Pool>;
   /** Fails at once, and from now on, what waits for a database that does not answer; see watch.ts. */
   cutOff(): void;
   reconnect(): void;
@@ -44,6 +46,7 @@ export function openDatabase(url: string, hotConnections = 6): Database {
     prisma,
     hot: hot.pool,
     work: work.pool,
+    pools: { requests: requests.pool, hot: hot.pool, work: work.pool },
     cutOff() {
       for (const each of pools) each.cutOff();
     },

@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import type { LaneMeter } from '../telemetry/meters.ts';
 
 /**
  * Collects concurrent calls and answers them together, by one statement for all that wait. A batch leaves as
@@ -7,10 +8,11 @@ import DataLoader from 'dataloader';
  *
  * @param connections how many batches may run at once
  * @param maxItems how many calls one batch may hold
+ * @param meter what tells the operator of it
  * @param run answers one result per item, in their order; an Error in an item's place is that item's alone
  */
 export function createLane<Item, Result>(
-  { connections, maxItems }: { connections: number; maxItems: number },
+  { connections, maxItems, meter }: { connections: number; maxItems: number; meter: LaneMeter },
   run: (items: readonly Item[]) => Promise<(Result | Error)[]>,
 ): (item: Item) => Promise<Result> {
   const waiting: (() => void)[] = [];
@@ -25,12 +27,24 @@ export function createLane<Item, Result>(
     const next = waiting.shift();
     if (next) start(next);
   }
-  const loader = new DataLoader<Item, Result>((items) => run(items).finally(finish), {
+  function answer(items: readonly Item[]) {
+    const startedAt = performance.now();
+    meter.waiting -= items.length;
+    meter.size.observe(items.length);
+    return run(items).finally(() => {
+      meter.duration.observe((performance.now() - startedAt) / 1_000);
+      finish();
+    });
+  }
+  const loader = new DataLoader<Item, Result>(answer, {
     cache: false,
     maxBatchSize: maxItems,
     batchScheduleFn: (dispatch) => (running < connections ? start(dispatch) : waiting.push(dispatch)),
   });
-  return (item) => loader.load(item);
+  return (item) => {
+    meter.waiting += 1;
+    return loader.load(item);
+  };
 }
 
 /**

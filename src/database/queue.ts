@@ -1,6 +1,7 @@
 import { Logger as QueueLogger, run, runMigrations, type TaskList } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { createMeters, type Meters } from '../telemetry/meters.ts';
 import type { Db } from './client.ts';
 import { openPool } from './pool.ts';
 
@@ -50,13 +51,13 @@ export async function migrateQueue(url: string): Promise<void> {
 export async function startQueue(
   url: string,
   jobs: Record<string, Job>,
-  { atStart, log }: { atStart: readonly string[]; log: Logger },
+  { atStart, log, meters = createMeters() }: { atStart: readonly string[]; log: Logger; meters?: Meters },
 ): Promise<Queue> {
   const { pool } = openPool({ connectionString: url, application_name: applicationName, max: connections });
   const controller = new AbortController();
   const context = { pool, log, stop: controller.signal };
   const taskList: TaskList = Object.fromEntries(
-    Object.entries(jobs).map(([task, job]) => [task, (payload: unknown) => job(payload, context)]),
+    Object.entries(jobs).map(([task, job]) => [task, counted(task, job, context, meters)]),
   );
   const runner = await run({
     pgPool: pool,
@@ -76,6 +77,20 @@ export async function startQueue(
   };
 }
 
+/** Counts each run of a job. */
+function counted(task: string, job: Job, context: JobContext, meters: Meters) {
+  return async (payload: unknown) => {
+    const startedAt = performance.now();
+    let outcome: 'ok' | 'failed' = 'failed';
+    try {
+      await job(payload, context);
+      outcome = 'ok';
+    } finally {
+      meters.countJob({ task, outcome, seconds: (performance.now() - startedAt) / 1_000 });
+    }
+  };
+}
+
 const silent = new QueueLogger(() => () => undefined);
 
 /** The queue's own messages: what is wrong is worth a line, the rest is not. */
@@ -84,7 +99,8 @@ function loggerOf(log: Logger): QueueLogger {
     if (level !== 'error' && level !== 'warning') return;
     // Of what it adds, a job's payload and rows are not the log's.
     const { error: err, job } = (meta ?? {}) as { error?: unknown; job?: { task_identifier?: string } };
-    const what = err === undefined ? message : 'a job failed';
+    const failed = job === undefined ? 'the queue of jobs met an error' : 'a job failed';
+    const what = err === undefined ? message : failed;
     log[level === 'error' ? 'error' : 'warn']({ err, task: job?.task_identifier }, what);
   });
 }

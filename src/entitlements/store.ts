@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import { createLane } from '../database/lane.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
+import { createMeters } from '../telemetry/meters.ts';
 import type { ResetPeriod, Standing } from './rules.ts';
 
 /** A user and a feature, by the ids that customers chose. */
@@ -69,8 +70,9 @@ const standingSql = `
   order by q.ord`;
 
 /** Reads the standings of concurrent questions together; see createLane. */
-export function createStandingFinder(hot: Pool): FindStanding {
-  return createLane<Question, Standing>({ connections: 2, maxItems: 1_000 }, async (questions) => {
+export function createStandingFinder(hot: Pool, meters = createMeters()): FindStanding {
+  const lane = { connections: 2, maxItems: 1_000, meter: meters.lane('check') };
+  return createLane<Question, Standing>(lane, async (questions) => {
     const { rows } = await hot.query<StandingRow>({
       name: 'standing',
       text: standingSql,

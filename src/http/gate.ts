@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GraphQLError } from 'graphql';
+import type { Counter, Registry } from '../telemetry/registry.ts';
 import { headersOf, refusal, sendJson, statusOf } from './answer.ts';
 import type { AnswerOperation } from './graphql-route.ts';
 
@@ -12,20 +13,36 @@ const defaultCapacity = 1_000;
 export interface Gate {
   /** Starts the work if there is room for it, and finishes it; null, without starting it, if there is none. */
   run<Result>(work: () => Promise<Result>): Promise<Result> | null;
+  readonly capacity: number;
+  inside(): number;
 }
 
-/** @param capacity how many may be inside at once */
-export function createGate(capacity = defaultCapacity): Gate {
+/**
+ * @param refused counts whom there was no room for
+ * @param capacity how many may be inside at once
+ */
+export function createGate(refused: Counter, capacity = defaultCapacity): Gate {
   let inside = 0;
   return {
+    capacity,
+    inside: () => inside,
     run(work) {
-      if (inside >= capacity) return null;
+      if (inside >= capacity) {
+        refused.add();
+        return null;
+      }
       inside += 1;
       return work().finally(() => {
         inside -= 1;
       });
     },
   };
+}
+
+/** How full it is. */
+export function tellGate({ gauge }: Registry, gate: Gate): void {
+  gauge('kana_requests_in_flight', 'Requests that are worked on.', () => [[{}, gate.inside()]]);
+  gauge('kana_requests_in_flight_limit', 'As many are worked on at once.', () => [[{}, gate.capacity]]);
 }
 
 const overloadedMessage = 'The server has more to do than it can. Try again in a second.';

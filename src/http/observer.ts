@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Meters } from '../telemetry/meters.ts';
 import { type Bearer, beginExchange, type Exchange } from './exchange.ts';
 
 /** Follows each request from its arrival to the end of its answer. */
@@ -25,28 +26,32 @@ const codes: Record<number, string> = {
 };
 
 /**
- * Gives each request its id, and writes one line about it when it is answered: at `debug`, but for our own
+ * Gives each request its id, counts it, and writes one line about it when it is answered: at `debug`, but for our own
  * faults. The line holds nothing that the client wrote, except the name of its operation and an acceptable id.
  */
-export function createObserver(log: Logger): Observe {
+export function createObserver(log: Logger, meters: Meters): Observe {
   return (request, response, path) => {
     const startedAt = performance.now();
     const exchange = beginExchange(request.headers['x-request-id']);
     response.setHeader('X-Request-Id', exchange.id);
     response.once('close', () => {
       const outcome = outcomeOf(exchange, response);
+      const elapsed = performance.now() - startedAt;
+      const place = path ?? elsewhere;
+      const operation = exchange.operation?.field ?? '';
+      meters.countRequest({ path: groupOf(place), operation, outcome, seconds: elapsed / 1_000 });
       const level = levels[outcome] ?? 'debug';
       if (!log.isLevelEnabled(level)) return;
-      const { id: requestId, operation, bearer } = exchange;
+      const { id: requestId, bearer } = exchange;
       log[level](
         {
           requestId,
           method: request.method,
-          path: path ?? '(unknown)',
+          path: place,
           status: response.statusCode,
           outcome,
-          durationMs: Math.round((performance.now() - startedAt) * 1_000) / 1_000,
-          ...(operation === null ? {} : { operation }),
+          durationMs: Math.round(elapsed * 1_000) / 1_000,
+          ...(exchange.operation === null ? {} : { operation: exchange.operation }),
           ...(bearer === null ? {} : { bearer: shown(bearer) }),
         },
         'request',
@@ -55,6 +60,12 @@ export function createObserver(log: Logger): Observe {
     return exchange;
   };
 }
+
+/** Where nothing is. What was asked for there is the client's to know. */
+const elsewhere = '(unknown)';
+
+/** The names of the console's files change from version to version. */
+const groupOf = (path: string) => (path.startsWith('/assets/') ? '/assets' : path);
 
 const shown = ({ environmentId, kind, lastFour }: Bearer) => ({ environmentId, kind, lastFour });
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Meters } from '../telemetry/meters.ts';
 import { refusal, sendJson } from './answer.ts';
 import type { Exchange } from './exchange.ts';
 import { reportFault } from './faults.ts';
@@ -28,9 +29,13 @@ const securityHeaders = [
  *
  * @param page what a browser gets at every other path
  */
-export function createRouter(routes: Record<string, Route>, log: Logger, page?: Handler): RequestListener {
+export function createRouter(
+  routes: Record<string, Route>,
+  { log, meters }: { log: Logger; meters: Meters },
+  page?: Handler,
+): RequestListener {
   const known = new Map(Object.entries(routes));
-  const observe = createObserver(log);
+  const observe = createObserver(log, meters);
   return async (request, response) => {
     const path = pathOf(request);
     const route = known.get(path);

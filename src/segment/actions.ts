@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Database } from '../database/client.ts';
 import { apart, createLane } from '../database/lane.ts';
 import { DomainError } from '../errors.ts';
+import { createMeters } from '../telemetry/meters.ts';
 import { type IgnoredEvent, readEvent, type SegmentEvent } from './event-rules.ts';
 import { type Effect, type EventKey, readEffects, storeEvents } from './event-store.ts';
 import { processIdentify } from './identify-actions.ts';
@@ -39,15 +40,17 @@ interface Processed {
  *
  * Track events of all concurrent callers share transactions. Identify events are processed one by one.
  */
-export function createIngestion({ prisma, work }: Database): IngestEvents {
-  const track = createLane<SegmentEvent, Processed>({ connections: 2, maxItems: 200 }, (events) =>
+export function createIngestion({ prisma, work }: Database, meters = createMeters()): IngestEvents {
+  const trackLane = { connections: 2, maxItems: 200, meter: meters.lane('track') };
+  const identifyLane = { connections: 4, maxItems: 1, meter: meters.lane('identify') };
+  const track = createLane<SegmentEvent, Processed>(trackLane, (events) =>
     apart(events, async (batch) => {
       const isNew = await store(batch);
       await processTracks(work, batch);
       return answers(batch, isNew);
     }),
   );
-  const identify = createLane<SegmentEvent, Processed>({ connections: 4, maxItems: 1 }, async (events) => {
+  const identify = createLane<SegmentEvent, Processed>(identifyLane, async (events) => {
     const isNew = await store(events);
     for (const event of events) await processTracks(work, await processIdentify(prisma, event));
     return answers(events, isNew);
@@ -70,8 +73,15 @@ export function createIngestion({ prisma, work }: Database): IngestEvents {
     for (const run of runsOf(read)) {
       results.push(...(await Promise.all(run.map((event) => take(event, { track, identify })))));
     }
+    for (const result of results) meters.countSegmentEvent(nameOutcome(result));
     return results;
   };
+}
+
+/** As operators count them. */
+function nameOutcome(result: Ingested | Error): string {
+  if (result instanceof DomainError) return 'REFUSED';
+  return result instanceof Error ? 'FAILED' : result.outcome;
 }
 
 type Take = (event: SegmentEvent) => Promise<Processed>;

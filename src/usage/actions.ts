@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { createLane } from '../database/lane.ts';
+import { createMeters } from '../telemetry/meters.ts';
 import { recordLocked } from './locked-actions.ts';
 import type { Recorded, Usage } from './rules.ts';
 import { type Addition, appendUsage, askAgain } from './store.ts';
@@ -19,13 +20,13 @@ export type RecordUsage = (
  * Plain additions of all concurrent callers share one statement. Where the result depends on what is there
  * already (SET, enforce), the whole list is decided item by item, in order, with its users locked.
  */
-export function createUsageRecorder(hot: Pool): RecordUsage {
+export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordUsage {
   const append = createLane<Addition, Recorded | typeof askAgain>(
-    { connections: 2, maxItems: 1_000 },
+    { connections: 2, maxItems: 1_000, meter: meters.lane('record') },
     (items) => appendUsage(hot, items),
   );
   const decide = createLane<readonly Usage[], (Recorded | Error)[]>(
-    { connections: 1, maxItems: 100 },
+    { connections: 1, maxItems: 100, meter: meters.lane('decide') },
     (lists) => recordLocked(hot, lists),
   );
   return async (usages, { withStanding }) => {

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import supertest from 'supertest';
-import { createApp } from '../../src/app.ts';
+import { createApp, type Dependencies } from '../../src/app.ts';
 import { createSessions } from '../../src/auth/session-actions.ts';
 import { createKey, createKeyring } from '../../src/auth/store.ts';
 import { createUserTokens } from '../../src/auth/token-actions.ts';
@@ -41,6 +41,8 @@ export async function startTestApp({
   withConsole = false,
   capacity = undefined as number | undefined,
   log = pino({ level: 'silent' }),
+  meters = undefined as Dependencies['meters'],
+  metrics = null as NonNullable<Dependencies['metrics']> | null,
 } = {}): Promise<TestApp> {
   const testDatabase = await createTestDatabase();
   const database = openDatabase(testDatabase.url);
@@ -64,6 +66,8 @@ export async function startTestApp({
     segmentSecret,
     capacity,
     log,
+    meters,
+    metrics,
   });
   const server = createServer(app.listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -6,6 +6,7 @@ import supertest from 'supertest';
 import { openDatabase } from '../../src/database/client.ts';
 import { createReadyRoute } from '../../src/http/health.ts';
 import { createRouter } from '../../src/http/router.ts';
+import { createMeters } from '../../src/telemetry/meters.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { onServer, withDatabase } from '../helpers/server.ts';
 
@@ -50,8 +51,8 @@ test('a database that takes connections but never answers does not keep the chec
   const silent = createTcpServer((socket) => sockets.push(socket));
   const port = await listen(silent);
   const database = openDatabase(`postgresql://127.0.0.1:${port}/kana`);
-  const log = pino({ level: 'silent' });
-  const server = createServer(createRouter({ '/health/ready': createReadyRoute(database) }, log));
+  const observing = { log: pino({ level: 'silent' }), meters: createMeters() };
+  const server = createServer(createRouter({ '/health/ready': createReadyRoute(database) }, observing));
 
   const http = supertest(`http://127.0.0.1:${await listen(server)}`);
   expect(await get('/health/ready', http)).toEqual(notReady);

@@ -30,6 +30,18 @@ async function whileFull(work: () => Promise<void>) {
   }
 }
 
+/** Every path that reaches the database, but for those that tell how the server does. */
+const doors = [
+  ['post', '/graphql'],
+  ['post', '/client/graphql'],
+  ['post', '/segment/events'],
+  ['post', '/cli/validate'],
+  ['post', '/cli/publish'],
+  ['get', '/cli/pull'],
+  ['post', '/console/session'],
+  ['get', '/console/session'],
+] as const;
+
 const overloaded = {
   errors: [
     {
@@ -41,8 +53,10 @@ const overloaded = {
 
 test('a full server refuses at once, and finishes what it accepted', async () => {
   const finished = await whileFull(async () => {
-    for (const path of ['/graphql', '/client/graphql', '/segment/events']) {
-      const { status, headers, body } = await app.http.post(path).send({ query: '{ users { id } }' });
+    for (const [method, path] of doors) {
+      const { status, headers, body } = await app.http[method](path)
+        .set('X-Kana-Console', 'test')
+        .send(method === 'post' ? { query: '{ users { id } }' } : undefined);
       expect([path, status, headers['retry-after'], body]).toEqual([path, 503, '1', overloaded]);
     }
   });

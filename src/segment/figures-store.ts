@@ -1,0 +1,28 @@
+import type { Pool } from 'pg';
+import type { Family } from '../telemetry/registry.ts';
+
+/* By the index of what is unprocessed: as quick with a long history as with none. */
+const sql = `
+  select count(*)::float as count,
+    coalesce(extract(epoch from now() - min(received_at)), 0)::float as lag
+  from (select received_at from segment_event where outcome is null order by received_at, message_id limit $1) event`;
+
+/** As many are counted, so that a reading takes no time. */
+const maxCounted = 10_000;
+
+/** Events that are stored and still to be processed; in good health none is older than a sweep, a minute. */
+export async function readSegmentFigures(pool: Pool): Promise<Family[]> {
+  const { rows } = await pool.query({ name: 'segment figures', text: sql, values: [maxCounted] });
+  const family = (name: string, help: string, value: number): Family => ({
+    ...{ name, help, type: 'gauge', merge: 'max' },
+    samples: [{ suffix: '', labels: {}, value }],
+  });
+  return [
+    family(
+      'kana_segment_unprocessed',
+      `Stored Segment events to process; at most ${maxCounted} are counted.`,
+      rows[0].count,
+    ),
+    family('kana_segment_lag_seconds', 'For how long the oldest of them has waited.', rows[0].lag),
+  ];
+}
