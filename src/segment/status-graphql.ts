@@ -1,8 +1,12 @@
+import type { SegmentOutcome as StoredOutcome } from '../database/generated/enums.ts';
 import { builder } from '../graphql/builder.ts';
+import { SegmentOutcome } from './graphql.ts';
 import {
+  countOutcomes,
   countPendingUsers,
   findUnmatchedNames,
   findUnmatchedProperties,
+  maxCounted,
   maxGroups,
   maxSampled,
 } from './status-store.ts';
@@ -42,6 +46,16 @@ const UnmatchedEvents = builder.objectRef<object>('UnmatchedEvents').implement({
   }),
 });
 
+const OutcomeCount = builder
+  .objectRef<{ outcome: StoredOutcome; count: number }>('SegmentOutcomeCount')
+  .implement({
+    description: 'How many events had an outcome.',
+    fields: (t) => ({
+      outcome: t.expose('outcome', { type: SegmentOutcome, description: 'What became of them.' }),
+      count: t.exposeInt('count', { description: 'Of how many.' }),
+    }),
+  });
+
 const SegmentStatus = builder.objectRef<object>('SegmentStatus').implement({
   description: 'How the connection to Segment is doing.',
   fields: (t) => ({
@@ -57,6 +71,11 @@ const SegmentStatus = builder.objectRef<object>('SegmentStatus').implement({
         });
         return last?.createdAt ?? null;
       },
+    }),
+    outcomes: t.field({
+      type: [OutcomeCount],
+      description: `What became of the latest ${maxCounted} events, the most frequent first.`,
+      resolve: (_root, _args, { db, environmentId }) => countOutcomes(db, environmentId),
     }),
     unmatched: t.int({
       description: 'How many track events nothing has claimed yet.',

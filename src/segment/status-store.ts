@@ -1,4 +1,5 @@
 import type { Db } from '../database/client.ts';
+import type { SegmentOutcome } from '../database/generated/enums.ts';
 
 /** How many groups of unmatched events are told, the largest ones. */
 export const maxGroups = 1_000;
@@ -50,4 +51,21 @@ export async function countPendingUsers(db: Db, environmentId: string): Promise<
     SELECT count(DISTINCT user_id)::int AS count FROM segment_event
     WHERE environment_id = ${environmentId} AND outcome = 'PENDING_USER'`;
   return row.count;
+}
+
+/** How many events are counted by what became of them, the latest ones. */
+export const maxCounted = 10_000;
+
+/** What became of the latest events, the most frequent outcome first; those still being processed are left out. */
+export function countOutcomes(
+  db: Db,
+  environmentId: string,
+): Promise<{ outcome: SegmentOutcome; count: number }[]> {
+  return db.$queryRaw`
+    SELECT outcome::text AS outcome, count(*)::int AS count
+    FROM (
+      SELECT outcome FROM segment_event WHERE environment_id = ${environmentId}
+      ORDER BY received_at DESC, message_id DESC LIMIT ${maxCounted}
+    ) latest
+    WHERE outcome IS NOT NULL GROUP BY 1 ORDER BY count DESC, 1`;
 }

@@ -162,14 +162,21 @@ describe('unmatchedEvents', () => {
 describe('segmentStatus', () => {
   it('tells when the last event came, and how many wait', async () => {
     const { segmentStatus, segmentEvents } = await app.ok(`{
-      segmentStatus { lastEventAt unmatched pendingEvents pendingUsers }
-      segmentEvents { receivedAt }
+      segmentStatus { lastEventAt unmatched pendingEvents pendingUsers outcomes { outcome count } }
+      segmentEvents { receivedAt outcome }
     }`);
+    const became = (outcome: string) =>
+      segmentEvents.filter((event: { outcome: string }) => event.outcome === outcome).length;
+    const outcomes = ['UNMATCHED', 'PENDING_USER', 'RECORDED', 'USER_CREATED', 'USER_UPDATED'];
     expect(segmentStatus).toEqual({
       lastEventAt: segmentEvents.at(-1).receivedAt,
       unmatched: 4,
       pendingEvents: 2,
       pendingUsers: 1,
+      outcomes: outcomes
+        .map((outcome) => ({ outcome, count: became(outcome) }))
+        .filter(({ count }) => count > 0)
+        .sort((a, b) => b.count - a.count || (a.outcome < b.outcome ? -1 : 1)),
     });
   });
 });
@@ -179,7 +186,7 @@ describe('each query', () => {
     mappingRules: `{ mappingRules { id name feature { id packages { id } } conditions { path } backfill { state } } }`,
     segmentEvents: `{ segmentEvents { messageId payload feature { id } rule { id feature { id } } user { id } } }`,
     unmatchedEvents: `{ unmatchedEvents { byEventName { count } byProperty { count } } }`,
-    segmentStatus: `{ segmentStatus { lastEventAt unmatched pendingEvents pendingUsers } }`,
+    segmentStatus: `{ segmentStatus { lastEventAt unmatched pendingEvents pendingUsers outcomes { count } } }`,
   };
 
   it.each(Object.entries(queries))(
