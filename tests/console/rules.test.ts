@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
+import { guessFeature } from '../../src/console/segment/guess.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
 
 describe('an id is suggested from the name', () => {
@@ -22,6 +23,19 @@ describe('what a package grants is told in words', () => {
     [{ ...grant, limit: 0, resetPeriod: 'DAY' as const }, '0 a day'],
     [{ ...grant, type: 'BINARY' as const, limit: null, resetPeriod: null }, 'Included'],
   ])('%j is %j', (given, words) => expect(formatGrant(given)).toBe(words));
+});
+
+describe('a rule begins with the feature that the events sound like', () => {
+  const seats = { id: 'seats', name: 'Team members' };
+  const calls = { id: 'api-calls', name: 'API calls' };
+  it.each([
+    ['the only one', ['Something'], [seats], 'seats'],
+    ['one whose id has a word in common', ['Seat Added'], [seats, calls], 'seats'],
+    ['one whose name has', ['type', 'member'], [seats, calls], 'seats'],
+    ['none, if two have', ['Member Calls'], [seats, calls], ''],
+    ['none, if none has', ['Something'], [seats, calls], ''],
+    ['none, if there is none', ['Something'], [], ''],
+  ])('%s', (_, said, features, id) => expect(guessFeature(said, features)).toBe(id));
 });
 
 describe('a file of users is cut into parts that one call carries', () => {

@@ -2,7 +2,7 @@ import { Alert, AppShell, Burger, Button, Center, Group, Loader, Text } from '@m
 import { useDisclosure } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
 import { Suspense, useEffect } from 'react';
-import { Link, Outlet, useLocation } from 'react-router';
+import { Link, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { useSessions } from '../api/hooks.ts';
 import type { Environment } from '../api/request.ts';
 import { rememberEnvironment } from './environment.ts';
@@ -116,6 +116,7 @@ function Frames(props: {
       <AppShell.Navbar p="sm" aria-label="Pages">
         <Navigation />
       </AppShell.Navbar>
+      <ScrollRestoration />
       <AppShell.Main id="content" tabIndex={-1} style={{ outline: 'none' }}>
         {unreachable && (
           <Alert

@@ -60,4 +60,4 @@ export function ArchiveButton({ subject }: { subject: Subject }) {
 const keepers = (count: number) =>
   count === 0
     ? 'Nobody has it now.'
-    : `${formatCount(count, 'user')} who ${count === 1 ? 'has' : 'have'} it keep it.`;
+    : `${formatCount(count, 'user')} who ${count === 1 ? 'has it keeps' : 'have it keep'} it.`;

@@ -1,10 +1,11 @@
-import { Anchor, Table, Text } from '@mantine/core';
+import { Anchor, Group, Table, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { SubscribersDocument } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
+import { CopyIcon } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatCount } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
@@ -40,9 +41,12 @@ export function Subscribers({ subject }: { subject: Subject }) {
                 {subscriptions.map((each) => (
                   <Table.Tr key={each.id}>
                     <Table.Td>
-                      <Anchor component={Link} to={paths.user(each.userId)}>
-                        {each.userId}
-                      </Anchor>
+                      <Group gap={4} wrap="nowrap">
+                        <Anchor component={Link} to={paths.user(each.userId)}>
+                          {each.userId}
+                        </Anchor>
+                        <CopyIcon text={each.userId} />
+                      </Group>
                     </Table.Td>
                     <Table.Td>
                       <SubscriptionBadge status={each.status} />

@@ -16,7 +16,8 @@ export function Copyable({ text, block = false }: { text: string; block?: boolea
   );
 }
 
-function CopyIcon({ text }: { text: string }) {
+/** The button alone, for text that is a link or stands in a sentence. */
+export function CopyIcon({ text }: { text: string }) {
   const what = text.length > 60 ? 'this' : text;
   return (
     <CopyButton value={text} timeout={1500}>

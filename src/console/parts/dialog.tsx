@@ -1,12 +1,20 @@
 import { Button, type ButtonProps, Group, Modal, Stack } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect } from 'react';
 import { Failure } from './answer.tsx';
 
 interface Changing {
   isPending: boolean;
   error: Error | null;
   reset: () => void;
+}
+
+/** The focus goes back to the button; where what was done has removed it, to the page. */
+function keepFocus(): void {
+  setTimeout(() => {
+    if (document.activeElement === document.body)
+      document.getElementById('content')?.focus({ preventScroll: true });
+  }, 300);
 }
 
 /**
@@ -46,6 +54,7 @@ export function DialogButton(props: {
     children,
   } = props;
   const [opened, { open, close }] = useDisclosure();
+  useEffect(() => (opened ? keepFocus : undefined), [opened]);
   return (
     <>
       <Button

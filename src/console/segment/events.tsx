@@ -10,28 +10,18 @@ import {
 } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
+import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { isShown, outcomes } from './outcomes.ts';
 
 const pageSize = 20;
 const columns = [{ label: 'Event' }, { label: 'User' }, { label: 'Arrived' }, { label: 'Outcome' }];
 
 type Event = SegmentEventsQuery['segmentEvents'][number];
 
-const outcomes: Record<Exclude<SegmentOutcome, 'DUPLICATE' | 'IGNORED'>, string> = {
-  RECORDED: 'Recorded',
-  UNMATCHED: 'No rule claims it',
-  PENDING_USER: 'Waits for its user',
-  USER_CREATED: 'User created',
-  USER_UPDATED: 'User updated',
-  USERS_MERGED: 'Users merged',
-  USER_CLAIMED: 'User claimed',
-};
-const isShown = (outcome: string | null): outcome is keyof typeof outcomes =>
-  outcome !== null && outcome in outcomes;
-
-/** Every event that arrived, the oldest first, and what became of it. */
+/** Every event that arrived, the newest first, and what became of it. */
 export function Events() {
   const [outcome, setOutcome] = useState<keyof typeof outcomes | null>(null);
   return (
@@ -132,7 +122,8 @@ function Payload({ event, onClose }: { event: Event | null; onClose: () => void 
           <Modal.Title fw={600} mb="sm">
             {event?.eventName ?? 'identify'}
           </Modal.Title>
-          <Code block mah="70vh" style={{ overflow: 'auto' }} tabIndex={0}>
+          {event && <Copyable text={event.messageId} />}
+          <Code block mt="sm" mah="70vh" style={{ overflow: 'auto' }} tabIndex={0}>
             {JSON.stringify(event?.payload, null, 2)}
           </Code>
         </Modal.Body>

@@ -12,6 +12,7 @@ import {
 } from '../generated/operations.ts';
 import { DialogButton } from '../parts/dialog.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
+import { guessFeature } from './guess.ts';
 
 /** A rule as the form holds it; an empty event name is none. */
 export interface RuleDraft {
@@ -33,9 +34,14 @@ export function RuleDialog(props: { label: string; about?: string; id?: string; 
   const { label, about, id, start } = props;
   const [draft, setDraft] = useState(start);
   const [opened, setOpened] = useState(false);
+  const choices = useAnswer(ChoicesDocument, {}, { enabled: opened });
+  const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
+  const group = [start.eventName, ...start.conditions.flatMap(({ path, equals }) => [path, equals])];
   const create = useChange(CreateMappingRuleDocument);
   const update = useChange(UpdateMappingRuleDocument);
   const isNew = id === undefined;
+  // Until somebody chooses, the feature that the group sounds like.
+  const wanted = { ...draft, featureId: draft.featureId || guessFeature(group, features) };
   return (
     <DialogButton
       label={label}
@@ -44,26 +50,33 @@ export function RuleDialog(props: { label: string; about?: string; id?: string; 
       submit={isNew ? 'Create rule' : 'Save'}
       change={isNew ? create : update}
       button={{ variant: 'default', size: 'xs' }}
-      blocked={draft.featureId === ''}
+      blocked={wanted.featureId === ''}
       onOpen={() => {
         setDraft(start);
         setOpened(true);
       }}
       onSubmit={async () => {
-        const input = inputOf(draft);
+        const input = inputOf(wanted);
         await (isNew ? create.mutateAsync({ input }) : update.mutateAsync({ id, input }));
         setOpened(false);
       }}
     >
-      <Fields draft={draft} set={(change) => setDraft((before) => ({ ...before, ...change }))} />
+      <Fields
+        draft={wanted}
+        features={features}
+        set={(change) => setDraft((before) => ({ ...before, ...change }))}
+      />
       {opened && <Preview draft={draft} />}
     </DialogButton>
   );
 }
 
-function Fields({ draft, set }: { draft: RuleDraft; set: (change: Partial<RuleDraft>) => void }) {
-  const choices = useAnswer(ChoicesDocument, {});
-  const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
+function Fields(props: {
+  draft: RuleDraft;
+  features: readonly { id: string; name: string }[];
+  set: (change: Partial<RuleDraft>) => void;
+}) {
+  const { draft, features, set } = props;
   return (
     <>
       <TextInput

@@ -12,6 +12,7 @@ import {
   type UserQuery,
 } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
+import { Copyable } from '../parts/copyable.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { DataTable } from '../parts/table.tsx';
@@ -21,6 +22,7 @@ type Subscription = NonNullable<UserQuery['subscriptions']>[number];
 
 const columns = [
   { label: 'Package' },
+  { label: 'Id' },
   { label: 'Status' },
   { label: 'Since' },
   { label: 'Until' },
@@ -36,10 +38,7 @@ export function Subscriptions(props: { userId: string; subscriptions: readonly S
   const held = subscriptions.filter(isHeld);
   const base = held.find((each) => !each.package.isAddon);
   return (
-    <Card
-      title="Subscriptions"
-      action={<Subscribe userId={userId} held={held} hasBase={base !== undefined} />}
-    >
+    <Card title="Subscriptions" action={<Subscribe userId={userId} held={held} base={base} />}>
       {subscriptions.length === 0 ? (
         <Text c="dimmed">None yet. Choose a published package with “Subscribe”.</Text>
       ) : (
@@ -52,6 +51,9 @@ export function Subscriptions(props: { userId: string; subscriptions: readonly S
                 </Anchor>
               </Table.Td>
               <Table.Td>
+                <Copyable text={each.id} />
+              </Table.Td>
+              <Table.Td>
                 <SubscriptionBadge status={each.status} />
               </Table.Td>
               <Table.Td>
@@ -61,8 +63,8 @@ export function Subscriptions(props: { userId: string; subscriptions: readonly S
               <Table.Td>
                 {isHeld(each) && (
                   <Group gap={4} justify="end" wrap="nowrap">
-                    {!each.package.isAddon && <Change userId={userId} subscription={each} />}
-                    <Cancel subscription={each} />
+                    {!each.package.isAddon && <Change userId={userId} subscription={each} held={held} />}
+                    <Cancel subscription={each} held={held} />
                   </Group>
                 )}
               </Table.Td>
@@ -74,14 +76,18 @@ export function Subscriptions(props: { userId: string; subscriptions: readonly S
   );
 }
 
-function Subscribe(props: { userId: string; held: readonly Subscription[]; hasBase: boolean }) {
-  const { userId, held, hasBase } = props;
+function Subscribe(props: { userId: string; held: readonly Subscription[]; base: Subscription | undefined }) {
+  const { userId, held, base } = props;
+  const hasBase = base !== undefined;
   const choices = useAnswer(ChoicesDocument, {});
   const [packageId, setPackageId] = useState<string | null>(null);
   const subscribe = useChange(SubscribeDocument);
   // With a base package, an add-on comes next; without one, a base package must come first.
   const open = (choices.data?.packages ?? []).filter(
-    ({ id, isAddon }) => isAddon === hasBase && !held.some((each) => each.package.id === id),
+    (each) =>
+      each.isAddon === hasBase &&
+      !held.some(({ package: { id } }) => id === each.id) &&
+      (base === undefined || isOpenTo(each, base.package.id)),
   );
   return (
     <DialogButton
@@ -115,13 +121,25 @@ function Subscribe(props: { userId: string; held: readonly Subscription[]; hasBa
   );
 }
 
-function Change({ userId, subscription }: { userId: string; subscription: Subscription }) {
+/** Whether subscribers of this base package may have the add-on. */
+const isOpenTo = ({ basePackages }: { basePackages: readonly { id: string }[] }, baseId: string) =>
+  basePackages.length === 0 || basePackages.some(({ id }) => id === baseId);
+
+const namesOf = (subscriptions: readonly Subscription[]) =>
+  subscriptions.map(({ package: { name } }) => name).join(', ');
+
+function Change(props: { userId: string; subscription: Subscription; held: readonly Subscription[] }) {
+  const { userId, subscription, held } = props;
   const choices = useAnswer(ChoicesDocument, {});
   const [packageId, setPackageId] = useState<string | null>(null);
   const change = useChange(ChangePackageDocument);
   const bases = (choices.data?.packages ?? []).filter(
     ({ id, isAddon }) => !isAddon && id !== subscription.package.id,
   );
+  const lost = held.filter(({ package: { id, isAddon } }) => {
+    const addon = choices.data?.packages.find((each) => each.id === id);
+    return isAddon && packageId !== null && addon !== undefined && !isOpenTo(addon, packageId);
+  });
   return (
     <DialogButton
       label="Change"
@@ -144,16 +162,21 @@ function Change({ userId, subscription }: { userId: string; subscription: Subscr
         data-autofocus
       />
       <Text size="sm" c="dimmed">
-        {subscription.package.name} ends now, and the new one begins with nothing used. Add-ons that are not
-        open to the new one are cancelled.
+        {subscription.package.name} ends now, and the new one begins with nothing used.
       </Text>
+      {lost.length > 0 && (
+        <Text size="sm" fw={600}>
+          Not open to the new one, and cancelled with it: {namesOf(lost)}.
+        </Text>
+      )}
     </DialogButton>
   );
 }
 
-function Cancel({ subscription }: { subscription: Subscription }) {
+function Cancel({ subscription, held }: { subscription: Subscription; held: readonly Subscription[] }) {
   const cancel = useChange(CancelSubscriptionDocument);
   const { name, isAddon } = subscription.package;
+  const addons = isAddon ? [] : held.filter((each) => each.package.isAddon);
   return (
     <DialogButton
       label="Cancel"
@@ -167,7 +190,7 @@ function Cancel({ subscription }: { subscription: Subscription }) {
     >
       <Text>
         It ends now: what it granted is gone at once.
-        {isAddon ? '' : ' Add-ons of the user are cancelled too.'}
+        {addons.length > 0 && ` With it go the user's add-ons: ${namesOf(addons)}.`}
       </Text>
     </DialogButton>
   );

@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import { inspect, launchChromium, signIn } from '../helpers/console.ts';
+import { createDataDir, ensureBuilt, type ServerProcess, startServer } from '../helpers/process.ts';
+
+// A server that dies and starts again, with the same database and on the same port.
+
+let directory: Awaited<ReturnType<typeof createDataDir>>;
+let server: ServerProcess;
+let browser: Browser;
+let page: Page;
+const key = `prv_test_${'k'.repeat(32)}`;
+
+beforeAll(async () => {
+  await ensureBuilt();
+  directory = await createDataDir();
+  server = await start('0');
+  browser = await launchChromium();
+  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.setDefaultTimeout(30_000);
+  await signIn(page, server.url, key);
+}, 180_000);
+afterAll(async () => {
+  await browser?.close();
+  await directory?.remove();
+});
+
+const start = (port: string) =>
+  startServer({ PORT: port, DATA_DIR: directory.dataDir, KANA_TEST_PRIVATE_KEY: key, KANA_DEMO: 'false' });
+
+async function createFeature(id: string) {
+  const response = await fetch(`${server.url}/graphql`, {
+    method: 'POST',
+    headers: { Authorization: key, 'Content-Type': 'application/json' },
+    body: JSON.stringify({
+      query: `mutation { createFeature(input: { id: "${id}", type: BINARY }) { id } }`,
+    }),
+  });
+  const { errors } = (await response.json()) as { errors?: unknown };
+  expect(errors).toBe(undefined);
+}
+
+it('says that the server is gone, refuses changes, and goes on by itself when it is back', async () => {
+  await createFeature('early');
+  await page.getByRole('link', { name: 'Features' }).click();
+  await page.getByRole('link', { name: 'early' }).waitFor();
+  // What a reload would lose.
+  await page.evaluate('window.notReloaded = true');
+  await page.getByLabel('Find a feature').fill('a');
+
+  await server.end('SIGKILL');
+  await page.getByText('The server does not answer; what you see may be old.').waitFor();
+  await page.getByRole('link', { name: 'early' }).waitFor();
+  await page.getByRole('button', { name: 'New feature' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill('Late');
+  await page.getByRole('button', { name: 'Create feature' }).click();
+  await page.getByRole('dialog').getByText('The server does not answer.').waitFor();
+  expect(await inspect(page, 'gone')).toEqual([]);
+
+  server = await start(new URL(server.url).port);
+  await createFeature('made-meanwhile');
+  // What was typed is still there, and can be sent now.
+  await page.getByText('The server does not answer; what you see may be old.').waitFor({ state: 'hidden' });
+  await page.getByRole('button', { name: 'Create feature' }).click();
+  await page.getByRole('heading', { name: 'Late' }).waitFor();
+  await page.getByRole('link', { name: 'Features', exact: true }).click();
+  await page.getByRole('link', { name: 'made-meanwhile' }).waitFor();
+  expect(await page.evaluate('window.notReloaded')).toBe(true);
+}, 120_000);

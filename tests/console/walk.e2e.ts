@@ -1,0 +1,170 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { type Queue, startQueue } from '../../src/database/queue.ts';
+import { segmentJobs } from '../../src/segment/jobs-actions.ts';
+import { type Console, openConsole } from '../helpers/console.ts';
+import { showcase } from '../helpers/showcase.ts';
+
+// Every page of an environment that is in use: as docs/pictures shows it, on a phone, and by keyboard alone.
+
+let its: Console;
+let queue: Queue;
+beforeAll(async () => {
+  its = await openConsole();
+  const { prisma, hot } = its.app.database;
+  const log = pino({ level: 'silent' });
+  queue = await startQueue(hot.options.connectionString ?? '', segmentJobs(prisma), { atStart: [], log });
+  await showcase(its.app);
+}, 120_000);
+afterAll(async () => {
+  await queue?.stop();
+  await its?.close();
+});
+
+const open = (path: string) => its.page.goto(`${its.app.url}/test${path}`);
+
+/** Each page, and a text that is there once it has loaded. */
+const pages: [name: string, path: string, text: string][] = [
+  ['overview', '', 'Published packages'],
+  ['features', '/features', 'PDF exports'],
+  ['feature', '/features/api-calls', 'Where it is used'],
+  ['packages', '/packages', 'Enterprise'],
+  ['package', '/packages/pro', '10,000 a month'],
+  ['package-edit', '/packages/enterprise/edit', 'Set to unlimited'],
+  ['users', '/users', 'Grace Hopper'],
+  ['user', '/users/ada-lovelace', '10,000 of 10,000 calls (100%)'],
+  ['flagged-users', '/flagged-users', 'ada-work'],
+  ['import-users', '/import-users', 'Save as CSV'],
+  ['segment', '/segment', 'Exports of documents'],
+  ['configuration', '/configuration', 'prv_test_…'],
+  ['catalogue', '/configuration/catalogue', 'id: enterprise'],
+];
+
+describe.each(pages)('%s', (name, path, text) => {
+  it('has its picture, and no barrier that axe knows', async () => {
+    const { page } = its;
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await open(path);
+    await page.getByText(text).first().waitFor();
+    if (name === 'user') {
+      await page.getByRole('button', { name: 'History' }).first().click();
+      await page.getByText('This period began').waitFor();
+    }
+    await its.look(`page-${name}`);
+    expect(its.barriers.splice(0)).toEqual([]);
+  }, 60_000);
+
+  it('fits a phone', async () => {
+    const { page } = its;
+    await page.setViewportSize({ width: 375, height: 740 });
+    await open(path);
+    await page.getByText(text).first().waitFor();
+    expect(await page.evaluate(widerThanTheScreen)).toEqual([]);
+    await page.screenshot({ path: `screenshots/phone-${name}.png`, fullPage: true });
+  }, 60_000);
+});
+
+/** What reaches beyond the right edge, unless something around it scrolls by itself. */
+const widerThanTheScreen = `(() => {
+  const scrolls = (each) => {
+    for (let at = each.parentElement; at !== null && at !== document.body; at = at.parentElement)
+      if (['auto', 'scroll', 'hidden'].includes(getComputedStyle(at).overflowX)) return true;
+    return false;
+  };
+  const wide = [...document.querySelectorAll('#root *')]
+    .filter((each) => each.getBoundingClientRect().right > innerWidth + 1 && !scrolls(each))
+    .map((each) => each.tagName + ' ' + each.textContent.slice(0, 40));
+  return document.documentElement.scrollWidth > innerWidth ? [...wide, 'the page'] : wide;
+})()`;
+
+/** What the keyboard is at: its role or element, its name, and whether a person sees that it is there. */
+const focused = `(() => {
+  const at = document.activeElement;
+  const { outlineStyle, outlineWidth, boxShadow, borderColor } = getComputedStyle(at);
+  return {
+    name: (at.getAttribute('aria-label') ?? at.textContent ?? '').trim() || at.id,
+    inDialog: at.closest('[role=dialog]') !== null,
+    isSeen: (outlineStyle !== 'none' && outlineWidth !== '0px') || at.matches('input'),
+  };
+})()`;
+
+describe('by keyboard', () => {
+  interface Focus {
+    name: string;
+    inDialog: boolean;
+    isSeen: boolean;
+  }
+  const focus = (): Promise<Focus> => its.page.evaluate(focused);
+  const press = async (key: string, times = 1) => {
+    for (let n = 0; n < times; n += 1) await its.page.keyboard.press(key);
+  };
+
+  it('every page begins with a way to its content, and what has the focus shows it', async () => {
+    const { page } = its;
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await open('/packages');
+    await page.getByText('Enterprise').first().waitFor();
+    await press('Tab');
+    expect(await focus()).toMatchObject({ name: 'Skip to the content', isSeen: true });
+    await press('Enter');
+    await press('Tab');
+    expect(await focus()).toMatchObject({ name: 'New package', isSeen: true });
+    await press('Tab');
+    expect((await focus()).name).toMatch(/^All/);
+    // One stop for all the tabs; from there into the table.
+    await press('ArrowRight');
+    await page.waitForURL(/status=draft/);
+  }, 60_000);
+
+  it('a dialog keeps the focus, closes with Escape, and gives the focus back', async () => {
+    const { page } = its;
+    await open('/features');
+    const button = page.getByRole('button', { name: 'New feature' });
+    await button.focus();
+    await press('Enter');
+    await page.getByRole('dialog').waitFor();
+    await page.waitForFunction('document.activeElement.closest("[role=dialog]") !== null');
+    for (let n = 0; n < 12; n += 1) {
+      await press('Tab');
+      expect(await focus()).toMatchObject({ inDialog: true });
+    }
+    await press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page.waitForFunction('document.activeElement.textContent === "New feature"');
+  }, 60_000);
+
+  it('an id is copied with one key, and a time tells UTC', async () => {
+    const { page } = its;
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: its.app.url });
+    await open('/users/ada-lovelace');
+    await page.getByRole('button', { name: 'Copy ada-lovelace' }).focus();
+    await press('Enter');
+    await page.waitForFunction('navigator.clipboard.readText().then((text) => text === "ada-lovelace")');
+    await page.locator('time').first().focus();
+    await page
+      .getByRole('tooltip')
+      .filter({ hasText: /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/ })
+      .waitFor();
+  }, 60_000);
+});
+
+it('shows why a page has nothing: loading, not there, and not loaded', async () => {
+  const { page } = its;
+  await open('/packages/nothing');
+  await page.getByText('There is no package with the id "nothing".').waitFor();
+  let fails = true;
+  await page.route('**/graphql', (route) =>
+    fails
+      ? route.fulfill({ status: 500, body: '{"errors":[{"message":"Something broke."}]}' })
+      : route.continue(),
+  );
+  await open('/users');
+  await page.getByText('This could not be loaded').waitFor();
+  await page.getByText('Something broke.').waitFor();
+  fails = false;
+  await page.getByRole('button', { name: 'Try again' }).click();
+  await page.getByText('Grace Hopper').waitFor();
+  await page.unroute('**/graphql');
+}, 60_000);
+
+it('nothing went wrong in the browser on the way', () => expect(its.faults).toEqual([]));
