@@ -22,6 +22,7 @@ SELECT create_reference_table('"user"');
 SELECT create_reference_table('mapping_rule');
 SELECT create_reference_table('feature_hour');
 SELECT create_reference_table('usage_rollup');
+SELECT create_reference_table('audit_entry');
 
 SELECT create_distributed_table('subscription', 'user_key');
 SELECT create_distributed_table('usage_event', 'user_key', colocate_with => 'subscription');

@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
+import { authorOf } from './auth/author-rules.ts';
 import { lastFourOf, parseKey, readAuthorization } from './auth/rules.ts';
 import { identifyCaller, type Sessions } from './auth/session-actions.ts';
 import { createSessionRoute } from './auth/session-route.ts';
@@ -108,12 +109,13 @@ function adminApi(
     schema,
     credentials: 'a valid private key in the Authorization header',
     async contextOf(headers, exchange) {
-      const identity = await identifyCaller(headers, { keyring, sessions }, new Date());
-      exchange.bearer = identity;
-      const environmentId = identity?.kind === 'PRIVATE' ? identity.environmentId : '';
+      const caller = await identifyCaller(headers, { keyring, sessions }, new Date());
+      exchange.bearer = caller;
+      const author = authorOf(caller, exchange.id);
+      const { environmentId } = author;
       const db = database.prisma;
       const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
-      return { db, environmentId, ...ways };
+      return { db, environmentId, author, ...ways };
     },
   };
 }

@@ -20,6 +20,7 @@ const floors: [floor: number, what: string, RegExp][] = [
 
 /** Concepts import only leftwards. */
 const concepts = [
+  'audit',
   'auth',
   'features',
   'packages',

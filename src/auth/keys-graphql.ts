@@ -3,8 +3,8 @@ import { apiKeyNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
+import { makeKey, withdrawKey } from './key-actions.ts';
 import { readEnvironmentId } from './rules.ts';
-import { createKey, revokeKey } from './store.ts';
 
 const ApiKeyKind = builder.enumType('ApiKeyKind', {
   description: 'What a key may be used for.',
@@ -62,10 +62,10 @@ builder.mutationFields((t) => ({
     type: CreatedApiKey,
     description: 'Makes a key for this environment. Keep it safe: it is told this once.',
     args: { kind: t.arg({ type: ApiKeyKind, required: true, description: 'What it may be used for.' }) },
-    resolve: (_root, { kind }, { db, environmentId }) => {
+    resolve: (_root, { kind }, { db, environmentId, author }) => {
       const environment = readEnvironmentId(environmentId);
       if (environment === null) throw new Error(`there are no keys for ${environmentId}`);
-      return createKey(db, environment, kind);
+      return makeKey(db, environment, kind, author);
     },
   }),
   revokeApiKey: t.prismaField({
@@ -73,10 +73,10 @@ builder.mutationFields((t) => ({
     description:
       'Ends the validity of a key of this environment, within 5 seconds everywhere, and with it the sessions of the console that it began. It may be the key of this very request. `ApiKeyNotFoundError` when there is none that is valid.',
     args: { id: t.arg.string({ required: true, description: 'The id of the key.' }) },
-    resolve: async (query, _root, args, { db, environmentId }) => {
+    resolve: async (query, _root, args, { db, environmentId, author }) => {
       const id = parse(Id, args.id, 'id');
       const known = isKeyId(id) && (await db.apiKey.findFirst({ where: { environmentId, id } })) !== null;
-      if (!known || !(await revokeKey(db, id, new Date()))) throw apiKeyNotFound(id);
+      if (!known || !(await withdrawKey(db, id, new Date(), () => author))) throw apiKeyNotFound(id);
       return db.apiKey.findUniqueOrThrow({ ...query, where: { id } });
     },
   }),

@@ -72,6 +72,19 @@ export async function installKey(db: Db, key: string): Promise<string> {
   return id;
 }
 
+/** The id of this key; null if it was never issued. */
+export async function findKeyId(db: Db, key: string): Promise<string | null> {
+  const found = await db.apiKey.findUnique({ where: { hash: hashKey(key) }, select: { id: true } });
+  return found?.id ?? null;
+}
+
+/** Locks a key against every other change until the transaction ends; the environment that it is for, or null. */
+export async function lockKey(tx: Db, id: string): Promise<string | null> {
+  const [row] = await tx.$queryRaw<{ environment_id: string }[]>`
+    SELECT environment_id FROM api_key WHERE id = ${id}::uuid FOR UPDATE`;
+  return row?.environment_id ?? null;
+}
+
 /** Ends a key's validity; every running instance follows within seconds. False if there is none to end. */
 export async function revokeKey(db: Db, id: string, now: Date): Promise<boolean> {
   const { count } = await db.apiKey.updateMany({ where: { id, revokedAt: null }, data: { revokedAt: now } });

@@ -1,6 +1,8 @@
 import { z } from 'zod';
+import { ownAuthor } from '../audit/rules.ts';
+import { makeKey, withdrawKey } from '../auth/key-actions.ts';
 import { environmentIds } from '../auth/rules.ts';
-import { createKey, listKeys, revokeKey } from '../auth/store.ts';
+import { listKeys } from '../auth/store.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { StartupError } from '../errors.ts';
 import { runCommand, withDatabase } from './command.ts';
@@ -22,7 +24,8 @@ function parseCommand([verb, ...words]: string[]): Command {
   if (verb === 'list' && words.length === 0) return list;
   if (verb === 'create') {
     const { data } = z.tuple([environmentWord, kindWord]).safeParse(words);
-    if (data !== undefined) return async (db) => (await createKey(db, ...data)).key;
+    if (data !== undefined)
+      return async (db) => (await makeKey(db, ...data, ownAuthor('COMMAND', data[0]))).key;
   }
   if (verb === 'revoke') {
     const { data } = z.tuple([z.string()]).safeParse(words);
@@ -42,7 +45,8 @@ async function list(db: PrismaClient): Promise<string> {
 }
 
 async function revoke(db: PrismaClient, id: string): Promise<string> {
-  const revoked = z.uuid().safeParse(id).success && (await revokeKey(db, id, new Date()));
+  const by = (environmentId: string) => ownAuthor('COMMAND', environmentId);
+  const revoked = z.uuid().safeParse(id).success && (await withdrawKey(db, id, new Date(), by));
   if (!revoked) throw new StartupError(`There is no active key with the id ${id}.`);
   return `Revoked ${id}: it stops working within 5 seconds.`;
 }

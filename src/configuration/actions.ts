@@ -1,3 +1,5 @@
+import { audited } from '../audit/actions.ts';
+import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/conflict.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
@@ -54,17 +56,19 @@ export async function preview(db: Db, environmentId: string, wishes: Wishes): Pr
  * Makes of the wishes what can be made, in one transaction, and never destroys anything. If somebody else makes
  * the same thing at the same moment, it is planned again. Throws a DomainError if the terms are not met: then
  * nothing is done.
+ *
+ * @param author who publishes, and into which environment
  */
 export async function publish(
   db: PrismaClient,
-  environmentId: string,
+  author: Author,
   wishes: Wishes,
   now: Date,
   terms: Terms,
 ): Promise<Published> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.$transaction((tx) => publishOnce(tx, environmentId, wishes, now, terms), patience);
+      return await db.$transaction((tx) => publishOnce(tx, author, wishes, now, terms), patience);
     } catch (error) {
       if (!isUniqueViolation(error) || attempt === maxAttempts) throw error;
     }
@@ -73,11 +77,12 @@ export async function publish(
 
 async function publishOnce(
   tx: Db,
-  environmentId: string,
+  author: Author,
   wishes: Wishes,
   now: Date,
   terms: Terms,
 ): Promise<Published> {
+  const { environmentId } = author;
   await lockConfiguration(tx, environmentId);
   // Whatever the plan depends on, bases included, stays as it is until the end.
   const named = wishes.packages.flatMap(({ id, bases }) => [id, ...(bases ?? [])]);
@@ -85,12 +90,24 @@ async function publishOnce(
   const findings = plan(wishes, await loadCatalogue(tx, environmentId));
   requireTerms(findings, terms);
   const steps = findings.flatMap(({ step }) => step ?? []);
-  for (const [index, step] of steps.entries()) {
-    // Lists are ordered by age: a millisecond apart, what is new keeps the order of the file.
-    const createdAt = new Date(now.getTime() - steps.length + index);
-    await take(tx, environmentId, step, { now, createdAt });
-  }
+  await tracked(tx, author, steps, async () => {
+    for (const [index, step] of steps.entries()) {
+      // Lists are ordered by age: a millisecond apart, what is new keeps the order of the file.
+      const createdAt = new Date(now.getTime() - steps.length + index);
+      await take(tx, environmentId, step, { now, createdAt });
+    }
+  });
   return { file: await pull(tx, environmentId), findings };
+}
+
+/** Tells the audit log what becomes of everything that these steps change. */
+function tracked(tx: Db, author: Author, steps: readonly Step[], work: () => Promise<void>): Promise<void> {
+  const action = 'publishCatalogue';
+  const features = steps.flatMap((step) => ('feature' in step ? step.feature.id : []));
+  const packages = steps.flatMap((step) => ('package' in step ? step.package.id : []));
+  return audited(tx, author, { action, type: 'FEATURE', handles: features }, () =>
+    audited(tx, author, { action, type: 'PACKAGE', handles: packages }, work),
+  );
 }
 
 function requireTerms(findings: readonly Finding[], { partly, agreed }: Terms): void {

@@ -128,8 +128,8 @@ builder.mutationField('publishCatalogue', (t) =>
           'Of the plan that somebody has seen. If publishing would do anything else by now, it is a `CataloguePlanChangedError`, and nothing is done.',
       }),
     },
-    resolve: (_root, { yaml, partly, fingerprint }, { db, environmentId }) =>
-      publish(db, environmentId, wishesOf(yaml), new Date(), { partly, agreed: fingerprint ?? null }),
+    resolve: (_root, { yaml, partly, fingerprint }, { db, author }) =>
+      publish(db, author, wishesOf(yaml), new Date(), { partly, agreed: fingerprint ?? null }),
   }),
 );
 

@@ -1,3 +1,4 @@
+import { audited } from '../audit/actions.ts';
 import { isUniqueViolation } from '../database/conflict.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { jsonValue } from '../database/json.ts';
@@ -6,6 +7,7 @@ import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
 import { checkUnits, FeatureChange, NewFeature } from './rules.ts';
+import { lockFeature } from './store.ts';
 
 export const FeatureType = builder.enumType('FeatureType', {
   description: 'Whether a feature is had or not, or used up.',
@@ -101,14 +103,23 @@ builder.mutationFields((t) => ({
     type: Feature,
     description: 'Makes a feature. `FeatureAlreadyExistsError` when the id is taken.',
     args: { input: t.arg({ type: CreateFeatureInput, required: true, description: 'The new feature.' }) },
-    resolve: async (query, _root, args, { db, environmentId }) => {
+    resolve: async (query, _root, args, { db, environmentId, author }) => {
       const { metadata, ...feature } = parse(NewFeature, args.input, 'input');
       checkUnits(feature.type, feature);
       try {
-        return await db.feature.create({
-          ...query,
-          data: { ...feature, metadata: jsonValue(metadata), environmentId },
-        });
+        return await db.$transaction((tx) =>
+          audited(
+            tx,
+            author,
+            { action: 'createFeature', type: 'FEATURE', handles: [] },
+            () =>
+              tx.feature.create({
+                ...query,
+                data: { ...feature, metadata: jsonValue(metadata), environmentId },
+              }),
+            () => [feature.id],
+          ),
+        );
       } catch (error) {
         throw isUniqueViolation(error) ? featureAlreadyExists(feature.id) : error;
       }
@@ -123,14 +134,19 @@ builder.mutationFields((t) => ({
       id: t.arg.string({ required: true, description: 'The id of the feature.' }),
       input: t.arg({ type: UpdateFeatureInput, required: true, description: 'What to change.' }),
     },
-    resolve: async (query, _root, args, { db, environmentId }) => {
+    resolve: async (query, _root, args, { db, environmentId, author }) => {
       const { metadata, ...change } = parse(FeatureChange, args.input, 'input');
       const feature = await findFeature(db, {}, environmentId, parse(Id, args.id, 'id'));
       checkUnits(feature.type, change);
-      return db.feature.update({
-        ...query,
-        where: { environmentId_id: { environmentId, id: feature.id } },
-        data: { ...change, metadata: jsonValue(metadata) },
+      return db.$transaction(async (tx) => {
+        await lockFeature(tx, environmentId, feature.id);
+        return audited(tx, author, { action: 'updateFeature', type: 'FEATURE', handles: [feature.id] }, () =>
+          tx.feature.update({
+            ...query,
+            where: { environmentId_id: { environmentId, id: feature.id } },
+            data: { ...change, metadata: jsonValue(metadata) },
+          }),
+        );
       });
     },
   }),

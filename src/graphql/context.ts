@@ -1,3 +1,4 @@
+import type { Author } from '../audit/rules.ts';
 import type { UserTokens } from '../auth/token-actions.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
@@ -14,6 +15,8 @@ export interface Context {
    * authentication plugin answers such requests before any resolver runs, introspection excepted.
    */
   environmentId: string;
+  /** Who asks, for the audit log. */
+  author: Author;
   findStanding: FindStanding;
   recordUsage: RecordUsage;
   admitUsers: AdmitUsers;

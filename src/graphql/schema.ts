@@ -1,3 +1,4 @@
+import '../audit/graphql.ts';
 import '../auth/keys-graphql.ts';
 import '../client/token-graphql.ts';
 import '../configuration/graphql.ts';

@@ -1,8 +1,11 @@
+import { audited } from '../audit/actions.ts';
+import type { Author } from '../audit/rules.ts';
+import { forgetUsers } from '../audit/store.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient, User } from '../database/generated/client.ts';
 import { jsonValue } from '../database/json.ts';
 import { planMerge, type SubscriptionTerms } from '../subscriptions/rules.ts';
-import { beginChange, cancelSubscriptions, findHeld } from '../subscriptions/store.ts';
+import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../subscriptions/store.ts';
 import { recount } from '../usage/verify-store.ts';
 import { findUserKey } from '../users/store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
@@ -28,11 +31,21 @@ const patience = { maxWait: 15_000, timeout: 60_000 };
  */
 export function mergeUsers(
   prisma: PrismaClient,
-  environmentId: string,
+  author: Author,
   ids: readonly string[],
   survivorId?: string,
 ): Promise<bigint> {
-  return prisma.$transaction((tx) => mergeWithin(tx, environmentId, ids, survivorId), patience);
+  const { environmentId } = author;
+  const action = 'mergeUsers';
+  return prisma.$transaction(async (tx) => {
+    const keys = (await lockUsers(tx, environmentId, ids)).map(({ key }) => key);
+    const held = (await findHeldByAll(tx, keys)).map(({ id }) => id);
+    return audited(tx, author, { action, type: 'USER', handles: keys }, () =>
+      audited(tx, author, { action, type: 'SUBSCRIPTION', handles: held }, () =>
+        mergeWithin(tx, environmentId, ids, survivorId),
+      ),
+    );
+  }, patience);
 }
 
 /** The same as one step of a transaction that does more. */
@@ -85,26 +98,29 @@ export interface DeletedPerson {
  * @returns the id of the user
  * @throws UserNotFoundError
  */
-export type DeletePerson = (environmentId: string, id: string, now: Date) => Promise<string>;
+export type DeletePerson = (author: Author, id: string, now: Date) => Promise<string>;
 
 /**
  * Deletes a person for good: the user that this id leads to, everything the user owns, and every id that was
- * merged into the user. All these ids are free again.
+ * merged into the user. All these ids are free again. What the audit log tells about the person is taken out of
+ * it, but for that it happened.
  *
  * @param alongside what else is to be done in the same transaction, in which the rows are already deleted
  * @throws UserNotFoundError
  */
 export function deleteUser(
   prisma: PrismaClient,
-  environmentId: string,
+  author: Author,
   id: string,
   alongside: (tx: Db, deleted: DeletedPerson) => Promise<void>,
 ): Promise<DeletedPerson> {
   return prisma.$transaction(async (tx) => {
-    const [user] = await lockUsers(tx, environmentId, [id]);
+    const [user] = await lockUsers(tx, author.environmentId, [id]);
     if (user === undefined) throw new Error('a user was locked and not found');
-    const rows = await deleteUsers(tx, [user.key]);
+    const change = { action: 'deleteUser', type: 'USER', handles: [user.key] } as const;
+    const rows = await audited(tx, author, change, () => deleteUsers(tx, [user.key]));
     const deleted = { id: user.id, ids: rows.map((row) => row.id), keys: rows.map(({ key }) => key) };
+    await forgetUsers(tx, deleted.keys);
     await alongside(tx, deleted);
     return deleted;
   }, patience);

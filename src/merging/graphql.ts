@@ -20,8 +20,8 @@ builder.mutationFields((t) => ({
         description: '2 to 100 ids, none of them twice. Ids that lead to one user already count once.',
       }),
     },
-    resolve: async (query, _root, args, { db, environmentId }) => {
-      const key = await mergeUsers(db, environmentId, parse(MergedIds, args.ids, 'ids'));
+    resolve: async (query, _root, args, { db, author }) => {
+      const key = await mergeUsers(db, author, parse(MergedIds, args.ids, 'ids'));
       return db.user.findUniqueOrThrow({ ...query, where: { key } });
     },
   }),
@@ -30,8 +30,8 @@ builder.mutationFields((t) => ({
     description:
       'Deletes a user for good, with all subscriptions, usage and Segment events, and every id that was merged into the user. The id of a user who was merged deletes the survivor: they are one. `UserNotFoundError` when there is none with this id.',
     args: { id: t.arg.string({ required: true, description: 'The id of the user.' }) },
-    resolve: async (_root, args, { deletePerson, environmentId }) => ({
-      id: await deletePerson(environmentId, parse(Id, args.id, 'id'), new Date()),
+    resolve: async (_root, args, { deletePerson, author }) => ({
+      id: await deletePerson(author, parse(Id, args.id, 'id'), new Date()),
     }),
   }),
 }));

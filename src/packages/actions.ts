@@ -1,3 +1,6 @@
+import type { z } from 'zod';
+import { audited } from '../audit/actions.ts';
+import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/conflict.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
@@ -9,6 +12,7 @@ import {
   checkStatus,
   type DraftChange,
   type NewPackage,
+  type PackageChange,
   type Price,
   packageFeatures,
   type RequestedFeature,
@@ -24,11 +28,12 @@ import {
   replaceFeatures,
 } from './store.ts';
 
-/** Which package an action changes, and when. */
+/** Which package an action changes, when, and who does. */
 interface Target {
   environmentId: string;
   id: string;
   now: Date;
+  author: Author;
 }
 
 /** Makes a DRAFT, all or nothing. @throws PackageAlreadyExistsError when the id is taken */
@@ -36,21 +41,27 @@ export async function createPackage(
   db: PrismaClient,
   environmentId: string,
   { features, basePackages: requestedBases, metadata, ...fields }: NewPackage,
+  author: Author,
 ): Promise<void> {
   try {
     await db.$transaction(async (tx) => {
       const known = await lockPackages(tx, environmentId, requestedBases);
       const bases = basePackages(fields, requestedBases, known) ?? [];
       const contents = packageFeatures(features, await findFeatures(tx, environmentId, features), new Map());
-      await tx.package.create({
-        data: {
-          ...fields,
-          metadata: jsonValue(metadata),
-          environmentId,
-          features: { createMany: { data: contents } },
-          bases: { createMany: { data: bases.map((baseId) => ({ baseId })) } },
-        },
-      });
+      const data = {
+        ...fields,
+        metadata: jsonValue(metadata),
+        environmentId,
+        features: { createMany: { data: contents } },
+        bases: { createMany: { data: bases.map((baseId) => ({ baseId })) } },
+      };
+      await audited(
+        tx,
+        author,
+        { action: 'createPackage', type: 'PACKAGE', handles: [] },
+        () => tx.package.create({ data }),
+        ({ id }) => [id],
+      );
     });
   } catch (error) {
     throw isUniqueViolation(error) ? packageAlreadyExists(fields.id) : error;
@@ -60,20 +71,44 @@ export async function createPackage(
 /** Changes what a DRAFT is and contains. */
 export function updateDraftPackage(db: PrismaClient, target: Target, change: DraftChange): Promise<void> {
   const { environmentId, id } = target;
-  return changePackage(db, target, 'changed', change.basePackages ?? [], async (tx, current, known) => {
-    const isAddon = change.isAddon ?? current.isAddon;
-    const bases = basePackages({ id, isAddon }, change.basePackages, known);
-    if (isAddon && !current.isAddon) await checkUnused(tx, target);
-    if (change.features !== undefined) await saveFeatures(tx, target, change.features);
-    if (bases !== undefined) await replaceBases(tx, environmentId, id, bases);
-    return { name: change.name, isAddon };
+  return changePackage(
+    db,
+    target,
+    ['updateDraftPackage', 'changed'],
+    change.basePackages ?? [],
+    async (tx, current, known) => {
+      const isAddon = change.isAddon ?? current.isAddon;
+      const bases = basePackages({ id, isAddon }, change.basePackages, known);
+      if (isAddon && !current.isAddon) await checkUnused(tx, target);
+      if (change.features !== undefined) await saveFeatures(tx, target, change.features);
+      if (bases !== undefined) await replaceBases(tx, environmentId, id, bases);
+      return { name: change.name, isAddon };
+    },
+  );
+}
+
+/** Replaces the metadata of a package of any status. @throws PackageNotFoundError */
+export function updatePackage(
+  db: PrismaClient,
+  { environmentId, id, author }: Target,
+  { metadata }: z.output<typeof PackageChange>,
+): Promise<void> {
+  return db.$transaction(async (tx) => {
+    const known = await lockPackages(tx, environmentId, [id]);
+    if (!known.has(id)) throw packageNotFound(id);
+    await audited(tx, author, { action: 'updatePackage', type: 'PACKAGE', handles: [id] }, () =>
+      tx.package.update({
+        where: { environmentId_id: { environmentId, id } },
+        data: { metadata: jsonValue(metadata) },
+      }),
+    );
   });
 }
 
 /** Opens a DRAFT to subscribers, for good. */
 export function publishPackage(db: PrismaClient, target: Target): Promise<void> {
   const { environmentId, id } = target;
-  return changePackage(db, target, 'published', [], async (tx) => {
+  return changePackage(db, target, ['publishPackage', 'published'], [], async (tx) => {
     checkContent(id, await tx.packageFeature.count({ where: { environmentId, packageId: id } }));
     return { status: 'PUBLISHED' };
   });
@@ -81,13 +116,13 @@ export function publishPackage(db: PrismaClient, target: Target): Promise<void> 
 
 /** Closes a package to new subscribers, for good; those it has keep it. */
 export function archivePackage(db: PrismaClient, target: Target): Promise<void> {
-  return changePackage(db, target, 'archived', [], async () => ({ status: 'ARCHIVED' }));
+  return changePackage(db, target, ['archivePackage', 'archived'], [], async () => ({ status: 'ARCHIVED' }));
 }
 
 /** Adds a price, or replaces the one with the same id. */
 export function setPackagePrice(db: PrismaClient, target: Target, { id, ...price }: Price): Promise<void> {
   const { environmentId, id: packageId } = target;
-  return changePackage(db, target, 'priced', [], async (tx) => {
+  return changePackage(db, target, ['setPackagePrice', 'priced'], [], async (tx) => {
     const key = { environmentId, packageId, id };
     await tx.packagePrice.upsert({
       where: { environmentId_packageId_id: key },
@@ -101,7 +136,7 @@ export function setPackagePrice(db: PrismaClient, target: Target, { id, ...price
 /** @throws PriceNotFoundError when the package has no such price */
 export function removePackagePrice(db: PrismaClient, target: Target, priceId: string): Promise<void> {
   const { environmentId, id: packageId } = target;
-  return changePackage(db, target, 'priced', [], async (tx) => {
+  return changePackage(db, target, ['removePackagePrice', 'priced'], [], async (tx) => {
     const removed = await tx.packagePrice.deleteMany({ where: { environmentId, packageId, id: priceId } });
     if (removed.count === 0) throw priceNotFound(priceId);
     return {};
@@ -115,8 +150,8 @@ export function removePackagePrice(db: PrismaClient, target: Target, priceId: st
  */
 function changePackage(
   db: PrismaClient,
-  { environmentId, id, now }: Target,
-  step: Step,
+  { environmentId, id, now, author }: Target,
+  [action, step]: [action: string, step: Step],
   others: readonly string[],
   change: (
     tx: Db,
@@ -129,10 +164,12 @@ function changePackage(
     const current = known.get(id);
     if (current === undefined) throw packageNotFound(id);
     checkStatus(step, current);
-    const data = await change(tx, current, known);
-    await tx.package.update({
-      where: { environmentId_id: { environmentId, id } },
-      data: { ...data, updatedAt: now },
+    await audited(tx, author, { action, type: 'PACKAGE', handles: [id] }, async () => {
+      const data = await change(tx, current, known);
+      await tx.package.update({
+        where: { environmentId_id: { environmentId, id } },
+        data: { ...data, updatedAt: now },
+      });
     });
   });
 }

@@ -1,4 +1,4 @@
-import { jsonValue } from '../database/json.ts';
+import type { Author } from '../audit/rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import {
@@ -8,6 +8,7 @@ import {
   removePackagePrice,
   setPackagePrice,
   updateDraftPackage,
+  updatePackage,
 } from './actions.ts';
 import { findPackage, Package, ResetPeriod } from './graphql.ts';
 import { DraftChange, NewPackage, PackageChange, Price } from './rules.ts';
@@ -93,9 +94,9 @@ const PackagePriceInput = builder.inputType('PackagePriceInput', {
   }),
 });
 
-/** The package that a mutation is about, and the moment at which it changes. */
-function targetOf(environmentId: string, id: string, field: string) {
-  return { environmentId, id: parse(Id, id, field), now: new Date() };
+/** The package that a mutation is about, and by whom and when it is changed. */
+function targetOf(author: Author, id: string, field: string) {
+  return { environmentId: author.environmentId, id: parse(Id, id, field), now: new Date(), author };
 }
 
 builder.mutationFields((t) => {
@@ -108,9 +109,9 @@ builder.mutationFields((t) => {
         'Makes a DRAFT. `PackageAlreadyExistsError` when the id is taken, `FeatureNotFoundError` or ' +
         '`PackageNotFoundError` when it names what is not there.',
       args: { input: t.arg({ type: CreatePackageInput, required: true, description: 'The new package.' }) },
-      resolve: async (query, _root, args, { db, environmentId }) => {
+      resolve: async (query, _root, args, { db, environmentId, author }) => {
         const input = parse(NewPackage, args.input, 'input');
-        await createPackage(db, environmentId, input);
+        await createPackage(db, environmentId, input, author);
         return findPackage(db, query, environmentId, input.id);
       },
     }),
@@ -121,14 +122,11 @@ builder.mutationFields((t) => {
         id,
         input: t.arg({ type: UpdatePackageInput, required: true, description: 'What to change.' }),
       },
-      resolve: async (query, _root, args, { db, environmentId }) => {
-        const { metadata } = parse(PackageChange, args.input, 'input');
-        const found = await findPackage(db, {}, environmentId, parse(Id, args.id, 'id'));
-        return db.package.update({
-          ...query,
-          where: { environmentId_id: { environmentId, id: found.id } },
-          data: { metadata: jsonValue(metadata) },
-        });
+      resolve: async (query, _root, args, { db, environmentId, author }) => {
+        const change = parse(PackageChange, args.input, 'input');
+        const target = targetOf(author, args.id, 'id');
+        await updatePackage(db, target, change);
+        return findPackage(db, query, environmentId, target.id);
       },
     }),
     updateDraftPackage: t.prismaField({
@@ -139,8 +137,8 @@ builder.mutationFields((t) => {
         id,
         input: t.arg({ type: UpdateDraftPackageInput, required: true, description: 'What to change.' }),
       },
-      resolve: async (query, _root, args, { db, environmentId }) => {
-        const target = targetOf(environmentId, args.id, 'id');
+      resolve: async (query, _root, args, { db, environmentId, author }) => {
+        const target = targetOf(author, args.id, 'id');
         await updateDraftPackage(db, target, parse(DraftChange, args.input, 'input'));
         return findPackage(db, query, environmentId, target.id);
       },
@@ -151,8 +149,8 @@ builder.mutationFields((t) => {
         'Opens a DRAFT to subscribers, for good: what it contains no longer changes. `PackageStatusError` ' +
         'when it is not a DRAFT, or has no features.',
       args: { id },
-      resolve: async (query, _root, args, { db, environmentId }) => {
-        const target = targetOf(environmentId, args.id, 'id');
+      resolve: async (query, _root, args, { db, environmentId, author }) => {
+        const target = targetOf(author, args.id, 'id');
         await publishPackage(db, target);
         return findPackage(db, query, environmentId, target.id);
       },
@@ -163,8 +161,8 @@ builder.mutationFields((t) => {
         'Closes a package to new subscribers, for good; those it has keep it. A DRAFT can be archived too: ' +
         'it is given up. `PackageStatusError` when it is ARCHIVED already.',
       args: { id },
-      resolve: async (query, _root, args, { db, environmentId }) => {
-        const target = targetOf(environmentId, args.id, 'id');
+      resolve: async (query, _root, args, { db, environmentId, author }) => {
+        const target = targetOf(author, args.id, 'id');
         await archivePackage(db, target);
         return findPackage(db, query, environmentId, target.id);
       },
@@ -178,8 +176,8 @@ builder.mutationFields((t) => {
         packageId,
         input: t.arg({ type: PackagePriceInput, required: true, description: 'The price.' }),
       },
-      resolve: async (query, _root, args, { db, environmentId }) => {
-        const target = targetOf(environmentId, args.packageId, 'packageId');
+      resolve: async (query, _root, args, { db, environmentId, author }) => {
+        const target = targetOf(author, args.packageId, 'packageId');
         await setPackagePrice(db, target, parse(Price, args.input, 'input'));
         return findPackage(db, query, environmentId, target.id);
       },
@@ -196,8 +194,8 @@ builder.mutationFields((t) => {
           description: 'The id of the price at the billing provider.',
         }),
       },
-      resolve: async (query, _root, args, { db, environmentId }) => {
-        const target = targetOf(environmentId, args.packageId, 'packageId');
+      resolve: async (query, _root, args, { db, environmentId, author }) => {
+        const target = targetOf(author, args.packageId, 'packageId');
         await removePackagePrice(db, target, parse(Id, args.priceId, 'priceId'));
         return findPackage(db, query, environmentId, target.id);
       },

@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
-import { environmentIds, type KeyShape } from '../auth/rules.ts';
-import { createKey, installKey } from '../auth/store.ts';
+import { ownAuthor } from '../audit/rules.ts';
+import { admitKeyWithin, makeKeyWithin } from '../auth/key-actions.ts';
+import { environmentIds, type KeyShape, parseKey } from '../auth/rules.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { demoUser, startOfMonth, unchosenKeys } from './rules.ts';
@@ -57,9 +58,18 @@ function newAppId(environmentId: string): string {
 
 async function makeKeys(tx: Db, shapes: KeyShape[]): Promise<MadeKey[]> {
   const made: MadeKey[] = [];
-  for (const shape of shapes)
-    made.push({ ...shape, key: (await createKey(tx, shape.environmentId, shape.kind)).key });
+  for (const shape of shapes) {
+    const author = ownAuthor('SERVER', shape.environmentId);
+    const { key } = await makeKeyWithin(tx, shape.environmentId, shape.kind, author);
+    made.push({ ...shape, key });
+  }
   return made;
+}
+
+async function installKey(tx: Db, key: string): Promise<void> {
+  const shape = parseKey(key);
+  if (shape === null) throw new TypeError('A key must be well-formed to be installed.');
+  await admitKeyWithin(tx, key, ownAuthor('SERVER', shape.environmentId));
 }
 
 async function hasDemo(tx: Db): Promise<boolean> {

@@ -13,9 +13,10 @@ const patience = 5_000;
  * job is made in the same transaction, which erases them if this process ends in between.
  */
 export function createDeletion({ prisma, work: pool }: Database, log: Logger): DeletePerson {
-  return async (environmentId, id, now) => {
+  return async (author, id, now) => {
+    const { environmentId } = author;
     const tracesOf = ({ ids, keys }: DeletedPerson) => ({ environmentId, ids, keys, before: now });
-    const deleted = await deleteUser(prisma, environmentId, id, (tx, person) =>
+    const deleted = await deleteUser(prisma, author, id, (tx, person) =>
       enqueueErasure(tx, tracesOf(person)),
     );
     await erase(pool, tracesOf(deleted), AbortSignal.timeout(patience)).catch((error) =>

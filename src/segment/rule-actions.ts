@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import { audited, type Change } from '../audit/actions.ts';
+import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { featureNotFound, mappingRuleNotFound } from '../errors.ts';
@@ -22,8 +24,13 @@ const fromTheBeginning = {
  *
  * @throws FeatureNotFoundError, and ValidationError for a BINARY feature
  */
-export function createRule(prisma: PrismaClient, environmentId: string, rule: RuleFields): Promise<string> {
-  return changeRules(prisma, environmentId, async (tx) => {
+export function createRule(
+  prisma: PrismaClient,
+  environmentId: string,
+  rule: RuleFields,
+  author: Author,
+): Promise<string> {
+  return changeRules(prisma, author, change('createMappingRule'), async (tx) => {
     await checkFeature(tx, environmentId, rule.featureId);
     const { id } = await tx.mappingRule.create({ data: { ...rule, environmentId } });
     await enqueueBackfill(tx, environmentId);
@@ -41,8 +48,9 @@ export function updateRule(
   environmentId: string,
   id: string,
   rule: RuleFields,
+  author: Author,
 ): Promise<string> {
-  return changeRules(prisma, environmentId, async (tx) => {
+  return changeRules(prisma, author, change('updateMappingRule', id), async (tx) => {
     await checkFeature(tx, environmentId, rule.featureId);
     const { count } = await tx.mappingRule.updateMany({
       where: { environmentId, id },
@@ -55,8 +63,13 @@ export function updateRule(
 }
 
 /** Deletes a rule; what it has recorded stays. @throws MappingRuleNotFoundError */
-export function deleteRule(prisma: PrismaClient, environmentId: string, id: string): Promise<string> {
-  return changeRules(prisma, environmentId, async (tx) => {
+export function deleteRule(
+  prisma: PrismaClient,
+  environmentId: string,
+  id: string,
+  author: Author,
+): Promise<string> {
+  return changeRules(prisma, author, change('deleteMappingRule', id), async (tx) => {
     const { count } = await tx.mappingRule.deleteMany({ where: { environmentId, id } });
     if (count === 0) throw mappingRuleNotFound(id);
     return id;
@@ -67,16 +80,29 @@ export function deleteRule(prisma: PrismaClient, environmentId: string, id: stri
  * Changes rules while no event is being decided: an event that is committed as unmatched before is found by
  * the backfill, and one that is decided afterwards knows the change.
  */
-function changeRules<Result>(
+function changeRules(
   prisma: PrismaClient,
-  environmentId: string,
-  change: (tx: Db) => Promise<Result>,
-): Promise<Result> {
+  author: Author,
+  what: Change,
+  work: (tx: Db) => Promise<string>,
+): Promise<string> {
   return prisma.$transaction(async (tx) => {
-    await lockIn(tx, [rules(environmentId)]);
-    return change(tx);
+    await lockIn(tx, [rules(author.environmentId)]);
+    return audited(
+      tx,
+      author,
+      what,
+      () => work(tx),
+      (id) => [id],
+    );
   });
 }
+
+const change = (action: string, id?: string): Change => ({
+  action,
+  type: 'MAPPING_RULE',
+  handles: id === undefined ? [] : [id],
+});
 
 async function checkFeature(tx: Db, environmentId: string, id: string): Promise<void> {
   const feature = await tx.feature.findUnique({ where: { environmentId_id: { environmentId, id } } });

@@ -122,8 +122,8 @@ builder.mutationFields((t) => ({
     description:
       'Makes a rule. It decides events from now on, and in the background those that are stored and unmatched. `FeatureNotFoundError` when the feature is unknown.',
     args: { input: t.arg(inputArg) },
-    resolve: async (query, _root, args, { db, environmentId }) => {
-      const id = await createRule(db, environmentId, parse(NewMappingRule, args.input, 'input'));
+    resolve: async (query, _root, args, { db, environmentId, author }) => {
+      const id = await createRule(db, environmentId, parse(NewMappingRule, args.input, 'input'), author);
       return db.mappingRule.findUniqueOrThrow({
         ...query,
         where: { environmentId_id: { environmentId, id } },
@@ -135,9 +135,9 @@ builder.mutationFields((t) => ({
     description:
       'Replaces what a rule says, and applies it anew to the stored events that are unmatched. What it has recorded stays. `MappingRuleNotFoundError` when there is none with this id.',
     args: { id: t.arg.string(idArg), input: t.arg(inputArg) },
-    resolve: async (query, _root, args, { db, environmentId }) => {
+    resolve: async (query, _root, args, { db, environmentId, author }) => {
       const id = parse(Id, args.id, 'id');
-      await updateRule(db, environmentId, id, parse(NewMappingRule, args.input, 'input'));
+      await updateRule(db, environmentId, id, parse(NewMappingRule, args.input, 'input'), author);
       return db.mappingRule.findUniqueOrThrow({
         ...query,
         where: { environmentId_id: { environmentId, id } },
@@ -149,8 +149,8 @@ builder.mutationFields((t) => ({
     description:
       'Deletes a rule. What it has recorded stays. `MappingRuleNotFoundError` when there is none with this id.',
     args: { id: t.arg.string(idArg) },
-    resolve: async (_root, args, { db, environmentId }) => ({
-      id: await deleteRule(db, environmentId, parse(Id, args.id, 'id')),
+    resolve: async (_root, args, { db, environmentId, author }) => ({
+      id: await deleteRule(db, environmentId, parse(Id, args.id, 'id'), author),
     }),
   }),
 }));

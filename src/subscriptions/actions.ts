@@ -1,3 +1,5 @@
+import { audited } from '../audit/actions.ts';
+import type { Author } from '../audit/rules.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { subscriptionNotFound, userNotFound } from '../errors.ts';
 import { findUserKey } from '../users/store.ts';
@@ -30,15 +32,25 @@ export async function subscribe(
   environmentId: string,
   userId: string,
   packageIds: string[],
+  author: Author,
 ): Promise<bigint[]> {
   const userKey = await findUserKey(prisma, environmentId, userId);
   if (userKey === null) throw userNotFound(userId);
   const begun = await changeSubscriptions(prisma, userKey, async (tx, change) => {
     const known = await findPackages(tx, environmentId, packageIds);
     const packages = planSubscribe(packageIds, known, await findHeld(tx, change.userKey));
-    const ids: bigint[] = [];
-    for (const item of packages) ids.push(await beginSubscription(tx, environmentId, change, item));
-    return ids;
+    const begin = async () => {
+      const ids: bigint[] = [];
+      for (const item of packages) ids.push(await beginSubscription(tx, environmentId, change, item));
+      return ids;
+    };
+    return audited(
+      tx,
+      author,
+      { action: 'subscribe', type: 'SUBSCRIPTION', handles: [] },
+      begin,
+      (ids) => ids,
+    );
   });
   if (begun === null) throw userNotFound(userId);
   return begun;
@@ -53,6 +65,7 @@ export async function cancelSubscription(
   prisma: PrismaClient,
   environmentId: string,
   id: bigint,
+  author: Author,
 ): Promise<void> {
   const userKey = await findOwner(prisma, environmentId, id);
   if (userKey === null) throw subscriptionNotFound(`${id}`);
@@ -60,7 +73,9 @@ export async function cancelSubscription(
     const target = await findOwn(tx, change.userKey, id);
     if (target === null) return null;
     const ids = planCancel(target, await findHeld(tx, change.userKey));
-    await cancelSubscriptions(tx, change, ids);
+    await audited(tx, author, { action: 'cancelSubscription', type: 'SUBSCRIPTION', handles: ids }, () =>
+      cancelSubscriptions(tx, change, ids),
+    );
     return ids;
   });
   if (cancelled === null) throw subscriptionNotFound(`${id}`);
@@ -76,6 +91,7 @@ export async function changePackage(
   environmentId: string,
   userId: string,
   packageId: string,
+  author: Author,
 ): Promise<PackageChange> {
   const userKey = await findUserKey(prisma, environmentId, userId);
   if (userKey === null) throw userNotFound(userId);
@@ -86,9 +102,14 @@ export async function changePackage(
       known,
       await findHeld(tx, change.userKey),
     );
-    await cancelSubscriptions(tx, change, [replacedId, ...strandedIds]);
-    const begunId = await beginSubscription(tx, environmentId, change, base);
-    return { begunId, replacedId, strandedIds };
+    const ended = [replacedId, ...strandedIds];
+    const swap = async () => {
+      await cancelSubscriptions(tx, change, ended);
+      const begunId = await beginSubscription(tx, environmentId, change, base);
+      return { begunId, replacedId, strandedIds };
+    };
+    const what = { action: 'changePackage', type: 'SUBSCRIPTION', handles: ended } as const;
+    return audited(tx, author, what, swap, ({ begunId }) => [begunId]);
   });
   if (changed === null) throw userNotFound(userId);
   return changed;

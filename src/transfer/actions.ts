@@ -1,3 +1,6 @@
+import { randomUUID } from 'node:crypto';
+import { note } from '../audit/actions.ts';
+import type { Author, Fields } from '../audit/rules.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, importConflict, userAlreadyExists } from '../errors.ts';
 import { mergeUsers } from '../merging/actions.ts';
@@ -21,6 +24,7 @@ interface Place {
   prisma: PrismaClient;
   admitUsers: AdmitUsers;
   environmentId: string;
+  author: Author;
 }
 
 type Creation = Extract<Step, { outcome: 'CREATED' }>;
@@ -40,6 +44,9 @@ const changedMeanwhile = importConflict(
  * Imports a file of users; see readRows, matchRow and planImport. Each row succeeds or fails alone. Users are made
  * a millisecond apart, so that lists keep the order of the file.
  *
+ * The audit log learns of the file as a whole: what is about to be done before anything is, and what came of it
+ * afterwards. So even of an import that a crash has cut short there is a trace.
+ *
  * @throws ValidationError when the file cannot be read, and then nothing is imported
  */
 export async function importUsers(place: Place, csv: string, now: Date): Promise<ImportedRow[]> {
@@ -49,12 +56,32 @@ export async function importUsers(place: Place, csv: string, now: Date): Promise
   const creations = steps.filter((step) => step.outcome === 'CREATED');
   const changes = steps.filter((step) => step.outcome !== 'CLAIMED' && step.outcome !== 'CREATED');
 
+  const log = await announce(place, steps);
   const results: ImportedRow[] = [];
   for (const group of batches(changes, changesAtOnce))
     results.push(...(await Promise.all(group.map((step) => makeChange(place, step)))));
   for (const group of batches(claims, claimsAtOnce)) results.push(...(await claimUsers(place, group)));
   results.push(...(await createUsers(place, creations, now)));
+  await log(results);
   return results.sort((a, b) => a.line - b.line);
+}
+
+/** Tells the audit log what is planned, if it is anything; answers how to tell it what was done. */
+async function announce({ prisma, author }: Place, steps: readonly Step[]) {
+  const changesNothing = steps.every(({ outcome }) => outcome === 'UNCHANGED' || outcome === 'FAILED');
+  if (changesNothing) return async () => undefined;
+  const what = { action: 'importUsers', type: 'IMPORT', id: randomUUID() } as const;
+  const tell = (state: string, rows: readonly Pick<Step, 'outcome'>[]) =>
+    note(prisma, author, what, { state, ...counted(rows) });
+  await tell('BEGUN', steps);
+  return (results: readonly ImportedRow[]) => tell('DONE', results);
+}
+
+/** How many rows came to each outcome, such as `{ created: 3, failed: 1 }`. */
+function counted(rows: readonly Pick<Step, 'outcome'>[]): Fields {
+  const counts: Record<string, number> = {};
+  for (const { outcome } of rows) counts[outcome.toLowerCase()] = (counts[outcome.toLowerCase()] ?? 0) + 1;
+  return counts;
 }
 
 async function plan({ prisma, environmentId }: Place, rows: readonly Row[]): Promise<Step[]> {
@@ -78,12 +105,12 @@ const failed = ({ line }: Step, error: DomainError): ImportedRow => ({
 async function makeChange(place: Place, step: Change): Promise<ImportedRow> {
   if (step.outcome === 'FAILED') return failed(step, step.error);
   if (step.outcome === 'UNCHANGED') return succeeded(step, step.key);
-  const { prisma, environmentId } = place;
+  const { prisma, author } = place;
   try {
     const key =
       step.outcome === 'UPDATED'
         ? step.key
-        : await mergeUsers(prisma, environmentId, [step.survivorId, step.otherId], step.survivorId);
+        : await mergeUsers(prisma, author, [step.survivorId, step.otherId], step.survivorId);
     return (await changeUser(prisma, key, step.change))
       ? succeeded(step, key)
       : failed(step, changedMeanwhile);

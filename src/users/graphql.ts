@@ -1,3 +1,4 @@
+import { audited } from '../audit/actions.ts';
 import { isUniqueViolation } from '../database/conflict.ts';
 import { jsonValue } from '../database/json.ts';
 import { userAlreadyExists, userNotFound } from '../errors.ts';
@@ -103,11 +104,18 @@ builder.mutationFields((t) => ({
     type: User,
     description: 'Makes a user. `UserAlreadyExistsError` when the id is taken.',
     args: { input: t.arg({ type: CreateUserInput, required: true, description: 'The new user.' }) },
-    resolve: async (query, _root, args, { admitUsers, environmentId }) => {
+    resolve: async (query, _root, args, { admitUsers, environmentId, author }) => {
       const { metadata, ...user } = parse(NewUser, args.input, 'input');
       try {
         return await admitUsers(environmentId, [user.id], (tx) =>
-          tx.user.create({ ...query, data: { ...user, metadata: jsonValue(metadata), environmentId } }),
+          audited(
+            tx,
+            author,
+            { action: 'createUser', type: 'USER', handles: [] },
+            () =>
+              tx.user.create({ ...query, data: { ...user, metadata: jsonValue(metadata), environmentId } }),
+            ({ key }) => [key],
+          ),
         );
       } catch (error) {
         throw isUniqueViolation(error) ? userAlreadyExists(user.id) : error;
@@ -122,7 +130,7 @@ builder.mutationFields((t) => ({
       id: t.arg.string({ required: true, description: 'The present id of the user.' }),
       input: t.arg({ type: UpdateUserInput, required: true, description: 'What to change.' }),
     },
-    resolve: async (query, _root, args, { db, admitUsers, environmentId }) => {
+    resolve: async (query, _root, args, { db, admitUsers, environmentId, author }) => {
       const id = parse(Id, args.id, 'id');
       const { metadata, ...change } = parse(UserChange, args.input, 'input');
       const known = await findUserKey(db, environmentId, id);
@@ -132,12 +140,14 @@ builder.mutationFields((t) => ({
           const key = await lockUser(tx, known);
           // Under the lock: the id may have been given away, or taken away, since it was looked up.
           if (key === null || (await findUserKey(tx, environmentId, id)) !== key) throw userNotFound(id);
-          // Whoever is given a new id has one of the company's own from then on.
-          await tx.user.updateMany({ where: { key, NOT: { id: change.id } }, data: { imported: false } });
-          return tx.user.update({
-            ...query,
-            where: { key },
-            data: { ...change, metadata: jsonValue(metadata) },
+          return audited(tx, author, { action: 'updateUser', type: 'USER', handles: [key] }, async () => {
+            // Whoever is given a new id has one of the company's own from then on.
+            await tx.user.updateMany({ where: { key, NOT: { id: change.id } }, data: { imported: false } });
+            return tx.user.update({
+              ...query,
+              where: { key },
+              data: { ...change, metadata: jsonValue(metadata) },
+            });
           });
         });
       } catch (error) {

@@ -21,6 +21,7 @@ beforeAll(async () => {
   app = await startTestApp();
   // Generated ids that are part of no other number in an answer.
   await app.database.prisma.$executeRaw`SELECT setval('subscription_id_seq', 912345678)`;
+  await app.database.prisma.$executeRaw`SELECT setval('audit_entry_id_seq', 812345678)`;
   ours = await createWorld(app.database.prisma, 'test', '');
   await createWorld(app.database.prisma, 'live', '');
   theirs = await createWorld(app.database.prisma, 'live', 'their-');

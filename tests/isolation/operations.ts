@@ -41,6 +41,14 @@ const byId = (id: (its: Names) => string): Row => ({ calls: [(its) => ({ id: id(
 /** A row for each field of Query in the admin API. */
 export const queries: Record<string, Row> = {
   apiKeys: { calls: pagesAfter(({ apiKey }) => apiKey) },
+  auditLog: {
+    calls: [
+      ({ user }) => ({ first: 100, subjectType: 'USER', subjectId: user }),
+      ({ user }) => ({ userId: user }),
+      ({ apiKey }) => ({ keyId: apiKey }),
+      ({ auditEntry }) => ({ after: auditEntry }),
+    ],
+  },
   canUseFeature: { calls: [(its) => ({ userId: its.user, featureId: its.feature, delta: 1 })] },
   catalogue: { calls: [() => ({})] },
   entitlements: { calls: [(its) => ({ userId: its.user, featureId: its.feature })] },

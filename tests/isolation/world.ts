@@ -23,6 +23,8 @@ export interface Names {
   /** What the events are called, and a property of theirs. */
   happening: string;
   apiKey: string;
+  /** The newest entry of the audit log. */
+  auditEntry: string;
   /** The first user's, and the twin's. */
   email: string;
   /** Of a user whom a billing provider brought: the id and the email are the same. */
@@ -53,9 +55,10 @@ const nameWords = {
 export function namesOf(prefix: string): Names {
   const words = Object.entries(nameWords).map(([name, word]) => [name, `${prefix}${word}`]);
   return {
-    ...(Object.fromEntries(words) as Omit<Names, 'subscription' | 'apiKey'>),
+    ...(Object.fromEntries(words) as Omit<Names, 'subscription' | 'apiKey' | 'auditEntry'>),
     subscription: '987654321',
     apiKey: '01890000-0000-7000-8000-000000000000',
+    auditEntry: '987654321',
   };
 }
 
@@ -136,7 +139,23 @@ export async function createWorld(
   const key = { environmentId, kind: 'PUBLIC', lastFour } as const;
   const { id: apiKey } = await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 1` } });
   await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 2` } });
-  return { ...names, subscription: `${subscription.id}`, apiKey };
+  const auditEntry = await createHistory(db, environmentId, { user, keyId: apiKey });
+  return { ...names, subscription: `${subscription.id}`, apiKey, auditEntry: `${auditEntry}` };
+}
+
+/** Two entries of the audit log about this user and key; the id of the newer one. */
+async function createHistory(
+  db: PrismaClient,
+  environmentId: 'test' | 'live',
+  { user, keyId }: { user: { key: bigint; id: string }; keyId: string },
+): Promise<bigint> {
+  const { word, lastFour } = secrets[environmentId];
+  const author = { authorKind: 'CONSOLE', keyId, lastFour, requestId: word } as const;
+  const subject = { subjectType: 'USER', subjectId: user.id, userKey: user.key } as const;
+  const change = { action: word, before: { word }, after: { word }, withheld: [word] };
+  const entry = { environmentId, ...author, ...subject, ...change };
+  await db.auditEntry.create({ data: entry });
+  return (await db.auditEntry.create({ data: entry })).id;
 }
 
 /** One event that waits for a rule, and one that waits for its user. */

@@ -1,0 +1,107 @@
+import type { Db } from '../database/client.ts';
+import { Prisma } from '../database/generated/client.ts';
+import type { AuditSubject, Author, Difference, Fields, State } from './rules.ts';
+
+/** Those subjects that are rows, and so have a state. The others are only told of. */
+export type StatefulSubject = Exclude<AuditSubject, 'IMPORT' | 'TOKEN_SECRET'>;
+
+/** No hash of a key, and nothing that is counted or changes by itself, is part of a state. */
+const states: Record<StatefulSubject, string> = {
+  FEATURE: `
+    select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
+      jsonb_build_object('name', name, 'type', type, 'unitLabel', unit_label, 'unitLabelPlural', unit_label_plural,
+        'metadata', metadata) as fields
+    from feature where environment_id = $1 and id = any ($2::text[])`,
+  PACKAGE: `
+    select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
+      jsonb_build_object('name', name, 'isAddon', is_addon, 'status', status, 'metadata', metadata,
+        'features', coalesce((select jsonb_agg(jsonb_build_object('id', feature_id, 'name', f.name, 'limit', "limit",
+            'resetPeriod', reset_period, 'overageEnabled', overage_enabled) order by position)
+          from package_feature f where f.environment_id = p.environment_id and f.package_id = p.id), '[]'),
+        'basePackages', coalesce((select jsonb_agg(base_id order by base_id)
+          from package_base b where b.environment_id = p.environment_id and b.addon_id = p.id), '[]'),
+        'prices', coalesce((select jsonb_agg(jsonb_build_object('id', id, 'provider', provider, 'amount', amount,
+            'currency', currency, 'interval', "interval") order by id)
+          from package_price r where r.environment_id = p.environment_id and r.package_id = p.id), '[]')) as fields
+    from package p where environment_id = $1 and id = any ($2::text[])`,
+  USER: `
+    select u.key::text as handle, u.id as subject_id, u.key as user_key,
+      jsonb_build_object('id', u.id, 'imported', u.imported, 'mergedInto', survivor.id) as fields,
+      jsonb_build_object('name', u.name, 'email', u.email, 'billingId', u.billing_id, 'metadata', u.metadata) as personal
+    from "user" u left join "user" survivor on survivor.key = u.merged_into
+    where u.environment_id = $1 and u.key = any ($2::bigint[])`,
+  SUBSCRIPTION: `
+    select s.id::text as handle, s.id::text as subject_id, s.user_key, '{}'::jsonb as personal,
+      jsonb_build_object('userId', u.id, 'packageId', s.package_id, 'status', s.status) as fields
+    from subscription s join "user" u on u.key = s.user_key
+    where s.environment_id = $1 and s.id = any ($2::bigint[])`,
+  MAPPING_RULE: `
+    select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
+      jsonb_build_object('name', name, 'featureId', feature_id, 'eventName', event_name, 'conditions', conditions)
+        as fields
+    from mapping_rule where environment_id = $1 and id = any ($2::text[])`,
+  API_KEY: `
+    select id::text as handle, id::text as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
+      jsonb_build_object('kind', kind, 'lastFour', last_four, 'revoked', revoked_at is not null) as fields
+    from api_key where environment_id = $1 and id = any ($2::uuid[])`,
+};
+
+interface StateRow {
+  handle: string;
+  subject_id: string;
+  user_key: bigint | null;
+  fields: Fields;
+  personal: Fields;
+}
+
+/**
+ * What these subjects are at the moment, by handle; one that is not there is left out.
+ *
+ * @param handles what names each for as long as it exists: the id, and of a user the key
+ */
+export async function readStates(
+  tx: Db,
+  environmentId: string,
+  type: StatefulSubject,
+  handles: readonly string[],
+): Promise<Map<string, State>> {
+  if (handles.length === 0) return new Map();
+  const rows = await tx.$queryRawUnsafe<StateRow[]>(states[type], environmentId, handles);
+  return new Map(
+    rows.map(({ handle, subject_id, user_key, fields, personal }) => [
+      handle,
+      { subjectId: subject_id, userKey: user_key, fields, personal },
+    ]),
+  );
+}
+
+/** Writes one row a difference, in their order. */
+export async function appendEntries(
+  tx: Db,
+  author: Author,
+  { action, type }: { action: string; type: AuditSubject },
+  differences: readonly Difference[],
+): Promise<void> {
+  if (differences.length === 0) return;
+  const { kind, environmentId, keyId, lastFour, requestId } = author;
+  const common = { environmentId, keyId, lastFour, requestId, authorKind: kind, action, subjectType: type };
+  await tx.auditEntry.createMany({
+    data: differences.map(({ before, after, ...rest }) => ({
+      ...common,
+      ...rest,
+      before: before ?? Prisma.DbNull,
+      after: after ?? Prisma.DbNull,
+    })),
+  });
+}
+
+/**
+ * Takes what the log tells about these users out of it: the values, and ids that may be email addresses. That
+ * something was changed, when, and by whom, stays.
+ */
+export async function forgetUsers(tx: Db, userKeys: readonly bigint[]): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE audit_entry
+       SET before = NULL, after = NULL, subject_id = CASE WHEN position('@' IN subject_id) = 0 THEN subject_id END
+     WHERE user_key = ANY (${[...userKeys]})`;
+}
