@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http';
+import type { Author } from '../audit/rules.ts';
+import { authorOf } from '../auth/author-rules.ts';
 import { readAuthorization } from '../auth/rules.ts';
 import type { Identity, Keyring } from '../auth/store.ts';
 import type { Database } from '../database/client.ts';
@@ -27,30 +29,34 @@ export function createConfigurationRoutes({
   keyring,
   gate,
 }: Doors): Record<string, Route> {
-  /** Answers what `work` does for the environment of the key. */
-  const forKey = (work: (environmentId: string, body: Buffer) => Promise<Answer>): BodyHandler =>
+  /** Answers what `work` does for whoever holds the key. */
+  const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): BodyHandler =>
     gated(gate, async (request, response, body, exchange) => {
-      exchange.bearer = await authenticate(keyring, request);
-      const { bearer } = exchange;
-      sendJson(response, bearer === null ? unauthenticated() : await work(bearer.environmentId, body));
+      const identity = await authenticate(keyring, request);
+      exchange.bearer = identity;
+      if (identity === null) return sendJson(response, unauthenticated());
+      const author = authorOf({ ...identity, through: 'PRIVATE_KEY' }, exchange.id);
+      return sendJson(response, await work(author, body));
     });
 
   return {
-    '/cli/pull': { GET: withoutBody(forKey(async (id) => ok(await pull(prisma, id)))) },
+    '/cli/pull': { GET: withoutBody(forKey(async ({ environmentId }) => ok(await pull(prisma, environmentId)))) },
     '/cli/validate': {
       POST: withBody(
-        forKey((id, body) =>
-          forFile(body, async (wishes) => ({ data: (await preview(prisma, id, wishes)).map(lineOf) })),
+        forKey(({ environmentId }, body) =>
+          forFile(body, async (wishes) => ({
+            data: (await preview(prisma, environmentId, wishes)).map(lineOf),
+          })),
         ),
       ),
     },
     '/cli/publish': {
       POST: withBody(
-        forKey((id, body) =>
+        forKey((author, body) =>
           forFile(body, async (wishes) => {
             // The command itself asks before, and passes on what cannot be done.
             const terms = { partly: true, agreed: null };
-            const { file, findings } = await publish(prisma, id, wishes, new Date(), terms);
+            const { file, findings } = await publish(prisma, author, wishes, new Date(), terms);
             return { ...file, data: findings.map(lineOf) };
           }),
         ),
