@@ -9,7 +9,7 @@ export interface WaitingIdentify {
   payload: unknown;
 }
 
-/** Locks an identify event until the transaction ends; null if it is processed already. */
+/** Locks an identify event until the transaction ends; null if it is processed already. By key, as lockTracks. */
 export async function lockIdentify(
   tx: Db,
   { environmentId, messageId }: EventKey,
@@ -17,7 +17,7 @@ export async function lockIdentify(
   const [event] = await tx.$queryRaw<WaitingIdentify[]>`
     SELECT user_id AS "userId", payload FROM segment_event
     WHERE environment_id = ${environmentId} AND message_id = ${messageId} AND type = 'IDENTIFY'
-      AND outcome IS NULL FOR UPDATE`;
+      AND num_nulls(outcome) = 1 FOR UPDATE`;
   return event ?? null;
 }
 
