@@ -5,7 +5,7 @@ import autocannon from 'autocannon';
 import { scenarios } from './scenarios.mjs';
 
 const { url, key, scenario, connections, seconds } = JSON.parse(process.argv[2]);
-const { body } = scenarios[scenario];
+const { body, path = '/graphql' } = scenarios[scenario];
 let wrong = 0;
 
 const running = autocannon({
@@ -16,6 +16,7 @@ const running = autocannon({
   headers: { 'content-type': 'application/json', authorization: key },
   requests: [
     {
+      path,
       setupRequest: (request) => ({ ...request, body: body(randomUUID) }),
       onResponse: (status, text) => {
         if (status !== 200 || text.includes('"errors"')) wrong += 1;

@@ -1,5 +1,9 @@
 // Medians, and the ratios that the bars are set for.
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
 
 const bars = [
   { what: 'recordUsage, 64 connections: ours / noop', of: ['ours', 'noop'], least: 2.0 },
@@ -20,14 +24,31 @@ const historyBars = [
   { what: 'recordUsage: 10^7 / 10^4 events', of: ['record, 10^7 events', 'record, 10^4 events'], least: 0.9 },
   { what: 'canUseFeature: 10^7 / 10^4 events', of: ['check, 10^7 events', 'check, 10^4 events'], least: 0.9 },
 ];
+/* The median of the ratios of two measurements that follow each other, in one order and the other in turn. */
+const backfillBars = [
+  {
+    what: 'recordUsage: beside a backfill / without',
+    of: ['recordUsage, beside a backfill', 'recordUsage'],
+    paired: true,
+    least: 0.9,
+  },
+  {
+    what: 'track: beside a backfill / without',
+    of: ['track, beside a backfill', 'track'],
+    paired: true,
+    least: 0.9,
+  },
+];
 
-const barsOf = { all: bars, history: historyBars, none: [] };
+const barsOf = { all: bars, history: historyBars, backfill: backfillBars, none: [] };
 
 /** Prints the medians, and the ratios against their bars; answers both. */
 export function report(results, which, memoryMiB) {
   const medians = Object.fromEntries([...results].map(([name, rounds]) => [name, summaryOf(rounds)]));
-  const ratios = barsOf[which].map(({ what, of: [a, b], field = 'perSecond', least, most }) => {
-    const ratio = medians[a][field] / medians[b][field];
+  const ratios = barsOf[which].map(({ what, of: [a, b], field = 'perSecond', least, most, paired }) => {
+    const ratio = paired
+      ? median(results.get(a).map((round, index) => round[field] / results.get(b)[index][field]))
+      : medians[a][field] / medians[b][field];
     return {
       what,
       ratio: Number(ratio.toFixed(2)),
@@ -45,4 +66,6 @@ const summaryOf = (rounds) => ({
   perSecond: Number(median(rounds.map((round) => round.perSecond)).toPrecision(4)),
   p50: median(rounds.map((round) => round.p50)),
   p99: median(rounds.map((round) => round.p99)),
+  // How many stored events a backfill has examined meanwhile.
+  ...(rounds[0].examined === undefined ? {} : { examined: median(rounds.map((round) => round.examined)) }),
 });

@@ -1,9 +1,11 @@
 // `npm run bench`: measures all contestants in turn, round by round, and prints ratios of medians.
-// Options: --quick (under three minutes), --history (10^4 against 10^7 events), --json FILE,
+// Options: --quick (under three minutes), --history (10^4 against 10^7 events), --backfill (live traffic beside a
+// rule that is applied to stored events), --json FILE,
 // --rounds N, --seconds N, --only 'noop|ours' (some measurements, without ratios)
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { addUnmatched, backfillMeasurements, besideBackfill } from './backfill.mjs';
 import { measureCeiling } from './contestants/ceiling.mjs';
 import { startDatabases } from './database.mjs';
 import { addHistory } from './history.mjs';
@@ -14,6 +16,7 @@ const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean' },
     history: { type: 'boolean' },
+    backfill: { type: 'boolean' },
     json: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
@@ -47,7 +50,10 @@ const all = options.history
       { name: 'naive, 1 connection', contestant: 'naive', scenario: 'recordOnce', connections: 1 },
     ];
 
-const measurements = options.only ? all.filter(({ name }) => options.only.split('|').includes(name)) : all;
+const possible = options.backfill ? backfillMeasurements : all;
+const measurements = options.only
+  ? possible.filter(({ name }) => options.only.split('|').includes(name))
+  : possible;
 const contestants = [...new Set(measurements.map(({ contestant }) => contestant))];
 
 /** A database for each contestant, copied from one template. */
@@ -61,6 +67,7 @@ async function makeDatabases(databases) {
     await addHistory(databases, 'ours', 10_000);
     await addHistory(databases, 'ourswithhistory', 10_000_000);
   }
+  if (options.backfill) await addUnmatched(databases, 'ours');
   return urls;
 }
 
@@ -68,11 +75,12 @@ async function makeDatabases(databases) {
 async function measure(round, { servers, urls, key }, results) {
   const duration = round === 0 ? Math.min(2, seconds) : seconds;
   for (const measurement of measurements) {
-    const { name, contestant } = measurement;
-    const result =
+    const { name, contestant, backfill } = measurement;
+    const run = () =>
       contestant === 'ceiling'
-        ? await measureCeiling(urls.ceiling, duration)
-        : await load(servers[contestant], key, measurement, duration);
+        ? measureCeiling(urls.ceiling, duration)
+        : load(servers[contestant], key, measurement, duration);
+    const result = backfill ? await besideBackfill(servers[contestant], key, run) : await run();
     if (result.failures > 0) throw new Error(`${name}: ${result.failures} calls failed`);
     if (round > 0) results.get(name).push(result);
     process.stderr.write(`round ${round}/${rounds}  ${name}: ${Math.round(result.perSecond)}/s\n`);
@@ -90,7 +98,7 @@ try {
   for (let round = 0; round <= rounds; round += 1) {
     await measure(round, { servers, urls, key: databases.key }, results);
   }
-  const bars = options.only ? 'none' : options.history ? 'history' : 'all';
+  const bars = options.only ? 'none' : options.backfill ? 'backfill' : options.history ? 'history' : 'all';
   const summary = report(results, bars, servers.ours?.residentMiB());
   if (options.json) writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`);
 } finally {

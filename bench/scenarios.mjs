@@ -39,6 +39,16 @@ export const scenarios = {
         variables: { input: { userId: 'user-1', featureId: 'feature-1', delta: 1 } },
       }),
   },
+  // An event as Segment's webhook sends it.
+  track: {
+    path: '/segment/events',
+    body: (id) => {
+      const { userId, featureId, delta } = usage();
+      const timestamp = new Date().toISOString();
+      const properties = { featureId, delta };
+      return JSON.stringify({ type: 'track', messageId: id(), userId, event: 'Used', timestamp, properties });
+    },
+  },
   check: {
     body: () => JSON.stringify({ query: check, variables: { userId: anyUser(), featureId: anyFeature() } }),
   },

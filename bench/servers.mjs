@@ -54,7 +54,7 @@ const residentMiB = (pid) =>
 
 /** Puts one scenario on a server for so many seconds, from a process of its own. */
 export function load({ port }, key, { scenario, connections }, seconds) {
-  const url = `http://127.0.0.1:${port}/graphql`;
+  const url = `http://127.0.0.1:${port}`;
   const argument = JSON.stringify({ url, key, scenario, connections, seconds });
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [here('load.mjs'), argument], {
