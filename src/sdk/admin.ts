@@ -1,5 +1,5 @@
 import { createBuffer, type Flushed, type UsageBuffer } from './buffer.ts';
-import { type KanaError, NetworkError } from './errors.ts';
+import { type KanaError, NetworkError, UnavailableError } from './errors.ts';
 import { createFeatures } from './features.ts';
 import { createMethod, createRequest } from './method.ts';
 import { createPackages } from './packages.ts';
@@ -19,7 +19,8 @@ export interface KanaAdminOptions {
   onError?: (error: KanaError) => void | Promise<void>;
   /**
    * Whether to send a call again after an error; `retryNumber` is 1 before the first repeat. A promise makes the
-   * repeat wait. By default up to two repeats on a `NetworkError`, at once.
+   * repeat wait. By default up to two repeats: on a `NetworkError` at once, on an `UnavailableError` when the
+   * server wishes.
    */
   retry?: (error: KanaError, retryNumber: number) => boolean | Promise<boolean>;
   /** How long one attempt may take, in milliseconds: 10,000 by default, 0 for ever. */
@@ -34,8 +35,12 @@ export interface KanaAdminOptions {
   fetch?: typeof fetch;
 }
 
-const defaultRetry = (error: KanaError, retryNumber: number) =>
-  error instanceof NetworkError && retryNumber < 3;
+async function defaultRetry(error: KanaError, retryNumber: number): Promise<boolean> {
+  if (retryNumber > 2) return false;
+  if (error instanceof UnavailableError) await new Promise((end) => setTimeout(end, error.retryAfterMs));
+  else if (!(error instanceof NetworkError)) return false;
+  return true;
+}
 
 /**
  * The client for servers. Every method answers a promise of `{ data }` or `{ error }`, which never rejects.

@@ -4,6 +4,7 @@ interface Details {
   code?: string | undefined;
   status?: number | undefined;
   cause?: unknown;
+  retryAfterMs?: number | undefined;
 }
 
 /** What every call answers with when it could not be done. Known kinds have a class of their own, below. */
@@ -40,6 +41,22 @@ export class NetworkError extends KanaError {
 /** There was no answer within `timeoutMs`. Whether the call was carried out is not known. */
 export class TimeoutError extends NetworkError {
   override readonly name = 'TimeoutError';
+}
+
+/**
+ * The server cannot serve the call now: it has more to do than it can, or its database is away. The same call may
+ * succeed a moment later.
+ */
+export class UnavailableError extends KanaError {
+  override readonly name = 'UnavailableError';
+  declare readonly code: 'OVERLOADED' | 'RATE_LIMITED' | 'SERVICE_UNAVAILABLE';
+  /** When to send the call again, in milliseconds from now. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, details: Details = {}) {
+    super(message, details);
+    this.retryAfterMs = details.retryAfterMs ?? 1_000;
+  }
 }
 
 /** There is no feature with this id. */

@@ -8,6 +8,7 @@ import {
   SubscriptionError,
   SubscriptionLinkError,
   SubscriptionNotFoundError,
+  UnavailableError,
   UserNotFoundError,
 } from './errors.ts';
 
@@ -32,6 +33,9 @@ const meanings: Record<string, [kind: typeof KanaError, status: number]> = {
   NOT_FOUND: [KanaError, 404],
   CONFLICT: [ConflictError, 409],
   INTERNAL_SERVER_ERROR: [KanaError, 500],
+  OVERLOADED: [UnavailableError, 503],
+  RATE_LIMITED: [UnavailableError, 429],
+  SERVICE_UNAVAILABLE: [UnavailableError, 503],
 };
 
 /**
@@ -39,14 +43,16 @@ const meanings: Record<string, [kind: typeof KanaError, status: number]> = {
  *
  * @param name the kind of error, where the server told one
  * @param httpStatus the status of the response
+ * @param retryAfterMs when the server wishes to be asked again
  */
 export function createError(
   name: string | undefined,
   message: string,
   code = '',
   httpStatus = 200,
+  retryAfterMs?: number,
 ): KanaError {
   const [General, status] = meanings[code] ?? [KanaError, httpStatus];
   const Kind = kinds.find((kind) => new kind('').name === name) ?? General;
-  return new Kind(message, { name, code, status });
+  return new Kind(message, { name, code, status, retryAfterMs });
 }

@@ -29,7 +29,7 @@ export function createSend({ endpoint, apiKey, timeoutMs, fetch }: Target): Send
         signal: timeoutMs > 0 ? AbortSignal.timeout(timeoutMs) : null,
       });
       status = response.status;
-      return dataOf((await response.json()) as Answer, status);
+      return dataOf((await response.json()) as Answer, response);
     } catch (cause) {
       if (cause instanceof KanaError) throw cause;
       if ((cause as Error).name === 'TimeoutError')
@@ -41,10 +41,17 @@ export function createSend({ endpoint, apiKey, timeoutMs, fetch }: Target): Send
 }
 
 /** Throws a KanaError if the server refused, and anything else if this is no answer to an operation. */
-function dataOf({ data, errors }: Answer, status: number): object {
+function dataOf({ data, errors }: Answer, { status, headers }: Response): object {
   if (errors) {
     const [{ message, extensions }] = errors;
-    throw createError(extensions?.exception?.name, message, extensions?.code, status);
+    const seconds = Number(headers.get('Retry-After'));
+    throw createError(
+      extensions?.exception?.name,
+      message,
+      extensions?.code,
+      status,
+      seconds * 1_000 || undefined,
+    );
   }
   if (data) return data;
   throw Error();

@@ -214,10 +214,12 @@ describe('an operation that GraphQL refuses answers 200 and its code', () => {
     ],
   ])('%s', async (_what, query, given, code, message) => {
     const answer = await post(app, JSON.stringify({ query, variables: given }));
+    const exception = { name: 'ValidationError', message };
+    const extensions = code === 'GRAPHQL_PARSE_FAILED' ? { code } : { code, exception };
     expect(answer).toMatchObject({
       status: 200,
       type: json,
-      body: { errors: [{ message, locations: [expect.anything()], extensions: { code } }] },
+      body: { errors: [{ message, locations: [expect.anything()], extensions }] },
     });
     expect(answer.body.errors).toHaveLength(1);
     expect(answer.body.data ?? null).toBeNull();

@@ -191,6 +191,43 @@ describe('without an answer', () => {
     expect(fetch).toHaveBeenCalledTimes(1);
   });
 
+  describe.each([
+    ['OVERLOADED', 503],
+    ['RATE_LIMITED', 429],
+    ['SERVICE_UNAVAILABLE', 503],
+  ])('%s', (code, status) => {
+    const busy = async () =>
+      Response.json(
+        { errors: [{ message: 'Try again.', extensions: { code } }] },
+        { status, headers: { 'Retry-After': '0.05' } },
+      );
+
+    test('is made good by a later attempt, when the server wishes', async () => {
+      const waits = jest.spyOn(globalThis, 'setTimeout');
+      expect(await connect({ fetch: answers(busy, busy, fine) }).features.list()).toEqual({ data: [] });
+      expect(waits.mock.calls.map(([, delay]) => delay).filter((delay) => delay === 50)).toHaveLength(2);
+      waits.mockRestore();
+    });
+
+    test('is an UnavailableError when it lasts', async () => {
+      const fetch = answers(busy);
+      const { error } = await connect({ fetch }).features.list();
+      expect(error).toBeInstanceOf(sdk.UnavailableError);
+      expect(error).toMatchObject({ name: 'UnavailableError', code, response: { status }, retryAfterMs: 50 });
+      expect(fetch).toHaveBeenCalledTimes(3);
+    });
+  });
+
+  test('a server with more to do than it can is asked again a second later', async () => {
+    const full = await startTestApp({ capacity: 0 });
+    const retry = jest.fn<(error: Error, retryNumber: number) => boolean>(() => false);
+    const options = { apiKey: full.keys.test, endpoint: `${full.url}/graphql`, retry };
+    const { error } = await new KanaAdmin(options).features.list();
+    await full.close();
+    expect(error).toMatchObject({ name: 'UnavailableError', code: 'OVERLOADED', retryAfterMs: 1_000 });
+    expect(retry.mock.calls).toEqual([[error, 1]]);
+  });
+
   test('retry decides, told the error and the number of the repeat; it may take its time', async () => {
     const retry = jest.fn(async (error: Error, retryNumber: number) => {
       await sleep(1);
