@@ -25,6 +25,7 @@ import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
 import { createReadyRoute, liveRoute } from './http/health.ts';
 import { createMetricsRoute } from './http/metrics-route.ts';
+import { type RateLimit, requireAllowance } from './http/rate-limit.ts';
 import { createRouter, type Route } from './http/router.ts';
 import { createIngestion, type IngestEvents } from './segment/actions.ts';
 import { createAdmission } from './segment/arrival-actions.ts';
@@ -48,6 +49,8 @@ export interface Dependencies {
   segmentSecret: string | undefined;
   /** How many operations may be worked on at once; see createGate. */
   capacity?: number | undefined;
+  /** How often each key may call. */
+  rateLimit: RateLimit;
   log: Logger;
   /** What counts; without it nobody reads what is counted. */
   meters?: Meters | undefined;
@@ -98,7 +101,7 @@ function metricsRoutes({ metrics, database: { work } }: Dependencies): Record<st
 
 /** For servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, sessions, log, meters }: Dependencies,
+  { database, keyring, userTokens, sessions, log, meters, rateLimit }: Dependencies,
   findStanding: FindStanding,
   ingestEvents: IngestEvents,
 ): Api<Context> {
@@ -111,6 +114,8 @@ function adminApi(
     async contextOf(headers, exchange) {
       const caller = await identifyCaller(headers, { keyring, sessions }, new Date());
       exchange.bearer = caller;
+      // In the console somebody sees why the rest is refused: it has an allowance of its own.
+      if (caller !== null) requireAllowance(rateLimit, `${caller.through} ${caller.keyId}`);
       const author = authorOf(caller, exchange.id);
       const { environmentId } = author;
       const db = database.prisma;
@@ -122,7 +127,7 @@ function adminApi(
 
 /** For browsers: what one user may see. */
 function clientApi(
-  { database, keyring, userTokens }: Dependencies,
+  { database, keyring, userTokens, rateLimit }: Dependencies,
   findStanding: FindStanding,
 ): Api<ClientContext> {
   return {
@@ -135,7 +140,10 @@ function clientApi(
         userId: readUserId(headers['x-user-id']?.toString()),
       };
       const user = await identifyUser(credentials, { keyring, userTokens }, new Date());
-      if (user !== null) exchange.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
+      if (user !== null) {
+        exchange.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
+        requireAllowance(rateLimit, `USER ${user.environmentId} ${user.userId}`);
+      }
       return { db: database.prisma, findStanding, ...(user ?? { environmentId: '', userId: '' }) };
     },
   };

@@ -19,6 +19,8 @@ export interface Config {
   clientOrigins: string[];
   /** What Segment signs its requests with; undefined takes them without a signature. */
   segmentSecret: string | undefined;
+  /** How many requests a second each key may make of a process; null as many as it likes. */
+  rateLimit: number | null;
   /** How many server processes share the port. */
   processes: number;
   /** Whether an empty test environment gets the demo catalogue. */
@@ -39,6 +41,11 @@ const processes = z
     (text) => /^\d{1,2}$/.test(text) && Number(text) > 0 && Number(text) <= 64,
     'must be a number from 1 to 64',
   )
+  .transform(Number);
+
+const rate = z
+  .string()
+  .refine((text) => /^[1-9]\d{0,5}$/.test(text), 'must be a number from 1 to 999999')
   .transform(Number);
 
 const databaseUrl = z
@@ -89,6 +96,7 @@ const variables = z.object({
   KANA_TOKEN_ISSUER: z.string().default('usekana.com'),
   CLIENT_CORS_ORIGINS: origins.default([]),
   SEGMENT_SHARED_SECRET: z.string().optional(),
+  RATE_LIMIT_PER_SECOND: rate.optional(),
   WEB_CONCURRENCY: processes.default(1),
   KANA_DEMO: truth.optional(),
   LOG_LEVEL: logLevel.default('info'),
@@ -125,6 +133,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     tokenIssuer: data.KANA_TOKEN_ISSUER,
     clientOrigins: data.CLIENT_CORS_ORIGINS,
     segmentSecret: data.SEGMENT_SHARED_SECRET,
+    rateLimit: data.RATE_LIMIT_PER_SECOND ?? null,
     processes: data.WEB_CONCURRENCY,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,

@@ -15,6 +15,7 @@ import { reachServer } from './database/server.ts';
 import { type Watch, watchDatabase } from './database/watch.ts';
 import { StartupError } from './errors.ts';
 import { loadConsole } from './http/console-route.ts';
+import { createRateLimit, noRateLimit } from './http/rate-limit.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { type Provisioned, provision } from './provisioning/actions.ts';
 import { segmentJobs, sweepJob } from './segment/jobs-actions.ts';
@@ -69,6 +70,7 @@ async function start(config: Config, running: Running): Promise<void> {
     consoleFiles: await loadConsole(join(import.meta.dirname, 'console')),
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,
+    rateLimit: config.rateLimit === null ? noRateLimit : createRateLimit(config.rateLimit),
     log,
     meters,
     metrics: openMetrics(config, meters),

@@ -7,6 +7,7 @@ import type { Database } from '../database/client.ts';
 import { type Answer, sendJson } from '../http/answer.ts';
 import { type BodyHandler, withBody } from '../http/body-limit.ts';
 import { type Gate, gated } from '../http/gate.ts';
+import { type RateLimit, refuseHaste } from '../http/rate-limit.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { preview, publish, pull } from './actions.ts';
 import { Configuration, problemsOf, type Wishes } from './file-rules.ts';
@@ -16,6 +17,7 @@ interface Doors {
   database: Database;
   keyring: Keyring;
   gate: Gate;
+  rateLimit: RateLimit;
 }
 
 /**
@@ -28,6 +30,7 @@ export function createConfigurationRoutes({
   database: { prisma },
   keyring,
   gate,
+  rateLimit,
 }: Doors): Record<string, Route> {
   /** Answers what `work` does for whoever holds the key. */
   const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): BodyHandler =>
@@ -35,12 +38,16 @@ export function createConfigurationRoutes({
       const identity = await authenticate(keyring, request);
       exchange.bearer = identity;
       if (identity === null) return sendJson(response, unauthenticated());
+      const haste = refuseHaste(rateLimit, `PRIVATE_KEY ${identity.keyId}`);
+      if (haste !== null) return sendJson(response, haste);
       const author = authorOf({ ...identity, through: 'PRIVATE_KEY' }, exchange.id);
       return sendJson(response, await work(author, body));
     });
 
   return {
-    '/cli/pull': { GET: withoutBody(forKey(async ({ environmentId }) => ok(await pull(prisma, environmentId)))) },
+    '/cli/pull': {
+      GET: withoutBody(forKey(async ({ environmentId }) => ok(await pull(prisma, environmentId)))),
+    },
     '/cli/validate': {
       POST: withBody(
         forKey(({ environmentId }, body) =>

@@ -8,6 +8,7 @@ import { withBody } from '../http/body-limit.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { reportFault } from '../http/faults.ts';
 import { type Gate, gated } from '../http/gate.ts';
+import { type RateLimit, refuseHaste } from '../http/rate-limit.ts';
 import type { Route } from '../http/router.ts';
 import type { IngestEvents, Ingested } from './actions.ts';
 import { isSigned, readWebhookKey } from './webhook-rules.ts';
@@ -19,6 +20,7 @@ interface Webhook {
   keyring: Keyring;
   ingestEvents: IngestEvents;
   gate: Gate;
+  rateLimit: RateLimit;
   /** What Segment signs requests with; undefined takes requests without a signature. */
   segmentSecret: string | undefined;
   log: Logger;
@@ -50,6 +52,8 @@ async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
   const identity = await authenticate(webhook, delivery);
   if (identity === null) return unauthenticated;
   exchange.bearer = identity;
+  const haste = refuseHaste(webhook.rateLimit, `PRIVATE_KEY ${identity.keyId}`);
+  if (haste !== null) return haste;
   const { environmentId } = identity;
   const sent = parseBody(body);
   if (sent === undefined) return refusal('BAD_REQUEST', 'The body is not JSON in UTF-8.');

@@ -9,6 +9,7 @@ import { createUserTokens } from '../../src/auth/token-actions.ts';
 import { loadTokenRealms } from '../../src/auth/token-store.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { loadConsole } from '../../src/http/console-route.ts';
+import { noRateLimit } from '../../src/http/rate-limit.ts';
 import { createTestDatabase } from './database.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read answers of any shape and assert them whole
@@ -40,6 +41,7 @@ export async function startTestApp({
   segmentSecret = undefined as string | undefined,
   withConsole = false,
   capacity = undefined as number | undefined,
+  rateLimit = noRateLimit,
   log = pino({ level: 'silent' }),
   meters = undefined as Dependencies['meters'],
   metrics = null as NonNullable<Dependencies['metrics']> | null,
@@ -65,6 +67,7 @@ export async function startTestApp({
     clientOrigins,
     segmentSecret,
     capacity,
+    rateLimit,
     log,
     meters,
     metrics,

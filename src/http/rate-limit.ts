@@ -1,0 +1,58 @@
+import { GraphQLError } from 'graphql';
+import { type Answer, refusal, statusOf } from './answer.ts';
+
+/** Says who may go on, and tells the others when to come back. */
+export interface RateLimit {
+  /** Counts one request of this caller: 0 if it may go on, else in how many milliseconds it may. */
+  take(caller: string): number;
+}
+
+/** Callers who are remembered before those who have not called for a while are forgotten. */
+const maxRemembered = 10_000;
+
+export const noRateLimit: RateLimit = { take: () => 0 };
+
+/**
+ * Lets each caller make so many requests a second on average, and as many at once after a pause of a second. All
+ * that is kept of a caller is one number: the moment at which the allowance is whole again. That needs neither
+ * timers nor windows, at whose edges twice as much would pass.
+ *
+ * @param now a clock in milliseconds that never goes back
+ */
+export function createRateLimit(perSecond: number, now: () => number = () => performance.now()): RateLimit {
+  const interval = 1_000 / perSecond;
+  const wholeAt = new Map<string, number>();
+
+  function forgetRested(at: number): void {
+    for (const [caller, whole] of wholeAt) if (whole <= at) wholeAt.delete(caller);
+  }
+  return {
+    take(caller) {
+      const at = now();
+      const whole = Math.max(wholeAt.get(caller) ?? at, at) + interval;
+      const tooEarly = whole - at - 1_000;
+      // A thousandth of a request is a matter of rounding.
+      if (tooEarly > interval / 1_000) return tooEarly;
+      if (wholeAt.size >= maxRemembered) forgetRested(at);
+      wholeAt.set(caller, whole);
+      return 0;
+    },
+  };
+}
+
+const message = 'Too many requests with these credentials. Come back after the time that Retry-After tells.';
+const retryAfter = (waitMs: number) => ({ 'Retry-After': `${Math.ceil(waitMs / 1_000)}` });
+
+/** Throws the refusal of a GraphQL request that comes too early. */
+export function requireAllowance(limit: RateLimit, caller: string): void {
+  const waitMs = limit.take(caller);
+  if (waitMs === 0) return;
+  const http = { status: statusOf('RATE_LIMITED'), headers: retryAfter(waitMs) };
+  throw new GraphQLError(message, { extensions: { code: 'RATE_LIMITED', http } });
+}
+
+/** The refusal of a request of another path that comes too early; null if it may go on. */
+export function refuseHaste(limit: RateLimit, caller: string): Answer | null {
+  const waitMs = limit.take(caller);
+  return waitMs === 0 ? null : { ...refusal('RATE_LIMITED', message), headers: retryAfter(waitMs) };
+}
