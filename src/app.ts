@@ -74,8 +74,12 @@ export function createApp(dependencies: Dependencies): App {
   const gate = createGate(meters.refused, dependencies.capacity);
   tellGate(meters.registry, gate);
   tellPools(meters.registry, database.pools);
-  const admin = createGraphqlServer(adminApi({ ...dependencies, meters }, findStanding, ingestEvents), log);
-  const client = createGraphqlServer(clientApi(dependencies, findStanding), log);
+  const admin = createGraphqlServer(
+    adminApi({ ...dependencies, meters }, findStanding, ingestEvents),
+    log,
+    meters.tracing,
+  );
+  const client = createGraphqlServer(clientApi(dependencies, findStanding), log, meters.tracing);
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
   const routes = {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { StartupError } from './errors.ts';
+import { type TracingSettings, tracingSettings, tracingVariables } from './telemetry/tracing-settings.ts';
 
 export interface Config {
   port: number;
@@ -28,6 +29,8 @@ export interface Config {
   logLevel: z.infer<typeof logLevel>;
   /** What a reader of /metrics has to send; undefined lets nobody read it. */
   metricsToken: string | undefined;
+  /** Where traces go; null traces nothing. */
+  tracing: TracingSettings | null;
 }
 
 const port = z
@@ -104,6 +107,7 @@ const variables = z.object({
     .string()
     .regex(/^[!-~]{16,}$/, 'must be at least 16 characters of ASCII, without spaces')
     .optional(),
+  ...tracingVariables,
 });
 
 /**
@@ -138,6 +142,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,
     metricsToken: data.METRICS_TOKEN,
+    tracing: tracingSettings(data),
   };
 }
 

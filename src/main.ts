@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { createSessions } from './auth/session-actions.ts';
 import { createKeyring } from './auth/store.ts';
@@ -21,7 +22,10 @@ import { type Provisioned, provision } from './provisioning/actions.ts';
 import { segmentJobs, sweepJob } from './segment/jobs-actions.ts';
 import { createLog } from './telemetry/log.ts';
 import { createMeters, type Meters } from './telemetry/meters.ts';
+import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
 import { tellProcess } from './telemetry/process-figures.ts';
+import { createTracing } from './telemetry/tracing.ts';
+import type { TracingSettings } from './telemetry/tracing-settings.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup-actions.ts';
 import { welcome } from './welcome.ts';
 import { passFiguresOn, shareFigures } from './worker-figures.ts';
@@ -37,6 +41,7 @@ interface Running {
   queue?: Queue;
   watch?: Watch;
   workers?: Workers;
+  traces?: SpanExporter | undefined;
 }
 
 /** Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it is one wish. */
@@ -53,13 +58,16 @@ async function start(config: Config, running: Running): Promise<void> {
   running.postgres = postgres;
   await migrate(postgres.url);
 
-  const database = openDatabase(postgres.url);
+  const log = createLog(config.logLevel);
+  const traces = config.tracing === null ? null : startTraces(config.tracing, log);
+  running.traces = traces?.exporter;
+  const tracing = traces?.tracing ?? null;
+  const meters = createMeters(tracing);
+  const database = openDatabase(postgres.url, { tracing });
   running.database = database;
   running.watch = watchDatabase(postgres.url, database);
   const provisioned = await provision(database.prisma, config, new Date());
 
-  const log = createLog(config.logLevel);
-  const meters = createMeters();
   const keyring = createKeyring(database.prisma);
   const realms = await loadTokenRealms(database.prisma, config.tokenSecrets);
   const app = createApp({
@@ -91,6 +99,12 @@ function openMetrics({ metricsToken: token }: Config, { registry }: Meters) {
   return { token, readProcesses: cluster.isWorker ? shareFigures(read) : async () => [read()] };
 }
 
+function startTraces(settings: TracingSettings, log: Logger) {
+  const resource = { 'service.version': version, ...settings.resource };
+  const exporter = createExporter({ ...settings, resource }, log);
+  return { exporter, tracing: createTracing(settings, exporter.take) };
+}
+
 /** Starts several processes that each do all of `start`, on a database that is reached and prepared once. */
 async function startSeveral(config: Config, running: Running): Promise<void> {
   await (await listen(config.host, config.port)).close();
@@ -111,9 +125,10 @@ function announce(address: string, provisioned: Provisioned): void {
 }
 
 /** Stops accepting, finishes what was accepted, and leaves the database in order. */
-async function stop({ http, postgres, database, queue, watch, workers }: Running): Promise<void> {
+async function stop({ http, postgres, database, queue, watch, workers, traces }: Running): Promise<void> {
   await workers?.stop();
   await Promise.all([http?.close(), queue?.stop()]);
+  await traces?.stop();
   await watch?.stop();
   await database?.close();
   await postgres?.stop();

@@ -1,4 +1,4 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../src/config.ts';
 
 const secret = '0123456789abcdefghijklmnopqrstuv';
@@ -18,6 +18,7 @@ const defaults = {
   demo: true,
   logLevel: 'info',
   metricsToken: undefined,
+  tracing: null,
 };
 
 test('every variable has a default', () => {
@@ -65,6 +66,7 @@ test('every variable is read', () => {
     demo: true,
     logLevel: 'debug',
     metricsToken: 'shown-to-prometheus',
+    tracing: null,
   });
 });
 
@@ -125,6 +127,66 @@ test.each([
   ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent'],
 ])('%s=%s is refused', (name, value, problem) => {
   expect(() => parseConfig({ [name]: value })).toThrow(new Error(`Bad configuration: ${problem}.`));
+});
+
+describe('OpenTelemetry', () => {
+  const OTEL_EXPORTER_OTLP_ENDPOINT = 'http://collector:4318/';
+  const usual = {
+    url: 'http://collector:4318/v1/traces',
+    headers: {},
+    timeoutMs: 10_000,
+    resource: { 'service.name': 'open-kana' },
+    ratio: 1,
+    followsParent: true,
+    delayMs: 5_000,
+  };
+
+  test('an address is enough', () => {
+    expect(parseConfig({ OTEL_EXPORTER_OTLP_ENDPOINT }).tracing).toEqual(usual);
+  });
+
+  test.each([
+    [{ OTEL_SDK_DISABLED: 'true' }],
+    [{ OTEL_SDK_DISABLED: 'TRUE' }],
+    [{ OTEL_TRACES_EXPORTER: 'none' }],
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: '' }],
+  ])('%j switches it off', (variables) => {
+    expect(parseConfig({ OTEL_EXPORTER_OTLP_ENDPOINT, ...variables }).tracing).toBeNull();
+  });
+
+  test.each<[Record<string, string>, object]>([
+    [{ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://c/x' }, { url: 'https://c/x' }],
+    [{ OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%20b, x = y=z' }, { headers: { 'api-key': 'a b', x: 'y=z' } }],
+    [
+      { OTEL_EXPORTER_OTLP_HEADERS: 'a=b', OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'c=d' },
+      { headers: { c: 'd' } },
+    ],
+    [{ OTEL_SERVICE_NAME: 'kana' }, { resource: { 'service.name': 'kana' } }],
+    [
+      { OTEL_RESOURCE_ATTRIBUTES: 'service.name=x,deployment.environment.name=eu' },
+      { resource: { 'service.name': 'x', 'deployment.environment.name': 'eu' } },
+    ],
+    [{ OTEL_TRACES_SAMPLER: 'always_off' }, { ratio: 0, followsParent: false }],
+    [
+      { OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0.25' },
+      { ratio: 0.25, followsParent: true },
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_TIMEOUT: '500', OTEL_BSP_SCHEDULE_DELAY: '100' },
+      { timeoutMs: 500, delayMs: 100 },
+    ],
+  ])('%j counts', (variables, read) => {
+    expect(parseConfig({ OTEL_EXPORTER_OTLP_ENDPOINT, ...variables }).tracing).toEqual({ ...usual, ...read });
+  });
+
+  test.each([
+    ['OTEL_EXPORTER_OTLP_ENDPOINT', 'collector:4318', 'an address like http://localhost:4318.'],
+    ['OTEL_TRACES_SAMPLER', 'sometimes', 'one of always_on, always_off, '],
+    ['OTEL_TRACES_SAMPLER_ARG', '1.5', 'a number from 0 to 1.'],
+    ['OTEL_EXPORTER_OTLP_HEADERS', 'secret', 'name=value, between commas.'],
+  ])('%s=%s is refused', (name, value, problem) => {
+    expect(() => parseConfig({ [name]: value })).toThrow(`Bad configuration: ${name} must be ${problem}`);
+  });
 });
 
 test('all bad variables are named at once, without their values', () => {

@@ -1,7 +1,8 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { ClientBase, Pool } from 'pg';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { PrismaClient } from './generated/client.ts';
-import { openPool } from './pool.ts';
+import { openPool, takeTurns } from './pool.ts';
 
 /** Inside and outside of a transaction alike: what a store needs to read and write. */
 export type Db = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
@@ -30,11 +31,15 @@ const patience = { maxWait: 15_000, timeout: 15_000 };
 const requestConnections = 10;
 
 /** Opens the connections lazily: nothing is reached before the first statement. */
-export function openDatabase(url: string, hotConnections = 6): Database {
+export function openDatabase(
+  url: string,
+  { hotConnections = 6, tracing = null }: { hotConnections?: number; tracing?: Tracing | null } = {},
+): Database {
   const at = { connectionString: url, application_name: applicationName };
-  const requests = openPool({ ...at, max: requestConnections });
-  const hot = openPool({ ...at, max: hotConnections, onConnect: planOnce });
-  const work = openPool({ ...at, max: workConnections, onConnect: planOnce });
+  const requests = openPool({ ...at, max: requestConnections }, tracing);
+  requests.pool.on('connect', takeTurns);
+  const hot = openPool({ ...at, max: hotConnections, onConnect: planOnce }, tracing);
+  const work = openPool({ ...at, max: workConnections, onConnect: planOnce }, tracing);
   const pools = [requests, hot, work];
   const prisma = new PrismaClient({
     adapter: new PrismaPg(requests.pool),

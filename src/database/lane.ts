@@ -1,5 +1,9 @@
 import DataLoader from 'dataloader';
 import type { LaneMeter } from '../telemetry/meters.ts';
+import type { SpanContext } from '../telemetry/tracing.ts';
+
+/** How many callers of a batch a trace names besides the first. */
+const maxLinks = 100;
 
 /**
  * Collects concurrent calls and answers them together, by one statement for all that wait. A batch leaves as
@@ -27,11 +31,14 @@ export function createLane<Item, Result>(
     const next = waiting.shift();
     if (next) start(next);
   }
+  const callers: (SpanContext | null)[] = [];
   function answer(items: readonly Item[]) {
     const startedAt = performance.now();
     meter.waiting -= items.length;
     meter.size.observe(items.length);
-    return run(items).finally(() => {
+    const work = () => run(items);
+    const running = meter.tracing === null ? work() : traced(meter, callers.splice(0, items.length), work);
+    return running.finally(() => {
       meter.duration.observe((performance.now() - startedAt) / 1_000);
       finish();
     });
@@ -43,8 +50,31 @@ export function createLane<Item, Result>(
   });
   return (item) => {
     meter.waiting += 1;
+    if (meter.tracing !== null) callers.push(meter.tracing.here());
     return loader.load(item);
   };
+}
+
+/** Runs a batch as part of the trace of its first caller, and with links to the others. */
+async function traced<Result>(
+  { tracing, name }: LaneMeter,
+  callers: readonly (SpanContext | null)[],
+  work: () => Promise<Result[]>,
+): Promise<Result[]> {
+  const [parent = null, ...links] = callers.filter((caller) => caller !== null);
+  const attributes = { 'db.operation.batch.size': callers.length };
+  const span = tracing?.begin({
+    name: `batch ${name}`,
+    kind: 'INTERNAL',
+    parent,
+    links: links.slice(0, maxLinks),
+    attributes,
+  });
+  try {
+    return await (span === undefined ? work() : span.run(work));
+  } finally {
+    span?.end();
+  }
 }
 
 /**

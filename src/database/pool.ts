@@ -1,5 +1,7 @@
 import { Socket } from 'node:net';
-import { Pool, type PoolConfig } from 'pg';
+import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import type { Tracing } from '../telemetry/tracing.ts';
+import { tracePool } from './statement-tracing.ts';
 
 export interface CuttablePool {
   pool: Pool;
@@ -9,8 +11,35 @@ export interface CuttablePool {
   reconnect(): void;
 }
 
+/**
+ * Lets a connection have one statement at a time: the next is given to it when the one before has ended. Prisma
+ * gives it those of a nested read at once, which the driver will no longer take.
+ */
+export function takeTurns(client: PoolClient): void {
+  const own = Object.getOwnPropertyDescriptor(client, 'query')?.value;
+  const query = (...given: unknown[]) =>
+    Reflect.apply(own ?? Object.getPrototypeOf(client).query, client, given);
+  let last: Promise<unknown> | null = null;
+  function inTurn(...given: unknown[]): unknown {
+    if (typeof given.at(-1) === 'function') return query(...given);
+    const turn = (
+      last === null ? Promise.resolve(query(...given)) : last.then(() => query(...given))
+    ) as Promise<unknown>;
+    const ended = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    last = ended;
+    ended.then(() => {
+      if (last === ended) last = null;
+    });
+    return turn;
+  }
+  client.query = inTurn as typeof client.query;
+}
+
 /** A pool that can be cut off from a database that does not answer. */
-export function openPool(config: PoolConfig): CuttablePool {
+export function openPool(config: PoolConfig, tracing: Tracing | null = null): CuttablePool {
   const sockets = new Set<Socket>();
   let isCut = false;
 
@@ -26,6 +55,7 @@ export function openPool(config: PoolConfig): CuttablePool {
   // statement of one that is in use fails by itself.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
+  if (tracing !== null) tracePool(pool, tracing);
   return {
     pool,
     cutOff() {

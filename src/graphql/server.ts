@@ -6,6 +6,7 @@ import { type Authenticated, useAuthentication } from '../auth/plugin.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { readRequest } from '../http/graphql-request.ts';
 import type { AnswerOperation } from '../http/graphql-route.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import { createDocumentCache, noErrorCache, useModestOperations } from './documents.ts';
 import { createFaultReport, maskError } from './errors.ts';
 import { useOperationReading } from './operation.ts';
@@ -32,6 +33,7 @@ const requests = {
 export function createGraphqlServer<Context extends Authenticated>(
   api: Api<Context>,
   log: Logger,
+  tracing: Tracing | null = null,
 ): AnswerOperation {
   const report = createFaultReport(log);
   const yoga = createYoga<{ headers: IncomingHttpHeaders; exchange: Exchange }, Context>({
@@ -42,16 +44,36 @@ export function createGraphqlServer<Context extends Authenticated>(
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: noErrorCache },
     logging: false,
   });
-  return async ({ method, headers, body, exchange }) => {
+  const answer: AnswerOperation = async ({ method, headers, body, exchange }) => {
     try {
       const params = readRequest({ headers, body });
       const sent = { params, request: requests[method] };
       const result = await yoga.getResultForParams(sent, { headers, exchange });
-      if (isSingle(result)) return result.errors === undefined ? result : report(result, exchange);
+      if (isSingle(result)) return report(result, exchange);
       throw new Error('an operation was left without a single result');
     } catch (error) {
       return report({ errors: [maskError(error)] }, exchange);
     }
+  };
+  return tracing === null ? answer : traced(tracing, answer);
+}
+
+/** Tells each operation as a span. */
+function traced(tracing: Tracing, answer: AnswerOperation): AnswerOperation {
+  return async (sent) => {
+    const span = tracing.begin({ name: 'graphql', kind: 'INTERNAL' });
+    const result = await span.run(() => answer(sent));
+    const { operation, outcome } = sent.exchange;
+    const attributes = {
+      'graphql.operation.type': operation?.type,
+      'graphql.field': operation?.field,
+      'kana.outcome': outcome ?? undefined,
+    };
+    const name = operation === null ? 'graphql' : `${operation.type} ${operation.field}`;
+    const failure =
+      outcome === 'INTERNAL_SERVER_ERROR' || outcome === 'SERVICE_UNAVAILABLE' ? outcome : undefined;
+    span.end({ name, attributes, failure });
+    return result;
   };
 }
 

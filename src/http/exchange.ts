@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { redact } from '../telemetry/redaction.ts';
+import type { Span } from '../telemetry/tracing.ts';
 
 /** Whose credentials a request brought. */
 export interface Bearer {
@@ -26,15 +27,19 @@ export interface Exchange {
   operation: Operation | null;
   /** `ok`, or the code of the error that it ended with; null where the HTTP status tells. */
   outcome: string | null;
+  /** Its span in a trace; null if nothing is traced. */
+  span: Span | null;
 }
 
 /** Ids of others that can stand in a log and in a header as they are. */
 const acceptable = /^[\w.:+=/-]{1,64}$/;
 
-/** @param givenId the id that a proxy or the client gave the request, which is kept if it can be */
-export function beginExchange(givenId: string | string[] | undefined): Exchange {
+/**
+ * @param givenId the id that a proxy or the client gave the request, which is kept if it can be
+ */
+export function beginExchange(givenId: string | string[] | undefined, span: Span | null = null): Exchange {
   const id = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : randomUUID();
-  return { id, bearer: null, operation: null, outcome: null };
+  return { id, bearer: null, operation: null, outcome: null, span };
 }
 
 /** An id that looks like a key must not get into the log either. */

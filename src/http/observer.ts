@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Meters } from '../telemetry/meters.ts';
+import { readTraceparent, type Span, type Tracing } from '../telemetry/tracing.ts';
 import { type Bearer, beginExchange, type Exchange } from './exchange.ts';
 
 /** Follows each request from its arrival to the end of its answer. */
@@ -32,7 +33,8 @@ const codes: Record<number, string> = {
 export function createObserver(log: Logger, meters: Meters): Observe {
   return (request, response, path) => {
     const startedAt = performance.now();
-    const exchange = beginExchange(request.headers['x-request-id']);
+    const span = meters.tracing === null ? null : beginSpan(meters.tracing, request, path);
+    const exchange = beginExchange(request.headers['x-request-id'], span);
     response.setHeader('X-Request-Id', exchange.id);
     response.once('close', () => {
       const outcome = outcomeOf(exchange, response);
@@ -40,6 +42,7 @@ export function createObserver(log: Logger, meters: Meters): Observe {
       const place = path ?? elsewhere;
       const operation = exchange.operation?.field ?? '';
       meters.countRequest({ path: groupOf(place), operation, outcome, seconds: elapsed / 1_000 });
+      if (span !== null) endSpan(span, exchange, outcome, response.statusCode);
       const level = levels[outcome] ?? 'debug';
       if (!log.isLevelEnabled(level)) return;
       const { id: requestId, bearer } = exchange;
@@ -59,6 +62,27 @@ export function createObserver(log: Logger, meters: Meters): Observe {
     });
     return exchange;
   };
+}
+
+/** As OpenTelemetry names what is told of a request to a server. */
+function beginSpan(tracing: Tracing, { method = '', headers }: IncomingMessage, path: string | null): Span {
+  const known = methods.has(method) ? method : '_OTHER';
+  const attributes = { 'http.request.method': known, 'http.route': path ?? undefined };
+  const parent = readTraceparent(headers.traceparent);
+  const name = path === null ? known : `${known} ${path}`;
+  return tracing.begin({ name, kind: 'SERVER', parent, attributes });
+}
+
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']);
+
+function endSpan(span: Span, { id, bearer }: Exchange, outcome: string, status: number): void {
+  const attributes = {
+    'http.response.status_code': status,
+    'kana.request_id': id,
+    'kana.outcome': outcome,
+    'kana.environment': bearer?.environmentId,
+  };
+  span.end({ attributes, failure: outcome in levels ? outcome : undefined });
 }
 
 /** Where nothing is. What was asked for there is the client's to know. */

@@ -42,7 +42,7 @@ export function createRouter(
     const exchange = observe(request, response, route === undefined ? null : path);
     for (const [name, value] of securityHeaders) response.setHeader(name, value);
     try {
-      if (route !== undefined) await follow(route, request, response, exchange);
+      if (route !== undefined) await inSpan(exchange, () => follow(route, request, response, exchange));
       else if (page !== undefined && asksForPage(request)) await page(request, response, exchange);
       else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
     } catch (error) {
@@ -52,6 +52,8 @@ export function createRouter(
     }
   };
 }
+
+const inSpan = ({ span }: Exchange, work: () => unknown) => (span === null ? work() : span.run(work));
 
 /** Whether a person's browser asks for a page, rather than a program for data. */
 const asksForPage = ({ method, headers }: IncomingMessage): boolean =>

@@ -1,7 +1,11 @@
 import { type Counter, createRegistry, type Histogram, type Registry } from './registry.ts';
+import type { Tracing } from './tracing.ts';
 
 /** What one lane tells of itself; see createLane. */
 export interface LaneMeter {
+  name: string;
+  /** Null traces nothing. */
+  tracing: Tracing | null;
   /** How many calls wait for a batch. */
   waiting: number;
   size: Histogram;
@@ -12,6 +16,8 @@ export interface LaneMeter {
 /** All that this process counts. Labels are words of ours, never of a client: there are only so many. */
 export interface Meters {
   registry: Registry;
+  /** Follows requests through the server; null follows none. */
+  tracing: Tracing | null;
   /** @param operation the field of the schema; empty where there is none */
   countRequest(request: { path: string; operation: string; outcome: string; seconds: number }): void;
   lane(name: string): LaneMeter;
@@ -25,7 +31,7 @@ const requestBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const batchBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 const jobBuckets = [0.01, 0.1, 1, 10, 60, 600];
 
-export function createMeters(): Meters {
+export function createMeters(tracing: Tracing | null = null): Meters {
   const registry = createRegistry();
   const { counter, histogram } = registry;
   const requests = counter('kana_requests_total', 'Requests that were answered.', [
@@ -44,11 +50,12 @@ export function createMeters(): Meters {
   const jobDurations = histogram('kana_job_duration_seconds', 'How long jobs took.', jobBuckets, ['task']);
   return {
     registry,
+    tracing,
     countRequest({ path, operation, outcome, seconds }) {
       requests.of(path, operation, outcome).add();
       durations.of(path, operation).observe(seconds);
     },
-    lane: createLaneMeters(registry),
+    lane: createLaneMeters(registry, tracing),
     refused: counter(
       'kana_requests_refused_total',
       'Requests that were refused because too many were worked on.',
@@ -61,7 +68,7 @@ export function createMeters(): Meters {
   };
 }
 
-function createLaneMeters({ histogram, gauge }: Registry): Meters['lane'] {
+function createLaneMeters({ histogram, gauge }: Registry, tracing: Tracing | null): Meters['lane'] {
   const lanes = new Map<string, LaneMeter>();
   const sizes = histogram('kana_batch_size', 'Calls that were answered by one batch.', batchBuckets, [
     'lane',
@@ -73,7 +80,7 @@ function createLaneMeters({ histogram, gauge }: Registry): Meters['lane'] {
     for (const [lane, { waiting }] of lanes) yield [{ lane }, waiting];
   });
   return (name) => {
-    const meter = { waiting: 0, size: sizes.of(name), duration: durations.of(name) };
+    const meter = { name, tracing, waiting: 0, size: sizes.of(name), duration: durations.of(name) };
     lanes.set(name, meter);
     return meter;
   };
