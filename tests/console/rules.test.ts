@@ -1,8 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
+import { readNumber } from '../../src/console/parts/numbers.ts';
 import { guessFeature } from '../../src/console/segment/guess.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
+
+describe('a number is read as it was typed', () => {
+  it.each([
+    ['49.50', 49.5],
+    [49.5, 49.5],
+    ['007', 7],
+    ['-', ''],
+    ['', ''],
+  ])('%j is %j', (typed, number) => expect(readNumber(typed)).toBe(number));
+});
 
 describe('an id is suggested from the name', () => {
   it.each([

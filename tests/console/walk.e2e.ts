@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { type Queue, startQueue } from '../../src/database/queue.ts';
 import { segmentJobs } from '../../src/segment/jobs-actions.ts';
-import { type Console, openConsole } from '../helpers/console.ts';
+import { type Console, openConsole, until } from '../helpers/console.ts';
 import { showcase } from '../helpers/showcase.ts';
 
 // Every page of an environment that is in use: as docs/pictures shows it, on a phone, and by keyboard alone.
@@ -38,6 +38,7 @@ const pages: [name: string, path: string, text: string][] = [
   ['segment', '/segment', 'Exports of documents'],
   ['configuration', '/configuration', 'prv_test_…'],
   ['catalogue', '/configuration/catalogue', 'id: enterprise'],
+  ['audit-log', '/configuration/audit-log', 'Make token secret'],
 ];
 
 describe.each(pages)('%s', (name, path, text) => {
@@ -50,8 +51,10 @@ describe.each(pages)('%s', (name, path, text) => {
       await page.getByRole('button', { name: 'History' }).first().click();
       await page.getByText('This period began').waitFor();
     }
+    await page.waitForLoadState('networkidle');
     await its.look(`page-${name}`);
     expect(its.barriers.splice(0)).toEqual([]);
+    expect(its.faults.splice(0)).toEqual([]);
   }, 60_000);
 
   it('fits a phone', async () => {
@@ -59,6 +62,7 @@ describe.each(pages)('%s', (name, path, text) => {
     await page.setViewportSize({ width: 375, height: 740 });
     await open(path);
     await page.getByText(text).first().waitFor();
+    await page.waitForLoadState('networkidle');
     expect(await page.evaluate(widerThanTheScreen)).toEqual([]);
     await page.screenshot({ path: `screenshots/phone-${name}.png`, fullPage: true });
   }, 60_000);
@@ -123,14 +127,14 @@ describe('by keyboard', () => {
     await button.focus();
     await press('Enter');
     await page.getByRole('dialog').waitFor();
-    await page.waitForFunction('document.activeElement.closest("[role=dialog]") !== null');
+    await until(page, 'document.activeElement.closest("[role=dialog]") !== null');
     for (let n = 0; n < 12; n += 1) {
       await press('Tab');
       expect(await focus()).toMatchObject({ inDialog: true });
     }
     await press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
-    await page.waitForFunction('document.activeElement.textContent === "New feature"');
+    await until(page, 'document.activeElement.textContent === "New feature"');
   }, 60_000);
 
   it('an id is copied with one key, and a time tells UTC', async () => {
@@ -139,7 +143,7 @@ describe('by keyboard', () => {
     await open('/users/ada-lovelace');
     await page.getByRole('button', { name: 'Copy ada-lovelace' }).focus();
     await press('Enter');
-    await page.waitForFunction('navigator.clipboard.readText().then((text) => text === "ada-lovelace")');
+    await until(page, 'navigator.clipboard.readText().then((text) => text === "ada-lovelace")');
     await page.locator('time').first().focus();
     await page
       .getByRole('tooltip')

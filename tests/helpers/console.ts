@@ -38,6 +38,11 @@ export async function openConsole(): Promise<Console> {
   const barriers: string[] = [];
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(error.message));
+  page.on('console', (message) => {
+    // A page that failed is caught and told here; answers that a test provokes are not faults.
+    const isFault = message.type() === 'error' && !message.text().startsWith('Failed to load resource');
+    if (isFault) faults.push(message.text());
+  });
   await signIn(page, app.url, app.keys.test);
   return {
     app,
@@ -52,6 +57,11 @@ export async function openConsole(): Promise<Console> {
       await app.close();
     },
   };
+}
+
+/** Waits until an expression is true in the page, whose policy lets no poll of the driver's own run there. */
+export async function until(page: Page, expression: string): Promise<void> {
+  while (!(await page.evaluate(expression))) await page.waitForTimeout(50);
 }
 
 /** What is in a file that the browser was handed. */

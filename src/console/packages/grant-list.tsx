@@ -1,7 +1,10 @@
-import { ActionIcon, Group, NumberInput, Paper, Select, Stack, Switch, Text } from '@mantine/core';
+import { ActionIcon, Anchor, Group, NumberInput, Paper, Select, Stack, Switch, Text } from '@mantine/core';
 import { IconTrash } from '@tabler/icons-react';
+import { Link } from 'react-router';
 import { TypeBadge } from '../features/type-badge.tsx';
+import { usePaths } from '../frame/paths.ts';
 import type { PackagePartsQuery, ResetPeriod } from '../generated/operations.ts';
+import { readNumber } from '../parts/numbers.ts';
 import { type DraftGrant, newGrant } from './draft.ts';
 
 const periods: { value: ResetPeriod; label: string }[] = [
@@ -18,10 +21,22 @@ export function GrantList(props: {
   onChange: (grants: DraftGrant[]) => void;
 }) {
   const { grants, features, onChange } = props;
+  const paths = usePaths();
   const addable = features.filter(({ id }) => !grants.some((grant) => grant.id === id));
   return (
     <Stack>
-      {grants.length === 0 && <Text c="dimmed">Nothing yet: add the first feature.</Text>}
+      {grants.length === 0 && features.length > 0 && (
+        <Text c="dimmed">Nothing yet: add the first feature.</Text>
+      )}
+      {features.length === 0 && (
+        <Text c="dimmed">
+          There are no features yet.{' '}
+          <Anchor component={Link} to={paths.features} underline="always">
+            Make a feature
+          </Anchor>{' '}
+          first; this package can be saved as a draft meanwhile.
+        </Text>
+      )}
       {grants.map((grant) => (
         <GrantFields
           key={grant.id}
@@ -81,7 +96,7 @@ function Allowance({ grant, onChange }: { grant: DraftGrant; onChange: (grant: D
         placeholder={unlimited ? 'Unlimited' : undefined}
         disabled={unlimited}
         required={!unlimited}
-        onChange={(value) => onChange({ ...grant, limit: typeof value === 'number' ? value : 0 })}
+        onChange={(value) => onChange({ ...grant, limit: readNumber(value) || 0 })}
         min={0}
         max={2_147_483_647}
         allowDecimal={false}

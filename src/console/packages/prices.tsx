@@ -5,6 +5,7 @@ import { RemovePackagePriceDocument, SetPackagePriceDocument } from '../generate
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
+import { readNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
 import type { Subject } from './package-page.tsx';
 
@@ -52,7 +53,7 @@ const intervals = [
   { value: '', label: 'Once' },
 ];
 
-const blank = { id: '', amount: '' as number | '', currency: 'usd', interval: 'month' };
+const blank = { id: '', amount: '' as number | string, currency: 'usd', interval: 'month' };
 
 function AddPrice({ subject }: { subject: Subject }) {
   const [price, setPrice] = useState(blank);
@@ -71,7 +72,7 @@ function AddPrice({ subject }: { subject: Subject }) {
           packageId: subject.id,
           input: {
             id: price.id,
-            amount: toMinorUnits(price.amount === '' ? 0 : price.amount, price.currency),
+            amount: toMinorUnits(readNumber(price.amount) || 0, price.currency),
             currency: price.currency.toLowerCase(),
             interval: price.interval || null,
           },
@@ -91,7 +92,7 @@ function AddPrice({ subject }: { subject: Subject }) {
           label="Amount"
           placeholder="50.00"
           value={price.amount}
-          onChange={(amount) => set({ amount: typeof amount === 'number' ? amount : '' })}
+          onChange={(amount) => set({ amount })}
           min={0}
           decimalScale={3}
           hideControls

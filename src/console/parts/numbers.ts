@@ -1,6 +1,10 @@
 const whole = new Intl.NumberFormat();
 const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
 
+/** What was typed into a field for numbers, which may be `49.50` or nothing yet. */
+export const readNumber = (typed: string | number): number | '' =>
+  typed === '' || Number.isNaN(Number(typed)) ? '' : Number(typed);
+
 /** 1234567 as the viewer's language writes it. */
 export const formatNumber = (value: number): string => whole.format(value);
 

@@ -94,8 +94,12 @@ function Fields(props: {
       <Conditions conditions={draft.conditions} onChange={(conditions) => set({ conditions })} />
       <Select
         label="Counts as usage of"
-        description="Each event counts 1."
-        placeholder={features.length === 0 ? 'There is no consumable feature yet' : 'Choose a feature'}
+        description={
+          features.length === 0
+            ? 'There is no consumable feature yet: make one under Features first.'
+            : 'Each event counts 1.'
+        }
+        placeholder="Choose a feature"
         data={features.map(({ id, name }) => ({ value: id, label: name }))}
         value={draft.featureId || null}
         onChange={(featureId) => set({ featureId: featureId ?? '' })}

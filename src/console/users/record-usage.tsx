@@ -3,12 +3,13 @@ import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { ChoicesDocument, RecordUsageDocument } from '../generated/operations.ts';
 import { DialogButton } from '../parts/dialog.tsx';
+import { readNumber } from '../parts/numbers.ts';
 
 /** Records usage by hand, such as to correct it. */
 export function RecordUsage({ userId }: { userId: string }) {
   const choices = useAnswer(ChoicesDocument, {});
   const [featureId, setFeatureId] = useState<string | null>(null);
-  const [delta, setDelta] = useState<number | ''>(1);
+  const [delta, setDelta] = useState<number | string>(1);
   const [action, setAction] = useState<'ADD' | 'SET'>('ADD');
   const record = useChange(RecordUsageDocument);
   const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
@@ -18,10 +19,10 @@ export function RecordUsage({ userId }: { userId: string }) {
       title="Record usage"
       submit="Record"
       change={record}
-      blocked={featureId === null || delta === ''}
+      blocked={featureId === null || readNumber(delta) === ''}
       onSubmit={() =>
         record.mutateAsync({
-          input: { userId, featureId: featureId ?? '', delta: delta === '' ? null : delta, action },
+          input: { userId, featureId: featureId ?? '', delta: readNumber(delta) || 0, action },
         })
       }
     >
@@ -47,7 +48,7 @@ export function RecordUsage({ userId }: { userId: string }) {
       <NumberInput
         label="How many"
         value={delta}
-        onChange={(value) => setDelta(typeof value === 'number' ? value : '')}
+        onChange={setDelta}
         min={action === 'SET' ? 0 : -2_147_483_648}
         max={2_147_483_647}
         allowDecimal={false}

@@ -79,6 +79,7 @@ export function Subscriptions(props: { userId: string; subscriptions: readonly S
 function Subscribe(props: { userId: string; held: readonly Subscription[]; base: Subscription | undefined }) {
   const { userId, held, base } = props;
   const hasBase = base !== undefined;
+  const paths = usePaths();
   const choices = useAnswer(ChoicesDocument, {});
   const [packageId, setPackageId] = useState<string | null>(null);
   const subscribe = useChange(SubscribeDocument);
@@ -101,7 +102,14 @@ function Subscribe(props: { userId: string; held: readonly Subscription[]; base:
       onSubmit={() => subscribe.mutateAsync({ userId, packageIds: packageId === null ? [] : [packageId] })}
     >
       {open.length === 0 ? (
-        <Text>There is no other published {hasBase ? 'add-on' : 'base package'}.</Text>
+        <Text>
+          There is no {hasBase ? 'add-on that is open to this package' : 'published base package'}. Publish
+          one under{' '}
+          <Anchor component={Link} to={paths.packages} underline="always">
+            Packages
+          </Anchor>
+          .
+        </Text>
       ) : (
         <Select
           label={hasBase ? 'Add-on' : 'Package'}

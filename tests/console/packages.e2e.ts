@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { type Console, openConsole, until } from '../helpers/console.ts';
+import { createFeature, createPackage, createUser } from '../helpers/factories.ts';
+
+// A draft becomes what is sold, and users change with it: each test goes on where the last one ended.
+
+let its: Console;
+beforeAll(async () => {
+  its = await openConsole();
+  const db = its.app.database.prisma;
+  await createFeature(db, { id: 'calls' });
+  await createFeature(db, { id: 'seats' });
+  await createFeature(db, { id: 'sso', type: 'BINARY' });
+  await createPackage(db, { id: 'basic', features: [{ id: 'calls', limit: 10, resetPeriod: 'MONTH' }] });
+  await createPackage(db, { id: 'draft', status: 'DRAFT', features: [{ id: 'calls', limit: 5 }] });
+  await createUser(db, { id: 'ada' });
+}, 60_000);
+afterAll(() => its?.close());
+
+const dialog = () => its.page.getByRole('dialog');
+const click = (name: string) => its.page.getByRole('button', { name, exact: true }).click();
+const open = (path: string) => its.page.goto(`${its.app.url}/test/${path}`);
+/** Chooses from a list that opens. */
+async function choose(list: string, option: string) {
+  await its.page.getByRole('combobox', { name: list }).click();
+  await its.page.getByRole('option', { name: option, exact: true }).click();
+}
+
+it('edits a draft: limits, unlimited, reset period, overage, and features that come and go', async () => {
+  const { page } = its;
+  await open('packages/draft');
+  await page.getByRole('link', { name: 'Edit' }).click();
+  await page.getByLabel('Name').fill('Team');
+  const calls = page.getByRole('group', { name: 'calls' });
+  await calls.getByRole('textbox', { name: 'Limit' }).fill('2500');
+  await calls.getByRole('combobox', { name: 'Resets' }).click();
+  await page.getByRole('option', { name: 'Every day' }).click();
+  await calls.getByRole('switch', { name: 'Allow more than the limit' }).click();
+  await choose('Add a feature', 'seats');
+  await page.getByRole('group', { name: 'seats' }).getByRole('switch', { name: 'Set to unlimited' }).click();
+  await choose('Add a feature', 'sso');
+  await page.getByRole('button', { name: 'Remove sso' }).click();
+  await its.look('package-edit');
+  await click('Save');
+  await page.getByText('2,500 a day, more allowed').waitFor();
+  expect(
+    await its.app.ok('{ package(id: "draft") { name features { id limit resetPeriod overageEnabled } } }'),
+  ).toEqual({
+    package: {
+      name: 'Team',
+      features: [
+        { id: 'calls', limit: 2500, resetPeriod: 'DAY', overageEnabled: true },
+        { id: 'seats', limit: null, resetPeriod: 'MONTH', overageEnabled: false },
+      ],
+    },
+  });
+}, 60_000);
+
+it('adds prices and takes one away', async () => {
+  const { page } = its;
+  for (const [id, amount] of [
+    ['price_month', '49.05'],
+    ['price_more', '99'],
+  ] as const) {
+    await click('Add a price');
+    await dialog().getByLabel('Id at the billing provider').fill(id);
+    await dialog().getByLabel('Amount').pressSequentially(amount);
+    await dialog().getByRole('button', { name: 'Add' }).click();
+    await dialog().waitFor({ state: 'hidden' });
+  }
+  await page.getByText('49.05 USD a month').waitFor();
+  await page.getByRole('row', { name: 'price_more' }).getByRole('button', { name: 'Remove' }).click();
+  await dialog().getByText('At the billing provider it stays.').waitFor();
+  await dialog().getByRole('button', { name: 'Remove' }).click();
+  await page.getByText('price_more').waitFor({ state: 'hidden' });
+  expect(await its.app.ok('{ package(id: "draft") { prices { id amount } } }')).toEqual({
+    package: { prices: [{ id: 'price_month', amount: 4905 }] },
+  });
+  await click('Publish');
+  await dialog().getByRole('button', { name: 'Publish' }).click();
+  await page.getByText('Published', { exact: true }).waitFor();
+}, 60_000);
+
+it('makes an add-on for one base package', async () => {
+  const { page } = its;
+  await open('packages/new');
+  await page.getByLabel('Name').fill('More calls');
+  await page.getByText('Add-on', { exact: true }).click();
+  await page.getByRole('combobox', { name: 'Open to subscribers of' }).click();
+  await page.getByRole('option', { name: 'basic' }).click();
+  await page.keyboard.press('Escape');
+  await choose('Add a feature', 'calls');
+  await its.look('package-addon');
+  await click('Save as draft');
+  await page
+    .getByRole('region', { name: 'Open to subscribers of' })
+    .getByRole('link', { name: 'basic' })
+    .waitFor();
+  await click('Publish');
+  await dialog().getByRole('button', { name: 'Publish' }).click();
+  await page.getByText('Published', { exact: true }).waitFor();
+  await page.getByRole('link', { name: 'basic' }).click();
+  await page.getByRole('region', { name: 'Add-ons' }).getByRole('link', { name: 'More calls' }).waitFor();
+}, 60_000);
+
+it('subscribes, changes and cancels, and says before what goes with it', async () => {
+  const { page } = its;
+  await open('users/ada');
+  await click('Subscribe');
+  await choose('Package', 'basic');
+  await dialog().getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByText('0 of 10 used (0%)').waitFor();
+  await click('Add an add-on');
+  await choose('Add-on', 'More calls');
+  await dialog().getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByText('0 of 1,000 used (0%)').waitFor();
+  await its.look('user-addon');
+
+  await click('Change');
+  await choose('New base package', 'Team');
+  await dialog().getByText('Not open to the new one, and cancelled with it: More calls.').waitFor();
+  await its.look('user-change');
+  await dialog().getByRole('button', { name: 'Change' }).click();
+  await page.getByText('0 of 2,500 used (0%), more allowed').waitFor();
+
+  await page.getByRole('row', { name: /Team/ }).getByRole('button', { name: 'Cancel' }).click();
+  await dialog().getByText('It ends now').waitFor();
+  await dialog().getByRole('button', { name: 'Cancel the subscription' }).click();
+  await page.getByText('None: the user has no active subscription.').waitFor();
+  const { subscriptions } = await its.app.ok('{ subscriptions(userId: "ada") { status package { id } } }');
+  expect(subscriptions).toEqual([
+    { status: 'CANCELLED', package: { id: 'basic' } },
+    { status: 'CANCELLED', package: { id: 'more-calls' } },
+    { status: 'CANCELLED', package: { id: 'draft' } },
+  ]);
+}, 60_000);
+
+it('takes usage back that was recorded by hand', async () => {
+  const { page } = its;
+  await its.app.ok('mutation { subscribe(userId: "ada", packageIds: ["basic"]) { id } }');
+  await open('users/ada');
+  for (const [delta, shown] of [
+    ['7', '7 of 10 used (70%)'],
+    ['-5', '2 of 10 used (20%)'],
+  ] as const) {
+    await click('Record usage');
+    await choose('Feature', 'calls');
+    const field = dialog().getByLabel('How many');
+    await field.clear();
+    await field.pressSequentially(delta);
+    await dialog().getByRole('button', { name: 'Record' }).click();
+    await page.getByText(shown).waitFor();
+  }
+}, 60_000);
+
+it('archives after saying who keeps it', async () => {
+  const { page } = its;
+  await open('packages/basic');
+  await click('Archive');
+  await dialog().getByText('1 user who has it keeps it.').waitFor();
+  await its.look('package-archive');
+  await dialog().getByRole('button', { name: 'Archive' }).click();
+  await page.getByText('Archived', { exact: true }).waitFor();
+  // The button is gone: the keyboard goes on from the page.
+  await until(page, 'document.activeElement?.id === "content"');
+  await open('packages?status=archived');
+  await page.getByRole('link', { name: 'basic' }).waitFor();
+  expect(await page.getByRole('link', { name: 'Team' }).count()).toBe(0);
+  await its.look('packages-archived');
+}, 60_000);
+
+it('edits a feature, and packages keep their name for it', async () => {
+  const { page } = its;
+  await open('features/calls');
+  await click('Edit');
+  await dialog().getByLabel('Name').fill('Requests');
+  await dialog().getByLabel('Several').fill('requests');
+  await dialog().getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { name: 'Requests', exact: true }).waitFor();
+  expect(await its.app.ok('{ feature(id: "calls") { name unitLabelPlural } }')).toEqual({
+    feature: { name: 'Requests', unitLabelPlural: 'requests' },
+  });
+}, 60_000);
+
+it('no page has a barrier that axe knows', () => expect(its.barriers).toEqual([]));
+it('nothing went wrong in the browser on the way', () => expect(its.faults).toEqual([]));
