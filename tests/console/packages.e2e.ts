@@ -144,7 +144,8 @@ it('takes usage back that was recorded by hand', async () => {
     ['-5', '2 of 10 used (20%)'],
   ] as const) {
     await click('Record usage');
-    await choose('Feature', 'calls');
+    await dialog().getByRole('combobox', { name: 'Feature' }).click();
+    await page.getByRole('option', { name: 'calls', exact: true }).click();
     const field = dialog().getByLabel('How many');
     await field.clear();
     await field.pressSequentially(delta);

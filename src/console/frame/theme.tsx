@@ -61,6 +61,8 @@ export function Theme({ environment = 'test', children }: { environment?: string
         respectReducedMotion: true,
         components: {
           Anchor: { defaultProps: { inherit: true } },
+          // What is wide inside, such as code, scrolls there.
+          Alert: { styles: { body: { minWidth: 0 } } },
           Badge: { styles: { root: { minWidth: 'max-content' } } },
         },
       }),

@@ -75,7 +75,7 @@ function Connect() {
       {window.location.hostname === '127.0.0.1' || window.location.hostname === 'localhost' ? (
         <Alert color="gray" title="Segment cannot reach this address">
           It is known on this machine only. Try with cURL:
-          <Code block mt="xs">
+          <Code block mt="xs" style={{ overflowX: 'auto' }} tabIndex={0}>
             {`curl ${window.location.origin}/segment/events \\
   -H 'Authorization: prv_${environment}_…' -H 'Content-Type: application/json' \\
   -d '{"type":"track","userId":"ada","event":"Package Created","properties":{"type":"addon"}}'`}

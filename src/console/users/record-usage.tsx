@@ -20,6 +20,11 @@ export function RecordUsage({ userId }: { userId: string }) {
       submit="Record"
       change={record}
       blocked={featureId === null || readNumber(delta) === ''}
+      onOpen={() => {
+        setFeatureId(null);
+        setDelta(1);
+        setAction('ADD');
+      }}
       onSubmit={() =>
         record.mutateAsync({
           input: { userId, featureId: featureId ?? '', delta: readNumber(delta) || 0, action },
