@@ -10,6 +10,7 @@ import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { UsageOverTime } from '../usage/usage-over-time.tsx';
 import { EditFeature } from './feature-dialogs.tsx';
 import { TypeBadge } from './type-badge.tsx';
 
@@ -32,6 +33,11 @@ export function Page() {
           </PageHead>
           <Stack>
             <Facts feature={feature} />
+            {feature.type === 'CONSUMABLE' && (
+              <Card title="Usage by all users">
+                <UsageOverTime featureId={feature.id} units={feature.unitLabelPlural} />
+              </Card>
+            )}
             <WhereUsed feature={feature} />
           </Stack>
         </>

@@ -6,11 +6,12 @@ import { OverviewDocument, type OverviewQuery } from '../generated/operations.ts
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Figure } from '../parts/figure.tsx';
-import { Moment } from '../parts/moment.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { Events } from './events.tsx';
 import { FirstSteps } from './first-steps.tsx';
+import { Usage } from './usage.tsx';
 
 /** How often the page looks again, in milliseconds. */
 const pace = 10_000;
@@ -32,8 +33,9 @@ export function Page() {
                   packageId={sold[0]?.id ?? 'pro'}
                 />
               )}
+              {begun && <Usage />}
               {begun && <Sold packages={sold} />}
-              <Events status={data.segmentStatus} />
+              <Events status={data.segmentStatus} events={data.segmentEvents} />
               <Flags flagged={data.flaggedUsers} />
             </Stack>
           );
@@ -65,28 +67,6 @@ function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
           </Table.Tr>
         ))}
       </DataTable>
-    </Card>
-  );
-}
-
-function Events({ status }: { status: OverviewQuery['segmentStatus'] }) {
-  const paths = usePaths();
-  return (
-    <Card
-      title="Segment"
-      action={
-        <Anchor component={Link} to={paths.segment} fz="sm">
-          Events and rules
-        </Anchor>
-      }
-    >
-      <SimpleGrid cols={{ base: 1, sm: 3 }}>
-        <Figure label="Last event">
-          {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
-        </Figure>
-        <Figure label="Events that no rule claims">{formatNumber(status.unmatched)}</Figure>
-        <Figure label="Events that wait for their user">{formatNumber(status.pendingEvents)}</Figure>
-      </SimpleGrid>
     </Card>
   );
 }

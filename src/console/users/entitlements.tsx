@@ -1,4 +1,4 @@
-import { Anchor, Button, Collapse, Group, Progress, Stack, Text } from '@mantine/core';
+import { Anchor, Button, Collapse, Group, Progress, Stack, Tabs, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
 import { lazy, Suspense } from 'react';
@@ -7,6 +7,7 @@ import { usePaths } from '../frame/paths.ts';
 import type { UserQuery } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
 import { formatNumber, formatShare } from '../parts/numbers.ts';
+import { UsageOverTime } from '../usage/usage-over-time.tsx';
 
 const History = lazy(() => import('./history.tsx').then(({ History }) => ({ default: History })));
 
@@ -67,9 +68,20 @@ function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement
       )}
       <Collapse expanded={opened}>
         {opened && (
-          <Suspense fallback={<Text size="sm">Loading …</Text>}>
-            <History userId={userId} featureId={feature.id} />
-          </Suspense>
+          <Tabs defaultValue="periods" mt="sm" keepMounted={false}>
+            <Tabs.List>
+              <Tabs.Tab value="periods">By period</Tabs.Tab>
+              <Tabs.Tab value="time">Over time</Tabs.Tab>
+            </Tabs.List>
+            <Tabs.Panel value="periods">
+              <Suspense fallback={<Text size="sm">Loading …</Text>}>
+                <History userId={userId} featureId={feature.id} />
+              </Suspense>
+            </Tabs.Panel>
+            <Tabs.Panel value="time" pt="sm">
+              <UsageOverTime featureId={feature.id} userId={userId} units={feature.unitLabelPlural} />
+            </Tabs.Panel>
+          </Tabs>
         )}
       </Collapse>
     </section>

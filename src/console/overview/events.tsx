@@ -1,0 +1,86 @@
+import { Anchor, Group, SimpleGrid, Stack, Table, Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { usePaths } from '../frame/paths.ts';
+import type { OverviewQuery } from '../generated/operations.ts';
+import { Card } from '../parts/card.tsx';
+import { Figure } from '../parts/figure.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+import { DataTable } from '../parts/table.tsx';
+import { isShown, outcomes } from '../segment/outcomes.ts';
+
+const columns = [{ label: 'Latest events' }, { label: 'User' }, { label: 'Arrived' }, { label: 'Outcome' }];
+
+/** Whether Segment's events arrive, and what becomes of them. */
+export function Events(props: {
+  status: OverviewQuery['segmentStatus'];
+  events: OverviewQuery['segmentEvents'];
+}) {
+  const { status, events } = props;
+  const paths = usePaths();
+  return (
+    <Card
+      title="Segment"
+      action={
+        <Anchor component={Link} to={paths.segment} fz="sm">
+          Events and rules
+        </Anchor>
+      }
+    >
+      <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        <Figure label="Last event">
+          {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
+        </Figure>
+        <Figure label="Events that no rule claims">{formatNumber(status.unmatched)}</Figure>
+        <Figure label="Events that wait for their user">{formatNumber(status.pendingEvents)}</Figure>
+      </SimpleGrid>
+      {events.length > 0 && (
+        <>
+          <Outcomes counts={status.outcomes} />
+          <Latest events={events} />
+        </>
+      )}
+    </Card>
+  );
+}
+
+/** Of so many events at most the API tells what became of them. */
+const counted = 10_000;
+
+function Outcomes({ counts }: { counts: OverviewQuery['segmentStatus']['outcomes'] }) {
+  const total = counts.reduce((sum, { count }) => sum + count, 0);
+  return (
+    <Stack gap={4}>
+      <Text size="sm" c="dimmed">
+        What became of {total >= counted ? `the latest ${formatNumber(counted)} events` : 'the events'}
+      </Text>
+      <Group gap="lg" component="ul" m={0} p={0} style={{ listStyle: 'none' }} role="list">
+        {counts.map(({ outcome, count }) => (
+          <Text key={outcome} component="li" size="sm">
+            {isShown(outcome) ? outcomes[outcome] : outcome}: <strong>{formatNumber(count)}</strong>
+          </Text>
+        ))}
+      </Group>
+    </Stack>
+  );
+}
+
+function Latest({ events }: { events: OverviewQuery['segmentEvents'] }) {
+  return (
+    <DataTable label="Latest events" columns={columns}>
+      {events.map(({ messageId, eventName, userId, receivedAt, outcome, feature }) => (
+        <Table.Tr key={messageId}>
+          <Table.Td>{eventName ?? 'identify'}</Table.Td>
+          <Table.Td>{userId}</Table.Td>
+          <Table.Td>
+            <Moment at={receivedAt} />
+          </Table.Td>
+          <Table.Td>
+            {isShown(outcome) ? outcomes[outcome] : 'Being processed'}
+            {feature && ` as ${feature.name}`}
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
+  );
+}

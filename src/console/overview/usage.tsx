@@ -1,0 +1,73 @@
+import { Anchor, Group, Paper, SimpleGrid, Text, Title } from '@mantine/core';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import {
+  type UsageBucket,
+  UsageByFeatureDocument,
+  type UsageByFeatureQuery,
+} from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+import { LazyBars } from '../usage/lazy-bars.tsx';
+import { SpanChoice } from '../usage/span-choice.tsx';
+import { spanOf, zoneNote } from '../usage/spans.ts';
+
+/** How often the charts look again, in milliseconds. */
+const pace = 10_000;
+const features = 6;
+
+/** The features of which most was used, each with a chart of its own: what they count cannot be compared. */
+export function Usage() {
+  const [bucket, setBucket] = useState<UsageBucket>('DAY');
+  const variables = { first: features, bucket };
+  const answer = useAnswer(UsageByFeatureDocument, variables, { every: pace });
+  return (
+    <Card title="Usage" action={<SpanChoice value={bucket} onChange={setBucket} />}>
+      <Answer of={answer}>
+        {({ usageByFeature }) =>
+          usageByFeature.length === 0 ? (
+            <Text c="dimmed" py="xl" ta="center">
+              Nothing was used in the last {spanOf(bucket).label}.
+            </Text>
+          ) : (
+            <>
+              <Text size="sm" c="dimmed">
+                What all users together used of {formatNumber(usageByFeature.length)}{' '}
+                {usageByFeature.length === 1 ? 'feature' : 'features'}, the most used first.{' '}
+                {zoneNote(bucket)}
+              </Text>
+              <SimpleGrid cols={{ base: 1, md: usageByFeature.length === 1 ? 1 : 2 }}>
+                {usageByFeature.map((each) => (
+                  <OfFeature key={each.feature.id} usage={each} bucket={bucket} />
+                ))}
+              </SimpleGrid>
+            </>
+          )
+        }
+      </Answer>
+    </Card>
+  );
+}
+
+function OfFeature(props: { usage: UsageByFeatureQuery['usageByFeature'][number]; bucket: UsageBucket }) {
+  const { feature, used, buckets } = props.usage;
+  const paths = usePaths();
+  return (
+    <Paper withBorder p="sm">
+      <Group justify="space-between" mb="xs" wrap="nowrap">
+        <Title order={3} size="h5" style={{ overflowWrap: 'anywhere' }}>
+          <Anchor component={Link} to={paths.feature(feature.id)}>
+            {feature.name}
+          </Anchor>
+        </Title>
+        <Text size="sm" fw={600} style={{ whiteSpace: 'nowrap' }}>
+          {formatNumber(used)} {feature.unitLabelPlural ?? 'used'}
+        </Text>
+      </Group>
+      <LazyBars label={`Usage of ${feature.name}`} bucket={props.bucket} points={buckets} height={150} />
+    </Paper>
+  );
+}

@@ -1,0 +1,39 @@
+import type { UsageBucket } from '../generated/operations.ts';
+
+/** What can be looked at, and in what pieces; each is what the API tells without bounds. */
+export const spans = [
+  { bucket: 'HOUR', label: '24 hours', each: 'hour' },
+  { bucket: 'DAY', label: '30 days', each: 'day' },
+  { bucket: 'MONTH', label: '12 months', each: 'month' },
+] as const;
+
+export const isBucket = (value: string): value is UsageBucket => spans.some(({ bucket }) => bucket === value);
+
+export const spanOf = (bucket: UsageBucket) => spans.find((span) => span.bucket === bucket) ?? spans[1];
+
+const local = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(undefined, options);
+// Days and months begin in UTC: in the viewer's zone the name of a day would be the one before or after.
+const utc = (options: Intl.DateTimeFormatOptions) => local({ ...options, timeZone: 'UTC' });
+
+const short = {
+  HOUR: local({ hour: 'numeric', minute: '2-digit' }),
+  DAY: utc({ day: 'numeric', month: 'short' }),
+  MONTH: utc({ month: 'short', year: '2-digit' }),
+};
+const long = {
+  HOUR: local({ weekday: 'short', day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' }),
+  DAY: utc({ weekday: 'short', day: 'numeric', month: 'long', year: 'numeric' }),
+  MONTH: utc({ month: 'long', year: 'numeric' }),
+};
+
+/** A bucket as an axis names it. */
+export const formatShort = (bucket: UsageBucket, start: string) => short[bucket].format(new Date(start));
+
+/** A bucket as a sentence names it. */
+export const formatLong = (bucket: UsageBucket, start: string) => long[bucket].format(new Date(start));
+
+/** What the viewer should know of the times that are shown. */
+export const zoneNote = (bucket: UsageBucket): string =>
+  bucket === 'HOUR'
+    ? 'Hours are shown in your time zone.'
+    : `${bucket === 'DAY' ? 'Days' : 'Months'} begin and end in UTC.`;
