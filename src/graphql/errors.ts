@@ -29,7 +29,6 @@ export function maskError(error: unknown): GraphQLError {
   if (located === undefined || !(original instanceof GraphQLError)) return unexpected(original, located);
   const { extensions } = located;
   if (isOfVariable(located) || isOfArgument(located, original)) return invalid(located, badInput);
-  if (extensions.code === 'GRAPHQL_VALIDATION_FAILED') return invalid(located, extensions);
   return extensions.code === undefined ? unexpected(original, located) : located;
 }
 
@@ -40,11 +39,13 @@ export function maskError(error: unknown): GraphQLError {
 export function createFaultReport(log: Logger) {
   return (result: ExecutionResult, exchange: Exchange): ExecutionResult => {
     const errors = result.errors?.map((error) => {
+      const { extensions } = error;
+      if (isUnnamed(error)) return invalid(error, extensions);
       if (!(error.originalError instanceof Fault)) return error;
       const { message, requestId } = reportFault(log, error.originalError.cause, exchange);
       return new GraphQLError(message, {
         ...placeOf(error),
-        extensions: { ...error.extensions, requestId },
+        extensions: { ...extensions, requestId },
       });
     });
     const [first] = errors ?? [];
@@ -73,6 +74,10 @@ function isOfVariable({ path, extensions }: GraphQLError): boolean {
 function isOfArgument({ extensions }: GraphQLError, { nodes }: GraphQLError): boolean {
   return extensions.code === undefined && nodes !== undefined;
 }
+
+/** Some of GraphQL's refusals get their code only after the masking, or from a scalar. */
+const isUnnamed = ({ extensions: { code, exception } }: GraphQLError): boolean =>
+  exception === undefined && (code === 'GRAPHQL_VALIDATION_FAILED' || code === 'BAD_USER_INPUT');
 
 /** GraphQL's own refusal of an operation or its variables, with the typed name that ours have. */
 function invalid(error: GraphQLError, extensions: object): GraphQLError {
