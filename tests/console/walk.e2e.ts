@@ -39,7 +39,6 @@ const pages: [name: string, path: string, text: string][] = [
   ['configuration', '/configuration', 'prv_test_…'],
   ['audit-log', '/configuration/audit-log', 'ada-work'],
   ['catalogue', '/configuration/catalogue', 'id: enterprise'],
-  ['audit-log', '/configuration/audit-log', 'Make token secret'],
 ];
 
 describe.each(pages)('%s', (name, path, text) => {
@@ -54,6 +53,7 @@ describe.each(pages)('%s', (name, path, text) => {
     }
     await page.waitForLoadState('networkidle');
     await its.look(`page-${name}`);
+    await takePictures(name);
     expect(its.barriers.splice(0)).toEqual([]);
     expect(its.faults.splice(0)).toEqual([]);
   }, 60_000);
@@ -68,6 +68,21 @@ describe.each(pages)('%s', (name, path, text) => {
     await page.screenshot({ path: `screenshots/phone-${name}.png`, fullPage: true });
   }, 60_000);
 });
+
+/** Beyond this a picture is no help to anybody, in pixels. */
+const maxHeight = 1300;
+
+/** The pictures of a page for docs/pictures, in both themes: from its top, and not too long. */
+async function takePictures(name: string) {
+  const { page } = its;
+  const height = Number(await page.evaluate('document.documentElement.scrollHeight'));
+  const clip = { x: 0, y: 0, width: 1280, height: Math.min(height, maxHeight) };
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await page.waitForTimeout(250);
+    await page.screenshot({ path: `screenshots/docs-${name}-${colorScheme}.png`, fullPage: true, clip });
+  }
+}
 
 /** What reaches beyond the right edge, unless something around it scrolls by itself. */
 const widerThanTheScreen = `(() => {
