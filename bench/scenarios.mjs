@@ -16,10 +16,13 @@ const recordMany =
   'mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { recorded } }';
 const postgraphileRecord = 'mutation ($input: RecordUsageInput!) { recordUsage(input: $input) { boolean } }';
 
+/** How many requests each connection takes turns with, where none needs to be new. */
+const prepared = 100;
+
 const usage = () => ({ userId: anyUser(), featureId: anyFeature(), delta: 1 });
 
 export const scenarios = {
-  record: { body: () => JSON.stringify({ query: record, variables: { input: usage() } }) },
+  record: { prepared, body: () => JSON.stringify({ query: record, variables: { input: usage() } }) },
   recordPostgraphile: {
     body: (id) =>
       JSON.stringify({
@@ -31,8 +34,12 @@ export const scenarios = {
     body: (id) =>
       JSON.stringify({ query: record, variables: { input: { ...usage(), idempotencyKey: id() } } }),
   },
-  recordAndCheck: { body: () => JSON.stringify({ query: recordAndCheck, variables: { input: usage() } }) },
+  recordAndCheck: {
+    prepared,
+    body: () => JSON.stringify({ query: recordAndCheck, variables: { input: usage() } }),
+  },
   recordHot: {
+    prepared,
     body: () =>
       JSON.stringify({
         query: record,
@@ -50,6 +57,7 @@ export const scenarios = {
     },
   },
   check: {
+    prepared,
     body: () => JSON.stringify({ query: check, variables: { userId: anyUser(), featureId: anyFeature() } }),
   },
   recordThousand: {

@@ -1,3 +1,4 @@
+import './heap.ts';
 import cluster from 'node:cluster';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

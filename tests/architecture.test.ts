@@ -9,7 +9,7 @@ const floors: [floor: number, what: string, RegExp][] = [
   [0, 'the environment, the errors, the border', /^(config|errors|input)\.ts$/],
   [0, 'what operators see', /^telemetry\//],
   [5, 'what composes', /^(app|(graphql|client)\/schema)\.ts$/],
-  [6, 'what starts', /^(main|welcome|workers|worker-figures|cli\/.+|graphql\/print)\.ts$/],
+  [6, 'what starts', /^(main|heap|welcome|workers|worker-figures|cli\/.+|graphql\/print)\.ts$/],
   [2, 'the database', /^database\//],
   [4, 'GraphQL and HTTP', /^(graphql|http)\/|^client\/(builder|context)\.ts$/],
   [1, 'rules', /\/(.+-)?rules\.ts$/],
