@@ -31,7 +31,7 @@ export function Bars(props: {
           h={height}
           data={points.map(({ start, used }) => ({ start, [units]: used }))}
           dataKey="start"
-          series={[{ name: units, color: 'var(--mantine-primary-color-light-color)' }]}
+          series={[{ name: units, color: 'var(--mantine-color-anchor)' }]}
           valueFormatter={formatNumber}
           maxBarWidth={40}
           tickLine="none"

@@ -47,7 +47,7 @@ function Chart({ periods }: { periods: readonly PeriodFragment[] }) {
             Used: consumption.used,
           }))}
           dataKey="period"
-          series={[{ name: 'Used', color: 'var(--mantine-primary-color-light-color)' }]}
+          series={[{ name: 'Used', color: 'var(--mantine-color-anchor)' }]}
           referenceLines={
             budget == null
               ? []
