@@ -1,9 +1,9 @@
-import { buildConsole } from './build-console.ts';
+import { ensureBuilt } from './process.ts';
 import startPostgres from './start-postgres.ts';
 
-/** Before all tests in a browser: the pages are built once. */
+/** Before all tests in a browser: everything is built once, if it is not, and by no test meanwhile. */
 // biome-ignore lint/style/noDefaultExport: Jest asks for it
 export default async function startE2e(): Promise<void> {
-  buildConsole();
+  await ensureBuilt();
   await startPostgres();
 }
