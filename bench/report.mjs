@@ -58,7 +58,7 @@ export function report(results, which, memoryMiB) {
   });
   console.table(medians);
   console.table(ratios);
-  if (memoryMiB) console.log(`resident memory of our server: ${memoryMiB} MiB`);
+  if (memoryMiB) console.log(`resident memory of our server, at most: ${memoryMiB} MiB`);
   return { medians, ratios, memoryMiB, rounds: [...results.values()][0].length };
 }
 

@@ -1,6 +1,6 @@
 // `npm run bench`: measures all contestants in turn, round by round, and prints ratios of medians.
 // Options: --quick (under three minutes), --history (10^4 against 10^7 events), --backfill (live traffic beside a
-// rule that is applied to stored events), --json FILE,
+// rule that is applied to stored events), --statement (one statement by its size), --json FILE,
 // --rounds N, --seconds N, --only 'noop|ours' (some measurements, without ratios)
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,14 @@ import { startDatabases } from './database.mjs';
 import { addHistory } from './history.mjs';
 import { report } from './report.mjs';
 import { load, startServer } from './servers.mjs';
+import { measureStatements } from './statement.mjs';
 
 const { values: options } = parseArgs({
   options: {
     quick: { type: 'boolean' },
     history: { type: 'boolean' },
     backfill: { type: 'boolean' },
+    statement: { type: 'boolean' },
     json: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
@@ -87,21 +89,30 @@ async function measure(round, { servers, urls, key }, results) {
   }
 }
 
+async function compare(databases) {
+  const servers = {};
+  try {
+    const urls = await makeDatabases(databases);
+    for (const name of contestants.filter((contestant) => contestant !== 'ceiling')) {
+      servers[name] = await startServer(name, urls[name]);
+    }
+    const results = new Map(measurements.map(({ name }) => [name, []]));
+    for (let round = 0; round <= rounds; round += 1) {
+      await measure(round, { servers, urls, key: databases.key }, results);
+    }
+    const bars = options.only ? 'none' : options.backfill ? 'backfill' : options.history ? 'history' : 'all';
+    return report(results, bars, servers.ours?.residentMiB());
+  } finally {
+    for (const server of Object.values(servers)) await server.stop();
+  }
+}
+
 const databases = await startDatabases();
-const servers = {};
 try {
-  const urls = await makeDatabases(databases);
-  for (const name of contestants.filter((contestant) => contestant !== 'ceiling')) {
-    servers[name] = await startServer(name, urls[name]);
-  }
-  const results = new Map(measurements.map(({ name }) => [name, []]));
-  for (let round = 0; round <= rounds; round += 1) {
-    await measure(round, { servers, urls, key: databases.key }, results);
-  }
-  const bars = options.only ? 'none' : options.backfill ? 'backfill' : options.history ? 'history' : 'all';
-  const summary = report(results, bars, servers.ours?.residentMiB());
+  const summary = options.statement
+    ? await measureStatements(await databases.copy('statement'), seconds)
+    : await compare(databases);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`);
 } finally {
-  for (const server of Object.values(servers)) await server.stop();
   await databases.stop();
 }

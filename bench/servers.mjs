@@ -48,9 +48,9 @@ export async function startServer(name, databaseUrl) {
   };
 }
 
-/** Resident memory of a process now, in MiB; Linux only. */
+/** The most memory that was resident of a process so far, in MiB; Linux only. */
 const residentMiB = (pid) =>
-  Math.round(Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
+  Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
 
 /** Puts one scenario on a server for so many seconds, from a process of its own. */
 export function load({ port }, key, { scenario, connections }, seconds) {

@@ -5,7 +5,8 @@ import { featureIds, users } from '../database.mjs';
 
 const connections = 3;
 
-const item = () => ({
+/** One usage of anyone. */
+export const item = () => ({
   withStanding: false,
   usage: {
     environmentId: 'test',
