@@ -9,6 +9,7 @@ import type { AnswerOperation } from '../http/graphql-route.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { createDocumentCache, noErrorCache, useModestOperations } from './documents.ts';
 import { createFaultReport, maskError } from './errors.ts';
+import { useLimits } from './limits.ts';
 import { useOperationReading } from './operation.ts';
 
 export interface Api<Context extends Authenticated> {
@@ -40,7 +41,12 @@ export function createGraphqlServer<Context extends Authenticated>(
     schema: api.schema,
     context: ({ headers, exchange }) => api.contextOf(headers, exchange),
     maskedErrors: { maskError },
-    plugins: [useModestOperations(), useOperationReading(api.schema), useAuthentication(api.credentials)],
+    plugins: [
+      useModestOperations(),
+      useLimits(),
+      useOperationReading(api.schema),
+      useAuthentication(api.credentials),
+    ],
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: noErrorCache },
     logging: false,
   });
