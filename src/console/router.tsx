@@ -25,6 +25,7 @@ const pages = [
   { path: 'segment', ...page(() => import('./segment/page.tsx')) },
   { path: 'configuration', ...page(() => import('./configuration/page.tsx')) },
   { path: 'configuration/catalogue', ...page(() => import('./configuration/catalogue-page.tsx')) },
+  { path: 'configuration/audit-log', ...page(() => import('./audit/page.tsx')) },
   { path: '*', Component: NotFound },
 ];
 

@@ -47,11 +47,15 @@ export function Page() {
 }
 
 function Facts({ feature }: { feature: FeatureQuery['feature'] }) {
+  const paths = usePaths();
   return (
     <Card title="In your code">
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
         <Fact label="Id">
           <Copyable text={feature.id} />
+          <Anchor component={Link} to={paths.history('FEATURE', feature.id)} size="sm">
+            History of changes
+          </Anchor>
         </Fact>
         {feature.type === 'CONSUMABLE' && (
           <>

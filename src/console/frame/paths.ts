@@ -20,6 +20,10 @@ export function pathsOf(environment: Environment) {
     segment: `${root}/segment`,
     configuration: `${root}/configuration`,
     catalogue: `${root}/configuration/catalogue`,
+    auditLog: `${root}/configuration/audit-log`,
+    /** What changed about one thing; of a user, also what changed about the subscriptions. */
+    history: (about: 'FEATURE' | 'PACKAGE' | 'USER', id: string) =>
+      `${root}/configuration/audit-log?${new URLSearchParams(about === 'USER' ? { user: id } : { about, id })}`,
   };
 }
 

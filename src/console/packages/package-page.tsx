@@ -50,6 +50,9 @@ export function Page() {
             <Text size="sm" c="dimmed">
               Changed <Moment at={subject.updatedAt} />
             </Text>
+            <Anchor component={Link} to={paths.history('PACKAGE', id)} size="sm">
+              History of changes
+            </Anchor>
           </Group>
           <Stack>
             <Features subject={subject} />

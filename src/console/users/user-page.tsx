@@ -1,6 +1,6 @@
-import { Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Anchor, Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useEffect } from 'react';
-import { useNavigate, useParams } from 'react-router';
+import { Link, useNavigate, useParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { UserDocument, type UserQuery } from '../generated/operations.ts';
@@ -46,8 +46,14 @@ export function Page() {
 }
 
 function Facts({ user }: { user: UserQuery['user'] }) {
+  const paths = usePaths();
+  const history = (
+    <Anchor component={Link} to={paths.history('USER', user.id)} size="sm">
+      History of changes
+    </Anchor>
+  );
   return (
-    <Card title="Who it is">
+    <Card title="Who it is" action={history}>
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
         <Fact label="Id" text={user.id} />
         <Fact label="Email" text={user.email} />

@@ -1,0 +1,89 @@
+import { Anchor, Stack, Table, Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { usePaths } from '../frame/paths.ts';
+import type { AuditLogQuery } from '../generated/operations.ts';
+import { Moment } from '../parts/moment.tsx';
+import { type FieldChange, fieldChanges, wordsOf } from './difference.ts';
+import { subjects } from './subjects.ts';
+
+type AuditEntry = AuditLogQuery['auditLog'][number];
+
+/** One change: when, who, what, and how each field changed. */
+export function Entry({ entry }: { entry: AuditEntry }) {
+  return (
+    <Table.Tr style={{ verticalAlign: 'top' }}>
+      <Table.Td style={{ whiteSpace: 'nowrap' }}>
+        <Moment at={entry.at} />
+      </Table.Td>
+      <Table.Td>{entry.author.label}</Table.Td>
+      <Table.Td>
+        {wordsOf(entry.action)}
+        <Text size="sm" c="dimmed" component="div">
+          {subjects[entry.subjectType]} <Subject entry={entry} />
+        </Text>
+      </Table.Td>
+      <Table.Td>
+        <Changes changes={fieldChanges(entry)} />
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+/** The id of what was changed, as a link where there is a page about it. */
+function Subject({ entry: { subjectType, subjectId } }: { entry: AuditEntry }) {
+  const paths = usePaths();
+  if (subjectId === null) return '(deleted)';
+  const pages = { FEATURE: paths.feature, PACKAGE: paths.package, USER: paths.user };
+  if (!(subjectType in pages)) return <span style={{ overflowWrap: 'anywhere' }}>{subjectId}</span>;
+  return (
+    <Anchor
+      component={Link}
+      to={pages[subjectType as keyof typeof pages](subjectId)}
+      size="sm"
+      underline="always"
+      style={{ overflowWrap: 'anywhere' }}
+    >
+      {subjectId}
+    </Anchor>
+  );
+}
+
+function Changes({ changes }: { changes: readonly FieldChange[] }) {
+  if (changes.length === 0)
+    return (
+      <Text size="sm" c="dimmed">
+        —
+      </Text>
+    );
+  return (
+    <Stack gap="xs">
+      {changes.map((change) => (
+        <div key={change.name}>
+          <Text size="sm" fw={600}>
+            {change.name}
+          </Text>
+          {change.isWithheld ? (
+            <Text size="sm" c="dimmed">
+              changed; the value is not kept
+            </Text>
+          ) : (
+            <>
+              {change.from !== undefined && <Value kind="del" text={change.from} />}
+              {change.to !== undefined && <Value kind="ins" text={change.to} />}
+            </>
+          )}
+        </div>
+      ))}
+    </Stack>
+  );
+}
+
+/** The signs tell what the colours do. */
+const Value = ({ kind, text }: { kind: 'del' | 'ins'; text: string }) => (
+  <Text component={kind} size="sm" className="mono" display="block" td="none" style={styleOf}>
+    {kind === 'del' ? '− ' : '+ '}
+    {text}
+  </Text>
+);
+
+const styleOf = { whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' } as const;

@@ -1,0 +1,15 @@
+import type { AuditSubject } from '../generated/operations.ts';
+
+/** What can be chosen, and what it is called. */
+export const subjects: Record<AuditSubject, string> = {
+  FEATURE: 'Feature',
+  PACKAGE: 'Package',
+  USER: 'User',
+  SUBSCRIPTION: 'Subscription',
+  MAPPING_RULE: 'Mapping rule',
+  API_KEY: 'API key',
+  IMPORT: 'Import',
+  TOKEN_SECRET: 'Token secret',
+};
+
+export const isSubject = (text: string | null): text is AuditSubject => text !== null && text in subjects;
