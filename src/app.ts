@@ -1,5 +1,6 @@
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { authorOf } from './auth/author-rules.ts';
 import { lastFourOf, parseKey, readAuthorization } from './auth/rules.ts';
 import { identifyCaller, type Sessions } from './auth/session-actions.ts';
@@ -12,7 +13,7 @@ import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
 import { createConfigurationRoutes } from './configuration/route.ts';
 import type { Database } from './database/client.ts';
-import { readJobFigures, tellPools } from './database/figures.ts';
+import { tellJobs, tellPools } from './database/figures.ts';
 import { createStandingFinder, type FindStanding } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
 import { schema } from './graphql/schema.ts';
@@ -24,16 +25,15 @@ import { createGate, tellGate, throughGate } from './http/gate.ts';
 import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
 import { createReadyRoute, liveRoute } from './http/health.ts';
-import { createMetricsRoute } from './http/metrics-route.ts';
+import { createMetricsRoute, type MetricsSources } from './http/metrics-route.ts';
 import { type RateLimit, requireAllowance } from './http/rate-limit.ts';
 import { createRouter, type Route } from './http/router.ts';
 import { createIngestion, type IngestEvents } from './segment/actions.ts';
 import { createAdmission } from './segment/arrival-actions.ts';
 import { createDeletion } from './segment/deletion-actions.ts';
-import { readSegmentFigures } from './segment/figures-store.ts';
+import { tellSegment } from './segment/figures-store.ts';
 import { createSegmentRoute } from './segment/route.ts';
 import { createMeters, type Meters } from './telemetry/meters.ts';
-import type { Family } from './telemetry/registry.ts';
 import { createUsageRecorder } from './usage/actions.ts';
 
 export interface Dependencies {
@@ -54,8 +54,8 @@ export interface Dependencies {
   log: Logger;
   /** What counts; without it nobody reads what is counted. */
   meters?: Meters | undefined;
-  /** Who may read the figures, and those of all processes; null where nobody may. */
-  metrics?: { token: string; readProcesses: () => Promise<Family[][]> } | null;
+  /** Who may read the figures, and how those of all processes are read; null where nobody may. */
+  metrics?: Pick<MetricsSources, 'token' | 'readProcesses'> | null;
 }
 
 export interface App {
@@ -98,9 +98,10 @@ export function createApp(dependencies: Dependencies): App {
 
 function metricsRoutes({ metrics, database: { work } }: Dependencies): Record<string, Route> {
   if (!metrics) return {};
-  const readDatabase = async () =>
-    (await Promise.all([readJobFigures(work), readSegmentFigures(work)])).flat();
-  return { '/metrics': createMetricsRoute({ ...metrics, readDatabase }) };
+  const tellDatabase = async (registry: Registry) => {
+    await Promise.all([tellJobs(registry, work), tellSegment(registry, work)]);
+  };
+  return { '/metrics': createMetricsRoute({ ...metrics, tellDatabase }) };
 }
 
 /** For servers: everything in the environment of a private key. */

@@ -22,9 +22,8 @@ import { type HttpServer, listen } from './http/server.ts';
 import { type Provisioned, provision } from './provisioning/actions.ts';
 import { segmentJobs, sweepJob } from './segment/jobs-actions.ts';
 import { createLog } from './telemetry/log.ts';
-import { createMeters, type Meters } from './telemetry/meters.ts';
+import { createMeters, type Meters, tellProcess } from './telemetry/meters.ts';
 import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
-import { tellProcess } from './telemetry/process-figures.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import type { TracingSettings } from './telemetry/tracing-settings.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup-actions.ts';
@@ -96,8 +95,7 @@ async function start(config: Config, running: Running): Promise<void> {
 function openMetrics({ metricsToken: token }: Config, { registry }: Meters) {
   if (token === undefined) return null;
   tellProcess(registry, version);
-  const read = () => registry.read();
-  return { token, readProcesses: cluster.isWorker ? shareFigures(read) : async () => [read()] };
+  return { token, readProcesses: cluster.isWorker ? shareFigures(registry) : () => registry.metrics() };
 }
 
 function startTraces(settings: TracingSettings, log: Logger) {

@@ -21,18 +21,20 @@ const breath = 500;
  */
 export async function startWorkers(count: number, environment: Record<string, string>): Promise<Workers> {
   let stopping = false;
-  const address = await startWorker(environment);
-  await Promise.all(Array.from({ length: count - 1 }, () => startWorker(environment)));
+  const first = await startWorker(environment);
+  const others = await Promise.all(Array.from({ length: count - 1 }, () => startWorker(environment)));
 
-  async function replace() {
+  async function replace(): Promise<void> {
     await sleep(breath);
-    if (!stopping) await startWorker(environment).catch(() => replace());
+    if (!stopping) await startWorker(environment).then(keep, replace);
   }
-  cluster.on('exit', () => {
-    if (!stopping) void replace();
-  });
+  function keep({ worker }: Started) {
+    if (worker.isDead()) void replace();
+    else worker.once('exit', () => void replace());
+  }
+  for (const started of [first, ...others]) keep(started);
   return {
-    address,
+    address: first.address,
     async stop() {
       stopping = true;
       await Promise.all(Object.values(cluster.workers ?? {}).map((worker) => worker && end(worker)));
@@ -40,16 +42,23 @@ export async function startWorkers(count: number, environment: Record<string, st
   };
 }
 
-/** Resolves with its address once it answers. */
-function startWorker(environment: Record<string, string>): Promise<string> {
+interface Started {
+  worker: Worker;
+  address: string;
+}
+
+/** Resolves once it answers. */
+function startWorker(environment: Record<string, string>): Promise<Started> {
   const worker = cluster.fork(environment);
   return new Promise((resolve, reject) => {
-    const onExit = () => reject(new StartupError('A server process ended before it answered.'));
-    worker.once('exit', onExit);
-    worker.once('message', (news: WorkerNews) => {
-      worker.off('exit', onExit);
-      if ('address' in news) resolve(news.address);
-      else reject(new StartupError(news.failure));
+    const onEnd = () => reject(new StartupError('A server process ended before it answered.'));
+    worker.once('exit', onEnd);
+    // Also what cannot be sent to it because it has just ended: nobody else listens for that.
+    worker.on('error', onEnd);
+    // It may be asked for its figures before it has news.
+    worker.on('message', (news: WorkerNews | { figures: string }) => {
+      if ('address' in news) resolve({ worker, address: news.address });
+      if ('failure' in news) reject(new StartupError(news.failure));
     });
   });
 }

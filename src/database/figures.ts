@@ -1,30 +1,22 @@
 import type { Pool } from 'pg';
-import type { Family, Reading, Registry } from '../telemetry/registry.ts';
+import { Gauge, type Registry } from 'prom-client';
 
 /** How many connections each pool has open, in use, and wanted. */
-export function tellPools({ gauge }: Registry, pools: Record<string, Pool>): void {
-  const read = (of: (pool: Pool) => number) => () =>
-    Object.entries(pools).map(([name, pool]): Reading => [{ pool: name }, of(pool)]);
-  gauge(
-    'kana_pool_connections',
-    'Open connections to the database.',
-    read((pool) => pool.totalCount),
-  );
-  gauge(
-    'kana_pool_busy',
-    'Connections in use.',
-    read((pool) => pool.totalCount - pool.idleCount),
-  );
-  gauge(
-    'kana_pool_limit',
-    'Connections that may be open.',
-    read((pool) => pool.options.max),
-  );
-  gauge(
-    'kana_pool_waiting',
-    'Who waits for a connection.',
-    read((pool) => pool.waitingCount),
-  );
+export function tellPools(registry: Registry, pools: Record<string, Pool>): void {
+  const tell = (name: string, help: string, of: (pool: Pool) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['pool'],
+      registers: [registry],
+      collect() {
+        for (const [pool, figures] of Object.entries(pools)) this.set({ pool }, of(figures));
+      },
+    });
+  tell('kana_pool_connections', 'Open connections to the database.', (pool) => pool.totalCount);
+  tell('kana_pool_busy', 'Connections in use.', (pool) => pool.totalCount - pool.idleCount);
+  tell('kana_pool_limit', 'Connections that may be open.', (pool) => pool.options.max);
+  tell('kana_pool_waiting', 'Who waits for a connection.', (pool) => pool.waitingCount);
 }
 
 interface JobRow {
@@ -45,16 +37,14 @@ const jobsSql = `
   ) job
   group by task_identifier order by task_identifier`;
 
-/** What waits to be done in the background, for how long, and what was given up. */
-export async function readJobFigures(pool: Pool): Promise<Family[]> {
+/** Tells what waits to be done in the background, for how long, and what was given up. */
+export async function tellJobs(registry: Registry, pool: Pool): Promise<void> {
   const { rows } = await pool.query<JobRow>({ name: 'job figures', text: jobsSql });
-  const family = (name: string, help: string, of: (row: JobRow) => number): Family => ({
-    ...{ name, help, type: 'gauge', merge: 'max' },
-    samples: rows.map((row) => ({ suffix: '', labels: { task: row.task }, value: of(row) })),
-  });
-  return [
-    family('kana_jobs_waiting', 'Jobs that are due and that nobody works on.', ({ waiting }) => waiting),
-    family('kana_job_lag_seconds', 'For how long the oldest of them has been due.', ({ lag }) => lag),
-    family('kana_jobs_given_up', 'Jobs that failed too often.', ({ given_up }) => given_up),
-  ];
+  const tell = (name: string, help: string, of: (row: JobRow) => number) => {
+    const gauge = new Gauge({ name, help, labelNames: ['task'], registers: [registry] });
+    for (const row of rows) gauge.set({ task: row.task }, of(row));
+  };
+  tell('kana_jobs_waiting', 'Jobs that are due and that nobody works on.', ({ waiting }) => waiting);
+  tell('kana_job_lag_seconds', 'For how long the oldest of them has been due.', ({ lag }) => lag);
+  tell('kana_jobs_given_up', 'Jobs that failed too often.', ({ given_up }) => given_up);
 }

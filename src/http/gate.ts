@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { GraphQLError } from 'graphql';
-import type { Counter, Registry } from '../telemetry/registry.ts';
+import { type Counter, Gauge, type Registry } from 'prom-client';
 import { headersOf, refusal, sendJson, statusOf } from './answer.ts';
 import type { AnswerOperation } from './graphql-route.ts';
 
@@ -28,7 +28,7 @@ export function createGate(refused: Counter, capacity = defaultCapacity): Gate {
     inside: () => inside,
     run(work) {
       if (inside >= capacity) {
-        refused.add();
+        refused.inc();
         return null;
       }
       inside += 1;
@@ -40,9 +40,18 @@ export function createGate(refused: Counter, capacity = defaultCapacity): Gate {
 }
 
 /** How full it is. */
-export function tellGate({ gauge }: Registry, gate: Gate): void {
-  gauge('kana_requests_in_flight', 'Requests that are worked on.', () => [[{}, gate.inside()]]);
-  gauge('kana_requests_in_flight_limit', 'As many are worked on at once.', () => [[{}, gate.capacity]]);
+export function tellGate(registry: Registry, gate: Gate): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'kana_requests_in_flight',
+    help: 'Requests that are worked on.',
+    registers,
+    collect() {
+      this.set(gate.inside());
+    },
+  });
+  const limit = { name: 'kana_requests_in_flight_limit', help: 'As many are worked on at once.' };
+  new Gauge({ ...limit, registers }).set(gate.capacity);
 }
 
 const overloadedMessage = 'The server has more to do than it can. Try again in a second.';

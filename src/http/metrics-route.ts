@@ -1,46 +1,33 @@
 import { timingSafeEqual } from 'node:crypto';
+import { Gauge, Registry } from 'prom-client';
 import { readAuthorization } from '../auth/rules.ts';
-import { expositionType, formatFamilies, mergeFamilies } from '../telemetry/exposition.ts';
-import type { Family } from '../telemetry/registry.ts';
 import { refusal, sendJson } from './answer.ts';
 import type { Route } from './router.ts';
 
 /** For how long the database may keep a reading waiting, in milliseconds. */
 const patience = 1_000;
 
-interface Sources {
+export interface MetricsSources {
   /** What a reader has to send: the figures tell about both environments, so no key of one opens them. */
   token: string;
-  /** The figures of each process that shares our port. */
-  readProcesses: () => Promise<Family[][]>;
-  /** What only the database knows. */
-  readDatabase: () => Promise<Family[]>;
+  /** The figures of all processes that share our port, as Prometheus reads them. */
+  readProcesses: () => Promise<string>;
+  /** Tells what only the database knows. */
+  tellDatabase: (registry: Registry) => Promise<void>;
 }
 
 /** Where Prometheus reads the figures of all processes; 401 without the token. */
-export function createMetricsRoute({ token, readProcesses, readDatabase }: Sources): Route {
+export function createMetricsRoute({ token, readProcesses, tellDatabase }: MetricsSources): Route {
   return {
     async GET({ headers }, response) {
       if (!isToken(readAuthorization(headers.authorization), token)) {
         const answer = refusal('UNAUTHENTICATED', 'Send METRICS_TOKEN in the Authorization header.');
         return sendJson(response, { ...answer, headers: { 'WWW-Authenticate': 'Bearer' } });
       }
-      const [processes, stored] = await Promise.all([readProcesses(), inTime(readDatabase())]);
-      const up = { suffix: '', labels: {}, value: stored === null ? 0 : 1 };
-      const families: Family[] = [
-        ...mergeFamilies(processes),
-        {
-          name: 'kana_database_up',
-          help: 'Whether the database answered this reading.',
-          type: 'gauge',
-          merge: 'max',
-          samples: [up],
-        },
-        ...(stored ?? []),
-      ];
-      const text = formatFamilies(families);
+      const [processes, stored] = await Promise.all([readProcesses(), readDatabase(tellDatabase)]);
+      const text = `${processes}\n${stored}`;
       response.writeHead(200, {
-        'Content-Type': expositionType,
+        'Content-Type': Registry.PROMETHEUS_CONTENT_TYPE,
         'Content-Length': Buffer.byteLength(text),
         'Cache-Control': 'no-store',
       });
@@ -55,11 +42,25 @@ function isToken(given: string | null, token: string): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }
 
-/** Null if it takes too long, or fails. */
-async function inTime<Result>(work: Promise<Result>): Promise<Result | null> {
+/** Whether the database answered in time, and what it knows if it did. */
+async function readDatabase(tell: MetricsSources['tellDatabase']): Promise<string> {
+  const stored = new Registry();
+  const told = await inTime(tell(stored));
+  const registry = told ? stored : new Registry();
+  const help = 'Whether the database answered this reading.';
+  new Gauge({ name: 'kana_database_up', help, registers: [registry] }).set(told ? 1 : 0);
+  return registry.metrics();
+}
+
+/** False if it takes too long, or fails. */
+async function inTime(work: Promise<void>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(() => resolve(null), patience);
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), patience);
   });
-  return Promise.race([work.catch(() => null), late]).finally(() => clearTimeout(timer));
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

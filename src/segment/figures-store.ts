@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import type { Family } from '../telemetry/registry.ts';
+import { Gauge, type Registry } from 'prom-client';
 
 /* By the index of what is unprocessed: as quick with a long history as with none. */
 const sql = `
@@ -10,19 +10,15 @@ const sql = `
 /** As many are counted, so that a reading takes no time. */
 const maxCounted = 10_000;
 
-/** Events that are stored and still to be processed; in good health none is older than a sweep, a minute. */
-export async function readSegmentFigures(pool: Pool): Promise<Family[]> {
+/** Tells which events are stored and still to be processed; in good health none is older than a sweep, a minute. */
+export async function tellSegment(registry: Registry, pool: Pool): Promise<void> {
   const { rows } = await pool.query({ name: 'segment figures', text: sql, values: [maxCounted] });
-  const family = (name: string, help: string, value: number): Family => ({
-    ...{ name, help, type: 'gauge', merge: 'max' },
-    samples: [{ suffix: '', labels: {}, value }],
-  });
-  return [
-    family(
-      'kana_segment_unprocessed',
-      `Stored Segment events to process; at most ${maxCounted} are counted.`,
-      rows[0].count,
-    ),
-    family('kana_segment_lag_seconds', 'For how long the oldest of them has waited.', rows[0].lag),
-  ];
+  const tell = (name: string, help: string, value: number) =>
+    new Gauge({ name, help, registers: [registry] }).set(value);
+  tell(
+    'kana_segment_unprocessed',
+    `Stored Segment events to process; at most ${maxCounted} are counted.`,
+    rows[0].count,
+  );
+  tell('kana_segment_lag_seconds', 'For how long the oldest of them has waited.', rows[0].lag);
 }

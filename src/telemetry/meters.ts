@@ -1,4 +1,5 @@
-import { type Counter, createRegistry, type Histogram, type Registry } from './registry.ts';
+// Its successor, @prometheus-io/client, has the same API and wants Node.js 22.
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Tracing } from './tracing.ts';
 
 /** What one lane tells of itself; see createLane. */
@@ -8,9 +9,9 @@ export interface LaneMeter {
   tracing: Tracing | null;
   /** How many calls wait for a batch. */
   waiting: number;
-  size: Histogram;
+  size: Histogram.Internal<string>;
   /** How long batches take, in seconds. */
-  duration: Histogram;
+  duration: Histogram.Internal<string>;
 }
 
 /** All that this process counts. Labels are words of ours, never of a client: there are only so many. */
@@ -31,19 +32,21 @@ const requestBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const batchBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 const jobBuckets = [0.01, 0.1, 1, 10, 60, 600];
 
+/** With a registry of its own: several servers in one process do not count together. */
 export function createMeters(tracing: Tracing | null = null): Meters {
-  const registry = createRegistry();
-  const { counter, histogram } = registry;
-  const requests = counter('kana_requests_total', 'Requests that were answered.', [
-    'path',
-    'operation',
-    'outcome',
-  ]);
+  const registry = new Registry();
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers: [registry] });
+  const histogram = (name: string, help: string, buckets: number[], labelNames: string[]) =>
+    new Histogram({ name, help, buckets, labelNames, registers: [registry] });
+
+  const kinds = ['path', 'operation'];
+  const requests = counter('kana_requests_total', 'Requests that were answered.', [...kinds, 'outcome']);
   const durations = histogram(
     'kana_request_duration_seconds',
     'From the arrival of a request to the end of its answer.',
     requestBuckets,
-    ['path', 'operation'],
+    kinds,
   );
   const events = counter('kana_segment_events_total', 'Segment events that came in.', ['outcome']);
   const jobs = counter('kana_jobs_total', 'Jobs that were run in the background.', ['task', 'outcome']);
@@ -52,36 +55,63 @@ export function createMeters(tracing: Tracing | null = null): Meters {
     registry,
     tracing,
     countRequest({ path, operation, outcome, seconds }) {
-      requests.of(path, operation, outcome).add();
-      durations.of(path, operation).observe(seconds);
+      requests.inc({ path, operation, outcome });
+      durations.observe({ path, operation }, seconds);
     },
     lane: createLaneMeters(registry, tracing),
     refused: counter(
       'kana_requests_refused_total',
       'Requests that were refused because too many were worked on.',
-    ).of(),
-    countSegmentEvent: (outcome) => events.of(outcome).add(),
+    ),
+    countSegmentEvent: (outcome) => events.inc({ outcome }),
     countJob({ task, outcome, seconds }) {
-      jobs.of(task, outcome).add();
-      jobDurations.of(task).observe(seconds);
+      jobs.inc({ task, outcome });
+      jobDurations.observe({ task }, seconds);
     },
   };
 }
 
-function createLaneMeters({ histogram, gauge }: Registry, tracing: Tracing | null): Meters['lane'] {
+function createLaneMeters(registry: Registry, tracing: Tracing | null): Meters['lane'] {
   const lanes = new Map<string, LaneMeter>();
-  const sizes = histogram('kana_batch_size', 'Calls that were answered by one batch.', batchBuckets, [
-    'lane',
-  ]);
-  const durations = histogram('kana_batch_duration_seconds', 'How long batches took.', requestBuckets, [
-    'lane',
-  ]);
-  gauge('kana_lane_waiting', 'Calls that wait for a batch.', function* read() {
-    for (const [lane, { waiting }] of lanes) yield [{ lane }, waiting];
+  const common = { labelNames: ['lane'], registers: [registry] };
+  const sizes = new Histogram({
+    name: 'kana_batch_size',
+    help: 'Calls that were answered by one batch.',
+    buckets: batchBuckets,
+    ...common,
+  });
+  const durations = new Histogram({
+    name: 'kana_batch_duration_seconds',
+    help: 'How long batches took.',
+    buckets: requestBuckets,
+    ...common,
+  });
+  new Gauge({
+    name: 'kana_lane_waiting',
+    help: 'Calls that wait for a batch.',
+    collect() {
+      for (const { name, waiting } of lanes.values()) this.set({ lane: name }, waiting);
+    },
+    ...common,
   });
   return (name) => {
-    const meter = { name, tracing, waiting: 0, size: sizes.of(name), duration: durations.of(name) };
+    const meter = { name, tracing, waiting: 0, size: sizes.labels(name), duration: durations.labels(name) };
     lanes.set(name, meter);
     return meter;
   };
+}
+
+/**
+ * What every process tells of itself. To watch the event loop and the garbage collector costs a little, so it begins
+ * only here.
+ */
+export function tellProcess(registry: Registry, version: string): void {
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'kana_build_info',
+    help: 'Which version runs; always 1.',
+    labelNames: ['version', 'node'],
+    registers: [registry],
+    aggregator: 'max',
+  }).set({ version, node: process.version }, 1);
 }

@@ -9,8 +9,7 @@ const meters = createMeters();
 let app: TestApp;
 
 beforeAll(async () => {
-  const readProcesses = async () => [meters.registry.read()];
-  app = await startTestApp({ meters, metrics: { token, readProcesses } });
+  app = await startTestApp({ meters, metrics: { token, readProcesses: () => meters.registry.metrics() } });
   await createFeature(app.database.prisma, { id: 'api-calls' });
   await createUser(app.database.prisma, { id: '124' });
 });
