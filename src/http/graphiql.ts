@@ -14,6 +14,7 @@ const howTo = (fillIn: string) => `# Welcome to Open Kana.
 #
 # 1. Fill in the headers below:
 #    ${fillIn}
+#    They stay in this browser until you empty them.
 # 2. Press the play button, or Ctrl-Enter.
 #
 # The book on the left explains everything.

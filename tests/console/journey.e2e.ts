@@ -63,7 +63,7 @@ it('makes a feature', async () => {
   await look('features-empty');
   await page.getByRole('button', { name: 'New feature' }).first().click();
   await dialog().getByLabel('Name').fill('API calls');
-  await dialog().getByLabel('Several').fill('calls');
+  await dialog().getByLabel('Unit, plural').fill('calls');
   await look('features-new');
   await dialog().getByRole('button', { name: 'Create feature' }).click();
   await heading('API calls').waitFor();

@@ -175,7 +175,7 @@ it('edits a feature, and packages keep their name for it', async () => {
   await open('features/calls');
   await click('Edit');
   await dialog().getByLabel('Name').fill('Requests');
-  await dialog().getByLabel('Several').fill('requests');
+  await dialog().getByLabel('Unit, plural').fill('requests');
   await dialog().getByRole('button', { name: 'Save' }).click();
   await page.getByRole('heading', { name: 'Requests', exact: true }).waitFor();
   expect(await its.app.ok('{ feature(id: "calls") { name unitLabelPlural } }')).toEqual({

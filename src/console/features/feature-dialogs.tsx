@@ -63,7 +63,7 @@ export function NewFeature() {
       />
       <TextInput
         label="Id"
-        description="What your code calls it. It stays."
+        description="What your code calls it. It cannot be changed later."
         placeholder="api-calls"
         value={id}
         onChange={(event) => set({ id: event.currentTarget.value })}
@@ -81,7 +81,7 @@ export function NewFeature() {
           fullWidth
         />
         <Text size="xs" c="dimmed">
-          {meanings[draft.type]} It stays.
+          {meanings[draft.type]} It cannot be changed later.
         </Text>
       </Stack>
       {draft.type === 'CONSUMABLE' && <Units draft={draft} set={set} />}
@@ -133,13 +133,13 @@ function Units({ draft, set }: { draft: Draft; set: (change: Partial<Draft>) => 
   return (
     <Group grow align="start">
       <TextInput
-        label="One of it"
+        label="Unit, singular"
         placeholder="call"
         value={draft.unitLabel}
         onChange={(event) => set({ unitLabel: event.currentTarget.value })}
       />
       <TextInput
-        label="Several"
+        label="Unit, plural"
         placeholder="calls"
         value={draft.unitLabelPlural}
         onChange={(event) => set({ unitLabelPlural: event.currentTarget.value })}

@@ -59,8 +59,8 @@ function Facts({ feature }: { feature: FeatureQuery['feature'] }) {
         </Fact>
         {feature.type === 'CONSUMABLE' && (
           <>
-            <Fact label="One of it">{feature.unitLabel ?? '—'}</Fact>
-            <Fact label="Several">{feature.unitLabelPlural ?? '—'}</Fact>
+            <Fact label="Unit, singular">{feature.unitLabel ?? '—'}</Fact>
+            <Fact label="Unit, plural">{feature.unitLabelPlural ?? '—'}</Fact>
           </>
         )}
       </SimpleGrid>

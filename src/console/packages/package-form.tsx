@@ -45,7 +45,11 @@ export function PackageForm(props: {
                 />
                 <TextInput
                   label="Id"
-                  description={exists ? 'It stays.' : 'What your code calls it. It stays.'}
+                  description={
+                    exists
+                      ? 'It cannot be changed later.'
+                      : 'What your code calls it. It cannot be changed later.'
+                  }
                   placeholder="pro"
                   value={id}
                   onChange={(event) => set({ id: event.currentTarget.value })}
