@@ -42,7 +42,7 @@ async function createFeature(id: string) {
 
 it('says that the server is gone, refuses changes, and goes on by itself when it is back', async () => {
   await createFeature('early');
-  await page.getByRole('link', { name: 'Features' }).click();
+  await page.getByRole('link', { name: 'Features', exact: true }).click();
   await page.getByRole('link', { name: 'early' }).waitFor();
   // What a reload would lose.
   await page.evaluate('window.notReloaded = true');

@@ -23,8 +23,8 @@ const click = (name: string) => its.page.getByRole('button', { name, exact: true
 
 it('tells what is wrong with a file, and goes to the line', async () => {
   const { page } = its;
-  await page.getByRole('link', { name: 'Configuration' }).click();
-  await page.getByRole('link', { name: 'Catalogue' }).click();
+  await page.getByRole('link', { name: 'Configuration', exact: true }).click();
+  await page.getByRole('link', { name: 'Catalogue', exact: true }).click();
   await page.waitForURL(`${its.app.url}/test/configuration/catalogue`);
   await area().fill(yaml);
   await click('Preview');

@@ -34,7 +34,7 @@ grace,grace@navy.mil,"Hopper, Grace",cus_2
 `;
 
 it('imports a file, and tells what became of each row', async () => {
-  await page.getByRole('link', { name: 'Users' }).click();
+  await page.getByRole('link', { name: 'Users', exact: true }).click();
   await page.getByRole('link', { name: 'Import and export' }).click();
   await page.getByLabel('A CSV file of users').setInputFiles({
     name: 'users.csv',

@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 it('tells how to connect while nothing has arrived', async () => {
-  await page.getByRole('link', { name: 'Segment' }).click();
+  await page.getByRole('link', { name: 'Segment', exact: true }).click();
   await page.getByText('None yet').waitFor();
   await page.getByText(`${app.url}/segment/events`, { exact: true }).waitFor();
   await look('segment-empty');

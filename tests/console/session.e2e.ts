@@ -32,7 +32,7 @@ it('is signed in to both environments at once, one click apart', async () => {
   await environment().getByText('Live').click();
   await page.getByLabel('Private key').fill(app.keys.live);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('link', { name: 'Features' }).click();
+  await page.getByRole('link', { name: 'Features', exact: true }).click();
   await page.waitForURL(`${app.url}/live/features`);
   await look('live');
   await environment().getByText('Test').click();
@@ -40,7 +40,7 @@ it('is signed in to both environments at once, one click apart', async () => {
 }, 60_000);
 
 it('makes a key and shows it once', async () => {
-  await page.getByRole('link', { name: 'Configuration' }).click();
+  await page.getByRole('link', { name: 'Configuration', exact: true }).click();
   await page.getByRole('button', { name: 'New private key' }).click();
   await page.getByText('It is shown this once.').waitFor();
   const key = await page.getByText(/^prv_test_[A-Za-z0-9]{32}$/).innerText();

@@ -11,7 +11,7 @@ export const users = {
 };
 export const packages = ['first', 'second'] as const;
 /** How many credits a user of either package may use. */
-export const hardLimit = 200;
+export const hardLimit = 30;
 
 function names(kind: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${kind}-${index}`);
