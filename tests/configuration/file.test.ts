@@ -7,7 +7,8 @@ import { Configuration, problemsOf } from '../../src/configuration/file-rules.ts
 import { lineOf } from '../../src/configuration/finding-rules.ts';
 import { plan } from '../../src/configuration/plan-rules.ts';
 import { fileOf } from '../../src/configuration/writing-rules.ts';
-import { Id } from '../../src/input.ts';
+import { Id, Metadata } from '../../src/input.ts';
+import { seed } from '../fuzz/settings.ts';
 
 const problems = (file: unknown) => {
   const { error } = Configuration.safeParse(file);
@@ -190,7 +191,11 @@ describe('a catalogue as a file', () => {
 
   const text = fc.string({ minLength: 1, maxLength: 8 }).filter((each) => Id.safeParse(each).success);
   const ids = (options: fc.UniqueArrayConstraints<string, string>) => fc.uniqueArray(text, options);
-  const metadata = fc.option(fc.dictionary(text, fc.jsonValue(), { maxKeys: 2 }));
+  const metadata = fc.option(
+    fc
+      .dictionary(text, fc.jsonValue(), { maxKeys: 2 })
+      .filter((each) => Metadata.safeParse(JSON.parse(JSON.stringify(each))).success),
+  );
   const price = fc.record({
     id: text,
     provider: text,
@@ -251,6 +256,7 @@ describe('a catalogue as a file', () => {
         expect(new Set(features)).toEqual(new Set(catalogue.features));
         expect(new Set(packages)).toEqual(new Set(catalogue.packages));
       }),
+      { seed, numRuns: Number(process.env.RUNS ?? 100) },
     );
   });
 });

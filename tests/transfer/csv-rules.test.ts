@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DomainError, invalidInput } from '../../src/errors.ts';
 import { readRows, type WrittenUser, writeRows } from '../../src/transfer/csv-rules.ts';
+import { seed } from '../fuzz/settings.ts';
 
 const header = 'id,email,name,billingId,metadata';
 
@@ -168,6 +169,7 @@ describe('writeRows', () => {
           users.map((written) => ({ ...written, metadata: written.metadata && { ...written.metadata } })),
         );
       }),
+      { seed, numRuns: Number(process.env.RUNS ?? 100) },
     );
   });
 });
