@@ -43,8 +43,11 @@ export function enqueueBackfill(db: Parameters<typeof enqueue>[0], environmentId
   return enqueue(db, backfillJob, { environmentId }, `${backfillJob} ${environmentId}`);
 }
 
-/** Has the events of a person erased who is deleted in this transaction; see erase. */
+/**
+ * Has the events of a person erased who is deleted in this transaction; see erase. One of the person's keys, which
+ * are never used again, names the job: the names of jobs are short, and a person may have been merged of many.
+ */
 export function enqueueErasure(db: Parameters<typeof enqueue>[0], traces: Traces): Promise<void> {
   const keys = traces.keys.map(String);
-  return enqueue(db, erasureJob, { ...traces, keys }, `${erasureJob} ${keys}`);
+  return enqueue(db, erasureJob, { ...traces, keys }, `${erasureJob} ${keys[0]}`);
 }

@@ -88,6 +88,21 @@ it('more events than fit into one batch go too', async () => {
   expect(await left('busy')).toEqual([]);
 });
 
+it('somebody whom very many users were merged into goes whole', async () => {
+  const ids = Array.from({ length: 200 }, (_, index) => `crowd-${index}`);
+  await postEvents(
+    app,
+    ids.flatMap((userId) => [identifyEvent(userId), usage(userId)]),
+  );
+  for (let start = 1; start < ids.length; start += 50) {
+    const merged = [ids[0], ...ids.slice(start, start + 50)];
+    await app.ok(`mutation { mergeUsers(ids: ${JSON.stringify(merged)}) { id } }`);
+  }
+  expect(await left(...ids)).toHaveLength(400);
+  await remove('crowd-7');
+  expect(await left(...ids)).toEqual([]);
+});
+
 it('an event that somebody is processing is waited for, and the user is not held meanwhile', async () => {
   const event = usage('held');
   await ingest(app, identifyEvent('held'));
