@@ -1,9 +1,9 @@
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { authorOf } from './auth/author-rules.ts';
+import { allowanceOf, authorOf, identifyCaller } from './auth/caller-actions.ts';
 import { lastFourOf, parseKey, readAuthorization } from './auth/rules.ts';
-import { identifyCaller, type Sessions } from './auth/session-actions.ts';
+import type { Sessions } from './auth/session-actions.ts';
 import { createSessionRoute } from './auth/session-route.ts';
 import type { Keyring } from './auth/store.ts';
 import type { UserTokens } from './auth/token-actions.ts';
@@ -119,8 +119,7 @@ function adminApi(
     async contextOf(headers, exchange) {
       const caller = await identifyCaller(headers, { keyring, sessions }, new Date());
       exchange.bearer = caller;
-      // In the console somebody sees why the rest is refused: it has an allowance of its own.
-      if (caller !== null) requireAllowance(rateLimit, `${caller.through} ${caller.keyId}`);
+      if (caller !== null) requireAllowance(rateLimit, allowanceOf(caller));
       const author = authorOf(caller, exchange.id);
       const { environmentId } = author;
       const db = database.prisma;

@@ -1,13 +1,6 @@
 import { errors, jwtVerify, SignJWT } from 'jose';
-import { type EnvironmentId, readAuthorization, readEnvironmentId } from './rules.ts';
-import {
-  consoleHeader,
-  readSessionCookie,
-  SessionClaims,
-  sessionAlgorithm,
-  sessionAudience,
-  sessionLifetime,
-} from './session-rules.ts';
+import type { EnvironmentId } from './rules.ts';
+import { SessionClaims, sessionAlgorithm, sessionAudience, sessionLifetime } from './session-rules.ts';
 import type { Identity, Keyring } from './store.ts';
 import type { TokenRealm } from './token-store.ts';
 
@@ -53,39 +46,6 @@ export function createSessions(realms: readonly TokenRealm[], keyring: Keyring):
       return { identity, expiresAt: new Date(claims.exp * 1000) };
     },
   };
-}
-
-/** Where a request may carry credentials. */
-interface Credentials {
-  authorization?: string;
-  cookie?: string;
-  [consoleHeader]?: string | string[];
-}
-
-/** Who calls the admin API, and how: with the key itself, or signed in to the console with it. */
-export interface Caller extends Identity {
-  through: 'PRIVATE_KEY' | 'CONSOLE';
-}
-
-/**
- * Who calls the admin API: whoever sends a key; or else, from a page of the console, whoever is signed in to the
- * environment that the page names. A key must be a private one.
- */
-export async function identifyCaller(
-  headers: Credentials,
-  { keyring, sessions }: { keyring: Keyring; sessions: Sessions },
-  now: Date,
-): Promise<Caller | null> {
-  const key = readAuthorization(headers.authorization);
-  if (key !== null) {
-    const identity = await keyring.identify(key);
-    return identity?.kind === 'PRIVATE' ? { ...identity, through: 'PRIVATE_KEY' } : null;
-  }
-  const environmentId = readEnvironmentId(headers[consoleHeader]);
-  if (environmentId === null) return null;
-  const token = readSessionCookie(headers.cookie, environmentId);
-  const session = token === null ? null : await sessions.find(token, environmentId, now);
-  return session === null ? null : { ...session.identity, through: 'CONSOLE' };
 }
 
 const bytesOf = (secret: string) => new TextEncoder().encode(secret);

@@ -1,12 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import type { Author } from '../audit/rules.ts';
-import { authorOf } from '../auth/author-rules.ts';
+import { allowanceOf, authorOf, identifyHolder } from '../auth/caller-actions.ts';
 import { readAuthorization } from '../auth/rules.ts';
-import type { Identity, Keyring } from '../auth/store.ts';
+import type { Keyring } from '../auth/store.ts';
 import type { Database } from '../database/client.ts';
 import { type Answer, sendJson } from '../http/answer.ts';
 import { type BodyHandler, withBody } from '../http/body-limit.ts';
 import { type Gate, gated } from '../http/gate.ts';
+import { readJson } from '../http/json-body.ts';
 import { type RateLimit, refuseHaste } from '../http/rate-limit.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { preview, publish, pull } from './actions.ts';
@@ -34,14 +34,13 @@ export function createConfigurationRoutes({
 }: Doors): Record<string, Route> {
   /** Answers what `work` does for whoever holds the key. */
   const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): BodyHandler =>
-    gated(gate, async (request, response, body, exchange) => {
-      const identity = await authenticate(keyring, request);
-      exchange.bearer = identity;
-      if (identity === null) return sendJson(response, unauthenticated());
-      const haste = refuseHaste(rateLimit, `PRIVATE_KEY ${identity.keyId}`);
+    gated(gate, async ({ headers }, response, body, exchange) => {
+      const caller = await identifyHolder(keyring, readAuthorization(headers.authorization));
+      exchange.bearer = caller;
+      if (caller === null) return sendJson(response, unauthenticated());
+      const haste = refuseHaste(rateLimit, allowanceOf(caller));
       if (haste !== null) return sendJson(response, haste);
-      const author = authorOf({ ...identity, through: 'PRIVATE_KEY' }, exchange.id);
-      return sendJson(response, await work(author, body));
+      return sendJson(response, await work(authorOf(caller, exchange.id), body));
     });
 
   return {
@@ -79,29 +78,13 @@ const withoutBody =
 
 const ok = (body: object): Answer => ({ status: 200, body });
 
-async function authenticate(keyring: Keyring, request: IncomingMessage): Promise<Identity | null> {
-  const key = readAuthorization(request.headers.authorization);
-  const identity = key === null ? null : await keyring.identify(key);
-  return identity?.kind === 'PRIVATE' ? identity : null;
-}
-
 /** Reads the configuration file that was sent, and answers what `work` makes of it. */
 async function forFile(body: Buffer, work: (wishes: Wishes) => Promise<object>): Promise<Answer> {
-  const sent = parseBody(body);
+  const sent = readJson(body);
   if (sent === undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', ['The body is not JSON.']);
   const { data: wishes, error } = Configuration.safeParse(sent);
   if (error !== undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', problemsOf(error));
   return ok(await work(wishes));
-}
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function parseBody(body: Buffer): unknown {
-  try {
-    return JSON.parse(utf8.decode(body));
-  } catch {
-    return undefined;
-  }
 }
 
 const unauthenticated = () =>

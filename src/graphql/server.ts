@@ -4,6 +4,7 @@ import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { type Authenticated, useAuthentication } from '../auth/plugin.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { isFault } from '../http/faults.ts';
 import { readRequest } from '../http/graphql-request.ts';
 import type { AnswerOperation } from '../http/graphql-route.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
@@ -76,9 +77,7 @@ function traced(tracing: Tracing, answer: AnswerOperation): AnswerOperation {
       'kana.outcome': outcome ?? undefined,
     };
     const name = operation === null ? 'graphql' : `${operation.type} ${operation.field}`;
-    const failure =
-      outcome === 'INTERNAL_SERVER_ERROR' || outcome === 'SERVICE_UNAVAILABLE' ? outcome : undefined;
-    span.end({ name, attributes, failure });
+    span.end({ name, attributes, failure: isFault(outcome) ? outcome : undefined });
     return result;
   };
 }

@@ -12,6 +12,20 @@ export interface Fault {
   requestId: string;
 }
 
+/** How such a failure is logged: as what is wrong with us, or as what passes by itself. */
+const levels: Record<FaultCode, 'error' | 'warn'> = {
+  INTERNAL_SERVER_ERROR: 'error',
+  SERVICE_UNAVAILABLE: 'warn',
+};
+
+/** Whether a request that ended so has failed for no reason of its caller's. */
+export const isFault = (outcome: string | null): outcome is FaultCode =>
+  outcome !== null && outcome in levels;
+
+/** At which level a request is logged that ended so. */
+export const levelOf = (outcome: string): 'debug' | 'error' | 'warn' =>
+  isFault(outcome) ? levels[outcome] : 'debug';
+
 export const faultCodeOf = (error: unknown): FaultCode =>
   isOutage(error) ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_SERVER_ERROR';
 

@@ -1,7 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { GraphQLError } from 'graphql';
 import { type Counter, Gauge, type Registry } from 'prom-client';
-import { headersOf, refusal, sendJson, statusOf } from './answer.ts';
+import { refusal, refusalError, sendJson } from './answer.ts';
 import type { AnswerOperation } from './graphql-route.ts';
 
 /**
@@ -62,7 +61,7 @@ export function throughGate(gate: Gate, answer: AnswerOperation): AnswerOperatio
     const answering = gate.run(() => answer(sent));
     if (answering !== null) return answering;
     sent.exchange.outcome = 'OVERLOADED';
-    return { errors: [overloaded()] };
+    return { errors: [refusalError('OVERLOADED', overloadedMessage)] };
   };
 }
 
@@ -76,9 +75,4 @@ export function gated<Rest extends unknown[]>(
     if (handling === null) sendJson(response, refusal('OVERLOADED', overloadedMessage));
     else await handling;
   };
-}
-
-function overloaded(): GraphQLError {
-  const http = { status: statusOf('OVERLOADED'), headers: headersOf('OVERLOADED') };
-  return new GraphQLError(overloadedMessage, { extensions: { code: 'OVERLOADED', http } });
 }

@@ -1,13 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import { z } from 'zod';
-import { type RequestErrorCode, statusOf } from './answer.ts';
+import { refusalError } from './answer.ts';
+import { parseJson } from './json-body.ts';
 
 /** The original's older cURL examples name no type, and cURL then says that the body is a form. */
 const jsonTypes = ['', 'application/json', 'application/x-www-form-urlencoded'];
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 // Clients of the original may send a string that holds the object, as each of its cURL examples does.
 const JsonObject = z.preprocess(
@@ -40,19 +38,19 @@ export function readRequest({
 function checkHeaders(headers: IncomingHttpHeaders): void {
   const [type = ''] = (headers['content-type'] ?? '').split(';', 1);
   if (!jsonTypes.includes(type.trim().toLowerCase()))
-    throw requestError(
+    throw refusalError(
       'UNSUPPORTED_MEDIA_TYPE',
       'Send JSON, with the header Content-Type: application/json.',
     );
   if (headers['content-encoding'] !== undefined)
-    throw requestError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
+    throw refusalError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
 }
 
 function parseBody(body: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(body));
+    return parseJson(body);
   } catch (error) {
-    throw requestError('BAD_REQUEST', `The body is not JSON: ${(error as Error).message}.`);
+    throw refusalError('BAD_REQUEST', `The body is not JSON: ${(error as Error).message}.`);
   }
 }
 
@@ -63,7 +61,7 @@ function readOperation(request: unknown): GraphQLParams {
     return { query, variables: variables ?? undefined, operationName: operationName ?? undefined };
   }
   const [issue] = error.issues;
-  throw requestError('BAD_REQUEST', `${issue?.path.join('.') || 'The body'} ${issue?.message}.`);
+  throw refusalError('BAD_REQUEST', `${issue?.path.join('.') || 'The body'} ${issue?.message}.`);
 }
 
 function parseObject(text: string): unknown {
@@ -76,8 +74,4 @@ function parseObject(text: string): unknown {
 
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function requestError(code: RequestErrorCode, message: string): GraphQLError {
-  return new GraphQLError(message, { extensions: { code, http: { status: statusOf(code) } } });
 }

@@ -2,29 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Meters } from '../telemetry/meters.ts';
 import { readTraceparent, type Span, type Tracing } from '../telemetry/tracing.ts';
+import { codeOf } from './answer.ts';
 import { type Bearer, beginExchange, type Exchange } from './exchange.ts';
+import { isFault, levelOf } from './faults.ts';
 
 /** Follows each request from its arrival to the end of its answer. */
 export type Observe = (request: IncomingMessage, response: ServerResponse, path: string | null) => Exchange;
-
-/** What is wrong with us, and what passes by itself. */
-const levels: Record<string, 'error' | 'warn'> = {
-  INTERNAL_SERVER_ERROR: 'error',
-  SERVICE_UNAVAILABLE: 'warn',
-};
-
-/** Codes of answers that were not GraphQL's. */
-const codes: Record<number, string> = {
-  400: 'BAD_REQUEST',
-  401: 'UNAUTHENTICATED',
-  403: 'FORBIDDEN',
-  404: 'NOT_FOUND',
-  405: 'METHOD_NOT_ALLOWED',
-  413: 'PAYLOAD_TOO_LARGE',
-  415: 'UNSUPPORTED_MEDIA_TYPE',
-  429: 'RATE_LIMITED',
-  503: 'OVERLOADED',
-};
 
 /**
  * Gives each request its id, counts it, and writes one line about it when it is answered: at `debug`, but for our own
@@ -43,7 +26,7 @@ export function createObserver(log: Logger, meters: Meters): Observe {
       const operation = exchange.operation?.field ?? '';
       meters.countRequest({ path: groupOf(place), operation, outcome, seconds: elapsed / 1_000 });
       if (span !== null) endSpan(span, exchange, outcome, response.statusCode);
-      const level = levels[outcome] ?? 'debug';
+      const level = levelOf(outcome);
       if (!log.isLevelEnabled(level)) return;
       const { id: requestId, bearer } = exchange;
       log[level](
@@ -82,7 +65,7 @@ function endSpan(span: Span, { id, bearer }: Exchange, outcome: string, status: 
     'kana.outcome': outcome,
     'kana.environment': bearer?.environmentId,
   };
-  span.end({ attributes, failure: outcome in levels ? outcome : undefined });
+  span.end({ attributes, failure: isFault(outcome) ? outcome : undefined });
 }
 
 /** Where nothing is. What was asked for there is the client's to know. */
@@ -96,5 +79,5 @@ const shown = ({ environmentId, kind, lastFour }: Bearer) => ({ environmentId, k
 /** `ok`, or the code of what went wrong; `ABORTED` if the client left before the answer was out. */
 function outcomeOf({ outcome }: Exchange, { writableFinished, statusCode }: ServerResponse): string {
   if (!writableFinished) return outcome === 'INTERNAL_SERVER_ERROR' ? outcome : 'ABORTED';
-  return outcome ?? codes[statusCode] ?? (statusCode < 400 ? 'ok' : 'INTERNAL_SERVER_ERROR');
+  return outcome ?? (statusCode < 400 ? 'ok' : codeOf(statusCode));
 }

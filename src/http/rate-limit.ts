@@ -1,5 +1,4 @@
-import { GraphQLError } from 'graphql';
-import { type Answer, refusal, statusOf } from './answer.ts';
+import { type Answer, refusal, refusalError } from './answer.ts';
 
 /** Says who may go on, and tells the others when to come back. */
 export interface RateLimit {
@@ -46,9 +45,7 @@ const retryAfter = (waitMs: number) => ({ 'Retry-After': `${Math.ceil(waitMs / 1
 /** Throws the refusal of a GraphQL request that comes too early. */
 export function requireAllowance(limit: RateLimit, caller: string): void {
   const waitMs = limit.take(caller);
-  if (waitMs === 0) return;
-  const http = { status: statusOf('RATE_LIMITED'), headers: retryAfter(waitMs) };
-  throw new GraphQLError(message, { extensions: { code: 'RATE_LIMITED', http } });
+  if (waitMs > 0) throw refusalError('RATE_LIMITED', message, retryAfter(waitMs));
 }
 
 /** The refusal of a request of another path that comes too early; null if it may go on. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
-import type { Identity, Keyring } from '../auth/store.ts';
+import { allowanceOf, type Caller, identifyHolder } from '../auth/caller-actions.ts';
+import type { Keyring } from '../auth/store.ts';
 import { isOutage } from '../database/outage.ts';
 import { DomainError } from '../errors.ts';
 import { type Answer, refusal, sendJson } from '../http/answer.ts';
@@ -8,6 +9,7 @@ import { withBody } from '../http/body-limit.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { reportFault } from '../http/faults.ts';
 import { type Gate, gated } from '../http/gate.ts';
+import { readJson } from '../http/json-body.ts';
 import { type RateLimit, refuseHaste } from '../http/rate-limit.ts';
 import type { Route } from '../http/router.ts';
 import type { IngestEvents, Ingested } from './actions.ts';
@@ -49,19 +51,18 @@ interface Delivery {
 
 async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
   const { body, exchange } = delivery;
-  const identity = await authenticate(webhook, delivery);
-  if (identity === null) return unauthenticated;
-  exchange.bearer = identity;
-  const haste = refuseHaste(webhook.rateLimit, `PRIVATE_KEY ${identity.keyId}`);
+  const caller = await authenticate(webhook, delivery);
+  if (caller === null) return unauthenticated;
+  exchange.bearer = caller;
+  const haste = refuseHaste(webhook.rateLimit, allowanceOf(caller));
   if (haste !== null) return haste;
-  const { environmentId } = identity;
-  const sent = parseBody(body);
+  const sent = readJson(body);
   if (sent === undefined) return refusal('BAD_REQUEST', 'The body is not JSON in UTF-8.');
   const events = Array.isArray(sent) ? sent : [sent];
   if (events.length > maxEvents)
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
-  const results = await webhook.ingestEvents(environmentId, events, new Date());
+  const results = await webhook.ingestEvents(caller.environmentId, events, new Date());
   const items = results.map((result) => itemOf(result, webhook.log, exchange));
   return { status: statusOf(results), body: Array.isArray(sent) ? items : items[0] };
 }
@@ -70,12 +71,10 @@ async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
 async function authenticate(
   { keyring, segmentSecret }: Webhook,
   { headers, body }: Delivery,
-): Promise<Identity | null> {
+): Promise<Caller | null> {
   const signature = headers['x-signature']?.toString();
   if (segmentSecret !== undefined && !isSigned(body, signature, segmentSecret)) return null;
-  const key = readWebhookKey(headers.authorization);
-  const identity = key === null ? null : await keyring.identify(key);
-  return identity?.kind === 'PRIVATE' ? identity : null;
+  return identifyHolder(keyring, readWebhookKey(headers.authorization));
 }
 
 const message = 'Unauthenticated: send a valid private key, and the signature if a secret is shared.';
@@ -92,16 +91,6 @@ const unauthenticated: Answer = {
   },
   headers: { 'WWW-Authenticate': 'Basic realm="Segment"' },
 };
-
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
-function parseBody(body: Buffer): unknown {
-  try {
-    return JSON.parse(utf8.decode(body));
-  } catch {
-    return undefined;
-  }
-}
 
 function itemOf(result: Ingested | Error, log: Logger, exchange: Exchange): object {
   if (result instanceof DomainError) {
