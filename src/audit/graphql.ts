@@ -3,9 +3,9 @@ import { invalidInput } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listAfter, listArgs } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
-import { labelOf } from './rules.ts';
+import { type AuthorKind, labelOf } from './rules.ts';
 
-const AuthorKind = builder.enumType('AuditAuthorKind', {
+const AuditAuthorKind = builder.enumType('AuditAuthorKind', {
   description: 'How somebody came to change something.',
   values: {
     PRIVATE_KEY: { description: 'By a request with a private key.' },
@@ -30,7 +30,7 @@ const AuditSubject = builder.enumType('AuditSubject', {
 });
 
 interface AuthorRow {
-  authorKind: 'PRIVATE_KEY' | 'CONSOLE' | 'COMMAND' | 'SERVER';
+  authorKind: AuthorKind;
   keyId: string | null;
   lastFour: string | null;
 }
@@ -38,7 +38,7 @@ interface AuthorRow {
 const AuditAuthor = builder.objectRef<AuthorRow>('AuditAuthor').implement({
   description: 'Who changed something.',
   fields: (t) => ({
-    kind: t.expose('authorKind', { type: AuthorKind, description: 'How it was changed.' }),
+    kind: t.expose('authorKind', { type: AuditAuthorKind, description: 'How it was changed.' }),
     keyId: t.exposeString('keyId', {
       nullable: true,
       description: 'The id of the key that was shown; null where none is needed.',
@@ -70,7 +70,8 @@ const AuditEntry = builder.prismaObject('AuditEntry', {
       resolve: (entry) => entry,
     }),
     action: t.exposeString('action', {
-      description: 'What was done: the name of the mutation, or `publishConfiguration`, or `installKey`.',
+      description:
+        'What was done: the name of the mutation, or `installKey` for a key that was configured, or `makeTokenSecret`.',
     }),
     subjectType: t.expose('subjectType', { type: AuditSubject, description: 'What was changed.' }),
     subjectId: t.exposeString('subjectId', {

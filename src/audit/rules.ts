@@ -1,21 +1,18 @@
 import { isDeepStrictEqual } from 'node:util';
 
 /** How somebody came to change something. */
-export const authorKinds = ['PRIVATE_KEY', 'CONSOLE', 'COMMAND', 'SERVER'] as const;
-export type AuthorKind = (typeof authorKinds)[number];
+export type AuthorKind = 'PRIVATE_KEY' | 'CONSOLE' | 'COMMAND' | 'SERVER';
 
 /** What the audit log tells changes of. */
-export const auditSubjects = [
-  'FEATURE',
-  'PACKAGE',
-  'USER',
-  'SUBSCRIPTION',
-  'MAPPING_RULE',
-  'API_KEY',
-  'IMPORT',
-  'TOKEN_SECRET',
-] as const;
-export type AuditSubject = (typeof auditSubjects)[number];
+export type AuditSubject =
+  | 'FEATURE'
+  | 'PACKAGE'
+  | 'USER'
+  | 'SUBSCRIPTION'
+  | 'MAPPING_RULE'
+  | 'API_KEY'
+  | 'IMPORT'
+  | 'TOKEN_SECRET';
 
 /** Who changes something, and in which environment. */
 export interface Author {

@@ -38,11 +38,12 @@ export function mergeUsers(
   const { environmentId } = author;
   const action = 'mergeUsers';
   return prisma.$transaction(async (tx) => {
-    const keys = (await lockUsers(tx, environmentId, ids)).map(({ key }) => key);
+    const people = await lockUsers(tx, environmentId, ids);
+    const keys = people.map(({ key }) => key);
     const held = (await findHeldByAll(tx, keys)).map(({ id }) => id);
     return audited(tx, author, { action, type: 'USER', handles: keys }, () =>
       audited(tx, author, { action, type: 'SUBSCRIPTION', handles: held }, () =>
-        mergeWithin(tx, environmentId, ids, survivorId),
+        mergeLocked(tx, environmentId, people, survivorId),
       ),
     );
   }, patience);
@@ -55,12 +56,17 @@ export async function mergeWithin(
   ids: readonly string[],
   survivorId?: string,
 ): Promise<bigint> {
-  const people = await lockUsers(tx, environmentId, ids);
-  const chosen = survivorId === undefined ? null : await findUserKey(tx, environmentId, survivorId);
-  return mergeLocked(tx, inOrder(people, chosen));
+  return mergeLocked(tx, environmentId, await lockUsers(tx, environmentId, ids), survivorId);
 }
 
-async function mergeLocked(tx: Db, people: readonly User[]): Promise<bigint> {
+async function mergeLocked(
+  tx: Db,
+  environmentId: string,
+  locked: readonly User[],
+  survivorId: string | undefined,
+): Promise<bigint> {
+  const chosen = survivorId === undefined ? null : await findUserKey(tx, environmentId, survivorId);
+  const people = inOrder(locked, chosen);
   const [survivorKey, ...mergedKeys] = people.map(({ key }) => key);
   if (survivorKey === undefined) throw new Error('there is nobody to merge');
   if (mergedKeys.length === 0) return survivorKey;

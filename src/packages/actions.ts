@@ -28,21 +28,20 @@ import {
   replaceFeatures,
 } from './store.ts';
 
-/** Which package an action changes, when, and who does. */
+/** Which package an action changes, in the environment of its author, and when. */
 interface Target {
-  environmentId: string;
+  author: Author;
   id: string;
   now: Date;
-  author: Author;
 }
 
 /** Makes a DRAFT, all or nothing. @throws PackageAlreadyExistsError when the id is taken */
 export async function createPackage(
   db: PrismaClient,
-  environmentId: string,
-  { features, basePackages: requestedBases, metadata, ...fields }: NewPackage,
   author: Author,
+  { features, basePackages: requestedBases, metadata, ...fields }: NewPackage,
 ): Promise<void> {
+  const { environmentId } = author;
   try {
     await db.$transaction(async (tx) => {
       const known = await lockPackages(tx, environmentId, requestedBases);
@@ -70,7 +69,10 @@ export async function createPackage(
 
 /** Changes what a DRAFT is and contains. */
 export function updateDraftPackage(db: PrismaClient, target: Target, change: DraftChange): Promise<void> {
-  const { environmentId, id } = target;
+  const {
+    author: { environmentId },
+    id,
+  } = target;
   return changePackage(
     db,
     target,
@@ -90,9 +92,10 @@ export function updateDraftPackage(db: PrismaClient, target: Target, change: Dra
 /** Replaces the metadata of a package of any status. @throws PackageNotFoundError */
 export function updatePackage(
   db: PrismaClient,
-  { environmentId, id, author }: Target,
+  { author, id }: Target,
   { metadata }: z.output<typeof PackageChange>,
 ): Promise<void> {
+  const { environmentId } = author;
   return db.$transaction(async (tx) => {
     const known = await lockPackages(tx, environmentId, [id]);
     if (!known.has(id)) throw packageNotFound(id);
@@ -107,7 +110,10 @@ export function updatePackage(
 
 /** Opens a DRAFT to subscribers, for good. */
 export function publishPackage(db: PrismaClient, target: Target): Promise<void> {
-  const { environmentId, id } = target;
+  const {
+    author: { environmentId },
+    id,
+  } = target;
   return changePackage(db, target, ['publishPackage', 'published'], [], async (tx) => {
     checkContent(id, await tx.packageFeature.count({ where: { environmentId, packageId: id } }));
     return { status: 'PUBLISHED' };
@@ -121,7 +127,10 @@ export function archivePackage(db: PrismaClient, target: Target): Promise<void> 
 
 /** Adds a price, or replaces the one with the same id. */
 export function setPackagePrice(db: PrismaClient, target: Target, { id, ...price }: Price): Promise<void> {
-  const { environmentId, id: packageId } = target;
+  const {
+    author: { environmentId },
+    id: packageId,
+  } = target;
   return changePackage(db, target, ['setPackagePrice', 'priced'], [], async (tx) => {
     const key = { environmentId, packageId, id };
     await tx.packagePrice.upsert({
@@ -135,7 +144,10 @@ export function setPackagePrice(db: PrismaClient, target: Target, { id, ...price
 
 /** @throws PriceNotFoundError when the package has no such price */
 export function removePackagePrice(db: PrismaClient, target: Target, priceId: string): Promise<void> {
-  const { environmentId, id: packageId } = target;
+  const {
+    author: { environmentId },
+    id: packageId,
+  } = target;
   return changePackage(db, target, ['removePackagePrice', 'priced'], [], async (tx) => {
     const removed = await tx.packagePrice.deleteMany({ where: { environmentId, packageId, id: priceId } });
     if (removed.count === 0) throw priceNotFound(priceId);
@@ -150,7 +162,7 @@ export function removePackagePrice(db: PrismaClient, target: Target, priceId: st
  */
 function changePackage(
   db: PrismaClient,
-  { environmentId, id, now, author }: Target,
+  { author, id, now }: Target,
   [action, step]: [action: string, step: Step],
   others: readonly string[],
   change: (
@@ -159,6 +171,7 @@ function changePackage(
     known: ReadonlyMap<string, LockedPackage>,
   ) => Promise<{ name?: string; isAddon?: boolean; status?: 'PUBLISHED' | 'ARCHIVED' }>,
 ): Promise<void> {
+  const { environmentId } = author;
   return db.$transaction(async (tx) => {
     const known = await lockPackages(tx, environmentId, [id, ...others]);
     const current = known.get(id);
@@ -177,7 +190,7 @@ function changePackage(
 /** What a package contains from now on; features that stay in it keep the name they have there. */
 async function saveFeatures(
   tx: Db,
-  { environmentId, id }: Target,
+  { author: { environmentId }, id }: Target,
   requested: RequestedFeature[],
 ): Promise<void> {
   const known = await findFeatures(tx, environmentId, requested);
@@ -186,7 +199,7 @@ async function saveFeatures(
 }
 
 /** A package that add-ons name as their base cannot become an add-on itself. */
-async function checkUnused(tx: Db, { environmentId, id }: Target): Promise<void> {
+async function checkUnused(tx: Db, { author: { environmentId }, id }: Target): Promise<void> {
   const addonId = await findAddonOf(tx, environmentId, id);
   if (addonId === null) return;
   throw invalidInput(

@@ -96,7 +96,7 @@ const PackagePriceInput = builder.inputType('PackagePriceInput', {
 
 /** The package that a mutation is about, and by whom and when it is changed. */
 function targetOf(author: Author, id: string, field: string) {
-  return { environmentId: author.environmentId, id: parse(Id, id, field), now: new Date(), author };
+  return { author, id: parse(Id, id, field), now: new Date() };
 }
 
 builder.mutationFields((t) => {
@@ -111,7 +111,7 @@ builder.mutationFields((t) => {
       args: { input: t.arg({ type: CreatePackageInput, required: true, description: 'The new package.' }) },
       resolve: async (query, _root, args, { db, environmentId, author }) => {
         const input = parse(NewPackage, args.input, 'input');
-        await createPackage(db, environmentId, input, author);
+        await createPackage(db, author, input);
         return findPackage(db, query, environmentId, input.id);
       },
     }),

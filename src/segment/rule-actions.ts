@@ -24,12 +24,8 @@ const fromTheBeginning = {
  *
  * @throws FeatureNotFoundError, and ValidationError for a BINARY feature
  */
-export function createRule(
-  prisma: PrismaClient,
-  environmentId: string,
-  rule: RuleFields,
-  author: Author,
-): Promise<string> {
+export function createRule(prisma: PrismaClient, author: Author, rule: RuleFields): Promise<string> {
+  const { environmentId } = author;
   return changeRules(prisma, author, change('createMappingRule'), async (tx) => {
     await checkFeature(tx, environmentId, rule.featureId);
     const { id } = await tx.mappingRule.create({ data: { ...rule, environmentId } });
@@ -45,11 +41,11 @@ export function createRule(
  */
 export function updateRule(
   prisma: PrismaClient,
-  environmentId: string,
+  author: Author,
   id: string,
   rule: RuleFields,
-  author: Author,
 ): Promise<string> {
+  const { environmentId } = author;
   return changeRules(prisma, author, change('updateMappingRule', id), async (tx) => {
     await checkFeature(tx, environmentId, rule.featureId);
     const { count } = await tx.mappingRule.updateMany({
@@ -63,13 +59,9 @@ export function updateRule(
 }
 
 /** Deletes a rule; what it has recorded stays. @throws MappingRuleNotFoundError */
-export function deleteRule(
-  prisma: PrismaClient,
-  environmentId: string,
-  id: string,
-  author: Author,
-): Promise<string> {
+export function deleteRule(prisma: PrismaClient, author: Author, id: string): Promise<string> {
   return changeRules(prisma, author, change('deleteMappingRule', id), async (tx) => {
+    const { environmentId } = author;
     const { count } = await tx.mappingRule.deleteMany({ where: { environmentId, id } });
     if (count === 0) throw mappingRuleNotFound(id);
     return id;

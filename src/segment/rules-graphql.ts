@@ -123,7 +123,7 @@ builder.mutationFields((t) => ({
       'Makes a rule. It decides events from now on, and in the background those that are stored and unmatched. `FeatureNotFoundError` when the feature is unknown.',
     args: { input: t.arg(inputArg) },
     resolve: async (query, _root, args, { db, environmentId, author }) => {
-      const id = await createRule(db, environmentId, parse(NewMappingRule, args.input, 'input'), author);
+      const id = await createRule(db, author, parse(NewMappingRule, args.input, 'input'));
       return db.mappingRule.findUniqueOrThrow({
         ...query,
         where: { environmentId_id: { environmentId, id } },
@@ -137,7 +137,7 @@ builder.mutationFields((t) => ({
     args: { id: t.arg.string(idArg), input: t.arg(inputArg) },
     resolve: async (query, _root, args, { db, environmentId, author }) => {
       const id = parse(Id, args.id, 'id');
-      await updateRule(db, environmentId, id, parse(NewMappingRule, args.input, 'input'), author);
+      await updateRule(db, author, id, parse(NewMappingRule, args.input, 'input'));
       return db.mappingRule.findUniqueOrThrow({
         ...query,
         where: { environmentId_id: { environmentId, id } },
@@ -149,8 +149,8 @@ builder.mutationFields((t) => ({
     description:
       'Deletes a rule. What it has recorded stays. `MappingRuleNotFoundError` when there is none with this id.',
     args: { id: t.arg.string(idArg) },
-    resolve: async (_root, args, { db, environmentId, author }) => ({
-      id: await deleteRule(db, environmentId, parse(Id, args.id, 'id'), author),
+    resolve: async (_root, args, { db, author }) => ({
+      id: await deleteRule(db, author, parse(Id, args.id, 'id')),
     }),
   }),
 }));

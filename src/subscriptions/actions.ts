@@ -29,11 +29,11 @@ export interface PackageChange {
  */
 export async function subscribe(
   prisma: PrismaClient,
-  environmentId: string,
+  author: Author,
   userId: string,
   packageIds: string[],
-  author: Author,
 ): Promise<bigint[]> {
+  const { environmentId } = author;
   const userKey = await findUserKey(prisma, environmentId, userId);
   if (userKey === null) throw userNotFound(userId);
   const begun = await changeSubscriptions(prisma, userKey, async (tx, change) => {
@@ -61,13 +61,8 @@ export async function subscribe(
  *
  * @throws SubscriptionNotFoundError, or a SubscriptionError when it is over already
  */
-export async function cancelSubscription(
-  prisma: PrismaClient,
-  environmentId: string,
-  id: bigint,
-  author: Author,
-): Promise<void> {
-  const userKey = await findOwner(prisma, environmentId, id);
+export async function cancelSubscription(prisma: PrismaClient, author: Author, id: bigint): Promise<void> {
+  const userKey = await findOwner(prisma, author.environmentId, id);
   if (userKey === null) throw subscriptionNotFound(`${id}`);
   const cancelled = await changeSubscriptions(prisma, userKey, async (tx, change) => {
     const target = await findOwn(tx, change.userKey, id);
@@ -88,11 +83,11 @@ export async function cancelSubscription(
  */
 export async function changePackage(
   prisma: PrismaClient,
-  environmentId: string,
+  author: Author,
   userId: string,
   packageId: string,
-  author: Author,
 ): Promise<PackageChange> {
+  const { environmentId } = author;
   const userKey = await findUserKey(prisma, environmentId, userId);
   if (userKey === null) throw userNotFound(userId);
   const changed = await changeSubscriptions(prisma, userKey, async (tx, change) => {

@@ -169,10 +169,10 @@ builder.mutationFields((t) => ({
       }),
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
     },
-    resolve: async (query, _root, args, { db, environmentId, author }) => {
+    resolve: async (query, _root, args, { db, author }) => {
       const packageIds = parse(PackageIds, args.packageIds, 'packageIds');
       const userId = parse(Id, args.userId, 'userId');
-      const ids = await subscribe(db, environmentId, userId, packageIds, author);
+      const ids = await subscribe(db, author, userId, packageIds);
       return db.subscription.findMany({ ...query, where: { id: { in: ids } }, orderBy: { id: 'asc' } });
     },
   }),
@@ -181,9 +181,9 @@ builder.mutationFields((t) => ({
     description:
       'Cancels a subscription from now on; with a base package its add-ons too. `SubscriptionNotFoundError`, or `SubscriptionError` when it is over already.',
     args: { id: t.arg.string({ required: true, description: 'The id of the subscription.' }) },
-    resolve: async (query, _root, args, { db, environmentId, author }) => {
+    resolve: async (query, _root, args, { db, author }) => {
       const id = subscriptionId(args.id);
-      await cancelSubscription(db, environmentId, id, author);
+      await cancelSubscription(db, author, id);
       return db.subscription.findFirstOrThrow({ ...query, where: { id } });
     },
   }),
@@ -195,14 +195,8 @@ builder.mutationFields((t) => ({
       userId: t.arg.string({ required: true, description: 'The id of the user, who has a base package.' }),
       packageId: t.arg.string({ required: true, description: 'Another PUBLISHED base package.' }),
     },
-    resolve: (_root, args, { db, environmentId, author }) =>
-      changePackage(
-        db,
-        environmentId,
-        parse(Id, args.userId, 'userId'),
-        parse(Id, args.packageId, 'packageId'),
-        author,
-      ),
+    resolve: (_root, args, { db, author }) =>
+      changePackage(db, author, parse(Id, args.userId, 'userId'), parse(Id, args.packageId, 'packageId')),
   }),
   generateSubscriptionLink: t.field({
     type: SubscriptionLink,

@@ -19,11 +19,10 @@ export interface ImportedRow {
   error: DomainError | null;
 }
 
-/** Where an import happens, and the ways to it. */
+/** Who imports, in the author's environment, and the ways to it. */
 interface Place {
   prisma: PrismaClient;
   admitUsers: AdmitUsers;
-  environmentId: string;
   author: Author;
 }
 
@@ -84,9 +83,9 @@ function counted(rows: readonly Pick<Step, 'outcome'>[]): Fields {
   return counts;
 }
 
-async function plan({ prisma, environmentId }: Place, rows: readonly Row[]): Promise<Step[]> {
+async function plan({ prisma, author }: Place, rows: readonly Row[]): Promise<Step[]> {
   const readable = rows.flatMap(({ facts }) => (facts instanceof DomainError ? [] : facts));
-  return planImport(rows, await findKnown(prisma, environmentId, readable));
+  return planImport(rows, await findKnown(prisma, author.environmentId, readable));
 }
 
 const succeeded = ({ line, outcome }: Step, userKey: bigint): ImportedRow => ({
@@ -134,18 +133,18 @@ async function claimUsers(place: Place, claims: readonly Claim[]): Promise<Impor
   return rows;
 }
 
-function claimAll({ admitUsers, environmentId }: Place, claims: readonly Claim[]): Promise<void> {
+function claimAll({ admitUsers, author }: Place, claims: readonly Claim[]): Promise<void> {
   const ids = claims.map(({ id }) => id);
   // In the ascending order of their keys, as everyone locks several users.
   const inOrder = claims.toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  return admitUsers(environmentId, ids, async (tx) => {
+  return admitUsers(author.environmentId, ids, async (tx) => {
     for (const { key, id, change } of inOrder)
       if (!(await claimUser(tx, key, id, change))) throw changedMeanwhile;
   });
 }
 
 async function createUsers(
-  { prisma, admitUsers, environmentId }: Place,
+  { prisma, admitUsers, author: { environmentId } }: Place,
   creations: readonly Creation[],
   now: Date,
 ): Promise<ImportedRow[]> {

@@ -96,8 +96,8 @@ builder.mutationField('importUsers', (t) =>
         description: 'The file, up to 10,000 rows. A request is at most 1 MiB: split what is larger.',
       }),
     },
-    resolve: (_root, { csv }, { db, admitUsers, environmentId, author }) =>
-      importUsers({ prisma: db, admitUsers, environmentId, author }, csv, new Date()),
+    resolve: (_root, { csv }, { db, admitUsers, author }) =>
+      importUsers({ prisma: db, admitUsers, author }, csv, new Date()),
   }),
 );
 
