@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 import type { LaneMeter } from '../telemetry/meters.ts';
-import type { SpanContext } from '../telemetry/tracing.ts';
+import type { SpanContext, Tracing } from '../telemetry/tracing.ts';
 
 /** How many callers of a batch a trace names besides the first. */
 const maxLinks = 100;
@@ -19,6 +19,7 @@ export function createLane<Item, Result>(
   { connections, maxItems, meter }: { connections: number; maxItems: number; meter: LaneMeter },
   run: (items: readonly Item[]) => Promise<(Result | Error)[]>,
 ): (item: Item) => Promise<Result> {
+  const { name, tracing } = meter;
   const waiting: (() => void)[] = [];
   let running = 0;
 
@@ -37,7 +38,7 @@ export function createLane<Item, Result>(
     meter.waiting -= items.length;
     meter.size.observe(items.length);
     const work = () => run(items);
-    const running = meter.tracing === null ? work() : traced(meter, callers.splice(0, items.length), work);
+    const running = tracing === null ? work() : traced(tracing, name, callers.splice(0, items.length), work);
     return running.finally(() => {
       meter.duration.observe((performance.now() - startedAt) / 1_000);
       finish();
@@ -50,20 +51,21 @@ export function createLane<Item, Result>(
   });
   return (item) => {
     meter.waiting += 1;
-    if (meter.tracing !== null) callers.push(meter.tracing.here());
+    if (tracing !== null) callers.push(tracing.here());
     return loader.load(item);
   };
 }
 
 /** Runs a batch as part of the trace of its first caller, and with links to the others. */
 async function traced<Result>(
-  { tracing, name }: LaneMeter,
+  tracing: Tracing,
+  name: string,
   callers: readonly (SpanContext | null)[],
   work: () => Promise<Result[]>,
 ): Promise<Result[]> {
   const [parent = null, ...links] = callers.filter((caller) => caller !== null);
   const attributes = { 'db.operation.batch.size': callers.length };
-  const span = tracing?.begin({
+  const span = tracing.begin({
     name: `batch ${name}`,
     kind: 'INTERNAL',
     parent,
@@ -71,9 +73,9 @@ async function traced<Result>(
     attributes,
   });
   try {
-    return await (span === undefined ? work() : span.run(work));
+    return await span.run(work);
   } finally {
-    span?.end();
+    span.end();
   }
 }
 

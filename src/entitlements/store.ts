@@ -30,6 +30,12 @@ interface StandingRow extends GrantRow {
 }
 
 /**
+ * The order of rules.ts (highestGrant) for the grants of a subscription `s` to the feature of a package, `pf`: the
+ * first one counts.
+ */
+export const highestFirstSql = `pf."limit" desc nulls first, pf.overage_enabled desc, s.started_at, s.id`;
+
+/**
  * The winner of rules.ts (highestGrant) as a lateral join: of the live subscriptions of `userKey` that contain
  * `featureId`, the one that counts. Held to the rule by a randomized test.
  */
@@ -39,7 +45,7 @@ export const winnerSql = (userKey: string, featureId: string) => `
     from subscription s
     join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
     where s.user_key = ${userKey} and pf.feature_id = ${featureId} and s.status in ('ACTIVE', 'TRIALING')
-    order by pf."limit" desc nulls first, pf.overage_enabled desc, s.started_at, s.id
+    order by ${highestFirstSql}
     limit 1
   ) winner on true
   left join lateral (

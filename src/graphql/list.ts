@@ -40,8 +40,8 @@ export const listArgs = builder.args((t) => ({
 }));
 
 /**
- * Lists are ordered by creation, then id, the oldest first unless `newestFirst` says otherwise. Without `first` everything is returned, up to 10,000 rows; beyond
- * that an error asks for paging, rather than cutting silently.
+ * Lists are ordered by creation, then id, the oldest first unless `newestFirst` says otherwise. Without `first`
+ * everything is returned, up to 10,000 rows; beyond that an error asks for paging, rather than cutting silently.
  *
  * @param find one item by the id that `after` names, null when there is none
  * @param load the rows of the page

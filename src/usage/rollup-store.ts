@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { Db } from '../database/client.ts';
+import { highestFirstSql } from '../entitlements/store.ts';
 
 /*
  * Usage over time, rolled up by hours: `usage_hour` per user, `feature_hour` for all users together. Both hold
@@ -28,7 +29,7 @@ const replacedSql = `
       and pf.feature_id = e.feature_id
     where s.user_key = e.user_key
       and s.started_at <= e.occurred_at and (s.ended_at is null or e.occurred_at < s.ended_at)
-    order by pf."limit" desc nulls first, pf.overage_enabled desc, s.started_at, s.id
+    order by ${highestFirstSql}
     limit 1
   ) "window" on true
   left join lateral (
@@ -105,9 +106,14 @@ export async function findWriters(client: PoolClient): Promise<Set<string>> {
   return new Set(rows.map(({ writer }) => writer));
 }
 
+/** Keeps everybody else from changing the hours until the end of the transaction. */
+export async function lockHours(tx: Db): Promise<void> {
+  await tx.$queryRawUnsafe(lockSql);
+}
+
 /** Takes these users out of the hours; call it in the transaction that takes them out of the ledger. */
 export async function forgetHours(tx: Db, userKeys: readonly bigint[]): Promise<void> {
-  await tx.$queryRawUnsafe(lockSql);
+  await lockHours(tx);
   await tx.$executeRaw`
     WITH gone AS (
       DELETE FROM usage_hour WHERE user_key = ANY(${userKeys}) RETURNING environment_id, feature_id, hour, used

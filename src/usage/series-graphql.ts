@@ -34,13 +34,15 @@ interface Series {
   points: Point[];
 }
 
+const totalOf = ({ points }: Series) => points.reduce((sum, { used }) => sum + used, 0);
+
 const FeatureUsage = builder.objectRef<Series>('FeatureUsage').implement({
   description: 'What all users together used of a feature over time.',
   fields: (t) => ({
     feature: t.expose('feature', { type: Feature, description: 'The feature.' }),
     used: t.float({
       description: 'What was used in all the buckets together.',
-      resolve: ({ points }) => points.reduce((sum, { used }) => sum + used, 0),
+      resolve: totalOf,
     }),
     buckets: t.expose('points', { type: [UsageInBucket], description: 'Every bucket, the oldest first.' }),
   }),
@@ -109,7 +111,6 @@ builder.queryFields((t) => ({
         ...queryFromInfo({ context, info, path: ['feature'] }),
         where: { environmentId, id: { in: used.map(({ featureId }) => featureId) } },
       });
-      const totalOf = ({ points }: Series) => points.reduce((sum, point) => sum + point.used, 0);
       return features
         .map((feature) => {
           const known = used.filter(({ featureId }) => featureId === feature.id);

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Db } from '../database/client.ts';
-import { changesSql } from './rollup-store.ts';
+import { changesSql, lockHours } from './rollup-store.ts';
 
 /** An hour of a user that is not what the ledger folds to. */
 export interface HourDifference {
@@ -71,7 +71,7 @@ export async function findTotalDifferences(hot: Pool): Promise<TotalDifference[]
 
 /** Makes the hours of features the sums of all users' hours, while nobody else changes either. */
 export async function recountTotals(tx: Db): Promise<void> {
-  await tx.$queryRaw`SELECT rolled_up_to FROM usage_rollup FOR UPDATE`;
+  await lockHours(tx);
   await tx.$executeRaw`DELETE FROM feature_hour`;
   await tx.$executeRawUnsafe(
     `insert into feature_hour (environment_id, feature_id, hour, used) ${summedSql}`,

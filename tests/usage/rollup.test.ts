@@ -4,13 +4,19 @@ import fc from 'fast-check';
 import type { Db } from '../../src/database/client.ts';
 import { openPool } from '../../src/database/pool.ts';
 import { highestGrant, windowAt } from '../../src/entitlements/rules.ts';
-import { type CountingGrant, countsTowards, usedAfter } from '../../src/usage/ledger-rules.ts';
+import { countsTowards, usedAfter } from '../../src/usage/ledger-rules.ts';
 import { rollUp } from '../../src/usage/rollup-actions.ts';
 import { readSpan } from '../../src/usage/series-rules.ts';
 import { findFeatureSeries, findTopSeries, findUserSeries } from '../../src/usage/series-store.ts';
 import { findHourDifferences, findTotalDifferences } from '../../src/usage/verify-rollup-store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { createFeature, createPackage } from '../helpers/factories.ts';
+import {
+  day,
+  featureIds,
+  findAllHeld,
+  grantsOf,
+  subscribeAtRandom,
+} from '../helpers/random-subscriptions.ts';
 
 /*
  * Users record at random, are merged and deleted, while the ledger is rolled up and the roll-up is broken off
@@ -18,23 +24,9 @@ import { createFeature, createPackage } from '../helpers/factories.ts';
  */
 
 const seed = Number(process.env.SEED ?? 47);
-const featureIds = ['messages', 'seats'];
-const day = 86_400_000;
 const now = Date.now();
-const packages = [
-  { id: 'monthly', limit: 10, resetPeriod: 'MONTH' },
-  { id: 'daily', limit: 100, resetPeriod: 'DAY' },
-  { id: 'yearly', limit: null, resetPeriod: 'YEAR' },
-  { id: 'forever', limit: 5, resetPeriod: null },
-] as const;
 const people = Array.from({ length: 16 }, (_, index) => `user-${index}`);
 
-const subscription = fc.record({
-  packageId: fc.constantFrom(...packages.map(({ id }) => id)),
-  startedAt: fc.integer({ min: 0, max: 50 }).map((days) => new Date(now - days * day - 3_600_000)),
-  days: fc.option(fc.integer({ min: 1, max: 20 })),
-});
-const person = fc.uniqueArray(subscription, { selector: ({ packageId }) => packageId, maxLength: 3 });
 const usage = fc.record({
   userId: fc.constantFrom(...people),
   featureId: fc.constantFrom(...featureIds),
@@ -47,30 +39,8 @@ let app: TestApp;
 
 beforeAll(async () => {
   app = await startTestApp();
-  const { prisma } = app.database;
-  for (const id of featureIds) await createFeature(prisma, { id });
-  for (const { id, limit, resetPeriod } of packages) {
-    const features = featureIds.map((featureId) => ({ id: featureId, limit, resetPeriod }));
-    await createPackage(prisma, { id, isAddon: true, features });
-  }
-  await prisma.user.createMany({ data: people.map((id) => ({ environmentId: 'test', id })) });
-  const keys = new Map((await prisma.user.findMany()).map(({ id, key }) => [id, key]));
-  const held = fc.sample(person, { seed, numRuns: people.length });
-  await prisma.subscription.createMany({
-    data: held.flatMap((subscriptions, index) =>
-      subscriptions.map(({ packageId, startedAt, days }) => ({
-        userKey: keys.get(`user-${index}`) as bigint,
-        environmentId: 'test',
-        packageId,
-        isAddon: true,
-        startedAt,
-        ...(days !== null && {
-          endedAt: new Date(startedAt.getTime() + days * day),
-          status: 'CANCELLED' as const,
-        }),
-      })),
-    ),
-  });
+  const spread = { oldest: 50, longest: 20, most: 3 };
+  await subscribeAtRandom(app.database.prisma, { seed, now, userIds: people, ...spread });
 }, 60_000);
 
 afterAll(() => app.close());
@@ -78,17 +48,10 @@ afterAll(() => app.close());
 /** By how much each event of the ledger changed usage, as the rules say. */
 async function changesByRules(db: Db) {
   const events = await db.usageEvent.findMany({ orderBy: [{ id: 'asc' }] });
-  const subscriptions = await db.subscription.findMany({
-    include: { package: { include: { features: true } } },
-  });
+  const held = await findAllHeld(db);
   return events.map((event) => {
     if (event.action === 'ADD') return { ...event, change: BigInt(event.delta) };
-    const grants = subscriptions
-      .filter(({ userKey }) => userKey === event.userKey)
-      .flatMap((row): CountingGrant[] => {
-        const granted = row.package.features.find(({ featureId }) => featureId === event.featureId);
-        return granted ? [{ ...row, ...granted, subscriptionId: row.id, live: true }] : [];
-      });
+    const grants = grantsOf(held, event.userKey, event.featureId);
     const winner = highestGrant(grants.filter((grant) => countsTowards(grant, event.occurredAt)));
     const own = grants.find(({ subscriptionId }) => subscriptionId === winner?.subscriptionId);
     const startAt = (at: Date) => own && windowAt(own.startedAt, own.resetPeriod, at).start.getTime();

@@ -1,13 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type Database, openDatabase } from '../../src/database/client.ts';
-import type { ResetPeriod } from '../../src/entitlements/rules.ts';
 import { createUsageRecorder } from '../../src/usage/actions.ts';
-import { type CountingGrant, usedAfter, windowsOf } from '../../src/usage/ledger-rules.ts';
+import { usedAfter, windowsOf } from '../../src/usage/ledger-rules.ts';
 import type { Usage } from '../../src/usage/rules.ts';
 import { findDifferences, recount } from '../../src/usage/verify-store.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
-import { createFeature, createPackage } from '../helpers/factories.ts';
+import {
+  day,
+  featureIds,
+  findAllHeld,
+  grantsOf,
+  subscribeAtRandom,
+} from '../helpers/random-subscriptions.ts';
 
 /*
  * Random usage of random users, recorded by all paths at once; then what the counters say, what SQL folds
@@ -16,22 +21,7 @@ import { createFeature, createPackage } from '../helpers/factories.ts';
 
 const seed = Number(process.env.SEED ?? 31);
 const everyone = [0n, 2n ** 62n] as const;
-const featureIds = ['messages', 'seats'];
-const day = 86_400_000;
 const now = Date.now();
-const packages = [
-  { id: 'monthly', limit: 10, resetPeriod: 'MONTH' },
-  { id: 'daily', limit: 100, resetPeriod: 'DAY' },
-  { id: 'yearly', limit: null, resetPeriod: 'YEAR' },
-  { id: 'forever', limit: 5, resetPeriod: null },
-] as const;
-
-const subscription = fc.record({
-  packageId: fc.constantFrom(...packages.map(({ id }) => id)),
-  startedAt: fc.integer({ min: 0, max: 500 }).map((days) => new Date(now - days * day - 3_600_000)),
-  days: fc.option(fc.integer({ min: 1, max: 100 })),
-});
-const person = fc.uniqueArray(subscription, { selector: ({ packageId }) => packageId, maxLength: 4 });
 const usage = fc.record({
   person: fc.nat(39),
   featureId: fc.constantFrom(...featureIds),
@@ -51,31 +41,8 @@ beforeAll(async () => {
   database = openDatabase(testDatabase.url);
   const { prisma } = database;
   await prisma.environment.create({ data: { id: 'test', appId: 'test_app' } });
-  for (const id of featureIds) await createFeature(prisma, { id });
-  for (const { id, limit, resetPeriod } of packages) {
-    const features = featureIds.map((featureId) => ({ id: featureId, limit, resetPeriod }));
-    await createPackage(prisma, { id, isAddon: true, features });
-  }
-  const people = fc.sample(person, { seed, numRuns: 40 });
-  await prisma.user.createMany({
-    data: people.map((_, index) => ({ environmentId: 'test', id: `user-${index}` })),
-  });
-  const keys = new Map((await prisma.user.findMany()).map(({ id, key }) => [id, key]));
-  await prisma.subscription.createMany({
-    data: people.flatMap((subscriptions, index) =>
-      subscriptions.map(({ packageId, startedAt, days }) => ({
-        userKey: keys.get(`user-${index}`) as bigint,
-        environmentId: 'test',
-        packageId,
-        isAddon: true,
-        startedAt,
-        ...(days !== null && {
-          endedAt: new Date(startedAt.getTime() + days * day),
-          status: 'CANCELLED' as const,
-        }),
-      })),
-    ),
-  });
+  const userIds = Array.from({ length: 40 }, (_, index) => `user-${index}`);
+  await subscribeAtRandom(prisma, { seed, now, userIds, oldest: 500, longest: 100, most: 4 });
   await recordEverything();
 }, 60_000);
 
@@ -105,21 +72,12 @@ async function recordEverything() {
 
 /** The counters as the rules fold the ledger to them. */
 async function foldByRules() {
-  const subscriptions = await database.prisma.subscription.findMany({
-    include: { package: { include: { features: true } } },
-  });
+  const held = await findAllHeld(database.prisma);
   const used = new Map<string, bigint>();
   for (const event of await database.prisma.usageEvent.findMany({
     orderBy: [{ userKey: 'asc' }, { id: 'asc' }],
   })) {
-    const grants = subscriptions
-      .filter(({ userKey }) => userKey === event.userKey)
-      .flatMap((row): CountingGrant[] => {
-        const granted = row.package.features.find(({ featureId }) => featureId === event.featureId);
-        if (!granted) return [];
-        const resetPeriod: ResetPeriod | null = granted.resetPeriod;
-        return [{ ...row, ...granted, resetPeriod, subscriptionId: row.id, live: true }];
-      });
+    const grants = grantsOf(held, event.userKey, event.featureId);
     for (const { grant, window } of windowsOf(grants, event.occurredAt)) {
       const name = [event.userKey, grant.subscriptionId, event.featureId, window.start.toISOString()].join(
         ' ',

@@ -10,7 +10,7 @@ import {
 } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
-import { formatNumber } from '../parts/numbers.ts';
+import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { LazyBars } from '../usage/lazy-bars.tsx';
 import { SpanChoice } from '../usage/span-choice.tsx';
 import { spanOf, zoneNote } from '../usage/spans.ts';
@@ -35,9 +35,8 @@ export function Usage() {
           ) : (
             <>
               <Text size="sm" c="dimmed">
-                What all users together used of {formatNumber(usageByFeature.length)}{' '}
-                {usageByFeature.length === 1 ? 'feature' : 'features'}, the most used first.{' '}
-                {zoneNote(bucket)}
+                What all users together used of {formatCount(usageByFeature.length, 'feature')}, the most used
+                first. {zoneNote(bucket)}
               </Text>
               <SimpleGrid cols={{ base: 1, md: usageByFeature.length === 1 ? 1 : 2 }}>
                 {usageByFeature.map((each) => (

@@ -1,0 +1,84 @@
+import fc from 'fast-check';
+import type { PrismaClient } from '../../src/database/generated/client.ts';
+import type { CountingGrant } from '../../src/usage/ledger-rules.ts';
+import { createFeature, createPackage } from './factories.ts';
+
+/* Users with subscriptions of every kind that began and ended at random, for tests that hold SQL to the rules. */
+
+export const featureIds = ['messages', 'seats'];
+export const day = 86_400_000;
+
+const packages = [
+  { id: 'monthly', limit: 10, resetPeriod: 'MONTH' },
+  { id: 'daily', limit: 100, resetPeriod: 'DAY' },
+  { id: 'yearly', limit: null, resetPeriod: 'YEAR' },
+  { id: 'forever', limit: 5, resetPeriod: null },
+] as const;
+
+interface Spread {
+  seed: number;
+  now: number;
+  userIds: string[];
+  /** How many days ago the oldest subscription may have begun. */
+  oldest: number;
+  /** After how many days one may have ended, at most. */
+  longest: number;
+  /** How many subscriptions a user may hold. */
+  most: number;
+}
+
+/** Makes the features, a package of each reset period with both of them, and the users. */
+export async function subscribeAtRandom(prisma: PrismaClient, spread: Spread): Promise<void> {
+  for (const id of featureIds) await createFeature(prisma, { id });
+  for (const { id, limit, resetPeriod } of packages) {
+    const features = featureIds.map((featureId) => ({ id: featureId, limit, resetPeriod }));
+    await createPackage(prisma, { id, isAddon: true, features });
+  }
+  await prisma.user.createMany({ data: spread.userIds.map((id) => ({ environmentId: 'test', id })) });
+  const keys = new Map((await prisma.user.findMany()).map(({ id, key }) => [id, key]));
+  await prisma.subscription.createMany({
+    data: fc
+      .sample(heldBy(spread), { seed: spread.seed, numRuns: spread.userIds.length })
+      .flatMap((held, index) =>
+        held.map((each) => ({
+          ...each,
+          userKey: keys.get(spread.userIds[index] as string) as bigint,
+          environmentId: 'test',
+          isAddon: true,
+        })),
+      ),
+  });
+}
+
+/** What one user holds. */
+function heldBy({ now, oldest, longest, most }: Spread) {
+  const subscription = fc
+    .record({
+      packageId: fc.constantFrom(...packages.map(({ id }) => id)),
+      startedAt: fc.integer({ min: 0, max: oldest }).map((days) => new Date(now - days * day - 3_600_000)),
+      days: fc.option(fc.integer({ min: 1, max: longest })),
+    })
+    .map(({ days, ...rest }) =>
+      days === null
+        ? rest
+        : { ...rest, status: 'CANCELLED' as const, endedAt: new Date(rest.startedAt.getTime() + days * day) },
+    );
+  return fc.uniqueArray(subscription, { selector: ({ packageId }) => packageId, maxLength: most });
+}
+
+type Held = Awaited<ReturnType<typeof findAllHeld>>;
+
+/** Every subscription with what its package contains. */
+export function findAllHeld(db: Pick<PrismaClient, 'subscription'>) {
+  return db.subscription.findMany({ include: { package: { include: { features: true } } } });
+}
+
+/** What a user's subscriptions grant of a feature, as the rules read it. */
+export function grantsOf(held: Held, userKey: bigint, featureId: string): CountingGrant[] {
+  return held
+    .filter((row) => row.userKey === userKey)
+    .flatMap((row) => {
+      const granted = row.package.features.find((each) => each.featureId === featureId);
+      return granted ? [{ ...row, ...granted, subscriptionId: row.id, live: true }] : [];
+    });
+}
