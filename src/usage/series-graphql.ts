@@ -37,7 +37,7 @@ interface Series {
 const totalOf = ({ points }: Series) => points.reduce((sum, { used }) => sum + used, 0);
 
 const FeatureUsage = builder.objectRef<Series>('FeatureUsage').implement({
-  description: 'What all users together used of a feature over time.',
+  description: 'What a user, or all users together, used of a feature over time.',
   fields: (t) => ({
     feature: t.expose('feature', { type: Feature, description: 'The feature.' }),
     used: t.float({
@@ -91,22 +91,26 @@ builder.queryFields((t) => ({
       await checkFeature(db, environmentId, featureId);
       if (userId === null)
         return fillSpan(span, await findFeatureSeries(db, { environmentId, featureId }, span));
-      if ((await findUserKey(db, environmentId, userId)) === null) throw userNotFound(userId);
+      await checkUser(db, environmentId, userId);
       return fillSpan(span, await findUserSeries(db, { environmentId, userId, featureId }, span));
     },
   }),
   usageByFeature: t.field({
     type: [FeatureUsage],
-    description: 'The features of which most was used, with what was used over time; the most used first.',
+    description:
+      'The features of which most was used, with what was used over time; the most used first. Whether a subscription grants them makes no difference. `UserNotFoundError` if unknown.',
     args: {
+      userId: t.arg.string({ description: 'What this user used. Without it, what all users together used.' }),
       first: t.arg.int({ defaultValue: 6, description: 'How many features at most, 1 to 50.' }),
       ...spanArgs,
     },
     resolve: async (_root, args, context, info): Promise<Series[]> => {
       const { db, environmentId } = context;
       const count = parse(FeatureCount, args.first ?? 6, 'first');
+      const userId = parse(Id.nullish(), args.userId, 'userId') ?? null;
       const span = spanOf(args);
-      const used = await findTopSeries(db, environmentId, span, count);
+      await checkUser(db, environmentId, userId);
+      const used = await findTopSeries(db, { environmentId, userId }, span, count);
       const features = await db.feature.findMany({
         ...queryFromInfo({ context, info, path: ['feature'] }),
         where: { environmentId, id: { in: used.map(({ featureId }) => featureId) } },
@@ -124,4 +128,9 @@ builder.queryFields((t) => ({
 /** @throws FeatureNotFoundError */
 async function checkFeature(db: PrismaClient, environmentId: string, id: string): Promise<void> {
   if ((await db.feature.count({ where: { environmentId, id } })) === 0) throw featureNotFound(id);
+}
+
+/** @throws UserNotFoundError; where no user is asked for, none can be unknown */
+async function checkUser(db: PrismaClient, environmentId: string, id: string | null): Promise<void> {
+  if (id !== null && (await findUserKey(db, environmentId, id)) === null) throw userNotFound(id);
 }

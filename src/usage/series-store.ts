@@ -28,19 +28,19 @@ const bucketsSql = (hours: string, tail: string) => `
 /* Who the id leads to is read by the same statement too: a merge moves usage from one user to another. */
 const userKeySql =
   '(select coalesce(merged_into, key) from "user" where environment_id = $4 and id = $5 limit 1)';
-const userSql = bucketsSql(
-  `usage_hour where user_key = ${userKeySql} and feature_id = $6`,
-  `user_key = ${userKeySql} and feature_id = $6`,
-);
+const ofUser = `user_key = ${userKeySql}`;
+const userSql = bucketsSql(`usage_hour where ${ofUser} and feature_id = $6`, `${ofUser} and feature_id = $6`);
 const ofFeature = 'environment_id = $4 and feature_id = $5';
 const featureSql = bucketsSql(`feature_hour where ${ofFeature}`, ofFeature);
-const ofEnvironment = 'environment_id = $4';
-const topSql = `
-  with buckets as (${bucketsSql(`feature_hour where ${ofEnvironment}`, ofEnvironment)})
+const topSql = (buckets: string, count: string) => `
+  with buckets as (${buckets})
   select * from buckets
   where "featureId" in (
-    select "featureId" from buckets group by 1 having sum(used) <> 0 order by sum(used) desc, 1 limit $5
+    select "featureId" from buckets group by 1 having sum(used) <> 0 order by sum(used) desc, 1 limit ${count}
   )`;
+const ofEnvironment = 'environment_id = $4';
+const topOfAllSql = topSql(bucketsSql(`feature_hour where ${ofEnvironment}`, ofEnvironment), '$5');
+const topOfUserSql = topSql(bucketsSql(`usage_hour where ${ofUser}`, ofUser), '$6');
 
 const boundsOf = ({ starts, end, bucket }: Span) => [
   starts[0]?.toISOString(),
@@ -66,7 +66,15 @@ export function findFeatureSeries(
   return db.$queryRawUnsafe(featureSql, ...boundsOf(span), environmentId, featureId);
 }
 
-/** What all users together used of the features of which most was used. */
-export function findTopSeries(db: Db, environmentId: string, span: Span, count: number): Promise<Used[]> {
-  return db.$queryRawUnsafe(topSql, ...boundsOf(span), environmentId, count);
+/** What a user, or without one all users together, used of the features of which most was used. */
+export function findTopSeries(
+  db: Db,
+  { environmentId, userId }: { environmentId: string; userId: string | null },
+  span: Span,
+  count: number,
+): Promise<Used[]> {
+  const bounds = boundsOf(span);
+  return userId === null
+    ? db.$queryRawUnsafe(topOfAllSql, ...bounds, environmentId, count)
+    : db.$queryRawUnsafe(topOfUserSql, ...bounds, environmentId, userId, count);
 }

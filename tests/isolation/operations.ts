@@ -86,6 +86,7 @@ export const queries: Record<string, Row> = {
   usageByFeature: {
     calls: [
       () => ({ first: 50 }),
+      ({ user }) => ({ userId: user }),
       () => ({ from: '2020-02-01T00:00:00Z', to: '2020-03-01T00:00:00Z', bucket: 'DAY' }),
     ],
   },

@@ -6,7 +6,7 @@ import { openPool } from '../../src/database/pool.ts';
 import { highestGrant, windowAt } from '../../src/entitlements/rules.ts';
 import { countsTowards, usedAfter } from '../../src/usage/ledger-rules.ts';
 import { rollUp } from '../../src/usage/rollup-actions.ts';
-import { readSpan } from '../../src/usage/series-rules.ts';
+import { readSpan, type Span } from '../../src/usage/series-rules.ts';
 import { findFeatureSeries, findTopSeries, findUserSeries } from '../../src/usage/series-store.ts';
 import { findHourDifferences, findTotalDifferences } from '../../src/usage/verify-rollup-store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
@@ -93,6 +93,23 @@ const spans = [
   { bucket: 'MONTH', length: 7 },
 ] as const;
 
+/** The features of which most was used by one user, or by all: what the series tell, and what the rules say. */
+async function topAndRules(
+  tx: Db,
+  userId: string | null,
+  changes: { featureId: string; occurredAt: Date; change: bigint }[],
+  { span, length }: { span: Span; length: number },
+) {
+  const top = await findTopSeries(tx, { environmentId: 'test', userId }, span, 9);
+  return [...new Set(top.map(({ featureId }) => featureId))].map((featureId) => ({
+    series: told(top.filter((each) => each.featureId === featureId)),
+    rules: folded(
+      changes.filter((each) => each.featureId === featureId),
+      length,
+    ),
+  }));
+}
+
 /** What the series tell of all users and features, and what the rules say, in one state of the database. */
 async function seriesAndRules() {
   return app.database.prisma.$transaction(
@@ -118,12 +135,13 @@ async function seriesAndRules() {
             rules.push({ bucket, ...user, used: folded(ofUser, length) });
           }
         }
-        const top = await findTopSeries(tx, 'test', span, 9);
-        for (const featureId of new Set(top.map((each) => each.featureId))) {
-          const ofFeature = changes.filter((each) => each.featureId === featureId);
-          series.push(told(top.filter((each) => each.featureId === featureId)));
-          rules.push(folded(ofFeature, length));
+        const tops = [await topAndRules(tx, null, changes, { span, length })];
+        for (const { id, key } of users) {
+          const ofUser = changes.filter(({ userKey }) => userKey === key);
+          tops.push(await topAndRules(tx, id, ofUser, { span, length }));
         }
+        series.push(...tops.flat().map((each) => each.series));
+        rules.push(...tops.flat().map((each) => each.rules));
       }
       return { series, rules, events: changes.length };
     },

@@ -14,7 +14,7 @@ beforeAll(async () => {
     id: 'pro',
     features: [{ id: 'seats', resetPeriod: 'YEAR' }, 'calls', 'sso'],
   });
-  for (const id of ['ada', 'bob', 'eve']) await createUser(prisma, { id });
+  for (const id of ['ada', 'bob', 'eve', 'loner']) await createUser(prisma, { id });
   const startedAt = new Date('2024-01-10T00:00Z');
   await createSubscription(prisma, { userId: 'ada', packageId: 'pro', startedAt });
 });
@@ -149,6 +149,21 @@ describe('usage over time', () => {
     expect(first).toEqual(calls);
     expect(second).toMatchObject({ feature: { id: 'seats' }, used: 2 });
     expect(await top(1)).toEqual([calls]);
+  });
+
+  it('of features is told of one user too, whatever any subscription grants', async () => {
+    await record({ userId: 'loner', featureId: 'calls', delta: 4, timestamp: january.from });
+    await record({ userId: 'loner', featureId: 'rows', delta: 9, timestamp: january.from });
+    const asked =
+      'query ($userId: String, $from: DateTime, $to: DateTime) { usageByFeature(userId: $userId, from: $from, to: $to) { feature { id } used } }';
+    expect(await app.ok(asked, { ...january, userId: 'loner' })).toEqual({
+      usageByFeature: [
+        { feature: { id: 'rows' }, used: 9 },
+        { feature: { id: 'calls' }, used: 4 },
+      ],
+    });
+    const { extensions } = await app.fails(asked, { userId: 'nobody' });
+    expect(extensions.code).toBe('NOT_FOUND');
   });
 
   it.each([
