@@ -108,6 +108,18 @@ it('makes a user, and finds out why the user is blocked', async () => {
   await look('user-new');
 }, 60_000);
 
+it('shows usage that no subscription grants as just that', async () => {
+  await page.getByRole('button', { name: 'Record usage' }).click();
+  await dialog().getByRole('combobox', { name: 'Feature' }).click();
+  await page.getByRole('option', { name: 'API calls' }).click();
+  await dialog().getByLabel('How many').fill('7');
+  await dialog().getByRole('button', { name: 'Record' }).click();
+  const card = page.getByRole('region', { name: 'Used, but not granted' });
+  await card.getByText('7 calls in the last 12 months').waitFor();
+  await card.getByText('Not granted by any subscription').waitFor();
+  await look('user-ungranted');
+}, 60_000);
+
 it('subscribes the user, records usage, and sees the bar move', async () => {
   await page.getByRole('button', { name: 'Subscribe' }).click();
   await dialog().getByRole('combobox', { name: 'Package' }).click();
@@ -115,6 +127,7 @@ it('subscribes the user, records usage, and sees the bar move', async () => {
   await dialog().getByRole('button', { name: 'Subscribe' }).click();
   const bar = page.getByRole('progressbar', { name: 'API calls' });
   await page.getByText('0 of 200 calls (0%)').waitFor();
+  await page.getByText('Used, but not granted').waitFor({ state: 'hidden' });
 
   await page.getByRole('button', { name: 'Record usage' }).click();
   await dialog().getByRole('combobox', { name: 'Feature' }).click();
@@ -126,6 +139,17 @@ it('subscribes the user, records usage, and sees the bar move', async () => {
   await page.getByRole('button', { name: 'History' }).click();
   await page.getByText('This period began').waitFor();
   await look('user');
+}, 60_000);
+
+it('tells who is blocked when the allowance resets, if that gives access', async () => {
+  const check = page.getByRole('region', { name: 'May the user use a feature?' });
+  await check.getByLabel('How many').fill('51');
+  await check.getByRole('button', { name: 'Check' }).click();
+  await check.getByText('The allowance resets on').waitFor();
+  await check.getByLabel('How many').fill('201');
+  await check.getByRole('button', { name: 'Check' }).click();
+  await check.getByText('more than the 200 that are granted').waitFor();
+  expect(await check.getByText('The allowance resets on').count()).toBe(0);
 }, 60_000);
 
 it('shows lists and parts', async () => {

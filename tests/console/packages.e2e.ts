@@ -135,13 +135,14 @@ it('subscribes, changes and cancels, and says before what goes with it', async (
   ]);
 }, 60_000);
 
-it('takes usage back that was recorded by hand', async () => {
+it('says when what is used up resets, and takes usage back that was recorded by hand', async () => {
   const { page } = its;
   await its.app.ok('mutation { subscribe(userId: "ada", packageIds: ["basic"]) { id } }');
   await open('users/ada');
   for (const [delta, shown] of [
     ['7', '7 of 10 used (70%)'],
-    ['-5', '2 of 10 used (20%)'],
+    ['3', 'The allowance resets on'],
+    ['-8', '2 of 10 used (20%)'],
   ] as const) {
     await click('Record usage');
     await dialog().getByRole('combobox', { name: 'Feature' }).click();

@@ -1,9 +1,11 @@
 import { Alert, Button, Group, NumberInput, Select, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
-import { CheckFeatureDocument, ChoicesDocument } from '../generated/operations.ts';
+import { CheckFeatureDocument, type CheckFeatureQuery, ChoicesDocument } from '../generated/operations.ts';
 import { Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+import { Resets } from './resets.tsx';
 
 /** Asks what your server would be answered, and why: the way to find out why a user was blocked. */
 export function Check({ userId }: { userId: string }) {
@@ -64,10 +66,28 @@ export function Check({ userId }: { userId: string }) {
           color={check.data.canUseFeature.access ? 'gray' : 'red'}
           title={check.data.canUseFeature.access ? 'Yes' : 'No'}
         >
-          {check.data.canUseFeature.reason}
+          {check.data.canUseFeature.reason}{' '}
+          <Hope userId={userId} asked={asked} answer={check.data.canUseFeature} />
         </Alert>
       )}
       <Failure error={check.error} />
     </Card>
   );
+}
+
+/** What will give access to a user who has too little left. */
+function Hope(props: {
+  userId: string;
+  asked: { featureId: string; delta: number };
+  answer: CheckFeatureQuery['canUseFeature'];
+}) {
+  const { userId, asked, answer } = props;
+  const budget = answer.consumption?.budget;
+  if (answer.access || budget == null) return null;
+  // A reset brings no more than the whole budget.
+  if (asked.delta > budget)
+    return (
+      <>So many at once are more than the {formatNumber(budget)} that are granted: no reset gives access.</>
+    );
+  return <Resets userId={userId} featureId={asked.featureId} />;
 }

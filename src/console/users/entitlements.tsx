@@ -8,6 +8,7 @@ import type { UserQuery } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
 import { formatNumber, formatShare } from '../parts/numbers.ts';
 import { UsageOverTime } from '../usage/usage-over-time.tsx';
+import { Resets } from './resets.tsx';
 
 const History = lazy(() => import('./history.tsx').then(({ History }) => ({ default: History })));
 
@@ -63,7 +64,7 @@ function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement
       )}
       {!access && (
         <Text size="sm" c="var(--mantine-color-error)" mt={4}>
-          {reason}
+          {reason} {consumption && <Resets userId={userId} featureId={feature.id} />}
         </Text>
       )}
       <Collapse expanded={opened}>

@@ -12,6 +12,7 @@ import { Check } from './check.tsx';
 import { Entitlements } from './entitlements.tsx';
 import { RecordUsage } from './record-usage.tsx';
 import { Subscriptions } from './subscriptions.tsx';
+import { Ungranted } from './ungranted.tsx';
 import { DeleteUser, EditUser } from './user-dialogs.tsx';
 
 export function Page() {
@@ -36,6 +37,7 @@ export function Page() {
           <Stack>
             <Facts user={user} />
             <Entitlements userId={user.id} entitlements={entitlements} />
+            <Ungranted userId={user.id} grantedIds={entitlements.map(({ feature }) => feature.id)} />
             <Check userId={user.id} />
             <Subscriptions userId={user.id} subscriptions={subscriptions ?? []} />
           </Stack>

@@ -1,0 +1,17 @@
+import { useAnswer } from '../api/hooks.ts';
+import { CurrentPeriodDocument } from '../generated/operations.ts';
+import { Moment } from '../parts/moment.tsx';
+
+/** When a user who has used up the allowance has one again: what whoever reads that somebody is blocked asks next. */
+export function Resets({ userId, featureId }: { userId: string; featureId: string }) {
+  const current = useAnswer(CurrentPeriodDocument, { userId, featureId }).data?.showUsage.current;
+  if (current == null) return null;
+  if (current.periodEnd === null)
+    return <>The allowance never resets: a package with a higher limit gives access.</>;
+  return (
+    <>
+      The allowance resets on <Moment at={current.periodEnd} />. Before that, a package with a higher limit
+      gives access.
+    </>
+  );
+}

@@ -1,0 +1,66 @@
+import { Anchor, Badge, Button, Collapse, Group, Stack, Text } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { UsageOfUserDocument, type UsageOfUserQuery } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+import { UsageOverTime } from '../usage/usage-over-time.tsx';
+
+type Usage = UsageOfUserQuery['usageByFeature'][number];
+
+/** What the user has used of features that no live subscription contains; nothing where there is no such usage. */
+export function Ungranted(props: { userId: string; grantedIds: readonly string[] }) {
+  const { userId, grantedIds } = props;
+  const answer = useAnswer(UsageOfUserDocument, { userId });
+  return (
+    <Answer of={answer}>
+      {({ usageByFeature }) => {
+        const others = usageByFeature.filter(({ feature }) => !grantedIds.includes(feature.id));
+        return others.length === 0 ? null : (
+          <Card title="Used, but not granted">
+            <Text size="sm" c="dimmed">
+              Usage is recorded whatever the user is subscribed to, because it has already happened. What a
+              subscription grants is counted from its beginning: this usage does not count towards it.
+            </Text>
+            <Stack gap="lg">
+              {others.map((each) => (
+                <Row key={each.feature.id} userId={userId} usage={each} />
+              ))}
+            </Stack>
+          </Card>
+        );
+      }}
+    </Answer>
+  );
+}
+
+function Row({ userId, usage: { feature, used } }: { userId: string; usage: Usage }) {
+  const paths = usePaths();
+  const [opened, { toggle }] = useDisclosure();
+  return (
+    <section aria-label={feature.name}>
+      <Group justify="space-between" mb={4}>
+        <Group gap="xs">
+          <Anchor component={Link} to={paths.feature(feature.id)} fw={500}>
+            {feature.name}
+          </Anchor>
+          <Badge variant="default" radius="sm" tt="none">
+            Not granted by any subscription
+          </Badge>
+        </Group>
+        <Button variant="subtle" size="compact-sm" onClick={toggle} aria-expanded={opened}>
+          {opened ? 'Hide history' : 'History'}
+        </Button>
+      </Group>
+      <Text size="sm">
+        {formatNumber(used)} {feature.unitLabelPlural ?? 'used'} in the last 12 months
+      </Text>
+      <Collapse expanded={opened}>
+        {opened && <UsageOverTime featureId={feature.id} userId={userId} units={feature.unitLabelPlural} />}
+      </Collapse>
+    </section>
+  );
+}
