@@ -180,7 +180,11 @@ it('can be used at the width of a phone', async () => {
   await page.goto(`${app.url}/test/users/ada`);
   await heading('Ada Lovelace').waitFor();
   await page.getByText('150 of 200 calls (75%)').waitFor();
+  const table = page.getByRole('region', { name: 'Subscriptions' });
+  await table.getByText('More columns: scroll sideways →').waitFor();
   await look('user-phone');
+  await table.getByRole('button', { name: 'Cancel' }).scrollIntoViewIfNeeded();
+  await table.getByText('← More columns: scroll sideways').waitFor();
   const width = await page.evaluate('document.documentElement.scrollWidth');
   expect(width).toBeLessThanOrEqual(390);
   await page.getByRole('button', { name: 'Open the menu' }).click();

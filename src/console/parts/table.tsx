@@ -1,5 +1,6 @@
-import { Table, VisuallyHidden } from '@mantine/core';
+import { Table, Text, VisuallyHidden } from '@mantine/core';
 import type { ReactNode } from 'react';
+import { useHiddenEdges } from './edges.ts';
 
 interface Column {
   label: string;
@@ -9,7 +10,10 @@ interface Column {
   hidden?: boolean;
 }
 
-/** A table that can be read on a phone too: there it scrolls by itself. */
+/**
+ * A table that can be read on a phone too: there it scrolls by itself, and says so. The edge behind which there is
+ * more is shaded.
+ */
 export function DataTable(props: {
   label: string;
   columns: readonly Column[];
@@ -18,20 +22,30 @@ export function DataTable(props: {
   children: ReactNode;
 }) {
   const { label, columns, minWidth = 520, children } = props;
+  const { ref, left, right } = useHiddenEdges();
   return (
-    <Table.ScrollContainer minWidth={minWidth} type="native" tabIndex={0} pos="relative">
-      <Table verticalSpacing="sm" aria-label={label}>
-        <Table.Thead>
-          <Table.Tr>
-            {columns.map((column) => (
-              <Table.Th key={column.label} ta={column.numeric ? 'right' : undefined}>
-                {column.hidden ? <VisuallyHidden>{column.label}</VisuallyHidden> : column.label}
-              </Table.Th>
-            ))}
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>{children}</Table.Tbody>
-      </Table>
-    </Table.ScrollContainer>
+    <div>
+      {(left || right) && (
+        <Text size="xs" c="dimmed" ta="right" px="xs" pt={4}>
+          {right ? 'More columns: scroll sideways →' : '← More columns: scroll sideways'}
+        </Text>
+      )}
+      <div className="edges" data-more-left={left || undefined} data-more-right={right || undefined}>
+        <Table.ScrollContainer ref={ref} minWidth={minWidth} type="native" tabIndex={0} pos="relative">
+          <Table verticalSpacing="sm" aria-label={label}>
+            <Table.Thead>
+              <Table.Tr>
+                {columns.map((column) => (
+                  <Table.Th key={column.label} ta={column.numeric ? 'right' : undefined}>
+                    {column.hidden ? <VisuallyHidden>{column.label}</VisuallyHidden> : column.label}
+                  </Table.Th>
+                ))}
+              </Table.Tr>
+            </Table.Thead>
+            <Table.Tbody>{children}</Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
+      </div>
+    </div>
   );
 }

@@ -1,0 +1,24 @@
+import { useEffect, useRef, useState } from 'react';
+
+/** Of an element that scrolls sideways: behind which of its edges there is more, as it scrolls and changes size. */
+export function useHiddenEdges() {
+  const ref = useRef<HTMLDivElement>(null);
+  const [edges, setEdges] = useState({ left: false, right: false });
+  useEffect(() => {
+    const at = ref.current;
+    if (at === null) return;
+    const look = () => {
+      const left = at.scrollLeft > 1;
+      const right = at.scrollLeft + at.clientWidth < at.scrollWidth - 1;
+      setEdges((before) => (before.left === left && before.right === right ? before : { left, right }));
+    };
+    const observer = new ResizeObserver(look);
+    for (const each of [at, ...at.children]) observer.observe(each);
+    at.addEventListener('scroll', look, { passive: true });
+    return () => {
+      observer.disconnect();
+      at.removeEventListener('scroll', look);
+    };
+  }, []);
+  return { ref, ...edges };
+}
