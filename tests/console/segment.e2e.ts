@@ -79,12 +79,54 @@ it('makes a rule of a group, with a count of what it would claim', async () => {
   await dialog().waitFor({ state: 'hidden' });
 }, 60_000);
 
+it('shows what became of an event, and leads to it', async () => {
+  await page
+    .getByRole('table', { name: 'Events', exact: true })
+    .getByRole('button', { name: 'Package Created' })
+    .first()
+    .click();
+  await dialog().getByText('Claimed by').waitFor();
+  await look('segment-event');
+  await dialog().getByRole('link', { name: 'type is addon' }).waitFor();
+  await dialog().getByRole('button', { name: 'Close' }).click();
+  await dialog().waitFor({ state: 'hidden' });
+}, 60_000);
+
 it('counts the events back', async () => {
   await page.getByText('3 events claimed').waitFor();
   await page.getByRole('heading', { name: 'Events that no rule claims' }).waitFor({ state: 'hidden' });
   await look('segment');
   await page.goto(`${app.url}/test/users/ada`);
   await page.getByText('3 of 10 used (30%)').waitFor();
+}, 60_000);
+
+it('makes a rule of one event that no rule claims, found from the overview', async () => {
+  await app.http
+    .post('/segment/events')
+    .set('Authorization', app.keys.test)
+    .send({ type: 'track', userId: 'ada', event: 'Seat Added', properties: { amount: 5 } });
+  await page.getByRole('link', { name: 'Overview', exact: true }).click();
+  await page.getByRole('link', { name: 'Events that wait for their user' }).click();
+  await page.getByText('No events with this outcome.').waitFor();
+  await page.goBack();
+  await page
+    .getByRole('table', { name: 'Latest events' })
+    .getByRole('link', { name: 'ada' })
+    .first()
+    .waitFor();
+  await look('overview-events');
+  await page.getByRole('link', { name: 'Events that no rule claims' }).click();
+  await page.waitForURL(`${app.url}/test/segment#unmatched`);
+  await page.getByRole('button', { name: 'Seat Added', exact: true }).click();
+  await dialog().getByText('No rule claims it').waitFor();
+  await dialog().getByRole('link', { name: 'ada' }).waitFor();
+  await look('segment-event-unmatched');
+  await dialog().getByRole('button', { name: 'Make a rule of it' }).click();
+  await dialog().getByText('Claims 1 stored event').waitFor();
+  await dialog().getByText('To count another amount').waitFor();
+  await look('segment-event-rule');
+  await dialog().getByRole('button', { name: 'Create rule' }).click();
+  await page.getByText('1 event claimed').waitFor();
 }, 60_000);
 
 it('no page has a barrier that axe knows', () => expect(barriers).toEqual([]));

@@ -1,6 +1,7 @@
 import { useMemo } from 'react';
 import { useEnvironment } from '../api/hooks.ts';
 import type { Environment } from '../api/request.ts';
+import type { SegmentOutcome } from '../generated/operations.ts';
 
 /** The addresses of the pages in an environment. Ids are the customer's, and can hold anything. */
 export function pathsOf(environment: Environment) {
@@ -18,8 +19,14 @@ export function pathsOf(environment: Environment) {
     flaggedUsers: `${root}/flagged-users`,
     importUsers: `${root}/import-users`,
     segment: `${root}/segment`,
+    sameEmail: `${root}/flagged-users#same-email`,
+    withoutBillingId: `${root}/flagged-users#without-billing-id`,
     configuration: `${root}/configuration`,
     catalogue: `${root}/configuration/catalogue`,
+    unmatchedEvents: `${root}/segment#unmatched`,
+    mappingRules: `${root}/segment#rules`,
+    /** The events that arrived; those that became this, or all. */
+    eventLog: (outcome?: SegmentOutcome) => `${root}/segment${outcome ? `?outcome=${outcome}` : ''}#events`,
     auditLog: `${root}/configuration/audit-log`,
     /** What changed about one thing; of a user, also what changed about the subscriptions. */
     history: (about: 'FEATURE' | 'PACKAGE' | 'USER', id: string) =>

@@ -1,4 +1,4 @@
-import { Anchor, Group, SimpleGrid, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { OverviewQuery } from '../generated/operations.ts';
@@ -6,10 +6,8 @@ import { Card } from '../parts/card.tsx';
 import { Figure } from '../parts/figure.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatNumber } from '../parts/numbers.ts';
-import { DataTable } from '../parts/table.tsx';
-import { isShown, outcomes } from '../segment/outcomes.ts';
-
-const columns = [{ label: 'Latest events' }, { label: 'User' }, { label: 'Arrived' }, { label: 'Outcome' }];
+import { EventTable } from '../segment/event-table.tsx';
+import { inWords } from '../segment/outcomes.ts';
 
 /** Whether Segment's events arrive, and what becomes of them. */
 export function Events(props: {
@@ -28,16 +26,23 @@ export function Events(props: {
       }
     >
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
-        <Figure label="Last event">
+        <Figure label="Last event" to={paths.eventLog()}>
           {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
         </Figure>
-        <Figure label="Events that no rule claims">{formatNumber(status.unmatched)}</Figure>
-        <Figure label="Events that wait for their user">{formatNumber(status.pendingEvents)}</Figure>
+        <Figure
+          label="Events that no rule claims"
+          to={status.unmatched > 0 ? paths.unmatchedEvents : paths.eventLog('UNMATCHED')}
+        >
+          {formatNumber(status.unmatched)}
+        </Figure>
+        <Figure label="Events that wait for their user" to={paths.eventLog('PENDING_USER')}>
+          {formatNumber(status.pendingEvents)}
+        </Figure>
       </SimpleGrid>
       {events.length > 0 && (
         <>
           <Outcomes counts={status.outcomes} />
-          <Latest events={events} />
+          <EventTable label="Latest events" events={events} />
         </>
       )}
     </Card>
@@ -48,6 +53,7 @@ export function Events(props: {
 const counted = 10_000;
 
 function Outcomes({ counts }: { counts: OverviewQuery['segmentStatus']['outcomes'] }) {
+  const paths = usePaths();
   const total = counts.reduce((sum, { count }) => sum + count, 0);
   return (
     <Stack gap={4}>
@@ -57,30 +63,13 @@ function Outcomes({ counts }: { counts: OverviewQuery['segmentStatus']['outcomes
       <Group gap="lg" component="ul" m={0} p={0} style={{ listStyle: 'none' }} role="list">
         {counts.map(({ outcome, count }) => (
           <Text key={outcome} component="li" size="sm">
-            {isShown(outcome) ? outcomes[outcome] : outcome}: <strong>{formatNumber(count)}</strong>
+            <Anchor component={Link} to={paths.eventLog(outcome)}>
+              {inWords(outcome)}
+            </Anchor>
+            : <strong>{formatNumber(count)}</strong>
           </Text>
         ))}
       </Group>
     </Stack>
-  );
-}
-
-function Latest({ events }: { events: OverviewQuery['segmentEvents'] }) {
-  return (
-    <DataTable label="Latest events" columns={columns}>
-      {events.map(({ messageId, eventName, userId, receivedAt, outcome, feature }) => (
-        <Table.Tr key={messageId}>
-          <Table.Td>{eventName ?? 'identify'}</Table.Td>
-          <Table.Td>{userId}</Table.Td>
-          <Table.Td>
-            <Moment at={receivedAt} />
-          </Table.Td>
-          <Table.Td>
-            {isShown(outcome) ? outcomes[outcome] : 'Being processed'}
-            {feature && ` as ${feature.name}`}
-          </Table.Td>
-        </Table.Tr>
-      ))}
-    </DataTable>
   );
 }

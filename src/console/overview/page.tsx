@@ -89,8 +89,12 @@ function Flags({ flagged }: { flagged: OverviewQuery['flaggedUsers'] }) {
       }
     >
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <Figure label="With the same email as another">{upTo(flagged.sameEmail.length)}</Figure>
-        <Figure label="Without a billing id">{upTo(flagged.withoutBillingId.length)}</Figure>
+        <Figure label="With the same email as another" to={paths.sameEmail}>
+          {upTo(flagged.sameEmail.length)}
+        </Figure>
+        <Figure label="Without a billing id" to={paths.withoutBillingId}>
+          {upTo(flagged.withoutBillingId.length)}
+        </Figure>
       </SimpleGrid>
       <Text size="sm" c="dimmed">
         Users with the same email may be one person: merge them. Users without a billing id are not known to

@@ -1,18 +1,19 @@
 import { Group, Paper, Stack, Title } from '@mantine/core';
-import type { ReactNode } from 'react';
+import { type ReactNode, useEffect, useRef } from 'react';
+import { useLocation } from 'react-router';
 
 /** A part of a page, with a title. */
-export function Card({
-  title,
-  action,
-  children,
-}: {
+export function Card(props: {
   title: string;
   action?: ReactNode;
+  /** What an address that leads to this part ends with, after `#`. */
+  id?: string;
   children: ReactNode;
 }) {
+  const { title, action, id, children } = props;
+  const ref = useArrival(id);
   return (
-    <Paper withBorder p="md" component="section" aria-label={title}>
+    <Paper ref={ref} withBorder p="md" component="section" aria-label={title} className="part">
       <Stack>
         <Group justify="space-between">
           <Title order={2} size="h4">
@@ -24,4 +25,15 @@ export function Card({
       </Stack>
     </Paper>
   );
+}
+
+/** Scrolls to the part that the address leads to, once it is there: most of a page is loaded after it is opened. */
+function useArrival(id: string | undefined) {
+  const ref = useRef<HTMLDivElement>(null);
+  const { hash, key } = useLocation();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: whoever follows the same link again arrives again
+  useEffect(() => {
+    if (id !== undefined && hash === `#${id}`) ref.current?.scrollIntoView();
+  }, [id, hash, key]);
+  return ref;
 }

@@ -17,94 +17,111 @@ function keepFocus(): void {
   }, 300);
 }
 
-/**
- * A button that opens a dialog; its form does one thing. The dialog says what will happen before, stays open
- * with the reason when it did not, and closes when it did.
- */
-export function DialogButton(props: {
-  label: string;
-  /** What it is about, for those who hear the button without seeing where it stands. */
-  about?: string;
+/** The title of a dialog, and the way out of it at the top right. Not the library's, which says that it is the banner of the page. */
+export const DialogHead = ({ title }: { title: string }) => (
+  <Group justify="space-between" wrap="nowrap" align="start" p="md" pb={0}>
+    <Modal.Title fw={600} style={{ overflowWrap: 'anywhere' }}>
+      {title}
+    </Modal.Title>
+    <Modal.CloseButton aria-label="Close" />
+  </Group>
+);
+
+interface Form {
   title: string;
   submit: string;
   change: Changing;
   /** Does it; resolves when it is done. */
   onSubmit: () => Promise<unknown>;
-  onOpen?: () => void;
-  button?: ButtonProps;
   danger?: boolean;
   /** Whether something must be filled in first. */
   blocked?: boolean;
   /** What the button that does nothing is called. */
   keep?: string;
   children: ReactNode;
-}) {
+}
+
+/**
+ * A dialog whose form does one thing. It says what will happen before, stays open with the reason when it did not,
+ * and closes when it did.
+ */
+export function FormDialog(props: Form & { opened: boolean; onClose: () => void }) {
   const {
-    label,
-    about,
+    opened,
+    onClose,
     title,
     submit,
     change,
     onSubmit,
-    onOpen,
-    button,
     danger = false,
     blocked,
     keep = 'Cancel',
     children,
   } = props;
-  const [opened, { open, close }] = useDisclosure();
   useEffect(() => (opened ? keepFocus : undefined), [opened]);
+  return (
+    <Modal.Root opened={opened} onClose={onClose}>
+      <Modal.Overlay />
+      <Modal.Content>
+        <DialogHead title={title} />
+        <Modal.Body pt="sm">
+          <form
+            onSubmit={(event) => {
+              event.preventDefault();
+              onSubmit().then(onClose, () => undefined);
+            }}
+          >
+            <Stack>
+              {children}
+              <Failure error={change.error} />
+              <Group justify="end">
+                <Button variant="default" onClick={onClose}>
+                  {keep}
+                </Button>
+                <Button
+                  type="submit"
+                  loading={change.isPending}
+                  disabled={blocked}
+                  color={danger ? 'red.9' : undefined}
+                  data-autofocus={danger || undefined}
+                >
+                  {submit}
+                </Button>
+              </Group>
+            </Stack>
+          </form>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
+  );
+}
+
+/** A button that opens such a dialog. */
+export function DialogButton(
+  props: Form & {
+    label: string;
+    /** What it is about, for those who hear the button without seeing where it stands. */
+    about?: string;
+    onOpen?: () => void;
+    button?: ButtonProps;
+  },
+) {
+  const { label, about, onOpen, button, ...form } = props;
+  const [opened, { open, close }] = useDisclosure();
   return (
     <>
       <Button
         {...button}
         aria-label={about === undefined ? undefined : `${label}: ${about}`}
         onClick={() => {
-          change.reset();
+          form.change.reset();
           onOpen?.();
           open();
         }}
       >
         {label}
       </Button>
-      <Modal.Root opened={opened} onClose={close}>
-        <Modal.Overlay />
-        <Modal.Content>
-          {/* Not the library's header, which says that it is the banner of the page. */}
-          <Group justify="space-between" wrap="nowrap" align="start" p="md" pb={0}>
-            <Modal.Title fw={600}>{title}</Modal.Title>
-            <Modal.CloseButton aria-label="Close" />
-          </Group>
-          <Modal.Body pt="sm">
-            <form
-              onSubmit={(event) => {
-                event.preventDefault();
-                onSubmit().then(close, () => undefined);
-              }}
-            >
-              <Stack>
-                {children}
-                <Failure error={change.error} />
-                <Group justify="end">
-                  <Button variant="default" onClick={close}>
-                    {keep}
-                  </Button>
-                  <Button
-                    type="submit"
-                    loading={change.isPending}
-                    disabled={blocked}
-                    color={danger ? 'red.9' : undefined}
-                    data-autofocus={danger || undefined}
-                  >
-                    {submit}
-                  </Button>
-                </Group>
-              </Stack>
-            </form>
-          </Modal.Body>
-        </Modal.Content>
-      </Modal.Root>
+      <FormDialog {...form} opened={opened} onClose={close} />
     </>
   );
 }

@@ -1,12 +1,19 @@
-import { Paper, Text } from '@mantine/core';
+import { Anchor, Paper, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
+import { Link } from 'react-router';
 
-/** One number or fact that matters, under what it is. */
-export function Figure({ label, children }: { label: string; children: ReactNode }) {
+/** One number or fact that matters, under what it is. All of it leads to where more is told, if that is known. */
+export function Figure({ label, to, children }: { label: string; to?: string; children: ReactNode }) {
   return (
-    <Paper withBorder p="md">
-      <Text size="sm" c="dimmed">
-        {label}
+    <Paper withBorder p="md" className={to === undefined ? undefined : 'tile'}>
+      <Text size="sm" c="dimmed" component="div">
+        {to === undefined ? (
+          label
+        ) : (
+          <Anchor component={Link} to={to} className="tile-link">
+            {label}
+          </Anchor>
+        )}
       </Text>
       <Text component="div" size="xl" fw={600}>
         {children}

@@ -13,3 +13,7 @@ export const outcomes: Record<Exclude<SegmentOutcome, 'DUPLICATE' | 'IGNORED'>, 
 
 export const isShown = (outcome: string | null): outcome is keyof typeof outcomes =>
   outcome !== null && outcome in outcomes;
+
+/** Of an event that has just come, nothing has become yet. */
+export const inWords = (outcome: SegmentOutcome | null): string =>
+  isShown(outcome) ? outcomes[outcome] : 'Being processed';

@@ -1,5 +1,5 @@
 import { ActionIcon, Alert, Button, Code, Group, Select, Stack, Text, TextInput } from '@mantine/core';
-import { useDebouncedValue } from '@mantine/hooks';
+import { useDebouncedValue, useDisclosure } from '@mantine/hooks';
 import { IconTrash } from '@tabler/icons-react';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
@@ -10,7 +10,7 @@ import {
   PreviewRuleDocument,
   UpdateMappingRuleDocument,
 } from '../generated/operations.ts';
-import { DialogButton } from '../parts/dialog.tsx';
+import { FormDialog } from '../parts/dialog.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { guessFeature } from './guess.ts';
 
@@ -29,45 +29,63 @@ const inputOf = ({ name, featureId, eventName, conditions }: RuleDraft): Mapping
   conditions,
 });
 
-/** Makes a rule, or edits one, and shows before what it would claim. */
-export function RuleDialog(props: { label: string; about?: string; id?: string; start: RuleDraft }) {
+/** A button that makes a rule, or edits one. */
+export function RuleButton(props: { label: string; about?: string; id?: string; start: RuleDraft }) {
   const { label, about, id, start } = props;
-  const [draft, setDraft] = useState(start);
-  const [opened, setOpened] = useState(false);
+  const [opened, { open, close }] = useDisclosure();
+  return (
+    <>
+      <Button
+        variant="default"
+        size="xs"
+        aria-label={about === undefined ? undefined : `${label}: ${about}`}
+        onClick={open}
+      >
+        {label}
+      </Button>
+      <RuleDialog opened={opened} onClose={close} id={id} start={start} />
+    </>
+  );
+}
+
+/** Makes a rule, or edits one, and shows before what it would claim. */
+export function RuleDialog(props: { opened: boolean; onClose: () => void; id?: string; start: RuleDraft }) {
+  const { opened, onClose, id, start } = props;
+  const [typed, setTyped] = useState<Partial<RuleDraft>>({});
   const choices = useAnswer(ChoicesDocument, {}, { enabled: opened });
   const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
   const group = [start.eventName, ...start.conditions.flatMap(({ path, equals }) => [path, equals])];
   const create = useChange(CreateMappingRuleDocument);
   const update = useChange(UpdateMappingRuleDocument);
   const isNew = id === undefined;
+  const change = isNew ? create : update;
+  const draft = { ...start, ...typed };
   // Until somebody chooses, the feature that the group sounds like.
   const wanted = { ...draft, featureId: draft.featureId || guessFeature(group, features) };
   return (
-    <DialogButton
-      label={label}
-      about={about}
+    <FormDialog
+      opened={opened}
+      onClose={() => {
+        setTyped({});
+        change.reset();
+        onClose();
+      }}
       title={isNew ? 'New mapping rule' : `Edit ${start.name}`}
       submit={isNew ? 'Create rule' : 'Save'}
-      change={isNew ? create : update}
-      button={{ variant: 'default', size: 'xs' }}
+      change={change}
       blocked={wanted.featureId === ''}
-      onOpen={() => {
-        setDraft(start);
-        setOpened(true);
-      }}
-      onSubmit={async () => {
+      onSubmit={() => {
         const input = inputOf(wanted);
-        await (isNew ? create.mutateAsync({ input }) : update.mutateAsync({ id, input }));
-        setOpened(false);
+        return isNew ? create.mutateAsync({ input }) : update.mutateAsync({ id, input });
       }}
     >
       <Fields
         draft={wanted}
         features={features}
-        set={(change) => setDraft((before) => ({ ...before, ...change }))}
+        set={(part) => setTyped((before) => ({ ...before, ...part }))}
       />
       {opened && <Preview draft={draft} />}
-    </DialogButton>
+    </FormDialog>
   );
 }
 
@@ -97,7 +115,7 @@ function Fields(props: {
         description={
           features.length === 0
             ? 'There is no consumable feature yet: make one under Features first.'
-            : 'Each event counts 1.'
+            : 'Each event counts 1, whatever it says.'
         }
         placeholder="Choose a feature"
         data={features.map(({ id, name }) => ({ value: id, label: name }))}
@@ -106,6 +124,11 @@ function Fields(props: {
         searchable
         required
       />
+      <Text size="sm" c="dimmed">
+        To count another amount, let the event itself name the feature and how many, in its properties:{' '}
+        <Code>{`"featureId": "${draft.featureId || 'api-calls'}", "delta": 5`}</Code>. Such events need no
+        rule.
+      </Text>
     </>
   );
 }

@@ -7,7 +7,7 @@ import { Card } from '../parts/card.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
-import { RuleDialog } from './rule-dialog.tsx';
+import { RuleButton } from './rule-dialog.tsx';
 
 const columns = [
   { label: 'Rule' },
@@ -22,7 +22,7 @@ const blank = { name: '', featureId: '', eventName: '', conditions: [] };
 export function Rules({ rules }: { rules: readonly RuleFragment[] }) {
   const paths = usePaths();
   return (
-    <Card title="Mapping rules" action={<RuleDialog label="New rule" start={blank} />}>
+    <Card title="Mapping rules" id="rules" action={<RuleButton label="New rule" start={blank} />}>
       {rules.length === 0 ? (
         <Text c="dimmed">
           None. A rule says which events are usage of which feature. Events that name a featureId themselves
@@ -42,7 +42,7 @@ export function Rules({ rules }: { rules: readonly RuleFragment[] }) {
               <Table.Td>{progress(rule.backfill)}</Table.Td>
               <Table.Td>
                 <Group gap={4} justify="end" wrap="nowrap">
-                  <RuleDialog
+                  <RuleButton
                     label="Edit"
                     about={rule.name}
                     id={rule.id}

@@ -3,7 +3,7 @@ import type { SegmentQuery } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
-import { RuleDialog } from './rule-dialog.tsx';
+import { RuleButton } from './rule-dialog.tsx';
 
 const byName = [
   { label: 'Event name' },
@@ -15,7 +15,7 @@ const byProperty = [{ label: 'Property' }, { label: 'Value' }, ...byName.slice(1
 /** What the events that no rule claims have in common: each group is the beginning of a rule. */
 export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] }) {
   return (
-    <Card title="Events that no rule claims">
+    <Card title="Events that no rule claims" id="unmatched">
       <Text c="dimmed">
         They are kept. Make a rule of a group, and they are counted as usage of a feature, back to the first.
       </Text>
@@ -26,7 +26,7 @@ export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] 
               <Table.Td>{eventName}</Table.Td>
               <Table.Td ta="right">{formatNumber(count)}</Table.Td>
               <Table.Td ta="right">
-                <RuleDialog
+                <RuleButton
                   label="Make a rule"
                   about={eventName}
                   start={{ name: eventName, featureId: '', eventName, conditions: [] }}
@@ -42,7 +42,7 @@ export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] 
               <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
               <Table.Td ta="right">{formatNumber(count)}</Table.Td>
               <Table.Td ta="right">
-                <RuleDialog
+                <RuleButton
                   label="Make a rule"
                   about={`${path} = ${value}`}
                   start={{

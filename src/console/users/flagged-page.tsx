@@ -26,12 +26,14 @@ export function Page() {
         {({ flaggedUsers: { sameEmail, withoutBillingId } }) => (
           <Stack>
             <Box
+              id="same-email"
               title="Users with the same email"
               why="They may be one person. Choose those who are, and merge them."
               none="No two users share an email."
               users={sameEmail}
             />
             <Box
+              id="without-billing-id"
               title="Users without a billing id"
               why="Your billing provider does not know them. If one of them is a customer whom it does know, merge the two."
               none="Every user has a billing id."
@@ -52,18 +54,18 @@ const columns = [
   { label: 'Billing id' },
 ];
 
-function Box(props: { title: string; why: string; none: string; users: Flagged }) {
-  const { title, why, none, users } = props;
+function Box(props: { id: string; title: string; why: string; none: string; users: Flagged }) {
+  const { id: part, title, why, none, users } = props;
   const [chosen, setChosen] = useState<string[]>([]);
   const ids = chosen.filter((id) => users.some((user) => user.id === id));
   if (users.length === 0)
     return (
-      <Card title={title}>
+      <Card title={title} id={part}>
         <Text c="dimmed">{none}</Text>
       </Card>
     );
   return (
-    <Card title={title} action={<Merge ids={ids} onDone={() => setChosen([])} />}>
+    <Card title={title} id={part} action={<Merge ids={ids} onDone={() => setChosen([])} />}>
       <Text c="dimmed">{why}</Text>
       <DataTable label={title} columns={columns}>
         {users.map((user) => (

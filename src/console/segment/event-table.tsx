@@ -1,0 +1,83 @@
+import { Anchor, Table, UnstyledButton } from '@mantine/core';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { usePaths } from '../frame/paths.ts';
+import type { EventFragment } from '../generated/operations.ts';
+import { Moment } from '../parts/moment.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { EventDialog } from './event-dialog.tsx';
+import { EventUser } from './event-user.tsx';
+import { inWords } from './outcomes.ts';
+import { RuleDialog } from './rule-dialog.tsx';
+
+const columns = [{ label: 'Event' }, { label: 'User' }, { label: 'Arrived' }, { label: 'Outcome' }];
+
+/** Events and what became of each. Each opens as a whole, and one that no rule claims can become a rule. */
+export function EventTable({ label, events }: { label: string; events: readonly EventFragment[] }) {
+  const [chosen, setChosen] = useState<EventFragment | null>(null);
+  const [opened, setOpened] = useState<'event' | 'rule' | null>(null);
+  // As it is by now, as long as it is in the list.
+  const shown = events.find(({ messageId }) => messageId === chosen?.messageId) ?? chosen;
+  const eventName = shown?.eventName ?? '';
+  return (
+    <>
+      <DataTable label={label} columns={columns}>
+        {events.map((event) => (
+          <Row
+            key={event.messageId}
+            event={event}
+            onShow={() => {
+              setChosen(event);
+              setOpened('event');
+            }}
+          />
+        ))}
+      </DataTable>
+      <EventDialog
+        event={shown}
+        opened={opened === 'event'}
+        returnFocus={opened !== 'rule'}
+        onClose={() => setOpened(null)}
+        onMakeRule={() => setOpened('rule')}
+      />
+      <RuleDialog
+        key={shown?.messageId}
+        opened={opened === 'rule'}
+        onClose={() => setOpened(null)}
+        start={{ name: eventName, featureId: '', eventName, conditions: [] }}
+      />
+    </>
+  );
+}
+
+function Row({ event, onShow }: { event: EventFragment; onShow: () => void }) {
+  const paths = usePaths();
+  const { outcome, feature, rule } = event;
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <UnstyledButton onClick={onShow} td="underline" fz="sm">
+          {event.eventName ?? 'identify'}
+        </UnstyledButton>
+      </Table.Td>
+      <Table.Td>
+        <EventUser event={event} />
+      </Table.Td>
+      <Table.Td>
+        <Moment at={event.receivedAt} />
+      </Table.Td>
+      <Table.Td>
+        {inWords(outcome)}
+        {feature && (
+          <>
+            {' as '}
+            <Anchor component={Link} to={paths.feature(feature.id)} underline="always">
+              {feature.name}
+            </Anchor>
+            {rule && ` by “${rule.name}”`}
+          </>
+        )}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
