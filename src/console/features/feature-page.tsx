@@ -83,11 +83,11 @@ function WhereUsed({ feature }: { feature: FeatureQuery['feature'] }) {
     <Card title="Where it is used">
       {feature.packages.length === 0 ? (
         <Text c="dimmed">
-          In no package yet. Make a{' '}
-          <Anchor component={Link} to={paths.newPackage} underline="always">
-            package
-          </Anchor>{' '}
-          with it.
+          In no package yet.{' '}
+          <Anchor component={Link} to={paths.newPackageWith(feature.id)} underline="always">
+            Make a package with it
+          </Anchor>
+          .
         </Text>
       ) : (
         <DataTable label="Packages with this feature" columns={columns}>

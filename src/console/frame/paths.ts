@@ -12,6 +12,8 @@ export function pathsOf(environment: Environment) {
     feature: (id: string) => `${root}/features/${encodeURIComponent(id)}`,
     packages: `${root}/packages`,
     newPackage: `${root}/packages/new`,
+    newPackageWith: (featureId: string) =>
+      `${root}/packages/new?${new URLSearchParams({ feature: featureId })}`,
     package: (id: string) => `${root}/packages/${encodeURIComponent(id)}`,
     editPackage: (id: string) => `${root}/packages/${encodeURIComponent(id)}/edit`,
     users: `${root}/users`,

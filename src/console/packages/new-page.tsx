@@ -1,11 +1,13 @@
-import { useNavigate } from 'react-router';
-import { useChange } from '../api/hooks.ts';
+import { useNavigate, useSearchParams } from 'react-router';
+import { useAnswer, useChange } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { CreatePackageDocument } from '../generated/operations.ts';
+import { CreatePackageDocument, PackagePartsDocument } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
 import { PageHead } from '../parts/page-head.tsx';
-import { blankDraft, type Draft, grantInput } from './draft.ts';
+import { blankDraft, type Draft, grantInput, newGrant } from './draft.ts';
 import { PackageForm } from './package-form.tsx';
 
+/** Begins with the feature that the address names, or with nothing. */
 export function Page() {
   const paths = usePaths();
   const navigate = useNavigate();
@@ -23,16 +25,25 @@ export function Page() {
       },
       { onSuccess: () => navigate(paths.package(id)) },
     );
+  const answer = useAnswer(PackagePartsDocument, {});
+  const [search] = useSearchParams();
   return (
     <>
       <PageHead title="New package" back={{ to: paths.packages, label: 'Packages' }} />
-      <PackageForm
-        start={blankDraft}
-        submit="Save as draft"
-        saving={create}
-        onSubmit={save}
-        onCancel={() => navigate(paths.packages)}
-      />
+      <Answer of={answer}>
+        {({ features }) => (
+          <PackageForm
+            start={{
+              ...blankDraft,
+              features: features.filter(({ id }) => id === search.get('feature')).map(newGrant),
+            }}
+            submit="Save as draft"
+            saving={create}
+            onSubmit={save}
+            onCancel={() => navigate(paths.packages)}
+          />
+        )}
+      </Answer>
     </>
   );
 }
