@@ -73,6 +73,8 @@ it('makes a feature', async () => {
 it('makes a package of it, and publishes it', async () => {
   await page.getByRole('link', { name: 'Make a package with it' }).click();
   await page.getByRole('group', { name: 'API calls' }).getByRole('textbox', { name: 'Limit' }).waitFor();
+  await page.getByRole('link', { name: 'Make a package with it' }).click();
+  await page.getByRole('group', { name: 'API calls' }).getByRole('textbox', { name: 'Limit' }).waitFor();
   await go('Packages');
   await page.getByText('No packages yet').waitFor();
   await page.getByRole('link', { name: 'New package' }).first().click();

@@ -137,8 +137,13 @@ it('subscribes, changes and cancels, and says before what goes with it', async (
 
 it('says when what is used up resets, and takes usage back that was recorded by hand', async () => {
   const { page } = its;
-  await its.app.ok('mutation { subscribe(userId: "ada", packageIds: ["basic"]) { id } }');
-  await open('users/ada');
+  await open('packages/basic');
+  await click('Subscribe a user');
+  await dialog().getByRole('combobox', { name: 'Id of the user' }).fill('a');
+  await page.getByRole('option', { name: 'ada' }).click();
+  await its.look('package-subscribe');
+  await dialog().getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByRole('row').filter({ hasText: 'Active' }).getByRole('link', { name: 'ada' }).click();
   for (const [delta, shown] of [
     ['7', '7 of 10 used (70%)'],
     ['3', 'The allowance resets on'],

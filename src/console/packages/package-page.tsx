@@ -13,6 +13,7 @@ import { formatGrant } from './grant.ts';
 import { ArchiveButton, PublishButton } from './lifecycle.tsx';
 import { Prices } from './prices.tsx';
 import { StatusBadge } from './status-badge.tsx';
+import { SubscribeUser } from './subscribe-user.tsx';
 import { Subscribers } from './subscribers.tsx';
 
 export type Subject = PackageQuery['package'];
@@ -44,6 +45,7 @@ export function Page() {
             )}
             {subject.status !== 'ARCHIVED' && <ArchiveButton subject={subject} />}
             {subject.status === 'DRAFT' && <PublishButton subject={subject} />}
+            {subject.status === 'PUBLISHED' && <SubscribeUser subject={subject} />}
           </PageHead>
           <Group mb="md" gap="lg">
             <Copyable text={subject.id} />

@@ -1,11 +1,12 @@
-import { Anchor, Group, Table, Text } from '@mantine/core';
+import { Anchor, Group, Stack, Table, Text } from '@mantine/core';
 import { Link } from 'react-router';
-import { useAnswer } from '../api/hooks.ts';
+import { useAnswer, useEnvironment } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { SubscribersDocument } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
+import { curlOf } from '../parts/calls.ts';
 import { Card } from '../parts/card.tsx';
-import { CopyIcon } from '../parts/copyable.tsx';
+import { Copyable, CopyIcon } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatCount } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
@@ -30,11 +31,7 @@ export function Subscribers({ subject }: { subject: Subject }) {
       <Answer of={answer}>
         {({ subscriptions }) =>
           subscriptions === null || subscriptions.length === 0 ? (
-            <Text c="dimmed">
-              {subject.status === 'DRAFT'
-                ? 'A draft has none: publish it first.'
-                : 'Nobody has subscribed to it.'}
-            </Text>
+            <Nobody subject={subject} />
           ) : (
             <>
               <DataTable label="Subscribers" columns={columns}>
@@ -64,5 +61,22 @@ export function Subscribers({ subject }: { subject: Subject }) {
         }
       </Answer>
     </Card>
+  );
+}
+
+/** Why nobody has it, and what comes next. */
+function Nobody({ subject }: { subject: Subject }) {
+  const environment = useEnvironment();
+  if (subject.status === 'DRAFT') return <Text c="dimmed">A draft has none: publish it first.</Text>;
+  if (subject.status === 'ARCHIVED') return <Text c="dimmed">Nobody has subscribed to it.</Text>;
+  const operation = `mutation { subscribe(userId: "…", packageIds: [${JSON.stringify(subject.id)}]) { id } }`;
+  return (
+    <Stack gap="xs">
+      <Text>
+        It is published, and nobody has subscribed to it yet. Next, subscribe a user: with the button at the
+        top, or from your server with the id of a user:
+      </Text>
+      <Copyable text={curlOf(environment, operation)} block />
+    </Stack>
   );
 }
