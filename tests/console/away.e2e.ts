@@ -26,7 +26,7 @@ afterAll(async () => {
 });
 
 const start = (port: string) =>
-  startServer({ PORT: port, DATA_DIR: directory.dataDir, KANA_TEST_PRIVATE_KEY: key, KANA_DEMO: 'false' });
+  startServer({ PORT: port, DATA_DIR: directory.dataDir, KANA_TEST_PRIVATE_KEY: key });
 
 async function createFeature(id: string) {
   const response = await fetch(`${server.url}/graphql`, {
@@ -39,6 +39,18 @@ async function createFeature(id: string) {
   const { errors } = (await response.json()) as { errors?: unknown };
   expect(errors).toBe(undefined);
 }
+
+it('says what the demo data is, and what to try with it', async () => {
+  await page.getByRole('heading', { name: 'Try it with the demo data' }).waitFor();
+  expect(await inspect(page, 'overview-demo')).toEqual([]);
+  await page.getByRole('link', { name: 'look at Demo User' }).click();
+  await page.getByRole('heading', { name: 'Demo User' }).waitFor();
+  await page.getByRole('link', { name: 'Segment', exact: true }).click();
+  const example = page.getByRole('alert').filter({ hasText: 'Try with cURL' });
+  await example.getByText('"userId":"demo-user"').waitFor();
+  await example.getByRole('button', { name: 'Copy this' }).waitFor();
+  expect(await inspect(page, 'segment-demo')).toEqual([]);
+}, 120_000);
 
 it('says that the server is gone, refuses changes, and goes on by itself when it is back', async () => {
   await createFeature('early');

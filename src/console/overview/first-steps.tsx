@@ -1,16 +1,11 @@
-import { Anchor, Stack, Text, Timeline } from '@mantine/core';
-import { IconCheck } from '@tabler/icons-react';
-import { Link } from 'react-router';
-import { useEnvironment } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { Card } from '../parts/card.tsx';
-import { Copyable } from '../parts/copyable.tsx';
+import { type Step, Steps } from './steps.tsx';
 
-/** What to do first, each with what a server would send for it. */
+/** What to do first in an environment that holds nothing. */
 export function FirstSteps({ done, packageId }: { done: readonly boolean[]; packageId: string }) {
-  const environment = useEnvironment();
   const paths = usePaths();
-  const steps = [
+  const steps: Step[] = [
     {
       title: 'Say what your customers use',
       text: 'A feature that is counted, or had or not.',
@@ -34,34 +29,9 @@ export function FirstSteps({ done, packageId }: { done: readonly boolean[]; pack
       operation: `mutation { createUser(input: { id: "ada" }) { id } subscribe(userId: "ada", packageIds: ["${packageId}"]) { id } recordUsage(input: { userId: "ada", featureId: "api-calls" }) { recorded } }`,
     },
   ];
-  // The first step that is still to be done.
-  const next = done.indexOf(false);
   return (
     <Card title="Three steps to begin">
-      <Timeline active={(next === -1 ? steps.length : next) - 1} bulletSize={28}>
-        {steps.map(({ title, text, to, link, operation }, index) => (
-          <Timeline.Item
-            key={title}
-            title={title}
-            bullet={done[index] ? <IconCheck size={16} aria-label="Done" role="img" /> : index + 1}
-          >
-            <Stack gap="xs">
-              <Text size="sm">
-                {text}{' '}
-                <Anchor component={Link} to={to} underline="always">
-                  {link}
-                </Anchor>
-                {', or send this:'}
-              </Text>
-              <Copyable text={curl(environment, operation)} block />
-            </Stack>
-          </Timeline.Item>
-        ))}
-      </Timeline>
+      <Steps steps={steps.map((step, index) => ({ ...step, isDone: done[index] }))} />
     </Card>
   );
 }
-
-const curl = (environment: string, operation: string) =>
-  `curl ${window.location.origin}/graphql -H 'Authorization: prv_${environment}_…' -H 'Content-Type: application/json' \\
-  -d '${JSON.stringify({ query: operation })}'`;

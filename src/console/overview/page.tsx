@@ -9,6 +9,7 @@ import { Figure } from '../parts/figure.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { DemoSteps, demoUserId } from './demo-steps.tsx';
 import { Events } from './events.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { Usage } from './usage.tsx';
@@ -25,6 +26,7 @@ export function Page() {
         {(data) => {
           const sold = data.packages.filter(({ status }) => status === 'PUBLISHED');
           const begun = sold.length > 0 && data.users.length > 0;
+          const isDemo = data.users.length === 1 && data.users[0]?.id === demoUserId;
           return (
             <Stack>
               {!begun && (
@@ -33,6 +35,7 @@ export function Page() {
                   packageId={sold[0]?.id ?? 'pro'}
                 />
               )}
+              {begun && isDemo && <DemoSteps />}
               {begun && <Usage />}
               {begun && <Sold packages={sold} />}
               <Events status={data.segmentStatus} events={data.segmentEvents} />

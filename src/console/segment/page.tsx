@@ -1,9 +1,10 @@
-import { Alert, Anchor, Code, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Alert, Anchor, SimpleGrid, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer, useEnvironment } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { SegmentDocument, type SegmentQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
+import { quoted } from '../parts/calls.ts';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Figure } from '../parts/figure.tsx';
@@ -23,14 +24,14 @@ export function Page() {
     <>
       <PageHead title="Segment" />
       <Answer of={answer}>
-        {({ segmentStatus: status, unmatchedEvents, mappingRules }) => (
+        {({ segmentStatus: status, unmatchedEvents, mappingRules, users }) => (
           <Stack>
             <Status status={status} />
-            {status.lastEventAt === null && <Connect />}
+            {status.lastEventAt === null && <Connect userId={users[0]?.id ?? 'ada'} />}
             {status.unmatched > 0 && <Unmatched events={unmatchedEvents} />}
             <Rules rules={mappingRules} />
             <Events />
-            {status.lastEventAt !== null && <Connect />}
+            {status.lastEventAt !== null && <Connect userId={users[0]?.id ?? 'ada'} />}
           </Stack>
         )}
       </Answer>
@@ -62,8 +63,13 @@ function Status({ status }: { status: SegmentQuery['segmentStatus'] }) {
   );
 }
 
-function Connect() {
+/** @param userId whose event the example is: somebody who is there, so that it can be counted */
+function Connect({ userId }: { userId: string }) {
   const environment = useEnvironment();
+  const event = { type: 'track', userId, event: 'Package Created', properties: { type: 'addon' } };
+  const curl = `curl ${window.location.origin}/segment/events \\
+  -H 'Authorization: prv_${environment}_…' -H 'Content-Type: application/json' \\
+  -d ${quoted(event)}`;
   return (
     <Card title="How to connect">
       <Text>
@@ -74,12 +80,10 @@ function Connect() {
       <Copyable text={`Authorization: prv_${environment}_…`} />
       {window.location.hostname === '127.0.0.1' || window.location.hostname === 'localhost' ? (
         <Alert color="gray" title="Segment cannot reach this address">
-          It is known on this machine only. Try with cURL:
-          <Code block mt="xs" style={{ overflowX: 'auto' }} tabIndex={0}>
-            {`curl ${window.location.origin}/segment/events \\
-  -H 'Authorization: prv_${environment}_…' -H 'Content-Type: application/json' \\
-  -d '{"type":"track","userId":"ada","event":"Package Created","properties":{"type":"addon"}}'`}
-          </Code>
+          <Stack gap="xs">
+            It is known on this machine only. Try with cURL:
+            <Copyable text={curl} block />
+          </Stack>
         </Alert>
       ) : null}
     </Card>

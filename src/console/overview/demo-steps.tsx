@@ -1,0 +1,49 @@
+import { Anchor, Text } from '@mantine/core';
+import { Link } from 'react-router';
+import { pathsOf, usePaths } from '../frame/paths.ts';
+import { Card } from '../parts/card.tsx';
+import { type Step, Steps } from './steps.tsx';
+
+/** The user whom the server makes with its demo data, when it first starts. */
+export const demoUserId = 'demo-user';
+const demoFeatureId = 'api-calls';
+
+/** What to do first where there is nothing but the demo data. */
+export function DemoSteps() {
+  const paths = usePaths();
+  const steps: Step[] = [
+    {
+      title: 'See what a user may use',
+      text: 'Bars tell what is used, and what is granted:',
+      to: paths.user(demoUserId),
+      link: 'look at Demo User',
+      operation: `{ canUseFeature(userId: "${demoUserId}", featureId: "${demoFeatureId}") { access reason consumption { used budget } } }`,
+    },
+    {
+      title: 'Record usage, and see the bar move',
+      text: 'Your server tells who uses what:',
+      to: paths.user(demoUserId),
+      link: 'record usage of Demo User',
+      operation: `mutation { recordUsage(input: { userId: "${demoUserId}", featureId: "${demoFeatureId}", delta: 500 }) { recorded } }`,
+    },
+    {
+      title: 'Make your own',
+      text: 'Features, packages of them, and users. Delete Demo User and archive the packages when you are done with them. To begin:',
+      to: paths.features,
+      link: 'make a feature',
+    },
+  ];
+  return (
+    <Card title="Try it with the demo data">
+      <Text>
+        These features and packages and the user <strong>Demo User</strong> came with the server, to try
+        things on;{' '}
+        <Anchor component={Link} to={pathsOf('live').overview} underline="always">
+          Live
+        </Anchor>{' '}
+        has none of them. This notice goes away once you have a user of your own.
+      </Text>
+      <Steps steps={steps} />
+    </Card>
+  );
+}
