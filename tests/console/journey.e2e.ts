@@ -44,8 +44,11 @@ it('asks for a key, and says when it is wrong', async () => {
   await page.goto(app.url);
   await page.getByLabel('Private key').fill(`prv_test_${'x'.repeat(32)}`);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByText('Not signed in').waitFor();
+  await page.getByText('No such key: it has been revoked').waitFor();
   await look('sign-in');
+  await page.getByLabel('Private key').fill(`pub_test_${'x'.repeat(32)}`);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByText('This is a public key of test.').waitFor();
   await signIn(page, app.url, app.keys.test);
 }, 60_000);
 
@@ -68,13 +71,11 @@ it('makes a feature', async () => {
   await dialog().getByRole('button', { name: 'Create feature' }).click();
   await heading('API calls').waitFor();
   await page.waitForURL(`${app.url}/test/features/api-calls`);
+  await page.getByRole('link', { name: 'Make a package with it' }).click();
+  await page.getByRole('group', { name: 'API calls' }).getByRole('textbox', { name: 'Limit' }).waitFor();
 }, 60_000);
 
 it('makes a package of it, and publishes it', async () => {
-  await page.getByRole('link', { name: 'Make a package with it' }).click();
-  await page.getByRole('group', { name: 'API calls' }).getByRole('textbox', { name: 'Limit' }).waitFor();
-  await page.getByRole('link', { name: 'Make a package with it' }).click();
-  await page.getByRole('group', { name: 'API calls' }).getByRole('textbox', { name: 'Limit' }).waitFor();
   await go('Packages');
   await page.getByText('No packages yet').waitFor();
   await page.getByRole('link', { name: 'New package' }).first().click();
@@ -90,6 +91,8 @@ it('makes a package of it, and publishes it', async () => {
   await look('package-publish');
   await dialog().getByRole('button', { name: 'Publish' }).click();
   await page.getByText('Published', { exact: true }).waitFor();
+  await page.getByText('nobody has subscribed to it yet. Next, subscribe a user').waitFor();
+  await look('package-published');
   expect(await app.ok('{ packages { id status features { id limit resetPeriod } } }')).toEqual({
     packages: [
       { id: 'pro', status: 'PUBLISHED', features: [{ id: 'api-calls', limit: 200, resetPeriod: 'MONTH' }] },

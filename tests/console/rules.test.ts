@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { findFault } from '../../src/console/frame/keys.ts';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
 import { readNumber } from '../../src/console/parts/numbers.ts';
@@ -66,5 +67,24 @@ describe('a file of users is cut into parts that one call carries', () => {
   it('keeps line ends and doubled quotes inside a cell', () => {
     const text = 'id,name\na,"one ""two""\nthree"\nb,B';
     expect(splitCsv(text)).toEqual([{ csv: text, linesBefore: 0 }]);
+  });
+});
+
+describe('what cannot sign in is told what it is', () => {
+  const letters = 'x'.repeat(32);
+  it.each([
+    ['nothing', `prv_test_${letters}`, null],
+    ['space around it', ` prv_test_${letters}\n`, null],
+    ['a public key', `pub_test_${letters}`, 'This is a public key of test.'],
+    ['a public key of the other environment', `pub_live_${letters}`, 'This is a public key of live.'],
+    ['a private key of the other environment', `prv_live_${letters}`, 'This is a private key of live'],
+    ['a user token', 'eyJhbGciOiJIUzI1NiJ9.eyJ1c2VySWQiOiJhZGEifQ.c2ln-bmF0_dXJl', 'This is a user token.'],
+    ['a part of a key', 'prv_test_xxxx', 'This key is not whole'],
+    ['a key as it is shown', 'prv_test_…x7Qa', 'This key is not whole'],
+    ['something else', 'password', 'This is not a key.'],
+  ])('%s', (_, typed, message) => {
+    const fault = findFault(typed, 'test');
+    expect(fault === null ? null : fault.message.slice(0, message?.length)).toBe(message);
+    expect(fault?.goTo).toBe(message === 'This is a private key of live' ? 'live' : undefined);
   });
 });

@@ -39,6 +39,21 @@ it('is signed in to both environments at once, one click apart', async () => {
   await page.waitForURL(`${app.url}/test/features`);
 }, 60_000);
 
+it('says that a key is of the other environment, and signs in there only when asked to', async () => {
+  await page.getByRole('button', { name: /^Sign out of live/ }).waitFor({ state: 'hidden' });
+  await page.getByRole('button', { name: /^Sign out of test/ }).click();
+  await page.getByLabel('Private key').fill(app.keys.live);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByText('This is a private key of live, and you are signing in to test.').waitFor();
+  await look('sign-in-other');
+  await page.getByRole('button', { name: 'Sign in to live' }).click();
+  await page.waitForURL(`${app.url}/live`);
+  await page.goto(`${app.url}/test/features`);
+  await page.getByLabel('Private key').fill(app.keys.test);
+  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+  await page.getByText('No features yet').waitFor();
+}, 60_000);
+
 it('makes a key and shows it once', async () => {
   await page.getByRole('link', { name: 'Configuration', exact: true }).click();
   await page.getByRole('button', { name: 'New private key' }).click();

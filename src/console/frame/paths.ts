@@ -19,16 +19,16 @@ export function pathsOf(environment: Environment) {
     users: `${root}/users`,
     user: (id: string) => `${root}/users/${encodeURIComponent(id)}`,
     flaggedUsers: `${root}/flagged-users`,
-    importUsers: `${root}/import-users`,
-    segment: `${root}/segment`,
     sameEmail: `${root}/flagged-users#same-email`,
     withoutBillingId: `${root}/flagged-users#without-billing-id`,
-    configuration: `${root}/configuration`,
-    catalogue: `${root}/configuration/catalogue`,
+    importUsers: `${root}/import-users`,
+    segment: `${root}/segment`,
     unmatchedEvents: `${root}/segment#unmatched`,
     mappingRules: `${root}/segment#rules`,
     /** The events that arrived; those that became this, or all. */
     eventLog: (outcome?: SegmentOutcome) => `${root}/segment${outcome ? `?outcome=${outcome}` : ''}#events`,
+    configuration: `${root}/configuration`,
+    catalogue: `${root}/configuration/catalogue`,
     auditLog: `${root}/configuration/audit-log`,
     /** What changed about one thing; of a user, also what changed about the subscriptions. */
     history: (about: 'FEATURE' | 'PACKAGE' | 'USER', id: string) =>

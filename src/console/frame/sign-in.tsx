@@ -3,7 +3,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 import { sessionsKey } from '../api/hooks.ts';
-import { type Environment, signIn } from '../api/request.ts';
+import { type Environment, isCode, signIn } from '../api/request.ts';
+import { findFault, unknownKey, type WrongKey } from './keys.ts';
 
 /** Asks for a private key, in the place of the page that somebody wanted to see. */
 export function SignIn({ environment, other }: { environment: Environment; other?: React.ReactNode }) {
@@ -11,6 +12,7 @@ export function SignIn({ environment, other }: { environment: Environment; other
   const client = useQueryClient();
   const navigate = useNavigate();
   const { pathname } = useLocation();
+  const [fault, setFault] = useState<WrongKey | null>(null);
   const attempt = useMutation({
     mutationFn: signIn,
     onSuccess: async (session) => {
@@ -18,13 +20,22 @@ export function SignIn({ environment, other }: { environment: Environment; other
       if (!pathname.startsWith(`/${session.environment}`)) navigate(`/${session.environment}`);
     },
   });
+  const isUnknown = isCode(attempt.error, 'UNAUTHENTICATED');
+  const message = attempt.error
+    ? isUnknown
+      ? unknownKey(fault?.goTo ?? environment)
+      : attempt.error.message
+    : fault?.message;
   return (
     <Center mih="100vh" component="main" p="md">
       <Paper withBorder p="xl" w="100%" maw={460}>
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            attempt.mutate(key);
+            const found = findFault(key, environment);
+            setFault(found);
+            if (found === null) attempt.mutate(key);
+            else attempt.reset();
           }}
         >
           <Stack>
@@ -46,9 +57,16 @@ export function SignIn({ environment, other }: { environment: Environment; other
               autoFocus
               required
             />
-            {attempt.error && (
+            {message !== undefined && (
               <Alert color="red" role="alert" title="Not signed in">
-                {attempt.error.message}
+                <Stack align="start" gap="sm">
+                  {message}
+                  {fault?.goTo && (
+                    <Button variant="default" onClick={() => attempt.mutate(key)}>
+                      Sign in to {fault.goTo}
+                    </Button>
+                  )}
+                </Stack>
               </Alert>
             )}
             <Button type="submit" loading={attempt.isPending}>
