@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { type Queue, startQueue } from '../../src/database/queue.ts';
 import { segmentJobs } from '../../src/segment/jobs-actions.ts';
-import { type Console, openConsole, until } from '../helpers/console.ts';
+import { type Console, openConsole, takePicture, until, wantsPictures } from '../helpers/console.ts';
 import { showcase } from '../helpers/showcase.ts';
 
 // Every page of an environment that is in use: as docs/pictures shows it, on a phone, and by keyboard alone.
@@ -42,7 +42,7 @@ const pages: [name: string, path: string, text: string][] = [
 ];
 
 describe.each(pages)('%s', (name, path, text) => {
-  it('has its picture, and no barrier that axe knows', async () => {
+  it('has no barrier that axe knows', async () => {
     const { page } = its;
     await page.setViewportSize({ width: 1280, height: 800 });
     await open(path);
@@ -53,7 +53,7 @@ describe.each(pages)('%s', (name, path, text) => {
     }
     await page.waitForLoadState('networkidle');
     await its.look(`page-${name}`);
-    await takePictures(name);
+    if (wantsPictures) await takePictures(name);
     expect(its.barriers.splice(0)).toEqual([]);
     expect(its.faults.splice(0)).toEqual([]);
   }, 60_000);
@@ -65,7 +65,7 @@ describe.each(pages)('%s', (name, path, text) => {
     await page.getByText(text).first().waitFor();
     await page.waitForLoadState('networkidle');
     expect(await page.evaluate(widerThanTheScreen)).toEqual([]);
-    await page.screenshot({ path: `screenshots/phone-${name}.png`, fullPage: true });
+    await takePicture(page, `phone-${name}`, { fullPage: true });
   }, 60_000);
 });
 
@@ -80,7 +80,7 @@ async function takePictures(name: string) {
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     await page.waitForTimeout(250);
-    await page.screenshot({ path: `screenshots/docs-${name}-${colorScheme}.png`, fullPage: true, clip });
+    await takePicture(page, `docs-${name}-${colorScheme}`, { fullPage: true, clip });
   }
 }
 

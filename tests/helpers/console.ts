@@ -1,12 +1,19 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { type Browser, chromium, type Download, type Page } from 'playwright-core';
+import {
+  type Browser,
+  chromium,
+  type Download,
+  type Page,
+  type PageScreenshotOptions,
+} from 'playwright-core';
 import { startTestApp, type TestApp } from './app.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Where what the pages look like is written, for people to look at. */
+/** Where what the pages look like is written, for people to look at, when they ask for it: it takes its time. */
 const pictures = 'screenshots';
+export const wantsPictures = process.env.PICTURES !== undefined;
 
 /** Debian's Chromium, without a window. */
 export function launchChromium(): Promise<Browser> {
@@ -79,9 +86,19 @@ export async function signIn(page: Page, url: string, key: string): Promise<void
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
 }
 
+/** Takes a picture of the page, if pictures are wanted. */
+export async function takePicture(
+  page: Page,
+  name: string,
+  options: Pick<PageScreenshotOptions, 'fullPage' | 'clip'>,
+): Promise<void> {
+  if (!wantsPictures) return;
+  mkdirSync(pictures, { recursive: true });
+  await page.screenshot({ path: `${pictures}/${name}.png`, ...options });
+}
+
 /** Pictures of the page in both themes, named after it; and what axe finds wrong with it, in words. */
 export async function inspect(page: Page, name: string): Promise<string[]> {
-  mkdirSync(pictures, { recursive: true });
   const problems: string[] = [];
   for (const theme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
@@ -89,7 +106,7 @@ export async function inspect(page: Page, name: string): Promise<string[]> {
     // Behind a dialog the page does not matter; without one, all of it does, from its top.
     const fullPage = (await page.getByRole('dialog').count()) === 0;
     if (fullPage) await page.evaluate('window.scrollTo(0, 0)');
-    await page.screenshot({ path: `${pictures}/${name}-${theme}.png`, fullPage });
+    await takePicture(page, `${name}-${theme}`, { fullPage });
     problems.push(...(await findViolations(page)).map((problem) => `${theme}: ${problem}`));
   }
   return problems;
