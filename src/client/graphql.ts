@@ -6,6 +6,7 @@ import {
 } from '../entitlements/rules.ts';
 import { userNotFound } from '../errors.ts';
 import { Id, parse } from '../input.ts';
+import { contentsOf } from '../packages/lists-graphql.ts';
 import { findUserKey } from '../users/store.ts';
 import { builder } from './builder.ts';
 
@@ -69,7 +70,6 @@ const Feature = builder.prismaObject('Feature', {
     entitlement: t.field({
       type: Entitlement,
       description: 'What the user may do with it: the same in every package that contains it.',
-      select: { id: true },
       resolve: async ({ id }, _args, { environmentId, userId, findStanding }) =>
         entitlementOf(await findStanding({ environmentId, userId, featureId: id }), 1),
     }),
@@ -90,10 +90,12 @@ const Package = builder.prismaObject('Package', {
     features: t.field({
       type: [Feature],
       description: 'What it contains, in the order of the package.',
-      select: (_args, _context, nestedSelection) => ({
-        features: { orderBy: { position: 'asc' }, select: { feature: nestedSelection(true) } },
-      }),
-      resolve: ({ features }) => features.map(({ feature }) => feature),
+      resolve: async ({ id }, _args, context, info) => {
+        const contents = await contentsOf(context, info, id, (where) =>
+          context.db.feature.findMany({ where }),
+        );
+        return contents.flatMap(({ feature }) => feature ?? []);
+      },
     }),
   }),
 });

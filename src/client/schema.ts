@@ -1,5 +1,6 @@
 import './graphql.ts';
+import { withCountedAnswers } from '../graphql/answer-size.ts';
 import { builder } from './builder.ts';
 
 /** The client API. */
-export const clientSchema = builder.toSchema();
+export const clientSchema = withCountedAnswers(builder.toSchema());

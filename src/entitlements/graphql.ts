@@ -3,6 +3,7 @@ import type { Db } from '../database/client.ts';
 import type { Feature as FeatureRow, Subscription } from '../database/generated/client.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
 import { Feature } from '../features/graphql.ts';
+import { maxItems } from '../graphql/answer-size.ts';
 import { builder, type Fields } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
@@ -83,7 +84,6 @@ builder.prismaObjectField(Feature, 'entitlement', (t) =>
     nullable: true,
     description: 'What this user may do with the feature. `UserNotFoundError` when there is no such user.',
     args: { userId: t.arg.string({ required: true, description: 'The id of the user.' }) },
-    select: { id: true },
     resolve: async ({ id }, { userId }, { environmentId, findStanding }) =>
       entitlementOf(
         await findStanding({ environmentId, userId: parse(Id, userId, 'userId'), featureId: id }),
@@ -128,13 +128,17 @@ builder.queryFields((t) => ({
         ...queryFromInfo({ context, info, path: ['feature'] }),
         where: await grantedTo(db, environmentId, userKey, args.featureId),
         orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+        take: maxItems + 1,
       });
       const standings = await Promise.all(
         features.map(({ id: featureId }) => findStanding({ environmentId, userId, featureId })),
       );
       const subscriptions = await db.subscription.findMany({
         ...queryFromInfo({ context, info, path: ['subscription'] }),
-        where: { userKey, id: { in: standings.flatMap(({ grant }) => grant?.subscriptionId ?? []) } },
+        where: {
+          userKey,
+          id: { in: [...new Set(standings.flatMap(({ grant }) => grant?.subscriptionId ?? []))] },
+        },
       });
       return features.flatMap((feature, index) => {
         const standing = standings[index];

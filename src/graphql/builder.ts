@@ -3,6 +3,7 @@ import PrismaPlugin from '@pothos/plugin-prisma';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
+import { maxFields, maxItems } from './answer-size.ts';
 import type { Context } from './context.ts';
 import { dateTime, json } from './scalars.ts';
 
@@ -36,5 +37,7 @@ export const builder = new SchemaBuilder<Types>({
 builder.scalarType('DateTime', dateTime);
 builder.scalarType('JSON', json);
 
-builder.queryType({ description: 'Everything that can be read. Every field needs a private key.' });
+builder.queryType({
+  description: `Everything that can be read. Every field needs a private key. An answer has up to ${maxItems} items of all its lists together, and ${maxFields} fields of them: one that would have more is refused as a whole, and the error tells what to page.`,
+});
 builder.mutationType({ description: 'Everything that can be changed. Every field needs a private key.' });

@@ -35,7 +35,9 @@ interface Page {
 
 /** The two arguments that page any list; add them to the field's own. */
 export const listArgs = builder.args((t) => ({
-  first: t.int({ description: `How many to return at most, up to ${maxPage}. Without it: everything.` }),
+  first: t.int({
+    description: `How many to return at most, up to ${maxPage}. Without it: everything, up to ${maxWhole}.`,
+  }),
   after: t.string({ description: 'Return what follows the item with this id.' }),
 }));
 

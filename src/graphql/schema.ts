@@ -19,7 +19,8 @@ import '../usage/history-graphql.ts';
 import '../usage/series-graphql.ts';
 import '../users/flags-graphql.ts';
 import '../users/graphql.ts';
+import { withCountedAnswers } from './answer-size.ts';
 import { builder } from './builder.ts';
 
 /** The admin API: each import above adds its concept. */
-export const schema = builder.toSchema();
+export const schema = withCountedAnswers(builder.toSchema());

@@ -8,6 +8,7 @@ import { isFault } from '../http/faults.ts';
 import { readRequest } from '../http/graphql-request.ts';
 import type { AnswerOperation } from '../http/graphql-route.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { useWholeAnswers } from './answer-size.ts';
 import { createDocumentCache, noErrorCache, useModestOperations } from './documents.ts';
 import { createFaultReport, maskError } from './errors.ts';
 import { useLimits } from './limits.ts';
@@ -45,6 +46,7 @@ export function createGraphqlServer<Context extends Authenticated>(
     plugins: [
       useModestOperations(),
       useLimits(),
+      useWholeAnswers(),
       useOperationReading(api.schema),
       useAuthentication(api.credentials),
     ],

@@ -1,9 +1,15 @@
-import type { PrismaClient } from '../database/generated/client.ts';
+import type {
+  Feature as FeatureRow,
+  PackageFeature as PackageFeatureRow,
+  PrismaClient,
+} from '../database/generated/client.ts';
 import { packageNotFound } from '../errors.ts';
 import { Feature, FeatureType } from '../features/graphql.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
+import { selects } from '../graphql/selection.ts';
 import { Id, parse } from '../input.ts';
+import { contentsOf, linkedPackages, pricesOf } from './lists-graphql.ts';
 import { displayAmount, StatusFilter } from './rules.ts';
 
 const PackageStatus = builder.enumType('PackageStatus', {
@@ -25,7 +31,17 @@ export const ResetPeriod = builder.enumType('ResetPeriod', {
   } as const,
 });
 
-builder.prismaObject('PackageFeature', {
+/** A feature as a package has it; of the feature itself, what is asked for. */
+interface Content extends PackageFeatureRow {
+  feature?: (Pick<FeatureRow, 'type' | 'unitLabel' | 'unitLabelPlural'> & { metadata?: unknown }) | undefined;
+}
+
+function factsOf({ featureId, feature }: Content) {
+  if (feature === undefined) throw new Error(`the feature "${featureId}" was not read`);
+  return feature;
+}
+
+const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
   description: 'A feature as one package contains it.',
   fields: (t) => ({
     id: t.exposeString('featureId', { description: 'The id of the feature.' }),
@@ -35,8 +51,7 @@ builder.prismaObject('PackageFeature', {
     type: t.field({
       type: FeatureType,
       description: 'The type of the feature.',
-      select: { feature: { select: { type: true } } },
-      resolve: ({ feature }) => feature.type,
+      resolve: (content) => factsOf(content).type,
     }),
     limit: t.exposeInt('limit', {
       nullable: true,
@@ -53,26 +68,23 @@ builder.prismaObject('PackageFeature', {
     unitLabel: t.string({
       nullable: true,
       description: 'What one of it is called. Only for CONSUMABLE features.',
-      select: { feature: { select: { unitLabel: true } } },
-      resolve: ({ feature }) => feature.unitLabel,
+      resolve: (content) => factsOf(content).unitLabel,
     }),
     unitLabelPlural: t.string({
       nullable: true,
       description: 'What several of it are called. Only for CONSUMABLE features.',
-      select: { feature: { select: { unitLabelPlural: true } } },
-      resolve: ({ feature }) => feature.unitLabelPlural,
+      resolve: (content) => factsOf(content).unitLabelPlural,
     }),
     metadata: t.field({
       type: 'JSON',
       nullable: true,
       description: 'The metadata of the feature.',
-      select: { feature: { select: { metadata: true } } },
-      resolve: ({ feature }) => feature.metadata,
+      resolve: (content) => factsOf(content).metadata,
     }),
   }),
 });
 
-builder.prismaObject('PackagePrice', {
+const PackagePrice = builder.prismaObject('PackagePrice', {
   description: 'What a package costs at a billing provider.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'The id of the price at the billing provider.' }),
@@ -80,7 +92,6 @@ builder.prismaObject('PackagePrice', {
     amount: t.exposeInt('amount', { description: 'In minor units: 5000 is 50.00 pounds.' }),
     displayAmount: t.string({
       description: 'The amount in major units, such as "50.00".',
-      select: { amount: true, currency: true },
       resolve: ({ amount, currency }) => displayAmount(amount, currency),
     }),
     currency: t.exposeString('currency', { description: 'The ISO 4217 code in lower case, such as "gbp".' }),
@@ -104,13 +115,23 @@ export const Package = builder.prismaObject('Package', {
       type: 'DateTime',
       description: 'When it last changed, its features, base packages and prices included.',
     }),
-    features: t.relation('features', {
+    features: t.field({
+      type: [PackageFeature],
       description: 'What it contains, in the order it was given.',
-      query: { orderBy: { position: 'asc' } },
+      resolve: ({ id }, _args, context, info) =>
+        contentsOf(context, info, id, async (where) => {
+          const isAsked = ['type', 'unitLabel', 'unitLabelPlural', 'metadata'].some((name) =>
+            selects(info, name),
+          );
+          const select = { id: true, type: true, unitLabel: true, unitLabelPlural: true };
+          const metadata = selects(info, 'metadata');
+          return isAsked ? context.db.feature.findMany({ where, select: { ...select, metadata } }) : [];
+        }),
     }),
-    prices: t.relation('prices', {
+    prices: t.field({
+      type: [PackagePrice],
       description: 'What it costs, the oldest price first.',
-      query: { orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] },
+      resolve: ({ id }, _args, context, info) => pricesOf(context, info, id),
     }),
     metadata: t.expose('metadata', {
       type: 'JSON',
@@ -126,24 +147,22 @@ builder.prismaObjectFields(Package, (t) => ({
     type: [Package],
     description:
       'The base packages whose subscribers an add-on is open to. None: the subscribers of every one.',
-    select: (_args, _context, nestedSelection) => ({
-      bases: {
-        orderBy: [{ base: { createdAt: 'asc' } }, { baseId: 'asc' }],
-        select: { base: nestedSelection(true) },
-      },
-    }),
-    resolve: ({ bases }) => bases.map(({ base }) => base),
+    resolve: ({ id }, _args, context, info) =>
+      linkedPackages(context, info, id, async (ownerIds, take) => {
+        const where = { environmentId: context.environmentId, addonId: { in: ownerIds } };
+        const links = await context.db.packageBase.findMany({ where, take });
+        return links.map(({ addonId, baseId }) => ({ ownerId: addonId, packageId: baseId }));
+      }),
   }),
   addons: t.field({
     type: [Package],
     description: 'The add-ons that name this package among their base packages.',
-    select: (_args, _context, nestedSelection) => ({
-      addons: {
-        orderBy: [{ addon: { createdAt: 'asc' } }, { addonId: 'asc' }],
-        select: { addon: nestedSelection(true) },
-      },
-    }),
-    resolve: ({ addons }) => addons.map(({ addon }) => addon),
+    resolve: ({ id }, _args, context, info) =>
+      linkedPackages(context, info, id, async (ownerIds, take) => {
+        const where = { environmentId: context.environmentId, baseId: { in: ownerIds } };
+        const links = await context.db.packageBase.findMany({ where, take });
+        return links.map(({ addonId, baseId }) => ({ ownerId: baseId, packageId: addonId }));
+      }),
   }),
 }));
 
@@ -151,13 +170,13 @@ builder.prismaObjectField(Feature, 'packages', (t) =>
   t.field({
     type: [Package],
     description: 'The packages that contain this feature, of every status, the oldest first.',
-    select: (_args, _context, nestedSelection) => ({
-      packages: {
-        orderBy: [{ package: { createdAt: 'asc' } }, { packageId: 'asc' }],
-        select: { package: nestedSelection(true) },
-      },
-    }),
-    resolve: ({ packages }) => packages.map((entry) => entry.package),
+    resolve: ({ id }, _args, context, info) =>
+      linkedPackages(context, info, id, async (ownerIds, take) => {
+        const where = { environmentId: context.environmentId, featureId: { in: ownerIds } };
+        const select = { featureId: true, packageId: true };
+        const links = await context.db.packageFeature.findMany({ where, select, take });
+        return links.map(({ featureId, packageId }) => ({ ownerId: featureId, packageId }));
+      }),
   }),
 );
 

@@ -2,6 +2,7 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import { subscriptionLinkError, subscriptionNotFound, userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
+import { nestedList } from '../graphql/nested-list.ts';
 import { Id, parse } from '../input.ts';
 import { findPackage, Package } from '../packages/graphql.ts';
 import { findUserKey } from '../users/store.ts';
@@ -55,9 +56,14 @@ export const PackageSubscription = builder.prismaObject('Subscription', {
 });
 
 builder.prismaObjectField(Package, 'subscriberCount', (t) =>
-  t.relationCount('subscriptions', {
-    where: { status: { in: [...heldStatuses] } },
+  t.int({
     description: 'How many users have it now: subscriptions that are over do not count.',
+    resolve: async ({ id }, _args, context, info) => {
+      const [count = 0] = await nestedList(context, info, id, (packageIds) =>
+        countHolders(context.db, context.environmentId, packageIds),
+      );
+      return count;
+    },
   }),
 );
 
@@ -89,6 +95,16 @@ const SubscriptionLink = builder.objectRef<{ url: string }>('SubscriptionLink').
   description: 'A link by which a user pays for a package at the billing provider.',
   fields: (t) => ({ url: t.exposeString('url', { description: 'Where to send the user.' }) }),
 });
+
+/** How many users hold each of these packages; none of those that nobody holds. */
+async function countHolders(db: PrismaClient, environmentId: string, packageIds: string[]) {
+  const counts = await db.subscription.groupBy({
+    by: ['packageId'],
+    where: { environmentId, packageId: { in: packageIds }, status: { in: [...heldStatuses] } },
+    _count: true,
+  });
+  return counts.map(({ packageId, _count }) => ({ ownerId: packageId, item: _count }));
+}
 
 /** The id of a subscription as it is inside; SubscriptionNotFoundError for one that none can have. */
 function subscriptionId(text: string): bigint {
