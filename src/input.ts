@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { invalidInput } from './errors.ts';
 
-const maxMetadataBytes = 16 * 1024;
+/** How long metadata may be, as Metadata measures it. */
+export const maxMetadataBytes = 16 * 1024;
 /** Values are walked level by level, on a stack that ends. */
 const maxMetadataDepth = 100;
 
@@ -55,6 +56,43 @@ function isStorable(value: unknown): boolean {
 function holdsPrototype(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([key, item]) => key === '__proto__' || holdsPrototype(item));
+}
+
+/** Where in the list the ids stand that were in it before. */
+export function repetitions(ids: readonly string[]): number[] {
+  const seen = new Set<string>();
+  return ids.flatMap((id, index) => {
+    const isNew = !seen.has(id);
+    seen.add(id);
+    return isNew ? [] : [index];
+  });
+}
+
+/**
+ * A list of bounded length, no two entries of which have the same id.
+ *
+ * @param max how many entries it may have
+ * @param tooMany what is said of a list that has more
+ * @param again what is said of an entry whose id is in the list before it
+ */
+export function listOf<Entry extends z.ZodType>(
+  entry: Entry,
+  idOf: (entry: z.output<Entry>) => string,
+  { max, tooMany = `must have at most ${max} entries`, again = 'is there twice' }: ListTerms,
+) {
+  return z
+    .array(entry)
+    .max(max, { message: tooMany, abort: true })
+    .superRefine((entries, check) => {
+      for (const index of repetitions(entries.map(idOf)))
+        check.addIssue({ code: 'custom', path: [index], message: again });
+    });
+}
+
+interface ListTerms {
+  max: number;
+  tooMany?: string;
+  again?: string;
 }
 
 /**

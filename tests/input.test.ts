@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Id, Line, Metadata, parse } from '../src/input.ts';
+import { Id, Line, listOf, Metadata, parse } from '../src/input.ts';
 
 describe('an id', () => {
   it.each(['a', ' a ', 'x'.repeat(255), 'usér-124', '😀', '../../etc', "'; drop table user; --"])(
@@ -51,5 +51,24 @@ describe('metadata', () => {
     ['a key that would be lost', JSON.parse('{"a":{"__proto__":1}}'), 'must not hold the key "__proto__"'],
   ])('must not be %s', (_name, value, problem) => {
     expect(() => parse(Metadata, value, 'input.metadata')).toThrow(`input.metadata: ${problem}`);
+  });
+});
+
+describe('a list', () => {
+  const List = listOf(Id, (id) => id, { max: 3 });
+  const Named = listOf(Id, (id) => id, { max: 3, tooMany: 'is too long', again: 'was named before' });
+
+  it.each([[[]], [['a']], [['a', 'A', 'b']], [['__proto__', 'constructor']]])('may be %j', (ids) => {
+    expect(parse(List, ids, 'ids')).toEqual(ids);
+  });
+
+  it.each([
+    [['a', 'b', 'a'], 'ids.2: is there twice', 'ids.2: was named before'],
+    [['a', 'a', 'a'], 'ids.1: is there twice', 'ids.1: was named before'],
+    [['a', 'a', 'a', 'a'], 'ids: must have at most 3 entries', 'ids: is too long'],
+    [['a', ''], 'ids.1: must not be blank', 'ids.1: must not be blank'],
+  ])('must not be %j', (ids, usual, named) => {
+    expect(() => parse(List, ids, 'ids')).toThrow(usual);
+    expect(() => parse(Named, ids, 'ids')).toThrow(named);
   });
 });

@@ -1,13 +1,14 @@
 import { z } from 'zod';
-import { Id, Metadata, Name } from '../input.ts';
-import { Price } from '../packages/rules.ts';
+import { Id, listOf, Metadata, Name, repetitions } from '../input.ts';
+import { maxEntries, Price } from '../packages/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from './catalogue-rules.ts';
 
 // Reading a configuration file: the original's JSON, whose keys have underscores, and optional fields of ours.
 // A field that is left out says nothing: what is on the server stays.
 
 const maxLimit = 2 ** 31 - 1;
-const maxPackageFeatures = 1_000;
+/** As many features, and packages in each of the lists, as one file may have. */
+const maxItems = 10_000;
 
 /** What a file wishes for; undefined is what it does not speak of. */
 export interface Wishes {
@@ -40,18 +41,6 @@ const optionalList = <Entries extends z.ZodType<unknown[]>>(entries: Entries) =>
     .transform((given): z.output<Entries> | [] => given ?? [])
     .optional();
 
-/** Entries of which no two have the same id. */
-const unique = <Entry extends z.ZodType>(entry: Entry, idOf: (entry: z.output<Entry>) => string) =>
-  z.array(entry).superRefine((entries, check) => {
-    for (const index of twins(entries.map(idOf)))
-      check.addIssue({ code: 'custom', path: [index], message: 'is there twice' });
-  });
-
-/** Where ids stand that were there before. */
-function twins(ids: readonly string[]): number[] {
-  return ids.flatMap((id, index) => (ids.indexOf(id) === index ? [] : [index]));
-}
-
 // YAML reads 124 as a number, though people mean an id.
 const text = z.string('must be text: in quotes, if it looks like anything else');
 const FileId = text.pipe(Id);
@@ -82,21 +71,20 @@ const FilePackageFeature = z.strictObject({
 const FilePackage = z.strictObject({
   id: FileId,
   name: FileName,
-  features: list(
-    unique(FilePackageFeature, ({ id }) => id).max(
-      maxPackageFeatures,
-      `must have at most ${maxPackageFeatures} entries`,
-    ),
-  ),
+  features: list(listOf(FilePackageFeature, ({ id }) => id, { max: maxEntries })),
   metadata: Metadata.nullable().optional(),
-  prices: optionalList(unique(z.strictObject(Price.shape), ({ id }) => id)),
+  prices: optionalList(listOf(z.strictObject(Price.shape), ({ id }) => id, { max: maxEntries })),
   base_packages: z.undefined('only an add-on has base packages').optional(),
 });
 
-const FileAddon = FilePackage.extend({ base_packages: optionalList(unique(FileId, (id) => id)) });
+const FileAddon = FilePackage.extend({
+  base_packages: optionalList(listOf(FileId, (id) => id, { max: maxEntries })),
+});
 
-const byStatus = <Entry extends z.ZodType>(entry: Entry) =>
-  z.strictObject({ draft: list(z.array(entry)), published: list(z.array(entry)) }).nullish();
+const byStatus = <Entry extends z.ZodType>(entry: Entry) => {
+  const entries = list(z.array(entry).max(maxItems, `must have at most ${maxItems} entries`));
+  return z.strictObject({ draft: entries, published: entries }).nullish();
+};
 
 const ignored = z.unknown().optional();
 
@@ -108,7 +96,7 @@ export const Configuration = z
       version: ignored,
       updated: ignored,
       project: ignored,
-      features: list(unique(FileFeature, ({ id }) => id)),
+      features: list(listOf(FileFeature, ({ id }) => id, { max: maxItems })),
       packages: byStatus(FilePackage),
       addons: byStatus(FileAddon),
     },
@@ -130,7 +118,7 @@ export const Configuration = z
     }),
   )
   .superRefine(({ packages }, check) => {
-    for (const index of twins(packages.map(({ id }) => id)))
+    for (const index of repetitions(packages.map(({ id }) => id)))
       check.addIssue({ code: 'custom', message: `the package id "${packages[index]?.id}" is there twice` });
   });
 

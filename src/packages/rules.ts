@@ -1,22 +1,9 @@
 import { z } from 'zod';
 import { featureNotFound, invalidInput, packageNotFound, packageStatusError } from '../errors.ts';
-import { Id, Metadata, Name } from '../input.ts';
+import { Id, listOf, Metadata, Name } from '../input.ts';
 
-const maxEntries = 1_000;
-
-/** A list without the same id twice, and of bounded length, so that it fits into one statement. */
-function listOf<Entry extends z.ZodType>(entry: Entry, idOf: (entry: z.output<Entry>) => string) {
-  return z
-    .array(entry)
-    .max(maxEntries, `must have at most ${maxEntries} entries`)
-    .superRefine((entries, check) => {
-      const ids = entries.map(idOf);
-      for (const [index, id] of ids.entries()) {
-        if (ids.indexOf(id) !== index)
-          check.addIssue({ code: 'custom', path: [index], message: 'is there twice' });
-      }
-    });
-}
+/** As many features, base packages or prices as one package may be given, so that they fit into one statement. */
+export const maxEntries = 1_000;
 
 const RequestedFeature = z.object({
   id: Id,
@@ -30,8 +17,8 @@ const RequestedFeature = z.object({
 });
 export type RequestedFeature = z.output<typeof RequestedFeature>;
 
-const RequestedFeatures = listOf(RequestedFeature, (feature) => feature.id);
-const RequestedBases = listOf(Id, (id) => id);
+const RequestedFeatures = listOf(RequestedFeature, ({ id }) => id, { max: maxEntries });
+const RequestedBases = listOf(Id, (id) => id, { max: maxEntries });
 
 /** What a new package needs. Without a name it is called by its id, and it is a base package unless it says so. */
 export const NewPackage = z

@@ -1,20 +1,14 @@
-import { z } from 'zod';
 import { subscriptionError } from '../errors.ts';
-import { Id } from '../input.ts';
+import { Id, listOf } from '../input.ts';
 
 const maxPackages = 100;
 
 /** The packages of one call: at least one, and none of them twice. */
-export const PackageIds = z
-  .array(Id)
-  .min(1, 'must name at least one package')
-  .max(maxPackages, `must name at most ${maxPackages} packages`)
-  .superRefine((ids, check) => {
-    const repeated = ids.findIndex((id, index) => ids.indexOf(id) !== index);
-    if (repeated !== -1) {
-      check.addIssue({ code: 'custom', path: [repeated], message: 'names a package that was named before' });
-    }
-  });
+export const PackageIds = listOf(Id, (id) => id, {
+  max: maxPackages,
+  tooMany: `must name at most ${maxPackages} packages`,
+  again: 'names a package that was named before',
+}).min(1, 'must name at least one package');
 
 const maxId = 2n ** 63n - 1n;
 

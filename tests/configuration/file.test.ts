@@ -15,6 +15,9 @@ const problems = (file: unknown) => {
   return error === undefined ? [] : problemsOf(error);
 };
 const aPackage = { id: 'pro', name: 'Pro', features: [] };
+/** So many ids, the last of which is there twice. */
+const ids = (count: number) => Array.from({ length: count }, (_, index) => `${Math.min(index, count - 2)}`);
+const price = (id: string) => ({ id, amount: 1, currency: 'gbp' });
 
 describe('a configuration file', () => {
   it.each<[string, unknown, string[]]>([
@@ -83,8 +86,40 @@ describe('a configuration file', () => {
         'packages.draft.0.prices.0.currency: must be an ISO 4217 code of three letters, such as "gbp"',
       ],
     ],
+    [
+      'too many features',
+      { features: ids(10_001).map((id) => ({ id, name: id, type: 'BINARY' })) },
+      ['features: must have at most 10000 entries'],
+    ],
+    [
+      'too many packages',
+      { packages: { draft: ids(10_001).map((id) => ({ ...aPackage, id })) } },
+      ['packages.draft: must have at most 10000 entries'],
+    ],
+    [
+      'a package of too many features and prices',
+      {
+        packages: {
+          draft: [{ ...aPackage, features: ids(1_001).map((id) => ({ id })), prices: ids(1_001).map(price) }],
+        },
+      },
+      [
+        'packages.draft.0.features: must have at most 1000 entries',
+        'packages.draft.0.prices: must have at most 1000 entries',
+      ],
+    ],
+    [
+      'an add-on of too many base packages',
+      { addons: { draft: [{ ...aPackage, base_packages: ids(1_001) }] } },
+      ['addons.draft.0.base_packages: must have at most 1000 entries'],
+    ],
   ])('with %s', (_, file, expected) => {
     expect(problems(file)).toEqual(expected);
+  });
+
+  it('may have as many base packages as an add-on can', () => {
+    const full = ids(1_001).slice(0, 1_000);
+    expect(problems({ addons: { draft: [{ ...aPackage, base_packages: full }] } })).toEqual([]);
   });
 
   it('is what docs/configuration-files.md shows, and can be published as it stands', () => {
