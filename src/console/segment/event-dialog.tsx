@@ -49,6 +49,7 @@ function Facts({ event }: { event: EventFragment }) {
       <Fact label="Outcome">{inWords(outcome)}</Fact>
       <Fact label="User">
         <EventUser event={event} />
+        {outcome === 'PENDING_USER' && ', not known yet'}
       </Fact>
       {feature && (
         <Fact label="Counts as">
