@@ -38,32 +38,31 @@ interface Processed {
  * Each event is stored first, and processed then, in a second transaction. Whatever crashes in between, the
  * event is there and still to be processed: by whoever sends it again, or by the next sweep.
  *
- * Track events of all concurrent callers share transactions. Identify events are processed one by one.
+ * Track events of all concurrent callers share transactions. Each identify event has transactions of its own, and
+ * a few of them are processed at once.
  */
 export function createIngestion({ prisma, work }: Database, meters = createMeters()): IngestEvents {
   const trackLane = { connections: 2, maxItems: 200, meter: meters.lane('track') };
   const identifyLane = { connections: 4, maxItems: 1, meter: meters.lane('identify') };
-  const track = createLane<SegmentEvent, Processed>(trackLane, (events) =>
-    apart(events, async (batch) => {
-      const isNew = await store(batch);
+  const track = createLane<SegmentEvent, Processed>(trackLane, async (events) => {
+    // Stored once, whatever has to be repeated then: an event is not new twice.
+    const isNew = await apart(events, store);
+    const effects = await apart(events, async (batch) => {
       await processTracks(work, batch);
-      return answers(batch, isNew);
-    }),
-  );
+      return readEffects(work, batch);
+    });
+    return answers(isNew, effects);
+  });
   const identify = createLane<SegmentEvent, Processed>(identifyLane, async (events) => {
     const isNew = await store(events);
     for (const event of events) await processTracks(work, await processIdentify(prisma, event));
-    return answers(events, isNew);
+    return answers(isNew, await readEffects(work, events));
   });
 
   /** Of an event that comes twice at once, the first one is new. */
   async function store(events: readonly SegmentEvent[]): Promise<boolean[]> {
     const stored = new Set((await storeEvents(work, events)).map(nameOf));
     return events.map((event) => stored.delete(nameOf(event)));
-  }
-  async function answers(events: readonly EventKey[], isNew: readonly boolean[]): Promise<Processed[]> {
-    const effects = await readEffects(work, events);
-    return events.map((_event, index) => ({ isNew: isNew[index] ?? false, effect: effects[index] ?? null }));
   }
 
   return async (environmentId, raws, now) => {
@@ -76,6 +75,18 @@ export function createIngestion({ prisma, work }: Database, meters = createMeter
     for (const result of results) meters.countSegmentEvent(nameOutcome(result));
     return results;
   };
+}
+
+/** What each event did, in their order; an Error if it could not be stored, or not be processed. */
+function answers(
+  isNew: readonly (boolean | Error)[],
+  effects: readonly (Effect | null | Error)[],
+): (Processed | Error)[] {
+  return isNew.map((each, index) => {
+    const effect = effects[index] ?? null;
+    if (each instanceof Error) return each;
+    return effect instanceof Error ? effect : { isNew: each, effect };
+  });
 }
 
 /** As operators count them. */
@@ -91,7 +102,7 @@ async function take(event: Read, lanes: { track: Take; identify: Take }): Promis
   if (event instanceof Error) return event;
   if (event.type === 'IGNORED') return { ...nothing, messageId: event.messageId };
   try {
-    const { isNew, effect } = await process(event, lanes[event.type === 'TRACK' ? 'track' : 'identify']);
+    const { isNew, effect } = await takeThrough(event, lanes[event.type === 'TRACK' ? 'track' : 'identify']);
     const outcome = isNew ? effect.outcome : 'DUPLICATE';
     return { ...effect, messageId: event.messageId, outcome, firstOutcome: effect.outcome };
   } catch (error) {
@@ -100,7 +111,7 @@ async function take(event: Read, lanes: { track: Take; identify: Take }): Promis
 }
 
 /** An event that is erased with its user on the way is taken once more: it came after the user was deleted. */
-async function process(event: SegmentEvent, lane: Take): Promise<{ isNew: boolean; effect: Effect }> {
+async function takeThrough(event: SegmentEvent, lane: Take): Promise<{ isNew: boolean; effect: Effect }> {
   for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
     const { isNew, effect } = await lane(event);
     if (effect !== null) return { isNew, effect };

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { invalidInput } from '../helpers/errors.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+import { someoneWaitsFor } from '../helpers/locks.ts';
 import { createRule, ingest, postEvents, refuse, trackEvent, usageOf } from '../helpers/segment.ts';
 
 let app: TestApp;
@@ -218,6 +219,28 @@ describe('an event that comes again', () => {
       delta: 1,
       windows: [1],
     });
+  });
+
+  it('is new when it comes first, also when the connection breaks that processes it', async () => {
+    const { work } = app.database;
+    const events = ['b1', 'b2', 'b3'].map((messageId) => trackEvent({ messageId, event: 'Nothing' }));
+    // Whoever decides an event waits for whoever changes the rules.
+    const holder = await app.database.hot.connect();
+    await holder.query('begin');
+    await holder.query(`select pg_advisory_xact_lock(hashtextextended('segment rules test', 0))`);
+    const answering = postEvents(app, events).then(({ body }) => body);
+    await someoneWaitsFor(app.database, holder);
+    await work.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and wait_event = 'advisory'`,
+    );
+    await holder.query('rollback');
+    holder.release();
+    expect((await answering).map(({ outcome }: { outcome: string }) => outcome)).toEqual([
+      'UNMATCHED',
+      'UNMATCHED',
+      'UNMATCHED',
+    ]);
   });
 
   it('counts once in each environment', async () => {
