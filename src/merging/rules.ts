@@ -1,19 +1,13 @@
-import { z } from 'zod';
-import { Id, Metadata } from '../input.ts';
+import { Id, listOf, maxMetadataBytes } from '../input.ts';
 
 const maxUsers = 100;
 
 /** The users of one merge: at least two, and no id twice. */
-export const MergedIds = z
-  .array(Id)
-  .min(2, 'must name at least two users')
-  .max(maxUsers, `must name at most ${maxUsers} users`)
-  .superRefine((ids, check) => {
-    const repeated = ids.findIndex((id, index) => ids.indexOf(id) !== index);
-    if (repeated !== -1) {
-      check.addIssue({ code: 'custom', path: [repeated], message: 'names a user that was named before' });
-    }
-  });
+export const MergedIds = listOf(Id, (id) => id, {
+  max: maxUsers,
+  tooMany: `must name at most ${maxUsers} users`,
+  again: 'names a user that was named before',
+}).min(2, 'must name at least two users');
 
 /** What the rules ask about a user who is about to be merged. */
 export interface Person {
@@ -39,7 +33,8 @@ export function inOrder<P extends Person>(people: readonly P[], survivorKey: big
 /**
  * What the survivor looks like afterwards. What the survivor has wins; a gap, which is null or an empty text, is
  * filled from the first of the others who can. Metadata is filled key by key, in the same order, as long as the
- * whole stays within what metadata may hold; a key that has no room is left out.
+ * whole stays as short as metadata may be; a key that has no room is left out. Each of the objects is valid
+ * metadata, so all but the length of the whole is as it should be.
  *
  * A user is imported who has no id of its own but the email that a billing provider knew. That stays so only if
  * all of them were: whoever is merged with a user of the company's own has an id of the company's own.
@@ -58,13 +53,21 @@ export function mergedFacts(people: readonly Omit<Person, 'key' | 'createdAt'>[]
 
 const firstFilled = (texts: readonly (string | null)[]) => texts.find(Boolean) ?? texts[0] ?? null;
 
+/** Each value is looked at once, however many keys there are: users are locked meanwhile. */
 function mergedMetadata(objects: readonly unknown[]): Record<string, unknown> | null {
   const [first, ...others] = objects.filter((object) => object !== null) as Record<string, unknown>[];
   if (first === undefined) return null;
-  let merged = first;
-  for (const [key, value] of others.flatMap(Object.entries)) {
-    const filled = { ...merged, [key]: value };
-    if (!Object.hasOwn(merged, key) && Metadata.safeParse(filled).success) merged = filled;
+  const merged = new Map(Object.entries(first));
+  let bytes = bytesOf(first);
+  for (const [key, value] of others.flatMap((object) => Object.entries(object))) {
+    if (merged.has(key)) continue;
+    const filled = bytes + bytesOf(key) + ':'.length + bytesOf(value) + (merged.size === 0 ? 0 : ','.length);
+    if (filled > maxMetadataBytes) continue;
+    merged.set(key, value);
+    bytes = filled;
   }
-  return merged;
+  return Object.fromEntries(merged);
 }
+
+/** As metadata is measured: the bytes of its text in JSON. */
+const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));

@@ -1,5 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Metadata } from '../../src/input.ts';
 import { inOrder, mergedFacts, type Person } from '../../src/merging/rules.ts';
+import { seed } from '../fuzz/settings.ts';
 
 const created = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 
@@ -91,5 +94,61 @@ describe('mergedFacts', () => {
     ['one of the company’s own makes all the company’s own', [{ imported: true }, {}], none],
   ])('%s', (_name, facts, expected) => {
     expect(mergedFacts(facts.map((each, index) => person(index, each)))).toEqual(expected);
+  });
+});
+
+describe('the metadata of a merge', () => {
+  type Json = Record<string, unknown>;
+  const mergedOf = (objects: readonly (Json | null)[]) =>
+    mergedFacts(objects.map((metadata, index) => person(index, { metadata }))).metadata;
+
+  /** The rule word by word: a key is taken if the whole would still be valid with it. */
+  function filledKeyByKey(objects: readonly (Json | null)[]): Json | null {
+    const [first, ...others] = objects.filter((object) => object !== null);
+    if (first === undefined) return null;
+    let merged = first;
+    for (const [key, value] of others.flatMap((object) => Object.entries(object))) {
+      const filled = { ...merged, [key]: value };
+      if (!Object.hasOwn(merged, key) && Metadata.safeParse(filled).success) merged = filled;
+    }
+    return merged;
+  }
+
+  it('is what it is if each key is tried by itself, near the limit too', () => {
+    const key = fc.oneof(fc.constantFrom('a', '1', 'toString', 'ключ', '"'), fc.string({ maxLength: 8 }));
+    const text = fc
+      .tuple(fc.constantFrom('x', 'ё', '💣', '"', '\n'), fc.integer({ min: 0, max: 9_000 }))
+      .map(([letter, length]) => letter.repeat(length));
+    const object = fc
+      .dictionary(key, fc.oneof(text, fc.jsonValue()), { maxKeys: 12 })
+      .filter((value) => Metadata.safeParse(value).success);
+    fc.assert(
+      fc.property(fc.array(fc.option(object), { minLength: 1, maxLength: 5 }), (objects) => {
+        const expected = filledKeyByKey(objects);
+        expect(mergedOf(objects)).toEqual(expected);
+        expect(Object.keys(mergedOf(objects) ?? {})).toEqual(Object.keys(expected ?? {}));
+      }),
+      { seed, numRuns: 500 },
+    );
+  });
+
+  it('may be as long as metadata may be, to the byte', () => {
+    const room = (length: number) => [{ a: 'ё'.repeat(4_000) }, { b: 'x'.repeat(length) }];
+    const length = 16 * 1024 - JSON.stringify({ a: '', b: '' }).length - 8_000;
+    expect(Object.keys(mergedOf(room(length)) ?? {})).toEqual(['a', 'b']);
+    expect(Object.keys(mergedOf(room(length + 1)) ?? {})).toEqual(['a']);
+  });
+
+  it('looks at each value once, however many keys are filled', () => {
+    let looked = 0;
+    const counted = {
+      get value() {
+        looked += 1;
+        return 1;
+      },
+    };
+    const keys = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`k${index}`, index]));
+    expect(Object.keys(mergedOf([{ counted }, keys]) ?? {})).toHaveLength(1_001);
+    expect(looked).toBe(1);
   });
 });
