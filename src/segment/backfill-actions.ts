@@ -5,11 +5,13 @@ import {
   claim,
   findUnfinished,
   findUnmatched,
+  findUnsettled,
   giveUpLead,
   lockNextRule,
   saveDone,
   saveProgress,
   takeLead,
+  type UnfinishedRule,
 } from './backfill-store.ts';
 import type { EventKey } from './event-store.ts';
 import { matches } from './rules.ts';
@@ -44,35 +46,57 @@ export async function backfill(work: Work, environmentId: string): Promise<void>
   } while (!work.stop.aborted && (await findUnfinished(work.pool)).includes(environmentId));
 }
 
+/** @throws when usage that a rule has claimed cannot be recorded at the moment: that rule is not done */
 async function applyRules(work: Work, session: PoolClient, environmentId: string): Promise<void> {
   // What was claimed before the process ended that had claimed it.
   await sweep(work);
+  const stuck = new Set<string>();
   while (!work.stop.aborted) {
     const began = performance.now();
-    const claimed = await transaction(session, () => examine(session, environmentId));
-    if (claimed === null) return;
-    for (let index = 0; index < claimed.length; index += batchSize)
-      await settleTracks(work, claimed.slice(index, index + batchSize));
+    const step = await transaction(session, () => examine(session, environmentId, stuck));
+    if (step === null) break;
+    let failed = 0;
+    for (let index = 0; index < step.claimed.length; index += batchSize)
+      failed += await settleTracks(work, step.claimed.slice(index, index + batchSize));
+    if (step.isLast && failed > 0) stuck.add(step.ruleId);
     await giveWay(session, performance.now() - began, work.stop);
   }
+  // The queue tries again what throws.
+  if (stuck.size > 0) throw new Error('usage that a rule has claimed could not be recorded yet');
+}
+
+/** What a rule has done at once. */
+interface Step {
+  ruleId: string;
+  /** Events that it claims, and that are to be recorded. */
+  claimed: EventKey[];
+  /** Whether it has examined all events, and only these are between it and its end. */
+  isLast: boolean;
 }
 
 /**
- * Lets the oldest unfinished rule examine its next events; answers those that it claimed, null when no rule is
- * left. What it claims and how far it has come are saved together, so that each event is examined once. A rule
- * has come to its end only after everything it had claimed was recorded.
+ * Lets the oldest unfinished rule examine its next events; null when no rule is left but those that are stuck. What
+ * it claims and how far it has come are saved together, so that each event is examined once. A rule is done only
+ * after everything that it has claimed is recorded; the younger ones need not wait for that.
  */
-async function examine(session: PoolClient, environmentId: string): Promise<EventKey[] | null> {
-  const rule = await lockNextRule(session, environmentId);
+async function examine(
+  session: PoolClient,
+  environmentId: string,
+  stuck: ReadonlySet<string>,
+): Promise<Step | null> {
+  const rule = await lockNextRule(session, environmentId, [...stuck]);
   if (rule === null) return null;
   const events = await findUnmatched(session, rule, chunkSize);
   const last = events.at(-1);
-  if (last === undefined) {
-    await saveDone(session, rule);
-    return [];
-  }
+  if (last === undefined) return finish(session, rule);
   const claimed = events.filter((event) => matches(rule, event));
   await claim(session, rule, claimed);
   await saveProgress(session, rule, { last, examined: events.length, matched: claimed.length });
-  return claimed;
+  return { ruleId: rule.id, claimed, isLast: false };
+}
+
+async function finish(session: PoolClient, rule: UnfinishedRule): Promise<Step> {
+  const claimed = await findUnsettled(session, rule, chunkSize);
+  if (claimed.length === 0) await saveDone(session, rule);
+  return { ruleId: rule.id, claimed, isLast: true };
 }

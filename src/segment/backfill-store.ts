@@ -20,15 +20,16 @@ export interface UnmatchedEvent extends EventKey {
 const nextRuleSql = `
   select environment_id as "environmentId", id, feature_id as "featureId", event_name as "eventName", conditions,
     examined_at as "examinedAt", examined_id as "examinedId"
-  from mapping_rule where environment_id = $1 and backfill <> 'DONE'
+  from mapping_rule where environment_id = $1 and backfill <> 'DONE' and id <> all($2::text[])
   order by created_at, id limit 1 for update`;
 
-/** The oldest unfinished rule, locked: nobody edits, deletes or applies it before the transaction ends. */
+/** The oldest unfinished rule but these, locked: nobody edits, deletes or applies it before the transaction ends. */
 export async function lockNextRule(
   client: PoolClient,
   environmentId: string,
+  except: readonly string[],
 ): Promise<UnfinishedRule | null> {
-  const { rows } = await client.query<UnfinishedRule>(nextRuleSql, [environmentId]);
+  const { rows } = await client.query<UnfinishedRule>(nextRuleSql, [environmentId, except]);
   return rows[0] ?? null;
 }
 
@@ -79,6 +80,20 @@ export async function saveProgress(
      where environment_id = $1 and id = $2`,
     [environmentId, id, last.receivedAt, last.messageId, examined, matched],
   );
+}
+
+const unsettledSql = `
+  select environment_id as "environmentId", message_id as "messageId" from segment_event
+  where environment_id = $1 and rule_id = $2 and outcome is null
+  order by received_at, message_id limit $3`;
+
+/** Events that the rule has claimed and whose usage is not recorded yet, at most `count`. */
+export async function findUnsettled(
+  client: PoolClient,
+  { environmentId, id }: UnfinishedRule,
+  count: number,
+): Promise<EventKey[]> {
+  return (await client.query<EventKey>(unsettledSql, [environmentId, id, count])).rows;
 }
 
 export async function saveDone(client: PoolClient, { environmentId, id }: UnfinishedRule): Promise<void> {

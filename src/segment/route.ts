@@ -35,6 +35,7 @@ interface Webhook {
 export function createSegmentRoute(webhook: Webhook): Route {
   return {
     POST: withBody(
+      webhook.gate,
       gated(webhook.gate, async ({ headers }, response, body, exchange) =>
         sendJson(response, await receive(webhook, { headers, body, exchange })),
       ),

@@ -42,13 +42,14 @@ async function identify(work: Work, event: EventKey): Promise<void> {
   }
 }
 
-/** Processes track events; those that fail are left to the next sweep. */
-export async function settleTracks(work: Work, events: readonly EventKey[]): Promise<void> {
+/** Processes track events; those that fail are left to the next sweep. Answers how many have failed. */
+export async function settleTracks(work: Work, events: readonly EventKey[]): Promise<number> {
   const results = await apart(events, async (batch) => {
     await processTracks(work.pool, batch);
     return [];
   });
   for (const result of results) leave(work, result);
+  return results.length;
 }
 
 function leave({ log }: Work, error: unknown): void {

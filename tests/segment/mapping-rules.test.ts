@@ -6,7 +6,7 @@ import { backfill } from '../../src/segment/backfill-actions.ts';
 import { segmentJobs, sweepJob } from '../../src/segment/jobs-actions.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { callerError, featureNotFound, invalidInput } from '../helpers/errors.ts';
-import { createFeature } from '../helpers/factories.ts';
+import { createFeature, createUser } from '../helpers/factories.ts';
 import { someoneWaits } from '../helpers/locks.ts';
 import {
   createRule,
@@ -236,6 +236,37 @@ describe('a rule reaches back', () => {
       ['newer', 'DONE', 1, 1],
     ]);
     expect([await counts('packages'), await counts('other')]).toEqual([1, 1]);
+  });
+
+  it('and is done only when everything that it claimed is recorded, which the younger need not wait for', async () => {
+    await createUser(app.database.prisma, { id: 'stuck' });
+    await ingest(app, { ...created(), userId: 'stuck' });
+    await ingest(app, created());
+    await ingest(app, trackEvent({ event: 'Other' }));
+    await createRule(app, { name: 'first', featureId: 'packages', eventName: 'Package Created' });
+    await createRule(app, { name: 'second', featureId: 'other', eventName: 'Other' });
+    const { work } = app.database;
+    await work.query(`create function refuse() returns trigger language plpgsql as
+      $$ begin if new.user_id = 'stuck' and new.outcome is not null then raise 'refused'; end if; return new; end $$`);
+    await work.query(
+      'create trigger refuse before update on segment_event for each row execute function refuse()',
+    );
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      await expect(run()).rejects.toThrow('usage that a rule has claimed could not be recorded yet');
+      expect(await progress()).toEqual([
+        ['first', 'RUNNING', 3, 2],
+        ['second', 'DONE', 1, 1],
+      ]);
+    }
+    await work.query('drop function refuse cascade');
+    expect((await usageOf(app.database, 'packages')).stuck).toBeUndefined();
+    await run();
+    expect(await progress()).toEqual([
+      ['first', 'DONE', 3, 2],
+      ['second', 'DONE', 1, 1],
+    ]);
+    expect((await usageOf(app.database, 'packages')).stuck).toMatchObject({ events: 1, delta: 1 });
+    expect(await outcomes()).toEqual({ RECORDED: 3 });
   });
 
   it('in its own environment only', async () => {
