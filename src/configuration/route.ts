@@ -3,6 +3,7 @@ import { allowanceOf, authorOf, identifyHolder } from '../auth/caller-actions.ts
 import { readAuthorization } from '../auth/rules.ts';
 import type { Keyring } from '../auth/store.ts';
 import type { Database } from '../database/client.ts';
+import { DomainError } from '../errors.ts';
 import { type Answer, sendJson } from '../http/answer.ts';
 import { type BodyHandler, withBody } from '../http/body-limit.ts';
 import { type Gate, gated } from '../http/gate.ts';
@@ -40,7 +41,7 @@ export function createConfigurationRoutes({
       if (caller === null) return sendJson(response, unauthenticated());
       const haste = refuseHaste(rateLimit, allowanceOf(caller));
       if (haste !== null) return sendJson(response, haste);
-      return sendJson(response, await work(authorOf(caller, exchange.id), body));
+      return sendJson(response, await work(authorOf(caller, exchange.id), body).catch(refuseMistake));
     });
 
   return {
@@ -49,6 +50,7 @@ export function createConfigurationRoutes({
     },
     '/cli/validate': {
       POST: withBody(
+        gate,
         forKey(({ environmentId }, body) =>
           forFile(body, async (wishes) => ({
             data: (await preview(prisma, environmentId, wishes)).map(lineOf),
@@ -58,6 +60,7 @@ export function createConfigurationRoutes({
     },
     '/cli/publish': {
       POST: withBody(
+        gate,
         forKey((author, body) =>
           forFile(body, async (wishes) => {
             // The command itself asks before, and passes on what cannot be done.
@@ -91,6 +94,11 @@ const unauthenticated = () =>
   refuse(401, 'UNAUTHENTICATED', 'AuthenticationError', [
     'Unauthenticated: send a valid private key in the Authorization header.',
   ]);
+
+function refuseMistake(error: unknown): Answer {
+  if (!(error instanceof DomainError)) throw error;
+  return refuse(400, error.code, error.typedName, [error.message]);
+}
 
 /** A refusal as everywhere, and the same as `data`: the original's command reads that, whatever the status. */
 function refuse(status: number, code: string, name: string, messages: string[]): Answer {

@@ -1,5 +1,6 @@
 import type { Db } from '../database/client.ts';
 import { jsonValue } from '../database/json.ts';
+import { invalidInput } from '../errors.ts';
 import { replaceBases, replaceFeatures } from '../packages/store.ts';
 import type {
   Catalogue,
@@ -22,8 +23,29 @@ export async function findAppId(db: Db, environmentId: string): Promise<string> 
   return appId;
 }
 
-/** The whole catalogue, archived packages included, the oldest first. */
+/** Rows of a catalogue that is read whole; one of more is larger than any file that the server takes. */
+const maxRows = 100_000;
+
+/** Throws a ValidationError for a catalogue that is too large for a file. It looks at no more rows than there may be. */
+async function requireModest(db: Db, environmentId: string): Promise<void> {
+  const tables = ['feature', 'package', 'package_feature', 'package_base', 'package_price'];
+  const rows = tables.map(
+    (table) => `(select 1 from ${table} where environment_id = $1 limit ${maxRows + 1})`,
+  );
+  const [found] = await db.$queryRawUnsafe<[{ isLarge: boolean }]>(
+    `select count(*) > ${maxRows} as "isLarge" from (${rows.join(' union all ')}) as rows`,
+    environmentId,
+  );
+  if (found.isLarge)
+    throw invalidInput(
+      'catalogue',
+      `it is too large for a file: features, packages and what these contain are more than ${maxRows} together`,
+    );
+}
+
+/** The whole catalogue, archived packages included, the oldest first. ValidationError if it is too large for a file. */
 export async function loadCatalogue(db: Db, environmentId: string): Promise<Catalogue> {
+  await requireModest(db, environmentId);
   const features = await db.feature.findMany({
     where: { environmentId },
     orderBy: [...oldestFirst],
