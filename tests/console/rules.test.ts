@@ -4,6 +4,7 @@ import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
 import { readNumber } from '../../src/console/parts/numbers.ts';
 import { guessFeature } from '../../src/console/segment/guess.ts';
+import { namesFeature } from '../../src/console/segment/named.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
 
 describe('a number is read as it was typed', () => {
@@ -87,4 +88,14 @@ describe('what cannot sign in is told what it is', () => {
     expect(fault === null ? null : fault.message.slice(0, message?.length)).toBe(message);
     expect(fault?.goTo).toBe(message === 'This is a private key of live' ? 'live' : undefined);
   });
+});
+
+describe('an event names its feature itself', () => {
+  it.each([
+    ['in its properties', { properties: { featureId: 'calls' } }, true],
+    ['not another one', { properties: { featureId: 'seats' } }, false],
+    ['not elsewhere', { featureId: 'calls' }, false],
+    ['not without properties', { properties: null }, false],
+    ['not without being an object', 'calls', false],
+  ])('%s', (_, payload, names) => expect(namesFeature(payload, 'calls')).toBe(names));
 });

@@ -104,7 +104,15 @@ it('makes a rule of one event that no rule claims, found from the overview', asy
   await app.http
     .post('/segment/events')
     .set('Authorization', app.keys.test)
-    .send({ type: 'track', userId: 'ada', event: 'Seat Added', properties: { amount: 5 } });
+    .send([
+      { type: 'track', userId: 'ada', event: 'Seat Added', properties: { amount: 5 } },
+      {
+        type: 'track',
+        userId: 'ada',
+        event: 'Add-ons Bought',
+        properties: { featureId: 'addons', delta: 2 },
+      },
+    ]);
   await page.getByRole('link', { name: 'Overview', exact: true }).click();
   await page.getByRole('link', { name: 'Events that wait for their user' }).click();
   await page.getByText('No events with this outcome.').waitFor();
@@ -115,6 +123,10 @@ it('makes a rule of one event that no rule claims, found from the overview', asy
     .first()
     .waitFor();
   await look('overview-events');
+  await page.getByRole('button', { name: 'Add-ons Bought' }).click();
+  await dialog().getByText('2 of addons').waitFor();
+  await dialog().getByText('No rule: it names the feature itself').waitFor();
+  await dialog().getByRole('button', { name: 'Close' }).click();
   await page.getByRole('link', { name: 'Events that no rule claims' }).click();
   await page.waitForURL(`${app.url}/test/segment#unmatched`);
   await page.getByRole('button', { name: 'Seat Added', exact: true }).click();

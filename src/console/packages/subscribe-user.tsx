@@ -44,8 +44,10 @@ export function SubscribeUser({ subject }: { subject: Subject }) {
         data-autofocus
       />
       <Text size="sm" c="dimmed">
-        It begins now, and its periods are counted from now on.
-        {subject.isAddon && ' It is an add-on: the user needs a base package first.'}
+        It begins now, and its periods are counted from now on.{' '}
+        {subject.isAddon
+          ? 'It is an add-on: the user needs a base package first.'
+          : 'A user who has a base package already changes it on the user’s page.'}
       </Text>
     </DialogButton>
   );

@@ -8,6 +8,7 @@ import { DialogHead } from '../parts/dialog.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { EventUser } from './event-user.tsx';
+import { namesFeature } from './named.ts';
 import { inWords } from './outcomes.ts';
 
 /** One event: what became of it, where that shows, and what can be done about it. */
@@ -62,7 +63,7 @@ function Facts({ event }: { event: EventFragment }) {
       {feature && (
         <Fact label="Claimed by">
           {rule === null ? (
-            'No rule: it names the feature itself, or the rule is deleted'
+            claimedWithoutRule(event.payload, feature.id)
           ) : (
             <Anchor component={Link} to={paths.mappingRules}>
               {rule.name}
@@ -79,6 +80,9 @@ function Facts({ event }: { event: EventFragment }) {
     </SimpleGrid>
   );
 }
+
+const claimedWithoutRule = (payload: unknown, featureId: string) =>
+  namesFeature(payload, featureId) ? 'No rule: it names the feature itself' : 'A rule that is deleted';
 
 const Fact = ({ label, children }: { label: string; children: ReactNode }) => (
   <div>

@@ -1,0 +1,10 @@
+/** Whether an event says itself, in its properties, of which feature it is usage. */
+export function namesFeature(payload: unknown, featureId: string): boolean {
+  const properties = partOf(payload, 'properties');
+  return partOf(properties, 'featureId') === featureId;
+}
+
+const partOf = (whole: unknown, name: string): unknown =>
+  typeof whole === 'object' && whole !== null
+    ? Object.entries(whole).find(([key]) => key === name)?.[1]
+    : null;
