@@ -21,7 +21,7 @@ import { type Api, createGraphqlServer } from './graphql/server.ts';
 import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console-route.ts';
 import { withCors } from './http/cors.ts';
 import type { Bearer } from './http/exchange.ts';
-import { createGate, tellGate, throughGate } from './http/gate.ts';
+import { createGate, tellGate } from './http/gate.ts';
 import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
 import { createReadyRoute, liveRoute } from './http/health.ts';
@@ -49,6 +49,8 @@ export interface Dependencies {
   segmentSecret: string | undefined;
   /** How many operations may be worked on at once; see createGate. */
   capacity?: number | undefined;
+  /** How many bytes of their bodies may be held at once; see createGate. */
+  bodyRoom?: number | undefined;
   /** How often each key may call. */
   rateLimit: RateLimit;
   log: Logger;
@@ -71,7 +73,7 @@ export function createApp(dependencies: Dependencies): App {
   const { meters = createMeters() } = dependencies;
   const findStanding = createStandingFinder(database.hot, meters);
   const ingestEvents = createIngestion(database, meters);
-  const gate = createGate(meters.refused, dependencies.capacity);
+  const gate = createGate(meters.refused, dependencies.capacity, dependencies.bodyRoom);
   tellGate(meters.registry, gate);
   tellPools(meters.registry, database.pools);
   const admin = createGraphqlServer(
@@ -85,8 +87,8 @@ export function createApp(dependencies: Dependencies): App {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
     '/': page === undefined ? homeRoute : { GET: page },
     '/console/session': createSessionRoute(sessions, gate),
-    '/graphql': createGraphqlRoute(throughGate(gate, admin), adminPage),
-    '/client/graphql': withCors(createGraphqlRoute(throughGate(gate, client), clientPage), clientOrigins),
+    '/graphql': createGraphqlRoute(admin, adminPage, gate),
+    '/client/graphql': withCors(createGraphqlRoute(client, clientPage, gate), clientOrigins),
     '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents, gate }),
     ...createConfigurationRoutes({ ...dependencies, gate }),
     '/health/live': liveRoute,

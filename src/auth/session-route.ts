@@ -30,6 +30,7 @@ export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
     ),
     POST: fromConsole(
       withBody(
+        gate,
         gated(gate, async (request, response, body, exchange) => {
           const key = readKey(body);
           const session = key === null ? null : await sessions.begin(key, new Date());

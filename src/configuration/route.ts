@@ -50,6 +50,7 @@ export function createConfigurationRoutes({
     },
     '/cli/validate': {
       POST: withBody(
+        gate,
         forKey(({ environmentId }, body) =>
           forFile(body, async (wishes) => ({
             data: (await preview(prisma, environmentId, wishes)).map(lineOf),
@@ -59,6 +60,7 @@ export function createConfigurationRoutes({
     },
     '/cli/publish': {
       POST: withBody(
+        gate,
         forKey((author, body) =>
           forFile(body, async (wishes) => {
             // The command itself asks before, and passes on what cannot be done.

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { refusal, writeJson } from './answer.ts';
+import { type Answer, refusal, writeJson } from './answer.ts';
 import type { Exchange } from './exchange.ts';
+import { type Gate, overloadedMessage, type Room } from './gate.ts';
 import type { Handler } from './router.ts';
 
 /** The most that a request body may hold, in bytes. */
@@ -17,45 +18,73 @@ export type BodyHandler = (
   exchange: Exchange,
 ) => unknown;
 
+const tooLarge = refusal('PAYLOAD_TOO_LARGE', 'The body of a request may hold at most 1 MiB.');
+const overloaded = refusal('OVERLOADED', overloadedMessage);
+
 /**
  * Reads the body before the handler runs. A body of more than 1 MiB is refused as soon as its length, or else
  * its bytes, tell; a request that breaks off is dropped.
+ *
+ * Until a body is there the gate cannot count its request, and thousands may be on their way: what the bodies hold is
+ * bounded for all of them together, until they are answered. One that comes in one piece, as small ones do, needs no
+ * room: nobody waits for the rest of it, and of those that are worked on the gate bounds the number.
  */
-export function withBody(handle: BodyHandler): Handler {
+export function withBody({ bodies }: Gate, handle: BodyHandler): Handler {
   return async (request, response, exchange) => {
-    const tooLong = Number(request.headers['content-length'] ?? 0) > maxBodyBytes;
-    const body = tooLong ? null : await read(request);
-    if (body === null) refuse(request, response);
-    else await handle(request, response, body, exchange);
+    const isTooLong = Number(request.headers['content-length'] ?? 0) > maxBodyBytes;
+    const read = isTooLong ? tooLarge : await readBody(request, bodies);
+    if ('status' in read) return refuse(request, response, read);
+    try {
+      return await handle(request, response, read.body, exchange);
+    } finally {
+      bodies.giveBack(read.taken);
+    }
   };
 }
 
-/** The whole body, or null if it is too long. Stays unanswered if the request breaks off. */
-function read(request: IncomingMessage): Promise<Buffer | null> {
+/** The whole body, and the room that it has taken; or why not. Stays unanswered if the request breaks off. */
+function readBody(request: IncomingMessage, room: Room): Promise<{ body: Buffer; taken: number } | Answer> {
+  const length = Number(request.headers['content-length']);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  let taken = 0;
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+    function stop(answer: Answer) {
+      request.off('data', take).off('close', giveBack);
+      giveBack();
+      resolve(answer);
+    }
+    function giveBack() {
+      room.giveBack(taken);
+      taken = 0;
+    }
+    function makeRoom(bytes: number): boolean {
+      if (!room.take(bytes)) return false;
+      if (taken === 0) request.once('close', giveBack);
+      taken += bytes;
+      return true;
+    }
     function take(chunk: Buffer) {
       size += chunk.length;
-      if (size <= maxBodyBytes) {
-        chunks.push(chunk);
-        return;
-      }
-      request.off('data', take);
-      resolve(null);
+      if (size > maxBodyBytes) stop(tooLarge);
+      else if (chunk.length === length || makeRoom(chunk.length)) chunks.push(chunk);
+      else stop(overloaded);
     }
     request.on('data', take);
-    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? null) : Buffer.concat(chunks)));
+    request.once('end', () => {
+      request.off('close', giveBack);
+      const [first] = chunks;
+      resolve({ body: first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks), taken });
+    });
   });
 }
 
 /**
- * Answers 413, then closes the connection. Closing at once would reset it under a client that is still sending
+ * Answers, then closes the connection. Closing at once would reset it under a client that is still sending
  * and has not read the answer: the rest of the body is taken in and dropped first, for a moment.
  */
-function refuse(request: IncomingMessage, response: ServerResponse): void {
-  const answer = refusal('PAYLOAD_TOO_LARGE', 'The body of a request may hold at most 1 MiB.');
-  writeJson(response, { ...answer, headers: { Connection: 'close' } });
+function refuse(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  writeJson(response, { ...answer, headers: { ...answer.headers, Connection: 'close' } });
   const close = () => response.end();
   const timer = setTimeout(close, farewell);
   request.once('end', close).resume();

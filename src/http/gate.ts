@@ -9,20 +9,40 @@ import type { AnswerOperation } from './graphql-route.ts';
  */
 const defaultCapacity = 1_000;
 
+/**
+ * How many bytes of bodies a process holds at once, but for those that came in one piece: as much as 64 clients that
+ * each send the largest body at the same moment. Ordinary load stays far below.
+ */
+const defaultBodyRoom = 64 * 1024 * 1024;
+
+/** Room in memory for what was sent. */
+export interface Room {
+  /** Takes up so many bytes; false, without taking them, if there is no room for them. */
+  take(bytes: number): boolean;
+  giveBack(bytes: number): void;
+  /** All of it, in bytes. */
+  readonly size: number;
+  taken(): number;
+}
+
 export interface Gate {
   /** Starts the work if there is room for it, and finishes it; null, without starting it, if there is none. */
   run<Result>(work: () => Promise<Result>): Promise<Result> | null;
   readonly capacity: number;
   inside(): number;
+  /** For the bodies of requests that are on their way in, or inside. */
+  readonly bodies: Room;
 }
 
 /**
  * @param refused counts whom there was no room for
  * @param capacity how many may be inside at once
+ * @param bodyRoom for how many bytes of bodies there is room; see withBody
  */
-export function createGate(refused: Counter, capacity = defaultCapacity): Gate {
+export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoom = defaultBodyRoom): Gate {
   let inside = 0;
   return {
+    bodies: createRoom(refused, bodyRoom),
     capacity,
     inside: () => inside,
     run(work) {
@@ -34,6 +54,25 @@ export function createGate(refused: Counter, capacity = defaultCapacity): Gate {
       return work().finally(() => {
         inside -= 1;
       });
+    },
+  };
+}
+
+function createRoom(refused: Counter, size: number): Room {
+  let taken = 0;
+  return {
+    size,
+    taken: () => taken,
+    take(bytes) {
+      if (taken + bytes > size) {
+        refused.inc();
+        return false;
+      }
+      taken += bytes;
+      return true;
+    },
+    giveBack(bytes) {
+      taken -= bytes;
     },
   };
 }
@@ -51,11 +90,21 @@ export function tellGate(registry: Registry, gate: Gate): void {
   });
   const limit = { name: 'kana_requests_in_flight_limit', help: 'As many are worked on at once.' };
   new Gauge({ ...limit, registers }).set(gate.capacity);
+  new Gauge({
+    name: 'kana_request_bodies_bytes',
+    help: 'Bodies of requests that are held in memory, but for those that came in one piece.',
+    registers,
+    collect() {
+      this.set(gate.bodies.taken());
+    },
+  });
+  const room = { name: 'kana_request_bodies_limit_bytes', help: 'As much of them is held at once.' };
+  new Gauge({ ...room, registers }).set(gate.bodies.size);
 }
 
-const overloadedMessage = 'The server has more to do than it can. Try again in a second.';
+export const overloadedMessage = 'The server has more to do than it can. Try again in a second.';
 
-/** Refuses operations that the gate has no room for before anything of them is read. */
+/** Refuses operations that the gate has no room for before it is looked at what their bodies say. */
 export function throughGate(gate: Gate, answer: AnswerOperation): AnswerOperation {
   return async (sent) => {
     const answering = gate.run(() => answer(sent));

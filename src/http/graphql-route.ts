@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { ExecutionResult } from 'graphql';
 import { withBody } from './body-limit.ts';
 import type { Exchange } from './exchange.ts';
+import { type Gate, throughGate } from './gate.ts';
 import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
 import { type Route, refuseMethod } from './router.ts';
 
@@ -18,7 +19,8 @@ export type AnswerOperation = (sent: {
 const responseType = 'application/graphql-response+json';
 
 /** Operations are posted, but for introspection; a browser that comes by gets GraphiQL. */
-export function createGraphqlRoute(answer: AnswerOperation, page: GraphiqlPage): Route {
+export function createGraphqlRoute(answerAny: AnswerOperation, page: GraphiqlPage, gate: Gate): Route {
+  const answer = throughGate(gate, answerAny);
   const graphiql = createGraphiqlPage(page);
   return {
     async GET(request, response, exchange) {
@@ -29,7 +31,7 @@ export function createGraphqlRoute(answer: AnswerOperation, page: GraphiqlPage):
       const body = Buffer.from(JSON.stringify(operation));
       return writeResult(request, response, await answer({ method: 'GET', headers, body, exchange }));
     },
-    POST: withBody(async (request, response, body, exchange) => {
+    POST: withBody(gate, async (request, response, body, exchange) => {
       const { headers } = request;
       return writeResult(request, response, await answer({ method: 'POST', headers, body, exchange }));
     }),

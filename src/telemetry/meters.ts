@@ -61,7 +61,7 @@ export function createMeters(tracing: Tracing | null = null): Meters {
     lane: createLaneMeters(registry, tracing),
     refused: counter(
       'kana_requests_refused_total',
-      'Requests that were refused because too many were worked on.',
+      'Requests that were refused because there was no room for them.',
     ),
     countSegmentEvent: (outcome) => events.inc({ outcome }),
     countJob({ task, outcome, seconds }) {
