@@ -2,13 +2,14 @@ import {
   BREAK,
   type DocumentNode,
   type ExecutionArgs,
+  type FragmentDefinitionNode,
   GraphQLError,
   getOperationAST,
   Kind,
-  type SelectionSetNode,
   visit,
 } from 'graphql';
 import type { Plugin, YogaInitialContext } from 'graphql-yoga';
+import { someField } from '../graphql/selection.ts';
 
 /** Whether a request brought valid credentials shows in its context. */
 export interface Authenticated {
@@ -51,24 +52,20 @@ export function useAuthentication(credentials: string): Plugin<Authenticated & Y
   };
 }
 
+/** Introspection tells nothing but the schema, which is public: it needs no credentials. Every other field does. */
 function isOpenToAll({ document, operationName }: ExecutionArgs): boolean {
   const operation = getOperationAST(document, operationName);
-  return !!operation && introspects(operation.selectionSet, document) && !hasAlias(document);
+  if (!operation || hasAlias(document)) return false;
+  return !someField(
+    operation.selectionSet,
+    fragmentsOf(document),
+    ({ name }) => !name.value.startsWith('__'),
+  );
 }
 
-/** Introspection tells nothing but the schema, which is public: it needs no credentials. Every other field does. */
-function introspects({ selections }: SelectionSetNode, document: DocumentNode): boolean {
-  return selections.every((selection) => {
-    if (selection.kind === Kind.FIELD) return selection.name.value.startsWith('__');
-    if (selection.kind === Kind.INLINE_FRAGMENT) return introspects(selection.selectionSet, document);
-    const fragment = document.definitions.find(
-      (definition) =>
-        definition.kind === Kind.FRAGMENT_DEFINITION && definition.name.value === selection.name.value,
-    );
-    return (
-      fragment !== undefined && 'selectionSet' in fragment && introspects(fragment.selectionSet, document)
-    );
-  });
+function fragmentsOf({ definitions }: DocumentNode): Record<string, FragmentDefinitionNode> {
+  const fragments = definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
+  return Object.fromEntries(fragments.map((fragment) => [fragment.name.value, fragment]));
 }
 
 /** Aliases would let anybody ask for the whole schema thousands of times in one request. */

@@ -104,6 +104,27 @@ test.each([
   expect(body.data.__schema.types.length).toBeGreaterThan(20);
 });
 
+/** Fragments of which each spreads the next one twice: to follow every spread would never end. */
+const doubled = (type: string, field: string) =>
+  [
+    ...Array.from(
+      { length: 60 },
+      (_, level) => `fragment f${level} on ${type} { ...f${level + 1} ...f${level + 1} }`,
+    ),
+    `fragment f60 on ${type} { ${field} }`,
+  ].join(' ');
+
+test('fragments that spread others twice are looked at once each, with a key and without', async () => {
+  const introspection = `query { ...f0 } ${doubled('Query', '__typename')}`;
+  for (const path of ['/graphql', '/client/graphql'])
+    expect((await app.http.post(path).send({ query: introspection })).body).toEqual({
+      data: { __typename: 'Query' },
+    });
+  const usage = `mutation { recordUsage(input: { userId: "nobody", featureId: "calls" }) { ...f0 } }`;
+  const { errors } = await send(`${usage} ${doubled('RecordedUsage', '__typename')}`);
+  expect(errors[0].extensions.exception.name).toBe('UserNotFoundError');
+});
+
 test('a batch of operations is refused as a whole', async () => {
   const { status, body } = await app.http
     .post('/graphql')
