@@ -1,6 +1,14 @@
 import type { Grant, Standing, Window } from '../entitlements/rules.ts';
 import { featureNotFound, idempotencyConflict, userNotFound } from '../errors.ts';
-import { type Counter, type CountingGrant, refusal, usedAfter, windowsOf, winnerAt } from './ledger-rules.ts';
+import {
+  type Counter,
+  type CountingGrant,
+  countsTowards,
+  refusal,
+  usedAfter,
+  windowsOf,
+  winnerAt,
+} from './ledger-rules.ts';
 import { binaryReason, type Recorded, repeats, type Usage } from './rules.ts';
 
 /** A usage whose result depends on what is there already, with all that the decision looks at. */
@@ -78,21 +86,30 @@ export function decide(item: Case, tally: Tally): Recorded | Error {
     recorded,
     reason,
     duplicate,
-    standing: standingOf(item, featureType, tally),
+    standing: standingOf(item, featureType, tally, winnerAt(item.grants, item.now)),
   });
   if (featureType === 'BINARY') return answer(false, binaryReason);
 
-  const keyName = `${userKey} ${usage.idempotencyKey}`;
-  const first = item.first ?? tally.keys.get(keyName);
+  const keyName = usage.idempotencyKey === null ? null : `${userKey} ${usage.idempotencyKey}`;
+  const first = keyName === null ? null : (item.first ?? tally.keys.get(keyName));
   if (first)
     return repeats(first, usage) ? answer(true, null, true) : idempotencyConflict(usage.idempotencyKey ?? '');
 
-  const refused = usage.enforce ? refusal(usage, standingOf(item, featureType, tally)) : null;
+  const refused = usage.enforce ? refusal(usage, judgedStanding(item, featureType, tally)) : null;
   if (refused !== null) return answer(false, refused);
 
   record(item, userKey, tally);
-  if (usage.idempotencyKey !== null) tally.keys.set(keyName, usage);
+  if (keyName !== null) tally.keys.set(keyName, usage);
   return answer(true, null);
+}
+
+/**
+ * What an enforced usage is judged by: of the live subscriptions that it counts towards, the one that counts, in the
+ * window that it falls in. Judged by the present window, usage of an earlier one would pass without end.
+ */
+function judgedStanding(item: Case, featureType: Standing['featureType'], tally: Tally): Standing {
+  const counting = item.grants.filter((grant) => countsTowards(grant, item.at));
+  return standingOf(item, featureType, tally, winnerAt(counting, item.at));
 }
 
 function record(item: Case, userKey: bigint, tally: Tally): void {
@@ -105,8 +122,12 @@ function record(item: Case, userKey: bigint, tally: Tally): void {
   }
 }
 
-function standingOf(item: Case, featureType: Standing['featureType'], tally: Tally): Standing {
-  const winner = winnerAt(item.grants, item.now);
+function standingOf(
+  item: Case,
+  featureType: Standing['featureType'],
+  tally: Tally,
+  winner: Place | null,
+): Standing {
   const used = winner && tally.counters.get(counterName(item, winner))?.used;
   return { featureType, grant: winner?.grant ?? null, used: Number(used ?? 0n) };
 }

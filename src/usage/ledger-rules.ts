@@ -39,13 +39,13 @@ export function windowsOf(grants: readonly CountingGrant[], at: Date): { grant: 
     .map((grant) => ({ grant, window: windowAt(grant.startedAt, grant.resetPeriod, at) }));
 }
 
-/** The grant that counts now, of the live subscriptions, and its current window. */
+/** The grant that counts, of the live subscriptions, and its window at this moment. */
 export function winnerAt(
   grants: readonly CountingGrant[],
-  now: Date,
+  at: Date,
 ): { grant: Grant; window: Window } | null {
   const grant = highestGrant(grants.filter(({ live }) => live));
-  return grant && { grant, window: windowAt(grant.startedAt, grant.resetPeriod, now) };
+  return grant && { grant, window: windowAt(grant.startedAt, grant.resetPeriod, at) };
 }
 
 /** A window's usage after one more event: ADD adds to it, SET replaces it. Events count in the ledger's order. */
@@ -54,7 +54,7 @@ export function usedAfter(used: bigint, { action, delta }: Pick<Usage, 'action' 
 }
 
 /**
- * Why an enforced usage is refused; null when the user is entitled to it at this instant. SET replaces what
+ * Why an enforced usage is refused; null when the user is entitled to it. SET replaces what
  * is used, so its delta is judged on its own. Giving back is never refused.
  */
 export function refusal(usage: Usage, standing: Standing): string | null {

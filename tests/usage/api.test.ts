@@ -15,6 +15,8 @@ const recordMany = `mutation ($input: [CreateUsageEventInput!]!) {
   }
 }`;
 
+const day = 86_400_000;
+
 let app: TestApp;
 let people = 0;
 let userId: string;
@@ -274,6 +276,32 @@ describe('enforce', () => {
       reason: reasons.notSubscribed,
     });
   });
+
+  it('never goes over the limit of an earlier window, however the present one is used', async () => {
+    await subscribed('pro', { startedAt: new Date(Date.now() - 40 * day) });
+    const earlier = { timestamp: new Date(Date.now() - 39 * day), enforce: true };
+    expect(await recordUsage({ ...earlier, delta: 10 })).toMatchObject({ recorded: true });
+    expect(await recordUsage(earlier)).toMatchObject({ recorded: false, reason: reasons.notEnough });
+    expect(await recordUsage({ delta: 10, enforce: true })).toMatchObject({ recorded: true });
+  });
+
+  it('lets usage of an earlier window pass when only the present one is used up', async () => {
+    await subscribed('pro', { startedAt: new Date(Date.now() - 40 * day) });
+    await recordUsage({ delta: 10 });
+    const earlier = { timestamp: new Date(Date.now() - 39 * day), enforce: true };
+    expect(await recordUsage(earlier)).toMatchObject({
+      recorded: true,
+      entitlement: { access: false, consumption: { used: 10 } },
+    });
+  });
+
+  it('refuses what was used before any subscription began', async () => {
+    await subscribed('pro', { startedAt: new Date(Date.now() - 40 * day) });
+    expect(await recordUsage({ timestamp: new Date(Date.now() - 41 * day), enforce: true })).toMatchObject({
+      recorded: false,
+      reason: reasons.notSubscribed,
+    });
+  });
 });
 
 describe('recordUsages', () => {
@@ -336,6 +364,16 @@ describe('recordUsages', () => {
       ]);
     },
   );
+
+  it('takes the key "null" for a key, and what has none for something else', async () => {
+    await subscribed();
+    const answers = await send([
+      item({ idempotencyKey: 'null', enforce: true }),
+      item({ delta: 2, enforce: true }),
+      item({ enforce: true }),
+    ]);
+    expect(answers).toEqual([counted(1), counted(3), counted(4)]);
+  });
 
   it('records a key that a list repeats once', async () => {
     await subscribed();
