@@ -11,7 +11,8 @@ type Environment = Record<string, string | undefined>;
 
 /**
  * Reads KANA_DEV_KEY (or KANA_LIVE_KEY) and the address: KANA_URL, the server's, or KANA_DEV_URL, the doors'
- * root, as in the original. Throws a StartupError if the key is missing, or one for the other environment.
+ * root, as in the original. Throws a StartupError if the key is missing, or one for the other environment, or if
+ * there are two addresses.
  */
 export function readServer(env: Environment, isLive: boolean): Server {
   const name = isLive ? 'KANA_LIVE_KEY' : 'KANA_DEV_KEY';
@@ -21,9 +22,21 @@ export function readServer(env: Environment, isLive: boolean): Server {
   const prefix = isLive ? 'prv_live_' : 'prv_test_';
   if (!key.startsWith(prefix))
     throw new StartupError(`${name} must be a private key: it starts with ${prefix}`);
-  const address = env.KANA_URL?.trim() || 'http://127.0.0.1:4000';
-  return { root: env.KANA_DEV_URL?.trim() || `${address.replace(/\/+$/, '')}/cli`, key };
+  return { root: readRoot(env), key };
 }
+
+/** Both keys go to this address: which of two was meant is not guessed. */
+function readRoot(env: Environment): string {
+  const address = withoutSlash(env.KANA_URL);
+  const root = withoutSlash(env.KANA_DEV_URL);
+  if (root && address && root !== `${address}/cli`)
+    throw new StartupError(
+      `KANA_DEV_URL (${root}) and KANA_URL (${address}, so ${address}/cli) name different servers: define only one of them`,
+    );
+  return root || `${address || 'http://127.0.0.1:4000'}/cli`;
+}
+
+const withoutSlash = (url: string | undefined) => url?.trim().replace(/\/+$/, '');
 
 interface Refusal {
   errors?: { message: string }[];

@@ -24,8 +24,9 @@ Options:
   -h, --help   show this
 
 Environment, or .env:
-  KANA_DEV_KEY, KANA_LIVE_KEY  the private keys
-  KANA_URL                     the address of the server, by default http://127.0.0.1:4000`;
+  KANA_DEV_KEY, KANA_LIVE_KEY  the private keys, for test and for --live
+  KANA_URL                     the address of the server, by default http://127.0.0.1:4000
+  KANA_DEV_URL                 instead of KANA_URL: the same with /cli at its end, also for --live`;
 
 interface Options extends PublishOptions {
   live: boolean;

@@ -243,6 +243,20 @@ describe('told in one line is', () => {
   });
 });
 
+describe('two addresses', () => {
+  test.each(['pull', 'pull --live'])('that differ are refused by %s, and nothing is sent', async (words) => {
+    expect(await kana(words, { KANA_DEV_URL: 'http://127.0.0.1:1/cli' })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `[ERROR]: KANA_DEV_URL (http://127.0.0.1:1/cli) and KANA_URL (${app.url}, so ${app.url}/cli) name different servers: define only one of them\n`,
+    });
+  });
+
+  test('that are the same are fine', async () => {
+    expect((await kana('pull', { KANA_DEV_URL: `${app.url}/cli/` })).code).toBe(0);
+  });
+});
+
 test('the address can be given as the original’s variable too, and everything in .env', async () => {
   await writeFile(join(directory, '.env'), `KANA_DEV_KEY="${app.keys.test}"\nKANA_DEV_URL=${app.url}/cli\n`);
   const none = { PATH: process.env.PATH };
@@ -260,6 +274,8 @@ test('the address can be given as the original’s variable too, and everything 
 test('without a command it tells how it is used, and with --help it does so gladly', async () => {
   const help = await kana('--help');
   expect(help).toEqual({ code: 0, stdout: expect.stringMatching(/^Usage: kana <command>/), stderr: '' });
+  for (const variable of ['KANA_DEV_KEY', 'KANA_LIVE_KEY', 'KANA_URL', 'KANA_DEV_URL'])
+    expect(help.stdout).toContain(variable);
   expect(await kana('destroy')).toEqual({ code: 1, stdout: '', stderr: help.stdout });
   expect(await kana('pull --hard')).toMatchObject({ code: 1, stderr: expect.stringContaining("'--hard'") });
 });
