@@ -1,5 +1,16 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -98,6 +109,56 @@ test('pulling what the file says already leaves it as it is, comments included',
     stderr: '',
   });
   expect(await read('kana.dev.yaml')).toBe(before);
+});
+
+describe('a file that is written anew', () => {
+  beforeEach(async () => {
+    await kana('pull');
+    await edit('name: next', 'name: Mine');
+  });
+
+  test('stays as it was where it cannot be written whole', async () => {
+    const before = await read('kana.dev.yaml');
+    const env = { PATH: process.env.PATH, KANA_URL: app.url, KANA_DEV_KEY: app.keys.test };
+    const failed = await new Promise((done) => {
+      // No file may grow, as on a full disk.
+      const command = `ulimit -f 0; exec "${process.execPath}" "${resolve('dist/cli/kana.js')}" pull`;
+      execFile('sh', ['-c', command], { cwd: directory, env }, (error) => done(error !== null));
+    });
+    expect(failed).toBe(true);
+    expect(await read('kana.dev.yaml')).toBe(before);
+  });
+
+  test('keeps its permissions, and nothing is left beside it', async () => {
+    await chmod(pathOf('kana.dev.yaml'), 0o606);
+    expect((await kana('pull')).code).toBe(0);
+    expect(await read('kana.dev.yaml')).not.toContain('Mine');
+    expect((await stat(pathOf('kana.dev.yaml'))).mode & 0o777).toBe(0o606);
+    expect(await readdir(join(directory, 'kana'))).toEqual(['kana.dev.yaml']);
+  });
+
+  test.each([
+    ['there', 'kana.dev.yaml', 'Mine'],
+    ['not there yet', 'new.yaml', ''],
+  ])('is written through a link whose target is %s', async (_, target, before) => {
+    await symlink(target, pathOf('kana.yaml'));
+    if (before) expect(await read('kana.yaml')).toContain(before);
+    expect((await kana('pull --live')).code).toBe(0);
+    expect((await lstat(pathOf('kana.yaml'))).isSymbolicLink()).toBe(true);
+    expect(await read(target)).toContain('# PROJECT: live_app');
+  });
+
+  test('is told by name where it cannot be written', async () => {
+    await rm(join(directory, 'kana'), { recursive: true });
+    await writeFile(join(directory, 'kana'), '');
+    expect(await kana('pull')).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^\[ERROR\]: \.\/kana\/kana\.dev\.yaml cannot be written \(E\w+: .*\)\n$/,
+      ),
+    });
+  });
 });
 
 test('pull, edit, validate, publish, pull is stable', async () => {
