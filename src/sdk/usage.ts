@@ -63,7 +63,7 @@ export function createSendUsages(request: Request): SendUsages {
     const document = recordSeveral(usages.map(wanted).find(Boolean) ?? '');
     const answer = await request<Record<string, ItemAnswer[]>>(document, { input: usages.map(inputOf) });
     const { data, error } = onlyField(answer);
-    return error ? { error } : { data: data.map(resultOf) };
+    return error ? { error } : { data: data.map((item, index) => resultOf(item, usages[index])) };
   };
 }
 
@@ -85,6 +85,11 @@ function inputOf({ includeEntitlement: _, ...input }: NamedUsage): object {
   return input;
 }
 
-function resultOf({ error, ...recorded }: ItemAnswer): Result<RecordedUsage> {
-  return error ? { error: createError(error.name, error.message, error.code) } : { data: recorded };
+/** A list is asked as a whole for entitlements: who did not want one does not get it. */
+function resultOf(
+  { error, entitlement, ...recorded }: ItemAnswer,
+  usage: NamedUsage | undefined,
+): Result<RecordedUsage> {
+  if (error) return { error: createError(error.name, error.message, error.code) };
+  return { data: usage?.includeEntitlement ? { ...recorded, entitlement } : recorded };
 }

@@ -233,10 +233,14 @@ test('a close that failed can be repeated', async () => {
   expect(await kana.close()).toEqual({ data: { confirmed: 1 } });
 });
 
-test('the entitlement is answered to those who asked for it', async () => {
-  const { kana } = connect({ flushAt: 1 });
-  const { data } = await kana.features.recordUsage({ ...usage, includeEntitlement: true });
-  expect(data?.entitlement?.access).toBe(false);
+test('the entitlement is answered to those who asked for it, and to nobody else', async () => {
+  const { kana } = connect({ flushAt: 2 });
+  const answers = await Promise.all([
+    kana.features.recordUsage(usage),
+    kana.features.recordUsage({ ...usage, includeEntitlement: true }),
+  ]);
+  const entitlement = expect.objectContaining({ access: false });
+  expect(answers).toEqual([recorded, { data: { ...recorded.data, entitlement } }]);
 });
 
 test('without buffering there is nothing to flush or close', async () => {

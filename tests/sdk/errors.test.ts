@@ -302,14 +302,13 @@ test('recordUsages answers for each usage, and tells onError of those that were 
     { ...usage, userId: 'nobody' },
     { ...usage, delta: '2', includeEntitlement: true },
   ]);
+  const recorded = { recorded: true, reason: null, duplicate: false };
   expect(data).toEqual([
-    { data: expect.objectContaining({ recorded: true, duplicate: false }) },
+    { data: recorded },
     { error: expect.any(sdk.UserNotFoundError) },
     {
       data: {
-        recorded: true,
-        reason: null,
-        duplicate: false,
+        ...recorded,
         entitlement: {
           access: false,
           reason: 'The user has no active subscription to a package with this feature.',
