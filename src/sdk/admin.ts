@@ -42,6 +42,16 @@ async function defaultRetry(error: KanaError, retryNumber: number): Promise<bool
   return true;
 }
 
+/** More milliseconds than that a timer takes for one. */
+const greatest = 2 ** 31 - 1;
+
+/** Throws a TypeError that names the first option that is there and no whole number, or out of bounds. */
+function checkNumbers(options: Record<string, number | undefined>, least: number): void {
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined && !(Number.isInteger(value) && value >= least && value <= greatest))
+      throw new TypeError(`"${name}" must be a whole number from ${least} to ${greatest}`);
+}
+
 /**
  * The client for servers. Every method answers a promise of `{ data }` or `{ error }`, which never rejects.
  *
@@ -77,7 +87,7 @@ export class KanaAdmin {
 
   readonly #buffer: UsageBuffer;
 
-  /** @throws TypeError without an API key */
+  /** @throws TypeError without an API key, or if a number makes no sense */
   constructor({
     apiKey,
     endpoint = 'http://127.0.0.1:4000/graphql',
@@ -86,16 +96,19 @@ export class KanaAdmin {
     timeoutMs = 10_000,
     flushAt,
     flushInterval,
-    maxBuffered = 10_000,
+    maxBuffered,
     fetch = globalThis.fetch,
   }: KanaAdminOptions) {
     if (!apiKey) throw new TypeError('"apiKey" cannot be empty');
+    const limits = { flushAt, flushInterval, maxBuffered };
+    checkNumbers(limits, 1);
+    checkNumbers({ timeoutMs }, 0);
     const policy = { retry, onError };
     const send = createSend({ endpoint, apiKey, timeoutMs, fetch });
     const request = createRequest(send, policy);
     const method = createMethod(request, policy);
     const buffer = createBuffer(
-      { flushAt: flushAt ?? 100, flushInterval: flushInterval ?? 1_000, maxBuffered },
+      limits,
       createSendUsages(request),
       (error) => report(policy, error),
     );

@@ -4,12 +4,12 @@ import type { RecordedUsage } from './types.ts';
 import type { NamedUsage, SendUsages } from './usage.ts';
 
 export interface BufferLimits {
-  /** As many usages are sent at once. */
-  flushAt: number;
-  /** After so many milliseconds whatever waits is sent. */
-  flushInterval: number;
-  /** As many usages may wait. */
-  maxBuffered: number;
+  /** As many usages are sent at once: 100 by default. */
+  flushAt: number | undefined;
+  /** After so many milliseconds whatever waits is sent: 1,000 by default. */
+  flushInterval: number | undefined;
+  /** As many usages may wait: 10,000 by default. */
+  maxBuffered: number | undefined;
 }
 
 /** What a flush came to. */
@@ -42,7 +42,7 @@ const maxBatch = 400;
  * is sent again after the interval. So nothing is lost while the process lives, and nothing counts twice.
  */
 export function createBuffer(
-  { flushAt, flushInterval, maxBuffered }: BufferLimits,
+  { flushAt = 100, flushInterval = 1_000, maxBuffered = 10_000 }: BufferLimits,
   sendUsages: SendUsages,
   report: (error: KanaError) => Promise<void>,
 ): UsageBuffer {

@@ -150,6 +150,19 @@ describe('a mistake in the arguments', () => {
   test('without a key there is no client', () => {
     expect(() => new KanaAdmin({ apiKey: '' })).toThrow(new TypeError('"apiKey" cannot be empty'));
   });
+
+  const wrongNumbers = [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '100', null];
+  test.each(
+    Object.entries({ flushAt: 1, flushInterval: 1, maxBuffered: 1, timeoutMs: 0 }).flatMap(
+      ([option, least]) => [least - 1, ...wrongNumbers].map((value) => [option, value, least] as const),
+    ),
+  )('there is no client with %s: %p', (option, value, least) => {
+    const options = { apiKey: 'any', [option]: value } as KanaAdminOptions;
+    const message = `"${option}" must be a whole number from ${least} to 2147483647`;
+    expect(() => new KanaAdmin(options)).toThrow(new TypeError(message));
+    expect(() => new KanaAdmin({ ...options, [option]: least })).not.toThrow();
+    expect(() => new KanaAdmin({ ...options, [option]: undefined })).not.toThrow();
+  });
 });
 
 describe('without an answer', () => {
