@@ -111,6 +111,7 @@ export class KanaAdmin {
       limits,
       createSendUsages(request),
       (error) => report(policy, error),
+      () => new Date(),
     );
     const buffers = flushAt !== undefined || flushInterval !== undefined;
 

@@ -30,11 +30,18 @@ export interface UsageBuffer {
 
 interface Waiting {
   usage: NamedUsage;
+  /** When it was used, by this machine's clock; undefined if its caller tells, or the server has to. */
+  stamp: Date | undefined;
   settle: (result: Result<RecordedUsage>) => void;
 }
 
 /** So many usages fit into the 1 MiB that a request may hold, whatever their ids are. */
 const maxBatch = 400;
+
+const stamped = ({ usage, stamp }: Waiting) => (stamp ? { ...usage, timestamp: stamp } : usage);
+
+/** Whether the server refused a usage because it was used too far in the future. */
+const isAhead = ({ error }: Result<RecordedUsage>) => /^input\.\d+\.timestamp: /.test(error?.message ?? '');
 
 /**
  * Collects usages and sends them together, one batch at a time, in the order they came. A usage leaves the
@@ -45,11 +52,14 @@ export function createBuffer(
   { flushAt = 100, flushInterval = 1_000, maxBuffered = 10_000 }: BufferLimits,
   sendUsages: SendUsages,
   report: (error: KanaError) => Promise<void>,
+  now: () => Date,
 ): UsageBuffer {
   const waiting: Waiting[] = [];
   const enough = Math.min(flushAt, maxBatch);
   let confirmed = 0;
   let closed = false;
+  /** Whether the last sending failed: then the interval is waited for, however many usages there are. */
+  let failed = false;
   let sending: Promise<KanaError | undefined> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -57,7 +67,8 @@ export function createBuffer(
   function sendNext(): Promise<KanaError | undefined> {
     sending ??= sendFirst().then((error) => {
       sending = undefined;
-      if (!error && waiting.length >= enough) sendNext();
+      failed = error !== undefined;
+      if (!failed && waiting.length >= enough) sendNext();
       else plan();
       return error;
     });
@@ -80,23 +91,32 @@ export function createBuffer(
 
   /**
    * Sends the usages that wait longest. If what they say is refused, one of them may have spoilt it for all:
-   * halves are sent, until the bad ones stand alone and are the only ones to be refused.
+   * halves are sent, until the bad ones stand alone and are the only ones to be refused. Those whose stamp is
+   * refused, for this machine's clock is wrong, are sent again without it.
    */
   async function deliver(batch: Waiting[]): Promise<KanaError | undefined> {
-    const { data, error } = await sendUsages(batch.map(({ usage }) => usage));
-    if (data) settle(batch, data);
+    const { data, error } = await sendUsages(batch.map(stamped));
+    if (data) {
+      const ahead = settle(batch, data);
+      return ahead.length > 0 ? deliver(ahead) : undefined;
+    }
     if (!(error instanceof InputError)) return error;
-    if (batch.length === 1) return settle(batch, [{ error }]);
+    if (batch.length === 1) return void settle(batch, [{ error }]);
     const half = Math.ceil(batch.length / 2);
     return (await deliver(batch.slice(0, half))) ?? deliver(batch.slice(half));
   }
 
-  function settle(batch: Waiting[], results: Result<RecordedUsage>[]): undefined {
-    for (const [index, { settle: answer }] of batch.entries()) {
-      answer(results[index] ?? { error: new KanaError('The server did not answer this usage.') });
+  /** Answers what the server has judged; the rest has lost its stamp, and stays in front. */
+  function settle(batch: Waiting[], results: Result<RecordedUsage>[]): Waiting[] {
+    const ahead: Waiting[] = [];
+    for (const [index, each] of batch.entries()) {
+      const result = results[index] ?? { error: new KanaError('The server did not answer this usage.') };
+      if (each.stamp && isAhead(result)) ahead.push({ ...each, stamp: undefined });
+      else each.settle(result);
     }
-    waiting.splice(0, batch.length);
-    confirmed += batch.length;
+    waiting.splice(0, batch.length, ...ahead);
+    confirmed += batch.length - ahead.length;
+    return ahead;
   }
 
   async function flush(): Promise<Result<Flushed>> {
@@ -116,8 +136,10 @@ export function createBuffer(
       if (waiting.length >= maxBuffered)
         throw new BufferFullError(`${maxBuffered} usages wait to be sent: not recorded.`);
       return new Promise((settle) => {
-        waiting.push({ usage, settle });
-        if (waiting.length >= enough) sendNext();
+        // An enforced usage counts when it is judged: in the window whose limit it is held to.
+        const stamp = usage.timestamp || usage.enforce ? undefined : now();
+        waiting.push({ usage, stamp, settle });
+        if (waiting.length >= enough && !failed) sendNext();
         else if (!sending) plan();
       });
     },

@@ -104,7 +104,7 @@ export interface UsageInput {
   action?: 'ADD' | 'SET';
   /** Names this usage, so that it counts once however often it is sent. Without it, the client makes one. */
   idempotencyKey?: string;
-  /** When it was used; without it, now. */
+  /** When it was used; without it, now, as the server's clock tells, or this machine's if usages are buffered. */
   timestamp?: Date | string;
   /** Record only if the user is entitled to it at this instant. */
   enforce?: boolean;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@
 import * as sdk from '../../src/sdk/index.ts';
 import { KanaAdmin, type KanaAdminOptions } from '../../src/sdk/index.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { createFeature, createUser } from '../helpers/factories.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -139,6 +139,24 @@ describe('when the server cannot be reached', () => {
     expect(await deltas()).toEqual([1, 2, 3]);
   });
 
+  test('after a failed sending what comes waits for the interval, however much of it there is', async () => {
+    const { kana, line, sizes } = connect({ flushAt: 2, flushInterval: 60_000 });
+    line.broken = 'before';
+    for (const delta of [1, 2]) kana.features.recordUsage({ ...usage, delta });
+    await kana.flush();
+    expect(sizes).toEqual([2]);
+    for (const delta of [3, 4, 5]) kana.features.recordUsage({ ...usage, delta });
+    await new Promise(setImmediate);
+    expect(sizes).toEqual([2]);
+
+    line.broken = '';
+    await kana.flush();
+    const answers = [6, 7].map((delta) => kana.features.recordUsage({ ...usage, delta }));
+    expect(await Promise.all(answers)).toEqual([recorded, recorded]);
+    expect(sizes).toEqual([2, 5, 2]);
+    expect(await deltas()).toEqual(numbers(7));
+  });
+
   test('each failed sending is told to onError, and no usage is answered before its time', async () => {
     const onError = jest.fn<(error: Error) => void>();
     const { kana, line } = connect({ flushAt: 100, flushInterval: 60_000, onError });
@@ -169,6 +187,78 @@ describe('when the server cannot be reached', () => {
     kana.features.recordUsage({ ...usage, delta: 4 });
     await kana.close();
     expect(await deltas()).toEqual([1, 2, 4]);
+  });
+});
+
+describe('a usage counts', () => {
+  const occurred = async () =>
+    (await app.database.prisma.usageEvent.findMany({ orderBy: { id: 'asc' } })).map(
+      (event) => event.occurredAt,
+    );
+
+  test('when it was used, although it is sent later: in the subscription of that time', async () => {
+    const { prisma } = app.database;
+    await createPackage(prisma, { id: 'pro', features: ['api-calls'] });
+    await createUser(prisma, { id: 'leaving' });
+    const subscription = await createSubscription(prisma, { userId: 'leaving', packageId: 'pro' });
+    const { kana, line } = connect({ flushAt: 100, flushInterval: 60_000 });
+    line.broken = 'before';
+    kana.features.recordUsage({ ...usage, userId: 'leaving', delta: 7 });
+    await kana.flush();
+
+    line.broken = '';
+    const direct = new KanaAdmin({ apiKey: app.keys.test, endpoint: `${app.url}/graphql` });
+    expect((await direct.subscriptions.cancel({ id: String(subscription.id) })).error).toBeUndefined();
+    await kana.close();
+    const counters = await prisma.usageCounter.findMany({ where: { subscriptionId: subscription.id } });
+    expect(counters.map(({ used }) => used)).toEqual([7n]);
+  });
+
+  test('when its caller says', async () => {
+    const { kana } = connect({ flushAt: 2 });
+    const timestamp = '2024-02-29T12:00:00.000Z';
+    kana.features.recordUsage({ ...usage, timestamp });
+    await kana.features.recordUsage({ ...usage, timestamp: new Date(timestamp) });
+    expect(await occurred()).toEqual([new Date(timestamp), new Date(timestamp)]);
+  });
+
+  test('when it is judged, if it is enforced: in the window whose limit it was held to', async () => {
+    const { prisma } = app.database;
+    await createPackage(prisma, { id: 'max', features: ['api-calls'] });
+    await createUser(prisma, { id: 'entitled' });
+    await createSubscription(prisma, { userId: 'entitled', packageId: 'max' });
+    const { kana } = connect({ flushAt: 100, flushInterval: 60_000 });
+    kana.features.recordUsage({ ...usage, userId: 'entitled', enforce: true });
+    const used = new Date();
+    while (new Date() <= used) await new Promise(setImmediate);
+    expect(await kana.close()).toEqual({ data: { confirmed: 1 } });
+    const [at] = await occurred();
+    expect(at?.getTime()).toBeGreaterThan(used.getTime());
+  });
+
+  test('when it arrives, if the clock of its machine is more than five minutes ahead', async () => {
+    const ahead = 6 * 60_000;
+    const sent: (string | undefined)[][] = [];
+    /** As if the machine's clock were ahead: what it stamps says so. */
+    const fromAhead: typeof fetch = (input, init) => {
+      const body = JSON.parse(String(init?.body));
+      for (const each of body.variables.input)
+        if (each.timestamp) each.timestamp = new Date(Date.parse(each.timestamp) + ahead).toISOString();
+      sent.push(body.variables.input.map(({ timestamp }: { timestamp?: string }) => timestamp));
+      return fetch(input, { ...init, body: JSON.stringify(body) });
+    };
+    const { kana } = connect({ flushAt: 3, fetch: fromAhead });
+    const before = new Date();
+    const answers = await Promise.all([
+      kana.features.recordUsage({ ...usage, delta: 1 }),
+      kana.features.recordUsage({ ...usage, delta: 2, timestamp: before }),
+      kana.features.recordUsage({ ...usage, delta: 3 }),
+    ]);
+    expect(answers).toEqual([recorded, { error: expect.any(sdk.InputError) }, recorded]);
+    expect(answers[1]?.error?.message).toBe('input.1.timestamp: must not be more than 5 minutes ahead');
+    expect(sent).toEqual([Array(3).fill(expect.any(String)), [undefined, undefined]]);
+    expect(await deltas()).toEqual([1, 3]);
+    for (const at of await occurred()) expect(at.getTime() - before.getTime()).toBeLessThan(ahead);
   });
 });
 
