@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { Gauge, type Registry } from 'prom-client';
+import { goneSql } from './queue-recovery.ts';
 
 /** How many connections each pool has open, in use, and wanted. */
 export function tellPools(registry: Registry, pools: Record<string, Pool>): void {
@@ -24,14 +25,17 @@ interface JobRow {
   waiting: number;
   lag: number;
   given_up: number;
+  left: number;
 }
 
 /* The table holds what is still to be done, which is little: done jobs leave it. */
 const jobsSql = `
+  with gone as materialized (${goneSql})
   select task_identifier as task,
     (count(*) filter (where due))::float as waiting,
     coalesce(extract(epoch from now() - min(run_at) filter (where due)), 0)::float as lag,
-    (count(*) filter (where attempts >= max_attempts))::float as given_up
+    (count(*) filter (where attempts >= max_attempts and locked_at is null))::float as given_up,
+    (count(*) filter (where locked_by in (select locked_by from gone)))::float as "left"
   from (
     select *, run_at <= now() and locked_at is null and attempts < max_attempts as due from graphile_worker.jobs
   ) job
@@ -47,4 +51,5 @@ export async function tellJobs(registry: Registry, pool: Pool): Promise<void> {
   tell('kana_jobs_waiting', 'Jobs that are due and that nobody works on.', ({ waiting }) => waiting);
   tell('kana_job_lag_seconds', 'For how long the oldest of them has been due.', ({ lag }) => lag);
   tell('kana_jobs_given_up', 'Jobs that failed too often.', ({ given_up }) => given_up);
+  tell('kana_jobs_left', 'Jobs of processes that ended on the way.', ({ left }) => left);
 }

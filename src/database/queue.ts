@@ -1,9 +1,11 @@
-import { Logger as QueueLogger, run, runMigrations, type TaskList } from 'graphile-worker';
+import { EventEmitter } from 'node:events';
+import { Logger as QueueLogger, run, runMigrations, type TaskList, type WorkerEvents } from 'graphile-worker';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { createMeters, type Meters } from '../telemetry/meters.ts';
 import type { Db } from './client.ts';
-import { openPool } from './pool.ts';
+import { openPool, takeTurns } from './pool.ts';
+import { recoverJobs, showLife } from './queue-recovery.ts';
 
 /** What the worker does; runs until it has stopped. */
 export interface Queue {
@@ -28,6 +30,9 @@ const applicationName = 'open-kana jobs';
 /** How many jobs run at once: a long one of each kind, and a short one beside them. */
 const concurrency = 3;
 const connections = 6;
+
+/** Run at start and every minute: takes up the jobs of processes that were killed. */
+const recoveryJob = 'queue-recovery';
 
 /**
  * Adds a job, in the transaction of what makes it necessary. With the same key there is never more than one
@@ -56,8 +61,11 @@ export async function startQueue(
   const { pool } = openPool({ connectionString: url, application_name: applicationName, max: connections });
   const controller = new AbortController();
   const context = { pool, log, stop: controller.signal };
+  const self = createIdentity(log);
+  const allJobs: Record<string, Job> = { ...jobs, [recoveryJob]: () => recoverJobs(pool, self.worker()) };
+  const everyMinute = [recoveryJob, ...atStart];
   const taskList: TaskList = Object.fromEntries(
-    Object.entries(jobs).map(([task, job]) => [task, counted(task, job, context, meters)]),
+    Object.entries(allJobs).map(([task, job]) => [task, counted(task, job, context, meters)]),
   );
   const runner = await run({
     pgPool: pool,
@@ -65,9 +73,10 @@ export async function startQueue(
     concurrency,
     noHandleSignals: true,
     logger: loggerOf(log),
-    crontab: atStart.map((task) => `* * * * * ${task} ?jobKey=${task}&max=1`).join('\n'),
+    events: self.events,
+    crontab: everyMinute.map((task) => `* * * * * ${task} ?jobKey=${task}&max=1`).join('\n'),
   });
-  for (const task of atStart) await runner.addJob(task, {}, { jobKey: task, maxAttempts: 1 });
+  for (const task of everyMinute) await runner.addJob(task, {}, { jobKey: task, maxAttempts: 1 });
   return {
     async stop() {
       controller.abort();
@@ -75,6 +84,23 @@ export async function startQueue(
       await pool.end();
     },
   };
+}
+
+/** By what name the queue knows this process, and what lets others see that it is there. */
+function createIdentity(log: Logger): { events: WorkerEvents; worker(): string } {
+  const events: WorkerEvents = new EventEmitter();
+  let worker = '';
+  events.on('pool:create', ({ workerPool }) => {
+    worker = workerPool.id;
+  });
+  // The connection by which it hears of new jobs; the queue opens another one whenever it breaks.
+  events.on('pool:listen:success', ({ workerPool, client }) => {
+    takeTurns(client);
+    showLife(client, workerPool.id).catch((err) =>
+      log.warn({ err }, 'other processes cannot see that this one works on jobs'),
+    );
+  });
+  return { events, worker: () => worker };
 }
 
 /** Counts each run of a job. */

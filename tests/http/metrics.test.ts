@@ -140,6 +140,19 @@ test('jobs that wait are told, with the age of the oldest', async () => {
   expect(Math.round((told.get('kana_job_lag_seconds{task="some-task"}') ?? 0) / 60)).toBe(60);
 });
 
+test('jobs whose process has ended on the way are told, and are not given up', async () => {
+  const { prisma } = app.database;
+  await prisma.$executeRaw`select graphile_worker.add_job('left-task', max_attempts => 1)`;
+  await prisma.$executeRaw`
+    update graphile_worker._private_jobs set locked_at = now(), locked_by = 'pool-killed', attempts = 1
+    where id in (select id from graphile_worker.jobs where task_identifier = 'left-task')`;
+  const told = await figures();
+  expect(told.get('kana_jobs_left{task="left-task"}')).toBe(1);
+  expect(told.get('kana_jobs_left{task="some-task"}')).toBe(0);
+  expect(told.get('kana_jobs_waiting{task="left-task"}')).toBe(0);
+  expect(told.get('kana_jobs_given_up{task="left-task"}')).toBe(0);
+});
+
 test('figures are told while the database cannot be read', async () => {
   await app.database.prisma.$executeRaw`alter table segment_event rename to gone`;
   const told = await figures();
