@@ -1,14 +1,13 @@
-import { audited } from '../audit/actions.ts';
-import { isUniqueViolation } from '../database/conflict.ts';
-import { jsonValue } from '../database/json.ts';
-import { userAlreadyExists, userNotFound } from '../errors.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
+import { userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listAfter, listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
+import { createUser, updateUser } from './actions.ts';
 import { NewUser, UserChange } from './rules.ts';
 import { Search, searchQuery } from './search-rules.ts';
 import { searchUsers } from './search-store.ts';
-import { findListed, findUserKey, lockUser } from './store.ts';
+import { findListed, findUserKey } from './store.ts';
 
 export const User = builder.prismaObject('User', {
   description: 'A person who uses what the company sells.',
@@ -47,11 +46,26 @@ const CreateUserInput = builder.inputType('CreateUserInput', {
 const UpdateUserInput = builder.inputType('UpdateUserInput', {
   description: 'What to change of a user: an omitted field stays, null clears. Email and billing id stay.',
   fields: (t) => ({
-    id: t.string({ required: true, description: 'The new id; to keep the id, the present one.' }),
+    id: t.string({
+      required: true,
+      description:
+        'The new id; to keep the id, the present one, or the one that this call finds the user by.',
+    }),
     name: t.string({ description: 'What people call the user.' }),
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object.' }),
   }),
 });
+
+/**
+ * @param query what the client selected of the user
+ * @param id to which the key belongs
+ * @throws UserNotFoundError
+ */
+async function readUser(db: PrismaClient, query: object, key: bigint | null, id: string) {
+  const user = key === null ? null : await db.user.findUnique({ ...query, where: { key } });
+  if (user === null) throw userNotFound(id);
+  return user;
+}
 
 builder.queryFields((t) => ({
   user: t.prismaField({
@@ -61,10 +75,7 @@ builder.queryFields((t) => ({
     args: { id: t.arg.string({ required: true, description: 'The id of the user.' }) },
     resolve: async (query, _root, args, { db, environmentId }) => {
       const id = parse(Id, args.id, 'id');
-      const key = await findUserKey(db, environmentId, id);
-      const user = key === null ? null : await db.user.findUnique({ ...query, where: { key } });
-      if (user === null) throw userNotFound(id);
-      return user;
+      return readUser(db, query, await findUserKey(db, environmentId, id), id);
     },
   }),
   users: t.prismaField({
@@ -104,55 +115,26 @@ builder.mutationFields((t) => ({
     type: User,
     description: 'Makes a user. `UserAlreadyExistsError` when the id is taken.',
     args: { input: t.arg({ type: CreateUserInput, required: true, description: 'The new user.' }) },
-    resolve: async (query, _root, args, { admitUsers, environmentId, author }) => {
-      const { metadata, ...user } = parse(NewUser, args.input, 'input');
-      try {
-        return await admitUsers(environmentId, [user.id], (tx) =>
-          audited(
-            tx,
-            author,
-            { action: 'createUser', type: 'USER', handles: [] },
-            () =>
-              tx.user.create({ ...query, data: { ...user, metadata: jsonValue(metadata), environmentId } }),
-            ({ key }) => [key],
-          ),
-        );
-      } catch (error) {
-        throw isUniqueViolation(error) ? userAlreadyExists(user.id) : error;
-      }
+    resolve: async (query, _root, args, { db, admitUsers, author }) => {
+      const user = parse(NewUser, args.input, 'input');
+      return readUser(db, query, await createUser({ admitUsers, author }, user), user.id);
     },
   }),
   updateUser: t.prismaField({
     type: User,
     description:
-      'Changes a user, the id included: everything the user owns follows. `UserAlreadyExistsError` when the new id is taken.',
+      'Changes a user, the id included: everything the user owns follows. `UserNotFoundError` when there is none with this id, `UserAlreadyExistsError` when the new id is taken.',
     args: {
-      id: t.arg.string({ required: true, description: 'The present id of the user.' }),
+      id: t.arg.string({
+        required: true,
+        description: 'The present id of the user, or one that was merged into the user.',
+      }),
       input: t.arg({ type: UpdateUserInput, required: true, description: 'What to change.' }),
     },
-    resolve: async (query, _root, args, { db, admitUsers, environmentId, author }) => {
+    resolve: async (query, _root, args, { db, admitUsers, author }) => {
       const id = parse(Id, args.id, 'id');
-      const { metadata, ...change } = parse(UserChange, args.input, 'input');
-      const known = await findUserKey(db, environmentId, id);
-      if (known === null) throw userNotFound(id);
-      try {
-        return await admitUsers(environmentId, [change.id], async (tx) => {
-          const key = await lockUser(tx, known);
-          // Under the lock: the id may have been given away, or taken away, since it was looked up.
-          if (key === null || (await findUserKey(tx, environmentId, id)) !== key) throw userNotFound(id);
-          return audited(tx, author, { action: 'updateUser', type: 'USER', handles: [key] }, async () => {
-            // Whoever is given a new id has one of the company's own from then on.
-            await tx.user.updateMany({ where: { key, NOT: { id: change.id } }, data: { imported: false } });
-            return tx.user.update({
-              ...query,
-              where: { key },
-              data: { ...change, metadata: jsonValue(metadata) },
-            });
-          });
-        });
-      } catch (error) {
-        throw isUniqueViolation(error) ? userAlreadyExists(change.id) : error;
-      }
+      const change = parse(UserChange, args.input, 'input');
+      return readUser(db, query, await updateUser({ db, admitUsers, author }, id, change), id);
     },
   }),
 }));

@@ -9,13 +9,18 @@ export const NewUser = z.object({
   email: Line.nullish(),
   metadata: Metadata.nullish(),
 });
+export type NewUser = z.output<typeof NewUser>;
 
-/** The id is the new one, and may be the old one; of the rest, an omitted field stays and null clears it. */
+/**
+ * The id is the new one. The one under which the user was named changes nothing, also if it is the id of a user
+ * who was merged into this one. Of the rest, an omitted field stays and null clears it.
+ */
 export const UserChange = z.object({
   id: Id,
   name: Line.nullish(),
   metadata: Metadata.nullish(),
 });
+export type UserChange = z.output<typeof UserChange>;
 
 /** What is known of a user besides the id. In a change, what is left out stays and null clears it. */
 export interface UserFacts {

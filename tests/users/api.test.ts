@@ -257,6 +257,30 @@ describe('a user who was merged into another', () => {
     );
   });
 
+  it('is changed under its own id: the change and the id that stays are the survivor’s', async () => {
+    expect(await app.ok(update, { id: 'merged', input: { id: 'merged', name: 'One' } })).toEqual({
+      updateUser: { ...bare('survivor'), name: 'One' },
+    });
+    expect(await app.ok(update, { id: 'merged', input: { id: 'renamed', name: null } })).toEqual({
+      updateUser: bare('renamed'),
+    });
+    expect(await app.ok(update, { id: 'merged', input: { id: 'survivor' } })).toEqual({
+      updateUser: bare('survivor'),
+    });
+  });
+
+  it('stays imported when it is changed under its own id', async () => {
+    const { prisma } = app.database;
+    const imported = { environmentId: 'test', imported: true };
+    for (const id of ['a@x.io', 'b@x.io']) await prisma.user.create({ data: { ...imported, id } });
+    await merge('b@x.io', 'a@x.io');
+    await app.ok(update, { id: 'b@x.io', input: { id: 'b@x.io', name: 'B' } });
+    expect(await prisma.user.findFirst({ where: { id: 'a@x.io' } })).toMatchObject({
+      ...imported,
+      name: 'B',
+    });
+  });
+
   it('passes a change on to the survivor', async () => {
     expect(await app.ok(update, { id: 'merged', input: { id: 'survivor', name: 'Both' } })).toEqual({
       updateUser: { ...bare('survivor'), name: 'Both' },
@@ -264,19 +288,27 @@ describe('a user who was merged into another', () => {
   });
 });
 
-it('updateUser changes the survivor when the user is merged in the meantime', async () => {
-  for (const id of ['target', 'merging']) await createUser(app.database.prisma, { id });
-  const merger = await app.database.hot.connect();
-  await merger.query('begin');
-  await merger.query(
-    `update "user" set merged_into = (select key from "user" where id = 'target') where id = 'merging'`,
-  );
-  const pending = app.ok(update, { id: 'merging', input: { id: 'target', name: 'Both' } });
-  await someoneWaits(app.database);
-  await merger.query('commit');
-  merger.release();
-  expect(await pending).toEqual({ updateUser: { ...bare('target'), name: 'Both' } });
-});
+it.each([
+  ['the survivor’s id', 'target'],
+  ['its own', 'merging'],
+])(
+  'updateUser changes the survivor when the user is merged in the meantime, given %s',
+  async (_what, kept) => {
+    await app.database.prisma.user.deleteMany({ where: { id: 'merging' } });
+    await app.database.prisma.user.deleteMany({ where: { id: 'target' } });
+    for (const id of ['target', 'merging']) await createUser(app.database.prisma, { id });
+    const merger = await app.database.hot.connect();
+    await merger.query('begin');
+    await merger.query(
+      `update "user" set merged_into = (select key from "user" where id = 'target') where id = 'merging'`,
+    );
+    const pending = app.ok(update, { id: 'merging', input: { id: kept, name: 'Both' } });
+    await someoneWaits(app.database);
+    await merger.query('commit');
+    merger.release();
+    expect(await pending).toEqual({ updateUser: { ...bare('target'), name: 'Both' } });
+  },
+);
 
 describe('users', () => {
   const live = async (query: string, variables?: object) =>
