@@ -1,13 +1,10 @@
-import { audited } from '../audit/actions.ts';
-import { isUniqueViolation } from '../database/conflict.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { jsonValue } from '../database/json.ts';
-import { featureAlreadyExists, featureNotFound } from '../errors.ts';
+import { featureNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
-import { checkUnits, FeatureChange, NewFeature } from './rules.ts';
-import { lockFeature } from './store.ts';
+import { createFeature, updateFeature } from './actions.ts';
+import { FeatureChange, NewFeature } from './rules.ts';
 
 export const FeatureType = builder.enumType('FeatureType', {
   description: 'Whether a feature is had or not, or used up.',
@@ -104,25 +101,9 @@ builder.mutationFields((t) => ({
     description: 'Makes a feature. `FeatureAlreadyExistsError` when the id is taken.',
     args: { input: t.arg({ type: CreateFeatureInput, required: true, description: 'The new feature.' }) },
     resolve: async (query, _root, args, { db, environmentId, author }) => {
-      const { metadata, ...feature } = parse(NewFeature, args.input, 'input');
-      checkUnits(feature.type, feature);
-      try {
-        return await db.$transaction((tx) =>
-          audited(
-            tx,
-            author,
-            { action: 'createFeature', type: 'FEATURE', handles: [] },
-            () =>
-              tx.feature.create({
-                ...query,
-                data: { ...feature, metadata: jsonValue(metadata), environmentId },
-              }),
-            () => [feature.id],
-          ),
-        );
-      } catch (error) {
-        throw isUniqueViolation(error) ? featureAlreadyExists(feature.id) : error;
-      }
+      const feature = parse(NewFeature, args.input, 'input');
+      await createFeature(db, author, feature);
+      return findFeature(db, query, environmentId, feature.id);
     },
   }),
   updateFeature: t.prismaField({
@@ -135,19 +116,10 @@ builder.mutationFields((t) => ({
       input: t.arg({ type: UpdateFeatureInput, required: true, description: 'What to change.' }),
     },
     resolve: async (query, _root, args, { db, environmentId, author }) => {
-      const { metadata, ...change } = parse(FeatureChange, args.input, 'input');
-      const feature = await findFeature(db, {}, environmentId, parse(Id, args.id, 'id'));
-      checkUnits(feature.type, change);
-      return db.$transaction(async (tx) => {
-        await lockFeature(tx, environmentId, feature.id);
-        return audited(tx, author, { action: 'updateFeature', type: 'FEATURE', handles: [feature.id] }, () =>
-          tx.feature.update({
-            ...query,
-            where: { environmentId_id: { environmentId, id: feature.id } },
-            data: { ...change, metadata: jsonValue(metadata) },
-          }),
-        );
-      });
+      const change = parse(FeatureChange, args.input, 'input');
+      const id = parse(Id, args.id, 'id');
+      await updateFeature(db, author, id, change);
+      return findFeature(db, query, environmentId, id);
     },
   }),
 }));

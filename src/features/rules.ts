@@ -15,6 +15,7 @@ export const NewFeature = z
     metadata: Metadata.nullish(),
   })
   .transform((feature) => ({ ...feature, name: feature.name ?? feature.id }));
+export type NewFeature = z.output<typeof NewFeature>;
 
 /** An omitted field stays as it is, null clears it; a feature always has a name, and its type never changes. */
 export const FeatureChange = z.object({
@@ -23,6 +24,7 @@ export const FeatureChange = z.object({
   unitLabelPlural: Name.nullish(),
   metadata: Metadata.nullish(),
 });
+export type FeatureChange = z.output<typeof FeatureChange>;
 
 /** Only a CONSUMABLE is counted, so only it has units. @throws ValidationError */
 export function checkUnits(
