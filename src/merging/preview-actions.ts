@@ -6,7 +6,7 @@ import { findPeople } from './store.ts';
 
 /** What mergeUsers would do, by the same rules. */
 export interface MergePlan {
-  survivorKey: bigint;
+  survivor: { key: bigint; id: string };
   mergedIds: string[];
   name: string | null;
   email: string | null;
@@ -37,7 +37,7 @@ export async function previewMerge(
   const { imported: _, ...facts } = mergedFacts(people);
   return {
     ...facts,
-    survivorKey: survivor.key,
+    survivor: { key: survivor.key, id: survivor.id },
     mergedIds: others.map(({ id }) => id),
     keptIds: held.map(({ id }) => id).filter((id) => !cancelledIds.includes(id)),
     cancelledIds,

@@ -12,9 +12,10 @@ const MergePreview = builder.objectRef<MergePlan>('MergePreview').implement({
     survivor: t.prismaField({
       type: User,
       description: 'The one who would stay, as now: the one created first.',
-      resolve: async (query, { survivorKey }, _args, { db }) => {
-        const user = await db.user.findUnique({ ...query, where: { key: survivorKey } });
-        if (user === null) throw userNotFound(`${survivorKey}`);
+      resolve: async (query, { survivor: { key, id } }, _args, { db }) => {
+        // Nobody is locked: the survivor may be gone since the merge was planned.
+        const user = await db.user.findUnique({ ...query, where: { key } });
+        if (user === null) throw userNotFound(id);
         return user;
       },
     }),

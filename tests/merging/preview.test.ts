@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+import { someoneWaits } from '../helpers/locks.ts';
 import { statementsOf } from '../helpers/statements.ts';
 
 let app: TestApp;
@@ -82,5 +83,23 @@ it('finds neither an unknown user nor one of the other environment', async () =>
   await createUser(db(), { id: 'there' }, { in: 'live' });
   expect(await app.fails(preview, { ids: ['here', 'there'] })).toMatchObject({
     extensions: { code: 'NOT_FOUND', exception: { name: 'UserNotFoundError' } },
+  });
+});
+
+it('names the survivor who is deleted while the merge is planned', async () => {
+  for (const id of ['first', 'second']) await createUser(db(), { id });
+  const deleter = await app.database.hot.connect();
+  await deleter.query('begin');
+  // The plan has found the users when it asks for their subscriptions.
+  await deleter.query('lock table subscription');
+  const pending = app.fails(preview, { ids: ['second', 'first'] });
+  await someoneWaits(app.database);
+  await deleter.query(`delete from "user" where id = 'first'`);
+  await deleter.query('commit');
+  deleter.release();
+  expect(await pending).toMatchObject({
+    message: 'There is no user with the id "first".',
+    path: ['previewMerge', 'survivor'],
+    extensions: { code: 'NOT_FOUND' },
   });
 });
