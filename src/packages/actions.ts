@@ -1,4 +1,3 @@
-import type { z } from 'zod';
 import { audited } from '../audit/actions.ts';
 import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
@@ -11,8 +10,8 @@ import {
   checkContent,
   checkStatus,
   type DraftChange,
+  type MetadataChange,
   type NewPackage,
-  type PackageChange,
   type Price,
   packageFeatures,
   type RequestedFeature,
@@ -29,7 +28,7 @@ import {
 } from './store.ts';
 
 /** Which package an action changes, in the environment of its author, and when. */
-interface Target {
+export interface Target {
   author: Author;
   id: string;
   now: Date;
@@ -73,7 +72,7 @@ export function updateDraftPackage(db: PrismaClient, target: Target, change: Dra
     author: { environmentId },
     id,
   } = target;
-  return changePackage(
+  return takeStep(
     db,
     target,
     ['updateDraftPackage', 'changed'],
@@ -93,7 +92,7 @@ export function updateDraftPackage(db: PrismaClient, target: Target, change: Dra
 export function updatePackage(
   db: PrismaClient,
   { author, id }: Target,
-  { metadata }: z.output<typeof PackageChange>,
+  { metadata }: MetadataChange,
 ): Promise<void> {
   const { environmentId } = author;
   return db.$transaction(async (tx) => {
@@ -114,7 +113,7 @@ export function publishPackage(db: PrismaClient, target: Target): Promise<void> 
     author: { environmentId },
     id,
   } = target;
-  return changePackage(db, target, ['publishPackage', 'published'], [], async (tx) => {
+  return takeStep(db, target, ['publishPackage', 'published'], [], async (tx) => {
     checkContent(id, await tx.packageFeature.count({ where: { environmentId, packageId: id } }));
     return { status: 'PUBLISHED' };
   });
@@ -122,7 +121,7 @@ export function publishPackage(db: PrismaClient, target: Target): Promise<void> 
 
 /** Closes a package to new subscribers, for good; those it has keep it. */
 export function archivePackage(db: PrismaClient, target: Target): Promise<void> {
-  return changePackage(db, target, ['archivePackage', 'archived'], [], async () => ({ status: 'ARCHIVED' }));
+  return takeStep(db, target, ['archivePackage', 'archived'], [], async () => ({ status: 'ARCHIVED' }));
 }
 
 /** Adds a price, or replaces the one with the same id. */
@@ -131,7 +130,7 @@ export function setPackagePrice(db: PrismaClient, target: Target, { id, ...price
     author: { environmentId },
     id: packageId,
   } = target;
-  return changePackage(db, target, ['setPackagePrice', 'priced'], [], async (tx) => {
+  return takeStep(db, target, ['setPackagePrice', 'priced'], [], async (tx) => {
     const key = { environmentId, packageId, id };
     await tx.packagePrice.upsert({
       where: { environmentId_packageId_id: key },
@@ -148,7 +147,7 @@ export function removePackagePrice(db: PrismaClient, target: Target, priceId: st
     author: { environmentId },
     id: packageId,
   } = target;
-  return changePackage(db, target, ['removePackagePrice', 'priced'], [], async (tx) => {
+  return takeStep(db, target, ['removePackagePrice', 'priced'], [], async (tx) => {
     const removed = await tx.packagePrice.deleteMany({ where: { environmentId, packageId, id: priceId } });
     if (removed.count === 0) throw priceNotFound(priceId);
     return {};
@@ -160,7 +159,7 @@ export function removePackagePrice(db: PrismaClient, target: Target, priceId: st
  * the status is checked, and what `change` answers is saved. So of two steps that exclude each other
  * exactly one happens, however they race.
  */
-function changePackage(
+function takeStep(
   db: PrismaClient,
   { author, id, now }: Target,
   [action, step]: [action: string, step: Step],

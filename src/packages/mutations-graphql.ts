@@ -1,5 +1,6 @@
-import type { Author } from '../audit/rules.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
 import { builder } from '../graphql/builder.ts';
+import type { Context } from '../graphql/context.ts';
 import { Id, parse } from '../input.ts';
 import {
   archivePackage,
@@ -7,11 +8,12 @@ import {
   publishPackage,
   removePackagePrice,
   setPackagePrice,
+  type Target,
   updateDraftPackage,
   updatePackage,
 } from './actions.ts';
 import { findPackage, Package, ResetPeriod } from './graphql.ts';
-import { DraftChange, NewPackage, PackageChange, Price } from './rules.ts';
+import { DraftChange, MetadataChange, NewPackage, Price } from './rules.ts';
 
 const EntitlementInput = builder.inputType('EntitlementInput', {
   description: 'How much of a CONSUMABLE feature a package grants.',
@@ -94,14 +96,20 @@ const PackagePriceInput = builder.inputType('PackagePriceInput', {
   }),
 });
 
-/** The package that a mutation is about, and by whom and when it is changed. */
-function targetOf(author: Author, id: string, field: string) {
-  return { author, id: parse(Id, id, field), now: new Date() };
+/** Resolves a mutation that changes the package whose id is in `field`: to the package as it is afterwards. */
+function changing<Field extends string, Args extends Record<Field, string>>(
+  field: Field,
+  change: (db: PrismaClient, target: Target, args: Args) => Promise<void>,
+) {
+  return async (query: object, _root: unknown, args: Args, { db, environmentId, author }: Context) => {
+    const target = { author, id: parse(Id, args[field], field), now: new Date() };
+    await change(db, target, args);
+    return findPackage(db, query, environmentId, target.id);
+  };
 }
 
 builder.mutationFields((t) => {
   const id = t.arg.string({ required: true, description: 'The id of the package.' });
-  const packageId = t.arg.string({ required: true, description: 'The id of the package.' });
   return {
     createPackage: t.prismaField({
       type: Package,
@@ -117,88 +125,74 @@ builder.mutationFields((t) => {
     }),
     updatePackage: t.prismaField({
       type: Package,
-      description: 'Changes the metadata of a package of any status.',
+      description:
+        'Changes the metadata of a package of any status. `PackageNotFoundError` when there is none with this id.',
       args: {
         id,
         input: t.arg({ type: UpdatePackageInput, required: true, description: 'What to change.' }),
       },
-      resolve: async (query, _root, args, { db, environmentId, author }) => {
-        const change = parse(PackageChange, args.input, 'input');
-        const target = targetOf(author, args.id, 'id');
-        await updatePackage(db, target, change);
-        return findPackage(db, query, environmentId, target.id);
-      },
+      resolve: changing('id', (db, target, { input }) =>
+        updatePackage(db, target, parse(MetadataChange, input, 'input')),
+      ),
     }),
     updateDraftPackage: t.prismaField({
       type: Package,
       description:
-        'Changes what a DRAFT is and contains, all or nothing. `PackageStatusError` when it is not a DRAFT.',
+        'Changes what a DRAFT is and contains, all or nothing. `PackageStatusError` when it is not a DRAFT, ' +
+        '`PackageNotFoundError` or `FeatureNotFoundError` when there is nothing with one of the ids.',
       args: {
         id,
         input: t.arg({ type: UpdateDraftPackageInput, required: true, description: 'What to change.' }),
       },
-      resolve: async (query, _root, args, { db, environmentId, author }) => {
-        const target = targetOf(author, args.id, 'id');
-        await updateDraftPackage(db, target, parse(DraftChange, args.input, 'input'));
-        return findPackage(db, query, environmentId, target.id);
-      },
+      resolve: changing('id', (db, target, { input }) =>
+        updateDraftPackage(db, target, parse(DraftChange, input, 'input')),
+      ),
     }),
     publishPackage: t.prismaField({
       type: Package,
       description:
-        'Opens a DRAFT to subscribers, for good: what it contains no longer changes. `PackageStatusError` ' +
-        'when it is not a DRAFT, or has no features.',
+        'Opens a DRAFT to subscribers, for good: what it contains no longer changes. `PackageNotFoundError` ' +
+        'when there is none with this id, `PackageStatusError` when it is not a DRAFT, or has no features.',
       args: { id },
-      resolve: async (query, _root, args, { db, environmentId, author }) => {
-        const target = targetOf(author, args.id, 'id');
-        await publishPackage(db, target);
-        return findPackage(db, query, environmentId, target.id);
-      },
+      resolve: changing('id', publishPackage),
     }),
     archivePackage: t.prismaField({
       type: Package,
       description:
         'Closes a package to new subscribers, for good; those it has keep it. A DRAFT can be archived too: ' +
-        'it is given up. `PackageStatusError` when it is ARCHIVED already.',
+        'it is given up. `PackageNotFoundError` when there is none with this id, `PackageStatusError` when it ' +
+        'is ARCHIVED already.',
       args: { id },
-      resolve: async (query, _root, args, { db, environmentId, author }) => {
-        const target = targetOf(author, args.id, 'id');
-        await archivePackage(db, target);
-        return findPackage(db, query, environmentId, target.id);
-      },
+      resolve: changing('id', archivePackage),
     }),
     setPackagePrice: t.prismaField({
       type: Package,
       description:
-        'Adds a price to a package, or replaces the one with the same id whole. `PackageStatusError` when ' +
-        'the package is ARCHIVED.',
+        'Adds a price to a package, or replaces the one with the same id whole. `PackageNotFoundError` when ' +
+        'there is no such package, `PackageStatusError` when it is ARCHIVED.',
       args: {
-        packageId,
+        packageId: id,
         input: t.arg({ type: PackagePriceInput, required: true, description: 'The price.' }),
       },
-      resolve: async (query, _root, args, { db, environmentId, author }) => {
-        const target = targetOf(author, args.packageId, 'packageId');
-        await setPackagePrice(db, target, parse(Price, args.input, 'input'));
-        return findPackage(db, query, environmentId, target.id);
-      },
+      resolve: changing('packageId', (db, target, { input }) =>
+        setPackagePrice(db, target, parse(Price, input, 'input')),
+      ),
     }),
     removePackagePrice: t.prismaField({
       type: Package,
       description:
-        'Takes a price from a package. `PriceNotFoundError` when it has none with this id, ' +
-        '`PackageStatusError` when the package is ARCHIVED.',
+        'Takes a price from a package. `PackageNotFoundError` when there is no such package, ' +
+        '`PriceNotFoundError` when it has no such price, `PackageStatusError` when it is ARCHIVED.',
       args: {
-        packageId,
+        packageId: id,
         priceId: t.arg.string({
           required: true,
           description: 'The id of the price at the billing provider.',
         }),
       },
-      resolve: async (query, _root, args, { db, environmentId, author }) => {
-        const target = targetOf(author, args.packageId, 'packageId');
-        await removePackagePrice(db, target, parse(Id, args.priceId, 'priceId'));
-        return findPackage(db, query, environmentId, target.id);
-      },
+      resolve: changing('packageId', (db, target, { priceId }) =>
+        removePackagePrice(db, target, parse(Id, priceId, 'priceId')),
+      ),
     }),
   };
 });

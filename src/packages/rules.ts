@@ -48,7 +48,8 @@ export const DraftChange = z.object({
 export type DraftChange = z.output<typeof DraftChange>;
 
 /** What may change in a package of any status. */
-export const PackageChange = z.object({ metadata: Metadata.nullish() });
+export const MetadataChange = z.object({ metadata: Metadata.nullish() });
+export type MetadataChange = z.output<typeof MetadataChange>;
 
 /** A price as the billing provider knows it; setting one replaces the price with the same id whole. */
 export const Price = z.object({
