@@ -121,7 +121,7 @@ builder.queryField('auditLog', (t) =>
   t.prismaField({
     type: [AuditEntry],
     description:
-      'What was changed by whom, the newest first: every change of features, packages, users, subscriptions, mapping rules and keys, but not usage, nor what events of Segment bring about. What several arguments ask for holds together.',
+      'What was changed by whom, the newest first: every change of features, packages, users, subscriptions, mapping rules and keys, but not usage, nor what events of Segment bring about. A file of users is told as a whole, as IMPORT, but for the merges that it makes. What several arguments ask for holds together.',
     args: {
       ...listArgs,
       subjectType: t.arg({ type: AuditSubject, description: 'Only changes of these.' }),

@@ -21,7 +21,9 @@ const FeatureType = builder.enumType('FeatureType', {
 const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
   description: 'How much of a CONSUMABLE feature is used and granted, in the present period.',
   fields: (t) => ({
-    used: t.exposeInt('used', { description: 'What was used in the period, from 0 up.' }),
+    used: t.exposeInt('used', {
+      description: 'What was used in the period: from 0 to 2147483647, however much it was.',
+    }),
     budget: t.exposeInt('budget', {
       nullable: true,
       description: 'What is granted for the period. Null is unlimited.',

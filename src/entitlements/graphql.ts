@@ -19,7 +19,9 @@ import {
 export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
   description: 'How much of a CONSUMABLE feature is used and granted, in one window.',
   fields: (t) => ({
-    used: t.exposeInt('used', { description: 'What was recorded in the window, from 0 up.' }),
+    used: t.exposeInt('used', {
+      description: 'What was recorded in the window: from 0 to 2147483647, however much it was.',
+    }),
     budget: t.exposeInt('budget', {
       nullable: true,
       description: 'What is granted for the window. Null is unlimited.',
@@ -114,7 +116,9 @@ builder.queryFields((t) => ({
   }),
   entitlements: t.field({
     type: [UserEntitlement],
-    description: 'Every feature that the live subscriptions of a user contain, one row a feature.',
+    description:
+      'Every feature that the live subscriptions of a user contain, one row a feature. `UserNotFoundError` or ' +
+      '`FeatureNotFoundError` when an id is unknown.',
     args: {
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
       featureId: t.arg.string({ description: 'Only this feature: one row, or none.' }),

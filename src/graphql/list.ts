@@ -36,9 +36,12 @@ interface Page {
 /** The two arguments that page any list; add them to the field's own. */
 export const listArgs = builder.args((t) => ({
   first: t.int({
-    description: `How many to return at most, up to ${maxPage}. Without it: everything, up to ${maxWhole}.`,
+    description: `How many to return at most, up to ${maxPage}. Without it: everything, but an error when that is more than ${maxWhole}.`,
   }),
-  after: t.string({ description: 'Return what follows the item with this id.' }),
+  after: t.string({
+    description:
+      'Return what follows the item with this id; an error when there is none with it, or no longer.',
+  }),
 }));
 
 /**
