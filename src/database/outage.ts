@@ -16,6 +16,13 @@ const codes = new Set([
 ]);
 const kinds = new Set(['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeout']);
 
+/** Another transaction holds what this one needs, and went on holding it. */
+const lockNotAvailable = '55P03';
+
+/** Whether a statement gave up waiting for somebody else's lock: nothing has happened, and the same call may succeed later. */
+export const isBusy = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === lockNotAvailable;
+
 /** What the driver says, without a code, of a connection that broke before or during a statement. */
 const brokenConnection =
   /^(Connection terminated|Client has encountered a connection error|Client was closed)/;

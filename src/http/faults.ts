@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import { isOutage } from '../database/outage.ts';
+import { isBusy, isOutage } from '../database/outage.ts';
 import type { Exchange } from './exchange.ts';
 
-/** A fault of ours, or a database that cannot be reached: then the same request may succeed in a moment. */
+/** A fault of ours; or a database that cannot be reached or is busy: then the same request may succeed in a moment. */
 export type FaultCode = 'INTERNAL_SERVER_ERROR' | 'SERVICE_UNAVAILABLE';
 
 /** All that a caller learns about a failure that is not the caller's: what to do, and where it is in the log. */
@@ -27,7 +27,7 @@ export const levelOf = (outcome: string): 'debug' | 'error' | 'warn' =>
   isFault(outcome) ? levels[outcome] : 'debug';
 
 export const faultCodeOf = (error: unknown): FaultCode =>
-  isOutage(error) ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_SERVER_ERROR';
+  isOutage(error) || isBusy(error) ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_SERVER_ERROR';
 
 /** Logs what happened in a request, and answers what its caller may know of it. */
 export function reportFault(log: Logger, error: unknown, exchange: Exchange): Fault {
@@ -35,6 +35,11 @@ export function reportFault(log: Logger, error: unknown, exchange: Exchange): Fa
   const code = faultCodeOf(error);
   // Of several faults in a request, the one that is ours tells how it ended.
   if (exchange.outcome !== 'INTERNAL_SERVER_ERROR') exchange.outcome = code;
+  if (isBusy(error)) {
+    log.warn({ err: error, requestId }, 'somebody else went on changing the user');
+    const message = 'Somebody else is changing the user at the moment. Try again in a second.';
+    return { code, message, requestId };
+  }
   if (code === 'SERVICE_UNAVAILABLE') {
     log.warn({ err: error, requestId }, 'the database cannot be reached');
     const message = 'The database cannot be reached at the moment. Try again in a second.';

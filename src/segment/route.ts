@@ -2,12 +2,11 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { allowanceOf, type Caller, identifyHolder } from '../auth/caller-actions.ts';
 import type { Keyring } from '../auth/store.ts';
-import { isOutage } from '../database/outage.ts';
 import { DomainError } from '../errors.ts';
 import { type Answer, refusal, sendJson } from '../http/answer.ts';
 import { withBody } from '../http/body-limit.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { reportFault } from '../http/faults.ts';
+import { faultCodeOf, reportFault } from '../http/faults.ts';
 import { type Gate, gated } from '../http/gate.ts';
 import { readJson } from '../http/json-body.ts';
 import { type RateLimit, refuseHaste } from '../http/rate-limit.ts';
@@ -106,6 +105,6 @@ function itemOf(result: Ingested | Error, log: Logger, exchange: Exchange): obje
 /** Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates. */
 function statusOf(results: readonly (Ingested | Error)[]): number {
   const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
-  if (failure !== undefined) return isOutage(failure) ? 503 : 500;
+  if (failure !== undefined) return faultCodeOf(failure) === 'SERVICE_UNAVAILABLE' ? 503 : 500;
   return results.some((result) => !(result instanceof Error)) ? 200 : 400;
 }

@@ -1,8 +1,10 @@
 import type { Pool, PoolClient } from 'pg';
+import { inTransaction } from '../database/transaction.ts';
 import { type Case, decide, emptyTally } from './decision-rules.ts';
 import {
   appendEntries,
   grantsKey,
+  limitPatience,
   lockUsers,
   readClock,
   readCounters,
@@ -11,31 +13,41 @@ import {
   saveCounters,
 } from './locked-store.ts';
 import type { Recorded, Usage } from './rules.ts';
+import { askAgain } from './store.ts';
 
 /**
  * Records lists of usages in one transaction: with their users locked, it loads what is there, decides item
  * by item in order, and saves what was decided.
+ *
+ * @param locked whether to wait for whoever has locked a user, or to skip each list with such a user, which is to be
+ *   asked again
  */
-export async function recordLocked(
+export function recordLocked(
   hot: Pool,
   lists: readonly (readonly Usage[])[],
-): Promise<(Recorded | Error)[][]> {
-  const client = await hot.connect();
-  try {
-    await client.query('begin');
-    const results = await recordAll(client, lists.flat());
-    await client.query('commit');
-    client.release();
-    return lists.map((list) => results.splice(0, list.length));
-  } catch (error) {
-    // A connection whose transaction failed is not used again: it may be the connection that failed.
-    client.release(true);
-    throw error;
-  }
+  locked: 'wait' | 'skip',
+): Promise<((Recorded | Error)[] | typeof askAgain)[]> {
+  return inTransaction(hot, async (client) => {
+    const usages = lists.flat();
+    const loaded = await (locked === 'wait'
+      ? loadPatiently(client, usages)
+      : loadCases(client, usages, 'skip'));
+    const cases = lists.map((list) => readyOnly(loaded.splice(0, list.length)));
+    const results = await recordAll(
+      client,
+      cases.flatMap((list) => list ?? []),
+    );
+    return cases.map((list) => (list === null ? askAgain : results.splice(0, list.length)));
+  });
 }
 
-async function recordAll(client: PoolClient, usages: readonly Usage[]): Promise<(Recorded | Error)[]> {
-  const cases = await loadCases(client, usages);
+/** The cases of a list, unless one is of a user who could not be locked. */
+function readyOnly(list: readonly (Case | null)[]): Case[] | null {
+  const ready = list.filter((item) => item !== null);
+  return ready.length === list.length ? ready : null;
+}
+
+async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
   const tally = emptyTally(cases);
   const counters = [...tally.counters.values()];
   const used = await readCounters(client, counters);
@@ -48,23 +60,35 @@ async function recordAll(client: PoolClient, usages: readonly Usage[]): Promise<
 }
 
 /**
- * Locks the users and loads what is known of each usage. If a user was merged into another meanwhile, it lets
- * all locks go and begins anew: a survivor's row is never waited for with later rows in hand.
+ * Waits for the users' locks. If a user was merged into another meanwhile, it lets all locks go and begins anew: a
+ * survivor's row is never waited for with later rows in hand.
  */
-async function loadCases(client: PoolClient, usages: readonly Usage[]): Promise<Case[]> {
-  const locked = await lockUsers(client, usages);
+async function loadPatiently(client: PoolClient, usages: readonly Usage[]): Promise<(Case | null)[]> {
+  await limitPatience(client);
+  const cases = await loadCases(client, usages, 'wait');
+  if (!cases.includes(null)) return cases;
+  await client.query('rollback and chain');
+  return loadPatiently(client, usages);
+}
+
+/** Locks the users, and loads what is known of each usage; null for a usage of a user who is not locked. */
+async function loadCases(
+  client: PoolClient,
+  usages: readonly Usage[],
+  locked: 'wait' | 'skip',
+): Promise<(Case | null)[]> {
+  const userKeys = await lockUsers(client, usages, locked);
   const subjects = await readSubjects(client, usages);
-  if (subjects.some(({ userKey }) => userKey !== null && !locked.has(userKey))) {
-    await client.query('rollback and chain');
-    return loadCases(client, usages);
-  }
   const now = await readClock(client);
-  const grants = await readGrants(client, locked, new Set(usages.map(({ featureId }) => featureId)));
-  return subjects.map(({ usage, ...subject }) => ({
-    ...subject,
-    usage,
-    now,
-    at: usage.timestamp === null || usage.timestamp > now ? now : usage.timestamp,
-    grants: (subject.userKey !== null && grants.get(grantsKey(subject.userKey, usage.featureId))) || [],
-  }));
+  const grants = await readGrants(client, userKeys, new Set(usages.map(({ featureId }) => featureId)));
+  return subjects.map((subject) => {
+    const { usage, userKey } = subject;
+    if (userKey !== null && !userKeys.has(userKey)) return null;
+    return {
+      ...subject,
+      now,
+      at: usage.timestamp === null || usage.timestamp > now ? now : usage.timestamp,
+      grants: (userKey !== null && grants.get(grantsKey(userKey, usage.featureId))) || [],
+    };
+  });
 }

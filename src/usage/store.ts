@@ -10,7 +10,7 @@ export interface Addition {
   withStanding: boolean;
 }
 
-/** Someone changed the user or used the idempotency key at the same instant: ask again. */
+/** Someone changes the user, or used the idempotency key at the same instant: ask again. */
 export const askAgain = Symbol('ask again');
 
 /*
@@ -20,15 +20,16 @@ export const askAgain = Symbol('ask again');
  * Exactness rests on the lock. Whoever changes what a user's usage counts towards holds the user's row FOR
  * UPDATE and moves its revision (see src/subscriptions/store.ts). The lock waits for such a change and then
  * shows the newest revision, while `item` saw the one that the statement's other reads belong to. If they
- * differ, the item gets no event id, and is asked again. Ids of events are drawn after the lock, so that for
- * each user the order of ids is the order in which events count.
+ * differ, the item gets no event id, and is asked again. So is an item whose user is locked, in a batch that does
+ * not wait for locks. Ids of events are drawn after the lock, so that for each user the order of ids is the order in
+ * which events count.
  *
  * Users, then idempotency keys, then counters are taken in one fixed order each: two batches never deadlock.
  *
  * Every look-up is a lateral one, by key: whatever the planner believes of a table's size, no plan may read
  * a whole table, or compare each item with each other.
  */
-const appendSql = `
+const appendSql = (locked: 'wait' | 'skip') => `
   with item as materialized (
     select i.*, u.user_key, u.revision, f.type as feature_type,
       least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
@@ -46,7 +47,8 @@ const appendSql = `
     select item.*, case when locked.revision = item.revision then nextval('usage_event_id_seq') end as event_id
     from (select * from item order by user_key) item
     left join lateral (
-      select revision from "user" where key = item.user_key and item.feature_type = 'CONSUMABLE' for key share
+      select revision from "user" where key = item.user_key and item.feature_type = 'CONSUMABLE'
+      for key share ${locked === 'skip' ? 'skip locked' : ''}
     ) locked on true
   ), inserted as (
     insert into usage_event
@@ -100,7 +102,8 @@ const firstSql = `
   ) first on true`;
 
 /* Only what was not inserted needs telling: a batch of new usage is answered by no row at all. */
-const recordSql = `${appendSql} ${outcomeSql} ${firstSql} where not outcome.inserted`;
+const recordSql = (locked: 'wait' | 'skip') =>
+  `${appendSql(locked)} ${outcomeSql} ${firstSql} where not outcome.inserted`;
 
 interface StandingRow extends OutcomeRow, GrantRow {
   window_start: Date | null;
@@ -108,7 +111,7 @@ interface StandingRow extends OutcomeRow, GrantRow {
 }
 
 /* The same, where each user stands, and what the counters say after the whole batch. */
-const recordAndStandSql = `${appendSql} ${outcomeSql},
+const recordAndStandSql = (locked: 'wait' | 'skip') => `${appendSql(locked)} ${outcomeSql},
     winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
     current.window_start, counter.used,
     outcome.inserted and outcome.at >= winner.started_at
@@ -120,21 +123,35 @@ const recordAndStandSql = `${appendSql} ${outcomeSql},
     false, feature_id
   from counted`;
 
+const statements = {
+  wait: {
+    record: { name: 'record', text: recordSql('wait') },
+    recordAndStand: { name: 'record and stand', text: recordAndStandSql('wait') },
+  },
+  skip: {
+    record: { name: 'record, skip', text: recordSql('skip') },
+    recordAndStand: { name: 'record and stand, skip', text: recordAndStandSql('skip') },
+  },
+};
+
 /**
  * Records additions, and answers one result per item: durable once it answers, or once the transaction that it
  * runs in is committed.
+ *
+ * @param locked whether to wait for whoever has locked a user, or to skip the user's items, which are to be asked again
  */
 export async function appendUsage(
   client: Pick<ClientBase, 'query'>,
   items: readonly Addition[],
+  locked: 'wait' | 'skip' = 'wait',
 ): Promise<(Recorded | typeof askAgain | Error)[]> {
   const usages = items.map(({ usage }) => usage);
   const withStanding = items.some((item) => item.withStanding);
-  const { rows } = await client.query(
-    withStanding
-      ? { name: 'record and stand', text: recordAndStandSql, values: columns(usages) }
-      : { name: 'record', text: recordSql, values: columns(usages) },
-  );
+  const { record, recordAndStand } = statements[locked];
+  const { rows } = await client.query({
+    ...(withStanding ? recordAndStand : record),
+    values: columns(usages),
+  });
   const standings = withStanding ? standingsOf(rows, usages) : [];
   const outcomes = new Map<number, OutcomeRow>();
   for (const row of rows) if (row.ord !== null) outcomes.set(Number(row.ord) - 1, row);

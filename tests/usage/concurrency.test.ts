@@ -181,6 +181,45 @@ describe('with many callers at once', () => {
     },
   );
 
+  it.each([[{}], [{ enforce: true }], [{ action: 'SET' }]])(
+    'who waits for a locked user holds up nobody else (%j)',
+    async (option) => {
+      const [held, free] = [`held-${JSON.stringify(option)}`, `free-${JSON.stringify(option)}`];
+      await newUser(held);
+      await newUser(free);
+      let waiting: Promise<Answer[]> | undefined;
+      await app.database.prisma.$transaction(async (tx) => {
+        await tx.$queryRaw`select 1 from "user" where id = ${held} for update`;
+        waiting = times(20, () => send({ userId: held, ...option }));
+        await someoneWaitsForALock();
+        const answers = await times(20, () => send({ userId: free, ...option }));
+        expect(answers.every(({ recorded }) => recorded)).toBe(true);
+      });
+      expect((await waiting)?.every(({ recorded }) => recorded)).toBe(true);
+      expect((await ledgerAndCounters(held)).events).toHaveLength(20);
+    },
+  );
+
+  it('who waits too long for a locked user is told to come back, and nothing is recorded', async () => {
+    await newUser('held');
+    const patience = { timeout: 20_000 };
+    await app.database.prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`select 1 from "user" where id = 'held' for update`;
+      const failures = await Promise.all(
+        [{}, { enforce: true }].map((option) =>
+          app.fails(record, { input: { userId: 'held', featureId, ...option } }),
+        ),
+      );
+      for (const failure of failures)
+        expect(failure).toMatchObject({
+          message: 'Somebody else is changing the user at the moment. Try again in a second.',
+          extensions: { code: 'SERVICE_UNAVAILABLE' },
+        });
+    }, patience);
+    expect((await ledgerAndCounters('held')).events).toEqual([]);
+    expect(await send({ userId: 'held' })).toMatchObject({ recorded: true });
+  });
+
   it('usage that waits for the deletion of its user finds no user', async () => {
     await createUser(app.database.prisma, { id: 'leaving' });
     const { prisma } = app.database;
