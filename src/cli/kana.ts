@@ -66,10 +66,10 @@ const commands = {
       'publish',
       file,
     );
-    await writeKanaFile(path, published, new Date());
     // Usually the same as before the question; somebody else may have published meanwhile.
     if (done.join() !== lines.join()) done.forEach(printLine);
     print('Kana config successfully updated!');
+    await writeKanaFile(path, published, new Date());
   },
 
   async bootstrap(): Promise<void> {

@@ -117,16 +117,29 @@ describe('a file that is written anew', () => {
     await edit('name: next', 'name: Mine');
   });
 
-  test('stays as it was where it cannot be written whole', async () => {
+  test.each([
+    ['pull', ''],
+    ['publish --yes', /\nKana config successfully updated!\n$/],
+  ])('stays as it was where %s cannot write it whole', async (words, told) => {
+    await edit('version: 1.0.0', 'version: 0.9.0');
     const before = await read('kana.dev.yaml');
     const env = { PATH: process.env.PATH, KANA_URL: app.url, KANA_DEV_KEY: app.keys.test };
-    const failed = await new Promise((done) => {
+    const ended = await new Promise((done) => {
       // No file may grow, as on a full disk.
-      const command = `ulimit -f 0; exec "${process.execPath}" "${resolve('dist/cli/kana.js')}" pull`;
-      execFile('sh', ['-c', command], { cwd: directory, env }, (error) => done(error !== null));
+      const command = `ulimit -f 0; exec "${process.execPath}" "${resolve('dist/cli/kana.js')}" ${words}`;
+      execFile('sh', ['-c', command], { cwd: directory, env }, (error, stdout, stderr) =>
+        done({ code: error?.code, stdout, stderr }),
+      );
     });
-    expect(failed).toBe(true);
+    expect(ended).toEqual({
+      code: 1,
+      stdout: told === '' ? '' : expect.stringMatching(told),
+      stderr: expect.stringMatching(
+        /^\[ERROR\]: \.\/kana\/kana\.dev\.yaml cannot be written \(EFBIG: .*\)\n$/,
+      ),
+    });
     expect(await read('kana.dev.yaml')).toBe(before);
+    expect(await readdir(join(directory, 'kana'))).toEqual(['kana.dev.yaml']);
   });
 
   test('keeps its permissions, and nothing is left beside it', async () => {
