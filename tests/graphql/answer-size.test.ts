@@ -66,18 +66,18 @@ describe('an answer', () => {
     const { packages } = await app.ok(query);
     expect(packages).toHaveLength(400);
     expect(packages.at(-1)).toMatchObject({ id: 'p400' });
-    for (const { features } of packages) {
-      expect(features).toHaveLength(249);
-      expect(features[10]).toEqual({ id: 'f11', type: 'BINARY' });
-    }
+    expect(packages.filter(({ features }: { features: object[] }) => features.length === 249)).toHaveLength(
+      400,
+    );
+    expect(packages[399].features[10]).toEqual({ id: 'f11', type: 'BINARY' });
     await sql(
       `insert into package_feature (environment_id, package_id, feature_id, position, name)
        values ('test', 'p7', 'f250', 0, 'one more')`,
       [],
     );
     expect(await app.fails(query)).toMatchObject(tooMany('packages.features', paging('packages')));
-    expect((await app.ok(`query { packages(first: 399) { features { id } } }`)).packages).toHaveLength(399);
-  });
+    expect((await app.ok('{ packages(first: 10) { features { id } } }')).packages).toHaveLength(10);
+  }, 120_000);
 
   it('is refused after as many statements as it takes to know', async () => {
     await fill({ features: 350, packages: 350 });
@@ -129,12 +129,12 @@ describe('an answer', () => {
 
   it('counts the text of files too', async () => {
     await sql(
-      `insert into "user" (environment_id, id, name, updated_at)
-       select 'test', 'u' || i, repeat('x', 255), now() from generate_series(1, 10000) i`,
+      `insert into "user" (environment_id, id, metadata, updated_at)
+       select 'test', 'u' || i, jsonb_build_object('note', repeat('x', 16000)), now() from generate_series(1, 1000) i`,
       [],
     );
     expect(await app.fails(`{ ${times(30, (i) => `a${i}: exportUsers`)} }`)).toMatchObject(
-      tooMany('a23', paging('a23'), '1000000 fields'),
+      tooMany('a3', paging('a3'), '1000000 fields'),
     );
   });
 
