@@ -43,6 +43,36 @@ describe('an event', () => {
     });
   });
 
+  it('has a number for a message id as text', () => {
+    expect(read({ ...track, messageId: 7 }).messageId).toBe('7');
+  });
+
+  it.each([' ', '\t', false, ['m'], { id: 'm' }])(
+    'gets a message id of ours when its own is %p',
+    (messageId) => {
+      expect(read({ ...track, messageId }).messageId).toBe('made here');
+    },
+  );
+
+  it.each(['m'.repeat(256), 'm\t1', 'm\u0000', 'm\ud800'])(
+    'is known again by its message id %j',
+    (messageId) => {
+      const id = read({ ...track, messageId }).messageId;
+      expect(id).toMatch(/^sha256-[0-9a-f]{64}$/);
+      expect(read({ ...track, messageId, properties: {} }).messageId).toBe(id);
+      expect(read({ ...track, messageId: `${messageId}2` }).messageId).not.toBe(id);
+    },
+  );
+
+  it('counts by the beginning of its name when that is long', () => {
+    const event = 'e'.repeat(254);
+    expect(read({ ...track, event: `${event}12` })).toMatchObject({ eventName: `${event}1` });
+    expect(read({ ...track, event: `${event}📨` })).toMatchObject({ eventName: `${event}\ufffd` });
+    expect(read({ ...track, event: `${event}12` })).toMatchObject({
+      payload: JSON.stringify({ ...track, event: `${event}12` }),
+    });
+  });
+
   it.each<[string, unknown, string]>([
     ['is null', null, 'event: must be a JSON object'],
     ['is an array', [track], 'event: must be a JSON object'],
@@ -91,19 +121,19 @@ describe('an event', () => {
       'event.event: must be the name of what happened',
     ],
     [
-      'is a track with too long a name',
-      { ...track, event: 'e'.repeat(256) },
-      'event.event: must be at most 255 characters',
+      'is too large',
+      { ...track, properties: { text: 'ü'.repeat(32 * 1024) } },
+      'event: must be at most 64 KiB',
     ],
     [
-      'has a number for a message id',
-      { ...track, messageId: 7 },
-      'event.messageId: Invalid input: expected string, received number',
+      'has too long a user',
+      { ...track, userId: 'u'.repeat(256) },
+      'event.userId: must be at most 255 characters',
     ],
     [
-      'has too long a message id',
-      { ...track, messageId: 'm'.repeat(256) },
-      'event.messageId: must be at most 255 characters',
+      'has a user with a control character',
+      { ...track, userId: 'u\t' },
+      'event.userId: must not contain control characters',
     ],
   ])('is refused when it %s', (_name, raw, message) => {
     expect(() => read(raw)).toThrow(expect.objectContaining({ code: 'BAD_USER_INPUT', message }));
@@ -144,6 +174,12 @@ describe('what an event says', () => {
       properties: { 'k\ufffd': 'x\ufffd\ufffd\\u0000', ok: '📨' },
     });
     expect(read(raw)).toMatchObject({ eventName: 'a\ufffdb' });
+  });
+
+  it('may be as much as Segment takes, and more', () => {
+    const empty = JSON.stringify({ ...track, properties: { text: '' } }).length;
+    const raw = { ...track, properties: { text: 'x'.repeat(64 * 1024 - empty) } };
+    expect(payload(raw)).toEqual(raw);
   });
 
   it('may be nested deeply, but not without end', () => {

@@ -406,6 +406,24 @@ describe('the webhook', () => {
     expect((await usageOf(app.database, 'messages')).listed).toEqual({ events: 2, delta: 2, windows: [] });
   });
 
+  it('keeps what has an odd message id or a long name, once; what is too large is refused', async () => {
+    const events = [
+      trackEvent({ messageId: 15_092 }),
+      trackEvent({ messageId: 'a\tb' }),
+      trackEvent({ messageId: 'long', event: 'e'.repeat(300) }),
+      trackEvent({ messageId: 'large', properties: { text: 'x'.repeat(64 * 1024) } }),
+    ];
+    const answers = async () =>
+      (await postEvents(app, events)).body.map(
+        ({ outcome, error }: { outcome?: string; error?: { message: string } }) => outcome ?? error?.message,
+      );
+    const tooLarge = 'event: must be at most 64 KiB';
+    expect(await answers()).toEqual(['UNMATCHED', 'UNMATCHED', 'UNMATCHED', tooLarge]);
+    expect(await answers()).toEqual(['DUPLICATE', 'DUPLICATE', 'DUPLICATE', tooLarge]);
+    expect(await stored('long')).toMatchObject({ eventName: 'e'.repeat(255), payload: events[2] });
+    expect(await stored('large')).toBeNull();
+  });
+
   it('answers 400 when nothing was accepted', async () => {
     const refused = { type: 'track', event: 'Message Sent' };
     const error = {
