@@ -41,7 +41,7 @@ export function createFaultReport(log: Logger) {
     const errors = result.errors?.map((error) => {
       const { extensions } = error;
       if (isUnnamed(error)) return invalid(error, extensions);
-      if (!(error.originalError instanceof Fault)) return error;
+      if (!(error.originalError instanceof Masked)) return error;
       const { message, requestId } = reportFault(log, error.originalError.cause, exchange);
       return new GraphQLError(message, {
         ...placeOf(error),
@@ -54,8 +54,8 @@ export function createFaultReport(log: Logger) {
   };
 }
 
-/** Holds what was thrown. */
-class Fault extends Error {}
+/** Holds what was thrown, until it is reported. */
+class Masked extends Error {}
 
 /** The error that was thrown first; GraphQL wraps it to say where. */
 function originOf(error: unknown): unknown {
@@ -93,7 +93,7 @@ function unexpected(error: unknown, located?: GraphQLError): GraphQLError {
   const http = { status: statusOf(code), headers: headersOf(code) };
   return new GraphQLError('Unexpected error.', {
     ...placeOf(located),
-    originalError: new Fault('an unexpected error', { cause: error }),
+    originalError: new Masked('an unexpected error', { cause: error }),
     extensions: { code, ...(tells ? { http } : {}) },
   });
 }

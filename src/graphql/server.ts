@@ -11,6 +11,7 @@ import type { Tracing } from '../telemetry/tracing.ts';
 import { useWholeAnswers } from './answer-size.ts';
 import { createDocumentCache, noErrorCache, useModestOperations } from './documents.ts';
 import { createFaultReport, maskError } from './errors.ts';
+import { useFieldNames } from './field-names.ts';
 import { useLimits } from './limits.ts';
 import { useOperationReading } from './operation.ts';
 
@@ -46,6 +47,7 @@ export function createGraphqlServer<Context extends Authenticated>(
     plugins: [
       useModestOperations(),
       useLimits(),
+      useFieldNames(),
       useWholeAnswers(),
       useOperationReading(api.schema),
       useAuthentication(api.credentials),

@@ -147,7 +147,42 @@ describe('an operation that GraphQL refuses answers 200 and its code', () => {
       'mutation { createUser(input: {id: 124}) { id } }',
       {},
       'GRAPHQL_VALIDATION_FAILED',
-      'String cannot represent a non string value: 124',
+      'input.id: String cannot represent a non string value: 124',
+    ],
+    [
+      'an enum that has no such value',
+      'mutation { createFeature(input: {id: "new", type: METERED}) { id } }',
+      {},
+      'GRAPHQL_VALIDATION_FAILED',
+      'input.type: Value "METERED" does not exist in "FeatureType" enum.',
+    ],
+    [
+      'a literal of the wrong type within lists',
+      'mutation { createPackage(input: {id: "new", features: [{id: "a"}, {id: 1}]}) { id } }',
+      {},
+      'GRAPHQL_VALIDATION_FAILED',
+      'input.features.1.id: String cannot represent a non string value: 1',
+    ],
+    [
+      'an integer in the operation that is too large',
+      '{ users(first: 2147483648) { id } }',
+      {},
+      'GRAPHQL_VALIDATION_FAILED',
+      'first: Int cannot represent non 32-bit signed integer value: 2147483648',
+    ],
+    [
+      'null in the operation for what must be there',
+      '{ user(id: null) { id } }',
+      {},
+      'GRAPHQL_VALIDATION_FAILED',
+      'id: Expected value of type "String!", found null.',
+    ],
+    [
+      'the default of a variable that is of the wrong type',
+      'query ($first: Int = "ten") { users(first: $first) { id } }',
+      {},
+      'GRAPHQL_VALIDATION_FAILED',
+      '$first: Int cannot represent non-integer value: "ten"',
     ],
     [
       'a subscription',
@@ -210,7 +245,7 @@ describe('an operation that GraphQL refuses answers 200 and its code', () => {
       'mutation { recordUsage(input: {userId: "124", featureId: "api-calls", timestamp: "today"}) { recorded } }',
       {},
       'BAD_USER_INPUT',
-      'DateTime must be an ISO 8601 string such as "2022-01-21T16:08:09.640Z".',
+      'input.timestamp: DateTime must be an ISO 8601 string such as "2022-01-21T16:08:09.640Z".',
     ],
   ])('%s', async (_what, query, given, code, message) => {
     const answer = await post(app, JSON.stringify({ query, variables: given }));
@@ -224,6 +259,26 @@ describe('an operation that GraphQL refuses answers 200 and its code', () => {
     expect(answer.body.errors).toHaveLength(1);
     expect(answer.body.data ?? null).toBeNull();
   });
+});
+
+test('a variable of the wrong type for its place is named once', async () => {
+  const query = 'query ($first: String) { users(first: $first) { id } }';
+  const { body } = await post(app, JSON.stringify({ query }));
+  expect(body.errors).toMatchObject([
+    { message: 'Variable "$first" of type "String" used in position expecting type "Int".' },
+  ]);
+});
+
+test('each of several wrong values is named, and again when the same operation is sent again', async () => {
+  const usage = (timestamp: string) => `{userId: "124", featureId: "f", timestamp: "${timestamp}"}`;
+  const query = `mutation { recordUsages(input: [${usage('a')}, ${usage('2022-01-21')}, ${usage('b')}]) { recorded } }`;
+  for (const _again of [1, 2]) {
+    const { body } = await post(app, JSON.stringify({ query }));
+    expect(body.errors.map(({ message }: { message: string }) => message.split(':')[0])).toEqual([
+      'input.0.timestamp',
+      'input.2.timestamp',
+    ]);
+  }
 });
 
 test('an operation that the body does not hold is refused', async () => {
