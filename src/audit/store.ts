@@ -99,9 +99,9 @@ export async function appendEntries(
  * Takes what the log tells about these users out of it: the values, and ids that may be email addresses. That
  * something was changed, when, and by whom, stays.
  */
-export async function forgetUsers(tx: Db, userKeys: readonly bigint[]): Promise<void> {
+export async function forgetUsers(tx: Db, environmentId: string, userKeys: readonly bigint[]): Promise<void> {
   await tx.$executeRaw`
     UPDATE audit_entry
        SET before = NULL, after = NULL, subject_id = CASE WHEN position('@' IN subject_id) = 0 THEN subject_id END
-     WHERE user_key = ANY (${[...userKeys]})`;
+     WHERE environment_id = ${environmentId} AND user_key = ANY (${[...userKeys]})`;
 }

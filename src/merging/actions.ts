@@ -126,7 +126,7 @@ export function deleteUser(
     const change = { action: 'deleteUser', type: 'USER', handles: [user.key] } as const;
     const rows = await audited(tx, author, change, () => deleteUsers(tx, [user.key]));
     const deleted = { id: user.id, ids: rows.map((row) => row.id), keys: rows.map(({ key }) => key) };
-    await forgetUsers(tx, deleted.keys);
+    await forgetUsers(tx, author.environmentId, deleted.keys);
     await alongside(tx, deleted);
     return deleted;
   }, patience);

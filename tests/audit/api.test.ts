@@ -372,3 +372,21 @@ test('keys of the first start, and what tokens are signed with, are told as made
     },
   ]);
 });
+
+test('what is told of a user is found by the user, however long the log is', async () => {
+  const { prisma, work } = app.database;
+  await work.query(
+    `insert into audit_entry (environment_id, action, subject_type, user_key, author_kind)
+     select 'test', 'updateUser', 'USER', i, 'SERVER' from generate_series(1000, 20000) i`,
+  );
+  await prisma.$executeRaw`ANALYZE audit_entry`;
+  await createUser(prisma, { id: 'forgotten' });
+  const statements = await statementsOf(() => app.ok('mutation { deleteUser(id: "forgotten") { id } }'));
+  const forgetting = statements.filter((text) => /update audit_entry/i.test(text));
+  expect(forgetting).toHaveLength(1);
+
+  const { rows } = await work.query(`EXPLAIN ${forgetting[0]}`, ['test', ['1000', '1001']]);
+  expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain(
+    'audit_entry_environment_id_user_key_id_idx',
+  );
+});
