@@ -17,6 +17,7 @@ import {
   findAppId,
   loadCatalogue,
   lockConfiguration,
+  lockFeatures,
 } from './store.ts';
 import { fingerprintOf } from './summary-rules.ts';
 import { type ConfigurationFile, fileOf } from './writing-rules.ts';
@@ -84,9 +85,14 @@ async function publishOnce(
 ): Promise<Published> {
   const { environmentId } = author;
   await lockConfiguration(tx, environmentId);
-  // Whatever the plan depends on, bases included, stays as it is until the end.
+  // All that the file names, bases included, stays as it is planned until the end.
   const named = wishes.packages.flatMap(({ id, bases }) => [id, ...(bases ?? [])]);
   await lockPackages(tx, environmentId, named);
+  await lockFeatures(
+    tx,
+    environmentId,
+    wishes.features.map(({ id }) => id),
+  );
   const findings = plan(wishes, await loadCatalogue(tx, environmentId));
   requireTerms(findings, terms);
   const steps = findings.flatMap(({ step }) => step ?? []);

@@ -17,6 +17,18 @@ export async function lockConfiguration(db: Db, environmentId: string): Promise<
   await db.$queryRaw`SELECT pg_advisory_xact_lock(hashtext('configuration'), hashtext(${environmentId}))::text`;
 }
 
+/**
+ * Locks features against every other change until the transaction ends, in the order of their ids. Who locks packages
+ * too locks those first.
+ */
+export async function lockFeatures(db: Db, environmentId: string, ids: readonly string[]): Promise<void> {
+  await db.$executeRaw`
+    SELECT FROM feature
+     WHERE environment_id = ${environmentId} AND id = ANY (${ids}::text[])
+     ORDER BY id
+       FOR NO KEY UPDATE`;
+}
+
 /** The name by which the environment is known outside, such as `test_fhjdijhs`. */
 export async function findAppId(db: Db, environmentId: string): Promise<string> {
   const { appId } = await db.environment.findUniqueOrThrow({ where: { id: environmentId } });
