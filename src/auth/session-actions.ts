@@ -1,6 +1,6 @@
-import { errors, jwtVerify, SignJWT } from 'jose';
 import type { EnvironmentId } from './rules.ts';
 import { SessionClaims, sessionAlgorithm, sessionAudience, sessionLifetime } from './session-rules.ts';
+import { proven, sign } from './signature-actions.ts';
 import type { Identity, Keyring } from './store.ts';
 import type { TokenRealm } from './token-store.ts';
 
@@ -17,6 +17,8 @@ export interface Sessions {
   find(token: string, environmentId: EnvironmentId, now: Date): Promise<Session | null>;
 }
 
+const expected = { algorithm: sessionAlgorithm, audience: sessionAudience, requiredClaims: ['exp'] };
+
 /**
  * Sessions without a table: a signed token names the key it was made for, and is good as long as that key is.
  * The key itself is not in it.
@@ -32,38 +34,18 @@ export function createSessions(realms: readonly TokenRealm[], keyring: Keyring):
       if (secret === undefined)
         throw new Error(`there is no secret to sign sessions of ${identity.environmentId} with`);
       const exp = Math.floor(now.getTime() / 1000) + sessionLifetime;
-      const token = await new SignJWT({ keyId: identity.keyId, aud: sessionAudience, exp })
-        .setProtectedHeader({ alg: sessionAlgorithm })
-        .sign(bytesOf(secret));
+      const claims = { keyId: identity.keyId, aud: sessionAudience, exp };
+      const token = await sign(claims, { alg: sessionAlgorithm }, secret);
       return { token, identity, expiresAt: new Date(exp * 1000) };
     },
     async find(token, environmentId, now) {
-      const claims = await proven(token, secretsOf(environmentId), now);
-      const identity = claims === null ? null : await keyring.recall(claims.keyId);
+      const said = await proven(token, secretsOf(environmentId), expected, now);
+      const claims = SessionClaims.safeParse(said).data;
+      const identity = claims === undefined ? null : await keyring.recall(claims.keyId);
       // Where the secrets are configured, both environments share them: the key tells whose session it is.
-      if (claims === null || identity?.kind !== 'PRIVATE' || identity.environmentId !== environmentId)
+      if (claims === undefined || identity?.kind !== 'PRIVATE' || identity.environmentId !== environmentId)
         return null;
       return { identity, expiresAt: new Date(claims.exp * 1000) };
     },
   };
-}
-
-const bytesOf = (secret: string) => new TextEncoder().encode(secret);
-
-/** What the token says, if one of these secrets signed it and it is good now; else null. */
-async function proven(token: string, secrets: readonly string[], now: Date) {
-  for (const secret of secrets) {
-    try {
-      const { payload } = await jwtVerify(token, bytesOf(secret), {
-        algorithms: [sessionAlgorithm],
-        audience: sessionAudience,
-        requiredClaims: ['exp'],
-        currentDate: now,
-      });
-      return SessionClaims.safeParse(payload).data ?? null;
-    } catch (error) {
-      if (!(error instanceof errors.JOSEError)) throw error;
-    }
-  }
-  return null;
 }

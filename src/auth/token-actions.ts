@@ -1,4 +1,5 @@
-import { decodeJwt, errors, jwtVerify, SignJWT } from 'jose';
+import { decodeJwt } from 'jose';
+import { proven, refusal, sign } from './signature-actions.ts';
 import { claimsFor, TokenSubject, tokenAlgorithm, tokenAudience } from './token-rules.ts';
 import type { TokenRealm } from './token-store.ts';
 
@@ -21,6 +22,12 @@ export interface UserTokens {
  * @param issuer who the tokens say they are from; those of another are refused
  */
 export function createUserTokens(realms: readonly TokenRealm[], issuer: string): UserTokens {
+  const expected = {
+    algorithm: tokenAlgorithm,
+    audience: tokenAudience,
+    issuer,
+    requiredClaims: ['exp', 'iat'],
+  };
   return {
     issue({ environmentId, userId }, now) {
       const realm = realms.find((each) => each.environmentId === environmentId);
@@ -28,24 +35,18 @@ export function createUserTokens(realms: readonly TokenRealm[], issuer: string):
       if (realm === undefined || secret === undefined)
         throw new Error(`there is no secret to sign tokens of ${environmentId} with`);
       const claims = claimsFor({ appId: realm.appId, userId }, issuer, now);
-      const header = { alg: tokenAlgorithm, typ: 'JWT' };
-      return new SignJWT({ ...claims }).setProtectedHeader(header).sign(bytesOf(secret));
+      return sign({ ...claims }, { alg: tokenAlgorithm, typ: 'JWT' }, secret);
     },
     async identify(token, now) {
       // What an unproven token says only chooses the secrets that may prove it.
       const appId = claimedApp(token);
       const realm = realms.find((each) => each.appId === appId);
-      for (const secret of realm?.secrets ?? []) {
-        const subject = await proven(token, secret, issuer, now);
-        if (realm !== undefined && subject !== null)
-          return { environmentId: realm.environmentId, userId: subject.userId };
-      }
-      return null;
+      if (realm === undefined) return null;
+      const subject = TokenSubject.safeParse(await proven(token, realm.secrets, expected, now)).data;
+      return subject === undefined ? null : { environmentId: realm.environmentId, userId: subject.userId };
     },
   };
 }
-
-const bytesOf = (secret: string) => new TextEncoder().encode(secret);
 
 /** The environment that the token says it belongs to, which anybody can write. */
 function claimedApp(token: string): unknown {
@@ -54,26 +55,4 @@ function claimedApp(token: string): unknown {
   } catch (error) {
     return refusal(error);
   }
-}
-
-/** Whom the token stands for, if this secret signed it and it is good now; else null. */
-async function proven(token: string, secret: string, issuer: string, now: Date) {
-  try {
-    const { payload } = await jwtVerify(token, bytesOf(secret), {
-      algorithms: [tokenAlgorithm],
-      audience: tokenAudience,
-      issuer,
-      requiredClaims: ['exp', 'iat'],
-      currentDate: now,
-    });
-    return TokenSubject.safeParse(payload).data ?? null;
-  } catch (error) {
-    return refusal(error);
-  }
-}
-
-/** Null, if the error is about the token; anything else is a fault of ours. */
-function refusal(error: unknown): null {
-  if (error instanceof errors.JOSEError) return null;
-  throw error;
 }
