@@ -13,6 +13,8 @@ export interface Cluster {
   home: string;
   account: Account;
   binaries: Binaries;
+  /** How many connections it is started for. */
+  connections: number;
 }
 
 export const superuser = 'postgres';
@@ -97,7 +99,9 @@ export async function startServer(cluster: Cluster, wanted?: number): Promise<nu
 async function tryToStart(cluster: Cluster, port: number): Promise<string | null> {
   const log = logFileOf(cluster);
   const logged = (await stat(log).catch(() => null))?.size ?? 0;
-  const where = ['-D', filesOf(cluster), '-l', log, '-o', `-c port=${port} -c listen_addresses=127.0.0.1`];
+  const settings = { port, listen_addresses: '127.0.0.1', max_connections: cluster.connections };
+  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
+  const where = ['-D', filesOf(cluster), '-l', log, '-o', flags.join(' ')];
   const { code, output } = await run(
     cluster.binaries.pgCtl,
     ['start', '-w', '-t', '120', ...where],

@@ -32,6 +32,10 @@ export async function enter(cluster: Cluster, password: string, port?: number): 
     session.on('error', () => undefined);
     try {
       await session.connect();
+      if (await isTooSmall(cluster, session)) {
+        await stopServer(cluster);
+        continue;
+      }
       await session.query('select pg_advisory_lock_shared($1)', [lock]);
       await createDatabase(session);
       return { port: actualPort, session };
@@ -42,6 +46,14 @@ export async function enter(cluster: Cluster, password: string, port?: number): 
       await sleep(100);
     }
   }
+}
+
+/** Whether the server was started for fewer connections than we need, by somebody who is not there any more. */
+async function isTooSmall({ connections }: Cluster, session: Client): Promise<boolean> {
+  const { rows } = await session.query(`select current_setting('max_connections')::int as connections`);
+  if (rows[0].connections >= connections) return false;
+  const { rows: locked } = await session.query('select pg_try_advisory_lock($1) as alone', [lock]);
+  return locked[0].alone;
 }
 
 async function createDatabase(session: Client): Promise<void> {

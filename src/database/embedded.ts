@@ -18,13 +18,19 @@ export interface EmbeddedServer {
 
 export interface EmbeddedOptions {
   dataDir: string;
+  /** How many connections all processes together may need. */
+  connections?: number;
   /** Told in one line what an operator should know, such as where the files went. */
   tell?: (line: string) => void;
 }
 
+/** PostgreSQL's own default. */
+const usualConnections = 100;
+
 /**
  * Runs PostgreSQL on the files in `dataDir`, made at the first use, or joins the server that already runs
- * on them. It listens on 127.0.0.1 alone and asks for a password. It survives us if we are killed, and the
+ * on them. One that has too few connections for us is started again if nobody else is on it. It listens on 127.0.0.1
+ * alone and asks for a password. It survives us if we are killed, and the
  * next start finds it; if it is killed itself, it is started again where it was. Throws a StartupError if it
  * cannot run here.
  */
@@ -32,7 +38,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   const dataDir = resolve(options.dataDir);
   const tell = options.tell ?? (() => undefined);
   return withProcessLock(dataDir, async () => {
-    const cluster = await prepare(dataDir, tell);
+    const cluster = await prepare(dataDir, options.connections ?? usualConnections, tell);
     const password = await readPassword(cluster);
     let presence = await enter(cluster, password);
     let stopping = false;
@@ -64,12 +70,12 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
 }
 
 /** Sees to it that there is a server to start: an account, its files, and programs that it can run. */
-async function prepare(dataDir: string, tell: (line: string) => void): Promise<Cluster> {
+async function prepare(dataDir: string, connections: number, tell: (line: string) => void): Promise<Cluster> {
   try {
     const { directory, account } = await findHome(dataDir, tell);
     const refuge = isRoot() ? sharedDirectory : () => mkdir(dataDir, { recursive: true }).then(() => dataDir);
     const binaries = await findBinaries(await findPackage(), account, refuge, tell);
-    const cluster = { home: directory, account, binaries };
+    const cluster = { home: directory, account, binaries, connections };
     await createCluster(cluster);
     return cluster;
   } catch (error) {

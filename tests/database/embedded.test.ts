@@ -100,6 +100,19 @@ test("a number in postmaster.pid that is another program's by now does not preve
   await server.stop();
 });
 
+test('a server takes as many connections as are needed, for as long as somebody who needs them is there', async () => {
+  const connections = async (url: string) =>
+    (await query(url, `select current_setting('max_connections')::int as connections`))[0]?.connections;
+  const large = await startEmbedded({ dataDir, connections: 2_580 });
+  const small = await startEmbedded({ dataDir });
+  expect(await connections(small.url)).toBe(2_580);
+  await large.stop();
+  const larger = await startEmbedded({ dataDir, connections: 3_000 });
+  expect(await connections(larger.url)).toBe(2_580); // Nobody is thrown out.
+  await small.stop();
+  await larger.stop();
+});
+
 test('a server that is killed is started again where it was', async () => {
   const server = await startEmbedded({ dataDir });
   const killed = await serverPid();

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Client } from 'pg';
 import {
   createDataDir,
   ensureBuilt,
@@ -71,13 +72,28 @@ test('a later start prints the address alone, and has kept everything', async ()
   expect(await postgresRuns(dataDir)).toBe(false);
 });
 
+async function maxConnections(): Promise<number> {
+  const password = await readFile(join(dataDir, 'postgres/password'), 'utf8');
+  const [, , , port] = (await readFile(join(dataDir, 'postgres/cluster/postmaster.pid'), 'utf8')).split('\n');
+  const client = new Client({
+    connectionString: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`,
+  });
+  await client.connect();
+  const { rows } = await client.query(`select current_setting('max_connections')::int as connections`);
+  await client.end();
+  return rows[0].connections;
+}
+
 test('after a kill the next start finds the database as it was', async () => {
   const killed = await startServer({ DATA_DIR: dataDir });
   expect(await killed.end('SIGKILL')).toBeNull();
   expect(await postgresRuns(dataDir)).toBe(true);
 
-  const server = await startServer({ DATA_DIR: dataDir });
+  // More processes need more connections than PostgreSQL was left running with.
+  expect(await maxConnections()).toBe(100);
+  const server = await startServer({ DATA_DIR: dataDir, WEB_CONCURRENCY: '3' });
   expect(await usedCalls(server)).toBe(1);
+  expect(await maxConnections()).toBe(140);
   await server.end('SIGKILL');
   const pid = Number.parseInt(await readFile(join(dataDir, 'postgres/cluster/postmaster.pid'), 'utf8'), 10);
   process.kill(pid, 'SIGKILL');
