@@ -1,5 +1,5 @@
 // One real PostgreSQL for all contestants, with its default durability, and the same data in each database.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -15,6 +15,7 @@ export const featureIds = Array.from({ length: features }, (_, index) => `featur
 /** Starts PostgreSQL and makes the template; answers how to copy and query databases, and how to end it all. */
 export async function startDatabases() {
   const dataDir = mkdtempSync(join(tmpdir(), 'open-kana-bench-'));
+  chmodSync(dataDir, 0o755); // The server may have to run as another account.
   const server = await startEmbedded({ dataDir });
   const urlOf = (name) => Object.assign(new URL(server.url), { pathname: `/${name}` }).href;
   const run = async (name, sql) => {
@@ -39,7 +40,8 @@ export async function startDatabases() {
     },
     stop: async () => {
       await server.stop();
-      rmSync(dataDir, { recursive: true, force: true });
+      for (const path of [realpathSync(join(dataDir, 'postgres')), dataDir])
+        rmSync(path, { recursive: true, force: true });
     },
   };
 }

@@ -48,9 +48,12 @@ export async function startServer(name, databaseUrl) {
   };
 }
 
-/** The most memory that was resident of a process so far, in MiB; Linux only. */
-const residentMiB = (pid) =>
-  Math.round(Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024);
+/** The most memory that was resident of a process so far, in MiB; undefined where the system does not tell as Linux does. */
+function residentMiB(pid) {
+  if (process.platform !== 'linux') return undefined;
+  const kibibytes = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+  return kibibytes === undefined ? undefined : Math.round(Number(kibibytes) / 1024);
+}
 
 /** Puts one scenario on a server for so many seconds, from a process of its own. */
 export function load({ port }, key, { scenario, connections }, seconds) {
