@@ -29,7 +29,7 @@ import type { TracingSettings } from './telemetry/tracing-settings.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup-actions.ts';
 import { welcome } from './welcome.ts';
 import { passFiguresOn, shareFigures } from './worker-figures.ts';
-import { startWorkers, tellStarter, type Workers } from './workers.ts';
+import { isPrepared, startWorkers, tellStarter, type Workers } from './workers.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -56,8 +56,6 @@ async function start(config: Config, running: Running): Promise<void> {
   running.http = http;
   const postgres = await reachServer(config, print);
   running.postgres = postgres;
-  await migrate(postgres.url);
-
   const log = createLog(config.logLevel);
   const traces = config.tracing === null ? null : startTraces(config.tracing, log);
   running.traces = traces?.exporter;
@@ -66,9 +64,10 @@ async function start(config: Config, running: Running): Promise<void> {
   const database = openDatabase(postgres.url, { tracing });
   running.database = database;
   running.watch = watchDatabase(postgres.url, database);
-  const provisioned = await provision(database.prisma, config, new Date());
+  // A process that replaces another does not begin anew what the one that started it has done.
+  const provisioned = isPrepared() ? null : await prepare(postgres.url, database, config, log);
 
-  const keyring = createKeyring(database.prisma);
+  const keyring = createKeyring(database.lookups);
   const realms = await loadTokenRealms(database.prisma, config.tokenSecrets);
   const app = createApp({
     database,
@@ -88,7 +87,16 @@ async function start(config: Config, running: Running): Promise<void> {
   http.open(app.listener);
 
   if (cluster.isWorker) await tellStarter({ address: http.address });
-  else announce(http.address, provisioned);
+  if (provisioned !== null) announce(http.address, provisioned);
+}
+
+/** Brings the database up to date, and gives it what every installation has. */
+async function prepare(url: string, { prisma }: Database, config: Config, log: Logger): Promise<Provisioned> {
+  await migrate(url);
+  const provisioned = await provision(prisma, config, new Date());
+  for (const { environmentId, kind, lastFour } of provisioned.revokedKeys)
+    log.warn({ key: { environmentId, kind, lastFour } }, 'a configured key is revoked, and stays so');
+  return provisioned;
 }
 
 /** Who may read the figures, if anybody may: then the process tells of itself too, which costs a little. */
@@ -109,9 +117,9 @@ async function startSeveral(config: Config, running: Running): Promise<void> {
   await (await listen(config.host, config.port)).close();
   const postgres = await reachServer(config, print);
   running.postgres = postgres;
-  await migrate(postgres.url);
   const database = openDatabase(postgres.url);
-  const provisioned = await provision(database.prisma, config, new Date()).finally(() => database.close());
+  const log = createLog(config.logLevel);
+  const provisioned = await prepare(postgres.url, database, config, log).finally(() => database.close());
   if (config.metricsToken !== undefined) passFiguresOn();
   const workers = await startWorkers(config.processes, { DATABASE_URL: postgres.url });
   running.workers = workers;

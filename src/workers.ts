@@ -10,11 +10,17 @@ export interface Workers {
   stop(): Promise<void>;
 }
 
+/** Tells a process which one has started it, and reached and prepared the database before. */
+const preparedBy = 'OPEN_KANA_PREPARED_BY';
+
+/** Whether the database was prepared by the process that started this one; others may fork servers too. */
+export const isPrepared = (): boolean => process.env[preparedBy] === String(process.ppid);
+
 /** How long to wait before a process that ended is replaced, in milliseconds. */
 const breath = 500;
 
 /**
- * Starts several server processes that share one port, and replaces each that ends by itself. The first starts
+ * Starts several server processes that share one port and a prepared database, and replaces each that ends by itself. The first starts
  * alone: what keeps one from starting would keep all, and is said once.
  *
  * @param environment variables for the processes, besides our own
@@ -49,7 +55,7 @@ interface Started {
 
 /** Resolves once it answers. */
 function startWorker(environment: Record<string, string>): Promise<Started> {
-  const worker = cluster.fork(environment);
+  const worker = cluster.fork({ ...environment, [preparedBy]: process.pid });
   return new Promise((resolve, reject) => {
     const onEnd = () => reject(new StartupError('A server process ended before it answered.'));
     worker.once('exit', onEnd);

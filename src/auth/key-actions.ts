@@ -26,16 +26,20 @@ export function makeKeyWithin(tx: Db, environmentId: EnvironmentId, kind: KeyKin
   );
 }
 
-/** Makes a key valid that was chosen outside; the audit log learns of it unless it was valid already. */
-export async function admitKeyWithin(tx: Db, key: string, author: Author): Promise<void> {
+/**
+ * Makes a key valid that was chosen outside; the audit log learns of it unless it is known already. False if it was
+ * revoked, and so stays invalid.
+ */
+export async function admitKeyWithin(tx: Db, key: string, author: Author): Promise<boolean> {
   const known = await findKeyId(tx, key);
-  await audited(
+  const { isRevoked } = await audited(
     tx,
     author,
     { action: 'installKey', type: 'API_KEY', handles: known === null ? [] : [known] },
     () => installKey(tx, key),
-    (id) => [id],
+    ({ id }) => [id],
   );
+  return !isRevoked;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Db } from '../database/client.ts';
+import type { Db, Lookups } from '../database/client.ts';
 import {
   type EnvironmentId,
   formatKey,
@@ -52,24 +52,25 @@ export async function createKey(
 ): Promise<{ id: string; key: string }> {
   const secret = Array.from({ length: secretLength }, () => secretAlphabet[randomInt(secretAlphabet.length)]);
   const key = formatKey({ kind, environmentId }, secret.join(''));
-  return { id: await installKey(db, key), key };
+  const { id } = await installKey(db, key);
+  return { id, key };
 }
 
 /**
- * Makes a key valid that was chosen outside, also one that was revoked before; answers its id. The key must
- * be well-formed.
+ * Makes a key valid that was chosen outside, unless it was revoked before: it may be revoked because others know it.
+ * The key must be well-formed.
  */
-export async function installKey(db: Db, key: string): Promise<string> {
+export async function installKey(db: Db, key: string): Promise<{ id: string; isRevoked: boolean }> {
   const shape = parseKey(key);
   if (shape === null) throw new TypeError('A key must be well-formed to be installed.');
   const hash = hashKey(key);
-  const { id } = await db.apiKey.upsert({
+  const { id, revokedAt } = await db.apiKey.upsert({
     where: { hash },
     create: { ...shape, hash, lastFour: lastFourOf(key) },
-    update: { revokedAt: null },
-    select: { id: true },
+    update: {},
+    select: { id: true, revokedAt: true },
   });
-  return id;
+  return { id, isRevoked: revokedAt !== null };
 }
 
 /** The id of this key; null if it was never issued. */
@@ -95,17 +96,15 @@ export function listKeys(db: Db): Promise<StoredKey[]> {
   return db.apiKey.findMany({ select: shown, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
 }
 
-export async function findActiveKey(
-  db: Db,
-  which: { hash: string } | { id: string },
-): Promise<Identity | null> {
-  const found = await db.apiKey.findFirst({
-    where: { ...which, revokedAt: null },
-    select: { id: true, environmentId: true, kind: true, lastFour: true },
+async function findActiveKey(db: Lookups, column: 'hash' | 'id', value: string): Promise<Identity | null> {
+  const { rows } = await db.query<Identity>({
+    name: `key by ${column}`,
+    text: `
+      select id as "keyId", environment_id as "environmentId", kind::text, last_four as "lastFour"
+      from api_key where ${column} = $1 and revoked_at is null`,
+    values: [value],
   });
-  if (found === null) return null;
-  const { id, ...rest } = found;
-  return { keyId: id, ...rest };
+  return rows[0] ?? null;
 }
 
 /** For how long a key is taken at its word, in milliseconds: a revoked one stops working within 5 s. */
@@ -114,8 +113,10 @@ const trust = 3_000;
 /**
  * Remembers valid keys for a moment, so that a busy server does not ask the database at every request. Keys
  * that are not valid are not remembered: nobody can fill the memory by guessing.
+ *
+ * @param db connections that nobody keeps while waiting for somebody else: every request begins here
  */
-export function createKeyring(db: Db, now: () => number = Date.now): Keyring {
+export function createKeyring(db: Lookups, now: () => number = Date.now): Keyring {
   const known = new Map<string, { identity: Promise<Identity | null>; until: number }>();
 
   function remember(name: string, find: () => Promise<Identity | null>): Promise<Identity | null> {
@@ -136,8 +137,8 @@ export function createKeyring(db: Db, now: () => number = Date.now): Keyring {
     async identify(key) {
       if (parseKey(key) === null) return null;
       const hash = hashKey(key);
-      return remember(hash, () => findActiveKey(db, { hash }));
+      return remember(hash, () => findActiveKey(db, 'hash', hash));
     },
-    recall: (id) => remember(id, () => findActiveKey(db, { id })),
+    recall: (id) => remember(id, () => findActiveKey(db, 'id', id)),
   };
 }

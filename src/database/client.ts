@@ -7,12 +7,17 @@ import { openPool, takeTurns } from './pool.ts';
 /** Inside and outside of a transaction alike: what a store needs to read and write. */
 export type Db = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
 
+/** Where single statements are run that only read, and never wait for the lock of a row. */
+export type Lookups = Pick<Pool, 'query'>;
+
 export interface Database {
   prisma: PrismaClient;
   /** The few connections of the hot path; see src/usage/store.ts. */
   hot: Pool;
   /** The connections of transactions in batches and of background jobs, which must not hold up the hot path. */
   work: Pool;
+  /** A few connections for what has to be answered whoever waits for whom: nobody locks anything on them. */
+  lookups: Lookups;
   /** All of them, by the names that operators see. */
   pools: Record<string, Pool>;
   /** Fails at once, and from now on, what waits for a database that does not answer; see watch.ts. */
@@ -29,6 +34,7 @@ const workConnections = 6;
 const patience = { maxWait: 15_000, timeout: 15_000 };
 
 const requestConnections = 10;
+const lookupConnections = 2;
 
 /** Opens the connections lazily: nothing is reached before the first statement. */
 export function openDatabase(
@@ -40,7 +46,8 @@ export function openDatabase(
   requests.pool.on('connect', takeTurns);
   const hot = openPool({ ...at, max: hotConnections, onConnect: planOnce }, tracing);
   const work = openPool({ ...at, max: workConnections, onConnect: planOnce }, tracing);
-  const pools = [requests, hot, work];
+  const lookups = openPool({ ...at, max: lookupConnections }, tracing);
+  const pools = [requests, hot, work, lookups];
   const prisma = new PrismaClient({
     adapter: new PrismaPg(requests.pool),
     transactionOptions: patience,
@@ -51,7 +58,8 @@ export function openDatabase(
     prisma,
     hot: hot.pool,
     work: work.pool,
-    pools: { requests: requests.pool, hot: hot.pool, work: work.pool },
+    lookups: lookups.pool,
+    pools: { requests: requests.pool, hot: hot.pool, work: work.pool, lookups: lookups.pool },
     cutOff() {
       for (const each of pools) each.cutOff();
     },

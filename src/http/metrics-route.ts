@@ -2,10 +2,8 @@ import { timingSafeEqual } from 'node:crypto';
 import { Gauge, Registry } from 'prom-client';
 import { readAuthorization } from '../auth/rules.ts';
 import { refusal, sendJson } from './answer.ts';
+import { succeedsInTime } from './in-time.ts';
 import type { Route } from './router.ts';
-
-/** For how long the database may keep a reading waiting, in milliseconds. */
-const patience = 1_000;
 
 export interface MetricsSources {
   /** What a reader has to send: the figures tell about both environments, so no key of one opens them. */
@@ -45,22 +43,9 @@ function isToken(given: string | null, token: string): boolean {
 /** Whether the database answered in time, and what it knows if it did. */
 async function readDatabase(tell: MetricsSources['tellDatabase']): Promise<string> {
   const stored = new Registry();
-  const told = await inTime(tell(stored));
+  const told = await succeedsInTime(tell(stored));
   const registry = told ? stored : new Registry();
   const help = 'Whether the database answered this reading.';
   new Gauge({ name: 'kana_database_up', help, registers: [registry] }).set(told ? 1 : 0);
   return registry.metrics();
-}
-
-/** False if it takes too long, or fails. */
-async function inTime(work: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), patience);
-  });
-  const done = work.then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

@@ -1,14 +1,14 @@
 import { randomInt } from 'node:crypto';
 import { ownAuthor } from '../audit/rules.ts';
 import { admitKeyWithin, makeKeyWithin } from '../auth/key-actions.ts';
-import { environmentIds, type KeyShape, parseKey } from '../auth/rules.ts';
+import { environmentIds, type KeyShape, lastFourOf, parseKey } from '../auth/rules.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { demoUser, startOfMonth, unchosenKeys } from './rules.ts';
 import { insertDemo, isEmpty, lockProvisioning } from './store.ts';
 
 export interface Wishes {
-  /** Well-formed keys chosen outside, made valid whatever happened before. */
+  /** Well-formed keys chosen outside, made valid unless they were revoked before. */
   keys: readonly string[];
   /** Whether an empty test environment gets the demo catalogue. */
   demo: boolean;
@@ -18,11 +18,18 @@ export interface MadeKey extends KeyShape {
   key: string;
 }
 
+/** A key as it may be shown. */
+export interface RevokedKey extends KeyShape {
+  lastFour: string;
+}
+
 export interface Provisioned {
   /** Whether this call made the environments: the database had never been used. */
   firstStart: boolean;
   /** The keys that were made now. Nobody will see them again. */
   madeKeys: MadeKey[];
+  /** The keys chosen outside that stay revoked. */
+  revokedKeys: RevokedKey[];
   /** Whether the demo's user exists. */
   hasDemo: boolean;
 }
@@ -37,10 +44,10 @@ export function provision(db: PrismaClient, wishes: Wishes, now: Date): Promise<
       await lockProvisioning(tx);
       const firstStart = (await tx.environment.count()) === 0;
       if (firstStart) await createEnvironments(tx);
-      for (const key of wishes.keys) await installKey(tx, key);
+      const revokedKeys = await installKeys(tx, wishes.keys);
       const madeKeys = firstStart ? await makeKeys(tx, unchosenKeys(wishes.keys)) : [];
       if (wishes.demo && (await isEmpty(tx, 'test'))) await insertDemo(tx, 'test', startOfMonth(now));
-      return { firstStart, madeKeys, hasDemo: await hasDemo(tx) };
+      return { firstStart, madeKeys, revokedKeys, hasDemo: await hasDemo(tx) };
     },
     { maxWait: 30_000, timeout: 60_000 },
   );
@@ -66,10 +73,16 @@ async function makeKeys(tx: Db, shapes: KeyShape[]): Promise<MadeKey[]> {
   return made;
 }
 
-async function installKey(tx: Db, key: string): Promise<void> {
-  const shape = parseKey(key);
-  if (shape === null) throw new TypeError('A key must be well-formed to be installed.');
-  await admitKeyWithin(tx, key, ownAuthor('SERVER', shape.environmentId));
+/** Answers those that stay revoked. */
+async function installKeys(tx: Db, keys: readonly string[]): Promise<RevokedKey[]> {
+  const revoked: RevokedKey[] = [];
+  for (const key of keys) {
+    const shape = parseKey(key);
+    if (shape === null) throw new TypeError('A key must be well-formed to be installed.');
+    const isValid = await admitKeyWithin(tx, key, ownAuthor('SERVER', shape.environmentId));
+    if (!isValid) revoked.push({ ...shape, lastFour: lastFourOf(key) });
+  }
+  return revoked;
 }
 
 async function hasDemo(tx: Db): Promise<boolean> {

@@ -123,7 +123,7 @@ describe('sessions', () => {
   async function open(secrets: string[] = []) {
     const clock = { later: 0 };
     const realms = await loadTokenRealms(db(), secrets);
-    const keyring = createKeyring(db(), () => Date.now() + clock.later);
+    const keyring = createKeyring(app.database.lookups, () => Date.now() + clock.later);
     return { clock, realms, sessions: createSessions(realms, keyring) };
   }
 

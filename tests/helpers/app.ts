@@ -57,7 +57,7 @@ export async function startTestApp({
     publicTest: (await createKey(database.prisma, 'test', 'PUBLIC')).key,
     publicLive: (await createKey(database.prisma, 'live', 'PUBLIC')).key,
   };
-  const keyring = createKeyring(database.prisma);
+  const keyring = createKeyring(database.lookups);
   const realms = await loadTokenRealms(database.prisma, []);
   const app = createApp({
     database,

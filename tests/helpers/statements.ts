@@ -10,7 +10,7 @@ export async function statementsOf(work: () => Promise<unknown>): Promise<string
   Client.prototype.query = function record(this: Client, ...args: unknown[]) {
     const [first] = args;
     const text = typeof first === 'string' ? first : (first as { text?: string }).text;
-    if (text && !/^(begin|commit|rollback|deallocate)|"api_key"/i.test(text)) statements.push(text);
+    if (text && !/^(begin|commit|rollback|deallocate)|\bapi_key\b/i.test(text)) statements.push(text);
     return Reflect.apply(query, this, args);
   } as typeof query;
   try {

@@ -23,7 +23,7 @@ afterEach(async () => {
   await testDatabase.drop();
 });
 
-const identify = (key: string) => createKeyring(db).identify(key);
+const identify = (key: string) => createKeyring(database.lookups).identify(key);
 
 async function rowCounts() {
   return {
@@ -63,6 +63,7 @@ test('a later start changes nothing', async () => {
   expect(await provision(db, { keys: [], demo: true }, now)).toEqual({
     firstStart: false,
     madeKeys: [],
+    revokedKeys: [],
     hasDemo: true,
   });
   expect(await rowCounts()).toEqual(before);
@@ -79,17 +80,20 @@ test('a key chosen outside takes the place of the one that would be made', async
   expect(await identify(chosen)).toMatchObject({ environmentId: 'live', kind: 'PRIVATE' });
 });
 
-test('a key chosen outside is installed again at every start', async () => {
+test('a key chosen outside is installed at any start, but stays revoked once it is', async () => {
   await provision(db, { keys: [], demo: false }, now);
-  await provision(db, { keys: [chosen], demo: false }, now);
+  expect((await provision(db, { keys: [chosen], demo: false }, now)).revokedKeys).toEqual([]);
   const installed = (await listKeys(db)).find(({ lastFour }) => lastFour === 'stuv');
-  await revokeKey(db, installed?.id ?? '', now);
-  expect(await identify(chosen)).toBeNull();
-
-  await provision(db, { keys: [chosen], demo: false }, now);
-
   expect(await identify(chosen)).toMatchObject({ keyId: installed?.id });
+  await revokeKey(db, installed?.id ?? '', now);
+  const known = await db.auditEntry.count();
+
+  const { revokedKeys } = await provision(db, { keys: [chosen], demo: false }, now);
+
+  expect(revokedKeys).toEqual([{ environmentId: 'live', kind: 'PRIVATE', lastFour: 'stuv' }]);
+  expect(await identify(chosen)).toBeNull();
   expect(await db.apiKey.count()).toBe(5);
+  expect(await db.auditEntry.count()).toBe(known);
 });
 
 test('the demo is a catalogue in the test environment and a user whose windows are calendar months', async () => {

@@ -69,6 +69,45 @@ test('two processes share the port and the guarantees, and one that is killed is
   expect(await answers(server)).toBe(false);
 }, 60_000);
 
+test('a key that is revoked stays so when a process is replaced, and each start says so once', async () => {
+  const revoked = `prv_test_${'r'.repeat(32)}`;
+  const configured = { ...environment, KANA_TEST_PRIVATE_KEY: revoked };
+  const status = ({ url }: ServerProcess) =>
+    fetch(`${url}/graphql`, {
+      method: 'POST',
+      headers: { authorization: revoked, 'content-type': 'application/json' },
+      body: '{"query":"{features{id}}"}',
+    }).then((answer) => answer.status);
+  const before = await startServer(configured);
+  expect(await status(before)).toBe(200);
+  const { stdout } = await run('dist/cli/keys.js', ['list'], environment);
+  const [, id = ''] = /^(\S+) .*…rrrr /m.exec(stdout) ?? [];
+  await run('dist/cli/keys.js', ['revoke', id], environment);
+  const [victim = 0, survivor = 0] = await workersOf(before);
+  process.kill(victim, 'SIGKILL');
+  while ((await workersOf(before)).filter((pid) => pid !== victim && pid !== survivor).length === 0) {
+    await sleep(50);
+  }
+  while ((await status(before)) !== 401) await sleep(50);
+  await before.end('SIGTERM');
+  expect(before.stderr()).toBe('');
+
+  const after = await startServer(configured);
+  expect(await status(after)).toBe(401);
+  await after.end('SIGTERM');
+  const said = after
+    .stderr()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(said).toEqual([
+    expect.objectContaining({
+      msg: 'a configured key is revoked, and stays so',
+      key: { environmentId: 'test', kind: 'PRIVATE', lastFour: 'rrrr' },
+    }),
+  ]);
+}, 60_000);
+
 test('the processes end when the one that started them is killed', async () => {
   const server = await startServer(environment);
   const workers = await workersOf(server);

@@ -1,0 +1,19 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from '@jest/globals';
+import { openDatabase } from '../../src/database/client.ts';
+
+test('docs/operating.md tells how many connections a process keeps', async () => {
+  const database = openDatabase('postgresql://127.0.0.1:1/nowhere');
+  const limits = Object.entries(database.pools).map(([name, { options }]) => [name, options.max] as const);
+  await database.close();
+
+  const docs = readFileSync('docs/operating.md', 'utf8');
+  const kinds =
+    /(\d+) for the hot path, (\d+) for other requests, (\d+) for batches of Segment, (\d+) for looking up keys, (\d+) for jobs, (\d+) watch/;
+  const [, hot, requests, work, lookups, jobs, watch] = (kinds.exec(docs) ?? []).map(Number);
+  expect(Object.fromEntries(limits)).toEqual({ hot, requests, work, lookups });
+
+  const total = limits.reduce((sum, [, max]) => sum + max, (jobs ?? 0) + (watch ?? 0));
+  const sizing = /up to (\d+)\nconnections open: `max_connections` of PostgreSQL has to be above (\d+) times/;
+  expect(sizing.exec(docs)?.slice(1).map(Number)).toEqual([total, total]);
+});
