@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { EventKey } from './event-store.ts';
-import type { MappingRule } from './rules.ts';
+import { type MappingRule, maxExaminedBytes } from './rules.ts';
 
 /** A rule that is to be applied to stored events, and the last event that it has examined. */
 export interface UnfinishedRule extends MappingRule {
@@ -12,7 +12,7 @@ export interface UnfinishedRule extends MappingRule {
 /** A stored event that nothing has claimed yet. */
 export interface UnmatchedEvent extends EventKey {
   eventName: string;
-  /** Left out where the event has another name than the rule asks for. */
+  /** Left out where the rule does not look at them: it asks for another name, or for nothing but a name. */
   properties: unknown;
   receivedAt: Date;
 }
@@ -34,22 +34,33 @@ export async function lockNextRule(
 }
 
 const unmatchedSql = `
-  select environment_id as "environmentId", message_id as "messageId", event_name as "eventName",
-    received_at as "receivedAt",
-    case when $4::text is null or event_name = $4 then payload -> 'properties' end as properties
-  from segment_event
-  where environment_id = $1 and outcome = 'UNMATCHED'
-    and (received_at, message_id) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
-  order by received_at, message_id limit $5`;
+  with candidate as (
+    select environment_id as "environmentId", message_id as "messageId", event_name as "eventName",
+      received_at as "receivedAt",
+      case when $5 and ($4::text is null or event_name = $4) then payload -> 'properties' end as properties
+    from segment_event
+    where environment_id = $1 and outcome = 'UNMATCHED'
+      and (received_at, message_id) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
+    order by received_at, message_id limit $6
+  ), measured as (
+    select *, row_number() over in_order as place, sum(octet_length(properties::text)) over in_order as bytes
+    from candidate window in_order as (order by "receivedAt", "messageId" rows unbounded preceding)
+  )
+  select "environmentId", "messageId", "eventName", "receivedAt", properties from measured
+  where place = 1 or coalesce(bytes, 0) <= $7 order by "receivedAt", "messageId"`;
 
-/** The unmatched events that the rule examines next, in the order of their arrival. */
+/** The unmatched events that the rule examines next, in the order of their arrival; at most so many, and so large. */
 export async function findUnmatched(
   client: PoolClient,
-  { environmentId, examinedAt, examinedId, eventName }: UnfinishedRule,
+  { environmentId, examinedAt, examinedId, eventName, conditions }: UnfinishedRule,
   count: number,
 ): Promise<UnmatchedEvent[]> {
-  const values = [environmentId, examinedAt, examinedId, eventName, count];
-  const { rows } = await client.query<UnmatchedEvent>({ name: 'find unmatched', text: unmatchedSql, values });
+  const looksInside = conditions.length > 0;
+  const { rows } = await client.query<UnmatchedEvent>({
+    name: 'find unmatched',
+    text: unmatchedSql,
+    values: [environmentId, examinedAt, examinedId, eventName, looksInside, count, maxExaminedBytes],
+  });
   return rows;
 }
 

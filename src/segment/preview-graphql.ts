@@ -1,7 +1,7 @@
 import { builder } from '../graphql/builder.ts';
 import { parse } from '../input.ts';
 import { SegmentEvent } from './graphql.ts';
-import { type Preview, previewRule } from './preview-actions.ts';
+import { maxExamined, type Preview, previewRule } from './preview-actions.ts';
 import { NewMappingRule } from './rules.ts';
 import { MappingRuleInput } from './rules-graphql.ts';
 
@@ -10,7 +10,7 @@ const MappingRulePreview = builder.objectRef<Preview>('MappingRulePreview').impl
   fields: (t) => ({
     matched: t.exposeInt('matched', { description: 'How many of the examined events it would claim.' }),
     examined: t.exposeInt('examined', {
-      description: 'How many unmatched events were looked at, the latest first.',
+      description: `How many unmatched events were looked at, the latest first; those of other names are not counted. At most ${maxExamined}, and fewer when they are very large.`,
     }),
     complete: t.exposeBoolean('complete', {
       description: 'Whether that is all of them. If not, the rule may claim more.',
@@ -31,7 +31,7 @@ const MappingRulePreview = builder.objectRef<Preview>('MappingRulePreview').impl
 builder.queryField('previewMappingRule', (t) =>
   t.field({
     type: MappingRulePreview,
-    description: 'What a rule would claim if it were made now. Nothing changes.',
+    description: `What a rule would claim if it were made now, of the latest ${maxExamined} events that nothing has claimed. Nothing changes.`,
     args: {
       input: t.arg({ type: MappingRuleInput, required: true, description: 'What the rule would say.' }),
     },

@@ -10,7 +10,10 @@ const BackfillState = builder.enumType('BackfillState', {
   values: {
     PENDING: { description: 'Not begun: rules that are older come first.' },
     RUNNING: { description: 'Begun.' },
-    DONE: { description: 'Every event that was stored before the rule is examined.' },
+    DONE: {
+      description:
+        'Every event that was stored before the rule is examined, and all that it claimed is recorded, or waits for its user.',
+    },
   } as const,
 });
 

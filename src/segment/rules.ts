@@ -36,6 +36,9 @@ export interface Mapping {
 
 const maxConditions = 20;
 
+/** How much of properties is in memory at once while stored events are examined, as JSON text. */
+export const maxExaminedBytes = 8 * 1024 * 1024;
+
 const Path = Line.refine(
   (path) => path.split('.').every((key) => key !== ''),
   'must be names between dots, such as "object.name"',

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { pino } from 'pino';
 import { startQueue } from '../../src/database/queue.ts';
 import { backfill } from '../../src/segment/backfill-actions.ts';
+import { findUnmatched } from '../../src/segment/backfill-store.ts';
 import { segmentJobs, sweepJob } from '../../src/segment/jobs-actions.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { callerError, featureNotFound, invalidInput } from '../helpers/errors.ts';
@@ -267,6 +268,27 @@ describe('a rule reaches back', () => {
     ]);
     expect((await usageOf(app.database, 'packages')).stuck).toMatchObject({ events: 1, delta: 1 });
     expect(await outcomes()).toEqual({ RECORDED: 3 });
+  });
+
+  it('to large events too, of which it reads only a few at once', async () => {
+    const { work } = app.database;
+    await work.query(
+      `insert into segment_event
+         (environment_id, message_id, type, user_id, event_name, payload, occurred_at, received_at, outcome)
+       select 'test', 'large ' || n, 'TRACK', 'u', 'Large', jsonb_build_object('properties',
+         jsonb_build_object('type', 'addon', 'text', repeat('x', 1000000 * (1 + n / 20 * 9)))), now(), now(), 'UNMATCHED'
+       from generate_series(1, 20) n`,
+    );
+    const conditions = [{ path: 'type', equals: 'addon' }];
+    const id = await createRule(app, { name: 'r', featureId: 'packages', conditions });
+    const client = await work.connect();
+    const terms = { id, environmentId: 'test', featureId: 'packages', eventName: null, conditions };
+    const first = await findUnmatched(client, { ...terms, examinedAt: null, examinedId: null }, 500);
+    expect(first).toHaveLength(8);
+    client.release();
+    await run();
+    expect(await progress()).toEqual([['r', 'DONE', 20, 20]]);
+    expect(await outcomes()).toEqual({ RECORDED: 20 });
   });
 
   it('in its own environment only', async () => {

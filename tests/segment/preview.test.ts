@@ -71,6 +71,21 @@ it('says when there are more events than it looks at', async () => {
   );
 });
 
+it('looks at fewer events when they are large, and at all when only the name matters', async () => {
+  await app.database.work.query(
+    `insert into segment_event
+       (environment_id, message_id, type, user_id, event_name, payload, occurred_at, received_at, outcome)
+     select 'test', 'large ' || n, 'TRACK', 'ada', 'Large', jsonb_build_object(
+         'properties', jsonb_build_object('type', 'addon', 'text', repeat('x', 1000000))), now(), now(), 'UNMATCHED'
+     from generate_series(1, 20) n`,
+  );
+  const byName = { ...rule, eventName: 'Large' };
+  const byType = { ...byName, conditions: [{ path: 'type', equals: 'addon' }] };
+  const tried = async (input: object) => (await app.ok(preview, { input })).previewMappingRule;
+  expect(await tried(byType)).toMatchObject({ matched: 8, examined: 8, complete: false });
+  expect(await tried(byName)).toMatchObject({ matched: 20, examined: 20, complete: true });
+});
+
 it('refuses a rule for every event', async () => {
   expect(await app.fails(preview, { input: rule })).toMatchObject({ extensions: { code: 'BAD_USER_INPUT' } });
 });
