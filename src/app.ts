@@ -21,6 +21,7 @@ import { type Api, createGraphqlServer } from './graphql/server.ts';
 import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console-route.ts';
 import { withCors } from './http/cors.ts';
 import type { Bearer } from './http/exchange.ts';
+import { reportFault } from './http/faults.ts';
 import { createGate, tellGate } from './http/gate.ts';
 import { adminPage, clientPage } from './http/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './http/graphql-route.ts';
@@ -126,7 +127,8 @@ function adminApi(
       const { environmentId } = author;
       const db = database.prisma;
       const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
-      return { db, environmentId, author, ...ways };
+      const tellFault = (error: unknown) => reportFault(log, error, exchange);
+      return { db, environmentId, author, ...ways, tellFault };
     },
   };
 }

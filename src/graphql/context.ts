@@ -2,6 +2,7 @@ import type { Author } from '../audit/rules.ts';
 import type { UserTokens } from '../auth/token-actions.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
+import type { Fault } from '../http/faults.ts';
 import type { DeletePerson } from '../merging/actions.ts';
 import type { IngestEvents } from '../segment/actions.ts';
 import type { RecordUsage } from '../usage/actions.ts';
@@ -23,4 +24,6 @@ export interface Context {
   deletePerson: DeletePerson;
   ingestEvents: IngestEvents;
   userTokens: UserTokens;
+  /** Logs a failure that is told as data, beside what succeeded; answers what its caller may know of it. */
+  tellFault: (error: unknown) => Fault;
 }

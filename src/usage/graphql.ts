@@ -28,7 +28,7 @@ const CreateUsageEventInput = builder.inputType('CreateUsageEventInput', {
     action: t.field({ type: RecordUsageAction, defaultValue: 'ADD', description: 'What `delta` does.' }),
     idempotencyKey: t.string({
       description:
-        'A name of this call, unique for the user: sent again, it records nothing and answers as the first time.',
+        'A name of this call, 1 to 255 characters, unique for the user: sent again, it records nothing and answers as the first time. With another feature, delta or action it is an `IdempotencyKeyConflictError`. A call that was refused leaves it free.',
     }),
     timestamp: t.field({
       type: 'DateTime',
@@ -38,7 +38,7 @@ const CreateUsageEventInput = builder.inputType('CreateUsageEventInput', {
     enforce: t.boolean({
       defaultValue: false,
       description:
-        'Record only if the user is entitled to this delta at this instant: never over a hard limit, however many calls race.',
+        'Record only if the user is entitled to this delta at this instant: never over a hard limit, however many calls race. With a `timestamp`, in the window that it falls in. A negative delta is never refused, and SET is judged by its delta alone.',
     }),
   }),
 });
@@ -85,7 +85,10 @@ const RecordUsageError = builder.objectRef<ItemError>('RecordUsageError').implem
   fields: (t) => ({
     name: t.exposeString('name', { description: 'Its typed name, such as `UserNotFoundError`.' }),
     message: t.exposeString('message', { description: 'What is wrong, as a sentence.' }),
-    code: t.exposeString('code', { description: '`BAD_USER_INPUT`, `NOT_FOUND` or `CONFLICT`.' }),
+    code: t.exposeString('code', {
+      description:
+        '`BAD_USER_INPUT`, `NOT_FOUND` or `CONFLICT`; or, where only others of the list could be recorded, `SERVICE_UNAVAILABLE` or `INTERNAL_SERVER_ERROR`: send this usage again, with its key if it has one.',
+    }),
   }),
 });
 
@@ -114,13 +117,14 @@ builder.mutationFields((t) => ({
     type: RecordedUsage,
     nullable: true,
     description:
-      'Records usage of a CONSUMABLE feature, over the budget too unless `enforce` is set: it has already happened. Answered once it is on disk.',
+      'Records usage of a CONSUMABLE feature, over the budget too unless `enforce` is set: it has already happened. Answered once it is on disk. For a BINARY feature `recorded` is false. `UserNotFoundError` or `FeatureNotFoundError` if unknown, `IdempotencyKeyConflictError` if the key names another usage.',
     args: { input: t.arg(inputArg) },
     resolve: (_root, { input }, context, info) => recordOne(input, context, selects(info, 'entitlement')),
   }),
   recordUsages: t.field({
     type: [RecordUsageResult],
-    description: 'Records up to 1,000 usages, and answers one result for each, in order.',
+    description:
+      'Records up to 1,000 usages, and answers one result for each, in order. A list that holds SET or `enforce` is applied in order, in one transaction; of others each usage is recorded by itself.',
     args: {
       input: t.arg({ type: [CreateUsageEventInput], required: true, description: 'The usages, in order.' }),
     },
@@ -161,16 +165,27 @@ async function recordList(inputs: unknown[], context: Context, info: GraphQLReso
   });
   const readable = usages.filter((usage): usage is Usage => !(usage instanceof DomainError));
   const results = await context.recordUsage(readable, { withStanding: selects(info, 'entitlement') });
-  return usages.map((usage) => itemResult(usage instanceof DomainError ? usage : results.shift()));
+  // What is known of some is told, lest they are sent again; if nothing is known, the call has failed as a whole.
+  const [failure] = results;
+  if (failure !== undefined && results.every(isFailure)) throw failure;
+  return usages.map((usage) => itemResult(usage instanceof DomainError ? usage : results.shift(), context));
 }
 
-function itemResult(result: Recorded | Error | undefined): Recorded & { error: ItemError | null } {
-  if (result instanceof DomainError) {
-    const { typedName, message, code } = result;
-    const error = { name: typedName, message, code };
-    return { recorded: false, reason: message, duplicate: false, standing: null, error };
-  }
-  if (result === undefined || result instanceof Error)
-    throw result ?? new Error('a usage was left without a result');
-  return { ...result, error: null };
+const isFailure = (result: Recorded | Error) => result instanceof Error && !(result instanceof DomainError);
+
+function itemResult(
+  result: Recorded | Error | undefined,
+  { tellFault }: Context,
+): Recorded & { error: ItemError | null } {
+  if (result === undefined) throw new Error('a usage was left without a result');
+  if (!(result instanceof Error)) return { ...result, error: null };
+  const error = itemError(result, tellFault);
+  return { recorded: false, reason: error.message, duplicate: false, standing: null, error };
+}
+
+function itemError(error: Error, tellFault: Context['tellFault']): ItemError {
+  if (error instanceof DomainError)
+    return { name: error.typedName, message: error.message, code: error.code };
+  const { code, message } = tellFault(error);
+  return { name: code === 'SERVICE_UNAVAILABLE' ? 'UnavailableError' : 'InternalServerError', message, code };
 }

@@ -8,6 +8,9 @@ import { createFeature, createPackage, createSubscription, createUser } from '..
 const record = `mutation ($input: CreateUsageEventInput!) {
   recordUsage(input: $input) { recorded duplicate entitlement { consumption { used } } }
 }`;
+const recordMany = `mutation ($input: [CreateUsageEventInput!]!) {
+  recordUsages(input: $input) { recorded error { name message code } }
+}`;
 
 interface Answer {
   recorded: boolean;
@@ -202,20 +205,27 @@ describe('with many callers at once', () => {
 
   it('who waits too long for a locked user is told to come back, and nothing is recorded', async () => {
     await newUser('held');
-    const patience = { timeout: 20_000 };
-    await app.database.prisma.$transaction(async (tx) => {
-      await tx.$queryRaw`select 1 from "user" where id = 'held' for update`;
-      const failures = await Promise.all(
-        [{}, { enforce: true }].map((option) =>
-          app.fails(record, { input: { userId: 'held', featureId, ...option } }),
-        ),
-      );
-      for (const failure of failures)
-        expect(failure).toMatchObject({
-          message: 'Somebody else is changing the user at the moment. Try again in a second.',
-          extensions: { code: 'SERVICE_UNAVAILABLE' },
-        });
-    }, patience);
+    await newUser('beside');
+    const message = 'Somebody else is changing the user at the moment. Try again in a second.';
+    const usages = ['held', 'beside'].map((userId) => ({ userId, featureId }));
+    await app.database.prisma.$transaction(
+      async (tx) => {
+        await tx.$queryRaw`select 1 from "user" where id = 'held' for update`;
+        const [list, ...failures] = await Promise.all([
+          app.ok(recordMany, { input: usages }),
+          app.fails(record, { input: { userId: 'held', featureId } }),
+          app.fails(record, { input: { userId: 'held', featureId, enforce: true } }),
+        ]);
+        for (const failure of failures)
+          expect(failure).toMatchObject({ message, extensions: { code: 'SERVICE_UNAVAILABLE' } });
+        expect(list.recordUsages).toEqual([
+          { recorded: false, error: { name: 'UnavailableError', message, code: 'SERVICE_UNAVAILABLE' } },
+          { recorded: true, error: null },
+        ]);
+      },
+      { timeout: 20_000 },
+    );
+    expect((await ledgerAndCounters('beside')).events).toHaveLength(1);
     expect((await ledgerAndCounters('held')).events).toEqual([]);
     expect(await send({ userId: 'held' })).toMatchObject({ recorded: true });
   });
