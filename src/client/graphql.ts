@@ -2,11 +2,11 @@ import {
   type Consumption as ConsumptionShape,
   type Entitlement as EntitlementShape,
   entitlementOf,
-  liveStatuses,
 } from '../entitlements/rules.ts';
 import { userNotFound } from '../errors.ts';
 import { Id, parse } from '../input.ts';
 import { contentsOf } from '../packages/lists-graphql.ts';
+import { liveStatuses } from '../subscriptions/rules.ts';
 import { findUserKey } from '../users/store.ts';
 import { builder } from './builder.ts';
 

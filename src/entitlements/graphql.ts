@@ -7,13 +7,13 @@ import { maxItems } from '../graphql/answer-size.ts';
 import { builder, type Fields } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
+import { liveStatuses } from '../subscriptions/rules.ts';
 import { findUserKey } from '../users/store.ts';
 import {
   type Consumption as ConsumptionShape,
   Delta,
   type Entitlement as EntitlementShape,
   entitlementOf,
-  liveStatuses,
 } from './rules.ts';
 
 export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({

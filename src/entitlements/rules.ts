@@ -41,9 +41,6 @@ export interface Standing {
   used: number;
 }
 
-/** Subscriptions give access in these states only. */
-export const liveStatuses = ['ACTIVE', 'TRIALING'] as const;
-
 /** The first of these sentences is the original's, spelling included: its clients may compare it. */
 export const reasons = {
   consumable:

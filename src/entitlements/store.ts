@@ -1,11 +1,12 @@
 import type { Pool } from 'pg';
 import { createLane } from '../database/lane.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
+import { isLiveSql } from '../subscriptions/store.ts';
 import { createMeters } from '../telemetry/meters.ts';
 import type { ResetPeriod, Standing } from './rules.ts';
 
 /** A user and a feature, by the ids that customers chose. */
-export interface Question {
+interface Question {
   environmentId: string;
   userId: string;
   featureId: string;
@@ -44,7 +45,7 @@ export const winnerSql = (userKey: string, featureId: string) => `
     select s.id as subscription_id, s.started_at, pf."limit", pf.reset_period, pf.overage_enabled
     from subscription s
     join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-    where s.user_key = ${userKey} and pf.feature_id = ${featureId} and s.status in ('ACTIVE', 'TRIALING')
+    where s.user_key = ${userKey} and pf.feature_id = ${featureId} and ${isLiveSql('s.status')}
     order by ${highestFirstSql}
     limit 1
   ) winner on true

@@ -21,6 +21,10 @@ export function readSubscriptionId(text: string): bigint | null {
 
 /** A subscription is held until it is cancelled or its first payment has lapsed. */
 export const heldStatuses = ['ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE'] as const;
+
+/** Subscriptions are live, which is to give access, in these states only. */
+export const liveStatuses = ['ACTIVE', 'TRIALING'] as const;
+
 type SubscriptionStatus = (typeof heldStatuses)[number] | 'CANCELLED' | 'INCOMPLETE_EXPIRED';
 
 /** What the rules ask about a package. */
@@ -136,7 +140,7 @@ const isBase = (item: PackageTerms) => !item.isAddon;
 
 /** Only a base that is paid for or on trial carries add-ons. */
 const isLiveBase = ({ status, package: item }: SubscriptionTerms) =>
-  isBase(item) && (status === 'ACTIVE' || status === 'TRIALING');
+  isBase(item) && liveStatuses.some((live) => live === status);
 
 const isOpenTo = (addon: PackageTerms, base: PackageTerms) =>
   addon.baseIds.length === 0 || addon.baseIds.includes(base.id);

@@ -6,6 +6,7 @@ import { lockUser } from '../users/store.ts';
 import {
   heldAlready,
   heldStatuses,
+  liveStatuses,
   multipleTiers,
   type PackageTerms,
   type SubscriptionTerms,
@@ -19,8 +20,9 @@ export interface Change {
   instant: Date;
 }
 
-/** Waiting for the lock of a busy user is no fault; only what takes longer than this is. */
-const patience = { maxWait: 15_000, timeout: 15_000 };
+/** Whether a subscription of this status is live, as SQL; see liveStatuses. */
+export const isLiveSql = (status: string) =>
+  `${status} in (${liveStatuses.map((live) => `'${live}'`).join(', ')})`;
 
 /**
  * Runs `work` in the one way in which it may change what a user's usage counts towards (see beginChange);
@@ -35,7 +37,7 @@ export function changeSubscriptions<Result>(
     const locked = await lockUser(tx, userKey);
     if (locked === null) return null;
     return work(tx, { userKey: locked, instant: await beginChange(tx, [locked]) });
-  }, patience);
+  });
 }
 
 /**

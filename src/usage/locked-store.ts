@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import type { ResetPeriod } from '../entitlements/rules.ts';
+import { isLiveSql } from '../subscriptions/store.ts';
 import type { Case, Entry } from './decision-rules.ts';
 import type { Counter, CountingGrant } from './ledger-rules.ts';
 import type { Usage } from './rules.ts';
@@ -103,7 +104,7 @@ export async function readGrants(
 ): Promise<Map<string, CountingGrant[]>> {
   const { rows } = await client.query<GrantRow>(
     `select s.user_key, pf.feature_id, s.id, s.started_at, s.ended_at,
-       s.status in ('ACTIVE', 'TRIALING') as live, pf."limit", pf.reset_period, pf.overage_enabled
+       ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
      from subscription s
      join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
      where s.user_key = any($1::bigint[]) and pf.feature_id = any($2::text[])`,

@@ -1,14 +1,9 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type Database, openDatabase } from '../../src/database/client.ts';
-import {
-  type Grant,
-  highestGrant,
-  liveStatuses,
-  type ResetPeriod,
-  windowAt,
-} from '../../src/entitlements/rules.ts';
+import { type Grant, highestGrant, type ResetPeriod, windowAt } from '../../src/entitlements/rules.ts';
 import { createStandingFinder } from '../../src/entitlements/store.ts';
+import { liveStatuses } from '../../src/subscriptions/rules.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 
 /*
