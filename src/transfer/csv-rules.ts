@@ -112,7 +112,10 @@ export interface WrittenUser {
   metadata: unknown;
 }
 
-/** Writes users as readRows reads them: into an empty environment, they become the same users. */
+/**
+ * Writes users as readRows reads them. Imported into an empty environment they are the same people with the same ids,
+ * but none of them is marked as imported, and a text that was empty is null.
+ */
 export function writeRows(users: readonly WrittenUser[]): string {
   const records = users.map(({ metadata, ...texts }) => [
     ...columns.flatMap((column) => (column === 'metadata' ? [] : [guarded(texts[column] ?? '')])),

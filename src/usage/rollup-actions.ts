@@ -5,7 +5,10 @@ import type { Job, JobContext } from '../database/queue.ts';
 import { transaction } from '../database/transaction.ts';
 import { findWriters, readLastId, rollUpNext } from './rollup-store.ts';
 
-/** Run at start and every minute. What it has not come to is added to every answer, so nobody waits for it. */
+/**
+ * Run at start and every minute. What it has not come to is added to every answer, so neither recording nor a query
+ * waits for it. Whoever merges or deletes users waits for the batch that it is in: they correct the same hours.
+ */
 export const rollUpJob = 'usage-rollup';
 export const rollUpJobs: Record<string, Job> = {
   [rollUpJob]: (_payload, context) => rollUp(context),
