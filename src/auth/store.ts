@@ -19,7 +19,7 @@ export interface Identity {
   lastFour: string;
 }
 
-export interface StoredKey {
+interface StoredKey {
   id: string;
   environmentId: string;
   kind: KeyKind;

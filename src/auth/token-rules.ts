@@ -11,7 +11,7 @@ export const tokenAlgorithm = 'HS256';
 export const tokenAudience = 'kana-client';
 
 /** What a user token says. Times are in seconds since 1970. */
-export interface TokenClaims {
+interface TokenClaims {
   /** The environment, by the name that it has outside. */
   appId: string;
   /** The id of the user, as the company chose it. */

@@ -5,7 +5,7 @@ import { type Cluster, runningPort, startServer, stopServer, superuser } from '.
 import { isPassing } from './session.ts';
 
 /** Our presence on a running server: one connection, kept for as long as we use it. */
-export interface Presence {
+interface Presence {
   port: number;
   session: Client;
 }

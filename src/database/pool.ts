@@ -3,7 +3,7 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { tracePool } from './statement-tracing.ts';
 
-export interface CuttablePool {
+interface CuttablePool {
   pool: Pool;
   /** Breaks every connection, and each that is opened from now on: whoever waits for the database fails at once. */
   cutOff(): void;

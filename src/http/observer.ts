@@ -7,7 +7,7 @@ import { type Bearer, beginExchange, type Exchange } from './exchange.ts';
 import { isFault, levelOf } from './faults.ts';
 
 /** Follows each request from its arrival to the end of its answer. */
-export type Observe = (request: IncomingMessage, response: ServerResponse, path: string | null) => Exchange;
+type Observe = (request: IncomingMessage, response: ServerResponse, path: string | null) => Exchange;
 
 /**
  * Gives each request its id, counts it, and writes one line about it when it is answered: at `debug`, but for our own

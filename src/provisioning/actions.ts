@@ -14,7 +14,7 @@ export interface Wishes {
   demo: boolean;
 }
 
-export interface MadeKey extends KeyShape {
+interface MadeKey extends KeyShape {
   key: string;
 }
 

@@ -10,7 +10,7 @@ export interface SpanContext {
 }
 
 /** Never a word of a client's, and nothing secret. */
-export type Attributes = Record<string, string | number | undefined>;
+type Attributes = Record<string, string | number | undefined>;
 
 /** A piece of work in a trace. */
 export interface Span {
@@ -20,7 +20,7 @@ export interface Span {
   end(outcome?: { name?: string; attributes?: Attributes; failure?: string | undefined }): void;
 }
 
-export interface SpanStart {
+interface SpanStart {
   name: string;
   kind: 'INTERNAL' | 'SERVER' | 'CLIENT';
   attributes?: Attributes;

@@ -5,9 +5,10 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, importConflict, userAlreadyExists } from '../errors.ts';
 import { mergeUsers } from '../merging/actions.ts';
 import { type AdmitUsers, claimUser } from '../users/actions.ts';
+import { batches, batchSize } from './batch-rules.ts';
 import { type Row, readRows } from './csv-rules.ts';
 import { planImport, type Step } from './plan-rules.ts';
-import { batches, batchSize, changeUser, findKnown, insertUsers, nextCreation } from './store.ts';
+import { changeUser, findKnown, insertUsers, nextCreation } from './store.ts';
 
 /** What became of one row. */
 export interface ImportedRow {

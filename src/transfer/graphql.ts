@@ -6,8 +6,8 @@ import { selects } from '../graphql/selection.ts';
 import { User } from '../users/graphql.ts';
 import { findListed } from '../users/store.ts';
 import { type ImportedRow, importUsers } from './actions.ts';
+import { batches, batchSize } from './batch-rules.ts';
 import { writeRows } from './csv-rules.ts';
-import { batches, batchSize } from './store.ts';
 
 const ImportOutcome = builder.enumType('ImportOutcome', {
   description: 'What became of a row.',

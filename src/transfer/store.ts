@@ -1,6 +1,7 @@
 import type { Db } from '../database/client.ts';
 import { jsonValue } from '../database/json.ts';
 import type { UserFacts } from '../users/rules.ts';
+import { batches, batchSize } from './batch-rules.ts';
 import type { Facts } from './csv-rules.ts';
 import { type Directory, type KnownUser, openDirectory } from './directory-rules.ts';
 
@@ -13,14 +14,6 @@ const known = {
   metadata: true,
   imported: true,
 } as const;
-
-/** How many rows are looked up, or users made, by one statement. */
-export const batchSize = 500;
-
-export function batches<Item>(items: readonly Item[], size: number): Item[][] {
-  const count = Math.ceil(items.length / size);
-  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
-}
 
 /** Everyone whom these rows may be about; see matchRow. */
 export async function findKnown(db: Db, environmentId: string, rows: readonly Facts[]): Promise<Directory> {
@@ -60,7 +53,7 @@ export async function nextCreation(db: Db, environmentId: string, now: Date): Pr
   return newest !== null && newest.createdAt >= now ? new Date(newest.createdAt.getTime() + 1) : now;
 }
 
-export interface CreatedUser {
+interface CreatedUser {
   id: string;
   createdAt: Date;
   imported: boolean;

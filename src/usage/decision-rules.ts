@@ -27,7 +27,7 @@ export interface Case {
   grants: readonly CountingGrant[];
 }
 
-export type FirstUse = Pick<Usage, 'featureId' | 'action' | 'delta'>;
+type FirstUse = Pick<Usage, 'featureId' | 'action' | 'delta'>;
 
 /** One usage that was decided to be recorded. */
 export interface Entry {
