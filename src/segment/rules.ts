@@ -107,10 +107,11 @@ export function matches({ eventName, conditions }: Terms, event: TrackedEvent): 
 }
 
 /** Text, numbers and truth values as text; null for what is not there, objects, arrays and null itself. */
-function textAt(properties: unknown, path: string): string | null {
-  const value = path.split('.').reduce(own, properties);
+export function textOf(value: unknown): string | null {
   return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : null;
 }
+
+const textAt = (properties: unknown, path: string) => textOf(path.split('.').reduce(own, properties));
 
 /** Only what the event itself says counts, never what every object inherits; arrays are not looked into. */
 function own(object: unknown, key: string): unknown {

@@ -1,5 +1,6 @@
 import type { Db } from '../database/client.ts';
 import type { SegmentOutcome } from '../database/generated/enums.ts';
+import { groupByText, type PropertyCount } from './suggestion-rules.ts';
 
 /** How many groups of unmatched events are told, the largest ones. */
 export const maxGroups = 1_000;
@@ -22,11 +23,9 @@ export function findUnmatchedNames(
 }
 
 /** What the latest unmatched events have among their properties that a condition could name. */
-export function findUnmatchedProperties(
-  db: Db,
-  environmentId: string,
-): Promise<{ path: string; value: string; count: number }[]> {
-  return db.$queryRaw`
+export async function findUnmatchedProperties(db: Db, environmentId: string): Promise<PropertyCount[]> {
+  // Of the same text there are at most two values: text itself, and a number or truth value.
+  const found = await db.$queryRaw<{ path: string; value: unknown; count: number }[]>`
     WITH RECURSIVE latest AS (
       SELECT payload -> 'properties' AS properties FROM segment_event
       WHERE environment_id = ${environmentId} AND outcome = 'UNMATCHED'
@@ -39,10 +38,11 @@ export function findUnmatchedProperties(
       FROM item, jsonb_each(CASE jsonb_typeof(item.value) WHEN 'object' THEN item.value END) inner_item
       WHERE level < ${maxLevels} AND inner_item.key <> '' AND position('.' in inner_item.key) = 0
     )
-    SELECT path, value #>> '{}' AS value, count(*)::int AS count FROM item
-    WHERE jsonb_typeof(value) IN ('string', 'number', 'boolean')
-      AND length(path) <= ${maxText} AND length(value #>> '{}') <= ${maxText}
-    GROUP BY 1, 2 ORDER BY count DESC, path, value LIMIT ${maxGroups}`;
+    SELECT path, value, count(*)::int AS count FROM item
+    WHERE jsonb_typeof(value) IN ('string', 'number', 'boolean') AND length(path) <= ${maxText}
+      AND (jsonb_typeof(value) <> 'string' OR length(value #>> '{}') <= ${maxText})
+    GROUP BY 1, 2 ORDER BY count DESC, path, value LIMIT ${2 * maxGroups}`;
+  return groupByText(found).slice(0, maxGroups);
 }
 
 /** How many users there are whom events wait for. */

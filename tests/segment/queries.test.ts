@@ -159,6 +159,53 @@ describe('unmatchedEvents', () => {
   });
 });
 
+describe('what is told of unmatched events', () => {
+  const key = () => app.keys.live;
+  const byProperty = async () =>
+    (await app.ok('{ unmatchedEvents { byProperty { path value count } } }', {}, key())).unmatchedEvents
+      .byProperty;
+
+  it.each([
+    0.0000001,
+    1.5e-7,
+    -2.5e-10,
+    1e21,
+    1.5e300,
+    123456789012345680000,
+    0.1,
+    -0,
+    5,
+    '5',
+    '1e-7',
+    'ü',
+    '',
+    true,
+  ])('matches when a rule is made of it: %j', async (value) => {
+    await app.database.prisma.segmentEvent.deleteMany({ where: { environmentId: 'live' } });
+    await ingest(app, trackEvent({ event: 'Any', properties: { value } }), key());
+    const [told] = await byProperty();
+    expect(told).toMatchObject({ path: 'value', count: 1 });
+    const conditions = [{ path: told.path, equals: told.value }];
+    const { previewMappingRule } = await app.ok(
+      'query ($input: MappingRuleInput!) { previewMappingRule(input: $input) { matched } }',
+      { input: { name: 'Made', featureId: 'made', conditions } },
+      key(),
+    );
+    expect(previewMappingRule).toEqual({ matched: 1 });
+  });
+
+  it('is one when it is the same as text', async () => {
+    await app.database.prisma.segmentEvent.deleteMany({ where: { environmentId: 'live' } });
+    for (const value of [5, '5', 5, true, 'true', 7, 7, 7, 7])
+      await ingest(app, trackEvent({ event: 'Any', properties: { value } }), key());
+    expect(await byProperty()).toEqual([
+      { path: 'value', value: '7', count: 4 },
+      { path: 'value', value: '5', count: 3 },
+      { path: 'value', value: 'true', count: 2 },
+    ]);
+  });
+});
+
 describe('segmentStatus', () => {
   it('tells when the last event came, and how many wait', async () => {
     const { segmentStatus, segmentEvents } = await app.ok(`{
