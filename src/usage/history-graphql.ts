@@ -88,7 +88,8 @@ async function periodsOf(
   { userKey, featureId, grant }: { userKey: bigint; featureId: string; grant: Grant },
   pastPeriods: number,
 ): Promise<Period[]> {
-  const now = new Date();
+  // By the clock that access is judged by, not this process's: at a reset both must see the same window.
+  const [{ now }] = await db.$queryRaw<[{ now: Date }]>`SELECT now() AS now`;
   const { startedAt, resetPeriod, subscriptionId } = grant;
   const windows = [
     windowAt(startedAt, resetPeriod, now),
