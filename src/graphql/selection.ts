@@ -1,7 +1,9 @@
 import {
   type FieldNode,
   type FragmentDefinitionNode,
+  type FragmentSpreadNode,
   type GraphQLResolveInfo,
+  type InlineFragmentNode,
   Kind,
   type SelectionSetNode,
 } from 'graphql';
@@ -29,14 +31,24 @@ export function someField(
     for (const selection of selections) {
       if (selection.kind === Kind.FIELD) {
         if (isSuch(selection)) return true;
-      } else if (selection.kind === Kind.INLINE_FRAGMENT) {
-        open.push(selection.selectionSet);
-      } else if (!seen.has(selection.name.value)) {
-        seen.add(selection.name.value);
-        const fragment = fragments[selection.name.value];
-        if (fragment !== undefined) open.push(fragment.selectionSet);
+        continue;
       }
+      const beside = besideOf(selection, fragments, seen);
+      if (beside !== undefined) open.push(beside);
     }
   }
   return false;
+}
+
+/** What a fragment adds beside its spread; undefined if it was seen before. */
+function besideOf(
+  fragment: InlineFragmentNode | FragmentSpreadNode,
+  fragments: Record<string, FragmentDefinitionNode>,
+  seen: Set<string>,
+): SelectionSetNode | undefined {
+  if (fragment.kind === Kind.INLINE_FRAGMENT) return fragment.selectionSet;
+  const name = fragment.name.value;
+  if (seen.has(name)) return undefined;
+  seen.add(name);
+  return fragments[name]?.selectionSet;
 }
