@@ -39,7 +39,7 @@ const lookupConnections = 2;
 /** Opens the connections lazily: nothing is reached before the first statement. */
 export function openDatabase(
   url: string,
-  { hotConnections = 6, tracing = null }: { hotConnections?: number; tracing?: Tracing | null } = {},
+  { hotConnections = 7, tracing = null }: { hotConnections?: number; tracing?: Tracing | null } = {},
 ): Database {
   const at = { connectionString: url, application_name: applicationName };
   const requests = openPool({ ...at, max: requestConnections }, tracing);

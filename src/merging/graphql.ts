@@ -1,6 +1,6 @@
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
-import { User } from '../users/graphql.ts';
+import { readUser, User } from '../users/graphql.ts';
 import { mergeUsers } from './actions.ts';
 import { MergedIds } from './rules.ts';
 
@@ -21,8 +21,8 @@ builder.mutationFields((t) => ({
       }),
     },
     resolve: async (query, _root, args, { db, author }) => {
-      const key = await mergeUsers(db, author, parse(MergedIds, args.ids, 'ids'));
-      return db.user.findUniqueOrThrow({ ...query, where: { key } });
+      const ids = parse(MergedIds, args.ids, 'ids');
+      return readUser(db, query, await mergeUsers(db, author, ids), ids[0] ?? '');
     },
   }),
   deleteUser: t.field({

@@ -61,7 +61,7 @@ const UpdateUserInput = builder.inputType('UpdateUserInput', {
  * @param id to which the key belongs
  * @throws UserNotFoundError
  */
-async function readUser(db: PrismaClient, query: object, key: bigint | null, id: string) {
+export async function readUser(db: PrismaClient, query: object, key: bigint | null, id: string) {
   const user = key === null ? null : await db.user.findUnique({ ...query, where: { key } });
   if (user === null) throw userNotFound(id);
   return user;
