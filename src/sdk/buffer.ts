@@ -1,15 +1,16 @@
 import { BufferFullError, InputError, KanaError } from './errors.ts';
-import type { Result } from './result.ts';
+import type { Report, Result } from './result.ts';
 import type { RecordedUsage } from './types.ts';
 import type { NamedUsage, SendUsages } from './usage.ts';
 
+/** The options of the client that the buffer reads. */
 export interface BufferLimits {
-  /** As many usages are sent at once: 100 by default. */
-  flushAt: number | undefined;
-  /** After so many milliseconds whatever waits is sent: 1,000 by default. */
-  flushInterval: number | undefined;
-  /** As many usages may wait: 10,000 by default. */
-  maxBuffered: number | undefined;
+  /** Buffers `recordUsage`, and sends as soon as so many usages wait: 100 by default, 400 at most. */
+  flushAt?: number;
+  /** Buffers `recordUsage`, and sends what waits after so many milliseconds: 1,000 by default. */
+  flushInterval?: number;
+  /** How many usages may wait in the buffer, 10,000 by default. More are refused with a `BufferFullError`. */
+  maxBuffered?: number;
 }
 
 /** What a flush came to. */
@@ -21,18 +22,20 @@ export interface Flushed {
 export interface UsageBuffer {
   /** How many usages the server has not judged yet. */
   size(): number;
-  /** Answers what the server says of this usage, once it has. Throws a KanaError if there is no room for it. */
-  add(usage: NamedUsage): Promise<Result<RecordedUsage>>;
+  /** Answers once the server has recorded this usage. Throws a KanaError if it refused it, or there is no room. */
+  add(usage: NamedUsage): Promise<RecordedUsage>;
   flush(): Promise<Result<Flushed>>;
   /** Takes nothing new, and flushes. */
   close(): Promise<Result<Flushed>>;
 }
 
+type Settle = (result: Result<RecordedUsage>) => void;
+
 interface Waiting {
   usage: NamedUsage;
   /** When it was used, by this machine's clock; undefined if its caller tells, or the server has to. */
   stamp: Date | undefined;
-  settle: (result: Result<RecordedUsage>) => void;
+  settle: Settle;
 }
 
 /** So many usages fit into the 1 MiB that a request may hold, whatever their ids are. */
@@ -51,27 +54,21 @@ const isAhead = ({ error }: Result<RecordedUsage>) => /^input\.\d+\.timestamp: /
 export function createBuffer(
   { flushAt = 100, flushInterval = 1_000, maxBuffered = 10_000 }: BufferLimits,
   sendUsages: SendUsages,
-  report: (error: KanaError) => Promise<void>,
+  report: Report,
   now: () => Date,
 ): UsageBuffer {
   const waiting: Waiting[] = [];
   const enough = Math.min(flushAt, maxBatch);
   let confirmed = 0;
   let closed = false;
-  /** Whether the last sending failed: then the interval is waited for, however many usages there are. */
-  let failed = false;
+  /** Why the last sending failed, if it did: then the interval is waited for, however many usages there are. */
+  let failure: KanaError | undefined;
   let sending: Promise<KanaError | undefined> | undefined;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Sends the next batch, or joins the one that is on its way. Answers the error that kept some of it. */
   function sendNext(): Promise<KanaError | undefined> {
-    sending ??= sendFirst().then((error) => {
-      sending = undefined;
-      failed = error !== undefined;
-      if (!failed && waiting.length >= enough) sendNext();
-      else plan();
-      return error;
-    });
+    sending ??= sendFirst();
     return sending;
   }
 
@@ -79,9 +76,11 @@ export function createBuffer(
     clearTimeout(timer);
     timer = undefined;
     await undefined; // Whatever is added in the same turn of the event loop goes along.
-    const error = await deliver(waiting.slice(0, maxBatch));
-    if (error) await report(error);
-    return error;
+    failure = await deliver(waiting.slice(0, maxBatch)).catch(report);
+    sending = undefined;
+    if (!failure && waiting.length >= enough) sendNext();
+    else plan();
+    return failure;
   }
 
   /** After closing there are no more attempts in the background: the process may end. */
@@ -94,23 +93,28 @@ export function createBuffer(
    * halves are sent, until the bad ones stand alone and are the only ones to be refused. Those whose stamp is
    * refused, for this machine's clock is wrong, are sent again without it.
    */
-  async function deliver(batch: Waiting[]): Promise<KanaError | undefined> {
-    const { data, error } = await sendUsages(batch.map(stamped));
-    if (data) {
-      const ahead = settle(batch, data);
-      return ahead.length > 0 ? deliver(ahead) : undefined;
+  async function deliver(batch: Waiting[]): Promise<undefined> {
+    let results: Result<RecordedUsage>[];
+    try {
+      results = await sendUsages(batch.map(stamped));
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      if (batch.length > 1) {
+        const half = Math.ceil(batch.length / 2);
+        await deliver(batch.slice(0, half));
+        return deliver(batch.slice(half));
+      }
+      results = [{ error }];
     }
-    if (!(error instanceof InputError)) return error;
-    if (batch.length === 1) return void settle(batch, [{ error }]);
-    const half = Math.ceil(batch.length / 2);
-    return (await deliver(batch.slice(0, half))) ?? deliver(batch.slice(half));
+    const ahead = settle(batch, results);
+    if (ahead.length > 0) await deliver(ahead);
   }
 
   /** Answers what the server has judged; the rest has lost its stamp, and stays in front. */
   function settle(batch: Waiting[], results: Result<RecordedUsage>[]): Waiting[] {
     const ahead: Waiting[] = [];
     for (const [index, each] of batch.entries()) {
-      const result = results[index] ?? { error: new KanaError('The server did not answer this usage.') };
+      const result = results[index] as Result<RecordedUsage>;
       if (each.stamp && isAhead(result)) ahead.push({ ...each, stamp: undefined });
       else each.settle(result);
     }
@@ -132,14 +136,15 @@ export function createBuffer(
   return {
     size: () => waiting.length,
     async add(usage) {
-      if (closed) throw new KanaError('The client is closed: not recorded.', { name: 'ClosedError' });
+      if (closed) throw new KanaError('The client is closed.', { name: 'ClosedError' });
       if (waiting.length >= maxBuffered)
-        throw new BufferFullError(`${maxBuffered} usages wait to be sent: not recorded.`);
-      return new Promise((settle) => {
+        throw new BufferFullError(`${maxBuffered} usages wait: not recorded.`);
+      return new Promise((recorded, refused) => {
         // An enforced usage counts when it is judged: in the window whose limit it is held to.
         const stamp = usage.timestamp || usage.enforce ? undefined : now();
+        const settle: Settle = ({ data, error }) => (error ? refused(error) : recorded(data));
         waiting.push({ usage, stamp, settle });
-        if (waiting.length >= enough && !failed) sendNext();
+        if (waiting.length >= enough && !failure) sendNext();
         else if (!sending) plan();
       });
     },

@@ -1,23 +1,26 @@
+export type OperationKind = 'query' | 'mutation';
+
 /**
  * An operation that passes its variables on to one field.
  *
- * @param args the field's arguments and their types; those without one are of the type String!
+ * @param args the field's arguments and their types; without one, `input` is of the type that is named after the
+ * field, and any other of the type String!
  * @param selection the fields to answer, in braces
  */
-function operation(kind: string, field: string, args: string, selection: string): string {
+export function operation(kind: OperationKind, field: string, args: string, selection: string): string {
   const pairs = args.split(', ').map((arg) => arg.split(': '));
-  const declared = pairs.map(([name, type = 'String!']) => `$${name}: ${type}`);
+  const inputType = `${field.replace(/^./, (letter) => letter.toUpperCase())}Input!`;
+  const declared = pairs.map(
+    ([name, type = name === 'input' ? inputType : 'String!']) => `$${name}: ${type}`,
+  );
   const passed = pairs.map(([name]) => `${name}: $${name}`);
-  return `${kind} (${declared}) { ${field}(${passed}) ${selection} }`;
+  return `${kind}(${declared}){${field}(${passed})${selection}}`;
 }
-
-export const query = operation.bind(undefined, 'query');
-export const mutation = operation.bind(undefined, 'mutation');
 
 /** The arguments of every list. */
 export const page = 'first: Int, after: String';
 
-export const select = (...parts: string[]) => `{ ${parts.join(' ')} }`;
+export const select = (...parts: string[]) => `{${parts.join(' ')}}`;
 
 // What the methods answer, as types.ts tells it.
 

@@ -1,6 +1,6 @@
 import type { ById, Described, NewPackage, PackageChange, PackageList } from './inputs.ts';
 import { type Method, toInput } from './method.ts';
-import { mutation, packageOnDemand, page, query, wholePackage } from './operations.ts';
+import { packageOnDemand, page, wholePackage } from './operations.ts';
 import type { Result } from './result.ts';
 import type { Package, PricedPackage } from './types.ts';
 
@@ -16,27 +16,31 @@ interface ListPackages {
 
 const onDemand = 'includeFeatures: Boolean = false';
 
-export const createPackages = (method: Method) => ({
+export const createPackages = (query: Method, mutation: Method) => ({
   /** Makes a `DRAFT`. Errors: `ConflictError`, `FeatureNotFoundError`, `InputError`. */
-  create: method<[newPackage: Described<NewPackage>], Package>(
-    mutation('createPackage', 'input: CreatePackageInput!', wholePackage),
+  create: mutation<[newPackage: Described<NewPackage>], Package>(
+    'createPackage',
+    'input',
+    wholePackage,
     toInput,
   ),
 
   /** Changes the metadata of a package of any status. Errors: `PackageNotFoundError`, `InputError`. */
-  update: method<[args: ById & { input: PackageChange }], Package>(
-    mutation('updatePackage', 'id, input: UpdatePackageInput!', wholePackage),
+  update: mutation<[args: ById & { input: PackageChange }], Package>(
+    'updatePackage',
+    'id, input',
+    wholePackage,
   ),
 
   /** One package, with its features only if `includeFeatures` is true. Errors: `PackageNotFoundError`. */
-  retrieve: method(query('package', `id, ${onDemand}`, packageOnDemand)) as RetrievePackage,
+  retrieve: query('package', `id, ${onDemand}`, packageOnDemand) as RetrievePackage,
 
   /** All packages of one status, by default `PUBLISHED`, with their features only if `includeFeatures` is true. */
-  list: method(query('packages', `status: String, ${onDemand}, ${page}`, packageOnDemand)) as ListPackages,
+  list: query('packages', `status: String, ${onDemand}, ${page}`, packageOnDemand) as ListPackages,
 
   /** Opens a `DRAFT` to subscribers, for good. Errors: `PackageNotFoundError`, `InputError`. */
-  publish: method<[args: ById], Package>(mutation('publishPackage', 'id', wholePackage)),
+  publish: mutation<[args: ById], Package>('publishPackage', 'id', wholePackage),
 
   /** Closes a package to new subscribers, for good. Errors: `PackageNotFoundError`, `InputError`. */
-  archive: method<[args: ById], Package>(mutation('archivePackage', 'id', wholePackage)),
+  archive: mutation<[args: ById], Package>('archivePackage', 'id', wholePackage),
 });

@@ -1,40 +1,17 @@
-import {
-  AuthenticationError,
-  ConflictError,
-  FeatureNotFoundError,
-  InputError,
-  KanaError,
-  PackageNotFoundError,
-  SubscriptionError,
-  SubscriptionLinkError,
-  SubscriptionNotFoundError,
-  UnavailableError,
-  UserNotFoundError,
-} from './errors.ts';
-
-/** The kinds that have a class of their own. */
-const kinds = [
-  AuthenticationError,
-  FeatureNotFoundError,
-  PackageNotFoundError,
-  SubscriptionError,
-  SubscriptionLinkError,
-  SubscriptionNotFoundError,
-  UserNotFoundError,
-];
+import { ConflictError, InputError, KanaError, namedKinds, UnavailableError } from './errors.ts';
 
 /**
- * What a code means: the class of kinds without one of their own, and the HTTP status, since GraphQL answers
- * mistakes of the caller with 200.
+ * What a code means: the class of kinds without one of their own, and the HTTP status where GraphQL may answer with
+ * 200.
  */
-const meanings: Record<string, [kind: typeof KanaError, status: number]> = {
+const meanings: Record<string, [kind: typeof KanaError | typeof UnavailableError, status?: number]> = {
   BAD_USER_INPUT: [InputError, 400],
-  PAYLOAD_TOO_LARGE: [InputError, 413],
+  PAYLOAD_TOO_LARGE: [InputError],
   NOT_FOUND: [KanaError, 404],
   CONFLICT: [ConflictError, 409],
   INTERNAL_SERVER_ERROR: [KanaError, 500],
-  OVERLOADED: [UnavailableError, 503],
-  RATE_LIMITED: [UnavailableError, 429],
+  OVERLOADED: [UnavailableError],
+  RATE_LIMITED: [UnavailableError],
   SERVICE_UNAVAILABLE: [UnavailableError, 503],
 };
 
@@ -46,13 +23,13 @@ const meanings: Record<string, [kind: typeof KanaError, status: number]> = {
  * @param retryAfterMs when the server wishes to be asked again
  */
 export function createError(
-  name: string | undefined,
+  name = 'KanaError',
   message: string,
   code = '',
   httpStatus = 200,
   retryAfterMs?: number,
 ): KanaError {
-  const [General, status] = meanings[code] ?? [KanaError, httpStatus];
-  const Kind = kinds.find((kind) => new kind('').name === name) ?? General;
-  return new Kind(message, { name, code, status, retryAfterMs });
+  const [General, status = httpStatus] = meanings[code] ?? [KanaError];
+  const Kind = namedKinds[name] ?? General;
+  return new Kind(message, { name, code, response: { status } }, retryAfterMs);
 }

@@ -3,50 +3,36 @@ import { KanaError } from './errors.ts';
 /** What every call answers: `data` when it was done, else `error`. Calls never reject. */
 export type Result<Data> = { data: Data; error?: undefined } | { data?: undefined; error: KanaError };
 
-/** What the user of the client wishes to happen on errors. */
-export interface ErrorPolicy {
-  /** Whether to send a call again; `retryNumber` is 1 before the first repeat. */
-  retry: (error: KanaError, retryNumber: number) => boolean | Promise<boolean>;
-  /** Gets every error that a call answers with. */
-  onError: (error: KanaError) => void | Promise<void>;
-}
+/** Tells the user of the client what was thrown, as an error that a call answers with, and answers that error. */
+export type Report = (thrown: unknown) => Promise<KanaError>;
 
-/** Makes attempts until one succeeds, or the policy has enough of them. */
-export async function attempt<Data>(policy: ErrorPolicy, once: () => Promise<Data>): Promise<Result<Data>> {
-  for (let retryNumber = 1; ; retryNumber += 1) {
+/** Runs a call of the public surface: whatever it throws becomes its error, and is reported. */
+export type Guard = <Data>(call: () => Promise<Data>) => Promise<Result<Data>>;
+
+export const createReport =
+  (onError: (error: KanaError) => void | Promise<void>): Report =>
+  async (thrown) => {
+    // Anything else that is thrown is a mistake in the arguments, such as one that was left out.
+    const error = thrown instanceof KanaError ? thrown : new KanaError(String(thrown), { cause: thrown });
+    await quietly(() => onError(error));
+    return error;
+  };
+
+export const createGuard =
+  (report: Report): Guard =>
+  async (call) => {
     try {
-      return { data: await once() };
+      return { data: await call() };
     } catch (thrown) {
-      const error = asKanaError(thrown);
-      if (!(await quietly(() => policy.retry(error, retryNumber)))) return { error };
+      return { error: await report(thrown) };
     }
-  }
-}
-
-/** Runs a call of the public surface: whatever it throws becomes its error, and errors are reported. */
-export async function guard<Data>(
-  policy: ErrorPolicy,
-  call: () => Promise<Result<Data>>,
-): Promise<Result<Data>> {
-  const result = await call().catch((thrown) => ({ error: asKanaError(thrown) }));
-  if (result.error) await report(policy, result.error);
-  return result;
-}
-
-export async function report({ onError }: ErrorPolicy, error: KanaError): Promise<void> {
-  await quietly(() => onError(error));
-}
+  };
 
 /** A callback that fails must not hide the error that it was called with. */
-async function quietly<Answer>(callback: () => Answer | Promise<Answer>): Promise<Answer | undefined> {
+export async function quietly<Answer>(callback: () => Answer | Promise<Answer>): Promise<Answer | undefined> {
   try {
     return await callback();
   } catch {
     return undefined;
   }
-}
-
-/** Anything else that is thrown is a mistake in the arguments, such as one that was left out. */
-function asKanaError(thrown: unknown): KanaError {
-  return thrown instanceof KanaError ? thrown : new KanaError(String(thrown), { cause: thrown });
 }

@@ -1,8 +1,8 @@
 import type { UsageInput } from './inputs.ts';
 import { onlyField, type Request } from './method.ts';
-import { access, mutation, select } from './operations.ts';
+import { access, operation, select } from './operations.ts';
 import { createError } from './refusal.ts';
-import { type ErrorPolicy, guard, type Result, report } from './result.ts';
+import type { Guard, Report, Result } from './result.ts';
 import type { RecordedUsage } from './types.ts';
 
 /** A usage as it is sent: with a name of its own, and untouched by what the caller does to it later. */
@@ -10,86 +10,95 @@ export interface NamedUsage extends UsageInput {
   idempotencyKey: string;
 }
 
-/** Sends usages, again if need be, and answers for each of them, in order. */
-export type SendUsages = (usages: readonly NamedUsage[]) => Promise<Result<Result<RecordedUsage>[]>>;
+/** Sends usages, again if need be, and answers for each of them, in order. Throws a KanaError. */
+export type SendUsages = (usages: readonly NamedUsage[]) => Promise<Result<RecordedUsage>[]>;
 
 /** The two ways in which callers record. */
 export interface Recorder {
-  one: (usage: UsageInput) => Promise<Result<RecordedUsage>>;
-  several: (usages: UsageInput[]) => Promise<Result<Result<RecordedUsage>[]>>;
+  /**
+   * Records a usage, exactly once however often it has to be sent: every usage has an idempotency key, which its
+   * repeats keep. Answered once it is on disk. With buffering it is sent together with others; the answer comes
+   * when the server has judged it, so those who do not want to wait do not `await`. Errors: `UserNotFoundError`,
+   * `FeatureNotFoundError`, `InputError`, `ConflictError`, `BufferFullError`.
+   */
+  recordUsage: (usage: UsageInput) => Promise<Result<RecordedUsage>>;
+
+  /**
+   * Records up to 1,000 usages in one call, which is never buffered, and answers for each of them, in order. One
+   * that is refused leaves the others alone. With an `error`, some may be recorded: send all of them again, which
+   * is exact with `idempotencyKey`s of your own.
+   */
+  recordUsages: (usages: UsageInput[]) => Promise<Result<Result<RecordedUsage>[]>>;
 }
 
 /** What the server answers for one usage of a list. */
 type ItemAnswer = RecordedUsage & { error: { name: string; message: string; code: string } | null };
 
+/** The entitlement after a usage costs the server a look: it is asked for only where it is wanted. */
+function record(field: string, inputType: string, selection: string, usages: readonly UsageInput[]): string {
+  const entitlement = usages.some((usage) => usage.includeEntitlement) ? `entitlement {${access}}` : '';
+  return operation('mutation', field, `input: ${inputType}`, select(selection, entitlement));
+}
+
 const recorded = 'recorded reason duplicate';
 
-const recordOne = (entitlement: string) =>
-  mutation('recordUsage', 'input: CreateUsageEventInput!', select(recorded, entitlement));
+/** Sends a usage at once. */
+export const createSendUsage =
+  (request: Request) =>
+  (usage: NamedUsage): Promise<RecordedUsage> =>
+    request(record('recordUsage', 'CreateUsageEventInput!', recorded, [usage]), { input: inputOf(usage) });
 
-const recordSeveral = (entitlement: string) =>
-  mutation(
-    'recordUsages',
-    'input: [CreateUsageEventInput!]!',
-    select(recorded, 'error { name message code }', entitlement),
-  );
+export const createSendUsages =
+  (request: Request): SendUsages =>
+  (usages) =>
+    request(
+      record('recordUsages', '[CreateUsageEventInput!]!', `${recorded} error { name message code }`, usages),
+      { input: usages.map(inputOf) },
+      (data) => {
+        const answers = onlyField<ItemAnswer[]>(data);
+        return usages.map((usage, index) => resultOf(answers[index] as ItemAnswer, usage));
+      },
+    );
 
-/** The entitlement after a usage costs the server a look: it is asked for only where it is wanted. */
-const wanted = ({ includeEntitlement }: UsageInput) =>
-  includeEntitlement ? `entitlement { ${access} }` : '';
-
-/** @param add takes a usage into the buffer; without it, each is sent at once */
-export function createRecorder(
-  request: Request,
-  policy: ErrorPolicy,
-  add: ((usage: NamedUsage) => Promise<Result<RecordedUsage>>) | undefined,
-): Recorder {
-  const send =
-    add ?? (async (usage) => onlyField(await request(recordOne(wanted(usage)), { input: inputOf(usage) })));
-  const sendUsages = createSendUsages(request);
-  return {
-    one: (usage) => guard(policy, async () => send(nameUsage(usage))),
-    several: (usages) =>
-      guard(policy, async () => {
-        const results = await sendUsages(usages.map(nameUsage));
-        for (const { error } of results.data ?? []) if (error) await report(policy, error);
-        return results;
-      }),
-  };
-}
-
-export function createSendUsages(request: Request): SendUsages {
-  return async (usages) => {
-    const document = recordSeveral(usages.map(wanted).find(Boolean) ?? '');
-    const answer = await request<Record<string, ItemAnswer[]>>(document, { input: usages.map(inputOf) });
-    const { data, error } = onlyField(answer);
-    return error ? { error } : { data: data.map((item, index) => resultOf(item, usages[index])) };
-  };
-}
+/** @param sendUsage sends one usage, or takes it into the buffer */
+export const createRecorder = (
+  sendUsage: (usage: NamedUsage) => Promise<RecordedUsage>,
+  sendUsages: SendUsages,
+  guard: Guard,
+  report: Report,
+): Recorder => ({
+  recordUsage: (usage) => guard(() => sendUsage(nameUsage(usage))),
+  recordUsages: (usages) =>
+    guard(async () => {
+      const results = await sendUsages(usages.map(nameUsage));
+      for (const { error } of results) if (error) await report(error);
+      return results;
+    }),
+});
 
 /**
  * Names a usage, once: whoever sends it again sends the same name, and the server counts it once. Guides write
  * `delta` as text too.
  */
-function nameUsage(usage: UsageInput): NamedUsage {
-  const { delta } = usage;
-  return {
-    ...usage,
-    delta: typeof delta === 'string' && /^-?\d+$/.test(delta) ? Number(delta) : delta,
-    idempotencyKey: usage.idempotencyKey ?? crypto.randomUUID(),
-  };
-}
+const nameUsage = ({ delta, ...usage }: UsageInput): NamedUsage => ({
+  ...usage,
+  delta: /^-?\d+$/.test(String(delta)) ? Number(delta) : delta,
+  idempotencyKey: usage.idempotencyKey ?? crypto.randomUUID(),
+});
 
 /** What the server takes of a usage. */
-function inputOf({ includeEntitlement: _, ...input }: NamedUsage): object {
-  return input;
-}
+const inputOf = ({ includeEntitlement: _, ...input }: NamedUsage): object => input;
 
-/** A list is asked as a whole for entitlements: who did not want one does not get it. */
-function resultOf(
-  { error, entitlement, ...recorded }: ItemAnswer,
-  usage: NamedUsage | undefined,
-): Result<RecordedUsage> {
-  if (error) return { error: createError(error.name, error.message, error.code) };
-  return { data: usage?.includeEntitlement ? { ...recorded, entitlement } : recorded };
+/**
+ * What became of one usage of a list. Throws a KanaError if the server failed at it: then it is not judged, and all of
+ * the list is sent again, which its names make exact.
+ */
+function resultOf({ error, entitlement, ...recorded }: ItemAnswer, usage: NamedUsage): Result<RecordedUsage> {
+  if (error) {
+    const refusal = createError(error.name, error.message, error.code);
+    if (Number(refusal.response?.status) >= 500) throw refusal;
+    return { error: refusal };
+  }
+  // A list is asked as a whole for entitlements: who did not want one does not get it.
+  return { data: usage.includeEntitlement ? { ...recorded, entitlement } : recorded };
 }

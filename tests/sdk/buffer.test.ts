@@ -180,7 +180,7 @@ describe('when the server cannot be reached', () => {
     kana.features.recordUsage({ ...usage, delta: 2 });
     const { error } = await kana.features.recordUsage({ ...usage, delta: 3 });
     expect(error).toBeInstanceOf(sdk.BufferFullError);
-    expect(error?.message).toBe('2 usages wait to be sent: not recorded.');
+    expect(error?.message).toBe('2 usages wait: not recorded.');
 
     line.broken = '';
     await kana.flush();
@@ -295,6 +295,55 @@ describe('one bad usage', () => {
     expect(kana.pending).toBe(0);
   });
 });
+
+describe.each(['SERVICE_UNAVAILABLE', 'INTERNAL_SERVER_ERROR'])(
+  'a server that fails at one of several: %s',
+  (code) => {
+    /** The server, as if it had failed at the second usage of a list, as often as told. */
+    function failing(times: number): typeof fetch {
+      let left = times;
+      return async (input, init) => {
+        left -= 1;
+        if (left < 0) return fetch(input, init);
+        const body = JSON.parse(String(init?.body));
+        body.variables.input.splice(1, 1);
+        const answer = await (await fetch(input, { ...init, body: JSON.stringify(body) })).json();
+        const error = { name: 'AnyError', message: 'Send it again.', code };
+        answer.data.recordUsages.splice(1, 0, { recorded: false, reason: null, duplicate: false, error });
+        return Response.json(answer);
+      };
+    }
+    const usages = [1, 2, 3].map((delta) => ({ ...usage, delta, idempotencyKey: `${code}-${delta}` }));
+    const duplicate = { data: { ...recorded.data, duplicate: true } };
+    const failure = expect.objectContaining({ code, message: 'Send it again.' });
+
+    test('all of the batch stays in the buffer, is sent again, and counts once', async () => {
+      const onError = jest.fn<(error: Error) => void>();
+      const { kana } = connect({ flushAt: 100, flushInterval: 60_000, fetch: failing(1), onError });
+      const answers = usages.map((each) => kana.features.recordUsage(each));
+      expect(await kana.flush()).toEqual({ error: failure });
+      expect(kana.pending).toBe(3);
+      expect(await deltas()).toEqual([1, 3]);
+
+      expect(await kana.flush()).toEqual({ data: { confirmed: 3 } });
+      expect(await Promise.all(answers)).toEqual([duplicate, recorded, duplicate]);
+      expect(await deltas()).toEqual([1, 3, 2]);
+      expect(onError.mock.calls).toEqual([[failure]]);
+    });
+
+    test('recordUsages answers its error, and counts each once when it is called again', async () => {
+      const { kana } = connect({ fetch: failing(1) });
+      expect(await kana.features.recordUsages(usages)).toEqual({ error: failure });
+      expect(await kana.features.recordUsages(usages)).toEqual({ data: [duplicate, recorded, duplicate] });
+      expect(await deltas()).toEqual([1, 3, 2]);
+    });
+
+    test('recordUsages is sent again as retry decides', async () => {
+      const { kana } = connect({ fetch: failing(2), retry: (error) => error.code === code });
+      expect(await kana.features.recordUsages(usages)).toEqual({ data: [duplicate, recorded, duplicate] });
+    });
+  },
+);
 
 test('a key that is not valid keeps the usages, for they can still be recorded', async () => {
   const { kana } = connect({ apiKey: app.keys.publicTest, flushAt: 100, flushInterval: 60_000 });
