@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /** @type {import('jest').Config} */
 export default {
   testEnvironment: 'node',
@@ -11,7 +13,7 @@ export default {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'es6' } },
     ],
   },
-  // Much of a test's time is the database's: as many workers as cores.
-  maxWorkers: '100%',
+  // Tests wait: for the database, for servers that start, for a browser. One worker more than there are cores.
+  maxWorkers: availableParallelism() + 1,
   testTimeout: 30_000,
 };
