@@ -92,12 +92,26 @@ const list: Sender = async (caller, journal, random, turn) => {
     delta: random.between(0, 9),
     enforce: false,
   }));
-  const keyOf = (index: number) => `${turn}-${index}`;
-  const input = usages.map((usage, index) => ({ ...usage, idempotencyKey: keyOf(index) }));
-  const { data, error } = await caller.call(recordMany, { input });
-  for (const [index, usage] of usages.entries())
-    note(journal, keyOf(index), usage, data?.recordUsages[index] ?? error);
+  await sendList(
+    caller,
+    journal,
+    usages.map((usage, index) => [`${turn}-${index}`, usage]),
+  );
 };
+
+type Keyed = [key: string, usage: Omit<SentUsage, 'recorded'>];
+
+/** What could not be judged, while others of the list could, is sent again. */
+async function sendList(caller: Caller, journal: Journal, usages: readonly Keyed[]): Promise<void> {
+  const input = usages.map(([idempotencyKey, usage]) => ({ ...usage, idempotencyKey }));
+  const { data, error } = await caller.call(recordMany, { input });
+  const results = usages.map((_, index) => data?.recordUsages[index] ?? error);
+  const isUnjudged = (index: number) => results[index]?.error?.code === 'SERVICE_UNAVAILABLE';
+  for (const [index, [key, usage]] of usages.entries())
+    if (!isUnjudged(index)) note(journal, key, usage, results[index]);
+  const again = usages.filter((_, index) => isUnjudged(index));
+  if (again.length > 0) await sendList(caller, journal, again);
+}
 
 /** Changing to a package that the user has already is an error, which says that an earlier attempt has succeeded. */
 const move: Sender = async (caller, journal, random, turn) => {
