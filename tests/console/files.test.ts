@@ -2,13 +2,13 @@ import { readFileSync } from 'node:fs';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { buildConsole } from '../helpers/build-console.ts';
+import { ensureBuilt } from '../helpers/process.ts';
 
 let app: TestApp;
 beforeAll(async () => {
-  buildConsole();
+  await ensureBuilt();
   app = await startTestApp({ withConsole: true });
-}, 60_000);
+}, 120_000);
 afterAll(() => app.close());
 
 const browser = { Accept: 'text/html,application/xhtml+xml', 'Accept-Encoding': 'gzip' };

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { buildConsole } from '../helpers/build-console.ts';
 import { inspect, launchChromium, signIn } from '../helpers/console.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { trackEvent } from '../helpers/segment.ts';
@@ -21,7 +20,6 @@ const look = async (name: string) => {
 };
 
 beforeAll(async () => {
-  buildConsole();
   app = await startTestApp({ withConsole: true });
   const { prisma } = app.database;
   const named = { 'api-calls': 'API calls', storage: 'Storage', seats: 'Seats' };

@@ -114,6 +114,7 @@ it('an event that somebody is processing is waited for, and the user is not held
   while ((await app.database.prisma.user.count({ where: { id: 'held' } })) > 0) await sleep(5);
   // As processing goes on: from the event to the user. Were the user's row held, this would wait without end.
   await processing.query(`select from "user" where id = 'held' for key share`);
+  while ((await left('held')).length > 1) await sleep(5);
   expect(await left('held')).toEqual([['test', 'held', 'RECORDED']]);
   await processing.query('commit');
   processing.release();
