@@ -1,5 +1,4 @@
-import { Anchor, Button, Collapse, Group, Progress, Stack, Tabs, Text } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
+import { Anchor, Progress, Stack, Tabs, Text } from '@mantine/core';
 import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
 import { lazy, Suspense } from 'react';
 import { Link } from 'react-router';
@@ -8,6 +7,7 @@ import type { UserQuery } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
 import { formatNumber, formatShare } from '../parts/numbers.ts';
 import { UsageOverTime } from '../usage/usage-over-time.tsx';
+import { FeatureRow } from './feature-row.tsx';
 import { Resets } from './resets.tsx';
 
 const History = lazy(() => import('./history.tsx').then(({ History }) => ({ default: History })));
@@ -37,28 +37,21 @@ export function Entitlements(props: { userId: string; entitlements: readonly Ent
 function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement }) {
   const { feature, subscription, access, reason, consumption } = entitlement;
   const paths = usePaths();
-  const [opened, { toggle }] = useDisclosure();
+  const source = (
+    <Text size="sm" c="dimmed">
+      from{' '}
+      <Anchor component={Link} to={paths.package(subscription.package.id)} fz="sm" underline="always">
+        {subscription.package.name}
+      </Anchor>
+    </Text>
+  );
   return (
-    <section aria-label={feature.name}>
-      <Group justify="space-between" mb={4}>
-        <Group gap="xs">
-          <Access access={access} />
-          <Anchor component={Link} to={paths.feature(feature.id)} fw={500}>
-            {feature.name}
-          </Anchor>
-          <Text size="sm" c="dimmed">
-            from{' '}
-            <Anchor component={Link} to={paths.package(subscription.package.id)} fz="sm" underline="always">
-              {subscription.package.name}
-            </Anchor>
-          </Text>
-        </Group>
-        {consumption && (
-          <Button variant="subtle" size="compact-sm" onClick={toggle} aria-expanded={opened}>
-            {opened ? 'Hide history' : 'History'}
-          </Button>
-        )}
-      </Group>
+    <FeatureRow
+      feature={feature}
+      before={<Access access={access} />}
+      after={source}
+      history={consumption && <Histories userId={userId} feature={feature} />}
+    >
       {consumption && (
         <UsageBar {...consumption} label={feature.name} units={feature.unitLabelPlural ?? 'used'} />
       )}
@@ -67,25 +60,27 @@ function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement
           {reason} {consumption && <Resets userId={userId} featureId={feature.id} />}
         </Text>
       )}
-      <Collapse expanded={opened}>
-        {opened && (
-          <Tabs defaultValue="periods" mt="sm" keepMounted={false}>
-            <Tabs.List>
-              <Tabs.Tab value="periods">By period</Tabs.Tab>
-              <Tabs.Tab value="time">Over time</Tabs.Tab>
-            </Tabs.List>
-            <Tabs.Panel value="periods">
-              <Suspense fallback={<Text size="sm">Loading …</Text>}>
-                <History userId={userId} featureId={feature.id} />
-              </Suspense>
-            </Tabs.Panel>
-            <Tabs.Panel value="time" pt="sm">
-              <UsageOverTime featureId={feature.id} userId={userId} units={feature.unitLabelPlural} />
-            </Tabs.Panel>
-          </Tabs>
-        )}
-      </Collapse>
-    </section>
+    </FeatureRow>
+  );
+}
+
+/** What was used before: by the windows that count, and over time. */
+function Histories({ userId, feature }: { userId: string; feature: Entitlement['feature'] }) {
+  return (
+    <Tabs defaultValue="periods" mt="sm" keepMounted={false}>
+      <Tabs.List>
+        <Tabs.Tab value="periods">By period</Tabs.Tab>
+        <Tabs.Tab value="time">Over time</Tabs.Tab>
+      </Tabs.List>
+      <Tabs.Panel value="periods">
+        <Suspense fallback={<Text size="sm">Loading …</Text>}>
+          <History userId={userId} featureId={feature.id} />
+        </Suspense>
+      </Tabs.Panel>
+      <Tabs.Panel value="time" pt="sm">
+        <UsageOverTime featureId={feature.id} userId={userId} units={feature.unitLabelPlural} />
+      </Tabs.Panel>
+    </Tabs>
   );
 }
 

@@ -1,13 +1,11 @@
-import { Anchor, Badge, Button, Collapse, Group, Stack, Text } from '@mantine/core';
-import { useDisclosure } from '@mantine/hooks';
-import { Link } from 'react-router';
+import { Badge, Stack, Text } from '@mantine/core';
 import { useAnswer } from '../api/hooks.ts';
-import { usePaths } from '../frame/paths.ts';
 import { UsageOfUserDocument, type UsageOfUserQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { UsageOverTime } from '../usage/usage-over-time.tsx';
+import { FeatureRow } from './feature-row.tsx';
 
 type Usage = UsageOfUserQuery['usageByFeature'][number];
 
@@ -38,29 +36,17 @@ export function Ungranted(props: { userId: string; grantedIds: readonly string[]
 }
 
 function Row({ userId, usage: { feature, used } }: { userId: string; usage: Usage }) {
-  const paths = usePaths();
-  const [opened, { toggle }] = useDisclosure();
+  const history = <UsageOverTime featureId={feature.id} userId={userId} units={feature.unitLabelPlural} />;
+  const badge = (
+    <Badge variant="default" radius="sm" tt="none">
+      Not granted by any subscription
+    </Badge>
+  );
   return (
-    <section aria-label={feature.name}>
-      <Group justify="space-between" mb={4}>
-        <Group gap="xs">
-          <Anchor component={Link} to={paths.feature(feature.id)} fw={500}>
-            {feature.name}
-          </Anchor>
-          <Badge variant="default" radius="sm" tt="none">
-            Not granted by any subscription
-          </Badge>
-        </Group>
-        <Button variant="subtle" size="compact-sm" onClick={toggle} aria-expanded={opened}>
-          {opened ? 'Hide history' : 'History'}
-        </Button>
-      </Group>
+    <FeatureRow feature={feature} after={badge} history={history}>
       <Text size="sm">
         {formatNumber(used)} {feature.unitLabelPlural ?? 'used'} in the last 12 months
       </Text>
-      <Collapse expanded={opened}>
-        {opened && <UsageOverTime featureId={feature.id} userId={userId} units={feature.unitLabelPlural} />}
-      </Collapse>
-    </section>
+    </FeatureRow>
   );
 }

@@ -1,0 +1,43 @@
+import { Anchor, Button, Collapse, Group } from '@mantine/core';
+import { useDisclosure } from '@mantine/hooks';
+import type { ReactNode } from 'react';
+import { Link } from 'react-router';
+import { usePaths } from '../frame/paths.ts';
+
+/**
+ * A feature on a user's page, by what the user has used of it.
+ *
+ * @param before what stands before its name, and `after` what stands after it
+ * @param history what is shown on demand; null if there is none
+ */
+export function FeatureRow(props: {
+  feature: { id: string; name: string };
+  before?: ReactNode;
+  after: ReactNode;
+  history: ReactNode | null;
+  children: ReactNode;
+}) {
+  const { feature, before, after, history, children } = props;
+  const paths = usePaths();
+  const [opened, { toggle }] = useDisclosure();
+  return (
+    <section aria-label={feature.name}>
+      <Group justify="space-between" mb={4}>
+        <Group gap="xs">
+          {before}
+          <Anchor component={Link} to={paths.feature(feature.id)} fw={500}>
+            {feature.name}
+          </Anchor>
+          {after}
+        </Group>
+        {history && (
+          <Button variant="subtle" size="compact-sm" onClick={toggle} aria-expanded={opened}>
+            {opened ? 'Hide history' : 'History'}
+          </Button>
+        )}
+      </Group>
+      {children}
+      <Collapse expanded={opened}>{opened && history}</Collapse>
+    </section>
+  );
+}
