@@ -1,8 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Db } from '../database/client.ts';
 import type { Feature as FeatureRow, Subscription } from '../database/generated/client.ts';
-import { featureNotFound, userNotFound } from '../errors.ts';
+import { userNotFound } from '../errors.ts';
 import { Feature } from '../features/graphql.ts';
+import { requireFeature } from '../features/store.ts';
 import { maxItems } from '../graphql/answer-size.ts';
 import { builder, type Fields } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
@@ -156,8 +157,7 @@ builder.queryFields((t) => ({
 /** The features that the user's live subscriptions contain, or the one of them that is asked for. */
 async function grantedTo(db: Db, environmentId: string, userKey: bigint, only: string | null | undefined) {
   const id = parse(Id.nullish(), only, 'featureId') ?? undefined;
-  if (id !== undefined && (await db.feature.count({ where: { environmentId, id } })) === 0)
-    throw featureNotFound(id);
+  if (id !== undefined) await requireFeature(db, environmentId, id);
   const live = { some: { userKey, status: { in: [...liveStatuses] } } };
   return { environmentId, id, packages: { some: { package: { subscriptions: live } } } };
 }

@@ -12,7 +12,7 @@ import {
   readSubjects,
   saveCounters,
 } from './locked-store.ts';
-import type { Recorded, Usage } from './rules.ts';
+import type { IfLocked, Recorded, Usage } from './rules.ts';
 import { askAgain } from './store.ts';
 
 /**
@@ -25,7 +25,7 @@ import { askAgain } from './store.ts';
 export function recordLocked(
   hot: Pool,
   lists: readonly (readonly Usage[])[],
-  locked: 'wait' | 'skip',
+  locked: IfLocked,
 ): Promise<((Recorded | Error)[] | typeof askAgain)[]> {
   return inTransaction(hot, async (client) => {
     const usages = lists.flat();
@@ -75,7 +75,7 @@ async function loadPatiently(client: PoolClient, usages: readonly Usage[]): Prom
 async function loadCases(
   client: PoolClient,
   usages: readonly Usage[],
-  locked: 'wait' | 'skip',
+  locked: IfLocked,
 ): Promise<(Case | null)[]> {
   const userKeys = await lockUsers(client, usages, locked);
   const subjects = await readSubjects(client, usages);

@@ -3,7 +3,7 @@ import type { ResetPeriod } from '../entitlements/rules.ts';
 import { isLiveSql } from '../subscriptions/store.ts';
 import type { Case, Entry } from './decision-rules.ts';
 import type { Counter, CountingGrant } from './ledger-rules.ts';
-import type { Usage } from './rules.ts';
+import type { IfLocked, Usage } from './rules.ts';
 
 /*
  * What a decision needs to see while it holds its users' rows FOR UPDATE: nobody else records for these
@@ -28,7 +28,7 @@ export async function limitPatience(client: PoolClient): Promise<void> {
 export async function lockUsers(
   client: PoolClient,
   usages: readonly Usage[],
-  locked: 'wait' | 'skip',
+  locked: IfLocked,
 ): Promise<Set<bigint>> {
   const { rows } = await client.query<{ key: string }>(
     `select u.key from "user" u

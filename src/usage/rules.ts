@@ -81,5 +81,8 @@ export function repeats(first: Pick<Usage, 'featureId' | 'action' | 'delta'>, us
 /** A list of usages is taken whole, and each of them read by itself. */
 export const UsageList = z.array(z.unknown()).max(1_000, 'must hold at most 1,000 usages');
 
+/** What to do about a user whom somebody else has locked: wait, or skip what is about that user. */
+export type IfLocked = 'wait' | 'skip';
+
 /** How many past windows a history shows. */
 export const PastPeriods = z.int().min(0, 'must be 0 or more').max(120, 'must be at most 120');

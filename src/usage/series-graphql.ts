@@ -1,7 +1,8 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { featureNotFound, userNotFound } from '../errors.ts';
+import { userNotFound } from '../errors.ts';
 import { Feature } from '../features/graphql.ts';
+import { requireFeature } from '../features/store.ts';
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import { findUserKey } from '../users/store.ts';
@@ -88,7 +89,7 @@ builder.queryFields((t) => ({
       const featureId = parse(Id, args.featureId, 'featureId');
       const userId = parse(Id.nullish(), args.userId, 'userId') ?? null;
       const span = spanOf(args);
-      await checkFeature(db, environmentId, featureId);
+      await requireFeature(db, environmentId, featureId);
       if (userId === null)
         return fillSpan(span, await findFeatureSeries(db, { environmentId, featureId }, span));
       await checkUser(db, environmentId, userId);
@@ -124,11 +125,6 @@ builder.queryFields((t) => ({
     },
   }),
 }));
-
-/** @throws FeatureNotFoundError */
-async function checkFeature(db: PrismaClient, environmentId: string, id: string): Promise<void> {
-  if ((await db.feature.count({ where: { environmentId, id } })) === 0) throw featureNotFound(id);
-}
 
 /** @throws UserNotFoundError; where no user is asked for, none can be unknown */
 async function checkUser(db: PrismaClient, environmentId: string, id: string | null): Promise<void> {

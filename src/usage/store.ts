@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Standing } from '../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../entitlements/store.ts';
 import { featureNotFound, idempotencyConflict, userNotFound } from '../errors.ts';
-import { binaryReason, type Recorded, repeats, type Usage } from './rules.ts';
+import { binaryReason, type IfLocked, type Recorded, repeats, type Usage } from './rules.ts';
 
 /** An ADD without enforce, and whether its caller asks where the user stands afterwards. */
 export interface Addition {
@@ -29,7 +29,7 @@ export const askAgain = Symbol('ask again');
  * Every look-up is a lateral one, by key: whatever the planner believes of a table's size, no plan may read
  * a whole table, or compare each item with each other.
  */
-const appendSql = (locked: 'wait' | 'skip') => `
+const appendSql = (locked: IfLocked) => `
   with item as materialized (
     select i.*, u.user_key, u.revision, f.type as feature_type,
       least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
@@ -102,7 +102,7 @@ const firstSql = `
   ) first on true`;
 
 /* Only what was not inserted needs telling: a batch of new usage is answered by no row at all. */
-const recordSql = (locked: 'wait' | 'skip') =>
+const recordSql = (locked: IfLocked) =>
   `${appendSql(locked)} ${outcomeSql} ${firstSql} where not outcome.inserted`;
 
 interface StandingRow extends OutcomeRow, GrantRow {
@@ -111,7 +111,7 @@ interface StandingRow extends OutcomeRow, GrantRow {
 }
 
 /* The same, where each user stands, and what the counters say after the whole batch. */
-const recordAndStandSql = (locked: 'wait' | 'skip') => `${appendSql(locked)} ${outcomeSql},
+const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeSql},
     winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
     current.window_start, counter.used,
     outcome.inserted and outcome.at >= winner.started_at
@@ -143,7 +143,7 @@ const statements = {
 export async function appendUsage(
   client: Pick<ClientBase, 'query'>,
   items: readonly Addition[],
-  locked: 'wait' | 'skip' = 'wait',
+  locked: IfLocked = 'wait',
 ): Promise<(Recorded | typeof askAgain | Error)[]> {
   const usages = items.map(({ usage }) => usage);
   const withStanding = items.some((item) => item.withStanding);
