@@ -20,8 +20,8 @@ export const isPrepared = (): boolean => process.env[preparedBy] === String(proc
 const breath = 500;
 
 /**
- * Starts several server processes that share one port and a prepared database, and replaces each that ends by itself. The first starts
- * alone: what keeps one from starting would keep all, and is said once.
+ * Starts several server processes that share one port and a prepared database, and replaces each that ends by itself.
+ * The first starts alone: what keeps one from starting would keep all, and is said once.
  *
  * @param environment variables for the processes, besides our own
  */

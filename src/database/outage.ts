@@ -19,7 +19,10 @@ const kinds = new Set(['DatabaseNotReachable', 'ConnectionClosed', 'SocketTimeou
 /** Another transaction holds what this one needs, and went on holding it. */
 const lockNotAvailable = '55P03';
 
-/** Whether a statement gave up waiting for somebody else's lock: nothing has happened, and the same call may succeed later. */
+/**
+ * Whether a statement gave up waiting for somebody else's lock: nothing has happened, and the same call may succeed
+ * later.
+ */
 export const isBusy = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === lockNotAvailable;
 
