@@ -3,10 +3,10 @@ import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { createKey } from '../dist/auth/store.js';
+import { createKey } from '../dist/auth/keys/store.js';
 import { openDatabase } from '../dist/database/client.js';
-import { startEmbedded } from '../dist/database/embedded.js';
 import { migrate } from '../dist/database/migrations.js';
+import { startEmbedded } from '../dist/embedded-postgres/server.js';
 
 export const users = 10_000;
 export const features = 10;

@@ -1,6 +1,6 @@
 // What one statement costs by how many calls share it: one connection, no HTTP, each statement committed.
 import pg from 'pg';
-import { appendUsage } from '../dist/usage/store.js';
+import { appendUsage } from '../dist/usage/record/store.js';
 import { item } from './contestants/ceiling.mjs';
 
 const sizes = [1, 10, 20, 40, 64, 200, 1_000];

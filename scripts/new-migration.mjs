@@ -7,8 +7,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startEmbedded } from '../dist/database/embedded.js';
 import { migrate } from '../dist/database/migrations.js';
+import { startEmbedded } from '../dist/embedded-postgres/server.js';
 import { missingStatements } from './schema-engine.mjs';
 
 const [name, schemaFile = 'prisma/schema.prisma'] = process.argv.slice(2);

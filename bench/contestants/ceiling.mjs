@@ -1,6 +1,6 @@
 // Our own statement driven straight through pg, without HTTP or GraphQL: rows a second in calls of 1,000.
 import pg from 'pg';
-import { appendUsage } from '../../dist/usage/store.js';
+import { appendUsage } from '../../dist/usage/record/store.js';
 import { featureIds, users } from '../database.mjs';
 
 const connections = 3;

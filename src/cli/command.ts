@@ -1,8 +1,8 @@
 import { loadConfig } from '../config.ts';
 import { type Database, openDatabase } from '../database/client.ts';
-import { reachServer } from '../database/server.ts';
 import { openSession } from '../database/session.ts';
 import { StartupError } from '../errors.ts';
+import { reachServer } from '../start/database.ts';
 
 /** Runs `work` on the database of the configuration; an embedded one that does not run is started for it. */
 export async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {

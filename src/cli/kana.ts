@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs, styleText } from 'node:util';
-import type { ConfigurationFile } from '../configuration/writing-rules.ts';
+import type { ConfigurationFile } from '../catalogue/file/writing-rules.ts';
 import { StartupError } from '../errors.ts';
-import { exampleFile } from './kana-example.ts';
-import { paths, readKanaFile, writeKanaFile } from './kana-file.ts';
-import { consentTo, isError, isWarning, type PublishOptions, problemOf } from './kana-rules.ts';
-import { ask, readServer, type Server } from './kana-server.ts';
+import { exampleFile } from './kana/example.ts';
+import { paths, readKanaFile, writeKanaFile } from './kana/file.ts';
+import { consentTo, isError, isWarning, type PublishOptions, problemOf } from './kana/rules.ts';
+import { ask, readServer, type Server } from './kana/server.ts';
 
 const usage = `Usage: kana <command> [options]
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ownAuthor } from '../audit/rules.ts';
-import { makeKey, withdrawKey } from '../auth/key-actions.ts';
-import { environmentIds } from '../auth/rules.ts';
-import { listKeys } from '../auth/store.ts';
+import { makeKey, withdrawKey } from '../auth/keys/issue.ts';
+import { environmentIds } from '../auth/keys/rules.ts';
+import { listKeys } from '../auth/keys/store.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { StartupError } from '../errors.ts';
 import { runCommand, withDatabase } from './command.ts';

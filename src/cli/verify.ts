@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
 import type { Database } from '../database/client.ts';
 import { StartupError } from '../errors.ts';
-import { repair, repairTotals, verify } from '../usage/verify-actions.ts';
-import type { HourDifference, TotalDifference } from '../usage/verify-rollup-store.ts';
-import type { Difference } from '../usage/verify-store.ts';
+import { repair, repairTotals, verify } from '../usage/ledger/verify.ts';
+import type { Difference } from '../usage/ledger/verify-store.ts';
+import type { HourDifference, TotalDifference } from '../usage/rollup/verify-store.ts';
 import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:

@@ -1,5 +1,5 @@
 import './graphql.ts';
-import { withCountedAnswers } from '../graphql/answer-size.ts';
+import { withCountedAnswers } from '../graphql/limits/answer-size.ts';
 import { builder } from './builder.ts';
 
 /** The client API. */

@@ -23,8 +23,8 @@ const pages = [
   { path: 'flagged-users', ...page(() => import('./users/flagged-page.tsx')) },
   { path: 'import-users', ...page(() => import('./users/import-page.tsx')) },
   { path: 'segment', ...page(() => import('./segment/page.tsx')) },
-  { path: 'configuration', ...page(() => import('./configuration/page.tsx')) },
-  { path: 'configuration/catalogue', ...page(() => import('./configuration/catalogue-page.tsx')) },
+  { path: 'configuration', ...page(() => import('./catalogue/page.tsx')) },
+  { path: 'configuration/catalogue', ...page(() => import('./catalogue/catalogue-page.tsx')) },
   { path: 'configuration/audit-log', ...page(() => import('./audit/page.tsx')) },
   { path: '*', Component: NotFound },
 ];

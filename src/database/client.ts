@@ -12,7 +12,7 @@ export type Lookups = Pick<Pool, 'query'>;
 
 export interface Database {
   prisma: PrismaClient;
-  /** The few connections of the hot path; see src/usage/store.ts. */
+  /** The few connections of the hot path; see src/usage/record/store.ts. */
   hot: Pool;
   /** The connections of transactions in batches and of background jobs, which must not hold up the hot path. */
   work: Pool;

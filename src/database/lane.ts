@@ -1,5 +1,5 @@
 import DataLoader from 'dataloader';
-import type { LaneMeter } from '../telemetry/meters.ts';
+import type { LaneMeter } from '../telemetry/metrics.ts';
 import type { SpanContext, Tracing } from '../telemetry/tracing.ts';
 
 /** How many callers of a batch a trace names besides the first. */

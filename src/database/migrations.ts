@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
 import { StartupError } from '../errors.ts';
-import { migrateQueue } from './queue.ts';
+import { migrateQueue } from '../jobs/queue.ts';
 import { openSession } from './session.ts';
 
 interface Migration {

@@ -4,8 +4,8 @@ import type { Feature as FeatureRow, Subscription } from '../database/generated/
 import { userNotFound } from '../errors.ts';
 import { Feature } from '../features/graphql.ts';
 import { requireFeature } from '../features/store.ts';
-import { maxItems } from '../graphql/answer-size.ts';
 import { builder, type Fields } from '../graphql/builder.ts';
+import { maxItems } from '../graphql/limits/answer-size.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
 import { liveStatuses } from '../subscriptions/rules.ts';

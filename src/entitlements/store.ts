@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { createLane } from '../database/lane.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
 import { isLiveSql } from '../subscriptions/store.ts';
-import { createMeters } from '../telemetry/meters.ts';
+import { createMeters } from '../telemetry/metrics.ts';
 import type { ResetPeriod, Standing } from './rules.ts';
 
 /** A user and a feature, by the ids that customers chose. */

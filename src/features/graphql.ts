@@ -3,7 +3,7 @@ import { featureNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
-import { createFeature, updateFeature } from './actions.ts';
+import { createFeature, updateFeature } from './change.ts';
 import { FeatureChange, NewFeature } from './rules.ts';
 
 export const FeatureType = builder.enumType('FeatureType', {

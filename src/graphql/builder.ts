@@ -3,8 +3,8 @@ import PrismaPlugin from '@pothos/plugin-prisma';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
-import { maxFields, maxItems } from './answer-size.ts';
 import type { Context } from './context.ts';
+import { maxFields, maxItems } from './limits/answer-size.ts';
 import { dateTime, json } from './scalars.ts';
 
 type Types = PothosSchemaTypes.ExtendDefaultTypes<{

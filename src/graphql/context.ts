@@ -1,12 +1,12 @@
 import type { Author } from '../audit/rules.ts';
-import type { UserTokens } from '../auth/token-actions.ts';
+import type { UserTokens } from '../auth/tokens/tokens.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
 import type { Fault } from '../http/faults.ts';
-import type { DeletePerson } from '../merging/actions.ts';
-import type { IngestEvents } from '../segment/actions.ts';
-import type { RecordUsage } from '../usage/actions.ts';
-import type { AdmitUsers } from '../users/actions.ts';
+import type { IngestEvents } from '../segment/events/ingest.ts';
+import type { RecordUsage } from '../usage/record/record.ts';
+import type { AdmitUsers } from '../users/change.ts';
+import type { DeletePerson } from '../users/merge/merge.ts';
 
 /** What every resolver gets: who asks, and the ways to the data. */
 export interface Context {

@@ -1,9 +1,9 @@
 import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { DomainError } from '../errors.ts';
-import { headersOf, statusOf } from '../http/answer.ts';
-import type { Exchange } from '../http/exchange.ts';
 import { faultCodeOf, reportFault } from '../http/faults.ts';
+import type { Exchange } from '../http/request-context.ts';
+import { headersOf, statusOf } from '../http/response.ts';
 
 /** A caller's mistake as clients of the original read it: a code, and the typed error beside it. */
 export function graphQLErrorOf(error: DomainError, where?: GraphQLError): GraphQLError {

@@ -1,6 +1,6 @@
 import DataLoader from 'dataloader';
 import type { GraphQLResolveInfo } from 'graphql';
-import { placeOf } from './answer-size.ts';
+import { placeOf } from './limits/answer-size.ts';
 
 /** So many ids at once: Prisma gives each a parameter of the statement, and takes at most 32,767. */
 const maxIds = 10_000;

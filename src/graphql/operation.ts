@@ -6,7 +6,7 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import type { Exchange, Operation } from '../http/exchange.ts';
+import type { Exchange, Operation } from '../http/request-context.ts';
 
 /** Tells each exchange what it asks for, once that is known to be an operation of the schema. */
 export function useOperationReading(schema: GraphQLSchema): Plugin<{ exchange: Exchange }> {

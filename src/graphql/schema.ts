@@ -1,26 +1,26 @@
 import '../audit/graphql.ts';
-import '../auth/keys-graphql.ts';
+import '../auth/keys/graphql.ts';
 import '../client/token-graphql.ts';
-import '../configuration/graphql.ts';
+import '../catalogue/graphql.ts';
 import '../entitlements/graphql.ts';
 import '../features/graphql.ts';
-import '../merging/graphql.ts';
-import '../merging/preview-graphql.ts';
+import '../users/merge/graphql.ts';
+import '../users/merge/preview-graphql.ts';
 import '../packages/graphql.ts';
 import '../packages/mutations-graphql.ts';
-import '../segment/graphql.ts';
-import '../segment/preview-graphql.ts';
-import '../segment/rules-graphql.ts';
+import '../segment/events/graphql.ts';
+import '../segment/mapping/preview-graphql.ts';
+import '../segment/mapping/graphql.ts';
 import '../segment/status-graphql.ts';
 import '../subscriptions/graphql.ts';
-import '../transfer/graphql.ts';
-import '../usage/graphql.ts';
+import '../users/import/graphql.ts';
+import '../usage/record/graphql.ts';
 import '../usage/history-graphql.ts';
-import '../usage/series-graphql.ts';
+import '../usage/rollup/series-graphql.ts';
 import '../users/flags-graphql.ts';
 import '../users/graphql.ts';
-import { withCountedAnswers } from './answer-size.ts';
 import { builder } from './builder.ts';
+import { withCountedAnswers } from './limits/answer-size.ts';
 
 /** The admin API: each import above adds its concept. */
 export const schema = withCountedAnswers(builder.toSchema());

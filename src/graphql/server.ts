@@ -2,18 +2,18 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
-import { type Authenticated, useAuthentication } from '../auth/plugin.ts';
-import type { Exchange } from '../http/exchange.ts';
 import { isFault } from '../http/faults.ts';
-import { readRequest } from '../http/graphql-request.ts';
-import type { AnswerOperation } from '../http/graphql-route.ts';
+import type { Exchange } from '../http/request-context.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import { useWholeAnswers } from './answer-size.ts';
-import { createDocumentCache, noErrorCache, useModestOperations } from './documents.ts';
+import { type Authenticated, useAuthentication } from './authentication.ts';
 import { createFaultReport, maskError } from './errors.ts';
 import { useFieldNames } from './field-names.ts';
-import { useLimits } from './limits.ts';
+import { useWholeAnswers } from './limits/answer-size.ts';
+import { createDocumentCache, noErrorCache, useModestOperations } from './limits/document.ts';
+import { useLimits } from './limits/operation.ts';
 import { useOperationReading } from './operation.ts';
+import { readRequest } from './request.ts';
+import type { AnswerOperation } from './route.ts';
 
 export interface Api<Context extends Authenticated> {
   schema: GraphQLSchema;

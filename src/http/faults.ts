@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { isBusy, isOutage } from '../database/outage.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange } from './request-context.ts';
 
 /** A fault of ours; or a database that cannot be reached or is busy: then the same request may succeed in a moment. */
 export type FaultCode = 'INTERNAL_SERVER_ERROR' | 'SERVICE_UNAVAILABLE';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Counter, Gauge, type Registry } from 'prom-client';
-import { refusal, refusalError, sendJson } from './answer.ts';
-import type { AnswerOperation } from './graphql-route.ts';
+import type { AnswerOperation } from '../graphql/route.ts';
+import { refusal, refusalError, sendJson } from './response.ts';
 
 /**
  * How many operations a process works on at once. What is more waits for those before it, in memory and out of

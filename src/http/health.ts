@@ -1,6 +1,6 @@
 import type { Database } from '../database/client.ts';
-import { sendJson } from './answer.ts';
 import { succeedsInTime } from './in-time.ts';
+import { sendJson } from './response.ts';
 import type { Route } from './router.ts';
 
 /** Whether the process runs. It does not look at the database: a restart would not bring that back. */

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import type { Meters } from '../telemetry/meters.ts';
+import type { Meters } from '../telemetry/metrics.ts';
 import { readTraceparent, type Span, type Tracing } from '../telemetry/tracing.ts';
-import { codeOf } from './answer.ts';
-import { type Bearer, beginExchange, type Exchange } from './exchange.ts';
 import { isFault, levelOf } from './faults.ts';
+import { type Bearer, beginExchange, type Exchange } from './request-context.ts';
+import { codeOf } from './response.ts';
 
 /** Follows each request from its arrival to the end of its answer. */
 type Observe = (request: IncomingMessage, response: ServerResponse, path: string | null) => Exchange;

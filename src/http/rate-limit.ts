@@ -1,4 +1,4 @@
-import { type Answer, refusal, refusalError } from './answer.ts';
+import { type Answer, refusal, refusalError } from './response.ts';
 
 /** Says who may go on, and tells the others when to come back. */
 export interface RateLimit {

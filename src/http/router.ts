@@ -1,10 +1,10 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import type { Meters } from '../telemetry/meters.ts';
-import { refusal, sendJson } from './answer.ts';
-import type { Exchange } from './exchange.ts';
+import type { Meters } from '../telemetry/metrics.ts';
 import { reportFault } from './faults.ts';
 import { createObserver } from './observer.ts';
+import type { Exchange } from './request-context.ts';
+import { refusal, sendJson } from './response.ts';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse, exchange: Exchange) => unknown;
 

@@ -1,6 +1,6 @@
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Db } from '../database/client.ts';
-import { readRows } from '../graphql/answer-size.ts';
+import { readRows } from '../graphql/limits/answer-size.ts';
 import { findByIds, nestedList } from '../graphql/nested-list.ts';
 
 /*

@@ -11,7 +11,7 @@ import {
   type Target,
   updateDraftPackage,
   updatePackage,
-} from './actions.ts';
+} from './change.ts';
 import { findPackage, Package, ResetPeriod } from './graphql.ts';
 import { DraftChange, MetadataChange, NewPackage, Price } from './rules.ts';
 

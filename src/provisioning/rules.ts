@@ -1,4 +1,4 @@
-import { environmentIds, type KeyShape, parseKey } from '../auth/rules.ts';
+import { environmentIds, type KeyShape, parseKey } from '../auth/keys/rules.ts';
 
 /** The four keys that every installation starts with. */
 const firstKeys: KeyShape[] = environmentIds.flatMap((environmentId) => [

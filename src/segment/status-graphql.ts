@@ -1,6 +1,6 @@
 import type { SegmentOutcome as StoredOutcome } from '../database/generated/enums.ts';
 import { builder } from '../graphql/builder.ts';
-import { SegmentOutcome } from './graphql.ts';
+import { SegmentOutcome } from './events/graphql.ts';
 import {
   countOutcomes,
   countPendingUsers,

@@ -1,6 +1,6 @@
 import type { Db } from '../database/client.ts';
 import type { SegmentOutcome } from '../database/generated/enums.ts';
-import { groupByText, type PropertyCount } from './suggestion-rules.ts';
+import { groupByText, type PropertyCount } from './mapping/suggestion-rules.ts';
 
 /** How many groups of unmatched events are told, the largest ones. */
 export const maxGroups = 1_000;

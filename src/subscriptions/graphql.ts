@@ -6,7 +6,7 @@ import { nestedList } from '../graphql/nested-list.ts';
 import { Id, parse } from '../input.ts';
 import { findPackage, Package } from '../packages/graphql.ts';
 import { findUserKey } from '../users/store.ts';
-import { cancelSubscription, changePackage, type PackageChange, subscribe } from './actions.ts';
+import { cancelSubscription, changePackage, type PackageChange, subscribe } from './change.ts';
 import { heldStatuses, PackageIds, readSubscriptionId } from './rules.ts';
 
 const SubscriptionStatus = builder.enumType('SubscriptionStatus', {

@@ -12,7 +12,7 @@ import { userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import { findUserKey } from '../users/store.ts';
-import { PastPeriods } from './rules.ts';
+import { PastPeriods } from './record/rules.ts';
 
 interface Period {
   window: Window;

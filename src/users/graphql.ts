@@ -3,7 +3,7 @@ import { userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listAfter, listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
-import { createUser, updateUser } from './actions.ts';
+import { createUser, updateUser } from './change.ts';
 import { NewUser, UserChange } from './rules.ts';
 import { Search, searchQuery } from './search-rules.ts';
 import { searchUsers } from './search-store.ts';

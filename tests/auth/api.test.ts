@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { getIntrospectionQuery } from 'graphql';
-import { createKey, revokeKey } from '../../src/auth/store.ts';
+import { createKey, revokeKey } from '../../src/auth/keys/store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createUser } from '../helpers/factories.ts';
 

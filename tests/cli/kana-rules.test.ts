@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { consentTo, problemOf } from '../../src/cli/kana-rules.ts';
+import { consentTo, problemOf } from '../../src/cli/kana/rules.ts';
 
 const calls = { id: 'calls', name: 'Calls', type: 'CONSUMABLE' };
 const sso = { id: 'sso', name: 'SSO', type: 'BINARY' };

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Database, openDatabase } from '../../src/database/client.ts';
-import { rollUp } from '../../src/usage/rollup-actions.ts';
+import { rollUp } from '../../src/usage/rollup/rollup.ts';
 import { createEmptyDatabase, type TestDatabase } from '../helpers/database.ts';
 import { endAll, ensureBuilt, run, startServer } from '../helpers/process.ts';
 

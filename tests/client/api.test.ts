@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createUserTokens } from '../../src/auth/token-actions.ts';
-import { loadTokenRealms } from '../../src/auth/token-store.ts';
+import { loadTokenRealms } from '../../src/auth/tokens/store.ts';
+import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
 import { reasons } from '../../src/entitlements/rules.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { callerError } from '../helpers/errors.ts';

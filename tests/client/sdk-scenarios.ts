@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { KanaUserClient, KanaUserClientConfig } from '@usekana/client-kana-js';
-import { createUserTokens } from '../../src/auth/token-actions.ts';
-import { loadTokenRealms } from '../../src/auth/token-store.ts';
+import { loadTokenRealms } from '../../src/auth/tokens/store.ts';
+import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import type { Browser, Page, Sdk } from '../helpers/browser.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';

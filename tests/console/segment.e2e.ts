@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import type { Browser, Page } from 'playwright-core';
-import { type Queue, startQueue } from '../../src/database/queue.ts';
-import { segmentJobs } from '../../src/segment/jobs-actions.ts';
+import { type Queue, startQueue } from '../../src/jobs/queue.ts';
+import { segmentJobs } from '../../src/segment/jobs.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { inspect, launchChromium, signIn } from '../helpers/console.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
-import { type Queue, startQueue } from '../../src/database/queue.ts';
-import { segmentJobs } from '../../src/segment/jobs-actions.ts';
+import { type Queue, startQueue } from '../../src/jobs/queue.ts';
+import { segmentJobs } from '../../src/segment/jobs.ts';
 import { type Console, openConsole, takePicture, until, wantsPictures } from '../helpers/console.ts';
 import { showcase } from '../helpers/showcase.ts';
 

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
-import { startQueue } from '../../src/database/queue.ts';
-import { segmentJobs } from '../../src/segment/jobs-actions.ts';
+import { startQueue } from '../../src/jobs/queue.ts';
+import { segmentJobs } from '../../src/segment/jobs.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 
 /* Every cURL call of docs/segment.md is sent, one after the other, and answered as the page shows. */

@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp, type Dependencies } from '../../src/app.ts';
-import { createSessions } from '../../src/auth/session-actions.ts';
-import { createKey, createKeyring } from '../../src/auth/store.ts';
-import { createUserTokens } from '../../src/auth/token-actions.ts';
-import { loadTokenRealms } from '../../src/auth/token-store.ts';
+import { createKey, createKeyring } from '../../src/auth/keys/store.ts';
+import { createSessions } from '../../src/auth/sessions/sessions.ts';
+import { loadTokenRealms } from '../../src/auth/tokens/store.ts';
+import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
-import { loadConsole } from '../../src/http/console-route.ts';
+import { loadConsole } from '../../src/http/console.ts';
 import { noRateLimit } from '../../src/http/rate-limit.ts';
 import { createTestDatabase } from './database.ts';
 

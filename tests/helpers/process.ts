@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { withProcessLock } from '../../src/database/process-lock.ts';
+import { withProcessLock } from '../../src/embedded-postgres/process-lock.ts';
 
 export interface ServerProcess {
   /** Where it answers. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { PrismaClient } from '../../src/database/generated/client.ts';
-import type { CountingGrant } from '../../src/usage/ledger-rules.ts';
+import type { CountingGrant } from '../../src/usage/ledger/rules.ts';
 import { createFeature, createPackage } from './factories.ts';
 
 /* Users with subscriptions of every kind that began and ended at random, for tests that hold SQL to the rules. */

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import type { Database } from '../../src/database/client.ts';
-import type { Work } from '../../src/segment/sweep-actions.ts';
+import type { Work } from '../../src/segment/sweep.ts';
 import type { TestApp } from './app.ts';
 
 const ingestMutation = `mutation ingest($event: JSON!) {

@@ -4,8 +4,8 @@ import { chmod, mkdtemp, readdir, realpath, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { startEmbedded } from '../../src/database/embedded.ts';
 import { migrate } from '../../src/database/migrations.ts';
+import { startEmbedded } from '../../src/embedded-postgres/server.ts';
 
 /** The server of one test run. */
 export interface TestServer {

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createMeters } from '../../src/telemetry/meters.ts';
+import { createMeters } from '../../src/telemetry/metrics.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createUser } from '../helpers/factories.ts';
 import { parseFigures } from '../helpers/figures.ts';

@@ -6,7 +6,7 @@ import supertest from 'supertest';
 import { openDatabase } from '../../src/database/client.ts';
 import { createReadyRoute } from '../../src/http/health.ts';
 import { createRouter } from '../../src/http/router.ts';
-import { createMeters } from '../../src/telemetry/meters.ts';
+import { createMeters } from '../../src/telemetry/metrics.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { onServer, withDatabase } from '../helpers/server.ts';
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createMeters } from '../../src/telemetry/meters.ts';
+import { createMeters } from '../../src/telemetry/metrics.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createUser } from '../helpers/factories.ts';
 import { parseFigures } from '../helpers/figures.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isObjectType } from 'graphql';
 import { SignJWT } from 'jose';
-import { createKey, revokeKey } from '../../src/auth/store.ts';
+import { createKey, revokeKey } from '../../src/auth/keys/store.ts';
 import { clientSchema } from '../../src/client/schema.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';

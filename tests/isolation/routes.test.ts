@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { createKey, revokeKey } from '../../src/auth/store.ts';
+import { createKey, revokeKey } from '../../src/auth/keys/store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createWorld, type Names, type Rows, readRows, reveals, secrets } from './world.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { parseKey } from '../../src/auth/rules.ts';
-import { createKeyring, listKeys, revokeKey } from '../../src/auth/store.ts';
+import { parseKey } from '../../src/auth/keys/rules.ts';
+import { createKeyring, listKeys, revokeKey } from '../../src/auth/keys/store.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
-import { provision } from '../../src/provisioning/actions.ts';
+import { provision } from '../../src/provisioning/provision.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 
 const now = new Date('2026-02-14T12:00:00Z');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { storeEvents } from '../../src/segment/event-store.ts';
-import { sweep } from '../../src/segment/sweep-actions.ts';
+import { storeEvents } from '../../src/segment/events/store.ts';
+import { sweep } from '../../src/segment/sweep.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { userAlreadyExists } from '../../src/errors.ts';
-import { claimUser } from '../../src/users/actions.ts';
+import { claimUser } from '../../src/users/change.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 import { createUser } from '../helpers/factories.ts';
 

@@ -2,7 +2,7 @@ import { Button, Group, Paper, Select, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
-import { ConfigurationHead } from '../configuration/head.tsx';
+import { ConfigurationHead } from '../catalogue/head.tsx';
 import { AuditLogDocument, type AuditLogQueryVariables } from '../generated/operations.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
 import { Pager, usePages } from '../parts/pager.tsx';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { findDifferences } from '../../../src/usage/verify-store.ts';
+import { findDifferences } from '../../../src/usage/ledger/verify-store.ts';
 import { createFeature, createPackage, createSubscription } from '../../helpers/factories.ts';
 import { ensureBuilt } from '../../helpers/process.ts';
 import { type CrashServer, randomNumbers, startCrashServer, until } from './server.ts';

@@ -1,0 +1,104 @@
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { withBody } from '../../http/body.ts';
+import { type Gate, gated } from '../../http/gate.ts';
+import { type Answer, refusal, sendJson } from '../../http/response.ts';
+import type { Handler, Route } from '../../http/router.ts';
+import { environmentIds, readEnvironmentId } from '../keys/rules.ts';
+import { consoleHeader, readSessionCookie, sessionCookie } from './rules.ts';
+import type { Session, Sessions } from './sessions.ts';
+
+const SignIn = z.object({ key: z.string().trim() });
+
+/**
+ * Where the console's pages sign in and out: GET tells which environments somebody is signed in to, POST takes
+ * a private key, DELETE signs out of the environment that the header names. Every answer is about this browser
+ * alone, and no other site's page can ask: see consoleHeader.
+ */
+export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
+  return {
+    GET: fromConsole(
+      gated(gate, async (request, response) => {
+        const now = new Date();
+        const found = environmentIds.map(async (id) => {
+          const token = readSessionCookie(request.headers.cookie, id);
+          return token === null ? null : sessions.find(token, id, now);
+        });
+        const signedIn = (await Promise.all(found)).filter((session) => session !== null);
+        sendJson(response, { status: 200, body: { sessions: signedIn.map(describe) }, headers: noStore });
+      }),
+    ),
+    POST: fromConsole(
+      withBody(
+        gate,
+        gated(gate, async (request, response, body, exchange) => {
+          const key = readKey(body);
+          const session = key === null ? null : await sessions.begin(key, new Date());
+          if (session === null) return sendJson(response, wrongKey);
+          const environmentId = readEnvironment(session);
+          exchange.bearer = { environmentId, kind: 'PRIVATE', lastFour: session.identity.lastFour };
+          const cookie = sessionCookie(environmentId, session.token, isSecure(request));
+          const headers = { ...noStore, 'Set-Cookie': cookie };
+          return sendJson(response, { status: 200, body: describe(session), headers });
+        }),
+      ),
+    ),
+    DELETE: fromConsole((request, response) => {
+      const environmentId = readEnvironmentId(headerOf(request));
+      if (environmentId === null)
+        return sendJson(response, refusal('BAD_REQUEST', `Name the environment in ${consoleHeader}.`));
+      const cookie = sessionCookie(environmentId, '', isSecure(request));
+      response.writeHead(204, { ...noStore, 'Set-Cookie': cookie }).end();
+    }),
+  };
+}
+
+const noStore = { 'Cache-Control': 'no-store' };
+
+const wrongKey: Answer = {
+  status: 401,
+  body: {
+    errors: [
+      {
+        message: 'This is not a valid private key. Private keys start with prv_test_ or prv_live_.',
+        extensions: { code: 'UNAUTHENTICATED' },
+      },
+    ],
+  },
+};
+
+/** Refuses what does not bring the console's header, whatever it says. */
+function fromConsole(handle: Handler): Handler {
+  return (request, response, exchange) => {
+    if (headerOf(request) !== undefined) return handle(request, response, exchange);
+    return sendJson(response, refusal('BAD_REQUEST', `The header ${consoleHeader} is missing.`));
+  };
+}
+
+function headerOf(request: IncomingMessage): string | undefined {
+  const value = request.headers[consoleHeader];
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Behind a proxy that ends TLS, the proxy says how the browser came. It can only make the cookie stricter. */
+const isSecure = ({ headers }: IncomingMessage) => headers['x-forwarded-proto'] === 'https';
+
+function readKey(body: Buffer): string | null {
+  try {
+    return SignIn.safeParse(JSON.parse(body.toString())).data?.key ?? null;
+  } catch {
+    return null;
+  }
+}
+
+function readEnvironment({ identity }: Session) {
+  const environmentId = readEnvironmentId(identity.environmentId);
+  if (environmentId === null) throw new Error(`there is no console for ${identity.environmentId}`);
+  return environmentId;
+}
+
+const describe = ({ identity, expiresAt }: Session) => ({
+  environment: identity.environmentId,
+  lastFour: identity.lastFour,
+  expiresAt: expiresAt.toISOString(),
+});

@@ -1,0 +1,121 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Catalogue, CatalogueFeature, CataloguePackage, PackageFeature, Price } from '../rules.ts';
+
+/** A configuration file as the original's command reads it, with optional fields of ours. */
+export interface ConfigurationFile {
+  /** The app that the environment is; told for people, and not read back. */
+  app: string;
+  /** Has no function yet. */
+  version: string;
+  features: FileFeature[];
+  packages: ByStatus<FilePackage>;
+  addons: ByStatus<FileAddon>;
+}
+
+interface ByStatus<Entry> {
+  draft: Entry[];
+  published: Entry[];
+}
+
+interface FileFeature {
+  id: string;
+  name: string;
+  type: 'BINARY' | 'CONSUMABLE';
+  /** Ours. */
+  unit_label?: string;
+  /** Ours. */
+  unit_label_plural?: string;
+  /** Ours. */
+  metadata?: unknown;
+}
+
+interface FilePackage {
+  id: string;
+  name: string;
+  features: FilePackageFeature[];
+  /** Ours. */
+  prices?: Price[];
+  /** Ours. */
+  metadata?: unknown;
+}
+
+interface FileAddon extends FilePackage {
+  base_packages: string[];
+}
+
+interface FilePackageFeature {
+  id: string;
+  /** Ours: what the feature is called in this package, if it is called otherwise. */
+  name?: string;
+  limit?: number | null;
+  overage_enabled?: true;
+  reset_period?: 'YEAR' | 'MONTH' | 'DAY';
+}
+
+/**
+ * Writes a catalogue as a file. Archived packages are left out, and so is every optional field that would say
+ * what a file without it says too. Of BINARY features nothing is limited.
+ */
+export function fileOf({ features, packages }: Catalogue, app: string): ConfigurationFile {
+  const known = new Map(features.map((feature) => [feature.id, feature]));
+  const ofStatus = (status: CataloguePackage['status'], isAddon: boolean) =>
+    packages.filter((each) => each.status === status && each.isAddon === isAddon);
+  const plans = (status: CataloguePackage['status']) =>
+    ofStatus(status, false).map((each) => filePackage(each, known));
+  const addons = (status: CataloguePackage['status']) =>
+    ofStatus(status, true).map((each) => ({ ...filePackage(each, known), base_packages: each.bases }));
+  return {
+    app,
+    version: '1.0.0',
+    features: features.map(fileFeature),
+    packages: { draft: plans('DRAFT'), published: plans('PUBLISHED') },
+    addons: { draft: addons('DRAFT'), published: addons('PUBLISHED') },
+  };
+}
+
+function fileFeature({
+  id,
+  name,
+  type,
+  unitLabel,
+  unitLabelPlural,
+  metadata,
+}: CatalogueFeature): FileFeature {
+  return {
+    id,
+    name,
+    type,
+    ...(unitLabel === null ? {} : { unit_label: unitLabel }),
+    ...(unitLabelPlural === null ? {} : { unit_label_plural: unitLabelPlural }),
+    ...said(metadata),
+  };
+}
+
+function filePackage(
+  { id, name, features, prices, metadata }: CataloguePackage,
+  known: ReadonlyMap<string, CatalogueFeature>,
+): FilePackage {
+  return {
+    id,
+    name,
+    features: features.map((feature) => filePackageFeature(feature, known.get(feature.featureId))),
+    ...(prices.length === 0 ? {} : { prices }),
+    ...said(metadata),
+  };
+}
+
+function filePackageFeature(
+  { featureId, name, limit, resetPeriod, overageEnabled }: PackageFeature,
+  feature: CatalogueFeature | undefined,
+): FilePackageFeature {
+  return {
+    id: featureId,
+    ...(name === feature?.name ? {} : { name }),
+    ...(feature?.type === 'CONSUMABLE' ? { limit } : {}),
+    ...(overageEnabled ? { overage_enabled: true } : {}),
+    ...(resetPeriod === null ? {} : { reset_period: resetPeriod }),
+  };
+}
+
+/** Metadata is `{}` until somebody sets it. */
+const said = (metadata: unknown) => (isDeepStrictEqual(metadata, {}) ? {} : { metadata });

@@ -1,0 +1,107 @@
+import type { Author } from '../audit/rules.ts';
+import { allowanceOf, authorOf, identifyHolder } from '../auth/caller.ts';
+import { readAuthorization } from '../auth/keys/rules.ts';
+import type { Keyring } from '../auth/keys/store.ts';
+import type { Database } from '../database/client.ts';
+import { DomainError } from '../errors.ts';
+import { type BodyHandler, withBody } from '../http/body.ts';
+import { type Gate, gated } from '../http/gate.ts';
+import { readJson } from '../http/json-body.ts';
+import { type RateLimit, refuseHaste } from '../http/rate-limit.ts';
+import { type Answer, sendJson } from '../http/response.ts';
+import type { Handler, Route } from '../http/router.ts';
+import { Configuration, problemsOf, type Wishes } from './file/rules.ts';
+import { lineOf } from './plan/finding-rules.ts';
+import { preview, publish, pull } from './publish.ts';
+
+interface Doors {
+  database: Database;
+  keyring: Keyring;
+  gate: Gate;
+  rateLimit: RateLimit;
+}
+
+/**
+ * The doors of the `kana` command, by path: `/cli/pull` answers the catalogue as a configuration file,
+ * `/cli/validate` what publishing a file would do (`{ data: [] }`: nothing), and `/cli/publish` does it, and
+ * answers the file as it is afterwards, with what was done and what was not as `data`. All of them take the
+ * private key alone.
+ */
+export function createConfigurationRoutes({
+  database: { prisma },
+  keyring,
+  gate,
+  rateLimit,
+}: Doors): Record<string, Route> {
+  /** Answers what `work` does for whoever holds the key. */
+  const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): BodyHandler =>
+    gated(gate, async ({ headers }, response, body, exchange) => {
+      const caller = await identifyHolder(keyring, readAuthorization(headers.authorization));
+      exchange.bearer = caller;
+      if (caller === null) return sendJson(response, unauthenticated());
+      const haste = refuseHaste(rateLimit, allowanceOf(caller));
+      if (haste !== null) return sendJson(response, haste);
+      return sendJson(response, await work(authorOf(caller, exchange.id), body).catch(refuseMistake));
+    });
+
+  return {
+    '/cli/pull': {
+      GET: withoutBody(forKey(async ({ environmentId }) => ok(await pull(prisma, environmentId)))),
+    },
+    '/cli/validate': {
+      POST: withBody(
+        gate,
+        forKey(({ environmentId }, body) =>
+          forFile(body, async (wishes) => ({
+            data: (await preview(prisma, environmentId, wishes)).map(lineOf),
+          })),
+        ),
+      ),
+    },
+    '/cli/publish': {
+      POST: withBody(
+        gate,
+        forKey((author, body) =>
+          forFile(body, async (wishes) => {
+            // The command itself asks before, and passes on what cannot be done.
+            const terms = { partly: true, agreed: null };
+            const { file, findings } = await publish(prisma, author, wishes, new Date(), terms);
+            return { ...file, data: findings.map(lineOf) };
+          }),
+        ),
+      ),
+    },
+  };
+}
+
+const withoutBody =
+  (handle: BodyHandler): Handler =>
+  (request, response, exchange) =>
+    handle(request, response, Buffer.alloc(0), exchange);
+
+const ok = (body: object): Answer => ({ status: 200, body });
+
+/** Reads the configuration file that was sent, and answers what `work` makes of it. */
+async function forFile(body: Buffer, work: (wishes: Wishes) => Promise<object>): Promise<Answer> {
+  const sent = readJson(body);
+  if (sent === undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', ['The body is not JSON.']);
+  const { data: wishes, error } = Configuration.safeParse(sent);
+  if (error !== undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', problemsOf(error));
+  return ok(await work(wishes));
+}
+
+const unauthenticated = () =>
+  refuse(401, 'UNAUTHENTICATED', 'AuthenticationError', [
+    'Unauthenticated: send a valid private key in the Authorization header.',
+  ]);
+
+function refuseMistake(error: unknown): Answer {
+  if (!(error instanceof DomainError)) throw error;
+  return refuse(400, error.code, error.typedName, [error.message]);
+}
+
+/** A refusal as everywhere, and the same as `data`: the original's command reads that, whatever the status. */
+function refuse(status: number, code: string, name: string, messages: string[]): Answer {
+  const errors = messages.map((message) => ({ message, extensions: { code, exception: { name, message } } }));
+  return { status, body: { errors, data: messages.map((message) => `[ERROR] ${message}`) } };
+}

@@ -1,0 +1,61 @@
+import { StartupError } from '../../errors.ts';
+
+/** Where to send files, and as whom. */
+export interface Server {
+  /** The root of the three doors, such as `http://127.0.0.1:4000/cli`. */
+  root: string;
+  key: string;
+}
+
+type Environment = Record<string, string | undefined>;
+
+/**
+ * Reads KANA_DEV_KEY (or KANA_LIVE_KEY) and the address: KANA_URL, the server's, or KANA_DEV_URL, the doors'
+ * root, as in the original. Throws a StartupError if the key is missing, or one for the other environment, or if
+ * there are two addresses.
+ */
+export function readServer(env: Environment, isLive: boolean): Server {
+  const name = isLive ? 'KANA_LIVE_KEY' : 'KANA_DEV_KEY';
+  const key = env[name]?.trim();
+  if (!key)
+    throw new StartupError(`apikey is required, please define ${name} as an environment variable (.env)`);
+  const prefix = isLive ? 'prv_live_' : 'prv_test_';
+  if (!key.startsWith(prefix))
+    throw new StartupError(`${name} must be a private key: it starts with ${prefix}`);
+  return { root: readRoot(env), key };
+}
+
+/** Both keys go to this address: which of two was meant is not guessed. */
+function readRoot(env: Environment): string {
+  const address = withoutSlash(env.KANA_URL);
+  const root = withoutSlash(env.KANA_DEV_URL);
+  if (root && address && root !== `${address}/cli`)
+    throw new StartupError(
+      `KANA_DEV_URL (${root}) and KANA_URL (${address}, so ${address}/cli) name different servers: define only one of them`,
+    );
+  return root || `${address || 'http://127.0.0.1:4000'}/cli`;
+}
+
+const withoutSlash = (url: string | undefined) => url?.trim().replace(/\/+$/, '');
+
+interface Refusal {
+  errors?: { message: string }[];
+}
+
+/** Gets what a door answers, or posts a file to it. Throws a StartupError with the server's own words. */
+export async function ask<Content>({ root, key }: Server, door: string, file?: unknown): Promise<Content> {
+  const response = await fetch(`${root}/${door}`, {
+    method: file === undefined ? 'GET' : 'POST',
+    headers: { 'Content-Type': 'application/json', Authorization: key },
+    ...(file === undefined ? {} : { body: JSON.stringify(file) }),
+  }).catch((error) => {
+    throw new StartupError(
+      `${root} cannot be reached (${error.cause?.message || error.cause?.code || error.message})`,
+    );
+  });
+  const answer = (await response.json().catch(() => null)) as (Refusal & Content) | null;
+  if (response.ok && answer !== null) return answer;
+  const messages = answer?.errors?.map(({ message }) => message) ?? [];
+  if (messages.length > 0) throw new StartupError(messages.join('\n'));
+  throw new StartupError(`${root}/${door} answered ${response.status} ${response.statusText}, and no JSON`);
+}

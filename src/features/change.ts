@@ -1,0 +1,51 @@
+import { audited } from '../audit/record.ts';
+import type { Author } from '../audit/rules.ts';
+import { isUniqueViolation } from '../database/conflict.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
+import { jsonValue } from '../database/json.ts';
+import { featureAlreadyExists, featureNotFound } from '../errors.ts';
+import { checkUnits, type FeatureChange, type NewFeature } from './rules.ts';
+import { lockFeature } from './store.ts';
+
+/** @throws ValidationError, FeatureAlreadyExistsError when the id is taken */
+export async function createFeature(
+  db: PrismaClient,
+  author: Author,
+  { metadata, ...feature }: NewFeature,
+): Promise<void> {
+  checkUnits(feature.type, feature);
+  const data = { ...feature, metadata: jsonValue(metadata), environmentId: author.environmentId };
+  const what = { action: 'createFeature', type: 'FEATURE', handles: [] } as const;
+  try {
+    await db.$transaction((tx) =>
+      audited(
+        tx,
+        author,
+        what,
+        () => tx.feature.create({ data }),
+        ({ id }) => [id],
+      ),
+    );
+  } catch (error) {
+    throw isUniqueViolation(error) ? featureAlreadyExists(feature.id) : error;
+  }
+}
+
+/** Packages that contain the feature keep the name they gave it. @throws ValidationError, FeatureNotFoundError */
+export async function updateFeature(
+  db: PrismaClient,
+  author: Author,
+  id: string,
+  { metadata, ...change }: FeatureChange,
+): Promise<void> {
+  const { environmentId } = author;
+  const where = { environmentId_id: { environmentId, id } };
+  await db.$transaction(async (tx) => {
+    const locked = await lockFeature(tx, environmentId, id);
+    if (locked === null) throw featureNotFound(id);
+    checkUnits(locked.type, change);
+    await audited(tx, author, { action: 'updateFeature', type: 'FEATURE', handles: [id] }, () =>
+      tx.feature.update({ where, data: { ...change, metadata: jsonValue(metadata) } }),
+    );
+  });
+}

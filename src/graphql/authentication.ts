@@ -1,0 +1,81 @@
+import {
+  BREAK,
+  type DocumentNode,
+  type ExecutionArgs,
+  type FragmentDefinitionNode,
+  GraphQLError,
+  getOperationAST,
+  Kind,
+  visit,
+} from 'graphql';
+import type { Plugin, YogaInitialContext } from 'graphql-yoga';
+import { someField } from './selection.ts';
+
+/** Whether a request brought valid credentials shows in its context. */
+export interface Authenticated {
+  /** The environment that they are for; empty without any. */
+  environmentId: string;
+}
+
+/** The answer to every request without valid credentials for this API. */
+function unauthenticated(credentials: string): GraphQLError {
+  const message = `Unauthenticated: send ${credentials}.`;
+  return new GraphQLError(message, {
+    extensions: {
+      code: 'UNAUTHENTICATED',
+      exception: { name: 'AuthenticationError', message },
+      http: { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } },
+    },
+  });
+}
+
+/** The answer to an operation in an address, which histories and the logs of proxies keep. */
+const notPosted = () =>
+  new GraphQLError('Send operations by POST: GET answers introspection only.', {
+    extensions: { code: 'METHOD_NOT_ALLOWED', http: { status: 405, headers: { Allow: 'POST' } } },
+  });
+
+/**
+ * Refuses before any resolver runs: 405 what was not posted, 401 what came without credentials. Introspection
+ * is open to all.
+ *
+ * @param credentials what to send, for people
+ */
+export function useAuthentication(credentials: string): Plugin<Authenticated & YogaInitialContext> {
+  return {
+    onExecute({ args, setResultAndStopExecution }) {
+      const { environmentId, request } = args.contextValue;
+      const posted = request.method === 'POST';
+      if ((posted && environmentId !== '') || isOpenToAll(args)) return;
+      setResultAndStopExecution({ errors: [posted ? unauthenticated(credentials) : notPosted()] });
+    },
+  };
+}
+
+/** Introspection tells nothing but the schema, which is public: it needs no credentials. Every other field does. */
+function isOpenToAll({ document, operationName }: ExecutionArgs): boolean {
+  const operation = getOperationAST(document, operationName);
+  if (!operation || hasAlias(document)) return false;
+  return !someField(
+    operation.selectionSet,
+    fragmentsOf(document),
+    ({ name }) => !name.value.startsWith('__'),
+  );
+}
+
+function fragmentsOf({ definitions }: DocumentNode): Record<string, FragmentDefinitionNode> {
+  const fragments = definitions.filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION);
+  return Object.fromEntries(fragments.map((fragment) => [fragment.name.value, fragment]));
+}
+
+/** Aliases would let anybody ask for the whole schema thousands of times in one request. */
+function hasAlias(document: DocumentNode): boolean {
+  let found = false;
+  visit(document, {
+    Field({ alias }) {
+      found ||= alias !== undefined;
+      return found ? BREAK : undefined;
+    },
+  });
+  return found;
+}

@@ -1,0 +1,119 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { Handler } from '../http/router.ts';
+
+/** What the page of one API starts with. */
+export interface GraphiqlPage {
+  endpoint: string;
+  /** The headers to fill in. */
+  headers: Record<string, string>;
+  defaultQuery: string;
+}
+
+const howTo = (fillIn: string) => `# Welcome to Open Kana.
+#
+# 1. Fill in the headers below:
+#    ${fillIn}
+#    They stay in this browser until you empty them.
+# 2. Press the play button, or Ctrl-Enter.
+#
+# The book on the left explains everything.
+`;
+
+export const adminPage: GraphiqlPage = {
+  endpoint: '/graphql',
+  headers: { Authorization: '' },
+  defaultQuery: `${howTo('a private key, prv_test_... or prv_live_...')}
+query Overview {
+  features {
+    id
+    type
+  }
+  packages(status: "ALL") {
+    id
+    status
+    isAddon
+    features {
+      id
+      limit
+      resetPeriod
+      overageEnabled
+    }
+  }
+  users(first: 5) {
+    id
+    name
+  }
+}
+`,
+};
+
+export const clientPage: GraphiqlPage = {
+  endpoint: '/client/graphql',
+  headers: { Authorization: '', 'X-User-ID': '' },
+  defaultQuery: `${howTo('a public key, and the id of a user.')}
+query CurrentUser {
+  currentUser {
+    id
+    subscribedPackages {
+      id
+      features {
+        id
+        entitlement {
+          access
+          reason
+          consumption {
+            used
+            budget
+            overageEnabled
+          }
+        }
+      }
+    }
+  }
+}
+`,
+};
+
+/** The browser itself makes sure that the page loads nothing from elsewhere, and sends nothing elsewhere. */
+const policy = [
+  "default-src 'none'",
+  "script-src 'unsafe-inline' 'unsafe-eval' blob:",
+  'worker-src blob:',
+  "style-src 'unsafe-inline'",
+  'img-src data:',
+  'font-src data:',
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/**
+ * The page by which people try operations in a browser. Scripts, styles and workers are all inside it, so it
+ * works without the internet. It weighs megabytes, so it is made when the first person asks for it.
+ */
+export function createGraphiqlPage(start: GraphiqlPage): Handler {
+  let page: Promise<{ plain: Buffer; zipped: Buffer }> | undefined;
+  return async (request, response) => {
+    page ??= renderPage(start);
+    const { plain, zipped } = await page;
+    const zip = /\bgzip\b/.test(String(request.headers['accept-encoding']));
+    const body = zip ? zipped : plain;
+    response.writeHead(200, {
+      'Content-Type': 'text/html; charset=utf-8',
+      'Content-Length': body.length,
+      'Content-Security-Policy': policy,
+      Vary: 'Accept, Accept-Encoding',
+      ...(zip ? { 'Content-Encoding': 'gzip' } : {}),
+    });
+    response.end(body);
+  };
+}
+
+async function renderPage({ headers, ...start }: GraphiqlPage) {
+  const { renderGraphiQL } = await import('@graphql-yoga/render-graphiql');
+  const options = { ...start, title: 'Open Kana', headers: JSON.stringify(headers, null, 2) };
+  const plain = Buffer.from(renderGraphiQL(options));
+  return { plain, zipped: await promisify(gzip)(plain) };
+}

@@ -1,0 +1,110 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Logger } from 'pino';
+import { allowanceOf, type Caller, identifyHolder } from '../../auth/caller.ts';
+import type { Keyring } from '../../auth/keys/store.ts';
+import { DomainError } from '../../errors.ts';
+import { withBody } from '../../http/body.ts';
+import { faultCodeOf, reportFault } from '../../http/faults.ts';
+import { type Gate, gated } from '../../http/gate.ts';
+import { readJson } from '../../http/json-body.ts';
+import { type RateLimit, refuseHaste } from '../../http/rate-limit.ts';
+import type { Exchange } from '../../http/request-context.ts';
+import { type Answer, refusal, sendJson } from '../../http/response.ts';
+import type { Route } from '../../http/router.ts';
+import type { IngestEvents, Ingested } from './ingest.ts';
+import { isSigned, readWebhookKey } from './webhook-rules.ts';
+
+/** As many as one request may bring. Segment itself sends one at a time. */
+const maxEvents = 1_000;
+
+interface Webhook {
+  keyring: Keyring;
+  ingestEvents: IngestEvents;
+  gate: Gate;
+  rateLimit: RateLimit;
+  /** What Segment signs requests with; undefined takes requests without a signature. */
+  segmentSecret: string | undefined;
+  log: Logger;
+}
+
+/**
+ * Where Segment's webhook sends events: one event, answered by what became of it, or an array, answered by an
+ * array in the same order. A refused event does not fail its neighbours.
+ */
+export function createSegmentRoute(webhook: Webhook): Route {
+  return {
+    POST: withBody(
+      webhook.gate,
+      gated(webhook.gate, async ({ headers }, response, body, exchange) =>
+        sendJson(response, await receive(webhook, { headers, body, exchange })),
+      ),
+    ),
+  };
+}
+
+/** What was posted. */
+interface Delivery {
+  headers: IncomingHttpHeaders;
+  body: Buffer;
+  exchange: Exchange;
+}
+
+async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
+  const { body, exchange } = delivery;
+  const caller = await authenticate(webhook, delivery);
+  if (caller === null) return unauthenticated;
+  exchange.bearer = caller;
+  const haste = refuseHaste(webhook.rateLimit, allowanceOf(caller));
+  if (haste !== null) return haste;
+  const sent = readJson(body);
+  if (sent === undefined) return refusal('BAD_REQUEST', 'The body is not JSON in UTF-8.');
+  const events = Array.isArray(sent) ? sent : [sent];
+  if (events.length > maxEvents)
+    return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
+
+  const results = await webhook.ingestEvents(caller.environmentId, events, new Date());
+  const items = results.map((result) => itemOf(result, webhook.log, exchange));
+  return { status: statusOf(results), body: Array.isArray(sent) ? items : items[0] };
+}
+
+/** Whose private key it is, if the request is signed where it must be. */
+async function authenticate(
+  { keyring, segmentSecret }: Webhook,
+  { headers, body }: Delivery,
+): Promise<Caller | null> {
+  const signature = headers['x-signature']?.toString();
+  if (segmentSecret !== undefined && !isSigned(body, signature, segmentSecret)) return null;
+  return identifyHolder(keyring, readWebhookKey(headers.authorization));
+}
+
+const message = 'Unauthenticated: send a valid private key, and the signature if a secret is shared.';
+
+const unauthenticated: Answer = {
+  status: 401,
+  body: {
+    errors: [
+      {
+        message,
+        extensions: { code: 'UNAUTHENTICATED', exception: { name: 'AuthenticationError', message } },
+      },
+    ],
+  },
+  headers: { 'WWW-Authenticate': 'Basic realm="Segment"' },
+};
+
+function itemOf(result: Ingested | Error, log: Logger, exchange: Exchange): object {
+  if (result instanceof DomainError) {
+    const { typedName, message, code } = result;
+    return { error: { name: typedName, message, code } };
+  }
+  if (result instanceof Error) return { error: reportFault(log, result, exchange) };
+  const { messageId, outcome, firstOutcome, featureId, ruleId, delta } = result;
+  return { messageId, outcome, firstOutcome, featureId, ruleId, delta };
+}
+
+/** Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates. */
+function statusOf(results: readonly (Ingested | Error)[]): number {
+  const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
+  if (failure !== undefined) return faultCodeOf(failure) === 'SERVICE_UNAVAILABLE' ? 503 : 500;
+  return results.some((result) => !(result instanceof Error)) ? 200 : 400;
+}

@@ -1,0 +1,76 @@
+import type { Db } from '../../database/client.ts';
+import { findUserKey } from '../../users/store.ts';
+import type { EventKey } from '../events/store.ts';
+import type { IdentifyPlan, KnownUser } from './rules.ts';
+
+/** An identify event that is still to be processed. */
+export interface WaitingIdentify {
+  userId: string;
+  payload: unknown;
+}
+
+/** Locks an identify event until the transaction ends; null if it is processed already. By key, as lockTracks. */
+export async function lockIdentify(
+  tx: Db,
+  { environmentId, messageId }: EventKey,
+): Promise<WaitingIdentify | null> {
+  const [event] = await tx.$queryRaw<WaitingIdentify[]>`
+    SELECT user_id AS "userId", payload FROM segment_event
+    WHERE environment_id = ${environmentId} AND message_id = ${messageId} AND type = 'IDENTIFY'
+      AND num_nulls(outcome) = 1 FOR UPDATE`;
+  return event ?? null;
+}
+
+const comparable = { key: true, id: true, email: true, imported: true } as const;
+
+/** The user that this id leads to; null when there is none. */
+export async function findIdentified(tx: Db, environmentId: string, id: string): Promise<KnownUser | null> {
+  const key = await findUserKey(tx, environmentId, id);
+  return key === null ? null : tx.user.findUnique({ where: { key }, select: comparable });
+}
+
+/** Who else has this email; of more than two, two are as good as all. */
+export function findOthers(
+  tx: Db,
+  environmentId: string,
+  email: string | undefined,
+  self: KnownUser | null,
+): Promise<KnownUser[]> {
+  if (email === undefined) return Promise.resolve([]);
+  return tx.user.findMany({
+    where: { environmentId, email, mergedInto: null, key: { not: self?.key ?? -1n } },
+    select: comparable,
+    orderBy: { key: 'asc' },
+    take: 2,
+  });
+}
+
+/** Saves what an identify event did that this transaction has locked. */
+export async function saveIdentify(
+  tx: Db,
+  { environmentId, messageId }: EventKey,
+  outcome: IdentifyPlan['outcome'],
+  userKey: bigint,
+): Promise<void> {
+  await tx.segmentEvent.update({
+    where: { environmentId_id: { environmentId, id: messageId } },
+    data: { outcome, userKey },
+  });
+}
+
+/**
+ * Lets the events be processed that waited for these users, in the transaction in which the users appear.
+ *
+ * @returns their message ids
+ */
+export async function releaseWaiting(
+  tx: Db,
+  environmentId: string,
+  userIds: readonly string[],
+): Promise<string[]> {
+  const rows = await tx.$queryRaw<{ message_id: string }[]>`
+    UPDATE segment_event SET outcome = NULL
+    WHERE environment_id = ${environmentId} AND user_id = ANY(${[...userIds]}) AND outcome = 'PENDING_USER'
+    RETURNING message_id`;
+  return rows.map((row) => row.message_id);
+}

@@ -1,0 +1,103 @@
+import type { z } from 'zod';
+import { audited, type Change } from '../../audit/record.ts';
+import type { Author } from '../../audit/rules.ts';
+import type { Db } from '../../database/client.ts';
+import type { PrismaClient } from '../../database/generated/client.ts';
+import { featureNotFound, mappingRuleNotFound } from '../../errors.ts';
+import { enqueueBackfill } from '../jobs.ts';
+import { lockIn, rules } from '../lock-store.ts';
+import { checkTarget, type NewMappingRule } from './rules.ts';
+
+type RuleFields = z.output<typeof NewMappingRule>;
+
+/** What a rule begins with that is applied to stored events from the first one on. */
+const fromTheBeginning = {
+  backfill: 'PENDING',
+  examinedAt: null,
+  examinedId: null,
+  examined: 0,
+  matched: 0,
+} as const;
+
+/**
+ * Makes a rule; answers its id. It decides every event from now on, and the stored ones in the background.
+ *
+ * @throws FeatureNotFoundError, and ValidationError for a BINARY feature
+ */
+export function createRule(prisma: PrismaClient, author: Author, rule: RuleFields): Promise<string> {
+  const { environmentId } = author;
+  return changeRules(prisma, author, change('createMappingRule'), async (tx) => {
+    await checkFeature(tx, environmentId, rule.featureId);
+    const { id } = await tx.mappingRule.create({ data: { ...rule, environmentId } });
+    await enqueueBackfill(tx, environmentId);
+    return id;
+  });
+}
+
+/**
+ * Replaces what a rule says. It is applied to stored events anew; what it has recorded stays.
+ *
+ * @throws MappingRuleNotFoundError, FeatureNotFoundError, and ValidationError for a BINARY feature
+ */
+export function updateRule(
+  prisma: PrismaClient,
+  author: Author,
+  id: string,
+  rule: RuleFields,
+): Promise<string> {
+  const { environmentId } = author;
+  return changeRules(prisma, author, change('updateMappingRule', id), async (tx) => {
+    await checkFeature(tx, environmentId, rule.featureId);
+    const { count } = await tx.mappingRule.updateMany({
+      where: { environmentId, id },
+      data: { ...rule, ...fromTheBeginning },
+    });
+    if (count === 0) throw mappingRuleNotFound(id);
+    await enqueueBackfill(tx, environmentId);
+    return id;
+  });
+}
+
+/** Deletes a rule; what it has recorded stays. @throws MappingRuleNotFoundError */
+export function deleteRule(prisma: PrismaClient, author: Author, id: string): Promise<string> {
+  return changeRules(prisma, author, change('deleteMappingRule', id), async (tx) => {
+    const { environmentId } = author;
+    const { count } = await tx.mappingRule.deleteMany({ where: { environmentId, id } });
+    if (count === 0) throw mappingRuleNotFound(id);
+    return id;
+  });
+}
+
+/**
+ * Changes rules while no event is being decided: an event that is committed as unmatched before is found by
+ * the backfill, and one that is decided afterwards knows the change.
+ */
+function changeRules(
+  prisma: PrismaClient,
+  author: Author,
+  what: Change,
+  work: (tx: Db) => Promise<string>,
+): Promise<string> {
+  return prisma.$transaction(async (tx) => {
+    await lockIn(tx, [rules(author.environmentId)]);
+    return audited(
+      tx,
+      author,
+      what,
+      () => work(tx),
+      (id) => [id],
+    );
+  });
+}
+
+const change = (action: string, id?: string): Change => ({
+  action,
+  type: 'MAPPING_RULE',
+  handles: id === undefined ? [] : [id],
+});
+
+async function checkFeature(tx: Db, environmentId: string, id: string): Promise<void> {
+  const feature = await tx.feature.findUnique({ where: { environmentId_id: { environmentId, id } } });
+  if (feature === null) throw featureNotFound(id);
+  checkTarget(feature.type);
+}

@@ -1,0 +1,147 @@
+import type { Pool, PoolClient } from 'pg';
+import { inTransaction } from '../../database/transaction.ts';
+import { DomainError } from '../../errors.ts';
+import type { Usage } from '../../usage/record/rules.ts';
+import { appendUsage, askAgain } from '../../usage/record/store.ts';
+import {
+  type EventKey,
+  lockTracks,
+  saveTracks,
+  type TrackOutcome,
+  type WaitingTrack,
+} from '../events/store.ts';
+import { arrival, lock, lockShared, rules as rulesLock } from '../lock-store.ts';
+import { type Mapping, mapTrack, namedFeature } from '../mapping/rules.ts';
+import { findUserKeys, readCatalogue } from './store.ts';
+
+const maxRounds = 20;
+
+/** A track event that is known to be usage of a feature. */
+interface Mapped {
+  event: WaitingTrack;
+  mapping: Mapping;
+}
+
+/**
+ * Decides track events that are stored, and records the usage that they are. All of it happens in one
+ * transaction: the decision, the ledger and the windows, so that an event is either processed, once and
+ * entirely, or still to be processed. Events that are processed already are left alone.
+ *
+ * An event whose user someone was changing at the same instant is decided again.
+ */
+export async function processTracks(pool: Pool, keys: readonly EventKey[]): Promise<void> {
+  for (let round = 0; round < maxRounds; round += 1) {
+    const left = await inTransaction(pool, (client) => decide(client, keys));
+    if (left === 0) return;
+  }
+  throw new Error(`Segment events met a concurrent change of their user ${maxRounds} times in a row`);
+}
+
+/** Answers how many of the events are still to be processed. */
+async function decide(client: PoolClient, keys: readonly EventKey[]): Promise<number> {
+  const events = await lockTracks(client, keys);
+  if (events.length === 0) return 0;
+  const mappings = await mapEvents(client, events);
+  const mapped: Mapped[] = [];
+  const outcomes: TrackOutcome[] = [];
+  for (const [index, event] of events.entries()) {
+    const mapping = mappings[index] ?? null;
+    if (mapping === null) outcomes.push({ ...keyOf(event), outcome: 'UNMATCHED', mapping, userKey: null });
+    else mapped.push({ event, mapping });
+  }
+  outcomes.push(...(await record(client, mapped)));
+  await saveTracks(client, outcomes);
+  return events.length - outcomes.length;
+}
+
+/**
+ * What each event is usage of. The rules cannot change before these decisions are committed: a rule that is
+ * made afterwards finds every event that they left unmatched.
+ */
+async function mapEvents(client: PoolClient, events: readonly WaitingTrack[]): Promise<(Mapping | null)[]> {
+  const environmentIds = [...new Set(events.map(({ environmentId }) => environmentId))];
+  await lockShared(client, environmentIds.map(rulesLock));
+  const named = events.flatMap((event) => {
+    const featureId = namedFeature(event);
+    return featureId === null ? [] : [{ environmentId: event.environmentId, featureId }];
+  });
+  const { consumableIds, rules } = await readCatalogue(client, environmentIds, named);
+  return events.map(
+    (event) =>
+      event.mapping ??
+      mapTrack(
+        event,
+        consumableIds.get(event.environmentId) ?? new Set(),
+        rules.get(event.environmentId) ?? [],
+      ),
+  );
+}
+
+/** Records usage of users who are known, and lets that of the others wait for them. */
+async function record(client: PoolClient, mapped: readonly Mapped[]): Promise<TrackOutcome[]> {
+  const userKeys = await findUserKeys(
+    client,
+    mapped.map(({ event }) => event),
+  );
+  const known = mapped.flatMap((each, index) => {
+    const userKey = userKeys[index] ?? null;
+    return userKey === null ? [] : [{ ...each, userKey }];
+  });
+  const unknown = mapped.filter((_each, index) => userKeys[index] === null);
+  // In this order, as whoever renames a user takes the id before the row.
+  const waiting = await leaveWaiting(client, unknown);
+  return [...waiting, ...(await recordKnown(client, known))];
+}
+
+async function recordKnown(
+  client: PoolClient,
+  known: readonly (Mapped & { userKey: bigint })[],
+): Promise<TrackOutcome[]> {
+  if (known.length === 0) return [];
+  const usages = known.map((each) => ({ usage: usageOf(each), withStanding: false }));
+  const results = await appendUsage(client, usages);
+  return known.flatMap(({ event, mapping, userKey }, index) => {
+    const result = results[index];
+    // Changed or deleted since this transaction looked.
+    if (result === askAgain || (result instanceof DomainError && result.code === 'NOT_FOUND')) return [];
+    if (result === undefined || result instanceof Error)
+      throw result ?? new Error('a usage was left without a result');
+    return [{ ...keyOf(event), outcome: 'RECORDED' as const, mapping, userKey }];
+  });
+}
+
+/**
+ * Nobody can make these ids lead to a user before this is committed; who was quicker is found here, and the
+ * event is left to be decided again.
+ */
+async function leaveWaiting(client: PoolClient, unknown: readonly Mapped[]): Promise<TrackOutcome[]> {
+  if (unknown.length === 0) return [];
+  const events = unknown.map(({ event }) => event);
+  await lock(
+    client,
+    events.map(({ environmentId, userId }) => arrival(environmentId, userId)),
+  );
+  const userKeys = await findUserKeys(client, events);
+  return unknown.flatMap(({ event, mapping }, index) =>
+    userKeys[index] === null
+      ? [{ ...keyOf(event), outcome: 'PENDING_USER' as const, mapping, userKey: null }]
+      : [],
+  );
+}
+
+const keyOf = ({ environmentId, messageId }: WaitingTrack): EventKey => ({ environmentId, messageId });
+
+/** No key of a caller's own holds a control character: theirs and ours never meet. */
+const ledgerKey = (messageId: string) => `\u0001segment ${messageId}`;
+
+const usageOf = ({ event, mapping }: Mapped): Usage => ({
+  environmentId: event.environmentId,
+  source: 'SEGMENT',
+  userId: event.userId,
+  featureId: mapping.featureId,
+  action: 'ADD',
+  delta: mapping.delta,
+  idempotencyKey: ledgerKey(event.messageId),
+  timestamp: event.occurredAt,
+  enforce: false,
+});

@@ -1,0 +1,20 @@
+import type { Config } from '../config.ts';
+import { type EmbeddedServer, startEmbedded } from '../embedded-postgres/server.ts';
+
+/**
+ * How many connections the embedded server is started for: more than docs/operating.md says that each process keeps,
+ * some for commands and whoever looks, and never fewer than PostgreSQL's own default.
+ */
+const connectionsFor = (processes: number): number => Math.max(100, 40 * processes + 20);
+
+/**
+ * The PostgreSQL that the configuration names, or else the embedded one, running. `tell` gets what an
+ * operator should know, a line at a time.
+ */
+export async function reachServer(
+  { databaseUrl, dataDir, processes }: Pick<Config, 'databaseUrl' | 'dataDir' | 'processes'>,
+  tell: (line: string) => void,
+): Promise<EmbeddedServer> {
+  if (databaseUrl !== undefined) return { url: databaseUrl, stop: async () => undefined };
+  return startEmbedded({ dataDir, connections: connectionsFor(processes), tell });
+}

@@ -1,0 +1,133 @@
+import type { Grant, Standing, Window } from '../../entitlements/rules.ts';
+import { featureNotFound, idempotencyConflict, userNotFound } from '../../errors.ts';
+import {
+  type Counter,
+  type CountingGrant,
+  countsTowards,
+  refusal,
+  usedAfter,
+  windowsOf,
+  winnerAt,
+} from '../ledger/rules.ts';
+import { binaryReason, type Recorded, repeats, type Usage } from './rules.ts';
+
+/** A usage whose result depends on what is there already, with all that the decision looks at. */
+export interface Case {
+  usage: Usage;
+  /** Null when there is no such user. */
+  userKey: bigint | null;
+  /** Null when there is no such feature. */
+  featureType: Standing['featureType'] | null;
+  /** What was recorded before under the same idempotency key. */
+  first: FirstUse | null;
+  now: Date;
+  /** When it was used, never later than now. */
+  at: Date;
+  /** All that this user was ever granted of this feature. */
+  grants: readonly CountingGrant[];
+}
+
+type FirstUse = Pick<Usage, 'featureId' | 'action' | 'delta'>;
+
+/** One usage that was decided to be recorded. */
+export interface Entry {
+  userKey: bigint;
+  usage: Usage;
+  occurredAt: Date;
+}
+
+/** What is there, changed in memory while one case after the other is decided. */
+export interface Tally {
+  counters: Map<string, Counter>;
+  keys: Map<string, FirstUse>;
+  entries: Entry[];
+  changed: Set<Counter>;
+}
+
+/** The counters that these cases touch or look at, none counted yet. */
+export function emptyTally(cases: readonly Case[]): Tally {
+  const counters = new Map<string, Counter>();
+  for (const item of cases) {
+    const winner = winnerAt(item.grants, item.now);
+    for (const place of [...windowsOf(item.grants, item.at), ...(winner ? [winner] : [])]) {
+      counters.set(counterName(item, place), counterAt(item, place));
+    }
+  }
+  return { counters, keys: new Map(), entries: [], changed: new Set() };
+}
+
+interface Place {
+  grant: Grant;
+  window: Window;
+}
+
+const counterName = ({ usage }: Case, { grant, window }: Place) =>
+  `${grant.subscriptionId} ${window.start.getTime()} ${usage.featureId}`;
+
+const counterAt = ({ usage, userKey }: Case, { grant, window }: Place): Counter => ({
+  environmentId: usage.environmentId,
+  userKey: userKey ?? 0n,
+  subscriptionId: grant.subscriptionId,
+  featureId: usage.featureId,
+  windowStart: window.start,
+  used: 0n,
+});
+
+/**
+ * Decides one usage, in order: unknown users and features are errors; a binary feature records nothing; a
+ * repeated idempotency key answers as the first call did; an enforced usage that the user is not entitled to is
+ * refused; everything else is recorded, over the budget too, for it has already happened.
+ */
+export function decide(item: Case, tally: Tally): Recorded | Error {
+  const { usage, userKey, featureType } = item;
+  if (userKey === null) return userNotFound(usage.userId);
+  if (featureType === null) return featureNotFound(usage.featureId);
+  const answer = (recorded: boolean, reason: string | null, duplicate = false) => ({
+    recorded,
+    reason,
+    duplicate,
+    standing: standingOf(item, featureType, tally, winnerAt(item.grants, item.now)),
+  });
+  if (featureType === 'BINARY') return answer(false, binaryReason);
+
+  const keyName = usage.idempotencyKey === null ? null : `${userKey} ${usage.idempotencyKey}`;
+  const first = keyName === null ? null : (item.first ?? tally.keys.get(keyName));
+  if (first)
+    return repeats(first, usage) ? answer(true, null, true) : idempotencyConflict(usage.idempotencyKey ?? '');
+
+  const refused = usage.enforce ? refusal(usage, judgedStanding(item, featureType, tally)) : null;
+  if (refused !== null) return answer(false, refused);
+
+  record(item, userKey, tally);
+  if (keyName !== null) tally.keys.set(keyName, usage);
+  return answer(true, null);
+}
+
+/**
+ * What an enforced usage is judged by: of the live subscriptions that it counts towards, the one that counts, in the
+ * window that it falls in. Judged by the present window, usage of an earlier one would pass without end.
+ */
+function judgedStanding(item: Case, featureType: Standing['featureType'], tally: Tally): Standing {
+  const counting = item.grants.filter((grant) => countsTowards(grant, item.at));
+  return standingOf(item, featureType, tally, winnerAt(counting, item.at));
+}
+
+function record(item: Case, userKey: bigint, tally: Tally): void {
+  tally.entries.push({ userKey, usage: item.usage, occurredAt: item.at });
+  for (const place of windowsOf(item.grants, item.at)) {
+    const counter = tally.counters.get(counterName(item, place));
+    if (!counter) throw new Error('a window that usage counts in is missing from the tally');
+    counter.used = usedAfter(counter.used, item.usage);
+    tally.changed.add(counter);
+  }
+}
+
+function standingOf(
+  item: Case,
+  featureType: Standing['featureType'],
+  tally: Tally,
+  winner: Place | null,
+): Standing {
+  const used = winner && tally.counters.get(counterName(item, winner))?.used;
+  return { featureType, grant: winner?.grant ?? null, used: Number(used ?? 0n) };
+}

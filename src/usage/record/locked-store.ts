@@ -1,0 +1,192 @@
+import type { PoolClient } from 'pg';
+import type { ResetPeriod } from '../../entitlements/rules.ts';
+import { isLiveSql } from '../../subscriptions/store.ts';
+import type { Counter, CountingGrant } from '../ledger/rules.ts';
+import type { Case, Entry } from './decision-rules.ts';
+import type { IfLocked, Usage } from './rules.ts';
+
+/*
+ * What a decision needs to see while it holds its users' rows FOR UPDATE: nobody else records for these
+ * users, or changes what their usage counts towards, before the transaction ends.
+ */
+
+const ids = (usages: readonly Usage[]) => [
+  usages.map((usage) => usage.environmentId),
+  usages.map((usage) => usage.userId),
+];
+
+/** Lets this transaction wait so long for each lock that somebody else holds, and then fail. */
+export async function limitPatience(client: PoolClient): Promise<void> {
+  await client.query(`set local lock_timeout = '5s'`);
+}
+
+/**
+ * Locks the users of these usages, in the order of their keys; answers the keys.
+ *
+ * @param locked whether to wait for whoever has locked one, or to leave that one out
+ */
+export async function lockUsers(
+  client: PoolClient,
+  usages: readonly Usage[],
+  locked: IfLocked,
+): Promise<Set<bigint>> {
+  const { rows } = await client.query<{ key: string }>(
+    `select u.key from "user" u
+     where u.key in (
+       select coalesce(named.merged_into, named.key) from unnest($1::text[], $2::text[]) as i(environment_id, user_id)
+       join "user" named on named.environment_id = i.environment_id and named.id = i.user_id
+     )
+     order by u.key for update ${locked === 'skip' ? 'skip locked' : ''}`,
+    ids(usages),
+  );
+  return new Set(rows.map(({ key }) => BigInt(key)));
+}
+
+/** The database's clock, in whole milliseconds; call it with the locks held. */
+export async function readClock(client: PoolClient): Promise<Date> {
+  const { rows } = await client.query<{ now: Date }>(
+    `select date_trunc('milliseconds', clock_timestamp()) as now`,
+  );
+  const [row] = rows;
+  if (!row) throw new Error('the database did not tell the time');
+  return row.now;
+}
+
+type Subject = Pick<Case, 'usage' | 'userKey' | 'featureType' | 'first'>;
+
+interface SubjectRow {
+  user_key: string | null;
+  type: Case['featureType'];
+  feature_id: string | null;
+  action: Usage['action'];
+  delta: number;
+}
+
+/** Who and what each usage is about, as the database knows them. */
+export async function readSubjects(client: PoolClient, usages: readonly Usage[]): Promise<Subject[]> {
+  const { rows } = await client.query<SubjectRow>(
+    `select coalesce(u.merged_into, u.key) as user_key, f.type, first.feature_id, first.action, first.delta
+     from unnest($1::text[], $2::text[], $3::text[], $4::text[])
+       with ordinality as i(environment_id, user_id, feature_id, idempotency_key, ord)
+     left join "user" u on u.environment_id = i.environment_id and u.id = i.user_id
+     left join feature f on f.environment_id = i.environment_id and f.id = i.feature_id
+     left join usage_event first on first.user_key = coalesce(u.merged_into, u.key)
+       and first.idempotency_key = i.idempotency_key
+     order by i.ord`,
+    [...ids(usages), usages.map((usage) => usage.featureId), usages.map((usage) => usage.idempotencyKey)],
+  );
+  return rows.map((row, index) => ({
+    usage: usages[index] as Usage,
+    userKey: row.user_key === null ? null : BigInt(row.user_key),
+    featureType: row.type,
+    first:
+      row.feature_id === null ? null : { featureId: row.feature_id, action: row.action, delta: row.delta },
+  }));
+}
+
+interface GrantRow {
+  user_key: string;
+  feature_id: string;
+  id: string;
+  started_at: Date;
+  ended_at: Date | null;
+  live: boolean;
+  limit: number | null;
+  reset_period: ResetPeriod | null;
+  overage_enabled: boolean;
+}
+
+/** All that these users were ever granted of these features, by user and feature (see grantsKey). */
+export async function readGrants(
+  client: PoolClient,
+  userKeys: Iterable<bigint>,
+  featureIds: Iterable<string>,
+): Promise<Map<string, CountingGrant[]>> {
+  const { rows } = await client.query<GrantRow>(
+    `select s.user_key, pf.feature_id, s.id, s.started_at, s.ended_at,
+       ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
+     from subscription s
+     join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
+     where s.user_key = any($1::bigint[]) and pf.feature_id = any($2::text[])`,
+    [[...userKeys], [...featureIds]],
+  );
+  const grants = new Map<string, CountingGrant[]>();
+  for (const row of rows) {
+    const key = grantsKey(BigInt(row.user_key), row.feature_id);
+    grants.set(key, [...(grants.get(key) ?? []), grantOf(row)]);
+  }
+  return grants;
+}
+
+export const grantsKey = (userKey: bigint, featureId: string) => `${userKey} ${featureId}`;
+
+const grantOf = (row: GrantRow): CountingGrant => ({
+  subscriptionId: BigInt(row.id),
+  startedAt: row.started_at,
+  endedAt: row.ended_at,
+  live: row.live,
+  limit: row.limit,
+  resetPeriod: row.reset_period,
+  overageEnabled: row.overage_enabled,
+});
+
+const counterColumns = (counters: readonly Omit<Counter, 'used'>[]) => [
+  counters.map((counter) => counter.userKey),
+  counters.map((counter) => counter.subscriptionId),
+  counters.map((counter) => counter.featureId),
+  counters.map((counter) => counter.windowStart),
+];
+
+/** What these windows count so far, in their order. */
+export async function readCounters(
+  client: PoolClient,
+  windows: readonly Omit<Counter, 'used'>[],
+): Promise<bigint[]> {
+  const { rows } = await client.query<{ used: string | null }>(
+    `select counter.used
+     from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[])
+       with ordinality as i(user_key, subscription_id, feature_id, window_start, ord)
+     left join usage_counter counter using (user_key, subscription_id, feature_id, window_start)
+     order by i.ord`,
+    counterColumns(windows),
+  );
+  return rows.map(({ used }) => BigInt(used ?? 0));
+}
+
+/** Appends to the ledger; the order of the entries becomes the order of the ids. */
+export async function appendEntries(client: PoolClient, entries: readonly Entry[]): Promise<void> {
+  await client.query(
+    `insert into usage_event
+       (user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source)
+     select user_key, environment_id, feature_id, action::"UsageAction", delta, occurred_at, idempotency_key,
+       source::"UsageSource"
+     from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::text[],
+       $8::text[]) with ordinality
+       as i(user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, ord)
+     order by ord`,
+    [
+      entries.map(({ userKey }) => userKey),
+      entries.map(({ usage }) => usage.environmentId),
+      entries.map(({ usage }) => usage.featureId),
+      entries.map(({ usage }) => usage.action),
+      entries.map(({ usage }) => usage.delta),
+      entries.map(({ occurredAt }) => occurredAt),
+      entries.map(({ usage }) => usage.idempotencyKey),
+      entries.map(({ usage }) => usage.source),
+    ],
+  );
+}
+
+/** Writes the totals of these windows. */
+export async function saveCounters(client: PoolClient, counters: readonly Counter[]): Promise<void> {
+  await client.query(
+    `insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
+     select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[])
+     on conflict (user_key, subscription_id, feature_id, window_start) do update set used = excluded.used`,
+    [
+      ...counterColumns(counters),
+      counters.map(({ environmentId }) => environmentId),
+      counters.map(({ used }) => used),
+    ],
+  );
+}

@@ -1,0 +1,94 @@
+import type { Pool, PoolClient } from 'pg';
+import { inTransaction } from '../../database/transaction.ts';
+import { type Case, decide, emptyTally } from './decision-rules.ts';
+import {
+  appendEntries,
+  grantsKey,
+  limitPatience,
+  lockUsers,
+  readClock,
+  readCounters,
+  readGrants,
+  readSubjects,
+  saveCounters,
+} from './locked-store.ts';
+import type { IfLocked, Recorded, Usage } from './rules.ts';
+import { askAgain } from './store.ts';
+
+/**
+ * Records lists of usages in one transaction: with their users locked, it loads what is there, decides item
+ * by item in order, and saves what was decided.
+ *
+ * @param locked whether to wait for whoever has locked a user, or to skip each list with such a user, which is to be
+ *   asked again
+ */
+export function recordLocked(
+  hot: Pool,
+  lists: readonly (readonly Usage[])[],
+  locked: IfLocked,
+): Promise<((Recorded | Error)[] | typeof askAgain)[]> {
+  return inTransaction(hot, async (client) => {
+    const usages = lists.flat();
+    const loaded = await (locked === 'wait'
+      ? loadPatiently(client, usages)
+      : loadCases(client, usages, 'skip'));
+    const cases = lists.map((list) => readyOnly(loaded.splice(0, list.length)));
+    const results = await recordAll(
+      client,
+      cases.flatMap((list) => list ?? []),
+    );
+    return cases.map((list) => (list === null ? askAgain : results.splice(0, list.length)));
+  });
+}
+
+/** The cases of a list, unless one is of a user who could not be locked. */
+function readyOnly(list: readonly (Case | null)[]): Case[] | null {
+  const ready = list.filter((item) => item !== null);
+  return ready.length === list.length ? ready : null;
+}
+
+async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
+  const tally = emptyTally(cases);
+  const counters = [...tally.counters.values()];
+  const used = await readCounters(client, counters);
+  for (const [index, counter] of counters.entries()) counter.used = used[index] ?? 0n;
+
+  const results = cases.map((item) => decide(item, tally));
+  await appendEntries(client, tally.entries);
+  await saveCounters(client, [...tally.changed]);
+  return results;
+}
+
+/**
+ * Waits for the users' locks. If a user was merged into another meanwhile, it lets all locks go and begins anew: a
+ * survivor's row is never waited for with later rows in hand.
+ */
+async function loadPatiently(client: PoolClient, usages: readonly Usage[]): Promise<(Case | null)[]> {
+  await limitPatience(client);
+  const cases = await loadCases(client, usages, 'wait');
+  if (!cases.includes(null)) return cases;
+  await client.query('rollback and chain');
+  return loadPatiently(client, usages);
+}
+
+/** Locks the users, and loads what is known of each usage; null for a usage of a user who is not locked. */
+async function loadCases(
+  client: PoolClient,
+  usages: readonly Usage[],
+  locked: IfLocked,
+): Promise<(Case | null)[]> {
+  const userKeys = await lockUsers(client, usages, locked);
+  const subjects = await readSubjects(client, usages);
+  const now = await readClock(client);
+  const grants = await readGrants(client, userKeys, new Set(usages.map(({ featureId }) => featureId)));
+  return subjects.map((subject) => {
+    const { usage, userKey } = subject;
+    if (userKey !== null && !userKeys.has(userKey)) return null;
+    return {
+      ...subject,
+      now,
+      at: usage.timestamp === null || usage.timestamp > now ? now : usage.timestamp,
+      grants: (userKey !== null && grants.get(grantsKey(userKey, usage.featureId))) || [],
+    };
+  });
+}

@@ -1,0 +1,79 @@
+import type { Pool } from 'pg';
+import { createLane } from '../../database/lane.ts';
+import { inTransaction } from '../../database/transaction.ts';
+import { createMeters } from '../../telemetry/metrics.ts';
+import { recordLocked } from './locked.ts';
+import { limitPatience } from './locked-store.ts';
+import type { Recorded, Usage } from './rules.ts';
+import { type Addition, appendUsage, askAgain } from './store.ts';
+
+const maxAttempts = 20;
+
+/**
+ * Records usages, and answers one result per usage, in order; an Error in a result's place is that usage's
+ * alone. What it calls recorded is committed to disk.
+ */
+export type RecordUsage = (
+  usages: readonly Usage[],
+  options: { withStanding: boolean },
+) => Promise<(Recorded | Error)[]>;
+
+type Judged = Recorded | typeof askAgain;
+type JudgedList = (Recorded | Error)[] | typeof askAgain;
+
+/**
+ * Plain additions of all concurrent callers share one statement. Where the result depends on what is there
+ * already (SET, enforce), the whole list is decided item by item, in order, with its users locked.
+ *
+ * Nobody waits there for a user whom someone else has locked, which may last as long as a merge: calls for such a
+ * user wait in lanes of their own, where they hold up nobody but each other.
+ */
+export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordUsage {
+  const append = createLane<Addition, Judged>(
+    { connections: 2, maxItems: 1_000, meter: meters.lane('record') },
+    (items) => appendUsage(hot, items, 'skip'),
+  );
+  const appendLocked = createLane<Addition, Judged>(
+    { connections: 1, maxItems: 1_000, meter: meters.lane('record_locked') },
+    (items) =>
+      inTransaction(hot, async (client) => {
+        await limitPatience(client);
+        return appendUsage(client, items, 'wait');
+      }),
+  );
+  const decide = createLane<readonly Usage[], JudgedList>(
+    { connections: 1, maxItems: 100, meter: meters.lane('decide') },
+    (lists) => recordLocked(hot, lists, 'skip'),
+  );
+  const decideLocked = createLane<readonly Usage[], JudgedList>(
+    { connections: 1, maxItems: 100, meter: meters.lane('decide_locked') },
+    (lists) => recordLocked(hot, lists, 'wait'),
+  );
+  return async (usages, { withStanding }) => {
+    if (usages.some(needsDecision)) return judged(usages, decide, decideLocked);
+    return Promise.all(
+      usages.map((usage) =>
+        judged({ usage, withStanding }, append, appendLocked).catch((error: Error) => error),
+      ),
+    );
+  };
+}
+
+const needsDecision = (usage: Usage) => usage.action === 'SET' || usage.enforce;
+
+type Ask<Question, Answer> = (question: Question) => Promise<Answer | typeof askAgain>;
+
+/** Asks where nobody waits; and then, as often as need be, where the user's lock is waited for. */
+async function judged<Question, Answer>(
+  question: Question,
+  ask: Ask<Question, Answer>,
+  askLocked: Ask<Question, Answer>,
+): Promise<Answer> {
+  let answer = await ask(question);
+  for (let attempts = 1; answer === askAgain; attempts += 1) {
+    if (attempts === maxAttempts)
+      throw new Error(`usage met a concurrent change of its user ${maxAttempts} times in a row`);
+    answer = await askLocked(question);
+  }
+  return answer;
+}

@@ -1,0 +1,219 @@
+import type { ClientBase } from 'pg';
+import type { Standing } from '../../entitlements/rules.ts';
+import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
+import { featureNotFound, idempotencyConflict, userNotFound } from '../../errors.ts';
+import { binaryReason, type IfLocked, type Recorded, repeats, type Usage } from './rules.ts';
+
+/** An ADD without enforce, and whether its caller asks where the user stands afterwards. */
+export interface Addition {
+  usage: Usage;
+  withStanding: boolean;
+}
+
+/** Someone changes the user, or used the idempotency key at the same instant: ask again. */
+export const askAgain = Symbol('ask again');
+
+/*
+ * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the
+ * ledger, and folds what was really appended into the counters.
+ *
+ * Exactness rests on the lock. Whoever changes what a user's usage counts towards holds the user's row FOR
+ * UPDATE and moves its revision (see src/subscriptions/store.ts). The lock waits for such a change and then
+ * shows the newest revision, while `item` saw the one that the statement's other reads belong to. If they
+ * differ, the item gets no event id, and is asked again. So is an item whose user is locked, in a batch that does
+ * not wait for locks. Ids of events are drawn after the lock, so that for each user the order of ids is the order in
+ * which events count.
+ *
+ * Users, then idempotency keys, then counters are taken in one fixed order each: two batches never deadlock.
+ *
+ * Every look-up is a lateral one, by key: whatever the planner believes of a table's size, no plan may read
+ * a whole table, or compare each item with each other.
+ */
+const appendSql = (locked: IfLocked) => `
+  with item as materialized (
+    select i.*, u.user_key, u.revision, f.type as feature_type,
+      least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
+    from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[])
+      with ordinality as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, ord)
+    left join lateral (
+      select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision
+      from "user" named left join "user" survivor on survivor.key = named.merged_into
+      where named.environment_id = i.environment_id and named.id = i.user_id limit 1
+    ) u on true
+    left join lateral (
+      select type from feature where environment_id = i.environment_id and id = i.feature_id limit 1
+    ) f on true
+  ), ready as materialized (
+    select item.*, case when locked.revision = item.revision then nextval('usage_event_id_seq') end as event_id
+    from (select * from item order by user_key) item
+    left join lateral (
+      select revision from "user" where key = item.user_key and item.feature_type = 'CONSUMABLE'
+      for key share ${locked === 'skip' ? 'skip locked' : ''}
+    ) locked on true
+  ), inserted as (
+    insert into usage_event
+      (user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source)
+    select user_key, event_id, environment_id, feature_id, 'ADD', delta, at, idempotency_key, source::"UsageSource"
+    from ready where event_id is not null order by user_key, idempotency_key, ord
+    on conflict (user_key, idempotency_key) where idempotency_key is not null do nothing
+    returning id, user_key, environment_id, feature_id, delta, occurred_at
+  ), counted as (
+    insert into usage_counter as counter
+      (user_key, subscription_id, feature_id, window_start, environment_id, used)
+    select e.user_key, granted.id, e.feature_id, granted.window_start, e.environment_id, sum(e.delta)
+    from inserted e
+    cross join lateral (
+      select s.id, usage_window_start(s.started_at, pf.reset_period, e.occurred_at) as window_start
+      from subscription s
+      join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
+        and pf.feature_id = e.feature_id
+      where s.user_key = e.user_key
+        and s.started_at <= e.occurred_at and (s.ended_at is null or e.occurred_at < s.ended_at)
+      offset 0
+    ) granted
+    group by e.user_key, granted.id, e.feature_id, granted.window_start, e.environment_id
+    order by e.user_key, granted.id, e.feature_id, granted.window_start
+    on conflict (user_key, subscription_id, feature_id, window_start)
+      do update set used = counter.used + excluded.used
+    returning subscription_id, feature_id, window_start, used
+  ), outcome as (
+    select ready.*, coalesce(event_id in (select id from inserted), false) as inserted from ready
+  )`;
+
+interface OutcomeRow {
+  ord: string;
+  inserted: boolean;
+  user_known: boolean;
+  feature_type: 'BINARY' | 'CONSUMABLE' | null;
+  first_feature_id: string | null;
+  first_action: 'ADD' | 'SET';
+  first_delta: number;
+}
+
+const outcomeSql = `
+  select outcome.ord, outcome.inserted, outcome.user_key is not null as user_known, outcome.feature_type,
+    first.feature_id as first_feature_id, first.action as first_action, first.delta as first_delta`;
+
+const firstSql = `
+  from outcome
+  left join lateral (
+    select feature_id, action, delta from usage_event
+    where not outcome.inserted and user_key = outcome.user_key and idempotency_key = outcome.idempotency_key limit 1
+  ) first on true`;
+
+/* Only what was not inserted needs telling: a batch of new usage is answered by no row at all. */
+const recordSql = (locked: IfLocked) =>
+  `${appendSql(locked)} ${outcomeSql} ${firstSql} where not outcome.inserted`;
+
+interface StandingRow extends OutcomeRow, GrantRow {
+  window_start: Date | null;
+  counts_in_winner: boolean;
+}
+
+/* The same, where each user stands, and what the counters say after the whole batch. */
+const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeSql},
+    winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
+    current.window_start, counter.used,
+    outcome.inserted and outcome.at >= winner.started_at
+      and usage_window_start(winner.started_at, winner.reset_period, outcome.at) = current.window_start as counts_in_winner,
+    null as feature_id
+  ${firstSql} ${winnerSql('outcome.user_key', 'outcome.feature_id')}
+  union all
+  select null, false, false, null, null, null, null, subscription_id, null, null, null, false, window_start, used,
+    false, feature_id
+  from counted`;
+
+const statements = {
+  wait: {
+    record: { name: 'record', text: recordSql('wait') },
+    recordAndStand: { name: 'record and stand', text: recordAndStandSql('wait') },
+  },
+  skip: {
+    record: { name: 'record, skip', text: recordSql('skip') },
+    recordAndStand: { name: 'record and stand, skip', text: recordAndStandSql('skip') },
+  },
+};
+
+/**
+ * Records additions, and answers one result per item: durable once it answers, or once the transaction that it
+ * runs in is committed.
+ *
+ * @param locked whether to wait for whoever has locked a user, or to skip the user's items, which are to be asked again
+ */
+export async function appendUsage(
+  client: Pick<ClientBase, 'query'>,
+  items: readonly Addition[],
+  locked: IfLocked = 'wait',
+): Promise<(Recorded | typeof askAgain | Error)[]> {
+  const usages = items.map(({ usage }) => usage);
+  const withStanding = items.some((item) => item.withStanding);
+  const { record, recordAndStand } = statements[locked];
+  const { rows } = await client.query({
+    ...(withStanding ? recordAndStand : record),
+    values: columns(usages),
+  });
+  const standings = withStanding ? standingsOf(rows, usages) : [];
+  const outcomes = new Map<number, OutcomeRow>();
+  for (const row of rows) if (row.ord !== null) outcomes.set(Number(row.ord) - 1, row);
+  return usages.map((usage, index) => resultOf(usage, outcomes.get(index), standings[index] ?? null));
+}
+
+const columns = (usages: readonly Usage[]) => [
+  usages.map((usage) => usage.environmentId),
+  usages.map((usage) => usage.userId),
+  usages.map((usage) => usage.featureId),
+  usages.map((usage) => usage.delta),
+  usages.map((usage) => usage.timestamp),
+  usages.map((usage) => usage.idempotencyKey),
+  usages.map((usage) => usage.source),
+];
+
+/**
+ * Where each user stands right after each item. The statement tells what each window counts after the whole
+ * batch; walking back from its end and taking off what each item added tells it for the items before.
+ */
+function standingsOf(
+  rows: readonly (StandingRow & { feature_id: string | null })[],
+  usages: readonly Usage[],
+) {
+  const used = new Map<string, bigint>();
+  const standings: Standing[] = [];
+  for (const row of rows) {
+    if (row.ord === null) used.set(windowName(row, row.feature_id ?? ''), BigInt(row.used ?? 0));
+  }
+  for (const row of rows.filter(({ ord }) => ord !== null).sort((a, b) => Number(b.ord) - Number(a.ord))) {
+    const index = Number(row.ord) - 1;
+    const usage = usages[index];
+    if (row.feature_type === null || usage === undefined) continue;
+    const name = windowName(row, usage.featureId);
+    const after = used.get(name) ?? BigInt(row.used ?? 0);
+    standings[index] = standingOf(row.feature_type, { ...row, used: String(after) });
+    if (row.counts_in_winner) used.set(name, after - BigInt(usage.delta));
+  }
+  return standings;
+}
+
+const windowName = (row: Pick<StandingRow, 'subscription_id' | 'window_start'>, featureId: string) =>
+  `${row.subscription_id} ${row.window_start?.getTime()} ${featureId}`;
+
+function resultOf(usage: Usage, outcome: OutcomeRow | undefined, standing: Standing | null) {
+  if (outcome === undefined || outcome.inserted) return answer(true, null, false, standing);
+  if (!outcome.user_known) return userNotFound(usage.userId);
+  if (outcome.feature_type === null) return featureNotFound(usage.featureId);
+  if (outcome.feature_type === 'BINARY') return answer(false, binaryReason, false, standing);
+  if (outcome.first_feature_id === null) return askAgain;
+  const first = {
+    featureId: outcome.first_feature_id,
+    action: outcome.first_action,
+    delta: outcome.first_delta,
+  };
+  if (!repeats(first, usage)) return idempotencyConflict(usage.idempotencyKey ?? '');
+  return answer(true, null, true, standing);
+}
+
+const answer = (recorded: boolean, reason: string | null, duplicate: boolean, standing: Standing | null) => ({
+  recorded,
+  reason,
+  duplicate,
+  standing,
+});

@@ -1,0 +1,80 @@
+import type { Db } from '../../database/client.ts';
+import type { Span } from './series-rules.ts';
+import { changesSql } from './store.ts';
+
+/** What was used of a feature in one bucket. */
+export interface Used {
+  featureId: string;
+  start: Date;
+  used: bigint;
+}
+
+/*
+ * Each answer is the rollup and the part of the ledger that it does not hold yet, read by one statement: it is
+ * exact whatever is recorded, rolled up, merged or deleted at the same time, and reads nothing that is not asked for.
+ */
+const notRolledUp =
+  'id > (select rolled_up_to from usage_rollup) and occurred_at >= $1::timestamptz and occurred_at < $2::timestamptz';
+
+const bucketsSql = (hours: string, tail: string) => `
+  select feature_id as "featureId", date_trunc($3, hour, 'UTC') as start, sum(used)::bigint as used
+  from (
+    select feature_id, hour, used from ${hours} and hour >= $1::timestamptz and hour < $2::timestamptz
+    union all
+    select feature_id, hour, change from (${changesSql(`${tail} and ${notRolledUp}`)}) changes
+  ) hours
+  group by 1, 2`;
+
+/* Who the id leads to is read by the same statement too: a merge moves usage from one user to another. */
+const userKeySql =
+  '(select coalesce(merged_into, key) from "user" where environment_id = $4 and id = $5 limit 1)';
+const ofUser = `user_key = ${userKeySql}`;
+const userSql = bucketsSql(`usage_hour where ${ofUser} and feature_id = $6`, `${ofUser} and feature_id = $6`);
+const ofFeature = 'environment_id = $4 and feature_id = $5';
+const featureSql = bucketsSql(`feature_hour where ${ofFeature}`, ofFeature);
+const topSql = (buckets: string, count: string) => `
+  with buckets as (${buckets})
+  select * from buckets
+  where "featureId" in (
+    select "featureId" from buckets group by 1 having sum(used) <> 0 order by sum(used) desc, 1 limit ${count}
+  )`;
+const ofEnvironment = 'environment_id = $4';
+const topOfAllSql = topSql(bucketsSql(`feature_hour where ${ofEnvironment}`, ofEnvironment), '$5');
+const topOfUserSql = topSql(bucketsSql(`usage_hour where ${ofUser}`, ofUser), '$6');
+
+const boundsOf = ({ starts, end, bucket }: Span) => [
+  starts[0]?.toISOString(),
+  end.toISOString(),
+  bucket.toLowerCase(),
+];
+
+/** What a user used of a feature, in every bucket in which it was anything. */
+export function findUserSeries(
+  db: Db,
+  { environmentId, userId, featureId }: { environmentId: string; userId: string; featureId: string },
+  span: Span,
+): Promise<Used[]> {
+  return db.$queryRawUnsafe(userSql, ...boundsOf(span), environmentId, userId, featureId);
+}
+
+/** What all users together used of a feature. */
+export function findFeatureSeries(
+  db: Db,
+  { environmentId, featureId }: { environmentId: string; featureId: string },
+  span: Span,
+): Promise<Used[]> {
+  return db.$queryRawUnsafe(featureSql, ...boundsOf(span), environmentId, featureId);
+}
+
+/** What a user, or without one all users together, used of the features of which most was used. */
+export function findTopSeries(
+  db: Db,
+  { environmentId, userId }: { environmentId: string; userId: string | null },
+  span: Span,
+  count: number,
+): Promise<Used[]> {
+  const bounds = boundsOf(span);
+  return userId === null
+    ? db.$queryRawUnsafe(topOfAllSql, ...bounds, environmentId, count)
+    : db.$queryRawUnsafe(topOfUserSql, ...bounds, environmentId, userId, count);
+}

@@ -1,0 +1,79 @@
+import type { Pool } from 'pg';
+import type { Db } from '../../database/client.ts';
+import { changesSql, lockHours } from './store.ts';
+
+/** An hour of a user that is not what the ledger folds to. */
+export interface HourDifference {
+  userKey: bigint;
+  featureId: string;
+  hour: Date;
+  /** What the ledger folds to, as far as it is rolled up. */
+  ledger: bigint;
+  /** What the rollup says. */
+  rollup: bigint;
+}
+
+/** An hour of a feature that is not the sum of all users' hours. */
+export interface TotalDifference {
+  environmentId: string;
+  featureId: string;
+  hour: Date;
+  /** What the hours of all users add up to. */
+  users: bigint;
+  /** What the rollup says. */
+  rollup: bigint;
+}
+
+const hoursSql = `
+  select user_key, feature_id, hour, coalesce(folded.used, 0) as ledger, coalesce(known.used, 0) as rollup
+  from (
+    select user_key, feature_id, hour, sum(change) as used
+    from (${changesSql('user_key between $1 and $2 and id <= (select rolled_up_to from usage_rollup)')}) changes
+    group by user_key, feature_id, hour
+  ) folded
+  full join (select * from usage_hour where user_key between $1 and $2) known using (user_key, feature_id, hour)
+  where coalesce(folded.used, 0) <> coalesce(known.used, 0)
+  order by user_key, feature_id, hour`;
+
+/** The hours of the users with keys from `first` to `last` that are not what the ledger folds to. */
+export async function findHourDifferences(hot: Pool, first: bigint, last: bigint): Promise<HourDifference[]> {
+  const { rows } = await hot.query(hoursSql, [first, last]);
+  return rows.map((row) => ({
+    userKey: BigInt(row.user_key),
+    featureId: row.feature_id,
+    hour: row.hour,
+    ledger: BigInt(row.ledger),
+    rollup: BigInt(row.rollup),
+  }));
+}
+
+const summedSql = `
+  select environment_id, feature_id, hour, sum(used)::bigint as used
+  from usage_hour group by environment_id, feature_id, hour`;
+
+const totalsSql = `
+  select environment_id, feature_id, hour, coalesce(summed.used, 0) as users, coalesce(known.used, 0) as rollup
+  from (${summedSql}) summed full join feature_hour known using (environment_id, feature_id, hour)
+  where coalesce(summed.used, 0) <> coalesce(known.used, 0)
+  order by environment_id, feature_id, hour`;
+
+/** The hours of features that are not the sum of all users' hours. */
+export async function findTotalDifferences(hot: Pool): Promise<TotalDifference[]> {
+  const { rows } = await hot.query(totalsSql);
+  return rows.map((row) => ({
+    environmentId: row.environment_id,
+    featureId: row.feature_id,
+    hour: row.hour,
+    users: BigInt(row.users),
+    rollup: BigInt(row.rollup),
+  }));
+}
+
+/** Makes the hours of features the sums of all users' hours, while nobody else changes either. */
+export async function recountTotals(tx: Db): Promise<void> {
+  await lockHours(tx);
+  await tx.$executeRaw`DELETE FROM feature_hour`;
+  await tx.$executeRawUnsafe(
+    `insert into feature_hour (environment_id, feature_id, hour, used) ${summedSql}`,
+  );
+}

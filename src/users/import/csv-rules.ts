@@ -1,0 +1,133 @@
+import { CsvError, parse as parseCsv } from 'csv-parse/sync';
+import { stringify } from 'csv-stringify/sync';
+import { z } from 'zod';
+import { DomainError, invalidInput } from '../../errors.ts';
+import { Id, Line, Metadata, parse } from '../../input.ts';
+
+const maxRows = 10_000;
+
+/** The columns of a file of users, in the order in which they are written. They are read in any order. */
+const columns = ['id', 'email', 'name', 'billingId', 'metadata'] as const;
+type Column = (typeof columns)[number];
+
+const isColumn = (name: string): name is Column => columns.some((column) => column === name);
+
+/** What a row says. An empty cell says nothing; metadata is a JSON object, or null for none. */
+const Facts = z.object({
+  id: Id.optional(),
+  email: Line.optional(),
+  name: Line.optional(),
+  billingId: Line.optional(),
+  metadata: z
+    .string()
+    .transform((text, check) => {
+      try {
+        return JSON.parse(text) as unknown;
+      } catch {
+        check.addIssue({ code: 'custom', message: 'must be a JSON object' });
+        return z.NEVER;
+      }
+    })
+    .pipe(Metadata.nullable())
+    .optional(),
+});
+
+export type Facts = z.output<typeof Facts>;
+
+/** One row and the line of the file on which it begins; an error in place of the facts is that row's alone. */
+export interface Row {
+  line: number;
+  facts: Facts | DomainError;
+}
+
+/**
+ * Reads a file of users: a header, then a row for each. A byte order mark, any line endings, quoted cells and
+ * rows without anything in them are taken as they come. What makes the whole file unreadable is an error
+ * of the whole file, and nothing of it is imported.
+ *
+ * @throws ValidationError
+ */
+export function readRows(csv: string): Row[] {
+  const [first, ...records] = readRecords(csv);
+  if (first === undefined) throw invalidInput('csv', `must begin with a header, such as "${columns.join()}"`);
+  const header = readHeader(first.record);
+  if (records.length > maxRows) throw invalidInput('csv', `must hold at most ${maxRows} rows`);
+  return records.map(({ record, info }) => ({
+    line: info.lines - countLineBreaks(record),
+    facts: readFacts(header, record),
+  }));
+}
+
+interface CsvRecord {
+  record: string[];
+  info: { lines: number };
+}
+
+function readRecords(csv: string): CsvRecord[] {
+  try {
+    return parseCsv(csv.replace(/\r\n?/g, '\n'), {
+      bom: true,
+      info: true,
+      record_delimiter: '\n',
+      relax_column_count: true,
+      skip_empty_lines: true,
+      skip_records_with_empty_values: true,
+    }) as unknown as CsvRecord[];
+  } catch (error) {
+    if (error instanceof CsvError) throw invalidInput('csv', `cannot be read: ${error.message}`);
+    throw error;
+  }
+}
+
+const countLineBreaks = (record: readonly string[]) => record.join('').split('\n').length - 1;
+
+function readHeader(names: readonly string[]): Column[] {
+  return names.map((name, index) => {
+    if (!isColumn(name))
+      throw invalidInput('csv', `has an unknown column "${name}"; there are ${columns.join(', ')}`);
+    if (names.indexOf(name) !== index) throw invalidInput('csv', `has the column "${name}" twice`);
+    return name;
+  });
+}
+
+function readFacts(header: readonly Column[], record: readonly string[]): Facts | DomainError {
+  if (record.length > header.length) {
+    return invalidInput('row', `has ${record.length} cells, but the header names ${header.length} columns`);
+  }
+  const cells = header.map((column, index) => [column, unguarded(record[index] ?? '')] as const);
+  try {
+    return parse(Facts, Object.fromEntries(cells.filter(([, cell]) => cell !== '')), 'row');
+  } catch (error) {
+    if (error instanceof DomainError) return error;
+    throw error;
+  }
+}
+
+/** A user as a row tells it. */
+export interface WrittenUser {
+  id: string;
+  email: string | null;
+  name: string | null;
+  billingId: string | null;
+  metadata: unknown;
+}
+
+/**
+ * Writes users as readRows reads them. Imported into an empty environment they are the same people with the same ids,
+ * but none of them is marked as imported, and a text that was empty is null.
+ */
+export function writeRows(users: readonly WrittenUser[]): string {
+  const records = users.map(({ metadata, ...texts }) => [
+    ...columns.flatMap((column) => (column === 'metadata' ? [] : [guarded(texts[column] ?? '')])),
+    JSON.stringify(metadata),
+  ]);
+  return stringify([[...columns], ...records]);
+}
+
+/*
+ * A spreadsheet takes a cell that begins with one of these for a formula, and names come from anyone. Such a
+ * cell is written with an apostrophe before it, which is taken off again when it is read.
+ */
+const formula = /^'*[=+\-@＝＋－＠]/;
+const guarded = (cell: string) => (formula.test(cell) ? `'${cell}` : cell);
+const unguarded = (cell: string) => (cell.startsWith("'") && formula.test(cell) ? cell.slice(1) : cell);

@@ -1,0 +1,79 @@
+import { isDeepStrictEqual } from 'node:util';
+import { DomainError, importConflict } from '../../errors.ts';
+import { mergedFacts } from '../merge/rules.ts';
+import type { UserFacts } from '../rules.ts';
+import type { Facts, Row } from './csv-rules.ts';
+import { alter, type Directory, enter, type KnownUser, leave } from './directory-rules.ts';
+import { type Match, matchRow } from './match-rules.ts';
+
+/** What becomes of one row. */
+export type Step =
+  | { outcome: 'CREATED'; line: number; id: string; imported: boolean; facts: UserFacts }
+  | { outcome: 'UPDATED'; line: number; key: bigint; change: UserFacts }
+  | { outcome: 'CLAIMED'; line: number; key: bigint; id: string; change: UserFacts }
+  | { outcome: 'MERGED'; line: number; survivorId: string; otherId: string; change: UserFacts }
+  | { outcome: 'UNCHANGED'; line: number; key: bigint }
+  | { outcome: 'FAILED'; line: number; error: DomainError };
+
+/**
+ * Plans what becomes of each row, one after the other; see matchRow. A file says what it says of a user once:
+ * a second row about the same user fails. So the users whom a file makes are made last, and all at once; and
+ * a file of the company's ids, or of a provider's customers, changes nothing when it comes again.
+ *
+ * @param directory whom the rows may be about; it is left as the rows leave it
+ */
+export function planImport(rows: readonly Row[], directory: Directory): Step[] {
+  const seen = new Map<KnownUser, number>();
+  return rows.map(({ line, facts }) => {
+    try {
+      if (facts instanceof DomainError) throw facts;
+      const match = matchRow(facts, directory);
+      const users = match.kind === 'merge' ? [match.user, match.other] : [match.user];
+      const before = users.map((user) => seen.get(user)).find((other) => other !== undefined);
+      if (before !== undefined) throw importConflict(`The row is about the same user as line ${before}.`);
+      for (const user of users) seen.set(user, line);
+      return take(match, line, facts, directory);
+    } catch (error) {
+      if (error instanceof DomainError) return { outcome: 'FAILED', line, error };
+      throw error;
+    }
+  });
+}
+
+/** Takes a step in the directory. */
+function take(match: Match, line: number, { id: _id, ...facts }: Facts, directory: Directory): Step {
+  const { user } = match;
+  switch (match.kind) {
+    case 'create':
+      enter(user, directory);
+      return { outcome: 'CREATED', line, id: user.id, imported: user.imported, facts };
+    case 'update': {
+      const change = differing(facts, user);
+      if (Object.keys(change).length === 0) return { outcome: 'UNCHANGED', line, key: keyOf(user) };
+      alter(user, change, directory);
+      return { outcome: 'UPDATED', line, key: keyOf(user), change };
+    }
+    case 'claim':
+      directory.byId.delete(user.id);
+      alter(user, { ...facts, id: match.id, imported: false }, directory);
+      return { outcome: 'CLAIMED', line, key: keyOf(user), id: match.id, change: facts };
+    case 'merge':
+      leave(match.other, directory);
+      directory.byId.set(match.other.id, user);
+      alter(user, { ...mergedFacts([user, match.other]), ...facts }, directory);
+      return { outcome: 'MERGED', line, survivorId: user.id, otherId: match.other.id, change: facts };
+  }
+}
+
+/** What the row says otherwise than what is known. */
+function differing(facts: UserFacts, user: KnownUser): UserFacts {
+  const known: Record<string, unknown> = { ...user };
+  return Object.fromEntries(
+    Object.entries(facts).filter(([name, value]) => !isDeepStrictEqual(value, known[name])),
+  );
+}
+
+function keyOf({ id, key }: KnownUser): bigint {
+  if (key === null) throw new Error(`the user "${id}" is of this file, and was taken for one who is known`);
+  return key;
+}

@@ -1,0 +1,88 @@
+import type { Db } from '../../database/client.ts';
+import { jsonValue } from '../../database/json.ts';
+import type { UserFacts } from '../rules.ts';
+import { batches, batchSize } from './batch-rules.ts';
+import type { Facts } from './csv-rules.ts';
+import { type Directory, type KnownUser, openDirectory } from './directory-rules.ts';
+
+const known = {
+  key: true,
+  id: true,
+  name: true,
+  email: true,
+  billingId: true,
+  metadata: true,
+  imported: true,
+} as const;
+
+/** Everyone whom these rows may be about; see matchRow. */
+export async function findKnown(db: Db, environmentId: string, rows: readonly Facts[]): Promise<Directory> {
+  const users = new Map<bigint, KnownUser>();
+  const signposts: { id: string; survivorKey: bigint }[] = [];
+  for (const batch of batches(rows, batchSize)) {
+    const ids = batch.flatMap(({ id, email }) => id ?? email ?? []);
+    const emails = batch.flatMap(({ email }) => email ?? []);
+    const billingIds = batch.flatMap(({ billingId }) => billingId ?? []);
+    const found = await db.user.findMany({
+      where: {
+        environmentId,
+        OR: [
+          { id: { in: ids } },
+          { mergedInto: null, email: { in: emails } },
+          { mergedInto: null, billingId: { in: billingIds } },
+        ],
+      },
+      select: { ...known, survivor: { select: known } },
+    });
+    for (const { survivor, ...user } of found) {
+      const person = survivor ?? user;
+      if (!users.has(person.key)) users.set(person.key, person);
+      if (survivor !== null) signposts.push({ id: user.id, survivorKey: survivor.key });
+    }
+  }
+  return openDirectory([...users.values()], signposts);
+}
+
+/** The moment at which the next user can be made who is to be the last in lists. */
+export async function nextCreation(db: Db, environmentId: string, now: Date): Promise<Date> {
+  const newest = await db.user.findFirst({
+    where: { environmentId },
+    orderBy: { createdAt: 'desc' },
+    select: { createdAt: true },
+  });
+  return newest !== null && newest.createdAt >= now ? new Date(newest.createdAt.getTime() + 1) : now;
+}
+
+interface CreatedUser {
+  id: string;
+  createdAt: Date;
+  imported: boolean;
+  facts: UserFacts;
+}
+
+/** Makes these users, but for those whose ids are taken; answers the keys by the ids. */
+export async function insertUsers(
+  tx: Db,
+  environmentId: string,
+  users: readonly CreatedUser[],
+): Promise<Map<string, bigint>> {
+  const created = await tx.user.createManyAndReturn({
+    data: users.map(({ id, createdAt, imported, facts: { metadata, ...facts } }) => ({
+      ...facts,
+      ...{ environmentId, id, createdAt, imported },
+      metadata: jsonValue(metadata),
+    })),
+    skipDuplicates: true,
+    select: { id: true, key: true },
+  });
+  return new Map(created.map(({ id, key }) => [id, key]));
+}
+
+/** Changes a user; false, and nothing is done, when the user was merged or deleted in the meantime. */
+export async function changeUser(db: Db, key: bigint, { metadata, ...facts }: UserFacts): Promise<boolean> {
+  const { count } = await db.user.updateMany({
+    where: { key, mergedInto: null },
+    data: { ...facts, metadata: jsonValue(metadata) },
+  });
+  return count > 0;
+}

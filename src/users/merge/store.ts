@@ -1,0 +1,114 @@
+import type { Db } from '../../database/client.ts';
+import type { User } from '../../database/generated/client.ts';
+import { userNotFound } from '../../errors.ts';
+import { forgetHours } from '../../usage/rollup/store.ts';
+
+/**
+ * Locks the rows of the users that these ids lead to, and of all who were merged into them before, until the
+ * transaction ends. All rows are locked by one statement in the ascending order of their keys, as everyone
+ * locks several users, so that no two ever wait for each other. Who is meant is read again under the lock: if
+ * a merge has changed it meanwhile, all is let go and locked anew.
+ *
+ * @returns the users that the ids lead to, each once, as they are under the lock
+ * @throws UserNotFoundError
+ */
+export async function lockUsers(tx: Db, environmentId: string, ids: readonly string[]): Promise<User[]> {
+  await tx.$executeRaw`SAVEPOINT before_lock`;
+  const named = await findKeys(tx, environmentId, ids);
+  const rows = await tx.$queryRaw<{ key: bigint }[]>`
+    SELECT key FROM "user" WHERE key = ANY(${named}) OR merged_into = ANY(${named}) ORDER BY key FOR UPDATE`;
+  const locked = new Set(rows.map(({ key }) => key));
+
+  const keys = await findKeys(tx, environmentId, ids);
+  const family = await tx.user.findMany({
+    where: { OR: [{ key: { in: keys } }, { mergedInto: { in: keys } }] },
+  });
+  if (family.every(({ key }) => locked.has(key))) return family.filter(({ key }) => keys.includes(key));
+  await tx.$executeRaw`ROLLBACK TO SAVEPOINT before_lock`;
+  return lockUsers(tx, environmentId, ids);
+}
+
+/** The users that these ids lead to, each once, without a lock. @throws UserNotFoundError */
+export async function findPeople(db: Db, environmentId: string, ids: readonly string[]): Promise<User[]> {
+  return db.user.findMany({ where: { key: { in: await findKeys(db, environmentId, ids) } } });
+}
+
+/** The keys of the users that these ids lead to, each once. */
+async function findKeys(tx: Db, environmentId: string, ids: readonly string[]): Promise<bigint[]> {
+  const rows = await tx.user.findMany({
+    where: { environmentId, id: { in: [...ids] } },
+    select: { id: true, key: true, mergedInto: true },
+  });
+  const unknown = ids.find((id) => !rows.some((row) => row.id === id));
+  if (unknown !== undefined) throw userNotFound(unknown);
+  return [...new Set(rows.map(({ key, mergedInto }) => mergedInto ?? key))];
+}
+
+/**
+ * Turns users into signposts: their ids lead to the survivor from now on, and so do the ids of all who were
+ * merged into them before, so that one step is enough. A signpost keeps what was known of the user.
+ */
+export async function turnSignposts(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+  await tx.user.updateMany({
+    where: { OR: [{ key: { in: mergedKeys } }, { mergedInto: { in: mergedKeys } }] },
+    data: { mergedInto: survivorKey },
+  });
+}
+
+/*
+ * Rows are moved by deleting and inserting them: where the tables are sharded by user, a row that changes its
+ * user changes its shard, which no update can do.
+ */
+
+/** Moves all subscriptions of these users, those that are over included, to the survivor. */
+export async function moveSubscriptions(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM subscription WHERE user_key = ANY(${mergedKeys}) RETURNING *)
+    INSERT INTO subscription
+      (user_key, id, environment_id, package_id, is_addon, status, started_at, ended_at, trial_end, created_at)
+    SELECT ${survivorKey}, id, environment_id, package_id, is_addon, status, started_at, ended_at, trial_end,
+      created_at
+    FROM moved`;
+}
+
+/** Moves the ledger of these users to the survivor, and drops their counters: they are to be counted again. */
+export async function moveUsage(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+  await clearRepeatedKeys(tx, [survivorKey, ...mergedKeys]);
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM usage_event WHERE user_key = ANY(${mergedKeys}) RETURNING *)
+    INSERT INTO usage_event
+      (user_key, id, environment_id, feature_id, action, delta, occurred_at, recorded_at, idempotency_key, source)
+    SELECT ${survivorKey}, id, environment_id, feature_id, action, delta, occurred_at, recorded_at,
+      idempotency_key, source
+    FROM moved`;
+  await tx.usageCounter.deleteMany({ where: { userKey: { in: mergedKeys } } });
+}
+
+/**
+ * An idempotency key names one usage of one user. Where several of the users had used the same, the usage that
+ * was recorded first keeps it; the others stay in the ledger without a key.
+ */
+async function clearRepeatedKeys(tx: Db, userKeys: bigint[]): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE usage_event event SET idempotency_key = NULL
+    FROM (
+      SELECT user_key, id, row_number() OVER (PARTITION BY idempotency_key ORDER BY id) AS turn FROM usage_event
+      WHERE user_key = ANY(${userKeys}) AND idempotency_key IS NOT NULL
+    ) keyed
+    WHERE turn > 1 AND event.user_key = keyed.user_key AND event.id = keyed.id`;
+}
+
+/**
+ * Deletes these users and all that they own, and all who were merged into them.
+ *
+ * @returns who is no more, those who were merged included
+ */
+export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string; key: bigint }[]> {
+  const owned = { where: { userKey: { in: keys } } };
+  await tx.usageCounter.deleteMany(owned);
+  await tx.usageEvent.deleteMany(owned);
+  await forgetHours(tx, keys);
+  await tx.subscription.deleteMany(owned);
+  return tx.$queryRaw<{ id: string; key: bigint }[]>`
+    DELETE FROM "user" WHERE key = ANY(${keys}) OR merged_into = ANY(${keys}) RETURNING id, key`;
+}

@@ -1,0 +1,27 @@
+import { describe, expect, test } from '@jest/globals';
+import { type GraphQLSchema, isObjectType } from 'graphql';
+import { clientSchema } from '../../../src/client/schema.ts';
+import { schema } from '../../../src/graphql/schema.ts';
+
+// What recognises or makes credentials has no field: no query can select it, whatever else is wrong.
+
+const secretWords = /hash|secret|password|token|^key$/i;
+
+/** Those fields that tell a secret on purpose, once, to whoever has just made it. */
+const told = ['CreatedApiKey.key', 'GeneratedUserToken.token', 'Mutation.generateUserToken'];
+
+function fieldsOf(schema: GraphQLSchema): string[] {
+  return Object.values(schema.getTypeMap())
+    .filter(isObjectType)
+    .flatMap((type) => Object.keys(type.getFields()).map((field) => `${type.name}.${field}`));
+}
+
+describe.each([
+  ['admin', schema, told],
+  ['client', clientSchema, []],
+])('the %s schema', (_name, each, expected) => {
+  test('has no field that tells a secret, but for those that have just made one', () => {
+    const found = fieldsOf(each).filter((field) => secretWords.test(field.split('.')[1] ?? ''));
+    expect(found.sort()).toEqual([...expected].sort());
+  });
+});

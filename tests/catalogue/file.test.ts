@@ -1,0 +1,297 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { parse, stringify } from 'yaml';
+import { Configuration, problemsOf } from '../../src/catalogue/file/rules.ts';
+import { fileOf } from '../../src/catalogue/file/writing-rules.ts';
+import { lineOf } from '../../src/catalogue/plan/finding-rules.ts';
+import { plan } from '../../src/catalogue/plan/rules.ts';
+import type { Catalogue } from '../../src/catalogue/rules.ts';
+import { Id, Metadata } from '../../src/input.ts';
+import { seed } from '../fuzz/settings.ts';
+
+const problems = (file: unknown) => {
+  const { error } = Configuration.safeParse(file);
+  return error === undefined ? [] : problemsOf(error);
+};
+const aPackage = { id: 'pro', name: 'Pro', features: [] };
+/** So many ids, the last of which is there twice. */
+const ids = (count: number) => Array.from({ length: count }, (_, index) => `${Math.min(index, count - 2)}`);
+const price = (id: string) => ({ id, amount: 1, currency: 'gbp' });
+
+describe('a configuration file', () => {
+  it.each<[string, unknown, string[]]>([
+    ['no object', [], ['must be an object with features, packages and addons']],
+    ['nothing in it', {}, []],
+    ['empty lists as YAML makes them', { features: null, packages: { draft: null }, addons: null }, []],
+    ['everything that the original writes', { app: 'a', version: 1, updated: 'x', project: 'y' }, []],
+    ['a key that nobody knows', { feature: [] }, ['Unrecognized key: "feature"']],
+    [
+      'a feature that is not complete',
+      { features: [{ id: 7 }] },
+      [
+        'features.0.id: must be text: in quotes, if it looks like anything else',
+        'features.0.name: must be text: in quotes, if it looks like anything else',
+        'features.0.type: must be CONSUMABLE or BINARY',
+      ],
+    ],
+    [
+      'a feature twice',
+      { features: ['a', 'b', 'a'].map((id) => ({ id, name: id, type: 'BINARY' })) },
+      ['features.2: is there twice'],
+    ],
+    [
+      'a package twice, in two lists',
+      { packages: { draft: [aPackage] }, addons: { published: [aPackage] } },
+      ['the package id "pro" is there twice'],
+    ],
+    [
+      'base packages of a base package',
+      { packages: { draft: [{ ...aPackage, base_packages: ['x'] }] } },
+      ['packages.draft.0.base_packages: only an add-on has base packages'],
+    ],
+    [
+      'limits that are none',
+      {
+        packages: {
+          published: [
+            {
+              ...aPackage,
+              features: [
+                { id: 'a', limit: -1 },
+                { id: 'b', limit: 1.5 },
+                { id: 'c', limit: '10' },
+                { id: 'd', limit: 2 ** 31 },
+                { id: 'a', reset_period: 'WEEK', overage_enabled: 'yes', limmit: 3 },
+              ],
+            },
+          ],
+        },
+      },
+      [
+        'packages.published.0.features.0.limit: must be 0 or more',
+        'packages.published.0.features.1.limit: must be a whole number, or null for unlimited',
+        'packages.published.0.features.2.limit: must be a whole number, or null for unlimited',
+        'packages.published.0.features.3.limit: must be at most 2147483647',
+        'packages.published.0.features.4.overage_enabled: must be true or false',
+        'packages.published.0.features.4.reset_period: must be YEAR, MONTH or DAY',
+        'packages.published.0.features.4: Unrecognized key: "limmit"',
+      ],
+    ],
+    [
+      'a price that is none',
+      { packages: { draft: [{ ...aPackage, prices: [{ id: 'p', amount: -1, currency: 'pounds' }] }] } },
+      [
+        'packages.draft.0.prices.0.amount: must be 0 or more',
+        'packages.draft.0.prices.0.currency: must be an ISO 4217 code of three letters, such as "gbp"',
+      ],
+    ],
+    [
+      'too many features',
+      { features: ids(10_001).map((id) => ({ id, name: id, type: 'BINARY' })) },
+      ['features: must have at most 10000 entries'],
+    ],
+    [
+      'too many packages',
+      { packages: { draft: ids(10_001).map((id) => ({ ...aPackage, id })) } },
+      ['packages.draft: must have at most 10000 entries'],
+    ],
+    [
+      'a package of too many features and prices',
+      {
+        packages: {
+          draft: [{ ...aPackage, features: ids(1_001).map((id) => ({ id })), prices: ids(1_001).map(price) }],
+        },
+      },
+      [
+        'packages.draft.0.features: must have at most 1000 entries',
+        'packages.draft.0.prices: must have at most 1000 entries',
+      ],
+    ],
+    [
+      'an add-on of too many base packages',
+      { addons: { draft: [{ ...aPackage, base_packages: ids(1_001) }] } },
+      ['addons.draft.0.base_packages: must have at most 1000 entries'],
+    ],
+  ])('with %s', (_, file, expected) => {
+    expect(problems(file)).toEqual(expected);
+  });
+
+  it('may have as many base packages as an add-on can', () => {
+    const full = ids(1_001).slice(0, 1_000);
+    expect(problems({ addons: { draft: [{ ...aPackage, base_packages: full }] } })).toEqual([]);
+  });
+
+  it('is what docs/configuration-files.md shows, and can be published as it stands', () => {
+    const [, example = ''] =
+      /```yaml\n(.*?)```/s.exec(readFileSync('docs/configuration-files.md', 'utf8')) ?? [];
+    const lines = plan(Configuration.parse(parse(example)), { features: [], packages: [] }).map(lineOf);
+    expect(lines).toEqual([
+      'New BINARY feature "sso".',
+      'New CONSUMABLE feature "api-calls".',
+      'New published package "pro".',
+      'New draft package "enterprise".',
+      'New published add-on "extra-calls".',
+    ]);
+  });
+
+  it('tells at most twenty problems at once', () => {
+    expect(problems({ features: Array.from({ length: 30 }, () => 1) })).toHaveLength(20);
+  });
+});
+
+describe('a catalogue as a file', () => {
+  it('is what the original writes, and more only where it matters', () => {
+    const facts = { unitLabel: null, unitLabelPlural: null, metadata: {} };
+    const grant = { resetPeriod: null, overageEnabled: false };
+    const file = fileOf(
+      {
+        features: [
+          { id: 'sso', name: 'SSO', type: 'BINARY', ...facts },
+          { id: 'calls', name: 'Calls', type: 'CONSUMABLE', ...facts, unitLabel: 'call' },
+        ],
+        packages: [
+          {
+            id: 'pro',
+            name: 'Pro',
+            isAddon: false,
+            status: 'PUBLISHED',
+            metadata: {},
+            features: [
+              { featureId: 'sso', name: 'SSO', limit: null, ...grant },
+              { featureId: 'calls', name: 'API', limit: null, resetPeriod: 'DAY', overageEnabled: true },
+            ],
+            bases: [],
+            prices: [],
+          },
+          {
+            id: 'old',
+            name: 'Old',
+            isAddon: false,
+            status: 'ARCHIVED',
+            metadata: {},
+            features: [],
+            bases: [],
+            prices: [],
+          },
+          {
+            id: 'more',
+            name: 'More',
+            isAddon: true,
+            status: 'DRAFT',
+            metadata: { tier: 1 },
+            features: [{ featureId: 'calls', name: 'Calls', limit: 5, ...grant }],
+            bases: ['pro', 'old'],
+            prices: [{ id: 'p', provider: 'STRIPE', amount: 1, currency: 'gbp', interval: null }],
+          },
+        ],
+      },
+      'test_abc',
+    );
+    expect(file).toEqual({
+      app: 'test_abc',
+      version: '1.0.0',
+      features: [
+        { id: 'sso', name: 'SSO', type: 'BINARY' },
+        { id: 'calls', name: 'Calls', type: 'CONSUMABLE', unit_label: 'call' },
+      ],
+      packages: {
+        draft: [],
+        published: [
+          {
+            id: 'pro',
+            name: 'Pro',
+            features: [
+              { id: 'sso' },
+              { id: 'calls', name: 'API', limit: null, overage_enabled: true, reset_period: 'DAY' },
+            ],
+          },
+        ],
+      },
+      addons: {
+        draft: [
+          {
+            id: 'more',
+            name: 'More',
+            features: [{ id: 'calls', limit: 5 }],
+            prices: [{ id: 'p', provider: 'STRIPE', amount: 1, currency: 'gbp', interval: null }],
+            metadata: { tier: 1 },
+            base_packages: ['pro', 'old'],
+          },
+        ],
+        published: [],
+      },
+    });
+  });
+
+  const text = fc.string({ minLength: 1, maxLength: 8 }).filter((each) => Id.safeParse(each).success);
+  const ids = (options: fc.UniqueArrayConstraints<string, string>) => fc.uniqueArray(text, options);
+  const metadata = fc.option(
+    fc
+      .dictionary(text, fc.jsonValue(), { maxKeys: 2 })
+      .filter((each) => Metadata.safeParse(JSON.parse(JSON.stringify(each))).success),
+  );
+  const price = fc.record({
+    id: text,
+    provider: text,
+    amount: fc.nat(),
+    currency: fc.constantFrom('gbp', 'usd'),
+    interval: fc.option(text),
+  });
+
+  const featureCalled = (id: string) =>
+    fc.record({
+      id: fc.constant(id),
+      name: text,
+      type: fc.constant('CONSUMABLE' as const),
+      unitLabel: fc.option(text),
+      unitLabelPlural: fc.option(text),
+      metadata,
+    });
+  const grantOf = (featureId: string) =>
+    fc.record({
+      featureId: fc.constant(featureId),
+      name: text,
+      limit: fc.option(fc.nat()),
+      resetPeriod: fc.option(fc.constantFrom('YEAR' as const, 'MONTH' as const, 'DAY' as const)),
+      overageEnabled: fc.boolean(),
+    });
+  /** The first package is a base, and the others are add-ons to it, or to all. */
+  const packageCalled = (id: string, [base]: string[], featureIds: string[]) =>
+    fc.record({
+      id: fc.constant(id),
+      name: text,
+      isAddon: fc.constant(id !== base),
+      status: fc.constantFrom('DRAFT' as const, 'PUBLISHED' as const),
+      metadata,
+      features: fc.subarray(featureIds, { minLength: 1 }).chain((chosen) => fc.tuple(...chosen.map(grantOf))),
+      bases: fc.subarray(base === undefined || base === id ? [] : [base]),
+      prices: fc.uniqueArray(price, { maxLength: 2, selector: (each) => each.id }),
+    });
+  const catalogues = fc
+    .tuple(ids({ minLength: 1, maxLength: 4 }), ids({ maxLength: 4 }))
+    .chain(([featureIds, packageIds]) =>
+      fc.record({
+        features: fc.tuple(...featureIds.map(featureCalled)),
+        packages: fc.tuple(...packageIds.map((id) => packageCalled(id, packageIds, featureIds))),
+      }),
+    )
+    .map((catalogue): Catalogue => JSON.parse(JSON.stringify(catalogue))); // Objects like any other.
+
+  it('says everything: read back it wishes for nothing, and in an empty place for all of it', () => {
+    fc.assert(
+      fc.property(catalogues, (catalogue) => {
+        const file = parse(stringify(fileOf(catalogue, 'app')));
+        const wishes = Configuration.parse(file);
+        expect(plan(wishes, catalogue)).toEqual([]);
+
+        const made = plan(wishes, { features: [], packages: [] }).flatMap(({ step }) => step ?? []);
+        const features = made.flatMap((step) => ('feature' in step ? step.feature : []));
+        const packages = made.flatMap((step) => ('package' in step ? step.package : []));
+        expect(new Set(features)).toEqual(new Set(catalogue.features));
+        expect(new Set(packages)).toEqual(new Set(catalogue.packages));
+      }),
+      { seed, numRuns: Number(process.env.RUNS ?? 100) },
+    );
+  });
+});

@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { type Database, openDatabase } from '../../src/database/client.ts';
+import { enqueue, type Job, type Queue, startQueue } from '../../src/jobs/queue.ts';
+import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
+
+/* Jobs whose process is killed are taken up by the others; those of a process that lives are left to it. */
+
+let testDatabase: TestDatabase;
+let database: Database;
+const queues: Queue[] = [];
+
+beforeAll(async () => {
+  testDatabase = await createTestDatabase();
+  database = openDatabase(testDatabase.url);
+});
+afterEach(async () => {
+  for (const queue of queues.splice(0)) await queue.stop();
+});
+afterAll(async () => {
+  await database.close();
+  await testDatabase.drop();
+});
+
+async function start(task: string, job: Job): Promise<void> {
+  const options = { atStart: [], log: pino({ level: 'silent' }) };
+  queues.push(await startQueue(testDatabase.url, { [task]: job }, options));
+}
+
+interface JobRow {
+  id: string;
+  key: string | null;
+  locked_by: string | null;
+  attempts: number;
+}
+
+async function jobsOf(task: string): Promise<JobRow[]> {
+  const { rows } = await database.work.query<JobRow>(
+    'select id, key, locked_by, attempts from graphile_worker.jobs where task_identifier = $1 order by id',
+    [task],
+  );
+  return rows;
+}
+
+async function until(what: () => Promise<boolean>): Promise<void> {
+  while (!(await what())) await sleep(10);
+}
+
+/** As it is after the process was killed that did the job. */
+const leaveWith = (worker: string, task: string) =>
+  database.work.query(
+    `update graphile_worker._private_jobs set locked_at = now(), locked_by = $1, attempts = 1
+     where id in (select id from graphile_worker.jobs where task_identifier = $2)`,
+    [worker, task],
+  );
+
+/** Runs the recovery that happens every minute, and waits for its end. */
+async function recover(): Promise<void> {
+  await enqueue(database.prisma, 'queue-recovery', {}, 'queue-recovery');
+  await until(async () => (await jobsOf('queue-recovery')).length === 0);
+}
+
+test('a job that a killed process has left is done at the next start', async () => {
+  await enqueue(database.prisma, 'left', { n: 1 }, 'left 1');
+  await leaveWith('pool-killed', 'left');
+  const done: unknown[] = [];
+  await start('left', async (payload) => void done.push(payload));
+  await until(async () => (await jobsOf('left')).length === 0);
+  expect(done).toEqual([{ n: 1 }]);
+});
+
+test('a job that a killed process has left is done by one that runs already', async () => {
+  const done: unknown[] = [];
+  await start('later', async (payload) => void done.push(payload));
+  await recover();
+  await database.work.query(
+    `select graphile_worker.add_job('later', '{"n": 1}'::json, job_key => 'later 1', run_at => now() + interval '1 hour')`,
+  );
+  await leaveWith('pool-killed', 'later');
+  await database.work.query(`update graphile_worker._private_jobs set run_at = now()`);
+  expect(done).toEqual([]);
+  await recover();
+  await until(async () => (await jobsOf('later')).length === 0);
+  expect(done).toEqual([{ n: 1 }]);
+});
+
+test('a job that somebody works on is left alone, by others and by the same process', async () => {
+  let begun = 0;
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const job = () => {
+    begun += 1;
+    return ended;
+  };
+  await start('long', job);
+  await enqueue(database.prisma, 'long', {}, 'long 1');
+  await until(async () => begun === 1);
+  const [before] = await jobsOf('long');
+  await start('long', job);
+  for (let round = 1; round <= 6; round += 1) await recover();
+  expect(await jobsOf('long')).toEqual([before]);
+  end();
+  await until(async () => (await jobsOf('long')).length === 0);
+  expect(begun).toBe(1);
+});
+
+test('a job that was added again while it was done is left to the newer one', async () => {
+  await enqueue(database.prisma, 'twice', { n: 1 }, 'twice');
+  await leaveWith('pool-killed', 'twice');
+  await enqueue(database.prisma, 'twice', { n: 2 }, 'twice');
+  expect(await jobsOf('twice')).toHaveLength(2);
+  const done: unknown[] = [];
+  await start('twice', async (payload) => void done.push(payload));
+  await until(async () => (await jobsOf('twice')).length === 0);
+  expect(done).toEqual([{ n: 2 }]);
+});

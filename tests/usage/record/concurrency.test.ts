@@ -1,0 +1,252 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { changeSubscriptions } from '../../../src/subscriptions/store.ts';
+import { startTestApp, type TestApp } from '../../helpers/app.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../../helpers/factories.ts';
+
+/* Real requests over many real connections, all at once. */
+
+const record = `mutation ($input: CreateUsageEventInput!) {
+  recordUsage(input: $input) { recorded duplicate entitlement { consumption { used } } }
+}`;
+const recordMany = `mutation ($input: [CreateUsageEventInput!]!) {
+  recordUsages(input: $input) { recorded error { name message code } }
+}`;
+
+interface Answer {
+  recorded: boolean;
+  duplicate: boolean;
+  entitlement: { consumption: { used: number } };
+}
+
+let app: TestApp;
+const featureId = 'messages';
+
+beforeAll(async () => {
+  app = await startTestApp();
+  const { prisma } = app.database;
+  await createFeature(prisma, { id: featureId });
+  await createPackage(prisma, {
+    id: 'hundred',
+    features: [{ id: featureId, limit: 100, resetPeriod: 'MONTH' }],
+  });
+  await createPackage(prisma, {
+    id: 'thousand',
+    features: [{ id: featureId, limit: 1_000, resetPeriod: 'DAY' }],
+  });
+});
+
+afterAll(() => app.close());
+
+async function newUser(id: string) {
+  await createUser(app.database.prisma, { id });
+  await createSubscription(app.database.prisma, { userId: id, packageId: 'hundred' });
+}
+
+const send = async (input: object): Promise<Answer> =>
+  (await app.ok(record, { input: { featureId, ...input } })).recordUsage;
+
+const times = <Result>(count: number, work: (index: number) => Promise<Result>) =>
+  Promise.all(Array.from({ length: count }, (_, index) => work(index)));
+
+async function ledgerAndCounters(userId: string) {
+  const { key: userKey } = await app.database.prisma.user.findFirstOrThrow({ where: { id: userId } });
+  const events = await app.database.prisma.usageEvent.findMany({
+    where: { userKey },
+    orderBy: { id: 'asc' },
+  });
+  const counters = await app.database.prisma.usageCounter.findMany({ where: { userKey } });
+  return { events, counters };
+}
+
+describe('with many callers at once', () => {
+  it('no update is lost, and every answer is the state right after its call', async () => {
+    await newUser('busy');
+    const answers = await times(400, () => send({ userId: 'busy', delta: 2 }));
+    const seen = answers.map(({ entitlement }) => entitlement.consumption.used).sort((a, b) => a - b);
+    expect(seen).toEqual(Array.from({ length: 400 }, (_, index) => 2 * (index + 1)));
+    const { events, counters } = await ledgerAndCounters('busy');
+    expect(events).toHaveLength(400);
+    expect(counters.map(({ used }) => used)).toEqual([800n]);
+  });
+
+  it('a hard limit of 100 lets exactly 100 of 500 enforced calls pass', async () => {
+    await newUser('limited');
+    const answers = await times(500, () => send({ userId: 'limited', enforce: true }));
+    expect(answers.filter(({ recorded }) => recorded)).toHaveLength(100);
+    const { events, counters } = await ledgerAndCounters('limited');
+    expect(events).toHaveLength(100);
+    expect(counters.map(({ used }) => used)).toEqual([100n]);
+  });
+
+  it('enforced calls never pass the limit while plain ones are recorded beside them', async () => {
+    await newUser('mixed');
+    const answers = await times(300, async (index) => {
+      const enforce = index % 3 !== 0;
+      return { enforce, ...(await send({ userId: 'mixed', enforce })) };
+    });
+    const enforced = answers.filter(({ enforce, recorded }) => enforce && recorded);
+    expect(answers.filter(({ enforce }) => !enforce).every(({ recorded }) => recorded)).toBe(true);
+    expect(Math.max(...enforced.map(({ entitlement }) => entitlement.consumption.used))).toBeLessThanOrEqual(
+      100,
+    );
+    const { events, counters } = await ledgerAndCounters('mixed');
+    expect(counters.map(({ used }) => used)).toEqual([BigInt(events.length)]);
+    expect(events).toHaveLength(100 + enforced.length);
+  });
+
+  it.each([[{}], [{ enforce: true }], [{ action: 'SET' }]])(
+    'the same idempotency key raced 50 times records once (%j)',
+    async (option) => {
+      const userId = `keyed-${JSON.stringify(option)}`;
+      await newUser(userId);
+      const answers = await times(50, () => send({ userId, delta: 3, idempotencyKey: 'once', ...option }));
+      expect(answers.every(({ recorded }) => recorded)).toBe(true);
+      expect(answers.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
+      const { events, counters } = await ledgerAndCounters(userId);
+      expect(events).toHaveLength(1);
+      expect(counters.map(({ used }) => used)).toEqual([3n]);
+    },
+  );
+
+  it('SET and ADD leave what some order of the calls leaves: the ledger, folded in its own order', async () => {
+    await newUser('set and add');
+    await times(300, (index) =>
+      send({ userId: 'set and add', ...(index % 10 === 0 ? { action: 'SET', delta: index } : { delta: 1 }) }),
+    );
+    const { events, counters } = await ledgerAndCounters('set and add');
+    const folded = events.reduce((used, { action, delta }) => (action === 'SET' ? delta : used + delta), 0);
+    expect(events).toHaveLength(300);
+    expect(counters.map(({ used }) => used)).toEqual([BigInt(folded)]);
+  });
+
+  it('usage that races a change of package stands on one side of it, in the ledger and in the counters', async () => {
+    await newUser('changing');
+    const change =
+      'mutation ($to: String!) { changePackage(userId: "changing", packageId: $to) { __typename } }';
+    await Promise.all([
+      times(400, () => send({ userId: 'changing' })),
+      (async () => {
+        for (const to of ['thousand', 'hundred', 'thousand', 'hundred', 'thousand'])
+          await app.ok(change, { to });
+      })(),
+    ]);
+    const { events, counters } = await ledgerAndCounters('changing');
+    const subscriptions = await app.database.prisma.subscription.findMany({
+      where: { user: { id: 'changing' } },
+      orderBy: { id: 'asc' },
+    });
+    expect(subscriptions).toHaveLength(6);
+    const expected = subscriptions.map(({ id, startedAt, endedAt }) => ({
+      id,
+      used: BigInt(
+        events.filter(
+          ({ occurredAt }) => occurredAt >= startedAt && (endedAt === null || occurredAt < endedAt),
+        ).length,
+      ),
+    }));
+    expect(
+      subscriptions.map(({ id }) => ({
+        id,
+        used: counters.find(({ subscriptionId }) => subscriptionId === id)?.used ?? 0n,
+      })),
+    ).toEqual(expected);
+    expect(counters.reduce((sum, { used }) => sum + used, 0n)).toBe(400n);
+  });
+
+  it.each([[{}], [{ enforce: true }]])(
+    'usage that waits for a change counts as the change left things (%j)',
+    async (option) => {
+      const userId = `waiting-${JSON.stringify(option)}`;
+      await newUser(userId);
+      const { prisma } = app.database;
+      const { key } = await prisma.user.findFirstOrThrow({ where: { id: userId } });
+      let recording: Promise<Answer> | undefined;
+      await changeSubscriptions(prisma, key, async (tx, { userKey, instant }) => {
+        recording = send({ userId, ...option });
+        await someoneWaitsForALock();
+        await tx.subscription.updateMany({ where: { userKey }, data: { endedAt: instant } });
+        const renewal = {
+          userKey,
+          environmentId: 'test',
+          packageId: 'thousand',
+          isAddon: true,
+          startedAt: instant,
+        };
+        await tx.subscription.create({ data: renewal });
+      });
+      expect(await recording).toMatchObject({ recorded: true });
+      const { events, counters } = await ledgerAndCounters(userId);
+      const renewed = await prisma.subscription.findFirstOrThrow({
+        where: { userKey: key, packageId: 'thousand' },
+      });
+      expect(counters).toMatchObject([{ subscriptionId: renewed.id, used: 1n }]);
+      expect(events[0]?.occurredAt.getTime()).toBeGreaterThanOrEqual(renewed.startedAt.getTime());
+    },
+  );
+
+  it.each([[{}], [{ enforce: true }], [{ action: 'SET' }]])(
+    'who waits for a locked user holds up nobody else (%j)',
+    async (option) => {
+      const [held, free] = [`held-${JSON.stringify(option)}`, `free-${JSON.stringify(option)}`];
+      await newUser(held);
+      await newUser(free);
+      let waiting: Promise<Answer[]> | undefined;
+      await app.database.prisma.$transaction(async (tx) => {
+        await tx.$queryRaw`select 1 from "user" where id = ${held} for update`;
+        waiting = times(20, () => send({ userId: held, ...option }));
+        await someoneWaitsForALock();
+        const answers = await times(20, () => send({ userId: free, ...option }));
+        expect(answers.every(({ recorded }) => recorded)).toBe(true);
+      });
+      expect((await waiting)?.every(({ recorded }) => recorded)).toBe(true);
+      expect((await ledgerAndCounters(held)).events).toHaveLength(20);
+    },
+  );
+
+  it('who waits too long for a locked user is told to come back, and nothing is recorded', async () => {
+    await newUser('held');
+    await newUser('beside');
+    const message = 'Somebody else is changing the user at the moment. Try again in a second.';
+    const usages = ['held', 'beside'].map((userId) => ({ userId, featureId }));
+    await app.database.prisma.$transaction(
+      async (tx) => {
+        await tx.$queryRaw`select 1 from "user" where id = 'held' for update`;
+        const [list, ...failures] = await Promise.all([
+          app.ok(recordMany, { input: usages }),
+          app.fails(record, { input: { userId: 'held', featureId } }),
+          app.fails(record, { input: { userId: 'held', featureId, enforce: true } }),
+        ]);
+        for (const failure of failures)
+          expect(failure).toMatchObject({ message, extensions: { code: 'SERVICE_UNAVAILABLE' } });
+        expect(list.recordUsages).toEqual([
+          { recorded: false, error: { name: 'UnavailableError', message, code: 'SERVICE_UNAVAILABLE' } },
+          { recorded: true, error: null },
+        ]);
+      },
+      { timeout: 20_000 },
+    );
+    expect((await ledgerAndCounters('beside')).events).toHaveLength(1);
+    expect((await ledgerAndCounters('held')).events).toEqual([]);
+    expect(await send({ userId: 'held' })).toMatchObject({ recorded: true });
+  });
+
+  it('usage that waits for the deletion of its user finds no user', async () => {
+    await createUser(app.database.prisma, { id: 'leaving' });
+    const { prisma } = app.database;
+    let failure: Promise<object> | undefined;
+    await prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`select 1 from "user" where id = 'leaving' for update`;
+      failure = app.fails(record, { input: { userId: 'leaving', featureId } });
+      await someoneWaitsForALock();
+      await tx.user.deleteMany({ where: { id: 'leaving' } });
+    });
+    expect(await failure).toMatchObject({ extensions: { exception: { name: 'UserNotFoundError' } } });
+  });
+});
+
+async function someoneWaitsForALock() {
+  const waiting = () =>
+    app.database.prisma.$queryRaw<unknown[]>`
+      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  while ((await waiting()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+}

@@ -1,0 +1,181 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ResetPeriod } from '../../../src/entitlements/rules.ts';
+import {
+  type CountingGrant,
+  refusal,
+  usedAfter,
+  windowsOf,
+  winnerAt,
+} from '../../../src/usage/ledger/rules.ts';
+import { readUsage, repeats, type Usage } from '../../../src/usage/record/rules.ts';
+
+const now = new Date('2024-05-15T12:00:00Z');
+
+const usage = (changes: Partial<Usage> = {}): Usage => ({
+  environmentId: 'test',
+  source: 'API',
+  userId: 'u',
+  featureId: 'f',
+  action: 'ADD',
+  delta: 1,
+  idempotencyKey: null,
+  timestamp: null,
+  enforce: false,
+  ...changes,
+});
+
+const grant = (id: number, startedAt: string, changes: Partial<CountingGrant> = {}): CountingGrant => ({
+  subscriptionId: BigInt(id),
+  startedAt: new Date(startedAt),
+  endedAt: null,
+  live: true,
+  limit: 10,
+  resetPeriod: 'MONTH' as ResetPeriod,
+  overageEnabled: false,
+  ...changes,
+});
+
+describe('the input of recordUsage', () => {
+  const read = (input: object) => readUsage({ userId: 'u', featureId: 'f', ...input }, 'input', now);
+  const defaults = {
+    userId: 'u',
+    featureId: 'f',
+    delta: 1,
+    action: 'ADD',
+    idempotencyKey: null,
+    timestamp: null,
+    enforce: false,
+  };
+
+  it.each([
+    ['adds 1 when nothing else is said', {}, defaults],
+    [
+      'takes null for what is not said',
+      { delta: null, action: null, idempotencyKey: null, timestamp: null, enforce: null },
+      defaults,
+    ],
+    ['takes a negative delta, which reverts', { delta: -5 }, { ...defaults, delta: -5 }],
+    ['takes a delta of 0', { delta: 0 }, { ...defaults, delta: 0 }],
+    ['sets to 0', { action: 'SET', delta: 0 }, { ...defaults, action: 'SET', delta: 0 }],
+    [
+      'takes a timestamp five minutes ahead',
+      { timestamp: new Date('2024-05-15T12:05:00Z') },
+      { ...defaults, timestamp: new Date('2024-05-15T12:05:00Z') },
+    ],
+  ])('%s', (_name, input, expected) => {
+    expect(read(input)).toEqual(expected);
+  });
+
+  it.each([
+    ['a blank user id', { userId: '  ' }, 'input.userId: must not be blank'],
+    ['an empty feature id', { featureId: '' }, 'input.featureId: must not be blank'],
+    ['a control character', { userId: 'a\u0000b' }, 'input.userId: must not contain control characters'],
+    ['an id of 256 characters', { userId: 'x'.repeat(256) }, 'input.userId: must be at most 255 characters'],
+    ['a blank idempotency key', { idempotencyKey: '' }, 'input.idempotencyKey: must not be blank'],
+    [
+      'a negative delta for SET',
+      { action: 'SET', delta: -1 },
+      'input.delta: must be 0 or more when the action is SET',
+    ],
+    [
+      'a timestamp further ahead',
+      { timestamp: new Date('2024-05-15T12:05:00.001Z') },
+      'input.timestamp: must not be more than 5 minutes ahead',
+    ],
+  ])('refuses %s', (_name, input, message) => {
+    expect(() => read(input)).toThrow(message);
+  });
+});
+
+it.each([
+  ['the same call', {}, true],
+  ['another feature', { featureId: 'g' }, false],
+  ['another delta', { delta: 2 }, false],
+  ['another action', { action: 'SET' as const }, false],
+  ['another timestamp', { timestamp: now }, true],
+])('an idempotency key names %s: %j', (_name, changes, expected) => {
+  expect(repeats(usage(), usage(changes))).toBe(expected);
+});
+
+describe('usage counts', () => {
+  const idsAndStarts = (grants: CountingGrant[], at: Date) =>
+    windowsOf(grants, at).map(({ grant: { subscriptionId }, window }) => [
+      Number(subscriptionId),
+      window.start.toISOString(),
+    ]);
+
+  it.each<[string, CountingGrant[], [number, string][]]>([
+    ['nowhere without a subscription', [], []],
+    [
+      'in the window of the subscription',
+      [grant(1, '2024-01-31T00:00:00Z')],
+      [[1, '2024-04-30T00:00:00.000Z']],
+    ],
+    [
+      'from the instant on which it began',
+      [grant(1, '2024-05-15T12:00:00Z')],
+      [[1, '2024-05-15T12:00:00.000Z']],
+    ],
+    ['not before it began', [grant(1, '2024-05-15T12:00:00.001Z')], []],
+    ['not at the instant of its end', [grant(1, '2024-01-01T00:00:00Z', { endedAt: now, live: false })], []],
+    [
+      'up to its end',
+      [grant(1, '2024-01-01T00:00:00Z', { endedAt: new Date(now.getTime() + 1), live: false })],
+      [[1, '2024-05-01T00:00:00.000Z']],
+    ],
+    [
+      'for every subscription that had begun, in its own window',
+      [grant(1, '2024-01-31T00:00:00Z'), grant(2, '2024-05-10T00:00:00Z', { resetPeriod: null })],
+      [
+        [1, '2024-04-30T00:00:00.000Z'],
+        [2, '2024-05-10T00:00:00.000Z'],
+      ],
+    ],
+  ])('%s', (_name, grants, expected) => {
+    expect(idsAndStarts(grants, now)).toEqual(expected);
+  });
+});
+
+it('lets only live subscriptions win', () => {
+  const dead = grant(1, '2024-01-01T00:00:00Z', { limit: null, live: false });
+  const live = grant(2, '2024-01-01T00:00:00Z');
+  expect(winnerAt([dead, live], now)?.grant).toBe(live);
+  expect(winnerAt([dead], now)).toBeNull();
+});
+
+it('folds the ledger in order: ADD adds, SET replaces', () => {
+  const events = [
+    usage({ delta: 5 }),
+    usage({ action: 'SET', delta: 2 }),
+    usage({ delta: 3 }),
+    usage({ delta: -10 }),
+  ];
+  expect(events.reduce(usedAfter, 0n)).toBe(-5n);
+});
+
+describe('an enforced usage', () => {
+  const standing = (used: number, changes = {}) => ({
+    featureType: 'CONSUMABLE' as const,
+    grant: grant(1, '2024-01-01T00:00:00Z', changes),
+    used,
+  });
+
+  it.each<[string, Partial<Usage>, number, object, boolean]>([
+    ['fits exactly', { delta: 3 }, 7, {}, true],
+    ['is one too much', { delta: 4 }, 7, {}, false],
+    ['gives back, over the budget too', { delta: -1 }, 12, {}, true],
+    ['asks for nothing more when all is used', { delta: 0 }, 10, {}, true],
+    ['sets what fits, whatever was used', { action: 'SET', delta: 10 }, 99, {}, true],
+    ['sets more than fits', { action: 'SET', delta: 11 }, 0, {}, false],
+    ['goes over with overage', { delta: 4 }, 7, { overageEnabled: true }, true],
+    ['has no limit', { delta: 4 }, 7, { limit: null }, true],
+  ])('that %s', (_name, changes, used, grantChanges, accepted) => {
+    expect(refusal(usage(changes), standing(used, grantChanges)) === null).toBe(accepted);
+  });
+
+  it('is refused with the reason of the entitlement when nothing is granted', () => {
+    expect(refusal(usage(), { featureType: 'CONSUMABLE', grant: null, used: 0 })).toBe(
+      'The user has no active subscription to a package with this feature.',
+    );
+  });
+});
