@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { type EmbeddedServer, startEmbedded } from '../embedded-postgres/server.ts';
 
 /**
- * How many connections the embedded server is started for: more than docs/operating.md says that each process keeps,
+ * How many connections the embedded server is started for: more than docs/guides/operating.md says each process keeps,
  * some for commands and whoever looks, and never fewer than PostgreSQL's own default.
  */
 const connectionsFor = (processes: number): number => Math.max(100, 40 * processes + 20);

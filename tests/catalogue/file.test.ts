@@ -122,9 +122,9 @@ describe('a configuration file', () => {
     expect(problems({ addons: { draft: [{ ...aPackage, base_packages: full }] } })).toEqual([]);
   });
 
-  it('is what docs/configuration-files.md shows, and can be published as it stands', () => {
+  it('is what docs/guides/configuration-files.md shows, and can be published as it stands', () => {
     const [, example = ''] =
-      /```yaml\n(.*?)```/s.exec(readFileSync('docs/configuration-files.md', 'utf8')) ?? [];
+      /```yaml\n(.*?)```/s.exec(readFileSync('docs/guides/configuration-files.md', 'utf8')) ?? [];
     const lines = plan(Configuration.parse(parse(example)), { features: [], packages: [] }).map(lineOf);
     expect(lines).toEqual([
       'New BINARY feature "sso".',

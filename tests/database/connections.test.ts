@@ -2,12 +2,12 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { openDatabase } from '../../src/database/client.ts';
 
-test('docs/operating.md tells how many connections a process keeps', async () => {
+test('docs/guides/operating.md tells how many connections a process keeps', async () => {
   const database = openDatabase('postgresql://127.0.0.1:1/nowhere');
   const limits = Object.entries(database.pools).map(([name, { options }]) => [name, options.max] as const);
   await database.close();
 
-  const docs = readFileSync('docs/operating.md', 'utf8');
+  const docs = readFileSync('docs/guides/operating.md', 'utf8');
   const kinds =
     /(\d+) for the hot path, (\d+) for other requests, (\d+) for batches of Segment, (\d+) for looking up keys, (\d+) for jobs, (\d+) watch/;
   const [, hot, requests, work, lookups, jobs, watch] = (kinds.exec(docs) ?? []).map(Number);

@@ -5,13 +5,13 @@ import { startQueue } from '../../src/jobs/queue.ts';
 import { segmentJobs } from '../../src/segment/jobs.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 
-/* Every cURL call of docs/segment.md is sent, one after the other, and answered as the page shows. */
+/* Every cURL call of docs/guides/segment.md is sent, one after the other, and answered as the page shows. */
 
 let app: TestApp;
 let page: string;
 beforeAll(async () => {
   app = await startTestApp();
-  page = await readFile('docs/segment.md', 'utf8');
+  page = await readFile('docs/guides/segment.md', 'utf8');
 });
 afterAll(() => app.close());
 

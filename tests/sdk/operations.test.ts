@@ -52,8 +52,8 @@ test.each(sent)('what %s sends is valid by schema.graphql', (_, document) => {
   expect(validate(schema, parse(document))).toEqual([]);
 });
 
-test('docs/sdk.md tells of every method', () => {
-  const reference = readFileSync('docs/sdk.md', 'utf8');
+test('docs/reference/sdk.md tells of every method', () => {
+  const reference = readFileSync('docs/reference/sdk.md', 'utf8');
   const untold = new Set(
     sent.map(([method]) => method).filter((method) => !reference.includes(`\`${method}(`)),
   );
