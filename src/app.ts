@@ -119,15 +119,15 @@ function adminApi(
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',
-    async contextOf(headers, exchange) {
+    async contextOf(headers, requestContext) {
       const caller = await identifyCaller(headers, { keyring, sessions }, new Date());
-      exchange.bearer = caller;
+      requestContext.bearer = caller;
       if (caller !== null) requireAllowance(rateLimit, allowanceOf(caller));
-      const author = authorOf(caller, exchange.id);
+      const author = authorOf(caller, requestContext.id);
       const { environmentId } = author;
       const db = database.prisma;
       const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
-      const tellFault = (error: unknown) => reportFault(log, error, exchange);
+      const tellFault = (error: unknown) => reportFault(log, error, requestContext);
       return { db, environmentId, author, ...ways, tellFault };
     },
   };
@@ -142,14 +142,14 @@ function clientApi(
     schema: clientSchema,
     credentials:
       'a valid user token after "Bearer" in the Authorization header, or a public key there and the id of the user in X-User-ID',
-    async contextOf(headers, exchange) {
+    async contextOf(headers, requestContext) {
       const credentials = {
         authorization: readAuthorization(headers.authorization),
         userId: readUserId(headers['x-user-id']?.toString()),
       };
       const user = await identifyUser(credentials, { keyring, userTokens }, new Date());
       if (user !== null) {
-        exchange.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
+        requestContext.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
         requireAllowance(rateLimit, `USER ${user.environmentId} ${user.userId}`);
       }
       return { db: database.prisma, findStanding, ...(user ?? { environmentId: '', userId: '' }) };

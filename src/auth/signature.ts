@@ -17,7 +17,7 @@ export interface Expected {
 }
 
 /** What the token says, if one of these secrets signed it, it is what is expected, and it is good now; else null. */
-export async function proven(
+export async function verifyToken(
   token: string,
   secrets: readonly string[],
   { algorithm, ...expected }: Expected,

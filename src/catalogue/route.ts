@@ -7,7 +7,7 @@ import { DomainError } from '../errors.ts';
 import { type BodyHandler, withBody } from '../http/body.ts';
 import { type Gate, gated } from '../http/gate.ts';
 import { readJson } from '../http/json-body.ts';
-import { type RateLimit, refuseHaste } from '../http/rate-limit.ts';
+import { type RateLimit, rateLimited } from '../http/rate-limit.ts';
 import { type Answer, sendJson } from '../http/response.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { Configuration, problemsOf, type Wishes } from './file/rules.ts';
@@ -35,13 +35,13 @@ export function createConfigurationRoutes({
 }: Doors): Record<string, Route> {
   /** Answers what `work` does for whoever holds the key. */
   const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): BodyHandler =>
-    gated(gate, async ({ headers }, response, body, exchange) => {
+    gated(gate, async ({ headers }, response, body, requestContext) => {
       const caller = await identifyHolder(keyring, readAuthorization(headers.authorization));
-      exchange.bearer = caller;
+      requestContext.bearer = caller;
       if (caller === null) return sendJson(response, unauthenticated());
-      const haste = refuseHaste(rateLimit, allowanceOf(caller));
-      if (haste !== null) return sendJson(response, haste);
-      return sendJson(response, await work(authorOf(caller, exchange.id), body).catch(refuseMistake));
+      const refused = rateLimited(rateLimit, allowanceOf(caller));
+      if (refused !== null) return sendJson(response, refused);
+      return sendJson(response, await work(authorOf(caller, requestContext.id), body).catch(refuseMistake));
     });
 
   return {
@@ -76,8 +76,8 @@ export function createConfigurationRoutes({
 
 const withoutBody =
   (handle: BodyHandler): Handler =>
-  (request, response, exchange) =>
-    handle(request, response, Buffer.alloc(0), exchange);
+  (request, response, requestContext) =>
+    handle(request, response, Buffer.alloc(0), requestContext);
 
 const ok = (body: object): Answer => ({ status: 200, body });
 

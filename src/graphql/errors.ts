@@ -2,7 +2,7 @@ import { type ExecutionResult, GraphQLError } from 'graphql';
 import type { Logger } from 'pino';
 import { DomainError } from '../errors.ts';
 import { faultCodeOf, reportFault } from '../http/faults.ts';
-import type { Exchange } from '../http/request-context.ts';
+import type { RequestContext } from '../http/request-context.ts';
 import { headersOf, statusOf } from '../http/response.ts';
 
 /** A caller's mistake as clients of the original read it: a code, and the typed error beside it. */
@@ -33,23 +33,23 @@ export function maskError(error: unknown): GraphQLError {
 }
 
 /**
- * Tells the exchange how its operation ended, and the log of faults of ours, which callers see as nothing but
+ * Tells the request context how its operation ended, and the log of faults of ours, which callers see as nothing but
  * the id of their request.
  */
 export function createFaultReport(log: Logger) {
-  return (result: ExecutionResult, exchange: Exchange): ExecutionResult => {
+  return (result: ExecutionResult, requestContext: RequestContext): ExecutionResult => {
     const errors = result.errors?.map((error) => {
       const { extensions } = error;
       if (isUnnamed(error)) return invalid(error, extensions);
       if (!(error.originalError instanceof Masked)) return error;
-      const { message, requestId } = reportFault(log, error.originalError.cause, exchange);
+      const { message, requestId } = reportFault(log, error.originalError.cause, requestContext);
       return new GraphQLError(message, {
         ...placeOf(error),
         extensions: { ...extensions, requestId },
       });
     });
     const [first] = errors ?? [];
-    exchange.outcome ??= String(first?.extensions.code ?? 'ok');
+    requestContext.outcome ??= String(first?.extensions.code ?? 'ok');
     return errors === undefined ? result : { ...result, errors };
   };
 }

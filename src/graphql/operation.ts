@@ -6,14 +6,14 @@ import {
   type OperationDefinitionNode,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
-import type { Exchange, Operation } from '../http/request-context.ts';
+import type { Operation, RequestContext } from '../http/request-context.ts';
 
-/** Tells each exchange what it asks for, once that is known to be an operation of the schema. */
-export function useOperationReading(schema: GraphQLSchema): Plugin<{ exchange: Exchange }> {
+/** Tells each request context what it asks for, once that is known to be an operation of the schema. */
+export function useOperationReading(schema: GraphQLSchema): Plugin<{ requestContext: RequestContext }> {
   const read = createOperationReader(schema);
   return {
     onExecute({ args: { document, operationName, contextValue } }) {
-      contextValue.exchange.operation = read(document, operationName);
+      contextValue.requestContext.operation = read(document, operationName);
     },
   };
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import type { ExecutionResult } from 'graphql';
 import { withBody } from '../http/body.ts';
 import { type Gate, throughGate } from '../http/gate.ts';
-import type { Exchange } from '../http/request-context.ts';
+import type { RequestContext } from '../http/request-context.ts';
 import { type Route, refuseMethod } from '../http/router.ts';
 import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
 
@@ -12,7 +12,7 @@ export type AnswerOperation = (sent: {
   headers: IncomingHttpHeaders;
   /** The operation and its variables, as JSON. */
   body: Buffer;
-  exchange: Exchange;
+  requestContext: RequestContext;
 }) => Promise<ExecutionResult>;
 
 /** The newer media type, by whose rules an answer without data has a status of its own. */
@@ -23,17 +23,17 @@ export function createGraphqlRoute(answerAny: AnswerOperation, page: GraphiqlPag
   const answer = throughGate(gate, answerAny);
   const graphiql = createGraphiqlPage(page);
   return {
-    async GET(request, response, exchange) {
+    async GET(request, response, requestContext) {
       const { headers } = request;
-      if (headers.accept?.includes('text/html')) return graphiql(request, response, exchange);
+      if (headers.accept?.includes('text/html')) return graphiql(request, response, requestContext);
       const operation = parametersOf(request);
       if (request.method !== 'GET' || operation.query === undefined) return refuseMethod(response, ['POST']);
       const body = Buffer.from(JSON.stringify(operation));
-      return writeResult(request, response, await answer({ method: 'GET', headers, body, exchange }));
+      return writeResult(request, response, await answer({ method: 'GET', headers, body, requestContext }));
     },
-    POST: withBody(gate, async (request, response, body, exchange) => {
+    POST: withBody(gate, async (request, response, body, requestContext) => {
       const { headers } = request;
-      return writeResult(request, response, await answer({ method: 'POST', headers, body, exchange }));
+      return writeResult(request, response, await answer({ method: 'POST', headers, body, requestContext }));
     }),
   };
 }

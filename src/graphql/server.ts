@@ -3,7 +3,7 @@ import type { ExecutionResult, GraphQLSchema } from 'graphql';
 import { createYoga } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { isFault } from '../http/faults.ts';
-import type { Exchange } from '../http/request-context.ts';
+import type { RequestContext } from '../http/request-context.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { type Authenticated, useAuthentication } from './authentication.ts';
 import { createFaultReport, maskError } from './errors.ts';
@@ -17,8 +17,8 @@ import type { AnswerOperation } from './route.ts';
 
 export interface Api<Context extends Authenticated> {
   schema: GraphQLSchema;
-  /** What every resolver gets, from the headers of the request; tells the exchange whose they are. */
-  contextOf: (headers: IncomingHttpHeaders, exchange: Exchange) => Promise<Context>;
+  /** What every resolver gets, from the headers of the request; tells the request context whose they are. */
+  contextOf: (headers: IncomingHttpHeaders, requestContext: RequestContext) => Promise<Context>;
   /** What a request without valid credentials is told to send. */
   credentials: string;
 }
@@ -40,9 +40,9 @@ export function createGraphqlServer<Context extends Authenticated>(
   tracing: Tracing | null = null,
 ): AnswerOperation {
   const report = createFaultReport(log);
-  const yoga = createYoga<{ headers: IncomingHttpHeaders; exchange: Exchange }, Context>({
+  const yoga = createYoga<{ headers: IncomingHttpHeaders; requestContext: RequestContext }, Context>({
     schema: api.schema,
-    context: ({ headers, exchange }) => api.contextOf(headers, exchange),
+    context: ({ headers, requestContext }) => api.contextOf(headers, requestContext),
     maskedErrors: { maskError },
     plugins: [
       useModestOperations(),
@@ -55,15 +55,15 @@ export function createGraphqlServer<Context extends Authenticated>(
     parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: noErrorCache },
     logging: false,
   });
-  const answer: AnswerOperation = async ({ method, headers, body, exchange }) => {
+  const answer: AnswerOperation = async ({ method, headers, body, requestContext }) => {
     try {
       const params = readRequest({ headers, body });
       const sent = { params, request: requests[method] };
-      const result = await yoga.getResultForParams(sent, { headers, exchange });
-      if (isSingle(result)) return report(result, exchange);
+      const result = await yoga.getResultForParams(sent, { headers, requestContext });
+      if (isSingle(result)) return report(result, requestContext);
       throw new Error('an operation was left without a single result');
     } catch (error) {
-      return report({ errors: [maskError(error)] }, exchange);
+      return report({ errors: [maskError(error)] }, requestContext);
     }
   };
   return tracing === null ? answer : traced(tracing, answer);
@@ -74,7 +74,7 @@ function traced(tracing: Tracing, answer: AnswerOperation): AnswerOperation {
   return async (sent) => {
     const span = tracing.begin({ name: 'graphql', kind: 'INTERNAL' });
     const result = await span.run(() => answer(sent));
-    const { operation, outcome } = sent.exchange;
+    const { operation, outcome } = sent.requestContext;
     const attributes = {
       'graphql.operation.type': operation?.type,
       'graphql.field': operation?.field,

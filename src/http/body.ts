@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Gate, overloadedMessage, type Room } from './gate.ts';
-import type { Exchange } from './request-context.ts';
+import type { RequestContext } from './request-context.ts';
 import { type Answer, refusal, writeJson } from './response.ts';
 import type { Handler } from './router.ts';
 
@@ -15,7 +15,7 @@ export type BodyHandler = (
   request: IncomingMessage,
   response: ServerResponse,
   body: Buffer,
-  exchange: Exchange,
+  requestContext: RequestContext,
 ) => unknown;
 
 const tooLarge = refusal('PAYLOAD_TOO_LARGE', 'The body of a request may hold at most 1 MiB.');
@@ -30,12 +30,12 @@ const overloaded = refusal('OVERLOADED', overloadedMessage);
  * room: nobody waits for the rest of it, and of those that are worked on the gate bounds the number.
  */
 export function withBody({ bodies }: Gate, handle: BodyHandler): Handler {
-  return async (request, response, exchange) => {
+  return async (request, response, requestContext) => {
     const isTooLong = Number(request.headers['content-length'] ?? 0) > maxBodyBytes;
     const read = isTooLong ? tooLarge : await readBody(request, bodies);
     if ('status' in read) return refuse(request, response, read);
     try {
-      return await handle(request, response, read.body, exchange);
+      return await handle(request, response, read.body, requestContext);
     } finally {
       bodies.giveBack(read.taken);
     }

@@ -30,9 +30,9 @@ export function withCors(route: Route, origins: readonly string[]): Route {
 
 /** Before the handler runs, so that scripts can read a refusal too. */
 function allowing(origins: readonly string[], handle: Handler): Handler {
-  return (request, response, exchange) => {
+  return (request, response, requestContext) => {
     allowOrigin(origins, request, response);
-    return handle(request, response, exchange);
+    return handle(request, response, requestContext);
   };
 }
 

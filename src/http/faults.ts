@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { isBusy, isOutage } from '../database/outage.ts';
-import type { Exchange } from './request-context.ts';
+import type { RequestContext } from './request-context.ts';
 
 /** A fault of ours; or a database that cannot be reached or is busy: then the same request may succeed in a moment. */
 export type FaultCode = 'INTERNAL_SERVER_ERROR' | 'SERVICE_UNAVAILABLE';
@@ -30,11 +30,11 @@ export const faultCodeOf = (error: unknown): FaultCode =>
   isOutage(error) || isBusy(error) ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_SERVER_ERROR';
 
 /** Logs what happened in a request, and answers what its caller may know of it. */
-export function reportFault(log: Logger, error: unknown, exchange: Exchange): Fault {
-  const { id: requestId } = exchange;
+export function reportFault(log: Logger, error: unknown, requestContext: RequestContext): Fault {
+  const { id: requestId } = requestContext;
   const code = faultCodeOf(error);
   // Of several faults in a request, the one that is ours tells how it ended.
-  if (exchange.outcome !== 'INTERNAL_SERVER_ERROR') exchange.outcome = code;
+  if (requestContext.outcome !== 'INTERNAL_SERVER_ERROR') requestContext.outcome = code;
   if (isBusy(error)) {
     log.warn({ err: error, requestId }, 'somebody else went on changing the user');
     const message = 'Somebody else is changing the user at the moment. Try again in a second.';

@@ -109,7 +109,7 @@ export function throughGate(gate: Gate, answer: AnswerOperation): AnswerOperatio
   return async (sent) => {
     const answering = gate.run(() => answer(sent));
     if (answering !== null) return answering;
-    sent.exchange.outcome = 'OVERLOADED';
+    sent.requestContext.outcome = 'OVERLOADED';
     return { errors: [refusalError('OVERLOADED', overloadedMessage)] };
   };
 }

@@ -3,11 +3,11 @@ import type { Logger } from 'pino';
 import type { Meters } from '../telemetry/metrics.ts';
 import { readTraceparent, type Span, type Tracing } from '../telemetry/tracing.ts';
 import { isFault, levelOf } from './faults.ts';
-import { type Bearer, beginExchange, type Exchange } from './request-context.ts';
+import { type Bearer, createRequestContext, type RequestContext } from './request-context.ts';
 import { codeOf } from './response.ts';
 
 /** Follows each request from its arrival to the end of its answer. */
-type Observe = (request: IncomingMessage, response: ServerResponse, path: string | null) => Exchange;
+type Observe = (request: IncomingMessage, response: ServerResponse, path: string | null) => RequestContext;
 
 /**
  * Gives each request its id, counts it, and writes one line about it when it is answered: at `debug`, but for our own
@@ -17,18 +17,18 @@ export function createObserver(log: Logger, meters: Meters): Observe {
   return (request, response, path) => {
     const startedAt = performance.now();
     const span = meters.tracing === null ? null : beginSpan(meters.tracing, request, path);
-    const exchange = beginExchange(request.headers['x-request-id'], span);
-    response.setHeader('X-Request-Id', exchange.id);
+    const requestContext = createRequestContext(request.headers['x-request-id'], span);
+    response.setHeader('X-Request-Id', requestContext.id);
     response.once('close', () => {
-      const outcome = outcomeOf(exchange, response);
+      const outcome = outcomeOf(requestContext, response);
       const elapsed = performance.now() - startedAt;
       const place = path ?? elsewhere;
-      const operation = exchange.operation?.field ?? '';
+      const operation = requestContext.operation?.field ?? '';
       meters.countRequest({ path: groupOf(place), operation, outcome, seconds: elapsed / 1_000 });
-      if (span !== null) endSpan(span, exchange, outcome, response.statusCode);
+      if (span !== null) endSpan(span, requestContext, outcome, response.statusCode);
       const level = levelOf(outcome);
       if (!log.isLevelEnabled(level)) return;
-      const { id: requestId, bearer } = exchange;
+      const { id: requestId, bearer } = requestContext;
       log[level](
         {
           requestId,
@@ -37,13 +37,13 @@ export function createObserver(log: Logger, meters: Meters): Observe {
           status: response.statusCode,
           outcome,
           durationMs: Math.round(elapsed * 1_000) / 1_000,
-          ...(exchange.operation === null ? {} : { operation: exchange.operation }),
+          ...(requestContext.operation === null ? {} : { operation: requestContext.operation }),
           ...(bearer === null ? {} : { bearer: shown(bearer) }),
         },
         'request',
       );
     });
-    return exchange;
+    return requestContext;
   };
 }
 
@@ -58,7 +58,7 @@ function beginSpan(tracing: Tracing, { method = '', headers }: IncomingMessage, 
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']);
 
-function endSpan(span: Span, { id, bearer }: Exchange, outcome: string, status: number): void {
+function endSpan(span: Span, { id, bearer }: RequestContext, outcome: string, status: number): void {
   const attributes = {
     'http.response.status_code': status,
     'kana.request_id': id,
@@ -77,7 +77,7 @@ const groupOf = (path: string) => (path.startsWith('/assets/') ? '/assets' : pat
 const shown = ({ environmentId, kind, lastFour }: Bearer) => ({ environmentId, kind, lastFour });
 
 /** `ok`, or the code of what went wrong; `ABORTED` if the client left before the answer was out. */
-function outcomeOf({ outcome }: Exchange, { writableFinished, statusCode }: ServerResponse): string {
+function outcomeOf({ outcome }: RequestContext, { writableFinished, statusCode }: ServerResponse): string {
   if (!writableFinished) return outcome === 'INTERNAL_SERVER_ERROR' ? outcome : 'ABORTED';
   return outcome ?? (statusCode < 400 ? 'ok' : codeOf(statusCode));
 }

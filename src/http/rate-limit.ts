@@ -49,7 +49,7 @@ export function requireAllowance(limit: RateLimit, caller: string): void {
 }
 
 /** The refusal of a request of another path that comes too early; null if it may go on. */
-export function refuseHaste(limit: RateLimit, caller: string): Answer | null {
+export function rateLimited(limit: RateLimit, caller: string): Answer | null {
   const waitMs = limit.take(caller);
   return waitMs === 0 ? null : { ...refusal('RATE_LIMITED', message), headers: retryAfter(waitMs) };
 }

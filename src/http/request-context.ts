@@ -20,7 +20,7 @@ export interface Operation {
 }
 
 /** One request and its answer, as an operator sees them. Who learns something of them adds it. */
-export interface Exchange {
+export interface RequestContext {
   /** Names the request in its answer and in the log. */
   readonly id: string;
   bearer: Bearer | null;
@@ -37,7 +37,10 @@ const acceptable = /^[\w.:+=/-]{1,64}$/;
 /**
  * @param givenId the id that a proxy or the client gave the request, which is kept if it can be
  */
-export function beginExchange(givenId: string | string[] | undefined, span: Span | null = null): Exchange {
+export function createRequestContext(
+  givenId: string | string[] | undefined,
+  span: Span | null = null,
+): RequestContext {
   const id = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : randomUUID();
   return { id, bearer: null, operation: null, outcome: null, span };
 }

@@ -3,10 +3,14 @@ import type { Logger } from 'pino';
 import type { Meters } from '../telemetry/metrics.ts';
 import { reportFault } from './faults.ts';
 import { createObserver } from './observer.ts';
-import type { Exchange } from './request-context.ts';
+import type { RequestContext } from './request-context.ts';
 import { refusal, sendJson } from './response.ts';
 
-export type Handler = (request: IncomingMessage, response: ServerResponse, exchange: Exchange) => unknown;
+export type Handler = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  requestContext: RequestContext,
+) => unknown;
 
 /** What answers at one path, by method. */
 export interface Route {
@@ -39,21 +43,22 @@ export function createRouter(
   return async (request, response) => {
     const path = pathOf(request);
     const route = known.get(path);
-    const exchange = observe(request, response, route === undefined ? null : path);
+    const requestContext = observe(request, response, route === undefined ? null : path);
     for (const [name, value] of securityHeaders) response.setHeader(name, value);
     try {
-      if (route !== undefined) await inSpan(exchange, () => follow(route, request, response, exchange));
-      else if (page !== undefined && asksForPage(request)) await page(request, response, exchange);
+      if (route !== undefined)
+        await inSpan(requestContext, () => follow(route, request, response, requestContext));
+      else if (page !== undefined && asksForPage(request)) await page(request, response, requestContext);
       else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
     } catch (error) {
-      const { code, message, requestId } = reportFault(log, error, exchange);
+      const { code, message, requestId } = reportFault(log, error, requestContext);
       if (response.headersSent) response.destroy();
       else sendJson(response, refusal(code, message, { requestId }));
     }
   };
 }
 
-const inSpan = ({ span }: Exchange, work: () => unknown) => (span === null ? work() : span.run(work));
+const inSpan = ({ span }: RequestContext, work: () => unknown) => (span === null ? work() : span.run(work));
 
 /** Whether a person's browser asks for a page, rather than a program for data. */
 const asksForPage = ({ method, headers }: IncomingMessage): boolean =>
@@ -68,7 +73,7 @@ function follow(
   route: Route,
   request: IncomingMessage,
   response: ServerResponse,
-  exchange: Exchange,
+  requestContext: RequestContext,
 ): unknown {
   // Node sends no body with the answer to a HEAD, so GET can answer it.
   const method = request.method === 'HEAD' ? 'GET' : request.method;
@@ -76,7 +81,7 @@ function follow(
   const handle = known ? route[method] : undefined;
   return handle === undefined
     ? refuseMethod(response, Object.keys(route))
-    : handle(request, response, exchange);
+    : handle(request, response, requestContext);
 }
 
 /** @param allowed the methods that this path answers */

@@ -31,12 +31,12 @@ export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
     POST: fromConsole(
       withBody(
         gate,
-        gated(gate, async (request, response, body, exchange) => {
+        gated(gate, async (request, response, body, requestContext) => {
           const key = readKey(body);
           const session = key === null ? null : await sessions.begin(key, new Date());
           if (session === null) return sendJson(response, wrongKey);
           const environmentId = readEnvironment(session);
-          exchange.bearer = { environmentId, kind: 'PRIVATE', lastFour: session.identity.lastFour };
+          requestContext.bearer = { environmentId, kind: 'PRIVATE', lastFour: session.identity.lastFour };
           const cookie = sessionCookie(environmentId, session.token, isSecure(request));
           const headers = { ...noStore, 'Set-Cookie': cookie };
           return sendJson(response, { status: 200, body: describe(session), headers });
@@ -69,8 +69,8 @@ const wrongKey: Answer = {
 
 /** Refuses what does not bring the console's header, whatever it says. */
 function fromConsole(handle: Handler): Handler {
-  return (request, response, exchange) => {
-    if (headerOf(request) !== undefined) return handle(request, response, exchange);
+  return (request, response, requestContext) => {
+    if (headerOf(request) !== undefined) return handle(request, response, requestContext);
     return sendJson(response, refusal('BAD_REQUEST', `The header ${consoleHeader} is missing.`));
   };
 }

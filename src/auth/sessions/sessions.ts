@@ -1,6 +1,6 @@
 import type { EnvironmentId } from '../keys/rules.ts';
 import type { Identity, Keyring } from '../keys/store.ts';
-import { proven, sign } from '../signature.ts';
+import { sign, verifyToken } from '../signature.ts';
 import type { TokenRealm } from '../tokens/store.ts';
 import { SessionClaims, sessionAlgorithm, sessionAudience, sessionLifetime } from './rules.ts';
 
@@ -39,7 +39,7 @@ export function createSessions(realms: readonly TokenRealm[], keyring: Keyring):
       return { token, identity, expiresAt: new Date(exp * 1000) };
     },
     async find(token, environmentId, now) {
-      const said = await proven(token, secretsOf(environmentId), expected, now);
+      const said = await verifyToken(token, secretsOf(environmentId), expected, now);
       const claims = SessionClaims.safeParse(said).data;
       const identity = claims === undefined ? null : await keyring.recall(claims.keyId);
       // Where the secrets are configured, both environments share them: the key tells whose session it is.

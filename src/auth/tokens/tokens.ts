@@ -1,5 +1,5 @@
 import { decodeJwt } from 'jose';
-import { proven, refusal, sign } from '../signature.ts';
+import { refusal, sign, verifyToken } from '../signature.ts';
 import { claimsFor, TokenSubject, tokenAlgorithm, tokenAudience } from './rules.ts';
 import type { TokenRealm } from './store.ts';
 
@@ -42,7 +42,7 @@ export function createUserTokens(realms: readonly TokenRealm[], issuer: string):
       const appId = claimedApp(token);
       const realm = realms.find((each) => each.appId === appId);
       if (realm === undefined) return null;
-      const subject = TokenSubject.safeParse(await proven(token, realm.secrets, expected, now)).data;
+      const subject = TokenSubject.safeParse(await verifyToken(token, realm.secrets, expected, now)).data;
       return subject === undefined ? null : { environmentId: realm.environmentId, userId: subject.userId };
     },
   };

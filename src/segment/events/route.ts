@@ -7,8 +7,8 @@ import { withBody } from '../../http/body.ts';
 import { faultCodeOf, reportFault } from '../../http/faults.ts';
 import { type Gate, gated } from '../../http/gate.ts';
 import { readJson } from '../../http/json-body.ts';
-import { type RateLimit, refuseHaste } from '../../http/rate-limit.ts';
-import type { Exchange } from '../../http/request-context.ts';
+import { type RateLimit, rateLimited } from '../../http/rate-limit.ts';
+import type { RequestContext } from '../../http/request-context.ts';
 import { type Answer, refusal, sendJson } from '../../http/response.ts';
 import type { Route } from '../../http/router.ts';
 import type { IngestEvents, Ingested } from './ingest.ts';
@@ -35,8 +35,8 @@ export function createSegmentRoute(webhook: Webhook): Route {
   return {
     POST: withBody(
       webhook.gate,
-      gated(webhook.gate, async ({ headers }, response, body, exchange) =>
-        sendJson(response, await receive(webhook, { headers, body, exchange })),
+      gated(webhook.gate, async ({ headers }, response, body, requestContext) =>
+        sendJson(response, await receive(webhook, { headers, body, requestContext })),
       ),
     ),
   };
@@ -46,16 +46,16 @@ export function createSegmentRoute(webhook: Webhook): Route {
 interface Delivery {
   headers: IncomingHttpHeaders;
   body: Buffer;
-  exchange: Exchange;
+  requestContext: RequestContext;
 }
 
 async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
-  const { body, exchange } = delivery;
+  const { body, requestContext } = delivery;
   const caller = await authenticate(webhook, delivery);
   if (caller === null) return unauthenticated;
-  exchange.bearer = caller;
-  const haste = refuseHaste(webhook.rateLimit, allowanceOf(caller));
-  if (haste !== null) return haste;
+  requestContext.bearer = caller;
+  const refused = rateLimited(webhook.rateLimit, allowanceOf(caller));
+  if (refused !== null) return refused;
   const sent = readJson(body);
   if (sent === undefined) return refusal('BAD_REQUEST', 'The body is not JSON in UTF-8.');
   const events = Array.isArray(sent) ? sent : [sent];
@@ -63,7 +63,7 @@ async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
   const results = await webhook.ingestEvents(caller.environmentId, events, new Date());
-  const items = results.map((result) => itemOf(result, webhook.log, exchange));
+  const items = results.map((result) => itemOf(result, webhook.log, requestContext));
   return { status: statusOf(results), body: Array.isArray(sent) ? items : items[0] };
 }
 
@@ -92,12 +92,12 @@ const unauthenticated: Answer = {
   headers: { 'WWW-Authenticate': 'Basic realm="Segment"' },
 };
 
-function itemOf(result: Ingested | Error, log: Logger, exchange: Exchange): object {
+function itemOf(result: Ingested | Error, log: Logger, requestContext: RequestContext): object {
   if (result instanceof DomainError) {
     const { typedName, message, code } = result;
     return { error: { name: typedName, message, code } };
   }
-  if (result instanceof Error) return { error: reportFault(log, result, exchange) };
+  if (result instanceof Error) return { error: reportFault(log, result, requestContext) };
   const { messageId, outcome, firstOutcome, featureId, ruleId, delta } = result;
   return { messageId, outcome, firstOutcome, featureId, ruleId, delta };
 }
