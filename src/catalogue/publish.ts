@@ -3,6 +3,7 @@ import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/conflict.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
+import { longTransaction } from '../database/long-transaction.ts';
 import { invalidInput, planChanged } from '../errors.ts';
 import { lockPackages } from '../packages/store.ts';
 import type { Wishes } from './file/rules.ts';
@@ -39,8 +40,6 @@ export interface Terms {
 }
 
 const maxAttempts = 5;
-/** A whole catalogue may be written, row by row; in milliseconds. */
-const patience = { maxWait: 15_000, timeout: 60_000 };
 
 /** The catalogue as a configuration file. */
 export async function pull(db: Db, environmentId: string): Promise<ConfigurationFile> {
@@ -69,7 +68,7 @@ export async function publish(
 ): Promise<Published> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await db.$transaction((tx) => publishOnce(tx, author, wishes, now, terms), patience);
+      return await longTransaction(db, (tx) => publishOnce(tx, author, wishes, now, terms));
     } catch (error) {
       if (!isUniqueViolation(error) || attempt === maxAttempts) throw error;
     }

@@ -9,7 +9,7 @@ export async function withDatabase<Result>(work: (database: Database) => Promise
   const server = await reachServer(loadConfig(), (line) => process.stderr.write(`${line}\n`));
   try {
     await checkUsed(server.url);
-    const database = openDatabase(server.url);
+    const database = openDatabase(server.url, { isCommand: true });
     return await work(database).finally(() => database.close());
   } finally {
     await server.stop();

@@ -1,8 +1,9 @@
 import { PrismaPg } from '@prisma/adapter-pg';
-import type { ClientBase, Pool } from 'pg';
+import type { Pool } from 'pg';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { PrismaClient } from './generated/client.ts';
 import { openPool, takeTurns } from './pool.ts';
+import { lookupPlans, sessionSettings } from './settings.ts';
 
 /** Inside and outside of a transaction alike: what a store needs to read and write. */
 export type Db = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
@@ -30,27 +31,50 @@ export interface Database {
 export const applicationName = 'open-kana';
 const workConnections = 6;
 
-/** A transaction may wait for a connection, and for the lock of a busy user; in milliseconds. */
-const patience = { maxWait: 15_000, timeout: 15_000 };
+/** How long a transaction may wait for a connection, and then last, in milliseconds. */
+const transactionLimits = { maxWait: 10_000, timeout: 15_000 };
+
+/** What the connections of each pool are set to. A longer task sets longer deadlines in its own transaction. */
+const serverSessions = {
+  requests: sessionSettings({ lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 }),
+  hot: sessionSettings({ lockTimeoutMs: 2_500, statementTimeoutMs: 10_000 }, lookupPlans),
+  work: sessionSettings({ lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 }, lookupPlans),
+  lookups: sessionSettings({ lockTimeoutMs: 2_500, statementTimeoutMs: 5_000 }),
+};
+const commandSession = sessionSettings({ lockTimeoutMs: 60_000, statementTimeoutMs: 0 });
+const commandSessions = {
+  requests: commandSession,
+  hot: commandSession,
+  work: commandSession,
+  lookups: commandSession,
+};
 
 const requestConnections = 10;
 const lookupConnections = 2;
 
+interface Options {
+  hotConnections?: number;
+  tracing?: Tracing | null;
+  /** Whether an operator runs a command, which may read whole tables and take as long as it needs. */
+  isCommand?: boolean;
+}
+
 /** Opens the connections lazily: nothing is reached before the first statement. */
 export function openDatabase(
   url: string,
-  { hotConnections = 7, tracing = null }: { hotConnections?: number; tracing?: Tracing | null } = {},
+  { hotConnections = 7, tracing = null, isCommand = false }: Options = {},
 ): Database {
   const at = { connectionString: url, application_name: applicationName };
-  const requests = openPool({ ...at, max: requestConnections }, tracing);
+  const sessions = isCommand ? commandSessions : serverSessions;
+  const requests = openPool({ ...at, max: requestConnections, settings: sessions.requests }, tracing);
   requests.pool.on('connect', takeTurns);
-  const hot = openPool({ ...at, max: hotConnections, onConnect: planOnce }, tracing);
-  const work = openPool({ ...at, max: workConnections, onConnect: planOnce }, tracing);
-  const lookups = openPool({ ...at, max: lookupConnections }, tracing);
+  const hot = openPool({ ...at, max: hotConnections, settings: sessions.hot }, tracing);
+  const work = openPool({ ...at, max: workConnections, settings: sessions.work }, tracing);
+  const lookups = openPool({ ...at, max: lookupConnections, settings: sessions.lookups }, tracing);
   const pools = [requests, hot, work, lookups];
   const prisma = new PrismaClient({
     adapter: new PrismaPg(requests.pool),
-    transactionOptions: patience,
+    transactionOptions: transactionLimits,
     // Without excerpts of our source in each message; what they leave out, its callers' stack tells.
     errorFormat: 'minimal',
   });
@@ -71,12 +95,4 @@ export function openDatabase(
       await Promise.all(pools.map(({ pool }) => pool.end()));
     },
   };
-}
-
-/**
- * The few statements of these pools look up by key, whatever the values: planning them anew for each batch would
- * cost several times what running a small one costs.
- */
-async function planOnce(client: ClientBase): Promise<void> {
-  await client.query('set plan_cache_mode = force_generic_plan');
 }

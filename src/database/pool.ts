@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { applySettings, type SessionSettings, sessionSettings } from './settings.ts';
 import { tracePool } from './statement-tracing.ts';
 
 interface CuttablePool {
@@ -38,8 +39,21 @@ export function takeTurns(client: PoolClient): void {
   client.query = inTurn as typeof client.query;
 }
 
+/** How long a statement may wait for a connection of its pool. */
+const connectionTimeoutMs = 10_000;
+
+interface Config extends PoolConfig {
+  /** What every connection is set to before its first statement. */
+  settings?: SessionSettings;
+}
+
+const usualSettings = sessionSettings({ lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 });
+
 /** A pool that can be cut off from a database that does not answer. */
-export function openPool(config: PoolConfig, tracing: Tracing | null = null): CuttablePool {
+export function openPool(
+  { settings = usualSettings, ...config }: Config,
+  tracing: Tracing | null = null,
+): CuttablePool {
   const sockets = new Set<Socket>();
   let isCut = false;
 
@@ -50,7 +64,12 @@ export function openPool(config: PoolConfig, tracing: Tracing | null = null): Cu
     if (isCut) setImmediate(() => socket.destroy());
     return socket;
   }
-  const pool = new Pool({ ...config, stream: createSocket });
+  const pool = new Pool({
+    connectionTimeoutMillis: connectionTimeoutMs,
+    ...config,
+    stream: createSocket,
+    onConnect: (client) => applySettings(client, settings),
+  });
   // A connection that breaks must not end the process: an idle one is replaced by the next statement, and the
   // statement of one that is in use fails by itself.
   pool.on('error', () => undefined);

@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Db } from '../database/client.ts';
 import { openPool, takeTurns } from '../database/pool.ts';
+import { sessionSettings } from '../database/settings.ts';
 import { createMeters, type Meters } from '../telemetry/metrics.ts';
 import { recoverJobs, showLife } from './recovery.ts';
 
@@ -58,7 +59,12 @@ export async function startQueue(
   jobs: Record<string, Job>,
   { atStart, log, meters = createMeters() }: { atStart: readonly string[]; log: Logger; meters?: Meters },
 ): Promise<Queue> {
-  const { pool } = openPool({ connectionString: url, application_name: applicationName, max: connections });
+  const { pool } = openPool({
+    connectionString: url,
+    application_name: applicationName,
+    max: connections,
+    settings: sessionSettings({ lockTimeoutMs: 15_000, statementTimeoutMs: 300_000 }),
+  });
   const controller = new AbortController();
   const context = { pool, log, stop: controller.signal };
   const self = createIdentity(log);

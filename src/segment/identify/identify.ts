@@ -1,6 +1,7 @@
 import type { Db } from '../../database/client.ts';
 import { isUniqueViolation, isWriteConflict } from '../../database/conflict.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
+import { longTransaction } from '../../database/long-transaction.ts';
 import { DomainError } from '../../errors.ts';
 import { claimUser } from '../../users/change.ts';
 import { mergeWithin } from '../../users/merge/merge.ts';
@@ -11,9 +12,6 @@ import { type IdentifyPlan, type KnownUser, planIdentify, readTraits, type Trait
 import { findIdentified, findOthers, lockIdentify, releaseWaiting, saveIdentify } from './store.ts';
 
 const maxAttempts = 20;
-
-/** Long enough for a merge of users with a long history. */
-const patience = { maxWait: 15_000, timeout: 60_000 };
 
 /** Someone changed one of the users while it was decided who is who. */
 const changedMeanwhile = new Error('a user was changed while it was identified');
@@ -37,7 +35,7 @@ interface Subject {
 export async function processIdentify(prisma: PrismaClient, key: EventKey): Promise<EventKey[]> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await prisma.$transaction((tx) => identify(tx, key), patience);
+      return await longTransaction(prisma, (tx) => identify(tx, key));
     } catch (error) {
       if (!isPassing(error) || attempt === maxAttempts) throw error;
     }

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { PrismaClient } from '../../database/generated/client.ts';
+import { longTransaction } from '../../database/long-transaction.ts';
 import { lockUser } from '../../users/store.ts';
 import {
   findHourDifferences,
@@ -45,12 +46,12 @@ export async function verify(hot: Pool, report: Report): Promise<{ users: number
 
 /** Makes the counters and hours of a user what the ledger folds to, while nobody records for this user. */
 export async function repair(prisma: PrismaClient, userKey: bigint): Promise<void> {
-  await prisma.$transaction(async (tx) => {
+  await longTransaction(prisma, async (tx) => {
     if ((await lockUser(tx, userKey)) === userKey) await recount(tx, userKey);
   });
 }
 
 /** Makes the hours of features the sums of all users' hours. */
 export async function repairTotals(prisma: PrismaClient): Promise<void> {
-  await prisma.$transaction((tx) => recountTotals(tx), { maxWait: 15_000, timeout: 300_000 });
+  await longTransaction(prisma, (tx) => recountTotals(tx), 300_000);
 }

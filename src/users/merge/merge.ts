@@ -4,15 +4,13 @@ import { forgetUsers } from '../../audit/store.ts';
 import type { Db } from '../../database/client.ts';
 import type { PrismaClient, User } from '../../database/generated/client.ts';
 import { jsonValue } from '../../database/json.ts';
+import { longTransaction } from '../../database/long-transaction.ts';
 import { planMerge, type SubscriptionTerms } from '../../subscriptions/rules.ts';
 import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../../subscriptions/store.ts';
 import { recount } from '../../usage/ledger/verify-store.ts';
 import { findUserKey } from '../store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
 import { deleteUsers, lockUsers, moveSubscriptions, moveUsage, turnSignposts } from './store.ts';
-
-/** Long enough for users with a long history; nobody else can record usage for them meanwhile. */
-const patience = { maxWait: 15_000, timeout: 60_000 };
 
 /**
  * Makes several users one. The survivor takes over all that the others own, and their ids lead to the survivor
@@ -37,7 +35,7 @@ export function mergeUsers(
 ): Promise<bigint> {
   const { environmentId } = author;
   const action = 'mergeUsers';
-  return prisma.$transaction(async (tx) => {
+  return longTransaction(prisma, async (tx) => {
     const people = await lockUsers(tx, environmentId, ids);
     const keys = people.map(({ key }) => key);
     const held = (await findHeldByAll(tx, keys)).map(({ id }) => id);
@@ -46,7 +44,7 @@ export function mergeUsers(
         mergeLocked(tx, environmentId, people, survivorId),
       ),
     );
-  }, patience);
+  });
 }
 
 /** The same as one step of a transaction that does more. */
@@ -120,7 +118,7 @@ export function deleteUser(
   id: string,
   alongside: (tx: Db, deleted: DeletedPerson) => Promise<void>,
 ): Promise<DeletedPerson> {
-  return prisma.$transaction(async (tx) => {
+  return longTransaction(prisma, async (tx) => {
     const [user] = await lockUsers(tx, author.environmentId, [id]);
     if (user === undefined) throw new Error('a user was locked and not found');
     const change = { action: 'deleteUser', type: 'USER', handles: [user.key] } as const;
@@ -129,5 +127,5 @@ export function deleteUser(
     await forgetUsers(tx, author.environmentId, deleted.keys);
     await alongside(tx, deleted);
     return deleted;
-  }, patience);
+  });
 }
