@@ -1,10 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { StartupError } from '../errors.ts';
+import { applySettings, sessionSettings } from './settings.ts';
 
 const oldestVersion = 14;
 /** How long a database may take to come up beside us, in milliseconds. */
 const patience = 5_000;
+
+/** A migration may take as long as it needs, and wait for one that another instance runs. */
+const startSettings = sessionSettings({ lockTimeoutMs: 600_000, statementTimeoutMs: 0 });
 
 /**
  * Opens one connection for a task at start. Throws a StartupError, within a few seconds and without the
@@ -32,6 +36,7 @@ async function connect(url: string, deadline: number): Promise<Client> {
     session.on('error', () => undefined);
     try {
       await session.connect();
+      await applySettings(session, startSettings);
       return session;
     } catch (error) {
       await session.end().catch(() => undefined);

@@ -46,7 +46,13 @@ export async function enqueue(db: Db, task: string, payload: object, key: string
 
 /** Brings the queue's own tables, in a schema of their own, to the version of this code. */
 export async function migrateQueue(url: string): Promise<void> {
-  await runMigrations({ connectionString: url, logger: silent });
+  const { pool } = openPool({
+    connectionString: url,
+    application_name: applicationName,
+    max: 2,
+    settings: sessionSettings({ lockTimeoutMs: 60_000, statementTimeoutMs: 0 }),
+  });
+  await runMigrations({ pgPool: pool, logger: silent }).finally(() => pool.end());
 }
 
 /**
