@@ -122,13 +122,14 @@ function adminApi(
     async contextOf(headers, requestContext) {
       const caller = await identifyCaller(headers, { keyring, sessions }, new Date());
       requestContext.bearer = caller;
-      if (caller !== null) requireAllowance(rateLimit, allowanceOf(caller));
+      if (caller === null) return { isAuthenticated: false };
+      requireAllowance(rateLimit, allowanceOf(caller));
       const author = authorOf(caller, requestContext.id);
       const { environmentId } = author;
       const db = database.prisma;
       const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
       const tellFault = (error: unknown) => reportFault(log, error, requestContext);
-      return { db, environmentId, author, ...ways, tellFault };
+      return { isAuthenticated: true, db, environmentId, author, ...ways, tellFault };
     },
   };
 }
@@ -148,11 +149,10 @@ function clientApi(
         userId: readUserId(headers['x-user-id']?.toString()),
       };
       const user = await identifyUser(credentials, { keyring, userTokens }, new Date());
-      if (user !== null) {
-        requestContext.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
-        requireAllowance(rateLimit, `USER ${user.environmentId} ${user.userId}`);
-      }
-      return { db: database.prisma, findStanding, ...(user ?? { environmentId: '', userId: '' }) };
+      if (user === null) return { isAuthenticated: false };
+      requestContext.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
+      requireAllowance(rateLimit, `USER ${user.environmentId} ${user.userId}`);
+      return { isAuthenticated: true, db: database.prisma, findStanding, ...user };
     },
   };
 }

@@ -46,13 +46,13 @@ export async function identifyCaller(
  */
 export const allowanceOf = ({ through, keyId }: Caller): string => `${through} ${keyId}`;
 
-/** Who a caller is in the audit log. Nobody changes anything, in no environment. */
-export function authorOf(caller: Caller | null, requestId: string | null = null): Author {
+/** Who a caller is in the audit log. */
+export function authorOf(caller: Caller, requestId: string | null = null): Author {
   return {
-    environmentId: caller?.environmentId ?? '',
-    kind: caller?.through ?? 'PRIVATE_KEY',
-    keyId: caller?.keyId ?? null,
-    lastFour: caller?.lastFour ?? null,
+    environmentId: caller.environmentId,
+    kind: caller.through,
+    keyId: caller.keyId,
+    lastFour: caller.lastFour,
     requestId,
   };
 }

@@ -8,7 +8,7 @@ import { type BodyHandler, withBody } from '../http/body.ts';
 import { type Gate, gated } from '../http/gate.ts';
 import { readJson } from '../http/json-body.ts';
 import { type RateLimit, rateLimited } from '../http/rate-limit.ts';
-import { type Answer, sendJson } from '../http/response.ts';
+import { type Answer, type Refusal, sendJson, unauthenticated } from '../http/response.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { Configuration, problemsOf, type Wishes } from './file/rules.ts';
 import { lineOf } from './plan/finding-rules.ts';
@@ -38,7 +38,7 @@ export function createConfigurationRoutes({
     gated(gate, async ({ headers }, response, body, requestContext) => {
       const caller = await identifyHolder(keyring, readAuthorization(headers.authorization));
       requestContext.bearer = caller;
-      if (caller === null) return sendJson(response, unauthenticated());
+      if (caller === null) return sendJson(response, wrongKey);
       const refused = rateLimited(rateLimit, allowanceOf(caller));
       if (refused !== null) return sendJson(response, refused);
       return sendJson(response, await work(authorOf(caller, requestContext.id), body).catch(refuseMistake));
@@ -90,18 +90,22 @@ async function forFile(body: Buffer, work: (wishes: Wishes) => Promise<object>):
   return ok(await work(wishes));
 }
 
-const unauthenticated = () =>
-  refuse(401, 'UNAUTHENTICATED', 'AuthenticationError', [
-    'Unauthenticated: send a valid private key in the Authorization header.',
-  ]);
+const wrongKey = withData(
+  unauthenticated('Unauthenticated: send a valid private key in the Authorization header.'),
+);
 
 function refuseMistake(error: unknown): Answer {
   if (!(error instanceof DomainError)) throw error;
   return refuse(400, error.code, error.typedName, [error.message]);
 }
 
-/** A refusal as everywhere, and the same as `data`: the original's command reads that, whatever the status. */
 function refuse(status: number, code: string, name: string, messages: string[]): Answer {
   const errors = messages.map((message) => ({ message, extensions: { code, exception: { name, message } } }));
-  return { status, body: { errors, data: messages.map((message) => `[ERROR] ${message}`) } };
+  return withData({ status, body: { errors } });
+}
+
+/** Adds the messages as `data`: the original's command reads that, whatever the status. */
+function withData({ body, ...answer }: Refusal): Answer {
+  const data = body.errors.map(({ message }) => `[ERROR] ${message}`);
+  return { ...answer, body: { ...body, data } };
 }

@@ -4,10 +4,7 @@ import type { FindStanding } from '../entitlements/store.ts';
 /** What every resolver of the client API gets: whom it may read, and the ways to the data. */
 export interface ClientContext {
   db: PrismaClient;
-  /**
-   * The environment of the request's credentials. Without valid ones it is empty, which matches no row; such
-   * requests are answered before any resolver runs, introspection excepted.
-   */
+  /** The environment of the request's credentials. */
   environmentId: string;
   /** The one user who may be read, by the id that the company chose. Whether there is one is not known yet. */
   userId: string;

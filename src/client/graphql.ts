@@ -7,7 +7,7 @@ import { userNotFound } from '../errors.ts';
 import { Id, parse } from '../input.ts';
 import { contentsOf } from '../packages/lists-graphql.ts';
 import { liveStatuses } from '../subscriptions/rules.ts';
-import { findUserKey } from '../users/store.ts';
+import { requireUserKey } from '../users/store.ts';
 import { builder } from './builder.ts';
 
 const FeatureType = builder.enumType('FeatureType', {
@@ -133,8 +133,8 @@ builder.queryType({
         'The user whom the token, or X-User-ID, names. `UserNotFoundError` when there is none with this id.',
       resolve: async (query, _root, _args, { db, environmentId, userId }) => {
         const id = parse(Id, userId, 'X-User-ID');
-        const key = await findUserKey(db, environmentId, id);
-        const user = key === null ? null : await db.user.findUnique({ ...query, where: { key } });
+        const key = await requireUserKey(db, environmentId, id);
+        const user = await db.user.findUnique({ ...query, where: { key } });
         if (user === null) throw userNotFound(id);
         return user;
       },

@@ -1,7 +1,6 @@
-import { userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
-import { findUserKey } from '../users/store.ts';
+import { requireUserKey } from '../users/store.ts';
 
 const GeneratedUserToken = builder.objectRef<{ token: string }>('GeneratedUserToken').implement({
   description: 'A token for the browser of one user.',
@@ -22,7 +21,7 @@ builder.mutationField('generateUserToken', (t) =>
     args: { userId: t.arg.string({ required: true, description: 'The id of the user.' }) },
     resolve: async (_root, args, { db, environmentId, userTokens }) => {
       const userId = parse(Id, args.userId, 'userId');
-      if ((await findUserKey(db, environmentId, userId)) === null) throw userNotFound(userId);
+      await requireUserKey(db, environmentId, userId);
       return { token: await userTokens.issue({ environmentId, userId }, new Date()) };
     },
   }),

@@ -1,7 +1,6 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Db } from '../database/client.ts';
 import type { Feature as FeatureRow, Subscription } from '../database/generated/client.ts';
-import { userNotFound } from '../errors.ts';
 import { Feature } from '../features/graphql.ts';
 import { requireFeature } from '../features/store.ts';
 import { builder, type Fields } from '../graphql/builder.ts';
@@ -9,7 +8,7 @@ import { maxItems } from '../graphql/limits/answer-size.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
 import { liveStatuses } from '../subscriptions/rules.ts';
-import { findUserKey } from '../users/store.ts';
+import { requireUserKey } from '../users/store.ts';
 import {
   type Consumption as ConsumptionShape,
   Delta,
@@ -127,8 +126,7 @@ builder.queryFields((t) => ({
     resolve: async (_root, args, context, info) => {
       const { db, environmentId, findStanding } = context;
       const userId = parse(Id, args.userId, 'userId');
-      const userKey = await findUserKey(db, environmentId, userId);
-      if (userKey === null) throw userNotFound(userId);
+      const userKey = await requireUserKey(db, environmentId, userId);
       const features = await db.feature.findMany({
         ...queryFromInfo({ context, info, path: ['feature'] }),
         where: await grantedTo(db, environmentId, userKey, args.featureId),

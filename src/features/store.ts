@@ -17,7 +17,14 @@ export async function lockFeature(
   return feature ?? null;
 }
 
-/** @throws FeatureNotFoundError when there is no feature with this id */
-export async function requireFeature(db: Db, environmentId: string, id: string): Promise<void> {
-  if ((await db.feature.count({ where: { environmentId, id } })) === 0) throw featureNotFound(id);
+/** The feature with this id. @throws FeatureNotFoundError when there is none */
+export async function requireFeature(
+  db: Db,
+  environmentId: string,
+  id: string,
+): Promise<{ type: 'BINARY' | 'CONSUMABLE' }> {
+  const where = { environmentId_id: { environmentId, id } };
+  const feature = await db.feature.findUnique({ where, select: { type: true } });
+  if (feature === null) throw featureNotFound(id);
+  return feature;
 }

@@ -9,25 +9,14 @@ import {
   visit,
 } from 'graphql';
 import type { Plugin, YogaInitialContext } from 'graphql-yoga';
+import { unauthenticatedError } from '../http/response.ts';
 import { someField } from './selection.ts';
 
-/** Whether a request brought valid credentials shows in its context. */
-export interface Authenticated {
-  /** The environment that they are for; empty without any. */
-  environmentId: string;
-}
-
-/** The answer to every request without valid credentials for this API. */
-function unauthenticated(credentials: string): GraphQLError {
-  const message = `Unauthenticated: send ${credentials}.`;
-  return new GraphQLError(message, {
-    extensions: {
-      code: 'UNAUTHENTICATED',
-      exception: { name: 'AuthenticationError', message },
-      http: { status: 401, headers: { 'WWW-Authenticate': 'Bearer' } },
-    },
-  });
-}
+/**
+ * What a request is answered from. Resolvers run with valid credentials only, and so get a `Context`; introspection,
+ * which is open to all, needs none.
+ */
+export type Authentication<Context> = ({ isAuthenticated: true } & Context) | { isAuthenticated: false };
 
 /** The answer to an operation in an address, which histories and the logs of proxies keep. */
 const notPosted = () =>
@@ -41,13 +30,14 @@ const notPosted = () =>
  *
  * @param credentials what to send, for people
  */
-export function useAuthentication(credentials: string): Plugin<Authenticated & YogaInitialContext> {
+export function useAuthentication(credentials: string): Plugin<Authentication<object> & YogaInitialContext> {
+  const refused = () => unauthenticatedError(`Unauthenticated: send ${credentials}.`);
   return {
     onExecute({ args, setResultAndStopExecution }) {
-      const { environmentId, request } = args.contextValue;
+      const { isAuthenticated, request } = args.contextValue;
       const posted = request.method === 'POST';
-      if ((posted && environmentId !== '') || isOpenToAll(args)) return;
-      setResultAndStopExecution({ errors: [posted ? unauthenticated(credentials) : notPosted()] });
+      if ((posted && isAuthenticated) || isOpenToAll(args)) return;
+      setResultAndStopExecution({ errors: [posted ? refused() : notPosted()] });
     },
   };
 }

@@ -11,10 +11,7 @@ import type { DeletePerson } from '../users/merge/merge.ts';
 /** What every resolver gets: who asks, and the ways to the data. */
 export interface Context {
   db: PrismaClient;
-  /**
-   * The environment of the request's key. Without a valid key it is empty, which matches no row; the
-   * authentication plugin answers such requests before any resolver runs, introspection excepted.
-   */
+  /** The environment of the request's key. */
   environmentId: string;
   /** Who asks, for the audit log. */
   author: Author;

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { isFault } from '../http/faults.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import { type Authenticated, useAuthentication } from './authentication.ts';
+import { type Authentication, useAuthentication } from './authentication.ts';
 import { createFaultReport, maskError } from './errors.ts';
 import { useFieldNames } from './field-names.ts';
 import { useWholeAnswers } from './limits/answer-size.ts';
@@ -15,10 +15,13 @@ import { useOperationReading } from './operation.ts';
 import { readRequest } from './request.ts';
 import type { AnswerOperation } from './route.ts';
 
-export interface Api<Context extends Authenticated> {
+export interface Api<Context extends object> {
   schema: GraphQLSchema;
   /** What every resolver gets, from the headers of the request; tells the request context whose they are. */
-  contextOf: (headers: IncomingHttpHeaders, requestContext: RequestContext) => Promise<Context>;
+  contextOf: (
+    headers: IncomingHttpHeaders,
+    requestContext: RequestContext,
+  ) => Promise<Authentication<Context>>;
   /** What a request without valid credentials is told to send. */
   credentials: string;
 }
@@ -34,13 +37,16 @@ const requests = {
  * plugins, but without its HTTP layer: to turn each of Node's requests into one of the web's, and the
  * answer back, would cost more than to answer it.
  */
-export function createGraphqlServer<Context extends Authenticated>(
+export function createGraphqlServer<Context extends object>(
   api: Api<Context>,
   log: Logger,
   tracing: Tracing | null = null,
 ): AnswerOperation {
   const report = createFaultReport(log);
-  const yoga = createYoga<{ headers: IncomingHttpHeaders; requestContext: RequestContext }, Context>({
+  const yoga = createYoga<
+    { headers: IncomingHttpHeaders; requestContext: RequestContext },
+    Authentication<Context>
+  >({
     schema: api.schema,
     context: ({ headers, requestContext }) => api.contextOf(headers, requestContext),
     maskedErrors: { maskError },

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { Gauge, Registry } from 'prom-client';
 import { readAuthorization } from '../auth/keys/rules.ts';
 import { succeedsInTime } from './in-time.ts';
-import { refusal, sendJson } from './response.ts';
+import { sendJson, unauthenticated } from './response.ts';
 import type { Route } from './router.ts';
 
 export interface MetricsSources {
@@ -14,14 +14,13 @@ export interface MetricsSources {
   tellDatabase: (registry: Registry) => Promise<void>;
 }
 
+const wrongToken = unauthenticated('Unauthenticated: send METRICS_TOKEN in the Authorization header.');
+
 /** Where Prometheus reads the figures of all processes; 401 without the token. */
 export function createMetricsRoute({ token, readProcesses, tellDatabase }: MetricsSources): Route {
   return {
     async GET({ headers }, response) {
-      if (!isToken(readAuthorization(headers.authorization), token)) {
-        const answer = refusal('UNAUTHENTICATED', 'Send METRICS_TOKEN in the Authorization header.');
-        return sendJson(response, { ...answer, headers: { 'WWW-Authenticate': 'Bearer' } });
-      }
+      if (!isToken(readAuthorization(headers.authorization), token)) return sendJson(response, wrongToken);
       const [processes, stored] = await Promise.all([readProcesses(), readDatabase(tellDatabase)]);
       const text = `${processes}\n${stored}`;
       response.writeHead(200, {
@@ -34,7 +33,7 @@ export function createMetricsRoute({ token, readProcesses, tellDatabase }: Metri
   };
 }
 
-/** Takes as long for a token that is nearly right. */
+/** Constant-time comparison. */
 function isToken(given: string | null, token: string): boolean {
   const [one, other] = [Buffer.from(given ?? ''), Buffer.from(token)];
   return one.length === other.length && timingSafeEqual(one, other);

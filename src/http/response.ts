@@ -28,6 +28,11 @@ export interface Answer {
   headers?: OutgoingHttpHeaders;
 }
 
+/** An answer that says why a request is refused, in the one form that GraphQL clients read. */
+export interface Refusal extends Answer {
+  body: { errors: { message: string; extensions: object }[] };
+}
+
 export const statusOf = (code: RequestErrorCode): number => statuses[code];
 
 /** The headers that go with a code: who is told to come back is told when, in seconds. */
@@ -39,8 +44,8 @@ export function codeOf(status: number): RequestErrorCode {
   return codes.get(status) ?? 'INTERNAL_SERVER_ERROR';
 }
 
-/** A refusal in the one form that GraphQL clients read, whatever the path. */
-export function refusal(code: RequestErrorCode, message: string, details: object = {}): Answer {
+/** A refusal, whatever the path. */
+export function refusal(code: RequestErrorCode, message: string, details: object = {}): Refusal {
   const body = { errors: [{ message, extensions: { code, ...details } }] };
   return { status: statusOf(code), body, headers: headersOf(code) };
 }
@@ -52,6 +57,24 @@ export function refusalError(
   headers = headersOf(code),
 ): GraphQLError {
   return new GraphQLError(message, { extensions: { code, http: { status: statusOf(code), headers } } });
+}
+
+/** What every 401 says, whatever the path. */
+const authenticationError = (message: string) => ({
+  code: 'UNAUTHENTICATED' as const,
+  exception: { name: 'AuthenticationError', message },
+});
+
+/** The refusal of a request without valid credentials; `scheme` says how they are sent. */
+export function unauthenticated(message: string, scheme = 'Bearer'): Refusal {
+  const { code, ...details } = authenticationError(message);
+  return { ...refusal(code, message, details), headers: { 'WWW-Authenticate': scheme } };
+}
+
+/** The same for GraphQL. */
+export function unauthenticatedError(message: string): GraphQLError {
+  const http = { status: statuses.UNAUTHENTICATED, headers: { 'WWW-Authenticate': 'Bearer' } };
+  return new GraphQLError(message, { extensions: { ...authenticationError(message), http } });
 }
 
 /** Writes a whole answer as JSON, and leaves the response open. */

@@ -2,7 +2,7 @@ import { audited } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { subscriptionNotFound, userNotFound } from '../errors.ts';
-import { findUserKey } from '../users/store.ts';
+import { requireUserKey } from '../users/store.ts';
 import { planCancel, planChange, planSubscribe } from './rules.ts';
 import {
   beginSubscription,
@@ -34,8 +34,7 @@ export async function subscribe(
   packageIds: string[],
 ): Promise<bigint[]> {
   const { environmentId } = author;
-  const userKey = await findUserKey(prisma, environmentId, userId);
-  if (userKey === null) throw userNotFound(userId);
+  const userKey = await requireUserKey(prisma, environmentId, userId);
   const begun = await changeSubscriptions(prisma, userKey, async (tx, change) => {
     const known = await findPackages(tx, environmentId, packageIds);
     const packages = planSubscribe(packageIds, known, await findHeld(tx, change.userKey));
@@ -88,8 +87,7 @@ export async function changePackage(
   packageId: string,
 ): Promise<PackageChange> {
   const { environmentId } = author;
-  const userKey = await findUserKey(prisma, environmentId, userId);
-  if (userKey === null) throw userNotFound(userId);
+  const userKey = await requireUserKey(prisma, environmentId, userId);
   const changed = await changeSubscriptions(prisma, userKey, async (tx, change) => {
     const known = await findPackages(tx, environmentId, [packageId]);
     const { base, replacedId, strandedIds } = planChange(

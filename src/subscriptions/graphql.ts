@@ -1,11 +1,11 @@
 import type { PrismaClient } from '../database/generated/client.ts';
-import { subscriptionLinkError, subscriptionNotFound, userNotFound } from '../errors.ts';
+import { subscriptionLinkError, subscriptionNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { nestedList } from '../graphql/nested-list.ts';
 import { Id, parse } from '../input.ts';
 import { findPackage, Package } from '../packages/graphql.ts';
-import { findUserKey } from '../users/store.ts';
+import { requireUserKey } from '../users/store.ts';
 import { cancelSubscription, changePackage, type PackageChange, subscribe } from './change.ts';
 import { heldStatuses, PackageIds, readSubscriptionId } from './rules.ts';
 
@@ -116,8 +116,7 @@ function subscriptionId(text: string): bigint {
 /** Which subscriptions a list is about: those of one user, or all. */
 async function ownerOf(db: PrismaClient, environmentId: string, userId: string | null | undefined) {
   if (userId == null) return {};
-  const userKey = await findUserKey(db, environmentId, parse(Id, userId, 'userId'));
-  if (userKey === null) throw userNotFound(userId);
+  const userKey = await requireUserKey(db, environmentId, parse(Id, userId, 'userId'));
   return { userKey };
 }
 

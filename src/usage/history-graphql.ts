@@ -8,10 +8,9 @@ import {
   windowAt,
   windowsEndedBefore,
 } from '../entitlements/rules.ts';
-import { userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
-import { findUserKey } from '../users/store.ts';
+import { requireUserKey } from '../users/store.ts';
 import { PastPeriods } from './record/rules.ts';
 
 interface Period {
@@ -74,8 +73,7 @@ builder.queryField('showUsage', (t) =>
       const pastPeriods = parse(PastPeriods, args.pastPeriods ?? 12, 'pastPeriods');
       const { featureType, grant } = await findStanding({ environmentId, userId, featureId });
       if (grant === null || featureType === 'BINARY') return { current: null, past: [] };
-      const userKey = await findUserKey(db, environmentId, userId);
-      if (userKey === null) throw userNotFound(userId);
+      const userKey = await requireUserKey(db, environmentId, userId);
       const [current, ...past] = await periodsOf(db, { userKey, featureId, grant }, pastPeriods);
       return { current: current ?? null, past };
     },

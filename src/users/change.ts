@@ -5,7 +5,7 @@ import { isUniqueViolation } from '../database/conflict.ts';
 import { jsonValue } from '../database/json.ts';
 import { userAlreadyExists, userNotFound } from '../errors.ts';
 import type { NewUser, UserChange, UserFacts } from './rules.ts';
-import { findUserKey, lockUser } from './store.ts';
+import { findUserKey, lockUser, requireUserKey } from './store.ts';
 
 /**
  * Runs `work` in the transaction in which these ids may begin to lead to a user. Whoever holds something back
@@ -56,8 +56,7 @@ export async function updateUser(
   { id: newId, metadata, ...facts }: UserChange,
 ): Promise<bigint> {
   const { environmentId } = author;
-  const known = await findUserKey(db, environmentId, id);
-  if (known === null) throw userNotFound(id);
+  const known = await requireUserKey(db, environmentId, id);
   const change = { ...facts, metadata: jsonValue(metadata) };
   try {
     return await admitUsers(environmentId, [newId], async (tx) => {

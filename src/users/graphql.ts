@@ -7,7 +7,7 @@ import { createUser, updateUser } from './change.ts';
 import { NewUser, UserChange } from './rules.ts';
 import { Search, searchQuery } from './search-rules.ts';
 import { searchUsers } from './search-store.ts';
-import { findListed, findUserKey } from './store.ts';
+import { findListed, requireUserKey } from './store.ts';
 
 export const User = builder.prismaObject('User', {
   description: 'A person who uses what the company sells.',
@@ -61,8 +61,8 @@ const UpdateUserInput = builder.inputType('UpdateUserInput', {
  * @param id to which the key belongs
  * @throws UserNotFoundError
  */
-export async function readUser(db: PrismaClient, query: object, key: bigint | null, id: string) {
-  const user = key === null ? null : await db.user.findUnique({ ...query, where: { key } });
+export async function readUser(db: PrismaClient, query: object, key: bigint, id: string) {
+  const user = await db.user.findUnique({ ...query, where: { key } });
   if (user === null) throw userNotFound(id);
   return user;
 }
@@ -75,7 +75,7 @@ builder.queryFields((t) => ({
     args: { id: t.arg.string({ required: true, description: 'The id of the user.' }) },
     resolve: async (query, _root, args, { db, environmentId }) => {
       const id = parse(Id, args.id, 'id');
-      return readUser(db, query, await findUserKey(db, environmentId, id), id);
+      return readUser(db, query, await requireUserKey(db, environmentId, id), id);
     },
   }),
   users: t.prismaField({

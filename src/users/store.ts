@@ -1,4 +1,5 @@
 import type { Db } from '../database/client.ts';
+import { userNotFound } from '../errors.ts';
 
 /**
  * The key of the user with this id, null when there is none. The id of a user who was merged into another
@@ -10,6 +11,13 @@ export async function findUserKey(db: Db, environmentId: string, id: string): Pr
     select: { key: true, mergedInto: true },
   });
   return user === null ? null : (user.mergedInto ?? user.key);
+}
+
+/** The same where a user must be there. @throws UserNotFoundError */
+export async function requireUserKey(db: Db, environmentId: string, id: string): Promise<bigint> {
+  const key = await findUserKey(db, environmentId, id);
+  if (key === null) throw userNotFound(id);
+  return key;
 }
 
 /** Where the user with this id stands in lists; null when there is none. */

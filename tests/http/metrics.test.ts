@@ -39,7 +39,10 @@ describe('who may read', () => {
   ])('%s', async (_who, authorization) => {
     const { status, text, headers } = await app.http.get('/metrics').set('Authorization', authorization());
     expect([status, headers['www-authenticate']]).toEqual([401, 'Bearer']);
-    expect(JSON.parse(text).errors[0].extensions).toEqual({ code: 'UNAUTHENTICATED' });
+    expect(JSON.parse(text).errors[0].extensions).toMatchObject({
+      code: 'UNAUTHENTICATED',
+      exception: { name: 'AuthenticationError' },
+    });
   });
 
   test('where no token is configured, there is nothing', async () => {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { withBody } from '../../http/body.ts';
 import { type Gate, gated } from '../../http/gate.ts';
-import { type Answer, refusal, sendJson } from '../../http/response.ts';
+import { refusal, sendJson, unauthenticated } from '../../http/response.ts';
 import type { Handler, Route } from '../../http/router.ts';
 import { environmentIds, readEnvironmentId } from '../keys/rules.ts';
 import { consoleHeader, readSessionCookie, sessionCookie } from './rules.ts';
@@ -55,17 +55,9 @@ export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
 
 const noStore = { 'Cache-Control': 'no-store' };
 
-const wrongKey: Answer = {
-  status: 401,
-  body: {
-    errors: [
-      {
-        message: 'This is not a valid private key. Private keys start with prv_test_ or prv_live_.',
-        extensions: { code: 'UNAUTHENTICATED' },
-      },
-    ],
-  },
-};
+const wrongKey = unauthenticated(
+  'This is not a valid private key. Private keys start with prv_test_ or prv_live_.',
+);
 
 /** Refuses what does not bring the console's header, whatever it says. */
 function fromConsole(handle: Handler): Handler {

@@ -9,7 +9,7 @@ import { type Gate, gated } from '../../http/gate.ts';
 import { readJson } from '../../http/json-body.ts';
 import { type RateLimit, rateLimited } from '../../http/rate-limit.ts';
 import type { RequestContext } from '../../http/request-context.ts';
-import { type Answer, refusal, sendJson } from '../../http/response.ts';
+import { type Answer, refusal, sendJson, unauthenticated } from '../../http/response.ts';
 import type { Route } from '../../http/router.ts';
 import type { IngestEvents, Ingested } from './ingest.ts';
 import { isSigned, readWebhookKey } from './webhook-rules.ts';
@@ -52,7 +52,7 @@ interface Delivery {
 async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
   const { body, requestContext } = delivery;
   const caller = await authenticate(webhook, delivery);
-  if (caller === null) return unauthenticated;
+  if (caller === null) return wrongCredentials;
   requestContext.bearer = caller;
   const refused = rateLimited(webhook.rateLimit, allowanceOf(caller));
   if (refused !== null) return refused;
@@ -77,20 +77,10 @@ async function authenticate(
   return identifyHolder(keyring, readWebhookKey(headers.authorization));
 }
 
-const message = 'Unauthenticated: send a valid private key, and the signature if a secret is shared.';
-
-const unauthenticated: Answer = {
-  status: 401,
-  body: {
-    errors: [
-      {
-        message,
-        extensions: { code: 'UNAUTHENTICATED', exception: { name: 'AuthenticationError', message } },
-      },
-    ],
-  },
-  headers: { 'WWW-Authenticate': 'Basic realm="Segment"' },
-};
+const wrongCredentials = unauthenticated(
+  'Unauthenticated: send a valid private key, and the signature if a secret is shared.',
+  'Basic realm="Segment"',
+);
 
 function itemOf(result: Ingested | Error, log: Logger, requestContext: RequestContext): object {
   if (result instanceof DomainError) {

@@ -3,7 +3,8 @@ import { audited, type Change } from '../../audit/record.ts';
 import type { Author } from '../../audit/rules.ts';
 import type { Db } from '../../database/client.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
-import { featureNotFound, mappingRuleNotFound } from '../../errors.ts';
+import { mappingRuleNotFound } from '../../errors.ts';
+import { requireFeature } from '../../features/store.ts';
 import { enqueueBackfill } from '../jobs.ts';
 import { lockIn, rules } from '../lock-store.ts';
 import { checkTarget, type NewMappingRule } from './rules.ts';
@@ -27,7 +28,7 @@ const fromTheBeginning = {
 export function createRule(prisma: PrismaClient, author: Author, rule: RuleFields): Promise<string> {
   const { environmentId } = author;
   return changeRules(prisma, author, change('createMappingRule'), async (tx) => {
-    await checkFeature(tx, environmentId, rule.featureId);
+    checkTarget((await requireFeature(tx, environmentId, rule.featureId)).type);
     const { id } = await tx.mappingRule.create({ data: { ...rule, environmentId } });
     await enqueueBackfill(tx, environmentId);
     return id;
@@ -47,7 +48,7 @@ export function updateRule(
 ): Promise<string> {
   const { environmentId } = author;
   return changeRules(prisma, author, change('updateMappingRule', id), async (tx) => {
-    await checkFeature(tx, environmentId, rule.featureId);
+    checkTarget((await requireFeature(tx, environmentId, rule.featureId)).type);
     const { count } = await tx.mappingRule.updateMany({
       where: { environmentId, id },
       data: { ...rule, ...fromTheBeginning },
@@ -95,9 +96,3 @@ const change = (action: string, id?: string): Change => ({
   type: 'MAPPING_RULE',
   handles: id === undefined ? [] : [id],
 });
-
-async function checkFeature(tx: Db, environmentId: string, id: string): Promise<void> {
-  const feature = await tx.feature.findUnique({ where: { environmentId_id: { environmentId, id } } });
-  if (feature === null) throw featureNotFound(id);
-  checkTarget(feature.type);
-}

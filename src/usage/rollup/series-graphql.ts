@@ -1,11 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import type { PrismaClient } from '../../database/generated/client.ts';
-import { userNotFound } from '../../errors.ts';
 import { Feature } from '../../features/graphql.ts';
 import { requireFeature } from '../../features/store.ts';
 import { builder } from '../../graphql/builder.ts';
 import { Id, parse } from '../../input.ts';
-import { findUserKey } from '../../users/store.ts';
+import { requireUserKey } from '../../users/store.ts';
 import { type Bucket, FeatureCount, fillSpan, type Point, readSpan } from './series-rules.ts';
 import { findFeatureSeries, findTopSeries, findUserSeries } from './series-store.ts';
 
@@ -92,7 +90,7 @@ builder.queryFields((t) => ({
       await requireFeature(db, environmentId, featureId);
       if (userId === null)
         return fillSpan(span, await findFeatureSeries(db, { environmentId, featureId }, span));
-      await checkUser(db, environmentId, userId);
+      await requireUserKey(db, environmentId, userId);
       return fillSpan(span, await findUserSeries(db, { environmentId, userId, featureId }, span));
     },
   }),
@@ -110,7 +108,7 @@ builder.queryFields((t) => ({
       const count = parse(FeatureCount, args.first ?? 6, 'first');
       const userId = parse(Id.nullish(), args.userId, 'userId') ?? null;
       const span = spanOf(args);
-      await checkUser(db, environmentId, userId);
+      if (userId !== null) await requireUserKey(db, environmentId, userId);
       const used = await findTopSeries(db, { environmentId, userId }, span, count);
       const features = await db.feature.findMany({
         ...queryFromInfo({ context, info, path: ['feature'] }),
@@ -125,8 +123,3 @@ builder.queryFields((t) => ({
     },
   }),
 }));
-
-/** @throws UserNotFoundError; where no user is asked for, none can be unknown */
-async function checkUser(db: PrismaClient, environmentId: string, id: string | null): Promise<void> {
-  if (id !== null && (await findUserKey(db, environmentId, id)) === null) throw userNotFound(id);
-}
