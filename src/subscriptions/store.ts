@@ -25,6 +25,18 @@ export const isLiveSql = (status: string) =>
   `${status} in (${liveStatuses.map((live) => `'${live}'`).join(', ')})`;
 
 /**
+ * The subscriptions of a user that usage at an instant counts towards (see countsTowards), as a table expression. Those
+ * that ended before are not read, however many there are: each half is a look-up in an index of its own.
+ */
+export const countingSql = (userKey: string, at: string) => `(
+  select id, environment_id, package_id, started_at, ended_at from subscription
+  where user_key = ${userKey} and ended_at is null and started_at <= ${at}
+  union all
+  select id, environment_id, package_id, started_at, ended_at from subscription
+  where user_key = ${userKey} and ended_at > ${at} and started_at <= ${at}
+)`;
+
+/**
  * Runs `work` in the one way in which it may change what a user's usage counts towards (see beginChange);
  * null, and nothing done, when the user no longer exists.
  */

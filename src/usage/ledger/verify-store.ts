@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Db } from '../../database/client.ts';
+import { countingSql } from '../../subscriptions/store.ts';
 import { recountHours } from '../rollup/store.ts';
 
 /** A window whose counter is not what the ledger folds to. */
@@ -27,8 +28,7 @@ const foldedSql = `
       max(e.id) filter (where e.action = 'SET')
         over (partition by e.user_key, s.id, e.feature_id, w.window_start) as last_set
     from usage_event e
-    join subscription s on s.user_key = e.user_key
-      and s.started_at <= e.occurred_at and (s.ended_at is null or e.occurred_at < s.ended_at)
+    cross join lateral ${countingSql('e.user_key', 'e.occurred_at')} s
     join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
       and pf.feature_id = e.feature_id
     cross join lateral (

@@ -23,7 +23,7 @@ export interface Case {
   now: Date;
   /** When it was used, never later than now. */
   at: Date;
-  /** All that this user was ever granted of this feature. */
+  /** What usage at these instants may count towards, and what is live now; see readGrants. */
   grants: readonly CountingGrant[];
 }
 

@@ -96,27 +96,45 @@ interface GrantRow {
   overage_enabled: boolean;
 }
 
-/** All that these users were ever granted of these features, by user and feature (see grantsKey). */
+/**
+ * What these users are granted of these features, by user and feature (see grantsKey): the live subscriptions, and all
+ * that usage from the user's instant on may count towards. Those that ended before are not read.
+ *
+ * @param since the users, each with the earliest instant of usage
+ */
 export async function readGrants(
   client: PoolClient,
-  userKeys: Iterable<bigint>,
+  since: ReadonlyMap<bigint, Date>,
   featureIds: Iterable<string>,
 ): Promise<Map<string, CountingGrant[]>> {
-  const { rows } = await client.query<GrantRow>(
-    `select s.user_key, pf.feature_id, s.id, s.started_at, s.ended_at,
-       ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
-     from subscription s
-     join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-     where s.user_key = any($1::bigint[]) and pf.feature_id = any($2::text[])`,
-    [[...userKeys], [...featureIds]],
-  );
+  const { rows } = await client.query<GrantRow>(grantsSql, [
+    [...since.keys()],
+    [...since.values()],
+    [...featureIds],
+  ]);
   const grants = new Map<string, CountingGrant[]>();
   for (const row of rows) {
     const key = grantsKey(BigInt(row.user_key), row.feature_id);
-    grants.set(key, [...(grants.get(key) ?? []), grantOf(row)]);
+    const known = grants.get(key);
+    if (known) known.push(grantOf(row));
+    else grants.set(key, [grantOf(row)]);
   }
   return grants;
 }
+
+/* Three look-ups by index for each user; a subscription that two of them find is told once. */
+const subscriptionSql = (condition: string) => `
+  select user_key, id, environment_id, package_id, status, started_at, ended_at from subscription
+  where user_key = i.user_key and ${condition}`;
+const grantsSql = `
+  select s.user_key, pf.feature_id, s.id, s.started_at, s.ended_at,
+    ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
+  from unnest($1::bigint[], $2::timestamptz[]) as i(user_key, since)
+  cross join lateral (
+    ${['ended_at is null', 'ended_at > i.since', isLiveSql('status')].map(subscriptionSql).join(' union ')}
+  ) s
+  join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
+    and pf.feature_id = any($3::text[])`;
 
 export const grantsKey = (userKey: bigint, featureId: string) => `${userKey} ${featureId}`;
 

@@ -80,14 +80,21 @@ async function loadCases(
   const userKeys = await lockUsers(client, usages, locked);
   const subjects = await readSubjects(client, usages);
   const now = await readClock(client);
-  const grants = await readGrants(client, userKeys, new Set(usages.map(({ featureId }) => featureId)));
+  const at = ({ timestamp }: Usage) => (timestamp === null || timestamp > now ? now : timestamp);
+  const since = new Map<bigint, Date>();
+  for (const { usage, userKey } of subjects) {
+    if (userKey === null || !userKeys.has(userKey)) continue;
+    const known = since.get(userKey);
+    if (known === undefined || at(usage) < known) since.set(userKey, at(usage));
+  }
+  const grants = await readGrants(client, since, new Set(usages.map(({ featureId }) => featureId)));
   return subjects.map((subject) => {
     const { usage, userKey } = subject;
     if (userKey !== null && !userKeys.has(userKey)) return null;
     return {
       ...subject,
       now,
-      at: usage.timestamp === null || usage.timestamp > now ? now : usage.timestamp,
+      at: at(usage),
       grants: (userKey !== null && grants.get(grantsKey(userKey, usage.featureId))) || [],
     };
   });

@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
 import { featureNotFound, idempotencyConflict, userNotFound } from '../../errors.ts';
+import { countingSql } from '../../subscriptions/store.ts';
 import { binaryReason, type IfLocked, type Recorded, repeats, type Usage } from './rules.ts';
 
 /** An ADD without enforce, and whether its caller asks where the user stands afterwards. */
@@ -64,11 +65,9 @@ const appendSql = (locked: IfLocked) => `
     from inserted e
     cross join lateral (
       select s.id, usage_window_start(s.started_at, pf.reset_period, e.occurred_at) as window_start
-      from subscription s
+      from ${countingSql('e.user_key', 'e.occurred_at')} s
       join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
         and pf.feature_id = e.feature_id
-      where s.user_key = e.user_key
-        and s.started_at <= e.occurred_at and (s.ended_at is null or e.occurred_at < s.ended_at)
       offset 0
     ) granted
     group by e.user_key, granted.id, e.feature_id, granted.window_start, e.environment_id

@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
-import { transaction } from '../../database/transaction.ts';
 import type { Job, JobContext } from '../../jobs/queue.ts';
 import { giveWay } from '../../jobs/throttle.ts';
-import { findWriters, readLastId, rollUpNext } from './store.ts';
+import { findWriters, prepareRollups, readLastId, rollUpNext } from './store.ts';
 
 /**
- * Run at start and every minute. What it has not come to is added to every answer, so neither recording nor a query
- * waits for it. Whoever merges or deletes users waits for the batch that it is in: they correct the same hours.
+ * Runs at start and every minute. A query adds what is not rolled up yet, so neither recording nor a query waits for
+ * it. Merging or deleting users waits at most while one batch of their own environment is saved.
  */
 export const rollUpJob = 'usage-rollup';
 export const rollUpJobs: Record<string, Job> = {
   [rollUpJob]: (_payload, context) => rollUp(context),
 };
 
-/** How long transactions that write to the ledger are waited for, and how often they are looked at; milliseconds. */
-const patience = 20_000;
-const pause = 10;
+/** How long to wait for transactions that write to the ledger, and how often to look. */
+const writersTimeoutMs = 20_000;
+const pollMs = 10;
 
 /**
- * Rolls up the ledger, up to what is recorded now. It can be killed anywhere, and several can do it at once: each
- * batch is one transaction, under a lock. A batch that fails is begun again by the next run.
+ * Rolls up the ledger, up to what is recorded now, one environment beside the other. It can be killed anywhere, and
+ * several processes can do it at once: each batch is one transaction, under the lock of its environment. A batch that
+ * fails is begun again by the next run.
  *
- * @param batchSize how many events one batch holds: few, for whoever merges or deletes users waits for it
+ * @param batchSize how many events of the ledger one batch reads
  */
 export async function rollUp(
   { pool, stop }: Pick<JobContext, 'pool' | 'stop'>,
@@ -31,11 +31,17 @@ export async function rollUp(
   const session = await pool.connect();
   try {
     const upTo = await settledId(session, stop);
-    let more = upTo !== null;
-    while (upTo !== null && more && !stop.aborted) {
-      const began = performance.now();
-      more = await transaction(session, () => rollUpNext(session, upTo, batchSize));
-      if (more) await giveWay(session, performance.now() - began, stop);
+    // One batch each in turn: an environment with much to roll up does not keep the others waiting.
+    let behind = upTo === null ? [] : await prepareRollups(session);
+    while (upTo !== null && behind.length > 0 && !stop.aborted) {
+      const left: string[] = [];
+      for (const environmentId of behind) {
+        const began = performance.now();
+        if (!(await rollUpNext(session, { environmentId, upTo, count: batchSize }))) continue;
+        left.push(environmentId);
+        await giveWay(session, performance.now() - began, stop);
+      }
+      behind = left;
     }
     session.release();
   } catch (error) {
@@ -46,20 +52,23 @@ export async function rollUp(
 }
 
 /**
- * An id up to which the ledger is complete: transactions draw ids and commit in different orders, so everyone who
- * was writing when the id was the last one must have ended. Nobody is held up by it.
+ * An id up to which the ledger is complete: transactions draw ids and commit in different orders, so every transaction
+ * that was writing when the id was the last one must have ended. It blocks nobody.
  *
- * @returns null if somebody goes on writing for too long
+ * Locks tell who writes, not transaction ids: a transaction draws an id of the ledger before it has one of its own, and
+ * the oldest running transaction may belong to another database of the same server.
+ *
+ * @returns null if one of them goes on writing for too long
  */
 async function settledId(session: PoolClient, stop: AbortSignal): Promise<bigint | null> {
   const last = await readLastId(session);
   const writers = await findWriters(session);
-  const deadline = performance.now() + patience;
+  const deadline = performance.now() + writersTimeoutMs;
   while (!stop.aborted) {
     const still = await findWriters(session);
     if (![...writers].some((writer) => still.has(writer))) return last;
     if (performance.now() > deadline) return null;
-    await sleep(pause);
+    await sleep(pollMs);
   }
   return null;
 }

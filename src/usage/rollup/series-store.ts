@@ -10,11 +10,11 @@ export interface Used {
 }
 
 /*
- * Each answer is the rollup and the part of the ledger that it does not hold yet, read by one statement: it is
- * exact whatever is recorded, rolled up, merged or deleted at the same time, and reads nothing that is not asked for.
+ * Each answer is the rollup plus the part of the ledger that is not rolled up yet, read by one statement. So it is exact
+ * whatever is recorded, rolled up, merged or deleted at the same time. $4 is the environment in every statement.
  */
 const notRolledUp =
-  'id > (select rolled_up_to from usage_rollup) and occurred_at >= $1::timestamptz and occurred_at < $2::timestamptz';
+  'id > coalesce((select last_id from usage_rollup where environment_id = $4), 0) and occurred_at >= $1::timestamptz and occurred_at < $2::timestamptz';
 
 const bucketsSql = (hours: string, tail: string) => `
   select feature_id as "featureId", date_trunc($3, hour, 'UTC') as start, sum(used)::bigint as used
@@ -25,7 +25,7 @@ const bucketsSql = (hours: string, tail: string) => `
   ) hours
   group by 1, 2`;
 
-/* Who the id leads to is read by the same statement too: a merge moves usage from one user to another. */
+/* Resolve merged ids in the same statement: a merge moves usage from one user to another. */
 const userKeySql =
   '(select coalesce(merged_into, key) from "user" where environment_id = $4 and id = $5 limit 1)';
 const ofUser = `user_key = ${userKeySql}`;

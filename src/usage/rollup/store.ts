@@ -1,91 +1,177 @@
 import type { PoolClient } from 'pg';
 import type { Db } from '../../database/client.ts';
+import { transaction } from '../../database/transaction.ts';
 import { highestFirstSql } from '../../entitlements/store.ts';
+import { countingSql } from '../../subscriptions/store.ts';
 
 /*
- * Usage over time, rolled up by hours: `usage_hour` per user, `feature_hour` for all users together. Both hold
- * the events of the ledger up to `usage_rollup.rolled_up_to`, and nothing of those after it; whoever asks adds
- * these (see series-store.ts). All of it changes only under the lock of that one row.
+ * Usage over time, rolled up by hours: `usage_hour` per user, `feature_hour` for all users of an environment. Both hold
+ * the events of the environment up to `usage_rollup.last_id`, and nothing after it; a query adds the events after it
+ * (see series-store.ts). They change only under the lock of the environment's row in `usage_rollup`.
  */
 
-/** Whether the event `alias` counts in the window that a SET replaces. Outside of subscriptions all is one window. */
-const inWindow = (alias: string) => `
-  ("window".started_at is null or ${alias}.occurred_at >= "window".started_at
-    and ("window".ended_at is null or ${alias}.occurred_at < "window".ended_at)
-    and usage_window_start("window".started_at, "window".reset_period, ${alias}.occurred_at) = "window".start)`;
-
-/*
- * What the window held that the SET `e` replaced: the window of the subscription that counted most (highestGrant)
- * of those that the event counts towards.
- */
-const replacedSql = `
-  select coalesce(sum(p.delta), 0)
-  from (select 1) one
-  left join lateral (
-    select s.started_at, s.ended_at, pf.reset_period,
-      usage_window_start(s.started_at, pf.reset_period, e.occurred_at) as start
-    from subscription s
-    join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-      and pf.feature_id = e.feature_id
-    where s.user_key = e.user_key
-      and s.started_at <= e.occurred_at and (s.ended_at is null or e.occurred_at < s.ended_at)
-    order by ${highestFirstSql}
-    limit 1
-  ) "window" on true
-  left join lateral (
-    select l.id from usage_event l
-    where l.user_key = e.user_key and l.id < e.id and l.feature_id = e.feature_id and l.action = 'SET'
-      and ${inWindow('l')}
-    order by l.id desc limit 1
-  ) last_set on true
-  join usage_event p on p.user_key = e.user_key and p.id < e.id and p.id >= coalesce(last_set.id, 0)
-    and p.feature_id = e.feature_id and ${inWindow('p')}`;
+/** The terms by which a subscription `s` counts a feature of its package, `pf`; in the order of highestGrant. */
+const winnerAtSql = (userKey: string, featureId: string, at: string) => `
+  select s.id, s.started_at, s.ended_at, pf.reset_period
+  from ${countingSql(userKey, at)} s
+  join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
+    and pf.feature_id = ${featureId}
+  order by ${highestFirstSql}
+  limit 1`;
 
 /**
- * By how much each event changed usage, and in which hour: ADD by its delta, SET by the difference that it made.
- * What comes later in the ledger changes nothing of it; only a merge does, which recounts.
+ * By how much each event changed usage, and in which hour: ADD by its delta, SET by the difference that it made in the
+ * window of the subscription that counted most (highestGrant) of those that the event counts towards. What was recorded
+ * of a feature outside every subscription is one window without end. Only a merge changes the change of an event.
+ *
+ * The work is bounded, whatever the planner believes. The users' events of the features that were SET are read
+ * once for each subscription (`step`), and sorted once. A SET stands in that order twice, first as a step of 0 by
+ * which it learns what its window held.
  *
  * @param which the condition on `usage_event` that selects the events; they are looked up by an index
  */
 export const changesSql = (which: string) => `
-  select e.user_key, e.environment_id, e.feature_id, date_trunc('hour', e.occurred_at, 'UTC') as hour,
-    case e.action when 'ADD' then e.delta else e.delta - (${replacedSql}) end as change
-  from (select * from usage_event where ${which} order by id offset 0) e`;
+  with target as materialized (
+    select user_key, environment_id, feature_id, id, action, delta, occurred_at,
+      date_trunc('hour', occurred_at, 'UTC') as hour
+    from usage_event where ${which}
+  ), replacing as materialized (
+    select t.*, winner.id as subscription_id, winner.started_at, winner.ended_at, winner.reset_period
+    from target t
+    left join lateral (${winnerAtSql('t.user_key', 't.feature_id', 't.occurred_at')}) winner on true
+    where t.action = 'SET'
+  ), holder as materialized (
+    select user_key, feature_id, subscription_id, started_at, ended_at, reset_period, max(id) as last_id
+    from replacing group by user_key, feature_id, subscription_id, started_at, ended_at, reset_period
+  ), step as (
+    select h.user_key, h.feature_id, h.subscription_id,
+      usage_window_start(h.started_at, h.reset_period, e.occurred_at) as window_start,
+      e.id, e.action = 'SET' as replaces, e.delta, null::integer as set_to, null as environment_id,
+      null::timestamptz as hour
+    from holder h
+    cross join lateral (
+      select p.id, p.action, p.delta, p.occurred_at from usage_event p
+      where p.user_key = h.user_key and p.id <= h.last_id and p.feature_id = h.feature_id
+        and case when h.subscription_id is null
+          then not exists (${winnerAtSql('p.user_key', 'p.feature_id', 'p.occurred_at')})
+          else p.occurred_at >= h.started_at and (h.ended_at is null or p.occurred_at < h.ended_at) end
+      offset 0
+    ) e
+    union all
+    select user_key, feature_id, subscription_id, usage_window_start(started_at, reset_period, occurred_at),
+      id, false, 0, delta, environment_id, hour
+    from replacing
+  ), since_set as (
+    select *, count(*) filter (where replaces) over in_order as sets from step
+    window in_order as (
+      partition by user_key, feature_id, subscription_id, window_start
+      order by id, (set_to is null) rows unbounded preceding
+    )
+  ), counted as (
+    select *, sum(delta) over (
+      partition by user_key, feature_id, subscription_id, window_start, sets
+      order by id, (set_to is null) rows unbounded preceding
+    ) as used
+    from since_set
+  )
+  select user_key, environment_id, feature_id, hour, delta::bigint as change from target where action = 'ADD'
+  union all
+  select user_key, environment_id, feature_id, hour, set_to - used from counted where set_to is not null`;
 
-/** Adds what events changed to the hours of their users and features. */
-const addSql = (which: string) => `
-  with changed as materialized (
-    select user_key, environment_id, feature_id, hour, sum(change)::bigint as used
-    from (${changesSql(which)}) changes group by user_key, environment_id, feature_id, hour
-  ), by_user as (
+/** What events changed in sum, by user, feature and hour. */
+const sumsSql = (which: string) => `
+  select user_key, environment_id, feature_id, hour, sum(change)::bigint as used
+  from (${changesSql(which)}) changes group by user_key, environment_id, feature_id, hour`;
+
+/** Adds sums, as sumsSql tells them, to the hours of users and features. */
+const addSql = (sums: string) => `
+  with changed as materialized (${sums}), by_user as (
     insert into usage_hour as known (user_key, feature_id, hour, environment_id, used)
-    select user_key, feature_id, hour, environment_id, used from changed
+    select user_key, feature_id, hour, environment_id, used from changed order by user_key, feature_id, hour
     on conflict (user_key, feature_id, hour) do update set used = known.used + excluded.used
   )
   insert into feature_hour as known (environment_id, feature_id, hour, used)
   select environment_id, feature_id, hour, sum(used) from changed group by environment_id, feature_id, hour
   on conflict (environment_id, feature_id, hour) do update set used = known.used + excluded.used`;
 
-const lockSql = 'select rolled_up_to from usage_rollup for update';
+const addRowsSql = addSql(
+  `select user_key, $1::text as environment_id, feature_id, hour, used
+   from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[]) as i(user_key, feature_id, hour, used)`,
+);
+
+interface Progress {
+  /** The last event that the hours hold. */
+  last_id: string;
+  /** Moves when the hours change otherwise than by rolling up: users were merged or deleted. */
+  revision: string;
+}
+
+const nextIdSql = `
+  select max(id) as last from (select id from usage_event where id > $1 and id <= $2 order by id limit $3) next`;
+
+/** How often the sums of a batch are made without the lock; after that with it. */
+const maxUnlockedAttempts = 3;
 
 /**
- * Rolls up the next events, at most `count`, of those up to `upTo`; call it in a transaction. Sums and progress
- * are saved together, so that each event is rolled up once.
+ * Rolls up the next events of an environment, of the next `count` of the whole ledger up to `upTo`. Sums and progress are
+ * saved in one transaction, so that each event is rolled up once. The sums are made before, without a lock; if users
+ * were merged or deleted meanwhile, they are made again.
  *
  * @returns whether there may be more
  */
-export async function rollUpNext(client: PoolClient, upTo: bigint, count: number): Promise<boolean> {
-  const { rows } = await client.query<{ rolled_up_to: string }>(lockSql);
-  const after = BigInt(rows[0]?.rolled_up_to ?? upTo);
-  if (after >= upTo) return false;
-  const next = await client.query<{ last: string | null }>(
-    'select max(id) as last from (select id from usage_event where id > $1 and id <= $2 order by id limit $3) next',
-    [after, upTo, count],
+export async function rollUpNext(
+  client: PoolClient,
+  { environmentId, upTo, count }: { environmentId: string; upTo: bigint; count: number },
+): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    const locked = attempt > maxUnlockedAttempts;
+    const seen = await readProgress(client, environmentId);
+    const after = BigInt(seen.last_id);
+    if (after >= upTo) return false;
+    const next = await client.query<{ last: string | null }>(nextIdSql, [after, upTo, count]);
+    const last = next.rows[0]?.last ?? null;
+    const read = () => client.query(sumsSql(ofNext), [environmentId, after, last ?? upTo]);
+    const { rows: sums } = last === null || locked ? { rows: [] } : await read();
+    const saved = await transaction(client, async () => {
+      const now = await readProgress(client, environmentId, 'for update');
+      if (now.last_id !== seen.last_id || (now.revision !== seen.revision && !locked)) return false;
+      const changed = last !== null && locked ? (await read()).rows : sums;
+      if (changed.length > 0) await client.query(addRowsSql, [environmentId, ...columnsOf(changed)]);
+      await client.query('update usage_rollup set last_id = $2 where environment_id = $1', [
+        environmentId,
+        last ?? upTo,
+      ]);
+      return true;
+    });
+    if (saved) return last !== null;
+  }
+}
+
+const ofNext = 'environment_id = $1 and id > $2 and id <= $3';
+
+const columnsOf = (sums: { user_key: string; feature_id: string; hour: Date; used: string }[]) => [
+  sums.map(({ user_key }) => user_key),
+  sums.map(({ feature_id }) => feature_id),
+  sums.map(({ hour }) => hour),
+  sums.map(({ used }) => used),
+];
+
+async function readProgress(client: PoolClient, environmentId: string, lock = ''): Promise<Progress> {
+  const sql = `select last_id, revision from usage_rollup where environment_id = $1 ${lock}`;
+  const { rows } = await client.query<Progress>(sql, [environmentId]);
+  const [row] = rows;
+  if (!row) throw new Error(`the rollup of the environment ${environmentId} is missing`);
+  return row;
+}
+
+/** The environments, each with a row for its progress. */
+export async function prepareRollups(client: PoolClient): Promise<string[]> {
+  await client.query(`insert into usage_rollup (environment_id)
+    select id from environment where id not in (select environment_id from usage_rollup) on conflict do nothing`);
+  const { rows } = await client.query<{ id: string }>(
+    'select environment_id as id from usage_rollup order by 1',
   );
-  const last = next.rows[0]?.last ?? null;
-  if (last !== null) await client.query(addSql('id > $1 and id <= $2'), [after, last]);
-  await client.query('update usage_rollup set rolled_up_to = $1', [last ?? upTo]);
-  return last !== null;
+  return rows.map(({ id }) => id);
 }
 
 /** The last id that any event of the ledger has been given, by transactions that may not be committed yet. */
@@ -106,14 +192,17 @@ export async function findWriters(client: PoolClient): Promise<Set<string>> {
   return new Set(rows.map(({ writer }) => writer));
 }
 
-/** Keeps everybody else from changing the hours until the end of the transaction. */
-export async function lockHours(tx: Db): Promise<void> {
-  await tx.$queryRawUnsafe(lockSql);
+/** Keeps everybody else from changing the hours of these users' environments until the end of the transaction. */
+async function lockHours(tx: Db, userKeys: readonly bigint[]): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO usage_rollup AS known (environment_id)
+    SELECT DISTINCT environment_id FROM "user" WHERE key = ANY(${userKeys}) ORDER BY 1
+    ON CONFLICT (environment_id) DO UPDATE SET revision = known.revision + 1`;
 }
 
 /** Takes these users out of the hours; call it in the transaction that takes them out of the ledger. */
 export async function forgetHours(tx: Db, userKeys: readonly bigint[]): Promise<void> {
-  await lockHours(tx);
+  await lockHours(tx, userKeys);
   await tx.$executeRaw`
     WITH gone AS (
       DELETE FROM usage_hour WHERE user_key = ANY(${userKeys}) RETURNING environment_id, feature_id, hour, used
@@ -124,6 +213,10 @@ export async function forgetHours(tx: Db, userKeys: readonly bigint[]): Promise<
     WHERE known.environment_id = total.environment_id AND known.feature_id = total.feature_id
       AND known.hour = total.hour`;
 }
+
+/** The condition on `usage_event`, of one environment or of users, for the events that the hours hold. */
+export const rolledUpSql = `
+  id <= coalesce((select last_id from usage_rollup r where r.environment_id = usage_event.environment_id), 0)`;
 
 /**
  * Makes the hours of a user what the ledger says, after it was changed otherwise than by appending.
@@ -136,6 +229,5 @@ export async function recountHours(
   formerKeys: readonly bigint[] = [],
 ): Promise<void> {
   await forgetHours(tx, [userKey, ...formerKeys]);
-  const rolledUp = 'user_key = $1 and id <= (select rolled_up_to from usage_rollup)';
-  await tx.$executeRawUnsafe(addSql(rolledUp), userKey);
+  await tx.$executeRawUnsafe(addSql(sumsSql(`user_key = $1 and ${rolledUpSql}`)), userKey);
 }

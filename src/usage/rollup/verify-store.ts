@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Db } from '../../database/client.ts';
-import { changesSql, lockHours } from './store.ts';
+import { changesSql, rolledUpSql } from './store.ts';
 
 /** An hour of a user that is not what the ledger folds to. */
 export interface HourDifference {
@@ -28,7 +28,7 @@ const hoursSql = `
   select user_key, feature_id, hour, coalesce(folded.used, 0) as ledger, coalesce(known.used, 0) as rollup
   from (
     select user_key, feature_id, hour, sum(change) as used
-    from (${changesSql('user_key between $1 and $2 and id <= (select rolled_up_to from usage_rollup)')}) changes
+    from (${changesSql(`user_key between $1 and $2 and ${rolledUpSql}`)}) changes
     group by user_key, feature_id, hour
   ) folded
   full join (select * from usage_hour where user_key between $1 and $2) known using (user_key, feature_id, hour)
@@ -50,6 +50,8 @@ export async function findHourDifferences(hot: Pool, first: bigint, last: bigint
 const summedSql = `
   select environment_id, feature_id, hour, sum(used)::bigint as used
   from usage_hour group by environment_id, feature_id, hour`;
+/* The lock comes first: a snapshot taken before it would miss what was rolled up meanwhile. */
+const lockAllSql = 'select from usage_rollup order by environment_id for update';
 
 const totalsSql = `
   select environment_id, feature_id, hour, coalesce(summed.used, 0) as users, coalesce(known.used, 0) as rollup
@@ -71,7 +73,8 @@ export async function findTotalDifferences(hot: Pool): Promise<TotalDifference[]
 
 /** Makes the hours of features the sums of all users' hours, while nobody else changes either. */
 export async function recountTotals(tx: Db): Promise<void> {
-  await lockHours(tx);
+  await tx.$queryRawUnsafe(lockAllSql);
+  await tx.$executeRaw`UPDATE usage_rollup SET revision = revision + 1`;
   await tx.$executeRaw`DELETE FROM feature_hour`;
   await tx.$executeRawUnsafe(
     `insert into feature_hour (environment_id, feature_id, hour, used) ${summedSql}`,

@@ -54,6 +54,8 @@ async function changesByRules(db: Db) {
     const grants = grantsOf(held, event.userKey, event.featureId);
     const winner = highestGrant(grants.filter((grant) => countsTowards(grant, event.occurredAt)));
     const own = grants.find(({ subscriptionId }) => subscriptionId === winner?.subscriptionId);
+    // Outside every subscription there is one window: what no subscription counts.
+    const isOutside = (at: Date) => !grants.some((grant) => countsTowards(grant, at));
     const startAt = (at: Date) => own && windowAt(own.startedAt, own.resetPeriod, at).start.getTime();
     const before = events
       .filter(
@@ -61,7 +63,9 @@ async function changesByRules(db: Db) {
           id < event.id &&
           userKey === event.userKey &&
           featureId === event.featureId &&
-          (!own || (countsTowards(own, occurredAt) && startAt(occurredAt) === startAt(event.occurredAt))),
+          (own
+            ? countsTowards(own, occurredAt) && startAt(occurredAt) === startAt(event.occurredAt)
+            : isOutside(occurredAt)),
       )
       .reduce((used, each) => usedAfter(used, each), 0n);
     return { ...event, change: BigInt(event.delta) - before };
@@ -149,7 +153,8 @@ async function seriesAndRules() {
   );
 }
 
-const rolledUpTo = async () => (await app.database.prisma.usageRollup.findFirstOrThrow()).rolledUpTo;
+const rolledUpTo = async () =>
+  (await app.database.prisma.usageRollup.findUniqueOrThrow({ where: { environmentId: 'test' } })).rolledUpTo;
 
 async function expectExact() {
   const { series, rules, events } = await seriesAndRules();

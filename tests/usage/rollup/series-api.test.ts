@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { rollUp } from '../../../src/usage/rollup/rollup.ts';
+import { findHourDifferences } from '../../../src/usage/rollup/verify-store.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../../helpers/factories.ts';
 import { statementsOf } from '../../helpers/statements.ts';
@@ -89,16 +90,39 @@ describe('usage over time', () => {
     expect(await series({ ...asked, ...january })).toEqual(expected);
   });
 
-  it('of SET outside of every subscription replaces all that came before', async () => {
-    const set = (timestamp: string, delta: number) =>
-      record({ userId: 'eve', featureId: 'rows', action: 'SET', delta, timestamp });
-    await set('2024-01-10T10:00:00Z', 5);
-    await set('2024-01-12T10:00:00Z', 7);
-    expect(await series({ featureId: 'rows', userId: 'eve', ...january })).toEqual([
-      ['2024-01-10T00', 5],
-      ['2024-01-11T00', 0],
-      ['2024-01-12T00', 2],
-    ]);
+  it('of SET outside every subscription replaces what was recorded outside, and nothing else', async () => {
+    const { prisma } = app.database;
+    await createSubscription(prisma, {
+      userId: 'eve',
+      packageId: 'pro',
+      startedAt: new Date('2024-01-11T00:00Z'),
+      endedAt: new Date('2024-01-12T00:00Z'),
+      status: 'CANCELLED',
+    });
+    const at = (timestamp: string, delta: number, action = 'SET', featureId = 'seats') =>
+      record({ userId: 'eve', featureId, action, delta, timestamp });
+    await at('2024-01-10T10:00:00Z', 5);
+    await at('2024-01-11T10:00:00Z', 90);
+    await at('2024-01-12T10:00:00Z', 2, 'ADD');
+    await at('2024-01-12T11:00:00Z', 9);
+    await at('2024-01-10T10:00:00Z', 3, 'SET', 'rows');
+    await at('2024-01-12T10:00:00Z', 7, 'SET', 'rows');
+    const expectSeries = async () => {
+      expect(await series({ featureId: 'seats', userId: 'eve', ...january })).toEqual([
+        ['2024-01-10T00', 5],
+        ['2024-01-11T00', 90],
+        ['2024-01-12T00', 4],
+      ]);
+      expect(await series({ featureId: 'rows', userId: 'eve', ...january })).toEqual([
+        ['2024-01-10T00', 3],
+        ['2024-01-11T00', 0],
+        ['2024-01-12T00', 4],
+      ]);
+    };
+    await expectSeries();
+    await rollUp({ pool: app.database.work, stop: new AbortController().signal });
+    await expectSeries();
+    expect(await findHourDifferences(app.database.hot, 0n, 2n ** 62n)).toEqual([]);
   });
 
   it('of merged users is the survivor’s, by each of their ids; a deleted user’s is nobody’s', async () => {
