@@ -15,5 +15,6 @@ export default {
   },
   // Tests wait: for the database, for servers that start, for a browser. One worker more than there are cores.
   maxWorkers: availableParallelism() + 1,
-  testTimeout: 30_000,
+  // Long enough for a busy machine: what hangs fails, what is only slow passes.
+  testTimeout: 180_000,
 };

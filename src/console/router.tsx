@@ -29,7 +29,7 @@ const pages = [
   { path: '*', Component: NotFound },
 ];
 
-/** Every page has an address, which names the environment first: a link shows others what it shows here. */
+/** Every page has a URL that starts with the environment, so that links can be shared. */
 export const router = createBrowserRouter([
   { path: '/', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
   ...environments.map((environment) => ({

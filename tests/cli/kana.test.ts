@@ -27,7 +27,7 @@ let directory: string;
 beforeAll(async () => {
   await ensureBuilt();
   app = await startTestApp();
-}, 120_000);
+});
 afterAll(() => app.close());
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'open-kana-cli-'));

@@ -22,7 +22,7 @@ beforeAll(async () => {
     body: JSON.stringify({ query: record }),
   });
   expect(await answer.json()).toEqual({ data: { recordUsage: { recorded: true } } });
-}, 120_000);
+});
 
 afterAll(async () => {
   endAll();

@@ -36,7 +36,7 @@ it('tells the newest change first, and pages', async () => {
 it('shows what a field was and is, from the page of what changed', async () => {
   const { page } = its;
   await open('/features/calls');
-  await page.getByRole('link', { name: 'History of changes' }).click();
+  await page.getByRole('link', { name: 'Change history' }).click();
   await row('Update feature').waitFor();
   expect(await row('Update feature').locator('del').innerText()).toBe('− Calls');
   expect(await row('Update feature').locator('ins').innerText()).toBe('+ API calls');
@@ -47,9 +47,9 @@ it('shows what a field was and is, from the page of what changed', async () => {
 it('tells of a user with the subscriptions, and keeps what is about the person to itself', async () => {
   const { page } = its;
   await open('/users/ada');
-  await page.getByRole('link', { name: 'History of changes' }).click();
+  await page.getByRole('link', { name: 'Change history' }).click();
   await row('Subscribe').waitFor();
-  await row('Create user').getByText('changed; the value is not kept').first().waitFor();
+  await row('Create user').getByText('changed (value not stored)').first().waitFor();
   expect(await page.getByText('ada@example.com').count()).toBe(0);
   await its.look('audit-log-user');
 }, 60_000);

@@ -61,18 +61,20 @@ it('says that the server is gone, refuses changes, and goes on by itself when it
   await page.getByLabel('Find a feature').fill('a');
 
   await server.end('SIGKILL');
-  await page.getByText('The server does not answer; what you see may be old.').waitFor();
+  await page.getByText('The server does not respond. The data shown may be out of date.').waitFor();
   await page.getByRole('link', { name: 'early' }).waitFor();
   await page.getByRole('button', { name: 'New feature' }).click();
   await page.getByRole('dialog').getByLabel('Name').fill('Late');
   await page.getByRole('button', { name: 'Create feature' }).click();
-  await page.getByRole('dialog').getByText('The server does not answer.').waitFor();
+  await page.getByRole('dialog').getByText('The server does not respond.').waitFor();
   expect(await inspect(page, 'gone')).toEqual([]);
 
   server = await start(new URL(server.url).port);
   await createFeature('made-meanwhile');
   // What was typed is still there, and can be sent now.
-  await page.getByText('The server does not answer; what you see may be old.').waitFor({ state: 'hidden' });
+  await page
+    .getByText('The server does not respond. The data shown may be out of date.')
+    .waitFor({ state: 'hidden' });
   await page.getByRole('button', { name: 'Create feature' }).click();
   await page.getByRole('heading', { name: 'Late' }).waitFor();
   await page.getByRole('link', { name: 'Features', exact: true }).click();

@@ -39,7 +39,7 @@ it('spells out what publishing would do, and changes nothing', async () => {
   const { page } = its;
   await area().fill(yaml.replace('COUNTED', 'CONSUMABLE'));
   await click('Preview');
-  const plan = page.getByRole('status', { name: 'What publishing would do' });
+  const plan = page.getByRole('status', { name: 'Preview' });
   await plan.getByText('New published package "pro".').waitFor();
   await plan.getByText('"api-calls": 1000 a month').waitFor();
   await plan.getByText('For good').waitFor();
@@ -61,7 +61,7 @@ it('publishes after saying what cannot be undone', async () => {
 
 it('what cannot be done needs a second yes', async () => {
   const { page } = its;
-  await click('Begin with the present file');
+  await click('Load the current catalogue');
   const present = await area().inputValue();
   await area().fill(
     present.replace('limit: 1000', 'limit: 2000').replace('name: API calls', 'name: Calls to the API'),

@@ -8,7 +8,7 @@ let app: TestApp;
 beforeAll(async () => {
   await ensureBuilt();
   app = await startTestApp({ withConsole: true });
-}, 120_000);
+});
 afterAll(() => app.close());
 
 const browser = { Accept: 'text/html,application/xhtml+xml', 'Accept-Encoding': 'gzip' };

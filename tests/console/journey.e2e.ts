@@ -53,7 +53,7 @@ it('asks for a key, and says when it is wrong', async () => {
 }, 60_000);
 
 it('tells what to do first', async () => {
-  await page.getByText('Three steps to begin').waitFor();
+  await page.getByText('Get started').waitFor();
   const bytes = [...loaded.values()].reduce((sum, each) => sum + each, 0);
   expect(bytes / 1024).toBeGreaterThan(100);
   expect(bytes / 1024).toBeLessThan(250);
@@ -66,12 +66,12 @@ it('makes a feature', async () => {
   await look('features-empty');
   await page.getByRole('button', { name: 'New feature' }).first().click();
   await dialog().getByLabel('Name').fill('API calls');
-  await dialog().getByLabel('Unit, plural').fill('calls');
+  await dialog().getByLabel('Unit (plural)').fill('calls');
   await look('features-new');
   await dialog().getByRole('button', { name: 'Create feature' }).click();
   await heading('API calls').waitFor();
   await page.waitForURL(`${app.url}/test/features/api-calls`);
-  await page.getByRole('link', { name: 'Make a package with it' }).click();
+  await page.getByRole('link', { name: 'Create package' }).click();
   await page.getByRole('group', { name: 'API calls' }).getByRole('textbox', { name: 'Limit' }).waitFor();
 }, 60_000);
 
@@ -119,11 +119,11 @@ it('shows usage that no subscription grants as just that', async () => {
   await page.getByRole('button', { name: 'Record usage' }).click();
   await dialog().getByRole('combobox', { name: 'Feature' }).click();
   await page.getByRole('option', { name: 'API calls' }).click();
-  await dialog().getByLabel('How many').fill('7');
+  await dialog().getByLabel('Amount').fill('7');
   await dialog().getByRole('button', { name: 'Record' }).click();
-  const card = page.getByRole('region', { name: 'Used, but not granted' });
+  const card = page.getByRole('region', { name: 'Usage without an entitlement' });
   await card.getByText('7 calls in the last 12 months').waitFor();
-  await card.getByText('Not granted by any subscription').waitFor();
+  await card.getByText('Not in any active subscription').waitFor();
   await look('user-ungranted');
 }, 60_000);
 
@@ -134,12 +134,12 @@ it('subscribes the user, records usage, and sees the bar move', async () => {
   await dialog().getByRole('button', { name: 'Subscribe' }).click();
   const bar = page.getByRole('progressbar', { name: 'API calls' });
   await page.getByText('0 of 200 calls (0%)').waitFor();
-  await page.getByText('Used, but not granted').waitFor({ state: 'hidden' });
+  await page.getByText('Usage without an entitlement').waitFor({ state: 'hidden' });
 
   await page.getByRole('button', { name: 'Record usage' }).click();
   await dialog().getByRole('combobox', { name: 'Feature' }).click();
   await page.getByRole('option', { name: 'API calls' }).click();
-  await dialog().getByLabel('How many').fill('150');
+  await dialog().getByLabel('Amount').fill('150');
   await dialog().getByRole('button', { name: 'Record' }).click();
   await page.getByText('150 of 200 calls (75%)').waitFor();
   expect(await bar.getAttribute('aria-valuetext')).toBe('150 of 200 calls (75%)');
@@ -149,11 +149,11 @@ it('subscribes the user, records usage, and sees the bar move', async () => {
 }, 60_000);
 
 it('tells who is blocked when the allowance resets, if that gives access', async () => {
-  const check = page.getByRole('region', { name: 'May the user use a feature?' });
-  await check.getByLabel('How many').fill('51');
+  const check = page.getByRole('region', { name: 'Check access' });
+  await check.getByLabel('Amount').fill('51');
   await check.getByRole('button', { name: 'Check' }).click();
   await check.getByText('The allowance resets on').waitFor();
-  await check.getByLabel('How many').fill('201');
+  await check.getByLabel('Amount').fill('201');
   await check.getByRole('button', { name: 'Check' }).click();
   await check.getByText('more than the 200 that are granted').waitFor();
   expect(await check.getByText('The allowance resets on').count()).toBe(0);
@@ -167,7 +167,7 @@ it('shows lists and parts', async () => {
   await page.getByRole('link', { name: 'API calls' }).waitFor();
   await look('features');
   await page.getByRole('link', { name: 'API calls' }).click();
-  await page.getByText('Where it is used').waitFor();
+  await page.getByText('Packages').waitFor();
   await page.getByRole('link', { name: 'Pro' }).waitFor();
   await look('feature');
   await go('Packages');

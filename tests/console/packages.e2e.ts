@@ -35,7 +35,7 @@ it('edits a draft: limits, unlimited, reset period, overage, and features that c
   await calls.getByRole('textbox', { name: 'Limit' }).fill('2500');
   await calls.getByRole('combobox', { name: 'Resets' }).click();
   await page.getByRole('option', { name: 'Every day' }).click();
-  await calls.getByRole('switch', { name: 'Allow more than the limit' }).click();
+  await calls.getByRole('switch', { name: 'Allow overage' }).click();
   await choose('Add a feature', 'seats');
   await page.getByRole('group', { name: 'seats' }).getByRole('switch', { name: 'Set to unlimited' }).click();
   await choose('Add a feature', 'sso');
@@ -63,7 +63,7 @@ it('adds prices and takes one away', async () => {
     ['price_more', '99'],
   ] as const) {
     await click('Add a price');
-    await dialog().getByLabel('Id at the billing provider').fill(id);
+    await dialog().getByLabel('Provider price id').fill(id);
     await dialog().getByLabel('Amount').pressSequentially(amount);
     await dialog().getByRole('button', { name: 'Add' }).click();
     await dialog().waitFor({ state: 'hidden' });
@@ -86,16 +86,13 @@ it('makes an add-on for one base package', async () => {
   await open('packages/new');
   await page.getByLabel('Name').fill('More calls');
   await page.getByText('Add-on', { exact: true }).click();
-  await page.getByRole('combobox', { name: 'Open to subscribers of' }).click();
+  await page.getByRole('combobox', { name: 'Base packages' }).click();
   await page.getByRole('option', { name: 'basic' }).click();
   await page.keyboard.press('Escape');
   await choose('Add a feature', 'calls');
   await its.look('package-addon');
   await click('Save as draft');
-  await page
-    .getByRole('region', { name: 'Open to subscribers of' })
-    .getByRole('link', { name: 'basic' })
-    .waitFor();
+  await page.getByRole('region', { name: 'Base packages' }).getByRole('link', { name: 'basic' }).waitFor();
   await click('Publish');
   await dialog().getByRole('button', { name: 'Publish' }).click();
   await page.getByText('Published', { exact: true }).waitFor();
@@ -152,7 +149,7 @@ it('says when what is used up resets, and takes usage back that was recorded by 
     await click('Record usage');
     await dialog().getByRole('combobox', { name: 'Feature' }).click();
     await page.getByRole('option', { name: 'calls', exact: true }).click();
-    const field = dialog().getByLabel('How many');
+    const field = dialog().getByLabel('Amount');
     await field.clear();
     await field.pressSequentially(delta);
     await dialog().getByRole('button', { name: 'Record' }).click();
@@ -181,7 +178,7 @@ it('edits a feature, and packages keep their name for it', async () => {
   await open('features/calls');
   await click('Edit');
   await dialog().getByLabel('Name').fill('Requests');
-  await dialog().getByLabel('Unit, plural').fill('requests');
+  await dialog().getByLabel('Unit (plural)').fill('requests');
   await dialog().getByRole('button', { name: 'Save' }).click();
   await page.getByRole('heading', { name: 'Requests', exact: true }).waitFor();
   expect(await its.app.ok('{ feature(id: "calls") { name unitLabelPlural } }')).toEqual({

@@ -74,7 +74,7 @@ it('flags users with the same email, and tells before what a merge does', async 
   await box.getByRole('button', { name: 'Merge 2 users' }).click();
   await page.getByRole('dialog').getByText('Billing id: cus_1').waitFor();
   await look('merge');
-  await page.getByRole('button', { name: 'Merge for good' }).click();
+  await page.getByRole('button', { name: 'Merge permanently' }).click();
   await box.getByText('No two users share an email.').waitFor();
   expect(await app.ok('{ users { id name billingId } }')).toEqual({
     users: [
@@ -92,7 +92,7 @@ it('follows the id of a user who was merged', async () => {
 
 it('deletes a user only when the id is typed', async () => {
   await page.getByRole('button', { name: 'Delete' }).click();
-  const button = page.getByRole('button', { name: 'Delete for good' });
+  const button = page.getByRole('button', { name: 'Delete permanently' });
   expect(await button.isDisabled()).toBe(true);
   await page.getByRole('dialog').getByRole('textbox', { name: 'Type ada to confirm' }).fill('ada');
   await button.click();

@@ -61,17 +61,17 @@ it('shows what arrives, without being asked', async () => {
     .post('/segment/events')
     .set('Authorization', app.keys.test)
     .send({ type: 'identify', userId: 'ada', traits: { name: 'Ada' } });
-  await page.getByRole('heading', { name: 'Events that no rule claims' }).waitFor();
+  await page.getByRole('heading', { name: 'Unmatched events' }).waitFor();
   await look('segment-unmatched');
 }, 60_000);
 
-it('makes a rule of a group, with a count of what it would claim', async () => {
-  await page.getByRole('button', { name: 'Make a rule: type = addon' }).click();
-  await dialog().getByText('Claims 3 stored events').waitFor();
+it('makes a rule of a group, with a count of what it would match', async () => {
+  await page.getByRole('button', { name: 'Create rule: type = addon' }).click();
+  await dialog().getByText('Matches 3 stored events').waitFor();
   await dialog().getByRole('textbox', { name: 'Value 1' }).fill('base');
-  await dialog().getByText('Claims 0 stored events').waitFor();
+  await dialog().getByText('Matches 0 stored events').waitFor();
   await dialog().getByRole('textbox', { name: 'Value 1' }).fill('addon');
-  await dialog().getByText('Claims 3 stored events').waitFor();
+  await dialog().getByText('Matches 3 stored events').waitFor();
   await dialog().getByRole('combobox', { name: 'Counts as usage of' }).click();
   await page.getByRole('option', { name: 'addons' }).click();
   await look('segment-rule');
@@ -93,14 +93,14 @@ it('shows what became of an event, and leads to it', async () => {
 }, 60_000);
 
 it('counts the events back', async () => {
-  await page.getByText('3 events claimed').waitFor();
-  await page.getByRole('heading', { name: 'Events that no rule claims' }).waitFor({ state: 'hidden' });
+  await page.getByText('3 events matched').waitFor();
+  await page.getByRole('heading', { name: 'Unmatched events' }).waitFor({ state: 'hidden' });
   await look('segment');
   await page.goto(`${app.url}/test/users/ada`);
   await page.getByText('3 of 10 used (30%)').waitFor();
 }, 60_000);
 
-it('makes a rule of one event that no rule claims, found from the overview', async () => {
+it('makes a rule of one event that is unmatched, found from the overview', async () => {
   await app.http
     .post('/segment/events')
     .set('Authorization', app.keys.test)
@@ -114,7 +114,7 @@ it('makes a rule of one event that no rule claims, found from the overview', asy
       },
     ]);
   await page.getByRole('link', { name: 'Overview', exact: true }).click();
-  await page.getByRole('link', { name: 'Events that wait for their user' }).click();
+  await page.getByRole('link', { name: 'Waiting for their user' }).click();
   await page.getByText('No events with this outcome.').waitFor();
   await page.goBack();
   await page
@@ -127,18 +127,18 @@ it('makes a rule of one event that no rule claims, found from the overview', asy
   await dialog().getByText('2 of addons').waitFor();
   await dialog().getByText('No rule: it names the feature itself').waitFor();
   await dialog().getByRole('button', { name: 'Close' }).click();
-  await page.getByRole('link', { name: 'Events that no rule claims' }).click();
+  await page.getByRole('link', { name: 'Unmatched events' }).click();
   await page.waitForURL(`${app.url}/test/segment#unmatched`);
   await page.getByRole('button', { name: 'Seat Added', exact: true }).click();
-  await dialog().getByText('No rule claims it').waitFor();
+  await dialog().getByText('Unmatched').waitFor();
   await dialog().getByRole('link', { name: 'ada' }).waitFor();
   await look('segment-event-unmatched');
-  await dialog().getByRole('button', { name: 'Make a rule of it' }).click();
-  await dialog().getByText('Claims 1 stored event').waitFor();
+  await dialog().getByRole('button', { name: 'Create rule' }).click();
+  await dialog().getByText('Matches 1 stored event').waitFor();
   await dialog().getByText('To count another amount').waitFor();
   await look('segment-event-rule');
   await dialog().getByRole('button', { name: 'Create rule' }).click();
-  await page.getByText('1 event claimed').waitFor();
+  await page.getByText('1 event matched').waitFor();
 }, 60_000);
 
 it('no page has a barrier that axe knows', () => expect(barriers).toEqual([]));

@@ -57,7 +57,7 @@ it('says that a key is of the other environment, and signs in there only when as
 it('makes a key and shows it once', async () => {
   await page.getByRole('link', { name: 'Configuration', exact: true }).click();
   await page.getByRole('button', { name: 'New private key' }).click();
-  await page.getByText('It is shown this once.').waitFor();
+  await page.getByText('It is shown only once.').waitFor();
   const key = await page.getByText(/^prv_test_[A-Za-z0-9]{32}$/).innerText();
   expect(await app.ok('{ features { id } }', {}, key)).toEqual({ features: [] });
   await look('configuration');
@@ -70,12 +70,12 @@ it('goes on when a server that went away comes back', async () => {
   await page.goto(`${app.url}/test/features`);
   await page.getByText('No features yet').waitFor();
   await page.route(/graphql|session/, (route) => route.abort());
-  await page.getByText('The server does not answer').waitFor();
+  await page.getByText('The server does not respond').waitFor();
   await look('away');
   await app.ok('mutation { createFeature(input: { id: "late", type: BINARY }) { id } }');
   await page.unroute(/graphql|session/);
   await page.getByRole('link', { name: 'late' }).waitFor();
-  await page.getByText('The server does not answer').waitFor({ state: 'hidden' });
+  await page.getByText('The server does not respond').waitFor({ state: 'hidden' });
 }, 60_000);
 
 it('signs everyone out whose key is revoked', async () => {
@@ -83,7 +83,7 @@ it('signs everyone out whose key is revoked', async () => {
   const short = `prv_test_…${app.keys.test.slice(-4)}`;
   await page.getByRole('button', { name: `Revoke: ${short}` }).click();
   await page.getByText('you will be signed out').waitFor();
-  await page.getByRole('button', { name: 'Revoke for good' }).click();
+  await page.getByRole('button', { name: 'Revoke permanently' }).click();
   await page.getByLabel('Private key').waitFor();
   await page.getByRole('link', { name: 'Back to live' }).click();
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();

@@ -88,7 +88,7 @@ it('shows what was used by feature', async () => {
     'Storage',
     'Seats',
   ]);
-  await region('Segment').getByText('No rule claims it: 1').waitFor();
+  await region('Segment').getByText('Unmatched: 1').waitFor();
   await look('overview');
 }, 60_000);
 
@@ -145,7 +145,7 @@ it('tells why when it cannot be loaded', async () => {
     return route.fulfill({ json: { data: null, errors } });
   });
   await page.goto(`${app.url}/test/features/storage`);
-  await region('Usage by all users').getByText('This could not be loaded').waitFor();
+  await region('Usage by all users').getByText('Could not load this').waitFor();
   await look('feature-usage-failed');
 }, 60_000);
 

@@ -27,7 +27,7 @@ const open = (path: string) => its.page.goto(`${its.app.url}/test${path}`);
 const pages: [name: string, path: string, text: string][] = [
   ['overview', '', 'Published packages'],
   ['features', '/features', 'PDF exports'],
-  ['feature', '/features/api-calls', 'Where it is used'],
+  ['feature', '/features/api-calls', 'Packages'],
   ['packages', '/packages', 'Enterprise'],
   ['package', '/packages/pro', '10,000 a month'],
   ['package-edit', '/packages/enterprise/edit', 'Set to unlimited'],
@@ -180,7 +180,7 @@ it('shows why a page has nothing: loading, not there, and not loaded', async () 
       : route.continue(),
   );
   await open('/users');
-  await page.getByText('This could not be loaded').waitFor();
+  await page.getByText('Could not load this').waitFor();
   await page.getByText('Something broke.').waitFor();
   fails = false;
   await page.getByRole('button', { name: 'Try again' }).click();

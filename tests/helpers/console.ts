@@ -41,7 +41,7 @@ export async function openConsole(): Promise<Console> {
   const app = await startTestApp({ withConsole: true });
   const browser = await launchChromium();
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(60_000);
   const barriers: string[] = [];
   const faults: string[] = [];
   page.on('pageerror', (error) => faults.push(error.message));

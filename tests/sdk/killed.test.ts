@@ -73,7 +73,7 @@ test('call by call, two hundred at a time', async () => {
   await Promise.all(Array.from({ length: 200 }, callOn));
   await killing;
   await expectAllOnce(kana, results);
-}, 60_000);
+});
 
 test('buffered', async () => {
   const kana = new KanaAdmin({
@@ -86,4 +86,4 @@ test('buffered', async () => {
   const results = Array.from({ length: calls }, () => kana.features.recordUsage(usage));
   await killAfter(calls / 3);
   await expectAllOnce(kana, await Promise.all(results));
-}, 60_000);
+});

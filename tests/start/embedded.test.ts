@@ -20,7 +20,7 @@ beforeAll(async () => {
   await ensureBuilt();
   directory = await createDataDir();
   dataDir = directory.dataDir;
-}, 120_000);
+});
 
 afterAll(() => directory.remove());
 

@@ -11,7 +11,7 @@ beforeAll(async () => {
   database = await createEmptyDatabase();
   const env = { DATABASE_URL: database.url };
   servers = await Promise.all([startServer(env), startServer(env)]);
-}, 120_000);
+});
 
 afterAll(async () => {
   endAll();

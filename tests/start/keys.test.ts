@@ -10,7 +10,7 @@ beforeAll(async () => {
   await ensureBuilt();
   [database, unused] = await Promise.all([createEmptyDatabase(), createEmptyDatabase()]);
   server = await startServer({ DATABASE_URL: database.url });
-}, 120_000);
+});
 
 afterAll(async () => {
   endAll();

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await ensureBuilt();
   database = await createEmptyDatabase();
   environment = { DATABASE_URL: database.url, KANA_TEST_PRIVATE_KEY: key, METRICS_TOKEN: token };
-}, 120_000);
+});
 
 afterAll(async () => {
   endAll();
@@ -64,7 +64,7 @@ test('a process tells of itself', async () => {
   ]);
   expect(told.get('kana_jobs_total{task="segment-sweep",outcome="ok"}') ?? 0).toBeGreaterThanOrEqual(0);
   await server.end('SIGTERM');
-}, 60_000);
+});
 
 test('several processes are added up, and one that was killed is no longer counted', async () => {
   const server = await startServer({ ...environment, WEB_CONCURRENCY: '3' });
@@ -86,4 +86,4 @@ test('several processes are added up, and one that was killed is no longer count
   await until(server, (told) => told.get('kana_requests_in_flight_limit') === 3_000);
   expect(await server.end('SIGTERM')).toBe(0);
   expect(server.stderr()).toBe('');
-}, 60_000);
+});

@@ -36,7 +36,7 @@ beforeAll(async () => {
     KANA_USER_TOKEN_SECRETS: tokenSecret,
     KANA_DEMO: 'true',
   });
-}, 180_000);
+});
 afterAll(() => data.remove(), 60_000);
 
 async function send(path: string, headers: Record<string, string>, body?: unknown) {
@@ -184,4 +184,4 @@ test('nothing that is written holds a secret, an email, or what a caller said', 
   const pieces = [secret.slice(0, 8), secret.slice(8, 16), ...made.map((token) => token.slice(-20))];
   expect(pieces.filter((piece) => all.includes(piece))).toEqual([]);
   expect(all).not.toMatch(/(prv|pub)_(test|live)_|eyJ|%40|@[a-z]+\.com/);
-}, 120_000);
+});

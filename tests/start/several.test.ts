@@ -18,7 +18,7 @@ beforeAll(async () => {
   database = await createEmptyDatabase();
   const provided = { KANA_DEMO: 'true', KANA_TEST_PRIVATE_KEY: key };
   environment = { DATABASE_URL: database.url, WEB_CONCURRENCY: '2', ...provided };
-}, 120_000);
+});
 
 afterAll(async () => {
   endAll();
@@ -67,7 +67,7 @@ test('two processes share the port and the guarantees, and one that is killed is
   expect(await server.end('SIGTERM')).toBe(0);
   expect(server.stderr()).toBe('');
   expect(await answers(server)).toBe(false);
-}, 60_000);
+});
 
 test('a key that is revoked stays so when a process is replaced, and each start says so once', async () => {
   const revoked = `prv_test_${'r'.repeat(32)}`;
@@ -106,7 +106,7 @@ test('a key that is revoked stays so when a process is replaced, and each start 
       key: { environmentId: 'test', kind: 'PRIVATE', lastFour: 'rrrr' },
     }),
   ]);
-}, 60_000);
+});
 
 test('the processes end when the one that started them is killed', async () => {
   const server = await startServer(environment);
@@ -114,7 +114,7 @@ test('the processes end when the one that started them is killed', async () => {
   await server.end('SIGKILL');
   expect(workers).toHaveLength(2);
   while (await answers(server)) await sleep(50);
-}, 60_000);
+});
 
 const answers = ({ url }: ServerProcess) =>
   fetch(`${url}/health/live`).then(
@@ -132,4 +132,4 @@ test('what keeps them from starting is said once', async () => {
     stderr: `Port ${port} on 127.0.0.1 is in use: set PORT to another one.\n`,
   });
   other.close();
-}, 60_000);
+});

@@ -24,7 +24,7 @@ beforeAll(async () => {
     OTEL_SERVICE_NAME: 'kana-eu',
     OTEL_BSP_SCHEDULE_DELAY: '50',
   });
-}, 120_000);
+});
 
 afterAll(async () => {
   endAll();

@@ -3,10 +3,10 @@ import { useLocation } from 'react-router';
 import type { TypedDocumentString } from '../generated/operations.ts';
 import { type Environment, environments, isCode, listSessions, request } from './request.ts';
 
-/** How often the browser asks whether it is still signed in, and whether the server is there; milliseconds. */
+/** How often the session and the server are checked, in milliseconds. */
 const heartbeat = 5_000;
 
-/** The environment that the address names. */
+/** The environment in the URL. */
 export function useEnvironment(): Environment {
   const [, environment] = useLocation().pathname.split('/');
   return environments.find((each) => each === environment) ?? 'test';
@@ -14,11 +14,11 @@ export function useEnvironment(): Environment {
 
 export const sessionsKey = ['sessions'];
 
-/** Which environments this browser is signed in to, followed as long as the page is open. */
+/** The environments this browser is signed in to, kept up to date. */
 export const useSessions = () =>
   useQuery({ queryKey: sessionsKey, queryFn: listSessions, refetchInterval: heartbeat, staleTime: 0 });
 
-/** The answer to an operation that reads. */
+/** Runs a query. */
 export function useAnswer<Result, Variables>(
   document: TypedDocumentString<Result, Variables>,
   variables: Variables,
@@ -42,7 +42,7 @@ export function useAnswer<Result, Variables>(
   });
 }
 
-/** An operation that changes something; afterwards all that is shown is read again. */
+/** Runs a mutation, then refetches everything shown. */
 export function useChange<Result, Variables>(document: TypedDocumentString<Result, Variables>) {
   const environment = useEnvironment();
   const client = useQueryClient();

@@ -3,9 +3,9 @@ import type { TypedDocumentString } from '../generated/operations.ts';
 export const environments = ['test', 'live'] as const;
 export type Environment = (typeof environments)[number];
 
-/** Why there is no answer; its message is meant for people. */
+/** Why a request failed; the message is for people. */
 export class RequestError extends Error {
-  /** `UNREACHABLE`, when there was no answer at all; else what the server says. */
+  /** `UNREACHABLE` if there was no response; otherwise the server's code. */
   readonly code: string;
 
   constructor(code: string, message: string) {
@@ -18,11 +18,11 @@ export class RequestError extends Error {
 export const isCode = (error: unknown, code: string): boolean =>
   error instanceof RequestError && error.code === code;
 
-/** What the server refused it will refuse again; only a server that could not be reached is asked once more. */
+/** Retries once, and only if the server was unreachable. */
 export const shouldAskAgain = (failures: number, error: unknown): boolean =>
   failures < 2 && isCode(error, 'UNREACHABLE');
 
-/** Sends an operation in one environment; answers its data, or throws a RequestError. */
+/** Sends an operation to one environment; returns its data or throws a RequestError. */
 export async function request<Result, Variables>(
   environment: Environment,
   document: TypedDocumentString<Result, Variables>,
@@ -35,7 +35,7 @@ export async function request<Result, Variables>(
   return data;
 }
 
-/** That a browser is signed in to an environment. */
+/** A session of this browser in one environment. */
 export interface Session {
   environment: Environment;
   lastFour: string;
@@ -46,7 +46,7 @@ export async function listSessions(): Promise<Session[]> {
   return (await call('/console/session', '', {})).sessions;
 }
 
-/** Begins a session for who holds this private key. */
+/** Signs in with a private key. */
 export async function signIn(key: string): Promise<Session> {
   return call('/console/session', '', { method: 'POST', body: JSON.stringify({ key }) });
 }
@@ -56,17 +56,17 @@ export async function signOut(environment: Environment): Promise<void> {
 }
 
 async function call(path: string, environment: Environment | '', options: RequestInit) {
-  // No other site's page can send this header, so the session's cookie counts only with it.
+  // Other sites cannot send this header, which protects against CSRF.
   const headers = { 'Content-Type': 'application/json', 'X-Kana-Console': environment };
   let response: Response;
   try {
     response = await fetch(path, { ...options, headers });
   } catch {
-    throw new RequestError('UNREACHABLE', 'The server does not answer.');
+    throw new RequestError('UNREACHABLE', 'The server does not respond.');
   }
   if (response.status === 204) return undefined;
   const answer = await response.json().catch(() => null);
-  if (answer === null) throw new RequestError('UNREACHABLE', 'The server does not answer.');
+  if (answer === null) throw new RequestError('UNREACHABLE', 'The server does not respond.');
   if (path !== '/graphql' && !response.ok) {
     const [error] = answer.errors ?? [];
     throw new RequestError(error?.extensions?.code ?? '', error?.message ?? 'Something went wrong.');

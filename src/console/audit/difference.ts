@@ -1,9 +1,9 @@
-/** One field of a change, as text; undefined where there was, or is, nothing. */
+/** One changed field as text; undefined where there was or is no value. */
 export interface FieldChange {
   name: string;
   from: string | undefined;
   to: string | undefined;
-  /** Its values are not kept: they are about a person. */
+  /** Its values are not stored because they are personal. */
   isWithheld: boolean;
 }
 
@@ -20,7 +20,7 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : JSON.stringify(value, null, 2);
 }
 
-/** What a change did to each field, in the order in which the log tells them. */
+/** How each field changed, in the order of the log. */
 export function fieldChanges({ before, after, withheld }: Change): FieldChange[] {
   const [from, to] = [fieldsOf(before), fieldsOf(after)];
   const names = [...new Set([...from.keys(), ...to.keys()])];
@@ -35,7 +35,7 @@ export function fieldChanges({ before, after, withheld }: Change): FieldChange[]
   ];
 }
 
-/** The name of an action as people say it: `updateDraftPackage` is "Update draft package". */
+/** The readable name of an action: `updateDraftPackage` is "Update draft package". */
 export function wordsOf(action: string): string {
   const words = action.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   return words.charAt(0).toUpperCase() + words.slice(1);

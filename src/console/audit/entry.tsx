@@ -8,7 +8,7 @@ import { subjects } from './subjects.ts';
 
 type AuditEntry = AuditLogQuery['auditLog'][number];
 
-/** One change: when, who, what, and how each field changed. */
+/** One entry: time, author, action, and each changed field. */
 export function Entry({ entry }: { entry: AuditEntry }) {
   return (
     <Table.Tr style={{ verticalAlign: 'top' }}>
@@ -29,7 +29,7 @@ export function Entry({ entry }: { entry: AuditEntry }) {
   );
 }
 
-/** The id of what was changed, as a link where there is a page about it. */
+/** The id of the changed object, as a link if it has a page. */
 function Subject({ entry: { subjectType, subjectId } }: { entry: AuditEntry }) {
   const paths = usePaths();
   if (subjectId === null) return '(deleted)';
@@ -64,7 +64,7 @@ function Changes({ changes }: { changes: readonly FieldChange[] }) {
           </Text>
           {change.isWithheld ? (
             <Text size="sm" c="dimmed">
-              changed; the value is not kept
+              changed (value not stored)
             </Text>
           ) : (
             <>
@@ -78,7 +78,7 @@ function Changes({ changes }: { changes: readonly FieldChange[] }) {
   );
 }
 
-/** The signs tell what the colours do. */
+/** The signs repeat what the colours say. */
 const Value = ({ kind, text }: { kind: 'del' | 'ins'; text: string }) => (
   <Text component={kind} size="sm" className="mono" display="block" td="none" style={styleOf}>
     {kind === 'del' ? '− ' : '+ '}

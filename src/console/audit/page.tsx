@@ -11,9 +11,9 @@ import { Entry } from './entry.tsx';
 import { isSubject, subjects } from './subjects.ts';
 
 const pageSize = 25;
-const columns = [{ label: 'When' }, { label: 'Who' }, { label: 'What' }, { label: 'How it changed' }];
+const columns = [{ label: 'When' }, { label: 'Who' }, { label: 'What' }, { label: 'Changes' }];
 
-/** The address says which part of the log is shown: `about` and `id`, or `user` for all that concerns one. */
+/** The URL holds the filter: `about` and `id`, or `user` for everything about one user. */
 export function Page() {
   const [params, setParams] = useSearchParams();
   const about = params.get('about');

@@ -1,6 +1,6 @@
 import type { AuditSubject } from '../generated/operations.ts';
 
-/** What can be chosen, and what it is called. */
+/** Names of the audited objects. */
 export const subjects: Record<AuditSubject, string> = {
   FEATURE: 'Feature',
   PACKAGE: 'Package',

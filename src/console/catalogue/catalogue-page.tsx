@@ -7,7 +7,7 @@ import { download } from '../parts/download.ts';
 import { ConfigurationHead } from './head.tsx';
 import { PublishFile } from './publish-file.tsx';
 
-/** Features and packages as one file, out of the environment and into it. */
+/** The catalogue as a file: download and publish. */
 export function Page() {
   const answer = useAnswer(CatalogueDocument, {});
   return (
@@ -25,14 +25,14 @@ export function Page() {
   );
 }
 
-/** As the `kana` command calls the files. */
+/** The same file names as the `kana` command. */
 const fileNames = { test: 'kana.dev.yaml', live: 'kana.yaml' };
 
 function Present({ yaml }: { yaml: string }) {
   const environment = useEnvironment();
   return (
     <Card
-      title="The present file"
+      title="Current catalogue"
       action={
         <Group gap="xs">
           <CopyButton value={yaml} timeout={1500}>
@@ -56,7 +56,7 @@ function Present({ yaml }: { yaml: string }) {
         All features, drafts and published packages of the {environment} environment. Keep it in your
         repository, or publish it to the other environment; <Code>npx kana pull</Code> writes the same.
       </Text>
-      <Code block mah={320} style={{ overflow: 'auto' }} tabIndex={0} aria-label="The present file">
+      <Code block mah={320} style={{ overflow: 'auto' }} tabIndex={0} aria-label="Current catalogue">
         {yaml}
       </Code>
     </Card>

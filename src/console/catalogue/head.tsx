@@ -3,7 +3,7 @@ import { Link, useLocation } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import { PageHead } from '../parts/page-head.tsx';
 
-/** The title of the pages of the configuration, and the way from one to the other. */
+/** The title and the tabs of the configuration pages. */
 export function ConfigurationHead({ title }: { title: string }) {
   const paths = usePaths();
   const { pathname } = useLocation();

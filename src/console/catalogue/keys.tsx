@@ -17,14 +17,14 @@ import { DataTable } from '../parts/table.tsx';
 const columns = [
   { label: 'Key' },
   { label: 'Kind' },
-  { label: 'Made' },
-  { label: 'State' },
-  { label: 'What can be done', hidden: true },
+  { label: 'Created' },
+  { label: 'Status' },
+  { label: 'Actions', hidden: true },
 ];
 
 type Key = ApiKeysQuery['apiKeys'][number];
 
-/** As the key itself begins and ends. */
+/** The prefix and the last four characters of the key. */
 const shortOf = ({ kind, lastFour }: Key, environment: string) =>
   `${kind === 'PRIVATE' ? 'prv' : 'pub'}_${environment}_…${lastFour}`;
 
@@ -60,7 +60,7 @@ export function Keys() {
         <Alert
           color="gray"
           role="status"
-          title="Copy the new key now. It is shown this once."
+          title="Copy the new key now. It is shown only once."
           withCloseButton
           closeButtonLabel="Hide the key"
           onClose={create.reset}
@@ -113,7 +113,7 @@ function Revoke({ apiKey }: { apiKey: Key }) {
       label="Revoke"
       about={short}
       title={`Revoke ${short}?`}
-      submit="Revoke for good"
+      submit="Revoke permanently"
       change={revoke}
       danger
       button={{ variant: 'subtle', color: 'gray', size: 'xs' }}

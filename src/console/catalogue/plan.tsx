@@ -3,21 +3,21 @@ import type { FindingFragment } from '../generated/operations.ts';
 import { formatNumber } from '../parts/numbers.ts';
 
 const parts = [
-  { kind: 'REFUSED', title: 'Cannot be done' },
-  { kind: 'CHANGE', title: 'Will be done' },
-  { kind: 'KEPT', title: 'Not in the file, and stays' },
+  { kind: 'REFUSED', title: 'Refused' },
+  { kind: 'CHANGE', title: 'Changes' },
+  { kind: 'KEPT', title: 'Not in the file, kept' },
 ] as const;
 
-/** What publishing a file would do, spelled out. */
+/** What publishing the file would do. */
 export function Plan({ findings }: { findings: readonly FindingFragment[] }) {
   if (findings.length === 0)
     return (
       <Alert color="gray" role="status" title="Nothing to publish">
-        The file and the catalogue agree.
+        The file matches the catalogue.
       </Alert>
     );
   return (
-    <Stack role="status" aria-label="What publishing would do" gap="sm">
+    <Stack role="status" aria-label="Preview" gap="sm">
       {parts.map(({ kind, title }) => {
         const found = findings.filter((finding) => finding.kind === kind);
         return found.length > 0 && <Part key={kind} kind={kind} title={title} findings={found} />;

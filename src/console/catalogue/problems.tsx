@@ -4,7 +4,7 @@ import { formatCount } from '../parts/numbers.ts';
 
 type Problem = PreviewCatalogueQuery['previewCatalogue']['problems'][number];
 
-/** What is wrong with a file; a click goes to the line. */
+/** The problems of a file; a click selects the line. */
 export function Problems(props: { problems: readonly Problem[]; onChoose: (line: number) => void }) {
   const { problems, onChoose } = props;
   return (

@@ -8,12 +8,12 @@ import { Plan } from './plan.tsx';
 import { Problems } from './problems.tsx';
 import { PublishPlan } from './publish-plan.tsx';
 
-/** Takes a file, tells what publishing it would do, and does it. */
+/** Previews and publishes a file. */
 export function PublishFile({ present }: { present: string }) {
   const [text, setText] = useState('');
   const [asked, setAsked] = useState<string | null>(null);
   const area = useRef<HTMLTextAreaElement>(null);
-  // Asked again whenever the catalogue changes, so that the plan is never an old one.
+  // Refetched when the catalogue changes, so that the plan is current.
   const answer = useAnswer(PreviewCatalogueDocument, { yaml: asked ?? '' }, { enabled: asked !== null });
   const write = (value: string) => {
     setText(value);
@@ -59,7 +59,7 @@ export function PublishFile({ present }: { present: string }) {
             )}
           </FileButton>
           <Button variant="default" onClick={() => write(present)}>
-            Begin with the present file
+            Load the current catalogue
           </Button>
         </Group>
       </form>
@@ -80,7 +80,7 @@ export function PublishFile({ present }: { present: string }) {
   );
 }
 
-/** Puts the cursor on a line, counted from 1, and shows it. */
+/** Selects a line (counted from 1) and scrolls to it. */
 function goToLine(area: HTMLTextAreaElement, line: number): void {
   const lines = area.value.split('\n');
   const start = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);

@@ -7,7 +7,7 @@ import { formatCount } from '../parts/numbers.ts';
 
 type Preview = PreviewCatalogueQuery['previewCatalogue'];
 
-/** Does what the plan says, after saying what of it stays for ever. */
+/** Publishes the plan after a confirmation that lists what is permanent. */
 export function PublishPlan(props: { yaml: string; plan: Preview; onChanged: () => void }) {
   const { yaml, plan, onChanged } = props;
   const { findings, fingerprint } = plan;
@@ -22,7 +22,7 @@ export function PublishPlan(props: { yaml: string; plan: Preview; onChanged: () 
     <DialogButton
       label="Publish"
       about="the file"
-      title={`Make ${formatCount(changes.length, 'change')} to the ${environment} environment?`}
+      title={`Apply ${formatCount(changes.length, 'change')} to the ${environment} environment?`}
       submit="Publish"
       change={publish}
       blocked={refused > 0 && !partly}

@@ -133,13 +133,13 @@ function Units({ draft, set }: { draft: Draft; set: (change: Partial<Draft>) => 
   return (
     <Group grow align="start">
       <TextInput
-        label="Unit, singular"
+        label="Unit (singular)"
         placeholder="call"
         value={draft.unitLabel}
         onChange={(event) => set({ unitLabel: event.currentTarget.value })}
       />
       <TextInput
-        label="Unit, plural"
+        label="Unit (plural)"
         placeholder="calls"
         value={draft.unitLabelPlural}
         onChange={(event) => set({ unitLabelPlural: event.currentTarget.value })}

@@ -14,7 +14,12 @@ import { UsageOverTime } from '../usage/usage-over-time.tsx';
 import { EditFeature } from './feature-dialogs.tsx';
 import { TypeBadge } from './type-badge.tsx';
 
-const columns = [{ label: 'Package' }, { label: 'Status' }, { label: 'Called there' }, { label: 'Grants' }];
+const columns = [
+  { label: 'Package' },
+  { label: 'Status' },
+  { label: 'Name in package' },
+  { label: 'Grants' },
+];
 
 export function Page() {
   const { id = '' } = useParams();
@@ -49,18 +54,18 @@ export function Page() {
 function Facts({ feature }: { feature: FeatureQuery['feature'] }) {
   const paths = usePaths();
   return (
-    <Card title="In your code">
+    <Card title="Details">
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
         <Fact label="Id">
           <Copyable text={feature.id} />
           <Anchor component={Link} to={paths.history('FEATURE', feature.id)} size="sm">
-            History of changes
+            Change history
           </Anchor>
         </Fact>
         {feature.type === 'CONSUMABLE' && (
           <>
-            <Fact label="Unit, singular">{feature.unitLabel ?? '—'}</Fact>
-            <Fact label="Unit, plural">{feature.unitLabelPlural ?? '—'}</Fact>
+            <Fact label="Unit (singular)">{feature.unitLabel ?? '—'}</Fact>
+            <Fact label="Unit (plural)">{feature.unitLabelPlural ?? '—'}</Fact>
           </>
         )}
       </SimpleGrid>
@@ -80,12 +85,12 @@ const Fact = ({ label, children }: { label: string; children: React.ReactNode })
 function WhereUsed({ feature }: { feature: FeatureQuery['feature'] }) {
   const paths = usePaths();
   return (
-    <Card title="Where it is used">
+    <Card title="Packages">
       {feature.packages.length === 0 ? (
         <Text c="dimmed">
           In no package yet.{' '}
           <Anchor component={Link} to={paths.newPackageWith(feature.id)} underline="always">
-            Make a package with it
+            Create package
           </Anchor>
           .
         </Text>

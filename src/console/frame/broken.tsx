@@ -1,7 +1,7 @@
 import { Button, Center, Stack, Text, Title } from '@mantine/core';
 import { Theme } from './theme.tsx';
 
-/** Shown when a page could not be loaded, such as after an update of the server, or failed. */
+/** Shown when a page fails or cannot be loaded, for example after an update of the server. */
 export function Broken() {
   return (
     <Theme>
@@ -9,7 +9,7 @@ export function Broken() {
         <Stack align="center" p="md">
           <Title order={1}>This page could not be shown</Title>
           <Text>The server may have been updated, or could not be reached.</Text>
-          <Button onClick={() => window.location.reload()}>Load it again</Button>
+          <Button onClick={() => window.location.reload()}>Reload</Button>
         </Stack>
       </Center>
     </Theme>

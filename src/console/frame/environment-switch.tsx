@@ -2,7 +2,7 @@ import { SegmentedControl } from '@mantine/core';
 import { useLocation, useNavigate } from 'react-router';
 import { type Environment, environments } from '../api/request.ts';
 
-/** Which environment this is, and one click to the other: to the same list there, as ids differ. */
+/** Switches the environment. Goes to the same list, because ids differ between environments. */
 export function EnvironmentSwitch({ environment }: { environment: Environment }) {
   const navigate = useNavigate();
   const [, , section = '', page = ''] = useLocation().pathname.split('/');

@@ -2,7 +2,7 @@ import { type Environment, environments } from '../api/request.ts';
 
 const place = 'open-kana-environment';
 
-/** Where somebody was last, to begin there the next time. */
+/** The last used environment, to start there next time. */
 export function lastEnvironment(): Environment {
   return environments.find((each) => each === localStorage.getItem(place)) ?? 'test';
 }

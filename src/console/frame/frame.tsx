@@ -13,7 +13,7 @@ import { ColorSchemeButton, SignOutButton } from './session-menu.tsx';
 import { SignIn } from './sign-in.tsx';
 import { Theme } from './theme.tsx';
 
-/** What surrounds every page: the environment, the way to the other pages, and who is signed in. */
+/** The frame of every page: environment, navigation and session. */
 export function Frame({ environment }: { environment: Environment }) {
   useEffect(() => rememberEnvironment(environment), [environment]);
   return (
@@ -26,7 +26,7 @@ export function Frame({ environment }: { environment: Environment }) {
 function Entrance({ environment }: { environment: Environment }) {
   const sessions = useSessions();
   const client = useQueryClient();
-  // After the server came back, everything that is shown may be old.
+  // After a reconnect, refetch everything.
   const lost = sessions.isError;
   useEffect(() => {
     if (!lost) return;
@@ -59,8 +59,8 @@ function Entrance({ environment }: { environment: Environment }) {
 }
 
 const Unreachable = () => (
-  <Alert color="red" title="The server does not answer" role="alert" maw={480}>
-    This page asks again every few seconds, and goes on by itself.
+  <Alert color="red" title="The server does not respond" role="alert" maw={480}>
+    This page retries every few seconds.
   </Alert>
 );
 
@@ -123,7 +123,7 @@ function Frames(props: {
             color="red"
             mb="md"
             role="alert"
-            title="The server does not answer; what you see may be old. This page asks again by itself."
+            title="The server does not respond. The data shown may be out of date. This page retries."
           />
         )}
         <Suspense fallback={<Loader aria-label="Loading" />}>

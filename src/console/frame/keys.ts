@@ -1,17 +1,17 @@
 import { type Environment, environments } from '../api/request.ts';
 
-/** Why what was typed cannot sign somebody in; `goTo` is the environment to which it can, if there is one. */
+/** Why the typed text cannot sign in; `goTo` is the environment in which it can, if any. */
 export interface WrongKey {
   message: string;
   goTo?: Environment;
 }
 
-/** How many characters follow the beginning of a key, such as `prv_test_`. */
+/** Number of characters after the prefix of a key, such as `prv_test_`. */
 const keyLength = 32;
 
 /**
- * What is wrong with what was typed as the private key of an environment, and what to do about it; null if it looks
- * like one. Whether it is one, only the server knows.
+ * What is wrong with the typed key and how to fix it; null if it looks like a private key of this
+ * environment. Only the server knows whether it is valid.
  */
 export function findFault(typed: string, environment: Environment): WrongKey | null {
   const text = typed.trim();
@@ -39,6 +39,6 @@ export function findFault(typed: string, environment: Environment): WrongKey | n
       };
 }
 
-/** What to say when the server does not know a key that looks like one. */
+/** The message when the server does not know the key. */
 export const unknownKey = (environment: Environment): string =>
   `No such key: it has been revoked, or belongs to another server. Make one with npm run keys -- create ${environment} private, where this server runs.`;

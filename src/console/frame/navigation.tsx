@@ -22,7 +22,7 @@ export function Navigation() {
     { label: 'Segment', to: paths.segment, Icon: IconPlugConnected },
     { label: 'Configuration', to: paths.configuration, Icon: IconAdjustments },
   ];
-  /** Pages whose addresses do not say where they belong. */
+  /** Pages whose URL does not start with their section. */
   const within = new Map([[paths.users, [paths.flaggedUsers, paths.importUsers]]]);
   const isHere = (to: string) =>
     to === paths.overview

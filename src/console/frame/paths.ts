@@ -3,7 +3,7 @@ import { useEnvironment } from '../api/hooks.ts';
 import type { Environment } from '../api/request.ts';
 import type { SegmentOutcome } from '../generated/operations.ts';
 
-/** The addresses of the pages in an environment. Ids are the customer's, and can hold anything. */
+/** The URLs of the pages in an environment. Ids may contain any character. */
 export function pathsOf(environment: Environment) {
   const root = `/${environment}`;
   return {
@@ -25,12 +25,12 @@ export function pathsOf(environment: Environment) {
     segment: `${root}/segment`,
     unmatchedEvents: `${root}/segment#unmatched`,
     mappingRules: `${root}/segment#rules`,
-    /** The events that arrived; those that became this, or all. */
+    /** The event log, optionally with one outcome. */
     eventLog: (outcome?: SegmentOutcome) => `${root}/segment${outcome ? `?outcome=${outcome}` : ''}#events`,
     configuration: `${root}/configuration`,
     catalogue: `${root}/configuration/catalogue`,
     auditLog: `${root}/configuration/audit-log`,
-    /** What changed about one thing; of a user, also what changed about the subscriptions. */
+    /** The audit log of one object; for a user, also of the user's subscriptions. */
     history: (about: 'FEATURE' | 'PACKAGE' | 'USER', id: string) =>
       `${root}/configuration/audit-log?${new URLSearchParams(about === 'USER' ? { user: id } : { about, id })}`,
   };

@@ -6,7 +6,7 @@ import { sessionsKey } from '../api/hooks.ts';
 import { type Environment, isCode, signIn } from '../api/request.ts';
 import { findFault, unknownKey, type WrongKey } from './keys.ts';
 
-/** Asks for a private key, in the place of the page that somebody wanted to see. */
+/** The sign-in form, shown in place of the requested page. */
 export function SignIn({ environment, other }: { environment: Environment; other?: React.ReactNode }) {
   const [key, setKey] = useState('');
   const client = useQueryClient();

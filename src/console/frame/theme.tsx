@@ -31,7 +31,7 @@ const green: MantineColorsTuple = [
   '#14532d',
 ];
 
-/** The library's greys and reds are too pale to be read as small text. */
+/** The library's greys and reds lack contrast for small text. */
 const legible: CSSVariablesResolver = () => ({
   variables: {},
   light: {
@@ -46,7 +46,7 @@ const legible: CSSVariablesResolver = () => ({
   },
 });
 
-/** Test is purple and live is green, wherever a colour says that something is ours. */
+/** The brand colour: purple in test, green in live. */
 export function Theme({ environment = 'test', children }: { environment?: string; children: ReactNode }) {
   const theme = useMemo(
     () =>
@@ -61,7 +61,7 @@ export function Theme({ environment = 'test', children }: { environment?: string
         respectReducedMotion: true,
         components: {
           Anchor: { defaultProps: { inherit: true } },
-          // What is wide inside, such as code, scrolls there.
+          // Wide content, such as code, scrolls inside.
           Alert: { styles: { body: { minWidth: 0 } } },
           Badge: { styles: { root: { minWidth: 'max-content' } } },
         },

@@ -4,11 +4,11 @@ import { pathsOf, usePaths } from '../frame/paths.ts';
 import { Card } from '../parts/card.tsx';
 import { type Step, Steps } from './steps.tsx';
 
-/** The user whom the server makes with its demo data, when it first starts. */
+/** The user in the demo data that the first start creates. */
 export const demoUserId = 'demo-user';
 const demoFeatureId = 'api-calls';
 
-/** What to do first where there is nothing but the demo data. */
+/** First steps while only the demo data exists. */
 export function DemoSteps() {
   const paths = usePaths();
   const steps: Step[] = [

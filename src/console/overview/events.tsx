@@ -9,7 +9,7 @@ import { formatNumber } from '../parts/numbers.ts';
 import { EventTable } from '../segment/event-table.tsx';
 import { inWords } from '../segment/outcomes.ts';
 
-/** Whether Segment's events arrive, and what becomes of them. */
+/** Segment: the last event, the unmatched and waiting ones, and the latest events. */
 export function Events(props: {
   status: OverviewQuery['segmentStatus'];
   events: OverviewQuery['segmentEvents'];
@@ -30,12 +30,12 @@ export function Events(props: {
           {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
         </Figure>
         <Figure
-          label="Events that no rule claims"
+          label="Unmatched events"
           to={status.unmatched > 0 ? paths.unmatchedEvents : paths.eventLog('UNMATCHED')}
         >
           {formatNumber(status.unmatched)}
         </Figure>
-        <Figure label="Events that wait for their user" to={paths.eventLog('PENDING_USER')}>
+        <Figure label="Waiting for their user" to={paths.eventLog('PENDING_USER')}>
           {formatNumber(status.pendingEvents)}
         </Figure>
       </SimpleGrid>
@@ -49,7 +49,7 @@ export function Events(props: {
   );
 }
 
-/** Of so many events at most the API tells what became of them. */
+/** The API returns the outcomes of at most this many events. */
 const counted = 10_000;
 
 function Outcomes({ counts }: { counts: OverviewQuery['segmentStatus']['outcomes'] }) {

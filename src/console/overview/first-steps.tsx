@@ -2,19 +2,19 @@ import { usePaths } from '../frame/paths.ts';
 import { Card } from '../parts/card.tsx';
 import { type Step, Steps } from './steps.tsx';
 
-/** What to do first in an environment that holds nothing. */
+/** First steps in an empty environment. */
 export function FirstSteps({ done, packageId }: { done: readonly boolean[]; packageId: string }) {
   const paths = usePaths();
   const steps: Step[] = [
     {
-      title: 'Say what your customers use',
+      title: 'Create a feature',
       text: 'A feature that is counted, or had or not.',
       to: paths.features,
-      link: 'Make a feature',
+      link: 'Create feature',
       operation: 'mutation { createFeature(input: { id: "api-calls", type: CONSUMABLE }) { id } }',
     },
     {
-      title: 'Say what they buy',
+      title: 'Create a package',
       text: 'A package grants so much of each feature. Save it as a draft, then publish it.',
       to: paths.newPackage,
       link: 'Make a package',
@@ -22,7 +22,7 @@ export function FirstSteps({ done, packageId }: { done: readonly boolean[]; pack
         'mutation { createPackage(input: { id: "pro", features: [{ id: "api-calls", entitlement: { limit: 1000, resetPeriod: MONTH } }] }) { id } publishPackage(id: "pro") { status } }',
     },
     {
-      title: 'Subscribe a user, and record usage',
+      title: 'Subscribe a user and record usage',
       text: 'Your server tells who uses what, and asks whether they may.',
       to: paths.users,
       link: 'Make a user',
@@ -30,7 +30,7 @@ export function FirstSteps({ done, packageId }: { done: readonly boolean[]; pack
     },
   ];
   return (
-    <Card title="Three steps to begin">
+    <Card title="Get started">
       <Steps steps={steps.map((step, index) => ({ ...step, isDone: done[index] }))} />
     </Card>
   );

@@ -14,7 +14,7 @@ import { Events } from './events.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { Usage } from './usage.tsx';
 
-/** How often the page looks again, in milliseconds. */
+/** Refresh interval in milliseconds. */
 const pace = 10_000;
 
 export function Page() {
@@ -74,7 +74,7 @@ function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
   );
 }
 
-/** Beyond this many, the exact number matters to nobody. */
+/** Above this count, show "100 or more". */
 const many = 100;
 const upTo = (count: number) => (count >= many ? `${formatNumber(many)} or more` : formatNumber(count));
 
@@ -82,20 +82,20 @@ function Flags({ flagged }: { flagged: OverviewQuery['flaggedUsers'] }) {
   const paths = usePaths();
   return (
     <Card
-      title="Users to look at"
+      title="Flagged users"
       action={
         <Group>
           <Anchor component={Link} to={paths.flaggedUsers} fz="sm">
-            Flagged users
+            View all
           </Anchor>
         </Group>
       }
     >
       <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <Figure label="With the same email as another" to={paths.sameEmail}>
+        <Figure label="Same email as another user" to={paths.sameEmail}>
           {upTo(flagged.sameEmail.length)}
         </Figure>
-        <Figure label="Without a billing id" to={paths.withoutBillingId}>
+        <Figure label="No billing id" to={paths.withoutBillingId}>
           {upTo(flagged.withoutBillingId.length)}
         </Figure>
       </SimpleGrid>

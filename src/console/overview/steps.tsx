@@ -5,7 +5,7 @@ import { useEnvironment } from '../api/hooks.ts';
 import { curlOf } from '../parts/calls.ts';
 import { Copyable } from '../parts/copyable.tsx';
 
-/** Something to do: where, or with which operation. */
+/** One step: a page to open, or an operation to send. */
 export interface Step {
   title: string;
   text: string;
@@ -15,10 +15,10 @@ export interface Step {
   isDone?: boolean;
 }
 
-/** What to do one after the other, each with what a server would send for it. */
+/** The first steps in order, each with the API call that does the same. */
 export function Steps({ steps }: { steps: readonly Step[] }) {
   const environment = useEnvironment();
-  // The first step that is still to be done.
+  // The first step that is not done yet.
   const next = steps.findIndex(({ isDone }) => !isDone);
   return (
     <Timeline active={(next === -1 ? steps.length : next) - 1} bulletSize={28}>

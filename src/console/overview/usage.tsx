@@ -15,11 +15,11 @@ import { LazyBars } from '../usage/lazy-bars.tsx';
 import { SpanChoice } from '../usage/span-choice.tsx';
 import { spanOf, zoneNote } from '../usage/spans.ts';
 
-/** How often the charts look again, in milliseconds. */
+/** Refresh interval of the charts in milliseconds. */
 const pace = 10_000;
 const features = 6;
 
-/** The features of which most was used, each with a chart of its own: what they count cannot be compared. */
+/** The most used features. Each has its own chart, because their units differ. */
 export function Usage() {
   const [bucket, setBucket] = useState<UsageBucket>('DAY');
   const variables = { first: features, bucket };

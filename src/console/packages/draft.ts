@@ -5,7 +5,7 @@ import type {
   ResetPeriod,
 } from '../generated/operations.ts';
 
-/** A feature as the form holds it. A limit of null is unlimited; a period of null never resets. */
+/** A feature in the form. Limit null means unlimited; period null means it never resets. */
 export interface DraftGrant {
   id: string;
   name: string;
@@ -15,7 +15,7 @@ export interface DraftGrant {
   overageEnabled: boolean;
 }
 
-/** What a package is while it is edited. */
+/** A package while it is edited. */
 export interface Draft {
   name: string;
   id: string;
@@ -31,7 +31,7 @@ export const draftOf = (subject: PackageQuery['package']): Draft => ({
   basePackages: subject.basePackages.map(({ id }) => id),
 });
 
-/** A feature as it first joins a package: limited, unless there is nothing to limit. */
+/** The defaults of a feature that was just added. */
 export const newGrant = (feature: { id: string; name: string; type: FeatureType }): DraftGrant => ({
   id: feature.id,
   name: feature.name,
@@ -41,7 +41,7 @@ export const newGrant = (feature: { id: string; name: string; type: FeatureType 
   overageEnabled: false,
 });
 
-/** What the server is told of a feature. Without an entitlement it is unlimited and never resets. */
+/** A feature as API input. Without an entitlement it is unlimited and never resets. */
 export function grantInput(grant: DraftGrant): CreatePackageFeatureInput {
   const { id, type, limit, resetPeriod, overageEnabled } = grant;
   if (type === 'BINARY' || resetPeriod === null) return { id };

@@ -14,7 +14,7 @@ const periods: { value: ResetPeriod; label: string }[] = [
 ];
 const neverToo = [...periods, { value: 'NEVER', label: 'Never' }];
 
-/** The features of a draft, each with its limit, and a way to add more. */
+/** The features of a draft with their limits, and a field to add more. */
 export function GrantList(props: {
   grants: readonly DraftGrant[];
   features: PackagePartsQuery['features'];
@@ -26,13 +26,13 @@ export function GrantList(props: {
   return (
     <Stack>
       {grants.length === 0 && features.length > 0 && (
-        <Text c="dimmed">Nothing yet: add the first feature.</Text>
+        <Text c="dimmed">No features yet. Add the first one.</Text>
       )}
       {features.length === 0 && (
         <Text c="dimmed">
           There are no features yet.{' '}
           <Anchor component={Link} to={paths.features} underline="always">
-            Make a feature
+            Create feature
           </Anchor>{' '}
           first; this package can be saved as a draft meanwhile.
         </Text>
@@ -46,7 +46,7 @@ export function GrantList(props: {
         />
       ))}
       <Select
-        // A new one each time, so that nothing stays chosen.
+        // A new key remounts the select, so that no choice remains.
         key={grants.length}
         aria-label="Add a feature"
         placeholder={features.length === 0 ? 'There are no features yet' : 'Add a feature …'}
@@ -126,7 +126,7 @@ function Allowance({ grant, onChange }: { grant: DraftGrant; onChange: (grant: D
           }
         />
         <Switch
-          label="Allow more than the limit"
+          label="Allow overage"
           checked={grant.overageEnabled}
           disabled={unlimited}
           onChange={(event) => onChange({ ...grant, overageEnabled: event.currentTarget.checked })}

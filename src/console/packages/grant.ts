@@ -3,7 +3,7 @@ import { formatNumber } from '../parts/numbers.ts';
 
 const periods: Record<ResetPeriod, string> = { DAY: 'a day', MONTH: 'a month', YEAR: 'a year' };
 
-/** What a package grants of a feature, in words: `1,000 a month, then overage`. */
+/** The allowance of a feature in words: `1,000 a month, then overage`. */
 export function formatGrant(grant: {
   type: FeatureType;
   limit: number | null;

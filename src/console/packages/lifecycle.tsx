@@ -6,7 +6,7 @@ import { formatCount } from '../parts/numbers.ts';
 import { formatGrant } from './grant.ts';
 import type { Subject } from './package-page.tsx';
 
-/** Publishing cannot be undone: it says before what will be fixed. */
+/** Publishing cannot be undone, so the dialog lists what becomes fixed. */
 export function PublishButton({ subject }: { subject: Subject }) {
   const publish = useChange(PublishPackageDocument);
   return (
@@ -18,7 +18,7 @@ export function PublishButton({ subject }: { subject: Subject }) {
       onSubmit={() => publish.mutateAsync({ id: subject.id })}
       button={{ disabled: subject.features.length === 0 }}
     >
-      <Text>Users can subscribe to it from then on. What it grants no longer changes:</Text>
+      <Text>Users can subscribe to it from then on. Its features no longer change:</Text>
       <List size="sm">
         {subject.features.map((feature) => (
           <List.Item key={feature.id}>
@@ -33,7 +33,7 @@ export function PublishButton({ subject }: { subject: Subject }) {
   );
 }
 
-/** Archiving cannot be undone either. */
+/** Archiving cannot be undone. */
 export function ArchiveButton({ subject }: { subject: Subject }) {
   const archive = useChange(ArchivePackageDocument);
   const isDraft = subject.status === 'DRAFT';

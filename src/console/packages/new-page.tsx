@@ -7,7 +7,7 @@ import { PageHead } from '../parts/page-head.tsx';
 import { blankDraft, type Draft, grantInput, newGrant } from './draft.ts';
 import { PackageForm } from './package-form.tsx';
 
-/** Begins with the feature that the address names, or with nothing. */
+/** Starts with the feature named in the URL, or empty. */
 export function Page() {
   const paths = usePaths();
   const navigate = useNavigate();

@@ -8,10 +8,10 @@ import { idFrom } from '../parts/ids.ts';
 import type { Draft } from './draft.ts';
 import { GrantList } from './grant-list.tsx';
 
-/** The form of a draft: what it is, and what of each feature it grants. */
+/** The form of a draft package: its details and its features with their limits. */
 export function PackageForm(props: {
   start: Draft;
-  /** A package that exists keeps its id. */
+  /** The id of an existing package cannot change. */
   exists?: boolean;
   submit: string;
   saving: { isPending: boolean; error: Error | null };
@@ -33,7 +33,7 @@ export function PackageForm(props: {
           }}
         >
           <Stack maw={900}>
-            <Card title="What it is">
+            <Card title="Details">
               <Group grow align="start">
                 <TextInput
                   label="Name"
@@ -63,7 +63,7 @@ export function PackageForm(props: {
                 bases={packages.filter((each) => !each.isAddon && each.id !== id)}
               />
             </Card>
-            <Card title="What it grants">
+            <Card title="Features">
               <GrantList
                 grants={draft.features}
                 features={features}
@@ -111,8 +111,8 @@ function Kind(props: {
       </Text>
       {draft.isAddon && (
         <MultiSelect
-          label="Open to subscribers of"
-          description="None chosen: the subscribers of every base package."
+          label="Base packages"
+          description="Subscribers of these may add it. Empty means every base package."
           placeholder={draft.basePackages.length === 0 ? 'Every base package' : undefined}
           data={bases.map(({ id, name }) => ({ value: id, label: name }))}
           value={draft.basePackages}

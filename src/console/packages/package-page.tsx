@@ -53,7 +53,7 @@ export function Page() {
               Changed <Moment at={subject.updatedAt} />
             </Text>
             <Anchor component={Link} to={paths.history('PACKAGE', id)} size="sm">
-              History of changes
+              Change history
             </Anchor>
           </Group>
           <Stack>
@@ -71,7 +71,7 @@ export function Page() {
 function Features({ subject }: { subject: Subject }) {
   const paths = usePaths();
   return (
-    <Card title="What it grants">
+    <Card title="Features">
       {subject.features.length === 0 ? (
         <Text c="dimmed">Nothing yet. It can be published once it has a feature.</Text>
       ) : (
@@ -102,7 +102,7 @@ function Relations({ subject }: { subject: Subject }) {
     ? 'Open to the subscribers of every base package.'
     : 'No add-on is for this package alone. Add-ons without a base package of their own are open to it too.';
   return (
-    <Card title={subject.isAddon ? 'Open to subscribers of' : 'Add-ons'}>
+    <Card title={subject.isAddon ? 'Base packages' : 'Add-ons'}>
       {related.length === 0 ? (
         <Text c="dimmed">{none}</Text>
       ) : (

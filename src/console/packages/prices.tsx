@@ -11,9 +11,9 @@ import type { Subject } from './package-page.tsx';
 
 const columns = [
   { label: 'Price' },
-  { label: 'Id at the provider' },
+  { label: 'Provider price id' },
   { label: 'Provider' },
-  { label: 'What can be done', hidden: true },
+  { label: 'Actions', hidden: true },
 ];
 
 const formatPrice = ({ displayAmount, currency, interval }: Subject['prices'][number]) =>
@@ -46,11 +46,11 @@ export function Prices({ subject }: { subject: Subject }) {
 }
 
 const intervals = [
-  { value: 'month', label: 'A month' },
-  { value: 'year', label: 'A year' },
-  { value: 'week', label: 'A week' },
-  { value: 'day', label: 'A day' },
-  { value: '', label: 'Once' },
+  { value: 'month', label: 'Monthly' },
+  { value: 'year', label: 'Yearly' },
+  { value: 'week', label: 'Weekly' },
+  { value: 'day', label: 'Daily' },
+  { value: '', label: 'One-time' },
 ];
 
 const blank = { id: '', amount: '' as number | string, currency: 'usd', interval: 'month' };
@@ -80,7 +80,7 @@ function AddPrice({ subject }: { subject: Subject }) {
       }
     >
       <TextInput
-        label="Id at the billing provider"
+        label="Provider price id"
         placeholder="price_1L7NHvIiEnRX8aivoxbSWREF"
         value={price.id}
         onChange={(event) => set({ id: event.currentTarget.value })}
@@ -107,7 +107,7 @@ function AddPrice({ subject }: { subject: Subject }) {
           required
         />
         <Select
-          label="Charged"
+          label="Interval"
           data={intervals}
           value={price.interval}
           allowDeselect={false}
@@ -118,13 +118,13 @@ function AddPrice({ subject }: { subject: Subject }) {
   );
 }
 
-/** The API counts in the smallest unit of the currency: 50.00 pounds are 5000, 50 yen are 50. */
+/** The API takes the smallest unit of the currency: 50.00 pounds are 5000, 50 yen are 50. */
 function toMinorUnits(amount: number, currency: string): number {
   try {
     const format = new Intl.NumberFormat('en', { style: 'currency', currency });
     return Math.round(amount * 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
   } catch {
-    // Not a currency: the server says so.
+    // Not a currency. The server reports it.
     return Math.round(amount * 100);
   }
 }

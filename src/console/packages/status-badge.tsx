@@ -8,7 +8,7 @@ const looks = {
   ARCHIVED: { label: 'Archived', Icon: IconArchive },
 } as const;
 
-/** No package has the status ALL; it is for filtering. */
+/** `ALL` is a filter, not a status. */
 export function StatusBadge({ status }: { status: PackageStatus }) {
   const { label, Icon } = looks[status === 'ALL' ? 'DRAFT' : status];
   return (

@@ -8,7 +8,7 @@ import type { Subject } from './package-page.tsx';
 
 const suggested = 8;
 
-/** Subscribes a user to the package, from the package's side. */
+/** Subscribes a user, on the package's page. */
 export function SubscribeUser({ subject }: { subject: Subject }) {
   const [userId, setUserId] = useState('');
   const [opened, setOpened] = useState(false);
@@ -36,7 +36,7 @@ export function SubscribeUser({ subject }: { subject: Subject }) {
         label="Id of the user"
         description="Type the id, the name or the email, and choose."
         data={(users.data?.users ?? []).map(({ id }) => id)}
-        // What the server found may match by name or email, which the field does not see.
+        // The server also searches names and emails, so the field must not filter again.
         filter={({ options }) => options}
         value={userId}
         onChange={setUserId}

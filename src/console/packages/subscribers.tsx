@@ -17,7 +17,7 @@ import type { Subject } from './package-page.tsx';
 const pageSize = 20;
 const columns = [{ label: 'User' }, { label: 'Status' }, { label: 'Since' }, { label: 'Until' }];
 
-/** Who has the package or had it, the first subscription first. */
+/** Current and past subscribers of the package, oldest subscription first. */
 export function Subscribers({ subject }: { subject: Subject }) {
   const paths = usePaths();
   const pages = usePages();
@@ -64,7 +64,7 @@ export function Subscribers({ subject }: { subject: Subject }) {
   );
 }
 
-/** Why nobody has it, and what comes next. */
+/** The empty state: why there are no subscribers, and the next step. */
 function Nobody({ subject }: { subject: Subject }) {
   const environment = useEnvironment();
   if (subject.status === 'DRAFT') return <Text c="dimmed">A draft has none: publish it first.</Text>;

@@ -9,13 +9,13 @@ interface Asked<Data> {
   refetch: () => unknown;
 }
 
-/** What was asked for, once it is there; until then that it is loading, or why it is not there. */
+/** The result of a query: loading, error or content. */
 export function Answer<Data>({ of, children }: { of: Asked<Data>; children: (data: Data) => ReactNode }) {
   if (of.data !== undefined) return children(of.data);
   if (of.error === null) return <Loading />;
   if (isCode(of.error, 'NOT_FOUND')) return <NotFound what={of.error.message} />;
   return (
-    <Alert color="red" title="This could not be loaded" role="alert">
+    <Alert color="red" title="Could not load this" role="alert">
       <Stack align="start">
         <Text>{of.error.message}</Text>
         <Button variant="default" onClick={() => of.refetch()}>
@@ -35,7 +35,7 @@ const Loading = () => (
   </Stack>
 );
 
-/** Why there is nothing here yet, and what to do about it. */
+/** The empty state: why there is nothing yet, and the next step. */
 export function Empty({
   title,
   children,
@@ -58,10 +58,10 @@ export function Empty({
   );
 }
 
-/** Why something that was tried did not happen. */
+/** The error of a failed action. */
 export const Failure = ({ error }: { error: Error | null }) =>
   error && (
-    <Alert color="red" role="alert" title="Not done">
+    <Alert color="red" role="alert" title="That did not work">
       {error.message}
     </Alert>
   );

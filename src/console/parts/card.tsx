@@ -2,11 +2,11 @@ import { Group, Paper, Stack, Title } from '@mantine/core';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { useLocation } from 'react-router';
 
-/** A part of a page, with a title. */
+/** A section of a page with a title. */
 export function Card(props: {
   title: string;
   action?: ReactNode;
-  /** What an address that leads to this part ends with, after `#`. */
+  /** The URL fragment of this section. */
   id?: string;
   children: ReactNode;
 }) {
@@ -27,7 +27,7 @@ export function Card(props: {
   );
 }
 
-/** Scrolls to the part that the address leads to, once it is there: most of a page is loaded after it is opened. */
+/** Scrolls to the section in the URL fragment once it is rendered. */
 function useArrival(id: string | undefined) {
   const ref = useRef<HTMLDivElement>(null);
   const { hash, key } = useLocation();

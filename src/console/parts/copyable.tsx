@@ -1,7 +1,7 @@
 import { ActionIcon, Code, CopyButton, Group, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 
-/** Text such as an id, and a button that copies it. */
+/** Text such as an id, with a copy button. */
 export function Copyable({ text, block = false }: { text: string; block?: boolean }) {
   return (
     <Group gap={4} wrap="nowrap" align={block ? 'start' : 'center'} style={{ minWidth: 0 }}>
@@ -16,7 +16,7 @@ export function Copyable({ text, block = false }: { text: string; block?: boolea
   );
 }
 
-/** The button alone, for text that is a link or stands in a sentence. */
+/** Only the copy button, for text that is a link or part of a sentence. */
 export function CopyIcon({ text }: { text: string }) {
   const what = text.length > 60 ? 'this' : text;
   return (

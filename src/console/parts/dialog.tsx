@@ -9,7 +9,7 @@ interface Changing {
   reset: () => void;
 }
 
-/** The focus goes back to the button; where what was done has removed it, to the page. */
+/** Returns the focus to the button, or to the page if the button is gone. */
 function keepFocus(): void {
   setTimeout(() => {
     if (document.activeElement === document.body)
@@ -17,7 +17,7 @@ function keepFocus(): void {
   }, 300);
 }
 
-/** The title of a dialog, and the way out of it at the top right. Not the library's, which says that it is the banner of the page. */
+/** The title and the close button. The library's own has the role "banner", which belongs to the page. */
 export const DialogHead = ({ title }: { title: string }) => (
   <Group justify="space-between" wrap="nowrap" align="start" p="md" pb={0}>
     <Modal.Title fw={600} style={{ overflowWrap: 'anywhere' }}>
@@ -31,19 +31,19 @@ interface Form {
   title: string;
   submit: string;
   change: Changing;
-  /** Does it; resolves when it is done. */
+  /** Submits; resolves when done. */
   onSubmit: () => Promise<unknown>;
   danger?: boolean;
-  /** Whether something must be filled in first. */
+  /** Whether the submit button is disabled. */
   blocked?: boolean;
-  /** What the button that does nothing is called. */
+  /** The label of the cancel button. */
   keep?: string;
   children: ReactNode;
 }
 
 /**
- * A dialog whose form does one thing. It says what will happen before, stays open with the reason when it did not,
- * and closes when it did.
+ * A dialog with a form for one action. It says what will happen, stays open with the error on failure,
+ * and closes on success.
  */
 export function FormDialog(props: Form & { opened: boolean; onClose: () => void }) {
   const {
@@ -96,11 +96,11 @@ export function FormDialog(props: Form & { opened: boolean; onClose: () => void 
   );
 }
 
-/** A button that opens such a dialog. */
+/** A button that opens a form dialog. */
 export function DialogButton(
   props: Form & {
     label: string;
-    /** What it is about, for those who hear the button without seeing where it stands. */
+    /** The subject, for screen readers: buttons of several rows have the same label. */
     about?: string;
     onOpen?: () => void;
     button?: ButtonProps;

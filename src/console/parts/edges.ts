@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 
-/** Of an element that scrolls sideways: behind which of its edges there is more, as it scrolls and changes size. */
+/** Which edges of a horizontally scrolling element hide content; follows scrolling and resizing. */
 export function useHiddenEdges() {
   const ref = useRef<HTMLDivElement>(null);
   const [edges, setEdges] = useState({ left: false, right: false });

@@ -2,7 +2,7 @@ import { Anchor, Paper, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 
-/** One number or fact that matters, under what it is. All of it leads to where more is told, if that is known. */
+/** One figure with its label; the whole is a link if `to` is given. */
 export function Figure({ label, to, children }: { label: string; to?: string; children: ReactNode }) {
   return (
     <Paper withBorder p="md" className={to === undefined ? undefined : 'tile'}>

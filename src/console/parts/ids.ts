@@ -1,4 +1,4 @@
-/** An id that reads like a name: `API calls` becomes `api-calls`. */
+/** Makes an id from a name: `API calls` becomes `api-calls`. */
 export const idFrom = (name: string): string =>
   name
     .normalize('NFKD')

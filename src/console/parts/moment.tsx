@@ -5,7 +5,7 @@ const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
 const utc = (at: string) => `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
 
-/** A moment in the viewer's zone; in UTC on hover, or when it has the focus. */
+/** A time in the viewer's zone; in UTC on hover or focus. */
 export function Moment({ at, withTime = true }: { at: string; withTime?: boolean }) {
   return (
     <Tooltip label={utc(at)} events={{ hover: true, focus: true, touch: true }}>

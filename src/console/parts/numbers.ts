@@ -1,11 +1,11 @@
 const whole = new Intl.NumberFormat();
 const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 });
 
-/** What was typed into a field for numbers, which may be `49.50` or nothing yet. */
+/** The value of a number input, which may be `49.50` or empty. */
 export const readNumber = (typed: string | number): number | '' =>
   typed === '' || Number.isNaN(Number(typed)) ? '' : Number(typed);
 
-/** 1234567 as the viewer's language writes it. */
+/** 1234567 in the viewer's locale. */
 export const formatNumber = (value: number): string => whole.format(value);
 
 /** 0.123 as 12%. */

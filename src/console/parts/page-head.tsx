@@ -2,7 +2,7 @@ import { Anchor, Breadcrumbs, Group, Stack, Title } from '@mantine/core';
 import { type ReactNode, useEffect } from 'react';
 import { Link } from 'react-router';
 
-/** The title of a page, the way back, and what can be done here. */
+/** The title of a page, a link back, and the actions. */
 export function PageHead(props: {
   title: string;
   back?: { to: string; label: string };

@@ -1,9 +1,9 @@
 import { Button, Group } from '@mantine/core';
 import { useState } from 'react';
 
-/** The way through a list that is read page by page. */
+/** Paging through a list. */
 export interface Pages {
-  /** The item that the page shown follows; undefined on the first page. */
+  /** The id before the current page; undefined on the first page. */
   after: string | undefined;
   isFirst: boolean;
   back: () => void;
@@ -21,10 +21,10 @@ export function usePages(): Pages {
 }
 
 /**
- * The buttons; nothing where one page holds everything.
+ * Previous and next; hidden if there is only one page.
  *
- * @param full whether the page is as long as pages can be, so that another may follow
- * @param last the id of the last item on it
+ * @param full whether the page is full, so that another may follow
+ * @param last the id of the last item on the page
  */
 export function Pager({ pages, full, last }: { pages: Pages; full: boolean; last: string | undefined }) {
   if (pages.isFirst && !full) return null;

@@ -4,20 +4,20 @@ import { useHiddenEdges } from './edges.ts';
 
 interface Column {
   label: string;
-  /** Numbers stand at the right, below each other. */
+  /** Numbers are right-aligned. */
   numeric?: boolean;
-  /** Only for those who hear the table: what stands below needs no title for the eye. */
+  /** Visible to screen readers only. */
   hidden?: boolean;
 }
 
 /**
- * A table that can be read on a phone too: there it scrolls by itself, and says so. The edge behind which there is
- * more is shaded.
+ * A table that scrolls horizontally on narrow screens, and says so. The edge that hides content
+ * is shaded.
  */
 export function DataTable(props: {
   label: string;
   columns: readonly Column[];
-  /** Below this width it scrolls, in pixels. */
+  /** The width in pixels below which it scrolls. */
   minWidth?: number;
   children: ReactNode;
 }) {

@@ -11,11 +11,11 @@ import { EventUser } from './event-user.tsx';
 import { namesFeature } from './named.ts';
 import { inWords } from './outcomes.ts';
 
-/** One event: what became of it, where that shows, and what can be done about it. */
+/** One event: its outcome, what it touched, and the next step. */
 export function EventDialog(props: {
   event: EventFragment | null;
   opened: boolean;
-  /** Whether the focus goes back to what it came from. */
+  /** Whether the focus returns to the opener. */
   returnFocus: boolean;
   onClose: () => void;
   onMakeRule: () => void;
@@ -53,7 +53,7 @@ function Facts({ event }: { event: EventFragment }) {
         {outcome === 'PENDING_USER' && ', not known yet'}
       </Fact>
       {feature && (
-        <Fact label="Counts as">
+        <Fact label="Feature">
           {delta !== null && `${formatNumber(delta)} of `}
           <Anchor component={Link} to={paths.feature(feature.id)}>
             {feature.name}
@@ -61,9 +61,9 @@ function Facts({ event }: { event: EventFragment }) {
         </Fact>
       )}
       {feature && (
-        <Fact label="Claimed by">
+        <Fact label="Rule">
           {rule === null ? (
-            claimedWithoutRule(event.payload, feature.id)
+            matchedWithoutRule(event.payload, feature.id)
           ) : (
             <Anchor component={Link} to={paths.mappingRules}>
               {rule.name}
@@ -71,7 +71,7 @@ function Facts({ event }: { event: EventFragment }) {
           )}
         </Fact>
       )}
-      <Fact label="Arrived">
+      <Fact label="Received">
         <Moment at={event.receivedAt} />
       </Fact>
       <Fact label="Message id">
@@ -81,7 +81,7 @@ function Facts({ event }: { event: EventFragment }) {
   );
 }
 
-const claimedWithoutRule = (payload: unknown, featureId: string) =>
+const matchedWithoutRule = (payload: unknown, featureId: string) =>
   namesFeature(payload, featureId) ? 'No rule: it names the feature itself' : 'A rule that is deleted';
 
 const Fact = ({ label, children }: { label: string; children: ReactNode }) => (
@@ -95,13 +95,13 @@ const Fact = ({ label, children }: { label: string; children: ReactNode }) => (
   </div>
 );
 
-/** What there is to do about an event that counts nowhere yet. */
+/** The next step for an event that does not count yet. */
 function Next({ event, onMakeRule }: { event: EventFragment; onMakeRule: () => void }) {
   const paths = usePaths();
   if (event.outcome === 'UNMATCHED')
     return (
       <Group>
-        <Button onClick={onMakeRule}>Make a rule of it</Button>
+        <Button onClick={onMakeRule}>Create rule</Button>
       </Group>
     );
   if (event.outcome === 'PENDING_USER')

@@ -10,13 +10,13 @@ import { EventUser } from './event-user.tsx';
 import { inWords } from './outcomes.ts';
 import { RuleDialog } from './rule-dialog.tsx';
 
-const columns = [{ label: 'Event' }, { label: 'User' }, { label: 'Arrived' }, { label: 'Outcome' }];
+const columns = [{ label: 'Event' }, { label: 'User' }, { label: 'Received' }, { label: 'Outcome' }];
 
-/** Events and what became of each. Each opens as a whole, and one that no rule claims can become a rule. */
+/** Events with their outcomes. Each opens in a dialog; an unmatched one can become a rule. */
 export function EventTable({ label, events }: { label: string; events: readonly EventFragment[] }) {
   const [chosen, setChosen] = useState<EventFragment | null>(null);
   const [opened, setOpened] = useState<'event' | 'rule' | null>(null);
-  // As it is by now, as long as it is in the list.
+  // The current state of the event while it is in the list.
   const shown = events.find(({ messageId }) => messageId === chosen?.messageId) ?? chosen;
   const eventName = shown?.eventName ?? '';
   return (

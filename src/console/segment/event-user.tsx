@@ -3,7 +3,7 @@ import { Link } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { EventFragment } from '../generated/operations.ts';
 
-/** Whose event it is, with the way to the user: but there is none yet for whom it waits. */
+/** The user of an event, as a link unless the user does not exist yet. */
 export function EventUser({ event: { user, userId, outcome } }: { event: EventFragment }) {
   const paths = usePaths();
   if (outcome === 'PENDING_USER') return userId;

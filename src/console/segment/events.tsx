@@ -10,7 +10,7 @@ import { isShown, outcomes } from './outcomes.ts';
 
 const pageSize = 20;
 
-/** Every event that arrived, the newest first, and what became of it. The address holds which outcome is wanted. */
+/** The event log, newest first. The URL holds the outcome filter. */
 export function Events() {
   const [search, setSearch] = useSearchParams();
   const asked = search.get('outcome');

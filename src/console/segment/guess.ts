@@ -1,11 +1,11 @@
-/** Words of four letters or more, the beginnings of which are compared: `calls` and `call` are alike. */
+/** Compares the first four letters of words, so that `calls` and `call` are alike. */
 const wordsOf = (text: string): string[] => text.toLowerCase().match(/\p{L}{4,}/gu) ?? [];
 
 /**
- * The id of the feature that events sound like: the only one there is, or the only one with a word in common.
- * Empty if there is no such feature.
+ * Guesses the feature of events: the only feature, or the only one that shares a word with them.
+ * Returns an empty string if there is no such feature.
  *
- * @param said what the events are called, and what they say
+ * @param said the name of the events and their properties
  */
 export function guessFeature(
   said: readonly string[],

@@ -1,4 +1,4 @@
-/** Whether an event says itself, in its properties, of which feature it is usage. */
+/** Whether the event names a feature in its properties. */
 export function namesFeature(payload: unknown, featureId: string): boolean {
   const properties = partOf(payload, 'properties');
   return partOf(properties, 'featureId') === featureId;

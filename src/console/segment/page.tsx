@@ -15,7 +15,7 @@ import { Events } from './events.tsx';
 import { Rules } from './rules.tsx';
 import { Unmatched } from './unmatched.tsx';
 
-/** How often the page looks for new events, in milliseconds. */
+/** Refresh interval in milliseconds. */
 const pace = 3_000;
 
 export function Page() {
@@ -46,8 +46,8 @@ function Status({ status }: { status: SegmentQuery['segmentStatus'] }) {
       <Figure label="Last event">
         {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
       </Figure>
-      <Figure label="Events that no rule claims">{formatNumber(status.unmatched)}</Figure>
-      <Figure label="Events that wait for their user">
+      <Figure label="Unmatched events">{formatNumber(status.unmatched)}</Figure>
+      <Figure label="Waiting for their user">
         {formatNumber(status.pendingEvents)}
         {status.pendingUsers > 0 && (
           <Text size="sm" c="dimmed" fw={400}>
@@ -63,7 +63,7 @@ function Status({ status }: { status: SegmentQuery['segmentStatus'] }) {
   );
 }
 
-/** @param userId whose event the example is: somebody who is there, so that it can be counted */
+/** @param userId an existing user for the example, so that it counts */
 function Connect({ userId }: { userId: string }) {
   const environment = useEnvironment();
   const event = { type: 'track', userId, event: 'Package Created', properties: { type: 'addon' } };
@@ -71,7 +71,7 @@ function Connect({ userId }: { userId: string }) {
   -H 'Authorization: prv_${environment}_…' -H 'Content-Type: application/json' \\
   -d ${quoted(event)}`;
   return (
-    <Card title="How to connect">
+    <Card title="Connect Segment">
       <Text>
         In Segment, add a <strong>Webhooks</strong> destination, and give it this address and header. Use a
         private key of the {environment} environment.

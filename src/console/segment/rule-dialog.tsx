@@ -14,7 +14,7 @@ import { FormDialog } from '../parts/dialog.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { guessFeature } from './guess.ts';
 
-/** A rule as the form holds it; an empty event name is none. */
+/** A rule in the form; an empty event name means any name. */
 export interface RuleDraft {
   name: string;
   featureId: string;
@@ -29,7 +29,7 @@ const inputOf = ({ name, featureId, eventName, conditions }: RuleDraft): Mapping
   conditions,
 });
 
-/** A button that makes a rule, or edits one. */
+/** A button that creates or edits a rule. */
 export function RuleButton(props: { label: string; about?: string; id?: string; start: RuleDraft }) {
   const { label, about, id, start } = props;
   const [opened, { open, close }] = useDisclosure();
@@ -48,7 +48,7 @@ export function RuleButton(props: { label: string; about?: string; id?: string; 
   );
 }
 
-/** Makes a rule, or edits one, and shows before what it would claim. */
+/** Creates or edits a rule, with a preview of the events it matches. */
 export function RuleDialog(props: { opened: boolean; onClose: () => void; id?: string; start: RuleDraft }) {
   const { opened, onClose, id, start } = props;
   const [typed, setTyped] = useState<Partial<RuleDraft>>({});
@@ -60,7 +60,7 @@ export function RuleDialog(props: { opened: boolean; onClose: () => void; id?: s
   const isNew = id === undefined;
   const change = isNew ? create : update;
   const draft = { ...start, ...typed };
-  // Until somebody chooses, the feature that the group sounds like.
+  // The guessed feature until the user chooses one.
   const wanted = { ...draft, featureId: draft.featureId || guessFeature(group, features) };
   return (
     <FormDialog
@@ -183,12 +183,12 @@ function Conditions(props: {
   );
 }
 
-/** What the rule would claim of the stored events, while it is typed. */
+/** A live preview of the stored events that the rule matches. */
 function Preview({ draft }: { draft: RuleDraft }) {
   const [settled] = useDebouncedValue(draft, 300);
   const asks = settled.eventName !== '' || settled.conditions.length > 0;
   const whole = settled.conditions.every(({ path }) => path !== '');
-  // What it is called and counts as makes no difference to what it claims.
+  // The rule's name and feature do not change which events match.
   const input = { ...inputOf(settled), name: 'preview', featureId: 'preview' };
   const answer = useAnswer(PreviewRuleDocument, { input }, { enabled: asks && whole, keepPrevious: true });
   if (!asks) return <Text size="sm">Give an event name or a property.</Text>;
@@ -196,7 +196,7 @@ function Preview({ draft }: { draft: RuleDraft }) {
   if (preview === undefined) return null;
   const [latest] = preview.sample;
   return (
-    <Alert color="gray" role="status" title={claims(preview)}>
+    <Alert color="gray" role="status" title={matches(preview)}>
       {latest ? (
         <>
           The latest, of user {latest.userId}:
@@ -211,7 +211,15 @@ function Preview({ draft }: { draft: RuleDraft }) {
   );
 }
 
-const claims = ({ matched, complete, examined }: { matched: number; complete: boolean; examined: number }) =>
+const matches = ({
+  matched,
+  complete,
+  examined,
+}: {
+  matched: number;
+  complete: boolean;
+  examined: number;
+}) =>
   complete
-    ? `Claims ${formatCount(matched, 'stored event')}`
-    : `Claims ${formatNumber(matched)} of the latest ${formatNumber(examined)} stored events`;
+    ? `Matches ${formatCount(matched, 'stored event')}`
+    : `Matches ${formatNumber(matched)} of the latest ${formatNumber(examined)} stored events`;

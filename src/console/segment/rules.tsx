@@ -11,10 +11,10 @@ import { RuleButton } from './rule-dialog.tsx';
 
 const columns = [
   { label: 'Rule' },
-  { label: 'Claims events' },
-  { label: 'As usage of' },
+  { label: 'Matches' },
+  { label: 'Feature' },
   { label: 'Stored events' },
-  { label: 'What can be done', hidden: true },
+  { label: 'Actions', hidden: true },
 ];
 
 const blank = { name: '', featureId: '', eventName: '', conditions: [] };
@@ -67,8 +67,8 @@ const describe = ({ eventName, conditions }: RuleFragment) =>
 
 const progress = ({ state, examined, matched }: RuleFragment['backfill']) =>
   state === 'DONE'
-    ? `${formatCount(matched, 'event')} claimed`
-    : `${formatNumber(matched)} claimed, ${formatNumber(examined)} examined so far`;
+    ? `${formatCount(matched, 'event')} matched`
+    : `${formatNumber(matched)} matched, ${formatNumber(examined)} examined so far`;
 
 function DeleteRule({ rule }: { rule: RuleFragment }) {
   const remove = useChange(DeleteMappingRuleDocument);
@@ -83,7 +83,7 @@ function DeleteRule({ rule }: { rule: RuleFragment }) {
       button={{ variant: 'subtle', color: 'gray', size: 'xs' }}
       onSubmit={() => remove.mutateAsync({ id: rule.id })}
     >
-      <Text>Events are no longer claimed by it. What it has recorded stays.</Text>
+      <Text>It no longer matches events. Usage that it recorded stays.</Text>
     </DialogButton>
   );
 }

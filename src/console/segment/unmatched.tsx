@@ -8,16 +8,16 @@ import { RuleButton } from './rule-dialog.tsx';
 const byName = [
   { label: 'Event name' },
   { label: 'Events', numeric: true },
-  { label: 'What can be done', hidden: true },
+  { label: 'Actions', hidden: true },
 ];
 const byProperty = [{ label: 'Property' }, { label: 'Value' }, ...byName.slice(1)];
 
-/** What the events that no rule claims have in common: each group is the beginning of a rule. */
+/** Unmatched events in groups; each group can become a rule. */
 export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] }) {
   return (
-    <Card title="Events that no rule claims" id="unmatched">
+    <Card title="Unmatched events" id="unmatched">
       <Text c="dimmed">
-        They are kept. Make a rule of a group, and they are counted as usage of a feature, back to the first.
+        These events are stored. Create a rule for a group: it counts them as usage, past events included.
       </Text>
       <SimpleGrid cols={{ base: 1, lg: 2 }}>
         <DataTable label="Unmatched events by name" columns={byName} minWidth={320}>
@@ -27,7 +27,7 @@ export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] 
               <Table.Td ta="right">{formatNumber(count)}</Table.Td>
               <Table.Td ta="right">
                 <RuleButton
-                  label="Make a rule"
+                  label="Create rule"
                   about={eventName}
                   start={{ name: eventName, featureId: '', eventName, conditions: [] }}
                 />
@@ -43,7 +43,7 @@ export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] 
               <Table.Td ta="right">{formatNumber(count)}</Table.Td>
               <Table.Td ta="right">
                 <RuleButton
-                  label="Make a rule"
+                  label="Create rule"
                   about={`${path} = ${value}`}
                   start={{
                     name: `${path} is ${value}`.slice(0, 255),

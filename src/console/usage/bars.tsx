@@ -14,7 +14,7 @@ interface Point {
 
 const compact = new Intl.NumberFormat(undefined, { notation: 'compact' });
 
-/** Usage over time as bars, all of one colour; and as a table, for who would rather read or hear it. */
+/** Usage over time as bars, and as a table for screen readers. */
 export function Bars(props: {
   label: string;
   bucket: UsageBucket;
@@ -41,7 +41,7 @@ export function Bars(props: {
             width: 44,
             allowDecimals: false,
           }}
-          // While nothing is pointed at, the tooltip is asked for a label too, of nothing.
+          // Without a hovered bar, the tooltip asks for the label of undefined.
           tooltipProps={{ labelFormatter: (start) => (start ? formatLong(bucket, String(start)) : '') }}
           barProps={{ isAnimationActive: false, radius: [3, 3, 0, 0] }}
           barChartProps={{ accessibilityLayer: false, margin: { top: 8, right: 8, left: 0, bottom: 0 } }}

@@ -2,7 +2,7 @@ import { SegmentedControl } from '@mantine/core';
 import type { UsageBucket } from '../generated/operations.ts';
 import { isBucket, spans } from './spans.ts';
 
-/** Which time is looked at. */
+/** Chooses the time range. */
 export function SpanChoice(props: { value: UsageBucket; onChange: (bucket: UsageBucket) => void }) {
   const { value, onChange } = props;
   return (

@@ -1,6 +1,6 @@
 import type { UsageBucket } from '../generated/operations.ts';
 
-/** What can be looked at, and in what pieces; each is what the API tells without bounds. */
+/** The time ranges with their buckets; each is the API's default range. */
 export const spans = [
   { bucket: 'HOUR', label: '24 hours', each: 'hour' },
   { bucket: 'DAY', label: '30 days', each: 'day' },
@@ -12,7 +12,7 @@ export const isBucket = (value: string): value is UsageBucket => spans.some(({ b
 export const spanOf = (bucket: UsageBucket) => spans.find((span) => span.bucket === bucket) ?? spans[1];
 
 const local = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(undefined, options);
-// Days and months begin in UTC: in the viewer's zone the name of a day would be the one before or after.
+// Days and months start in UTC. In the viewer's zone, the name of the day could be off by one.
 const utc = (options: Intl.DateTimeFormatOptions) => local({ ...options, timeZone: 'UTC' });
 
 const short = {
@@ -26,13 +26,13 @@ const long = {
   MONTH: utc({ month: 'long', year: 'numeric' }),
 };
 
-/** A bucket as an axis names it. */
+/** The label of a bucket on an axis. */
 export const formatShort = (bucket: UsageBucket, start: string) => short[bucket].format(new Date(start));
 
-/** A bucket as a sentence names it. */
+/** The name of a bucket in a sentence. */
 export const formatLong = (bucket: UsageBucket, start: string) => long[bucket].format(new Date(start));
 
-/** What the viewer should know of the times that are shown. */
+/** A note about the time zone shown. */
 export const zoneNote = (bucket: UsageBucket): string =>
   bucket === 'HOUR'
     ? 'Hours are shown in your time zone.'

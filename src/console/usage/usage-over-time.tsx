@@ -8,10 +8,10 @@ import { LazyBars } from './lazy-bars.tsx';
 import { SpanChoice } from './span-choice.tsx';
 import { spanOf, zoneNote } from './spans.ts';
 
-/** How often the chart looks again, in milliseconds. */
+/** Refresh interval of the chart in milliseconds. */
 const pace = 10_000;
 
-/** What was used of a feature over time, by one user or by all. */
+/** Usage of a feature over time, by one user or by all. */
 export function UsageOverTime(props: { featureId: string; userId?: string; units?: string | null }) {
   const { featureId, userId = null, units } = props;
   const [bucket, setBucket] = useState<UsageBucket>('DAY');

@@ -7,13 +7,13 @@ import { Card } from '../parts/card.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { Resets } from './resets.tsx';
 
-/** Asks what your server would be answered, and why: the way to find out why a user was blocked. */
+/** Runs the same check as canUseFeature and shows the reason: why is this user blocked? */
 export function Check({ userId }: { userId: string }) {
   const choices = useAnswer(ChoicesDocument, {});
   const [featureId, setFeatureId] = useState<string | null>(null);
   const [delta, setDelta] = useState(1);
   const [asked, setAsked] = useState<{ featureId: string; delta: number } | null>(null);
-  // Asked again whenever something changes, so that the answer is never an old one.
+  // Refetched after every change, so that the answer is current.
   const check = useAnswer(
     CheckFeatureDocument,
     { userId, featureId: asked?.featureId ?? '', delta: asked?.delta },
@@ -22,7 +22,7 @@ export function Check({ userId }: { userId: string }) {
   const features = choices.data?.features ?? [];
   const feature = features.find(({ id }) => id === featureId);
   return (
-    <Card title="May the user use a feature?">
+    <Card title="Check access">
       <Text size="sm" c="dimmed">
         Asks what your server asks with canUseFeature, and says why. Nothing is recorded.
       </Text>
@@ -46,7 +46,7 @@ export function Check({ userId }: { userId: string }) {
           />
           {feature?.type === 'CONSUMABLE' && (
             <NumberInput
-              label="How many"
+              label="Amount"
               w={120}
               value={delta}
               onChange={(value) => setDelta(typeof value === 'number' ? value : 1)}
@@ -75,7 +75,7 @@ export function Check({ userId }: { userId: string }) {
   );
 }
 
-/** What will give access to a user who has too little left. */
+/** What gives access again to a user with too little left. */
 function Hope(props: {
   userId: string;
   asked: { featureId: string; delta: number };
@@ -84,7 +84,7 @@ function Hope(props: {
   const { userId, asked, answer } = props;
   const budget = answer.consumption?.budget;
   if (answer.access || budget == null) return null;
-  // A reset brings no more than the whole budget.
+  // A reset restores at most the whole budget.
   if (asked.delta > budget)
     return (
       <>So many at once are more than the {formatNumber(budget)} that are granted: no reset gives access.</>

@@ -1,11 +1,11 @@
-/** The most that one call carries, in characters; a request may hold 1 MiB. */
+/** Maximum characters in one call; a request body may hold 1 MiB. */
 const maxPart = 500_000;
 
 /**
- * Cuts a file of users into parts that one call can carry, each with the header. Rows are kept whole, also those
- * with line ends between quotes.
+ * Splits a CSV file into parts that fit into one call, each with the header. Rows stay whole, also those
+ * with line breaks inside quotes.
  *
- * @returns each part, and the number of lines of the file before its first row, the header left out
+ * @returns each part, and how many lines (without the header) come before it in the file
  */
 export function splitCsv(text: string): { csv: string; linesBefore: number }[] {
   const [header = '', ...rows] = rowsOf(text);
@@ -21,7 +21,7 @@ export function splitCsv(text: string): { csv: string; linesBefore: number }[] {
   return parts;
 }
 
-/** The rows, each with its line end. A line end between quotes is part of a row. */
+/** The rows with their line ends. A line break inside quotes belongs to the row. */
 function rowsOf(text: string): string[] {
   const rows: string[] = [];
   let row = '';

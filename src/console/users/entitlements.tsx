@@ -14,7 +14,7 @@ const History = lazy(() => import('./history.tsx').then(({ History }) => ({ defa
 
 type Entitlement = UserQuery['entitlements'][number];
 
-/** What the user may use now, and how much of it is used up. */
+/** The user's entitlements, with usage and budget. */
 export function Entitlements(props: { userId: string; entitlements: readonly Entitlement[] }) {
   const { userId, entitlements } = props;
   return (
@@ -64,7 +64,7 @@ function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement
   );
 }
 
-/** What was used before: by the windows that count, and over time. */
+/** Past usage: by period, and over time. */
 function Histories({ userId, feature }: { userId: string; feature: Entitlement['feature'] }) {
   return (
     <Tabs defaultValue="periods" mt="sm" keepMounted={false}>
@@ -91,7 +91,7 @@ const Access = ({ access }: { access: boolean }) =>
     <IconCircleX size={18} aria-label="No access" role="img" color="var(--mantine-color-error)" />
   );
 
-/** A bar of what is used of the budget, and the same in words. */
+/** A bar of usage against the budget, with the same in words. */
 function UsageBar(props: {
   used: number;
   budget: number | null;

@@ -5,10 +5,10 @@ import { Link } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 
 /**
- * A feature on a user's page, by what the user has used of it.
+ * One feature on a user's page, with its usage.
  *
- * @param before what stands before its name, and `after` what stands after it
- * @param history what is shown on demand; null if there is none
+ * @param before content before the name; `after` is content after it
+ * @param history shown on demand; null if there is none
  */
 export function FeatureRow(props: {
   feature: { id: string; name: string };

@@ -11,7 +11,7 @@ import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { Merge } from './merge.tsx';
 
-/** As many as someone may merge at once; the next ones come when these are dealt with. */
+/** The maximum that is shown at once; more appear when these are merged. */
 const shownAtOnce = 100;
 
 type Flagged = FlaggedUsersQuery['flaggedUsers']['sameEmail'];

@@ -9,7 +9,7 @@ import { formatNumber } from '../parts/numbers.ts';
 
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
 
-/** The windows of a feature, the oldest first, as bars; and as a table, for who cannot see them. */
+/** The periods of a feature as bars, oldest first, and as a table for screen readers. */
 export function History({ userId, featureId }: { userId: string; featureId: string }) {
   const answer = useAnswer(UsageHistoryDocument, { userId, featureId });
   return (

@@ -89,7 +89,7 @@ const words: Record<Row['outcome'], string> = {
 };
 const outcomes = Object.keys(words) as Row['outcome'][];
 
-/** What is listed; the counts tell of all. */
+/** Only these are listed; the counts include all rows. */
 const maxListed = 500;
 
 function Results({ rows }: { rows: readonly Row[] }) {
@@ -147,7 +147,7 @@ function Results({ rows }: { rows: readonly Row[] }) {
 
 const exportedAtOnce = 1_000;
 
-/** All users of an environment as one file, read page by page. */
+/** Exports all users as one file, read page by page. */
 async function exportAll(environment: Environment): Promise<string> {
   let text = '';
   let after: string | undefined;
@@ -156,7 +156,7 @@ async function exportAll(environment: Environment): Promise<string> {
       first: exportedAtOnce,
       after,
     });
-    // Each page has the header; the file has it once.
+    // Each page has a header; keep the first.
     text +=
       after === undefined ? page.exportUsers : page.exportUsers.slice(page.exportUsers.indexOf('\n') + 1);
     if (page.users.length < exportedAtOnce) return text;

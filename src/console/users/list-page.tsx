@@ -49,7 +49,7 @@ export function Page() {
   );
 }
 
-/** The users who fit, page by page, the oldest first. */
+/** The matching users, oldest first, page by page. */
 function Found({ search }: { search: string }) {
   const paths = usePaths();
   const pages = usePages();
@@ -94,8 +94,8 @@ function Found({ search }: { search: string }) {
 function NoUsers({ search }: { search: string }) {
   if (search !== '')
     return (
-      <Empty title={`Nobody fits “${search}”`}>
-        Every word must begin a word of the id, name, email or billing id.
+      <Empty title={`No user matches “${search}”`}>
+        Each word must match the beginning of a word in the id, name, email or billing id.
       </Empty>
     );
   return (

@@ -5,7 +5,7 @@ import { MergeUsersDocument, PreviewMergeDocument, type PreviewMergeQuery } from
 import { Answer } from '../parts/answer.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
 
-/** Makes the chosen users one, after telling what comes of it. */
+/** Merges the chosen users after showing a preview. */
 export function Merge({ ids, onDone }: { ids: readonly string[]; onDone: () => void }) {
   const [asked, setAsked] = useState(false);
   const merge = useChange(MergeUsersDocument);
@@ -14,7 +14,7 @@ export function Merge({ ids, onDone }: { ids: readonly string[]; onDone: () => v
     <DialogButton
       label={ids.length > 1 ? `Merge ${ids.length} users` : 'Merge'}
       title={`Merge ${ids.length} users?`}
-      submit="Merge for good"
+      submit="Merge permanently"
       change={merge}
       danger
       blocked={preview.data === undefined}

@@ -5,7 +5,7 @@ import { ChoicesDocument, RecordUsageDocument } from '../generated/operations.ts
 import { DialogButton } from '../parts/dialog.tsx';
 import { readNumber } from '../parts/numbers.ts';
 
-/** Records usage by hand, such as to correct it. */
+/** Records usage by hand, for example to correct it. */
 export function RecordUsage({ userId }: { userId: string }) {
   const choices = useAnswer(ChoicesDocument, {});
   const [featureId, setFeatureId] = useState<string | null>(null);
@@ -42,7 +42,7 @@ export function RecordUsage({ userId }: { userId: string }) {
         data-autofocus
       />
       <SegmentedControl
-        aria-label="What to do"
+        aria-label="Action"
         value={action}
         onChange={(value) => setAction(value === 'SET' ? 'SET' : 'ADD')}
         data={[
@@ -51,7 +51,7 @@ export function RecordUsage({ userId }: { userId: string }) {
         ]}
       />
       <NumberInput
-        label="How many"
+        label="Amount"
         value={delta}
         onChange={setDelta}
         min={action === 'SET' ? 0 : -2_147_483_648}

@@ -2,7 +2,7 @@ import { useAnswer } from '../api/hooks.ts';
 import { CurrentPeriodDocument } from '../generated/operations.ts';
 import { Moment } from '../parts/moment.tsx';
 
-/** When a user who has used up the allowance has one again: what whoever reads that somebody is blocked asks next. */
+/** When the allowance resets. It is the next question after "why is this user blocked?". */
 export function Resets({ userId, featureId }: { userId: string; featureId: string }) {
   const current = useAnswer(CurrentPeriodDocument, { userId, featureId }).data?.showUsage.current;
   if (current == null) return null;

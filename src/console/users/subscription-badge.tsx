@@ -11,7 +11,7 @@ const words: Record<SubscriptionStatus, string> = {
   INCOMPLETE_EXPIRED: 'Expired',
 };
 
-/** Filled, when it gives access. */
+/** Filled if it gives access. */
 export const SubscriptionBadge = ({ status }: { status: SubscriptionStatus }) => (
   <Badge variant={status === 'ACTIVE' || status === 'TRIALING' ? 'filled' : 'default'} radius="sm" tt="none">
     {words[status]}

@@ -26,7 +26,7 @@ const columns = [
   { label: 'Status' },
   { label: 'Since' },
   { label: 'Until' },
-  { label: 'What can be done', hidden: true },
+  { label: 'Actions', hidden: true },
 ];
 
 const over: readonly SubscriptionStatus[] = ['CANCELLED', 'INCOMPLETE_EXPIRED'];
@@ -83,7 +83,7 @@ function Subscribe(props: { userId: string; held: readonly Subscription[]; base:
   const choices = useAnswer(ChoicesDocument, {});
   const [packageId, setPackageId] = useState<string | null>(null);
   const subscribe = useChange(SubscribeDocument);
-  // With a base package, an add-on comes next; without one, a base package must come first.
+  // A user without a base package must get one before an add-on.
   const open = (choices.data?.packages ?? []).filter(
     (each) =>
       each.isAddon === hasBase &&
@@ -129,7 +129,7 @@ function Subscribe(props: { userId: string; held: readonly Subscription[]; base:
   );
 }
 
-/** Whether subscribers of this base package may have the add-on. */
+/** Whether the add-on is open to this base package. */
 const isOpenTo = ({ basePackages }: { basePackages: readonly { id: string }[] }, baseId: string) =>
   basePackages.length === 0 || basePackages.some(({ id }) => id === baseId);
 

@@ -9,7 +9,7 @@ import { FeatureRow } from './feature-row.tsx';
 
 type Usage = UsageOfUserQuery['usageByFeature'][number];
 
-/** What the user has used of features that no live subscription contains; nothing where there is no such usage. */
+/** Usage of features that no live subscription contains. Hidden when there is none. */
 export function Ungranted(props: { userId: string; grantedIds: readonly string[] }) {
   const { userId, grantedIds } = props;
   const answer = useAnswer(UsageOfUserDocument, { userId });
@@ -18,7 +18,7 @@ export function Ungranted(props: { userId: string; grantedIds: readonly string[]
       {({ usageByFeature }) => {
         const others = usageByFeature.filter(({ feature }) => !grantedIds.includes(feature.id));
         return others.length === 0 ? null : (
-          <Card title="Used, but not granted">
+          <Card title="Usage without an entitlement">
             <Text size="sm" c="dimmed">
               Usage is recorded whatever the user is subscribed to, because it has already happened. What a
               subscription grants is counted from its beginning: this usage does not count towards it.
@@ -39,7 +39,7 @@ function Row({ userId, usage: { feature, used } }: { userId: string; usage: Usag
   const history = <UsageOverTime featureId={feature.id} userId={userId} units={feature.unitLabelPlural} />;
   const badge = (
     <Badge variant="default" radius="sm" tt="none">
-      Not granted by any subscription
+      Not in any active subscription
     </Badge>
   );
   return (

@@ -102,7 +102,7 @@ export function DeleteUser({ user }: { user: User }) {
     <DialogButton
       label="Delete"
       title={`Delete ${user.name || user.id}?`}
-      submit="Delete for good"
+      submit="Delete permanently"
       change={remove}
       danger
       blocked={typed !== user.id}

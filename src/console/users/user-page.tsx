@@ -20,7 +20,7 @@ export function Page() {
   const paths = usePaths();
   const navigate = useNavigate();
   const answer = useAnswer(UserDocument, { id });
-  // The id of a user who was merged leads to the survivor: the address follows.
+  // The id of a merged user resolves to the survivor: update the URL.
   const foundId = answer.data?.user.id;
   useEffect(() => {
     if (foundId !== undefined && foundId !== id) navigate(paths.user(foundId), { replace: true });
@@ -51,11 +51,11 @@ function Facts({ user }: { user: UserQuery['user'] }) {
   const paths = usePaths();
   const history = (
     <Anchor component={Link} to={paths.history('USER', user.id)} size="sm">
-      History of changes
+      Change history
     </Anchor>
   );
   return (
-    <Card title="Who it is" action={history}>
+    <Card title="Details" action={history}>
       <SimpleGrid cols={{ base: 1, sm: 3 }}>
         <Fact label="Id" text={user.id} />
         <Fact label="Email" text={user.email} />

@@ -77,7 +77,7 @@ describe('an answer', () => {
     );
     expect(await app.fails(query)).toMatchObject(tooMany('packages.features', paging('packages')));
     expect((await app.ok('{ packages(first: 10) { features { id } } }')).packages).toHaveLength(10);
-  }, 120_000);
+  });
 
   it('is refused after as many statements as it takes to know', async () => {
     await fill({ features: 350, packages: 350 });

@@ -44,7 +44,7 @@ beforeAll(async () => {
   const userIds = Array.from({ length: 40 }, (_, index) => `user-${index}`);
   await subscribeAtRandom(prisma, { seed, now, userIds, oldest: 500, longest: 100, most: 4 });
   await recordEverything();
-}, 60_000);
+});
 
 afterAll(async () => {
   await database.close();
