@@ -15,7 +15,7 @@ beforeAll(async () => {
   await app.ok('mutation { subscribe(userId: "ada", packageIds: ["pro"]) { id } }');
   for (let index = 0; index < 30; index += 1)
     await app.ok(`mutation { createFeature(input: { id: "more-${index}", type: BINARY }) { id } }`);
-}, 120_000);
+});
 afterAll(() => its?.close());
 
 const open = (path: string) => its.page.goto(`${its.app.url}/test${path}`);
@@ -31,7 +31,7 @@ it('tells the newest change first, and pages', async () => {
   await page.getByRole('button', { name: 'Next' }).click();
   await page.getByText('Publish package').waitFor();
   expect(await page.getByText('more-29').count()).toBe(0);
-}, 60_000);
+});
 
 it('shows what a field was and is, from the page of what changed', async () => {
   const { page } = its;
@@ -42,7 +42,7 @@ it('shows what a field was and is, from the page of what changed', async () => {
   expect(await row('Update feature').locator('ins').innerText()).toBe('+ API calls');
   expect(await page.getByRole('row').count()).toBe(3);
   await its.look('audit-log-feature');
-}, 60_000);
+});
 
 it('tells of a user with the subscriptions, and keeps what is about the person to itself', async () => {
   const { page } = its;
@@ -52,7 +52,7 @@ it('tells of a user with the subscriptions, and keeps what is about the person t
   await row('Create user').getByText('changed (value not stored)').first().waitFor();
   expect(await page.getByText('ada@example.com').count()).toBe(0);
   await its.look('audit-log-user');
-}, 60_000);
+});
 
 it('says so when there is nothing, and finds by type and id', async () => {
   const { page } = its;
@@ -64,7 +64,7 @@ it('says so when there is nothing, and finds by type and id', async () => {
   expect(page.url()).toContain('about=PACKAGE&id=pro');
   await row('Publish package').locator('time').hover();
   await page.getByRole('tooltip').filter({ hasText: 'UTC' }).waitFor();
-}, 60_000);
+});
 
 it('nothing went wrong in the browser, and axe found no barrier', () => {
   expect(its.barriers).toEqual([]);

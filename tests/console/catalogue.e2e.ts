@@ -7,7 +7,7 @@ import { type Console, openConsole, readDownload } from '../helpers/console.ts';
 let its: Console;
 beforeAll(async () => {
   its = await openConsole();
-}, 60_000);
+});
 afterAll(() => its?.close());
 
 const yaml = `features:
@@ -33,7 +33,7 @@ it('tells what is wrong with a file, and goes to the line', async () => {
   await click('Line 2');
   const selected = await area().evaluate('this.document.activeElement.selectionStart');
   expect(selected).toBe('features:\n'.length);
-}, 60_000);
+});
 
 it('spells out what publishing would do, and changes nothing', async () => {
   const { page } = its;
@@ -42,10 +42,10 @@ it('spells out what publishing would do, and changes nothing', async () => {
   const plan = page.getByRole('status', { name: 'Preview' });
   await plan.getByText('New published package "pro".').waitFor();
   await plan.getByText('"api-calls": 1000 a month').waitFor();
-  await plan.getByText('For good').waitFor();
+  await plan.getByText('Permanent').waitFor();
   expect(await its.app.ok('{ features { id } }')).toEqual({ features: [] });
   await its.look('catalogue');
-}, 60_000);
+});
 
 it('publishes after saying what cannot be undone', async () => {
   const { page } = its;
@@ -57,7 +57,7 @@ it('publishes after saying what cannot be undone', async () => {
   expect(await its.app.ok('{ packages { id status } }')).toEqual({
     packages: [{ id: 'pro', status: 'PUBLISHED' }],
   });
-}, 60_000);
+});
 
 it('what cannot be done needs a second yes', async () => {
   const { page } = its;
@@ -67,14 +67,14 @@ it('what cannot be done needs a second yes', async () => {
     present.replace('limit: 1000', 'limit: 2000').replace('name: API calls', 'name: Calls to the API'),
   );
   await click('Preview');
-  await page.getByRole('heading', { name: 'Cannot be done (1)' }).waitFor();
+  await page.getByRole('heading', { name: 'Refused (1)' }).waitFor();
   await its.look('catalogue-refused');
   await page.getByRole('button', { name: 'Publish: the file' }).click();
   const submit = page.getByRole('dialog').getByRole('button', { name: 'Publish' });
   expect(await submit.isDisabled()).toBe(true);
   await page
     .getByRole('dialog')
-    .getByLabel(/^Publish although/)
+    .getByLabel(/^Publish the rest/)
     .check();
   await submit.click();
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
@@ -82,7 +82,7 @@ it('what cannot be done needs a second yes', async () => {
     features: [{ name: 'Calls to the API' }],
     package: { features: [{ limit: 1000 }] },
   });
-}, 60_000);
+});
 
 it('does nothing when the catalogue has changed since the preview', async () => {
   const { page, app } = its;
@@ -93,7 +93,7 @@ it('does nothing when the catalogue has changed since the preview', async () => 
   await app.ok('mutation { createFeature(input: { id: "sso", type: BINARY }) { id } }');
   await page
     .getByRole('dialog')
-    .getByLabel(/^Publish although/)
+    .getByLabel(/^Publish the rest/)
     .check();
   await page.getByRole('dialog').getByRole('button', { name: 'Publish' }).click();
   await page.getByText('Publishing would do something else by now').waitFor();
@@ -102,9 +102,9 @@ it('does nothing when the catalogue has changed since the preview', async () => 
   expect((await app.ok('{ feature(id: "api-calls") { name } }')).feature).toEqual({
     name: 'Calls to the API',
   });
-}, 60_000);
+});
 
-it('saves the present file', async () => {
+it('saves the current catalogue', async () => {
   const { page } = its;
   const [file] = await Promise.all([page.waitForEvent('download'), click('Download')]);
   expect(file.suggestedFilename()).toBe('kana.dev.yaml');
@@ -113,7 +113,7 @@ it('saves the present file', async () => {
     name: 'Calls to the API',
     type: 'CONSUMABLE',
   });
-}, 60_000);
+});
 
 it('no page has a barrier that axe knows', () => expect(its.barriers).toEqual([]));
 it('nothing went wrong in the browser on the way', () => expect(its.faults).toEqual([]));

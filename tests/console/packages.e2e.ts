@@ -14,7 +14,7 @@ beforeAll(async () => {
   await createPackage(db, { id: 'basic', features: [{ id: 'calls', limit: 10, resetPeriod: 'MONTH' }] });
   await createPackage(db, { id: 'draft', status: 'DRAFT', features: [{ id: 'calls', limit: 5 }] });
   await createUser(db, { id: 'ada' });
-}, 60_000);
+});
 afterAll(() => its?.close());
 
 const dialog = () => its.page.getByRole('dialog');
@@ -54,7 +54,7 @@ it('edits a draft: limits, unlimited, reset period, overage, and features that c
       ],
     },
   });
-}, 60_000);
+});
 
 it('adds prices and takes one away', async () => {
   const { page } = its;
@@ -79,7 +79,7 @@ it('adds prices and takes one away', async () => {
   await click('Publish');
   await dialog().getByRole('button', { name: 'Publish' }).click();
   await page.getByText('Published', { exact: true }).waitFor();
-}, 60_000);
+});
 
 it('makes an add-on for one base package', async () => {
   const { page } = its;
@@ -98,7 +98,7 @@ it('makes an add-on for one base package', async () => {
   await page.getByText('Published', { exact: true }).waitFor();
   await page.getByRole('link', { name: 'basic' }).click();
   await page.getByRole('region', { name: 'Add-ons' }).getByRole('link', { name: 'More calls' }).waitFor();
-}, 60_000);
+});
 
 it('subscribes, changes and cancels, and says before what goes with it', async () => {
   const { page } = its;
@@ -130,7 +130,7 @@ it('subscribes, changes and cancels, and says before what goes with it', async (
     { status: 'CANCELLED', package: { id: 'more-calls' } },
     { status: 'CANCELLED', package: { id: 'draft' } },
   ]);
-}, 60_000);
+});
 
 it('says when what is used up resets, and takes usage back that was recorded by hand', async () => {
   const { page } = its;
@@ -155,7 +155,7 @@ it('says when what is used up resets, and takes usage back that was recorded by 
     await dialog().getByRole('button', { name: 'Record' }).click();
     await page.getByText(shown).waitFor();
   }
-}, 60_000);
+});
 
 it('archives after saying who keeps it', async () => {
   const { page } = its;
@@ -171,7 +171,7 @@ it('archives after saying who keeps it', async () => {
   await page.getByRole('link', { name: 'basic' }).waitFor();
   expect(await page.getByRole('link', { name: 'Team' }).count()).toBe(0);
   await its.look('packages-archived');
-}, 60_000);
+});
 
 it('edits a feature, and packages keep their name for it', async () => {
   const { page } = its;
@@ -184,7 +184,7 @@ it('edits a feature, and packages keep their name for it', async () => {
   expect(await its.app.ok('{ feature(id: "calls") { name unitLabelPlural } }')).toEqual({
     feature: { name: 'Requests', unitLabelPlural: 'requests' },
   });
-}, 60_000);
+});
 
 it('no page has a barrier that axe knows', () => expect(its.barriers).toEqual([]));
 it('nothing went wrong in the browser on the way', () => expect(its.faults).toEqual([]));

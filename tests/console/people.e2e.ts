@@ -20,7 +20,7 @@ beforeAll(async () => {
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(10_000);
   await signIn(page, app.url, app.keys.test);
-}, 60_000);
+});
 afterAll(async () => {
   await browser?.close();
   await app?.close();
@@ -44,7 +44,7 @@ it('imports a file, and tells what became of each row', async () => {
   await page.getByText('3 created').waitFor();
   await page.getByText('1 failed').waitFor();
   await look('import');
-}, 60_000);
+});
 
 it('exports what it imported', async () => {
   const [file] = await Promise.all([
@@ -63,7 +63,7 @@ it('exports what it imported', async () => {
   });
   const { exportUsers } = await app.ok('{ exportUsers }');
   expect(text).toBe(exportUsers);
-}, 60_000);
+});
 
 it('flags users with the same email, and tells before what a merge does', async () => {
   await page.goto(`${app.url}/test/flagged-users`);
@@ -82,13 +82,13 @@ it('flags users with the same email, and tells before what a merge does', async 
       { id: 'grace', name: 'Hopper, Grace', billingId: 'cus_2' },
     ],
   });
-}, 60_000);
+});
 
 it('follows the id of a user who was merged', async () => {
   await page.goto(`${app.url}/test/users/ada-work`);
   await page.getByRole('heading', { name: 'Ada Lovelace' }).waitFor();
   await page.waitForURL(`${app.url}/test/users/ada`);
-}, 60_000);
+});
 
 it('deletes a user only when the id is typed', async () => {
   await page.getByRole('button', { name: 'Delete' }).click();
@@ -98,6 +98,6 @@ it('deletes a user only when the id is typed', async () => {
   await button.click();
   await page.getByRole('heading', { name: 'Users' }).waitFor();
   expect(await app.ok('{ users { id } }')).toEqual({ users: [{ id: 'grace' }] });
-}, 60_000);
+});
 
 it('no page has a barrier that axe knows', () => expect(barriers).toEqual([]));

@@ -20,7 +20,7 @@ beforeAll(async () => {
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(15_000);
   await signIn(page, app.url, app.keys.test);
-}, 60_000);
+});
 afterAll(async () => {
   await browser?.close();
   await app?.close();
@@ -37,7 +37,7 @@ it('is signed in to both environments at once, one click apart', async () => {
   await look('live');
   await environment().getByText('Test').click();
   await page.waitForURL(`${app.url}/test/features`);
-}, 60_000);
+});
 
 it('says that a key is of the other environment, and signs in there only when asked to', async () => {
   await page.getByRole('button', { name: /^Sign out of live/ }).waitFor({ state: 'hidden' });
@@ -52,7 +52,7 @@ it('says that a key is of the other environment, and signs in there only when as
   await page.getByLabel('Private key').fill(app.keys.test);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByText('No features yet').waitFor();
-}, 60_000);
+});
 
 it('makes a key and shows it once', async () => {
   await page.getByRole('link', { name: 'Configuration', exact: true }).click();
@@ -64,7 +64,7 @@ it('makes a key and shows it once', async () => {
   await page.reload();
   await page.getByText(`prv_test_…${key.slice(-4)}`, { exact: true }).waitFor();
   expect(await page.getByText(key).count()).toBe(0);
-}, 60_000);
+});
 
 it('goes on when a server that went away comes back', async () => {
   await page.goto(`${app.url}/test/features`);
@@ -76,7 +76,7 @@ it('goes on when a server that went away comes back', async () => {
   await page.unroute(/graphql|session/);
   await page.getByRole('link', { name: 'late' }).waitFor();
   await page.getByText('The server does not respond').waitFor({ state: 'hidden' });
-}, 60_000);
+});
 
 it('signs everyone out whose key is revoked', async () => {
   await page.goto(`${app.url}/test/configuration`);
@@ -87,13 +87,13 @@ it('signs everyone out whose key is revoked', async () => {
   await page.getByLabel('Private key').waitFor();
   await page.getByRole('link', { name: 'Back to live' }).click();
   await page.getByRole('navigation', { name: 'Pages' }).waitFor();
-}, 60_000);
+});
 
 it('signs out', async () => {
   await page.getByRole('button', { name: /^Sign out of live/ }).click();
   await page.getByLabel('Private key').waitFor();
   const names = (await page.context().cookies()).map(({ name }) => name);
   expect(names).not.toContain('kana_console_live');
-}, 60_000);
+});
 
 it('no page has a barrier that axe knows', () => expect(barriers).toEqual([]));

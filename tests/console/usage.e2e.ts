@@ -42,7 +42,7 @@ beforeAll(async () => {
   page.setDefaultTimeout(10_000);
   page.on('pageerror', (error) => faults.push(error.message));
   await signIn(page, app.url, app.keys.test);
-}, 60_000);
+});
 afterAll(async () => {
   await browser?.close();
   await app?.close();
@@ -61,7 +61,7 @@ it('says when nothing was used', async () => {
   await look('overview-unused');
   await page.goto(`${app.url}/test/features/exports`);
   await region('Usage by all users').getByText('Nothing was used in the last 30 days.').waitFor();
-}, 60_000);
+});
 
 it('shows what was used by feature', async () => {
   const usages = Array.from({ length: 60 }, (_, days) => [
@@ -90,7 +90,7 @@ it('shows what was used by feature', async () => {
   ]);
   await region('Segment').getByText('Unmatched: 1').waitFor();
   await look('overview');
-}, 60_000);
+});
 
 it('tells the same as a table as the API does', async () => {
   await page.goto(`${app.url}/test/features/api-calls`);
@@ -103,7 +103,7 @@ it('tells the same as a table as the API does', async () => {
   expect(shown).toEqual(usageSeries.map(({ used }: { used: number }) => used));
   expect(shown.filter((used) => used > 0).length).toBeGreaterThan(25);
   await look('feature-usage');
-}, 60_000);
+});
 
 it('shows other times, and new usage by itself', async () => {
   const card = region('Usage by all users');
@@ -114,7 +114,7 @@ it('shows other times, and new usage by itself', async () => {
   await record([{ userId: 'ada', featureId: 'api-calls', delta: 1_000_000 }]);
   await card.getByText(/^1,000,\d{3} api calls in 24 hours/).waitFor({ timeout: 15_000 });
   await look('feature-usage-hours');
-}, 60_000);
+});
 
 it('shows one user’s usage over time, beside the periods', async () => {
   await page.goto(`${app.url}/test/users/grace`);
@@ -125,7 +125,7 @@ it('shows one user’s usage over time, beside the periods', async () => {
   await calls.getByRole('tab', { name: 'Over time' }).click();
   await bars('API calls').first().waitFor();
   await look('user-usage');
-}, 60_000);
+});
 
 it('can be read at the width of a phone', async () => {
   await page.setViewportSize({ width: 390, height: 844 });
@@ -134,7 +134,7 @@ it('can be read at the width of a phone', async () => {
   const wide = await page.evaluate('document.documentElement.scrollWidth');
   expect(wide).toBeLessThanOrEqual(390);
   await look('overview-phone');
-}, 60_000);
+});
 
 it('tells why when it cannot be loaded', async () => {
   await page.setViewportSize({ width: 1280, height: 800 });
@@ -147,7 +147,7 @@ it('tells why when it cannot be loaded', async () => {
   await page.goto(`${app.url}/test/features/storage`);
   await region('Usage by all users').getByText('Could not load this').waitFor();
   await look('feature-usage-failed');
-}, 60_000);
+});
 
 it('no page has a fault, or a barrier that axe knows', () => {
   expect(faults).toEqual([]);

@@ -15,7 +15,7 @@ beforeAll(async () => {
   const log = pino({ level: 'silent' });
   queue = await startQueue(hot.options.connectionString ?? '', segmentJobs(prisma), { atStart: [], log });
   await showcase(its.app);
-}, 120_000);
+});
 afterAll(async () => {
   await queue?.stop();
   await its?.close();
@@ -56,7 +56,7 @@ describe.each(pages)('%s', (name, path, text) => {
     if (wantsPictures) await takePictures(name);
     expect(its.barriers.splice(0)).toEqual([]);
     expect(its.faults.splice(0)).toEqual([]);
-  }, 60_000);
+  });
 
   it('fits a phone', async () => {
     const { page } = its;
@@ -66,7 +66,7 @@ describe.each(pages)('%s', (name, path, text) => {
     await page.waitForLoadState('networkidle');
     expect(await page.evaluate(widerThanTheScreen)).toEqual([]);
     await takePicture(page, `phone-${name}`, { fullPage: true });
-  }, 60_000);
+  });
 });
 
 /** Beyond this a picture is no help to anybody, in pixels. */
@@ -135,7 +135,7 @@ describe('by keyboard', () => {
     // One stop for all the tabs; from there into the table.
     await press('ArrowRight');
     await page.waitForURL(/status=draft/);
-  }, 60_000);
+  });
 
   it('a dialog keeps the focus, closes with Escape, and gives the focus back', async () => {
     const { page } = its;
@@ -152,7 +152,7 @@ describe('by keyboard', () => {
     await press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await until(page, 'document.activeElement.textContent === "New feature"');
-  }, 60_000);
+  });
 
   it('an id is copied with one key, and a time tells UTC', async () => {
     const { page } = its;
@@ -166,7 +166,7 @@ describe('by keyboard', () => {
       .getByRole('tooltip')
       .filter({ hasText: /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/ })
       .waitFor();
-  }, 60_000);
+  });
 });
 
 it('shows why a page has nothing: loading, not there, and not loaded', async () => {
@@ -186,6 +186,6 @@ it('shows why a page has nothing: loading, not there, and not loaded', async () 
   await page.getByRole('button', { name: 'Try again' }).click();
   await page.getByText('Grace Hopper').waitFor();
   await page.unroute('**/graphql');
-}, 60_000);
+});
 
 it('nothing went wrong in the browser on the way', () => expect(its.faults).toEqual([]));

@@ -40,7 +40,7 @@ function Part(props: { kind: FindingFragment['kind']; title: string; findings: r
               <Text size="sm">{message}</Text>
               {isFinal && (
                 <Badge size="sm" radius="sm" tt="none" variant="default">
-                  For good
+                  Permanent
                 </Badge>
               )}
             </Group>

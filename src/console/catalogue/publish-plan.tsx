@@ -48,7 +48,7 @@ export function PublishPlan(props: { yaml: string; plan: Preview; onChanged: () 
       )}
       {refused > 0 && (
         <Checkbox
-          label={`Publish although ${formatCount(refused, 'thing')} in the file cannot be done`}
+          label={`Publish the rest, without ${formatCount(refused, 'refused change')}`}
           checked={partly}
           onChange={(event) => setPartly(event.currentTarget.checked)}
         />
