@@ -184,6 +184,7 @@ describe('an event that was stored, and not processed before the process ended',
         payload: JSON.stringify(event),
         occurredAt: new Date(),
         receivedAt: new Date(),
+        warnings: [],
       },
     ]);
   }

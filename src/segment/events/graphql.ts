@@ -10,6 +10,7 @@ import { listArgs, listPage } from '../../graphql/list.ts';
 import { User } from '../../users/graphql.ts';
 import { MappingRule } from '../mapping/graphql.ts';
 import type { Ingested } from './ingest.ts';
+import { warningsOf } from './rules.ts';
 import { createTouched, type Touched } from './touched-store.ts';
 
 export const SegmentOutcome = builder.enumType('SegmentOutcome', {
@@ -39,6 +40,20 @@ const SegmentEventType = builder.enumType('SegmentEventType', {
   } as const,
 });
 
+const SegmentWarningType = builder.enumType('SegmentWarning', {
+  description: 'What of an event cannot be used, although the event is kept and counts.',
+  values: {
+    UNREADABLE_TIMESTAMP: {
+      description: 'The timestamp is of no form that is read: the event counts when it arrived.',
+    },
+  } as const,
+});
+
+const warningsField = {
+  type: [SegmentWarningType] as [typeof SegmentWarningType],
+  description: 'What of it cannot be used, although it is kept and counts; mostly nothing.',
+};
+
 export const SegmentEvent = builder.prismaObject('SegmentEvent', {
   description: 'An event that Segment sent, and what became of it.',
   fields: (t) => ({
@@ -55,6 +70,11 @@ export const SegmentEvent = builder.prismaObject('SegmentEvent', {
       description: 'When it happened; usage counts then.',
     }),
     receivedAt: t.expose('createdAt', { type: 'DateTime', description: 'When it arrived.' }),
+    warnings: t.field({
+      ...warningsField,
+      select: { payload: true },
+      resolve: ({ payload }) => warningsOf(payload),
+    }),
     outcome: t.expose('outcome', {
       type: SegmentOutcome,
       nullable: true,
@@ -97,6 +117,7 @@ const IngestedSegmentEvent = builder.objectRef<Ingested>('IngestedSegmentEvent')
       type: SegmentOutcome,
       description: 'What became of it when it came first; the outcome itself unless that is DUPLICATE.',
     }),
+    warnings: t.field({ ...warningsField, resolve: ({ warnings }) => warnings }),
     delta: t.exposeInt('delta', { nullable: true, description: 'How much usage it is; null if it is none.' }),
     feature: t.field({
       type: Feature,

@@ -5,7 +5,7 @@ import { DomainError } from '../../errors.ts';
 import { createMeters } from '../../telemetry/metrics.ts';
 import { processIdentify } from '../identify/identify.ts';
 import { processTracks } from '../track/track.ts';
-import { type IgnoredEvent, readEvent, type SegmentEvent } from './rules.ts';
+import { type IgnoredEvent, readEvent, type SegmentEvent, type SegmentWarning } from './rules.ts';
 import { type Effect, type EventKey, readEffects, storeEvents } from './store.ts';
 
 const maxAttempts = 3;
@@ -16,6 +16,8 @@ export interface Ingested extends Omit<Effect, 'outcome'> {
   outcome: Effect['outcome'] | 'DUPLICATE' | 'IGNORED';
   /** What became of it when it came first; the outcome itself unless it is DUPLICATE. */
   firstOutcome: Effect['outcome'] | 'IGNORED';
+  /** What of the event cannot be used, although it is kept and counts. */
+  warnings: SegmentWarning[];
 }
 
 /**
@@ -100,11 +102,12 @@ type Read = SegmentEvent | IgnoredEvent | Error;
 
 async function take(event: Read, lanes: { track: Take; identify: Take }): Promise<Ingested | Error> {
   if (event instanceof Error) return event;
-  if (event.type === 'IGNORED') return { ...nothing, messageId: event.messageId };
+  if (event.type === 'IGNORED') return { ...nothing, messageId: event.messageId, warnings: [] };
   try {
     const { isNew, effect } = await takeThrough(event, lanes[event.type === 'TRACK' ? 'track' : 'identify']);
     const outcome = isNew ? effect.outcome : 'DUPLICATE';
-    return { ...effect, messageId: event.messageId, outcome, firstOutcome: effect.outcome };
+    const { messageId, warnings } = event;
+    return { ...effect, messageId, outcome, firstOutcome: effect.outcome, warnings };
   } catch (error) {
     return error as Error;
   }

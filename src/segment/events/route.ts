@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
-import { allowanceOf, type Caller, identifyHolder } from '../../auth/caller.ts';
+import { allowanceOf, identifyHolder } from '../../auth/caller.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
 import { DomainError } from '../../errors.ts';
 import { withBody } from '../../http/body.ts';
@@ -12,7 +12,7 @@ import type { RequestContext } from '../../http/request-context.ts';
 import { type Answer, refusal, sendJson, unauthenticated } from '../../http/response.ts';
 import type { Route } from '../../http/router.ts';
 import type { IngestEvents, Ingested } from './ingest.ts';
-import { isSigned, readWebhookKey } from './webhook-rules.ts';
+import { eventsOf, isSigned, readWebhookKey } from './webhook-rules.ts';
 
 /** As many as one request may bring. Segment itself sends one at a time. */
 const maxEvents = 1_000;
@@ -28,7 +28,7 @@ interface Webhook {
 }
 
 /**
- * Where Segment's webhook sends events: one event, answered by what became of it, or an array, answered by an
+ * Where Segment's webhook sends events: one event, answered by what became of it, or an array or batch, answered by an
  * array in the same order. A refused event does not fail its neighbours.
  */
 export function createSegmentRoute(webhook: Webhook): Route {
@@ -49,32 +49,26 @@ interface Delivery {
   requestContext: RequestContext;
 }
 
-async function receive(webhook: Webhook, delivery: Delivery): Promise<Answer> {
-  const { body, requestContext } = delivery;
-  const caller = await authenticate(webhook, delivery);
+async function receive(webhook: Webhook, { headers, body, requestContext }: Delivery): Promise<Answer> {
+  const { keyring, segmentSecret } = webhook;
+  const caller = await identifyHolder(keyring, readWebhookKey(headers.authorization));
   if (caller === null) return wrongCredentials;
   requestContext.bearer = caller;
   const refused = rateLimited(webhook.rateLimit, allowanceOf(caller));
   if (refused !== null) return refused;
+  // The signature of a batch needs its first event. Only who has a key has a body parsed.
   const sent = readJson(body);
+  const signature = headers['x-signature']?.toString();
+  if (segmentSecret !== undefined && !isSigned({ body, sent }, signature, segmentSecret))
+    return wrongCredentials;
   if (sent === undefined) return refusal('BAD_REQUEST', 'The body is not JSON in UTF-8.');
-  const events = Array.isArray(sent) ? sent : [sent];
+  const { events, isList } = eventsOf(sent);
   if (events.length > maxEvents)
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
   const results = await webhook.ingestEvents(caller.environmentId, events, new Date());
   const items = results.map((result) => itemOf(result, webhook.log, requestContext));
-  return { status: statusOf(results), body: Array.isArray(sent) ? items : items[0] };
-}
-
-/** Whose private key it is, if the request is signed where it must be. */
-async function authenticate(
-  { keyring, segmentSecret }: Webhook,
-  { headers, body }: Delivery,
-): Promise<Caller | null> {
-  const signature = headers['x-signature']?.toString();
-  if (segmentSecret !== undefined && !isSigned(body, signature, segmentSecret)) return null;
-  return identifyHolder(keyring, readWebhookKey(headers.authorization));
+  return { status: statusOf(results), body: isList ? items : items[0] };
 }
 
 const wrongCredentials = unauthenticated(
@@ -88,8 +82,8 @@ function itemOf(result: Ingested | Error, log: Logger, requestContext: RequestCo
     return { error: { name: typedName, message, code } };
   }
   if (result instanceof Error) return { error: reportFault(log, result, requestContext) };
-  const { messageId, outcome, firstOutcome, featureId, ruleId, delta } = result;
-  return { messageId, outcome, firstOutcome, featureId, ruleId, delta };
+  const { userKey: _internal, warnings, ...told } = result;
+  return warnings.length === 0 ? told : { ...told, warnings };
 }
 
 /** Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates. */

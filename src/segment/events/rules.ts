@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { DateTime } from 'luxon';
 import { z } from 'zod';
 import { invalidInput } from '../../errors.ts';
 import { Id, parse } from '../../input.ts';
+import { readTimestamp } from './timestamp-rules.ts';
 
 /** An event that is kept. What it says beyond this is read from its payload when it is processed. */
 export interface SegmentEvent {
@@ -17,7 +17,11 @@ export interface SegmentEvent {
   /** When it happened; never later than it arrived. */
   occurredAt: Date;
   receivedAt: Date;
+  warnings: SegmentWarning[];
 }
+
+/** What of an event cannot be used, although the event is kept and counts. */
+export type SegmentWarning = 'UNREADABLE_TIMESTAMP';
 
 /** An event of a type that means nothing here, such as a page view. */
 export interface IgnoredEvent {
@@ -44,18 +48,42 @@ export const EventName = AnyName.max(maxNameLength, `must be at most ${maxNameLe
 /** The name of what happened, as the sender wrote it. A longer one counts by its beginning. */
 const TrackedName = AnyName.transform((name) => storable(name.slice(0, maxNameLength)));
 
+/** What libraries send for a user who is not there. */
+const placeholders = ['undefined', 'null', 'NaN', '[object Object]'];
+
+const AnyUserId = z
+  .string('must be a string: events of anonymous users are refused')
+  .refine((id) => !placeholders.includes(id.trim()), {
+    error: ({ input }) => `must name a user: "${String(input).trim()}" is what a library sends for none`,
+  })
+  .pipe(Id);
+
+/** The id of the user, also as a number, as long as JSON holds that exactly. */
+const UserId = z
+  .unknown()
+  .refine((id) => typeof id !== 'number' || Number.isSafeInteger(id), {
+    error: 'must be a string: JSON does not hold this number exactly',
+    abort: true,
+  })
+  .transform((id) => (typeof id === 'number' ? String(id) : id))
+  .pipe(AnyUserId);
+
 /** What every event says, whatever its type. */
 const Envelope = z.object({
   type: z.string('must be a type such as "identify" or "track"').min(1, 'must not be empty'),
-  userId: z.string('must be a string: events of anonymous users are refused').pipe(Id),
+  userId: UserId,
   messageId: z.unknown().optional(),
   timestamp: z.unknown().optional(),
   event: z.unknown().optional(),
 });
 
+const Timestamped = z.object({ timestamp: z.unknown().optional() });
+
+const typesKept = { identify: 'IDENTIFY', track: 'TRACK' } as const;
+
 /**
  * Reads an event as Segment sends it. An event is refused that is not an object, has no type, no user, is a track
- * without a name, or too large or too deep to be kept. One without a message id gets one of ours.
+ * without a name, or too large or too deep to be kept.
  *
  * @param now when it arrived
  * @throws ValidationError for an event that is refused
@@ -66,33 +94,53 @@ export function readEvent(
 ): SegmentEvent | IgnoredEvent {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
     throw invalidInput('event', 'must be a JSON object');
-  const { type, userId, ...said } = parse(Envelope, raw, 'event');
-  const messageId = readMessageId(said.messageId) ?? newId();
-  if (type !== 'identify' && type !== 'track') return { type: 'IGNORED', messageId };
+  const { userId, ...said } = parse(Envelope, raw, 'event');
+  const type = said.type.toLowerCase();
+  const messageId = readMessageId(said.messageId);
+  if (type !== 'identify' && type !== 'track') return { type: 'IGNORED', messageId: messageId ?? newId() };
   if (isDeeper(raw, maxDepth)) throw invalidInput('event', `must be at most ${maxDepth} levels deep`);
   const payload = storableJson(raw);
   if (Buffer.byteLength(payload) > maxBytes)
     throw invalidInput('event', `must be at most ${maxBytes / 1024} KiB`);
+  const timestamp = readTimestamp(said.timestamp);
   return {
     environmentId,
-    messageId,
-    type: type === 'identify' ? 'IDENTIFY' : 'TRACK',
+    messageId: messageId ?? (timestamp === null ? newId() : `event-sha256-${sha256(canonicalJson(raw))}`),
+    type: typesKept[type],
     userId,
     eventName: type === 'track' ? parse(TrackedName, said.event, 'event.event') : null,
     payload,
-    occurredAt: occurrence(said.timestamp, now),
+    // An event cannot happen after it arrived.
+    occurredAt: timestamp instanceof Date && timestamp < now ? timestamp : now,
     receivedAt: now,
+    warnings: warningsOf(raw),
   };
 }
 
+/** @param payload a whole event, as it came or as it is stored */
+export function warningsOf(payload: unknown): SegmentWarning[] {
+  const timestamp = Timestamped.safeParse(payload).data?.timestamp;
+  return readTimestamp(timestamp) === 'UNREADABLE' ? ['UNREADABLE_TIMESTAMP'] : [];
+}
+
 /**
- * What tells whether an event came before. An id that cannot be kept as it is, being too long or with control
- * characters, is known by its hash: it is the same whenever the event comes. Null if there is none.
+ * What the sender calls the event. An id that is too long, or has control characters, is known by its hash: it is the
+ * same whenever the event comes. Null if there is none, or a number that JSON does not hold exactly.
  */
 function readMessageId(given: unknown): string | null {
-  const id = typeof given === 'number' ? String(given) : given;
+  const id = typeof given === 'number' && Number.isSafeInteger(given) ? String(given) : given;
   if (typeof id !== 'string' || id.trim() === '') return null;
-  return Id.safeParse(id).success ? id : `sha256-${createHash('sha256').update(id).digest('hex')}`;
+  return Id.safeParse(id).success ? id : `sha256-${sha256(id)}`;
+}
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+/** The same text for the same value, in whatever order its keys stand. */
+function canonicalJson(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join()}]`;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join()}}`;
 }
 
 /** Whether there are objects within objects for more than this many levels. */
@@ -106,11 +154,4 @@ function storableJson(value: unknown): string {
   return JSON.stringify(value).replace(/\\(u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escaped, what: string) =>
     what.length > 1 ? '\ufffd' : escaped,
   );
-}
-
-/** An event happened at its own timestamp, or when it arrived if it has none, or one that lies ahead. */
-function occurrence(timestamp: unknown, now: Date): Date {
-  const instant = typeof timestamp === 'string' ? DateTime.fromISO(timestamp, { zone: 'utc' }) : null;
-  if (!instant?.isValid || instant.year < 1) return now;
-  return instant.toJSDate() < now ? instant.toJSDate() : now;
 }

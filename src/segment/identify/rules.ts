@@ -28,21 +28,27 @@ const Trait = Line.refine((text) => text.trim() !== '')
   .optional()
   .catch(undefined);
 
+const AllTraits = z
+  .object({ name: Trait, email: Trait, billingUserId: Trait, billingId: Trait })
+  .optional()
+  .catch(undefined);
+
 const Payload = z.object({
-  traits: z
-    .object({ name: Trait, email: Trait, billingUserId: Trait, billingId: Trait })
-    .optional()
-    .catch(undefined),
+  traits: AllTraits,
+  context: z.object({ traits: AllTraits }).optional().catch(undefined),
 });
 
 /**
- * Reads name, email and billing id off an identify event, and drops the rest. A trait that no user can have is
- * ignored as if it were absent: one that is not text, blank, or too long.
+ * Reads name, email and billing id off an identify event, and drops the rest. They stand in its traits; where it has
+ * none, in those of its context, as RudderStack's libraries send them. A trait that no user can have is ignored as if
+ * it were absent: one that is not text, blank, or too long.
  */
 export function readTraits(payload: unknown): Traits {
-  const { name, email, billingUserId, billingId } = Payload.parse(payload).traits ?? {};
-  const traits = { name, email, billingId: billingUserId ?? billingId };
-  return Object.fromEntries(Object.entries(traits).filter(([, trait]) => trait !== undefined));
+  const { traits, context } = Payload.parse(payload);
+  const given = traits ?? context?.traits ?? {};
+  const { name, email, billingUserId, billingId } = given;
+  const known = { name, email, billingId: billingUserId ?? billingId };
+  return Object.fromEntries(Object.entries(known).filter(([, trait]) => trait !== undefined));
 }
 
 /**

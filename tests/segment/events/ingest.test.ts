@@ -288,7 +288,7 @@ describe('what the mutation refuses', () => {
       { type: 'track', userId: 'u' },
       'event.event: must be the name of what happened',
     ],
-    ['a number for a user', { type: 'page', userId: 1 }, anonymous],
+    ['a truth value for a user', { type: 'page', userId: true }, anonymous],
   ])('is %s', async (_name, event, message) => {
     expect(await refuse(app, event)).toMatchObject(invalidInput(message));
   });
@@ -521,8 +521,8 @@ describe('the webhook with a shared secret', () => {
   const body = JSON.stringify({ type: 'page', userId: 'ü', messageId: 'm' });
   const signature = (text: string, secret = 'shared') =>
     createHmac('sha1', secret).update(text).digest('hex');
-  const post = (headers: Record<string, string>, key = signed.keys.test) =>
-    signed.http.post('/segment/events').set('Authorization', key).set(headers).type('json').send(body);
+  const post = (headers: Record<string, string>, key = signed.keys.test, sent = body) =>
+    signed.http.post('/segment/events').set('Authorization', key).set(headers).type('json').send(sent);
 
   it('takes what is signed with it', async () => {
     expect((await post({ 'X-Signature': signature(body) })).status).toBe(200);
@@ -543,5 +543,65 @@ describe('the webhook with a shared secret', () => {
 
   it('needs the private key all the same', async () => {
     expect((await post({ 'X-Signature': signature(body) }, signed.keys.publicTest)).status).toBe(401);
+  });
+
+  it('takes an array as Segment signs a batch: over its first event alone', async () => {
+    const second = JSON.stringify({ type: 'page', userId: 'v', messageId: 'n' });
+    const headers = { 'X-Signature': signature(body) };
+    const { status, body: answers } = await post(headers, signed.keys.test, `[${body},${second}]`);
+    expect(status).toBe(200);
+    expect(answers).toMatchObject([{ messageId: 'm' }, { messageId: 'n' }]);
+    for (const sent of [`[${second},${body}]`, second, '[]', `{"batch":[${body}]}`, '[', ''])
+      expect((await post(headers, signed.keys.test, sent)).status).toBe(401);
+    const batch = `{"batch":[${body}]}`;
+    expect((await post({ 'X-Signature': signature(batch) }, signed.keys.test, batch)).status).toBe(200);
+  });
+});
+
+describe('what libraries send', () => {
+  it('is taken as a batch', async () => {
+    const [first, second] = [trackEvent({ userId: 'batch' }), trackEvent()];
+    const batch = [first, { ...second, userId: null }];
+    const { status, body } = await postEvents(app, { batch, sentAt: '2024-05-01T00:00:00Z' });
+    expect(status).toBe(200);
+    expect(body).toEqual([
+      expect.objectContaining({ messageId: first.messageId, outcome: 'UNMATCHED' }),
+      { error: expect.objectContaining({ code: 'BAD_USER_INPUT' }) },
+    ]);
+  });
+
+  it('counts at its own time, and where that is unreadable when it arrives, which is told', async () => {
+    await subscriber('times');
+    const properties = { featureId: 'messages', delta: 2 };
+    const event = (timestamp: unknown) => trackEvent({ userId: 'times', properties, timestamp });
+    const [known, unknown] = [event('2024-05-01 10:00:00 +0530'), event('11/12/2024')];
+    const { body } = await postEvents(app, [known, unknown]);
+    expect(body[0]).not.toHaveProperty('warnings');
+    expect(body[1]).toMatchObject({ outcome: 'RECORDED', warnings: ['UNREADABLE_TIMESTAMP'] });
+    expect((await stored(known.messageId))?.occurredAt).toEqual(new Date('2024-05-01T04:30:00.000Z'));
+    const kept = await stored(unknown.messageId);
+    expect(kept?.occurredAt).toEqual(kept?.createdAt);
+    const { segmentEvents } = await app.ok(
+      `{ segmentEvents(outcome: RECORDED, first: 2, newestFirst: true) { messageId warnings } }`,
+    );
+    expect(segmentEvents).toEqual(
+      expect.arrayContaining([
+        { messageId: known.messageId, warnings: [] },
+        { messageId: unknown.messageId, warnings: ['UNREADABLE_TIMESTAMP'] },
+      ]),
+    );
+  });
+
+  it('counts once without a message id if it has a timestamp', async () => {
+    await subscriber('bare');
+    const { messageId: _, ...event } = trackEvent({
+      userId: 'bare',
+      properties: { featureId: 'messages', delta: 5 },
+      timestamp: '2024-05-01T10:00:00Z',
+    });
+    const first = await ingest(app, event);
+    expect(first.outcome).toBe('RECORDED');
+    expect(await ingest(app, event)).toMatchObject({ messageId: first.messageId, outcome: 'DUPLICATE' });
+    expect((await usageOf(app.database, 'messages')).bare).toMatchObject({ delta: 5 });
   });
 });

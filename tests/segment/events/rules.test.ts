@@ -1,4 +1,4 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, test } from '@jest/globals';
 import { readEvent } from '../../../src/segment/events/rules.ts';
 
 const now = new Date('2024-05-15T12:00:00.000Z');
@@ -23,6 +23,7 @@ describe('an event', () => {
       payload: JSON.stringify(raw),
       occurredAt: new Date('2024-05-15T11:59:00.000Z'),
       receivedAt: now,
+      warnings: [],
     });
   });
 
@@ -31,7 +32,7 @@ describe('an event', () => {
     expect(read(raw)).toMatchObject({ type: 'IDENTIFY', eventName: null, payload: JSON.stringify(raw) });
   });
 
-  it.each(['page', 'screen', 'group', 'alias', 'Track', 'anything'])('of type %s is ignored', (type) => {
+  it.each(['page', 'screen', 'group', 'alias', 'tracking', 'anything'])('of type %s is ignored', (type) => {
     expect(read({ ...track, type })).toEqual({ type: 'IGNORED', messageId: 'm' });
   });
 
@@ -41,6 +42,17 @@ describe('an event', () => {
       type: 'IGNORED',
       messageId: 'made here',
     });
+  });
+
+  it.each([
+    ['Track', 'TRACK'],
+    ['IDENTIFY', 'IDENTIFY'],
+  ])('of type %s is one of %s', (type, kept) => {
+    expect(read({ ...track, type })).toMatchObject({ type: kept });
+  });
+
+  it('has a number for a user as text', () => {
+    expect(read({ ...track, userId: 7 })).toMatchObject({ userId: '7' });
   });
 
   it('has a number for a message id as text', () => {
@@ -90,10 +102,15 @@ describe('an event', () => {
       'event.userId: must be a string: events of anonymous users are refused',
     ],
     [
-      'has a number for a user',
-      { ...track, userId: 7 },
-      'event.userId: must be a string: events of anonymous users are refused',
+      'has a number for a user that JSON does not hold exactly',
+      JSON.parse('{"type": "track", "event": "e", "userId": 12345678901234567890}'),
+      'event.userId: must be a string: JSON does not hold this number exactly',
     ],
+    ...['undefined', ' null', 'NaN', '[object Object]'].map((userId): [string, unknown, string] => [
+      `has ${userId} for a user`,
+      { ...track, userId },
+      `event.userId: must name a user: "${userId.trim()}" is what a library sends for none`,
+    ]),
     ['has a blank user', { ...track, userId: ' ' }, 'event.userId: must not be blank'],
     [
       'is a page view of an anonymous user',
@@ -145,10 +162,54 @@ describe('an event', () => {
     ['its arrival without one', undefined, '2024-05-15T12:00:00.000Z'],
     ['its arrival when it lies ahead', '2024-05-15T12:00:00.001Z', '2024-05-15T12:00:00.000Z'],
     ['its arrival when it is no date', 'yesterday', '2024-05-15T12:00:00.000Z'],
-    ['its arrival when it is a number', 1715774400, '2024-05-15T12:00:00.000Z'],
+    ['its arrival when it is a time of no day', '10:00', '2024-05-15T12:00:00.000Z'],
+    ['its arrival when it may be another day', '11/12/2023', '2024-05-15T12:00:00.000Z'],
+    ['its arrival when it is true', true, '2024-05-15T12:00:00.000Z'],
+    ['its timestamp with a space', '2024-05-01 10:00:00', '2024-05-01T10:00:00.000Z'],
+    ['its timestamp of PostgreSQL', '2024-05-01 10:00:00.5+02', '2024-05-01T08:00:00.500Z'],
+    ['its timestamp of Ruby', '2024-05-01 10:00:00 +0530', '2024-05-01T04:30:00.000Z'],
+    ['its timestamp in UTC by name', '2024-05-01 10:00:00 UTC', '2024-05-01T10:00:00.000Z'],
+    ['its offset after a space', '2024-05-01T10:00:00 +0530', '2024-05-01T04:30:00.000Z'],
+    ['its seconds', 1714557600, '2024-05-01T10:00:00.000Z'],
+    ['its seconds with a fraction', 1714557600.25, '2024-05-01T10:00:00.250Z'],
+    ['its seconds as text', '1714557600', '2024-05-01T10:00:00.000Z'],
+    ['its milliseconds', 1714557600001, '2024-05-01T10:00:00.001Z'],
+    ['its milliseconds as text', '1714557600001', '2024-05-01T10:00:00.001Z'],
     ['its arrival when it is before all years', '0000-01-01T00:00:00Z', '2024-05-15T12:00:00.000Z'],
   ])('happened at %s', (_name, timestamp, occurredAt) => {
     expect(read({ ...track, timestamp })).toMatchObject({ occurredAt: new Date(occurredAt) });
+  });
+});
+
+test.each([
+  ['2024-05-01 10:00:00', []],
+  [undefined, []],
+  ['', []],
+  ['11/12/2023', ['UNREADABLE_TIMESTAMP']],
+  ['2024-13-01', ['UNREADABLE_TIMESTAMP']],
+  [171455760, ['UNREADABLE_TIMESTAMP']],
+  [1714557600000000, ['UNREADABLE_TIMESTAMP']],
+  [{ $date: '2024-05-01' }, ['UNREADABLE_TIMESTAMP']],
+])('of the timestamp %j, it is told: %j', (timestamp, warnings) => {
+  expect(read({ ...track, timestamp })).toMatchObject({ warnings });
+});
+
+describe('an event without a message id', () => {
+  const { messageId: _, ...bare } = track;
+  const stamped = { ...bare, timestamp: '2024-05-01', properties: { a: 1, b: { c: [1, null], d: 'x' } } };
+
+  it('is known again by its hash if it has a timestamp', () => {
+    const id = read(stamped).messageId;
+    expect(id).toMatch(/^event-sha256-[0-9a-f]{64}$/);
+    expect(
+      read({ properties: { b: { d: 'x', c: [1, null] }, a: 1 }, timestamp: '2024-05-01', ...bare }).messageId,
+    ).toBe(id);
+    expect(read({ ...stamped, properties: { a: 2 } }).messageId).not.toBe(id);
+    expect(read({ ...stamped, timestamp: '2024-05-02' }).messageId).not.toBe(id);
+  });
+
+  it('is a new one each time if it has none', () => {
+    expect(read(bare).messageId).toBe('made here');
   });
 });
 

@@ -109,4 +109,13 @@ describe('the traits of identify', () => {
   ])('%s', (_name, traits, expected) => {
     expect(readTraits({ userId: '1', traits })).toEqual(expected);
   });
+
+  it('stand in the context where there are none', () => {
+    const context = { traits: { email: 'ada@example.com' } };
+    expect(readTraits({ context })).toEqual({ email: 'ada@example.com' });
+    expect(readTraits({ traits: null, context })).toEqual({ email: 'ada@example.com' });
+    expect(readTraits({ traits: { name: 'Ada' }, context })).toEqual({ name: 'Ada' });
+    expect(readTraits({ context: { traits: 'Ada' } })).toEqual({});
+    expect(readTraits({ context: null })).toEqual({});
+  });
 });
