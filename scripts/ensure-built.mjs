@@ -7,6 +7,7 @@ import { join } from 'node:path';
 const stamp = 'dist/.tsbuildinfo';
 const sources = [
   'src',
+  'packages',
   'prisma',
   'schema.graphql',
   'package-lock.json',
@@ -15,15 +16,21 @@ const sources = [
   'vite.config.js',
 ];
 
+/** What is generated changes with every test run, though never in content. `dist` is the build itself. */
+const ignored = new Set(['generated', 'dist']);
+
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
 const isNewer = (path, built) =>
   modified(path) > built ||
   (statSync(path, { throwIfNoEntry: false })?.isDirectory() &&
-    // What is generated changes with every test run, though never in content.
-    readdirSync(path).some((name) => name !== 'generated' && isNewer(join(path, name), built)));
+    readdirSync(path).some((name) => !ignored.has(name) && isNewer(join(path, name), built)));
 
-const built = modified('dist/main.js') && modified('dist/console/index.html') && modified(stamp);
+const built =
+  modified('dist/main.js') &&
+  modified('packages/sdk/dist/cjs/index.js') &&
+  modified('dist/console/index.html') &&
+  modified(stamp);
 if (sources.some((path) => isNewer(path, built))) {
   const parent = process.ppid;
   process.stderr.write('Building …\n');

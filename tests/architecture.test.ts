@@ -37,7 +37,7 @@ const concepts = [
 ];
 
 /** These stand beside the house, and import nothing of it: they run elsewhere. */
-const outbuildings = ['sdk', 'console'];
+const outbuildings = ['console'];
 
 interface SourceFile {
   /** From src on, such as `usage/record/store.ts`. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import * as sdk from '../../src/sdk/index.ts';
-import { KanaAdmin, type KanaAdminOptions } from '../../src/sdk/index.ts';
+import * as sdk from '../../packages/sdk/src/index.ts';
+import { KanaAdmin, type KanaAdminOptions } from '../../packages/sdk/src/index.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 

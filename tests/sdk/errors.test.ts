@@ -2,8 +2,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import * as sdk from '../../src/sdk/index.ts';
-import { KanaAdmin, type KanaAdminOptions } from '../../src/sdk/index.ts';
+import * as sdk from '../../packages/sdk/src/index.ts';
+import { KanaAdmin, type KanaAdminOptions } from '../../packages/sdk/src/index.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createUser } from '../helpers/factories.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { KanaAdmin, NetworkError, type RecordedUsage, type Result } from '../../packages/sdk/src/index.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
-import { KanaAdmin, NetworkError, type RecordedUsage, type Result } from '../../src/sdk/index.ts';
 import { createEmptyDatabase, type TestDatabase } from '../helpers/database.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { ensureBuilt, type ServerProcess, startServer } from '../helpers/process.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@jest/globals';
 import { buildSchema, parse, validate } from 'graphql';
-import { KanaAdmin } from '../../src/sdk/index.ts';
+import { KanaAdmin } from '../../packages/sdk/src/index.ts';
 
 const schema = buildSchema(readFileSync('schema.graphql', 'utf8'));
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { KanaAdmin, SubscriptionLinkError } from '../../src/sdk/index.ts';
+import { KanaAdmin, SubscriptionLinkError } from '../../packages/sdk/src/index.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 

@@ -1,7 +1,8 @@
-// The package's entry "open-kana/sdk".
+// The package's entry, "@open-kana/sdk".
 export type { KanaAdminOptions } from './admin.ts';
 export { KanaAdmin } from './admin.ts';
 export type { Flushed } from './buffer.ts';
+export type { Result } from './caller.ts';
 export {
   AuthenticationError,
   BufferFullError,
@@ -18,7 +19,20 @@ export {
   UnavailableError,
   UserNotFoundError,
 } from './errors.ts';
-export type * from './inputs.ts';
-export type { Result } from './result.ts';
-export type { ChangedPackage } from './subscriptions.ts';
+export type {
+  ById,
+  ByUser,
+  Described,
+  FeatureChange,
+  FeatureOfUser,
+  NewFeature,
+  NewPackage,
+  NewPackageFeature,
+  NewUser,
+  PackageChange,
+  PackageList,
+  Page,
+  UsageInput,
+  UserChange,
+} from './inputs.ts';
 export type * from './types.ts';

@@ -1,0 +1,90 @@
+import type * as schema from './generated/operations.ts';
+import type { PackageStatus } from './types.ts';
+
+/** Names one feature, package, user or subscription. */
+export interface ById {
+  id: string;
+}
+
+/** A page of a list. Without it, a list answers everything, up to 10,000 items. */
+export interface Page {
+  /** How many to return at most, up to 1,000. */
+  first?: number;
+  /** Return what follows the item with this id. */
+  after?: string;
+}
+
+/** The description of something new, alone or as `input`. */
+export type Described<Input> = Input | { input: Input };
+
+/** The variables of an operation that creates something. */
+export const inputOf = <Input extends object>(described: Described<Input>): Input =>
+  'input' in described ? (described.input as Input) : described;
+
+/** Names a user. */
+export interface ByUser {
+  userId: string;
+}
+
+/** Names a user and a feature. Older guides name the feature by `id`. */
+export type FeatureOfUser = ByUser & { delta?: number } & (
+    | { featureId: string; id?: string }
+    | { id: string }
+  );
+
+/** A new feature. */
+export interface NewFeature extends schema.CreateFeatureInput {}
+
+/** What to change of a feature. An omitted field stays, null clears. */
+export interface FeatureChange extends schema.UpdateFeatureInput {
+  name?: string;
+}
+
+/** A feature that joins a package. */
+export interface NewPackageFeature extends schema.CreatePackageFeatureInput {}
+
+/** A new package: a `DRAFT` until it is published. */
+export interface NewPackage extends Omit<schema.CreatePackageInput, 'features'> {
+  /** One feature, or several. */
+  features: NewPackageFeature | NewPackageFeature[];
+}
+
+/** What to change of a package of any status. */
+export interface PackageChange extends schema.UpdatePackageInput {}
+
+/** Which packages to list. */
+export interface PackageList extends Page {
+  /** Without it, `PUBLISHED`. */
+  status?: PackageStatus | 'ALL';
+  /** Whether each comes with its features. Without it, false. */
+  includeFeatures?: boolean;
+}
+
+/** A new user. */
+export interface NewUser extends schema.CreateUserInput {}
+
+/** What to change of a user. An omitted field stays, null clears. */
+export interface UserChange extends Omit<schema.UpdateUserInput, 'id'> {
+  /** The new id. Without it, the id stays. */
+  id?: string;
+}
+
+/** One use of a `CONSUMABLE` feature by a user. */
+export interface UsageInput {
+  userId: string;
+  featureId: string;
+  /** How much was used, as a number or its text. Without it, 1. With `ADD`, a negative one reverts. */
+  delta?: number | string;
+  /** Whether `delta` is added (the default) or replaces the usage of the period. */
+  action?: schema.RecordUsageAction;
+  /** Names this usage, so that it counts once however often it is sent. Without it, the client makes one. */
+  idempotencyKey?: string;
+  /**
+   * When it was used. Without it, now: by the server's clock, or by this machine's clock if usage is buffered.
+   */
+  timestamp?: Date | string;
+  /** Record only if the user is entitled to it at this instant. */
+  enforce?: boolean;
+  /** Whether to answer the user's entitlement right after it. */
+  includeEntitlement?: boolean;
+}

@@ -1,0 +1,17 @@
+import type { Caller, Result } from './caller.ts';
+import { SubscriptionLinkError } from './errors.ts';
+
+/** Payment links. */
+export class Payments {
+  readonly #caller: Caller;
+
+  constructor(caller: Caller) {
+    this.#caller = caller;
+  }
+
+  /** Accepted as older guides write it. Always a `SubscriptionLinkError`: there is no billing provider. */
+  generateLink = (_args: { packageIds: string[] }): Promise<Result<{ url: string }>> =>
+    this.#caller.run(async () => {
+      throw new SubscriptionLinkError('There is no billing provider.');
+    });
+}
