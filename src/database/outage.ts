@@ -26,6 +26,11 @@ const lockNotAvailable = '55P03';
 export const isBusy = (error: unknown): boolean =>
   typeof error === 'object' && error !== null && 'code' in error && error.code === lockNotAvailable;
 
+/** The caller met somebody else's change of the same row too often: nothing has happened, see isBusy. */
+export class BusyError extends Error {
+  readonly code = lockNotAvailable;
+}
+
 /** What the driver says, without a code, of a connection that broke before or during a statement. */
 const brokenConnection =
   /^(Connection terminated|Client has encountered a connection error|Client was closed)/;

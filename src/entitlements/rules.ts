@@ -38,6 +38,7 @@ export interface Entitlement {
 export interface Standing {
   featureType: 'BINARY' | 'CONSUMABLE';
   grant: Grant | null;
+  /** The true total of the window. It is negative when more was reverted than recorded. */
   used: number;
 }
 
@@ -119,25 +120,25 @@ function periodsAfter(anchor: Date, period: ResetPeriod, k: number): Date {
     .toJSDate();
 }
 
-/** Usage is reported within GraphQL's Int, from 0 up; late reverts and huge sums stay exact in the ledger. */
+/** Usage is reported within GraphQL's Int, from 0 up. Decisions use the true total, which reverts can make negative. */
 export function reportedUsage(used: number | bigint): number {
   return Math.min(Math.max(Number(used), 0), 2_147_483_647);
 }
 
 /**
  * Whether the user may use `delta` more of the feature. A BINARY feature needs a live subscription; of a
- * CONSUMABLE one enough must be left, or it is unlimited, or overage is enabled. Consumption is told for a
- * CONSUMABLE that is granted, and for nothing else.
+ * CONSUMABLE one enough must be left, or it is unlimited, or overage is enabled. Only a granted CONSUMABLE has a
+ * consumption. The true total decides, also where it is negative: what was given back too much can be used again.
  */
 export function entitlementOf({ featureType, grant, used }: Standing, delta: number): Entitlement {
   if (grant === null) return { access: false, reason: reasons.notSubscribed, consumption: null };
   if (featureType === 'BINARY') return { access: true, reason: reasons.binary, consumption: null };
-  const consumption = consumptionOf(grant, used);
-  const access =
-    consumption.budget === null ||
-    consumption.overageEnabled ||
-    consumption.used + delta <= consumption.budget;
-  return { access, reason: access ? reasons.consumable : reasons.notEnough, consumption };
+  const access = grant.limit === null || grant.overageEnabled || used + delta <= grant.limit;
+  return {
+    access,
+    reason: access ? reasons.consumable : reasons.notEnough,
+    consumption: consumptionOf(grant, used),
+  };
 }
 
 /** What a window of this grant shows of the usage in it. */

@@ -1,5 +1,9 @@
 import type { Db } from '../database/client.ts';
+import { BusyError } from '../database/outage.ts';
 import { userNotFound } from '../errors.ts';
+
+/** How many concurrent merges of one user a caller follows before it gives up. */
+export const maxMergesFollowed = 20;
 
 /**
  * The key of the user with this id, null when there is none. The id of a user who was merged into another
@@ -58,11 +62,15 @@ export async function findSharingEmail(
  * survivor's key may be the smaller one: the merged row is let go before the survivor's is asked for.
  */
 export async function lockUser(tx: Db, key: bigint): Promise<bigint | null> {
-  await tx.$executeRaw`SAVEPOINT before_lock`;
-  const [user] = await tx.$queryRaw<{ merged_into: bigint | null }[]>`
-    SELECT merged_into FROM "user" WHERE key = ${key} FOR UPDATE`;
-  if (user === undefined) return null;
-  if (user.merged_into === null) return key;
-  await tx.$executeRaw`ROLLBACK TO SAVEPOINT before_lock`;
-  return lockUser(tx, user.merged_into);
+  let asked = key;
+  for (let attempt = 0; attempt < maxMergesFollowed; attempt += 1) {
+    await tx.$executeRaw`SAVEPOINT before_lock`;
+    const [user] = await tx.$queryRaw<{ merged_into: bigint | null }[]>`
+      SELECT merged_into FROM "user" WHERE key = ${asked} FOR UPDATE`;
+    if (user === undefined) return null;
+    if (user.merged_into === null) return asked;
+    await tx.$executeRaw`ROLLBACK TO SAVEPOINT before_lock`;
+    asked = user.merged_into;
+  }
+  throw new BusyError(`a user was merged ${maxMergesFollowed} times while its row was asked for`);
 }

@@ -59,7 +59,7 @@ const user = fc.uniqueArray(
     package: fc.nat(23),
     status: fc.constantFrom(...statuses),
     startedAt: start,
-    used: fc.integer({ min: -5, max: 60 }),
+    used: fc.integer({ min: -60, max: 60 }),
   }),
   { selector: (subscription) => subscription.package, maxLength: 6 },
 );
@@ -180,6 +180,7 @@ async function saveUsers(
       environmentId,
       status,
       startedAt,
+      endedAt: status === 'CANCELLED' ? now : null,
       isAddon: true,
       packageId: `package-${packageIndex}`,
     })),

@@ -214,9 +214,19 @@ describe('the entitlement', () => {
       { ...given, consumption: consumption(2_147_483_647, null) },
     ],
     [
-      'counts reverts below zero as nothing used',
-      of(-5, {}, 10),
+      'gives back what was reverted too much, and reports nothing used',
+      of(-5, {}, 15),
       { ...given, consumption: consumption(0, 10) },
+    ],
+    [
+      'refuses one more than what was reverted too much gives',
+      of(-5, {}, 16),
+      { ...refused, consumption: consumption(0, 10) },
+    ],
+    [
+      'decides by the true total, also where more is used than an Int holds',
+      of(2 ** 31, { limit: 2_147_483_647 }, 0),
+      { ...refused, consumption: consumption(2_147_483_647, 2_147_483_647) },
     ],
   ])('of a consumable %s', (_name, actual, expected) => {
     expect(actual).toEqual(expected);

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { BusyError } from '../../database/outage.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { DomainError } from '../../errors.ts';
 import type { Usage } from '../../usage/record/rules.ts';
@@ -34,7 +35,7 @@ export async function processTracks(pool: Pool, keys: readonly EventKey[]): Prom
     const left = await inTransaction(pool, (client) => decide(client, keys));
     if (left === 0) return;
   }
-  throw new Error(`Segment events met a concurrent change of their user ${maxRounds} times in a row`);
+  throw new BusyError(`Segment events met a concurrent change of their user ${maxRounds} times in a row`);
 }
 
 /** Answers how many of the events are still to be processed. */

@@ -9,7 +9,8 @@ import {
   recountTotals,
   type TotalDifference,
 } from '../rollup/verify-store.ts';
-import { countUsers, type Difference, findDifferences, nextUsers, recount } from './verify-store.ts';
+import { recount } from './recount-store.ts';
+import { countUsers, type Difference, findDifferences, nextUsers } from './verify-store.ts';
 
 const usersAtATime = 500;
 

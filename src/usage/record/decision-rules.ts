@@ -1,5 +1,4 @@
 import type { Grant, Standing, Window } from '../../entitlements/rules.ts';
-import { featureNotFound, idempotencyConflict, userNotFound } from '../../errors.ts';
 import {
   type Counter,
   type CountingGrant,
@@ -9,7 +8,16 @@ import {
   windowsOf,
   winnerAt,
 } from '../ledger/rules.ts';
-import { binaryReason, type Recorded, repeats, type Usage } from './rules.ts';
+import {
+  type Decision,
+  decideKnown,
+  type FirstUse,
+  type Recorded,
+  recordedNow,
+  type Usage,
+} from './rules.ts';
+
+type FeatureType = Standing['featureType'];
 
 /** A usage whose result depends on what is there already, with all that the decision looks at. */
 export interface Case {
@@ -17,7 +25,7 @@ export interface Case {
   /** Null when there is no such user. */
   userKey: bigint | null;
   /** Null when there is no such feature. */
-  featureType: Standing['featureType'] | null;
+  featureType: FeatureType | null;
   /** What was recorded before under the same idempotency key. */
   first: FirstUse | null;
   now: Date;
@@ -26,8 +34,6 @@ export interface Case {
   /** What usage at these instants may count towards, and what is live now; see readGrants. */
   grants: readonly CountingGrant[];
 }
-
-type FirstUse = Pick<Usage, 'featureId' | 'action' | 'delta'>;
 
 /** One usage that was decided to be recorded. */
 export interface Entry {
@@ -74,40 +80,39 @@ const counterAt = ({ usage, userKey }: Case, { grant, window }: Place): Counter 
 });
 
 /**
- * Decides one usage, in order: unknown users and features are errors; a binary feature records nothing; a
- * repeated idempotency key answers as the first call did; an enforced usage that the user is not entitled to is
- * refused; everything else is recorded, over the budget too, for it has already happened.
+ * Decides one usage: first by what is known of it (see decideKnown); then an enforced usage that the user is not
+ * entitled to is refused; everything else is recorded, over the budget too, for it has already happened.
  */
 export function decide(item: Case, tally: Tally): Recorded | Error {
   const { usage, userKey, featureType } = item;
-  if (userKey === null) return userNotFound(usage.userId);
-  if (featureType === null) return featureNotFound(usage.featureId);
-  const answer = (recorded: boolean, reason: string | null, duplicate = false) => ({
-    recorded,
-    reason,
-    duplicate,
-    standing: standingOf(item, featureType, tally, winnerAt(item.grants, item.now)),
-  });
-  if (featureType === 'BINARY') return answer(false, binaryReason);
-
   const keyName = usage.idempotencyKey === null ? null : `${userKey} ${usage.idempotencyKey}`;
-  const first = keyName === null ? null : (item.first ?? tally.keys.get(keyName));
-  if (first)
-    return repeats(first, usage) ? answer(true, null, true) : idempotencyConflict(usage.idempotencyKey ?? '');
+  const first = item.first ?? (keyName === null ? null : (tally.keys.get(keyName) ?? null));
+  const known = decideKnown(usage, { userKnown: userKey !== null, featureType, first });
+  if (known instanceof Error) return known;
+  if (userKey === null || featureType === null) throw new Error('an unknown user or feature was not refused');
+  const decision = known ?? judge(item, { userKey, featureType, keyName }, tally);
+  return { ...decision, standing: standingOf(item, featureType, tally, winnerAt(item.grants, item.now)) };
+}
 
+/** Refuses or records a usage of a consumable feature. */
+function judge(
+  item: Case,
+  { userKey, featureType, keyName }: { userKey: bigint; featureType: FeatureType; keyName: string | null },
+  tally: Tally,
+): Decision {
+  const { usage } = item;
   const refused = usage.enforce ? refusal(usage, judgedStanding(item, featureType, tally)) : null;
-  if (refused !== null) return answer(false, refused);
-
+  if (refused !== null) return { recorded: false, reason: refused, duplicate: false };
   record(item, userKey, tally);
   if (keyName !== null) tally.keys.set(keyName, usage);
-  return answer(true, null);
+  return recordedNow;
 }
 
 /**
  * What an enforced usage is judged by: of the live subscriptions that it counts towards, the one that counts, in the
  * window that it falls in. Judged by the present window, usage of an earlier one would pass without end.
  */
-function judgedStanding(item: Case, featureType: Standing['featureType'], tally: Tally): Standing {
+function judgedStanding(item: Case, featureType: FeatureType, tally: Tally): Standing {
   const counting = item.grants.filter((grant) => countsTowards(grant, item.at));
   return standingOf(item, featureType, tally, winnerAt(counting, item.at));
 }
@@ -122,12 +127,7 @@ function record(item: Case, userKey: bigint, tally: Tally): void {
   }
 }
 
-function standingOf(
-  item: Case,
-  featureType: Standing['featureType'],
-  tally: Tally,
-  winner: Place | null,
-): Standing {
+function standingOf(item: Case, featureType: FeatureType, tally: Tally, winner: Place | null): Standing {
   const used = winner && tally.counters.get(counterName(item, winner))?.used;
   return { featureType, grant: winner?.grant ?? null, used: Number(used ?? 0n) };
 }

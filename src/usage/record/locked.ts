@@ -1,5 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
+import { BusyError } from '../../database/outage.ts';
 import { inTransaction } from '../../database/transaction.ts';
+import { maxMergesFollowed } from '../../users/store.ts';
 import { type Case, decide, emptyTally } from './decision-rules.ts';
 import {
   appendEntries,
@@ -64,11 +66,13 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
  * survivor's row is never waited for with later rows in hand.
  */
 async function loadPatiently(client: PoolClient, usages: readonly Usage[]): Promise<(Case | null)[]> {
-  await limitPatience(client);
-  const cases = await loadCases(client, usages, 'wait');
-  if (!cases.includes(null)) return cases;
-  await client.query('rollback and chain');
-  return loadPatiently(client, usages);
+  for (let attempt = 0; attempt < maxMergesFollowed; attempt += 1) {
+    await limitPatience(client);
+    const cases = await loadCases(client, usages, 'wait');
+    if (!cases.includes(null)) return cases;
+    await client.query('rollback and chain');
+  }
+  throw new BusyError(`usage met a merge of its user ${maxMergesFollowed} times in a row`);
 }
 
 /** Locks the users, and loads what is known of each usage; null for a usage of a user who is not locked. */

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { createLane } from '../../database/lane.ts';
+import { BusyError } from '../../database/outage.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { createMeters } from '../../telemetry/metrics.ts';
 import { recordLocked } from './locked.ts';
@@ -72,7 +73,7 @@ async function judged<Question, Answer>(
   let answer = await ask(question);
   for (let attempts = 1; answer === askAgain; attempts += 1) {
     if (attempts === maxAttempts)
-      throw new Error(`usage met a concurrent change of its user ${maxAttempts} times in a row`);
+      throw new BusyError(`usage met a concurrent change of its user ${maxAttempts} times in a row`);
     answer = await askLocked(question);
   }
   return answer;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Standing } from '../../entitlements/rules.ts';
-import { invalidInput } from '../../errors.ts';
+import { featureNotFound, idempotencyConflict, invalidInput, userNotFound } from '../../errors.ts';
 import { Id, parse } from '../../input.ts';
 
 const maxClockSkewMs = 5 * 60_000;
@@ -73,10 +73,40 @@ export function readUsage(input: unknown, field: string, now: Date): Omit<Usage,
   return usage;
 }
 
-/** The same idempotency key means the same call: one with another feature, delta or action is a conflict. */
-export function repeats(first: Pick<Usage, 'featureId' | 'action' | 'delta'>, usage: Usage): boolean {
-  return first.featureId === usage.featureId && first.action === usage.action && first.delta === usage.delta;
+/** What the first call with an idempotency key recorded. */
+export type FirstUse = Pick<Usage, 'featureId' | 'action' | 'delta'>;
+
+/** What decides a usage before anybody looks at budgets. */
+export interface Known {
+  userKnown: boolean;
+  /** Null when there is no such feature. */
+  featureType: Standing['featureType'] | null;
+  /** What was recorded before under the same idempotency key. */
+  first: FirstUse | null;
 }
+
+export type Decision = Omit<Recorded, 'standing'>;
+
+export const recordedNow: Decision = { recorded: true, reason: null, duplicate: false };
+
+/**
+ * Decides what needs no budget, in this order: unknown users and features are errors; a binary feature records
+ * nothing; a repeated idempotency key answers as the first call did.
+ *
+ * @returns null for a usage that may be recorded
+ */
+export function decideKnown(usage: Usage, { userKnown, featureType, first }: Known): Decision | Error | null {
+  if (!userKnown) return userNotFound(usage.userId);
+  if (featureType === null) return featureNotFound(usage.featureId);
+  if (featureType === 'BINARY') return { recorded: false, reason: binaryReason, duplicate: false };
+  if (first === null) return null;
+  if (!repeats(first, usage)) return idempotencyConflict(usage.idempotencyKey ?? '');
+  return { recorded: true, reason: null, duplicate: true };
+}
+
+/** The same idempotency key means the same call: one with another feature, delta or action is a conflict. */
+const repeats = (first: FirstUse, usage: Usage): boolean =>
+  first.featureId === usage.featureId && first.action === usage.action && first.delta === usage.delta;
 
 /** A list of usages is taken whole, and each of them read by itself. */
 export const UsageList = z.array(z.unknown()).max(1_000, 'must hold at most 1,000 usages');

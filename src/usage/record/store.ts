@@ -1,9 +1,15 @@
 import type { ClientBase } from 'pg';
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
-import { featureNotFound, idempotencyConflict, userNotFound } from '../../errors.ts';
 import { countingSql } from '../../subscriptions/store.ts';
-import { binaryReason, type IfLocked, type Recorded, repeats, type Usage } from './rules.ts';
+import {
+  decideKnown,
+  type FirstUse,
+  type IfLocked,
+  type Recorded,
+  recordedNow,
+  type Usage,
+} from './rules.ts';
 
 /** An ADD without enforce, and whether its caller asks where the user stands afterwards. */
 export interface Addition {
@@ -195,24 +201,23 @@ function standingsOf(
 const windowName = (row: Pick<StandingRow, 'subscription_id' | 'window_start'>, featureId: string) =>
   `${row.subscription_id} ${row.window_start?.getTime()} ${featureId}`;
 
-function resultOf(usage: Usage, outcome: OutcomeRow | undefined, standing: Standing | null) {
-  if (outcome === undefined || outcome.inserted) return answer(true, null, false, standing);
-  if (!outcome.user_known) return userNotFound(usage.userId);
-  if (outcome.feature_type === null) return featureNotFound(usage.featureId);
-  if (outcome.feature_type === 'BINARY') return answer(false, binaryReason, false, standing);
-  if (outcome.first_feature_id === null) return askAgain;
-  const first = {
-    featureId: outcome.first_feature_id,
-    action: outcome.first_action,
-    delta: outcome.first_delta,
-  };
-  if (!repeats(first, usage)) return idempotencyConflict(usage.idempotencyKey ?? '');
-  return answer(true, null, true, standing);
+function resultOf(
+  usage: Usage,
+  outcome: OutcomeRow | undefined,
+  standing: Standing | null,
+): Recorded | typeof askAgain | Error {
+  if (outcome === undefined || outcome.inserted) return { ...recordedNow, standing };
+  const known = decideKnown(usage, {
+    userKnown: outcome.user_known,
+    featureType: outcome.feature_type,
+    first: outcome.first_feature_id === null ? null : firstUse(outcome, outcome.first_feature_id),
+  });
+  if (known === null) return askAgain;
+  return known instanceof Error ? known : { ...known, standing };
 }
 
-const answer = (recorded: boolean, reason: string | null, duplicate: boolean, standing: Standing | null) => ({
-  recorded,
-  reason,
-  duplicate,
-  standing,
+const firstUse = ({ first_action: action, first_delta: delta }: OutcomeRow, featureId: string): FirstUse => ({
+  featureId,
+  action,
+  delta,
 });

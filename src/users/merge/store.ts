@@ -1,7 +1,9 @@
 import type { Db } from '../../database/client.ts';
 import type { User } from '../../database/generated/client.ts';
+import { BusyError } from '../../database/outage.ts';
 import { userNotFound } from '../../errors.ts';
 import { forgetHours } from '../../usage/rollup/store.ts';
+import { maxMergesFollowed } from '../store.ts';
 
 /**
  * Locks the rows of the users that these ids lead to, and of all who were merged into them before, until the
@@ -13,19 +15,21 @@ import { forgetHours } from '../../usage/rollup/store.ts';
  * @throws UserNotFoundError
  */
 export async function lockUsers(tx: Db, environmentId: string, ids: readonly string[]): Promise<User[]> {
-  await tx.$executeRaw`SAVEPOINT before_lock`;
-  const named = await findKeys(tx, environmentId, ids);
-  const rows = await tx.$queryRaw<{ key: bigint }[]>`
-    SELECT key FROM "user" WHERE key = ANY(${named}) OR merged_into = ANY(${named}) ORDER BY key FOR UPDATE`;
-  const locked = new Set(rows.map(({ key }) => key));
+  for (let attempt = 0; attempt < maxMergesFollowed; attempt += 1) {
+    await tx.$executeRaw`SAVEPOINT before_lock`;
+    const named = await findKeys(tx, environmentId, ids);
+    const rows = await tx.$queryRaw<{ key: bigint }[]>`
+      SELECT key FROM "user" WHERE key = ANY(${named}) OR merged_into = ANY(${named}) ORDER BY key FOR UPDATE`;
+    const locked = new Set(rows.map(({ key }) => key));
 
-  const keys = await findKeys(tx, environmentId, ids);
-  const family = await tx.user.findMany({
-    where: { OR: [{ key: { in: keys } }, { mergedInto: { in: keys } }] },
-  });
-  if (family.every(({ key }) => locked.has(key))) return family.filter(({ key }) => keys.includes(key));
-  await tx.$executeRaw`ROLLBACK TO SAVEPOINT before_lock`;
-  return lockUsers(tx, environmentId, ids);
+    const keys = await findKeys(tx, environmentId, ids);
+    const family = await tx.user.findMany({
+      where: { OR: [{ key: { in: keys } }, { mergedInto: { in: keys } }] },
+    });
+    if (family.every(({ key }) => locked.has(key))) return family.filter(({ key }) => keys.includes(key));
+    await tx.$executeRaw`ROLLBACK TO SAVEPOINT before_lock`;
+  }
+  throw new BusyError(`users were merged ${maxMergesFollowed} times while their rows were asked for`);
 }
 
 /** The users that these ids lead to, each once, without a lock. @throws UserNotFoundError */

@@ -7,7 +7,7 @@ import {
   windowsOf,
   winnerAt,
 } from '../../../src/usage/ledger/rules.ts';
-import { readUsage, repeats, type Usage } from '../../../src/usage/record/rules.ts';
+import { decideKnown, readUsage, type Usage } from '../../../src/usage/record/rules.ts';
 
 const now = new Date('2024-05-15T12:00:00Z');
 
@@ -94,7 +94,10 @@ it.each([
   ['another action', { action: 'SET' as const }, false],
   ['another timestamp', { timestamp: now }, true],
 ])('an idempotency key names %s: %j', (_name, changes, expected) => {
-  expect(repeats(usage(), usage(changes))).toBe(expected);
+  const known = { userKnown: true, featureType: 'CONSUMABLE', first: usage() } as const;
+  const decision = decideKnown(usage({ idempotencyKey: 'once', ...changes }), known);
+  if (expected) expect(decision).toEqual({ recorded: true, reason: null, duplicate: true });
+  else expect(decision).toMatchObject({ name: 'IdempotencyKeyConflictError' });
 });
 
 describe('usage counts', () => {
@@ -165,6 +168,8 @@ describe('an enforced usage', () => {
     ['is one too much', { delta: 4 }, 7, {}, false],
     ['gives back, over the budget too', { delta: -1 }, 12, {}, true],
     ['asks for nothing more when all is used', { delta: 0 }, 10, {}, true],
+    ['fits exactly what was reverted below zero', { delta: 107 }, -97, {}, true],
+    ['is one more than what was reverted below zero', { delta: 108 }, -97, {}, false],
     ['sets what fits, whatever was used', { action: 'SET', delta: 10 }, 99, {}, true],
     ['sets more than fits', { action: 'SET', delta: 11 }, 0, {}, false],
     ['goes over with overage', { delta: 4 }, 7, { overageEnabled: true }, true],
