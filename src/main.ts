@@ -11,6 +11,7 @@ import { createUserTokens } from './auth/tokens/tokens.ts';
 import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
 import { migrate } from './database/migrations.ts';
+import { findUnproven } from './database/unproven.ts';
 import { type Watch, watchDatabase } from './database/watch.ts';
 import type { EmbeddedServer } from './embedded-postgres/server.ts';
 import { StartupError } from './errors.ts';
@@ -91,8 +92,15 @@ async function start(config: Config, running: Running): Promise<void> {
 }
 
 /** Brings the database up to date, and gives it what every installation has. */
-async function prepare(url: string, { prisma }: Database, config: Config, log: Logger): Promise<Provisioned> {
+async function prepare(
+  url: string,
+  { prisma, work }: Database,
+  config: Config,
+  log: Logger,
+): Promise<Provisioned> {
   await migrate(url);
+  for (const unproven of await findUnproven(work))
+    log.warn(unproven, 'rows of an earlier version break an invariant; npm run verify tells what to do');
   const provisioned = await provision(prisma, config, new Date());
   for (const { environmentId, kind, lastFour } of provisioned.revokedKeys)
     log.warn({ key: { environmentId, kind, lastFour } }, 'a configured key is revoked, and stays so');

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Database } from '../database/client.ts';
+import { findUnproven } from '../database/unproven.ts';
 import { StartupError } from '../errors.ts';
 import { repair, repairTotals, verify } from '../usage/ledger/verify.ts';
 import type { Difference } from '../usage/ledger/verify-store.ts';
@@ -65,9 +66,20 @@ async function findAll(database: Database) {
   return { userKeys, ...differing };
 }
 
+/** Prints the invariants that old rows break. They are the operator's to judge: nothing here repairs them. */
+async function tellUnproven(database: Database): Promise<void> {
+  for (const { table, constraint } of await findUnproven(database.work)) {
+    process.stdout.write(
+      `table ${table}: rows of an earlier version break ${constraint}. Correct or delete them, then run: ALTER TABLE "${table}" VALIDATE CONSTRAINT "${constraint}";\n`,
+    );
+    process.exitCode = 1;
+  }
+}
+
 await runCommand(async () => {
   const options = readOptions();
   await withDatabase(async (database) => {
+    await tellUnproven(database);
     const { userKeys, counters, hours } = await findAll(database);
     if (counters + hours === 0) return;
     if (!options.repair) {

@@ -70,10 +70,10 @@ interface NewSubscription {
   trialEnd?: Date;
 }
 
-/** A subscription of a user to a package, both of which exist; ACTIVE since now unless told otherwise. */
+/** A subscription of a user to a package, both of which exist; ACTIVE since now unless told otherwise, and over if CANCELLED. */
 export async function createSubscription(
   db: PrismaClient,
-  { userId, packageId, ...facts }: NewSubscription,
+  { userId, packageId, startedAt = new Date(), ...facts }: NewSubscription,
   { in: environmentId = 'test' } = {},
 ) {
   const user = await db.user.findUniqueOrThrow({
@@ -82,7 +82,9 @@ export async function createSubscription(
   const { isAddon } = await db.package.findUniqueOrThrow({
     where: { environmentId_id: { environmentId, id: packageId } },
   });
+  const endedAt = facts.endedAt ?? (facts.status === 'CANCELLED' ? new Date() : null);
+  const times = { startedAt: endedAt !== null && endedAt < startedAt ? endedAt : startedAt, endedAt };
   return db.subscription.create({
-    data: { startedAt: new Date(), ...facts, isAddon, userKey: user.key, environmentId, packageId },
+    data: { ...facts, ...times, isAddon, userKey: user.key, environmentId, packageId },
   });
 }

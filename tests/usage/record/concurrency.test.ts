@@ -164,7 +164,10 @@ describe('with many callers at once', () => {
       await changeSubscriptions(prisma, key, async (tx, { userKey, instant }) => {
         recording = send({ userId, ...option });
         await someoneWaitsForALock();
-        await tx.subscription.updateMany({ where: { userKey }, data: { endedAt: instant } });
+        await tx.subscription.updateMany({
+          where: { userKey },
+          data: { status: 'CANCELLED', endedAt: instant },
+        });
         const renewal = {
           userKey,
           environmentId: 'test',
