@@ -22,7 +22,7 @@ const rowsSql = `
   insert into "user" (key, environment_id, id, updated_at, merged_into) values (3, 'test', 'bert', now(), 1);
   insert into feature (environment_id, id, name, type, updated_at) values ('test', 'f', 'f', 'CONSUMABLE', now());
   insert into package (environment_id, id, name, updated_at)
-    values ('test', 'p', 'p', now()), ('live', 'p', 'p', now());
+    values ('test', 'p', 'p', now()), ('live', 'p', 'p', now()), ('live', 'q', 'q', now());
   insert into subscription (user_key, id, environment_id, package_id, is_addon, started_at)
     values (1, 1001, 'test', 'p', false, now())`;
 
@@ -47,7 +47,7 @@ test.each([
   [
     'a live subscription of a test user',
     `insert into subscription (user_key, environment_id, package_id, is_addon, started_at)
-     values (1, 'live', 'p', true, now())`,
+     values (1, 'live', 'q', true, now())`,
     'subscription_environment_id_user_key_fkey',
   ],
   [
@@ -150,7 +150,7 @@ test('rows of earlier bugs are repaired, or reported, and stop no start', async 
     `insert into subscription (user_key, id, environment_id, package_id, is_addon, started_at, ended_at, status)
      values (1, 2, 'test', 'p', true, '2026-01-02', '2026-01-01', 'CANCELLED'),
             (1, 3, 'test', 'p', true, '2026-01-02', null, 'CANCELLED'),
-            (1, 4, 'live', 'p', true, '2026-01-02', '2026-01-03', 'CANCELLED');
+            (1, 4, 'live', 'q', true, '2026-01-02', '2026-01-03', 'CANCELLED');
      insert into usage_event (user_key, environment_id, feature_id, action, delta, occurred_at)
      values (1, 'test', 'f', 'SET', -5, now())`,
   );

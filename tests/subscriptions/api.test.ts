@@ -383,7 +383,9 @@ describe('cancelSubscription', () => {
       refused(`Cannot cancel the subscription "${id}": it is ${status}.`, 'cancelSubscription'),
     );
     expect(await app.ok(list, { userId })).toEqual({
-      subscriptions: [{ ...active(userId, 'free'), status }],
+      subscriptions: [
+        { ...active(userId, 'free'), status, endedAt: status === 'CANCELLED' ? expect.any(String) : null },
+      ],
     });
   });
 });
