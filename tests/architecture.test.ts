@@ -73,7 +73,7 @@ const floorOf = (path: string) => floors.find(([, , pattern]) => pattern.test(pa
 
 test('the source and its imports are found', () => {
   const usage = files.find(({ path }) => path === 'usage/record/store.ts');
-  expect(usage?.ours).toEqual(expect.arrayContaining(['usage/record/rules.ts', 'errors.ts']));
+  expect(usage?.ours).toEqual(expect.arrayContaining(['usage/record/rules.ts', 'entitlements/store.ts']));
   expect(usage?.theirs).toContain('pg');
 });
 
