@@ -24,7 +24,7 @@ import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/
 import { withCors } from './http/cors.ts';
 import { reportFault } from './http/faults.ts';
 import { createGate, tellGate } from './http/gate.ts';
-import { createReadyRoute, liveRoute } from './http/health.ts';
+import { createReadyRoute, createWriteHealth, liveRoute } from './http/health.ts';
 import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import { type RateLimit, requireAllowance } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
@@ -83,6 +83,7 @@ export function createApp(dependencies: Dependencies): App {
     meters.tracing,
   );
   const client = createGraphqlServer(clientApi(dependencies, findStanding), log, meters.tracing);
+  const writes = createWriteHealth();
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
   const routes = {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
@@ -93,10 +94,10 @@ export function createApp(dependencies: Dependencies): App {
     '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents, gate }),
     ...createConfigurationRoutes({ ...dependencies, gate }),
     '/health/live': liveRoute,
-    '/health/ready': createReadyRoute(database),
+    '/health/ready': createReadyRoute(database, writes),
     ...metricsRoutes(dependencies),
   };
-  return { listener: createRouter(routes, { log, meters }, page), paths: Object.keys(routes) };
+  return { listener: createRouter(routes, { log, meters, writes }, page), paths: Object.keys(routes) };
 }
 
 function metricsRoutes({ metrics, database: { work } }: Dependencies): Record<string, Route> {

@@ -1,7 +1,7 @@
 import { audited } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
-import { isUniqueViolation } from '../database/conflict.ts';
+import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { longTransaction } from '../database/long-transaction.ts';
 import { invalidInput, planChanged } from '../errors.ts';

@@ -1,8 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
+import { isWriteConflict } from './errors.ts';
 
 const maxAttempts = 10;
-/** PostgreSQL's codes for a transaction that was given up so that another could go on. */
-const givenUp = new Set(['40P01', '40001']);
 
 /** Runs `work` in a transaction on this connection. Whatever it throws undoes everything. */
 export async function transaction<Result>(client: PoolClient, work: () => Promise<Result>): Promise<Result> {
@@ -35,9 +34,7 @@ export async function inTransaction<Result>(
     } catch (error) {
       // A connection whose transaction failed is not used again: it may be the connection that failed.
       client.release(true);
-      if (!givenUp.has(codeOf(error)) || attempt === maxAttempts) throw error;
+      if (!isWriteConflict(error) || attempt === maxAttempts) throw error;
     }
   }
 }
-
-const codeOf = (error: unknown) => String((error as { code?: unknown } | null)?.code);

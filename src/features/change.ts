@@ -1,6 +1,6 @@
 import { audited } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
-import { isUniqueViolation } from '../database/conflict.ts';
+import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { jsonValue } from '../database/json.ts';
 import { featureAlreadyExists, featureNotFound } from '../errors.ts';

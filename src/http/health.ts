@@ -1,4 +1,5 @@
 import type { Database } from '../database/client.ts';
+import type { Unavailability } from '../database/errors.ts';
 import { succeedsInTime } from './in-time.ts';
 import { sendJson } from './response.ts';
 import type { Route } from './router.ts';
@@ -8,13 +9,42 @@ export const liveRoute: Route = {
   GET: (_request, response) => sendJson(response, { status: 200, body: { status: 'live' } }),
 };
 
-/** Whether requests can be answered now: 503 while the database does not answer. */
-export function createReadyRoute({ lookups }: Pick<Database, 'lookups'>): Route {
+/** Remembers whether the database has refused to write. */
+export interface WriteHealth {
+  /** Takes note of why the database could not serve a request. */
+  note(reason: Unavailability | null): void;
+  isRefusing(): boolean;
+}
+
+/** For how long a refused write counts. Each further one begins this time anew. */
+const refusalMs = 10_000;
+
+/** Requests tell it: a probe of its own would have to write, and anybody may ask whether the server is ready. */
+export function createWriteHealth(): WriteHealth {
+  let refusedAt = Number.NEGATIVE_INFINITY;
+  return {
+    note(reason) {
+      if (reason === 'full' || reason === 'readOnly') refusedAt = performance.now();
+    },
+    isRefusing: () => performance.now() - refusedAt < refusalMs,
+  };
+}
+
+/* Fails where the database takes no writes: a standby, or one that is set to be read-only. */
+const writableSql = `
+  select 1 / case when pg_is_in_recovery() or current_setting('transaction_read_only')::boolean then 0 else 1 end`;
+
+/** Whether requests can be answered now: 503 while the database does not answer, or takes no writes. */
+export function createReadyRoute({ lookups }: Pick<Database, 'lookups'>, writes: WriteHealth): Route {
+  async function problem(): Promise<string | null> {
+    if (!(await succeedsInTime(lookups.query('select 1')))) return 'the database does not answer';
+    const writable = !writes.isRefusing() && (await succeedsInTime(lookups.query(writableSql)));
+    return writable ? null : 'the database takes no writes';
+  }
   return {
     async GET(_request, response) {
-      const ready = await succeedsInTime(lookups.query('select 1'));
-      const status = ready ? 200 : 503;
-      sendJson(response, { status, body: { status: ready ? 'ready' : 'the database does not answer' } });
+      const status = await problem();
+      sendJson(response, { status: status === null ? 200 : 503, body: { status: status ?? 'ready' } });
     },
   };
 }

@@ -3,8 +3,17 @@ import type { Logger } from 'pino';
 import type { Meters } from '../telemetry/metrics.ts';
 import { readTraceparent, type Span, type Tracing } from '../telemetry/tracing.ts';
 import { isFault, levelOf } from './faults.ts';
+import type { WriteHealth } from './health.ts';
 import { type Bearer, createRequestContext, type RequestContext } from './request-context.ts';
 import { codeOf } from './response.ts';
+
+/** Who learns of requests. */
+export interface Observing {
+  log: Logger;
+  meters: Meters;
+  /** What readiness goes by; without it nobody asks. */
+  writes?: WriteHealth;
+}
 
 /** Follows each request from its arrival to the end of its answer. */
 type Observe = (request: IncomingMessage, response: ServerResponse, path: string | null) => RequestContext;
@@ -13,11 +22,11 @@ type Observe = (request: IncomingMessage, response: ServerResponse, path: string
  * Gives each request its id, counts it, and writes one line about it when it is answered: at `debug`, but for our own
  * faults. The line holds nothing that the client wrote, except the name of its operation and an acceptable id.
  */
-export function createObserver(log: Logger, meters: Meters): Observe {
+export function createObserver({ log, meters, writes }: Observing): Observe {
   return (request, response, path) => {
     const startedAt = performance.now();
     const span = meters.tracing === null ? null : beginSpan(meters.tracing, request, path);
-    const requestContext = createRequestContext(request.headers['x-request-id'], span);
+    const requestContext = createRequestContext(request.headers['x-request-id'], span, writes?.note);
     response.setHeader('X-Request-Id', requestContext.id);
     response.once('close', () => {
       const outcome = outcomeOf(requestContext, response);

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Unavailability } from '../database/errors.ts';
 import { redact } from '../telemetry/redaction.ts';
 import type { Span } from '../telemetry/tracing.ts';
 
@@ -27,6 +28,8 @@ export interface RequestContext {
   operation: Operation | null;
   /** `ok`, or the code of the error that it ended with; null where the HTTP status tells. */
   outcome: string | null;
+  /** Takes note of why the database could not do something for it. */
+  readonly noteUnavailability: (reason: Unavailability) => void;
   /** Its span in a trace; null if nothing is traced. */
   span: Span | null;
 }
@@ -40,9 +43,10 @@ const acceptable = /^[\w.:+=/-]{1,64}$/;
 export function createRequestContext(
   givenId: string | string[] | undefined,
   span: Span | null = null,
+  noteUnavailability: RequestContext['noteUnavailability'] = () => undefined,
 ): RequestContext {
   const id = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : randomUUID();
-  return { id, bearer: null, operation: null, outcome: null, span };
+  return { id, bearer: null, operation: null, outcome: null, noteUnavailability, span };
 }
 
 /** An id that looks like a key must not get into the log either. */

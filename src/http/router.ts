@@ -1,8 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
-import type { Logger } from 'pino';
-import type { Meters } from '../telemetry/metrics.ts';
 import { reportFault } from './faults.ts';
-import { createObserver } from './observer.ts';
+import { createObserver, type Observing } from './observer.ts';
 import type { RequestContext } from './request-context.ts';
 import { refusal, sendJson } from './response.ts';
 
@@ -35,11 +33,11 @@ const securityHeaders = [
  */
 export function createRouter(
   routes: Record<string, Route>,
-  { log, meters }: { log: Logger; meters: Meters },
+  observing: Observing,
   page?: Handler,
 ): RequestListener {
   const known = new Map(Object.entries(routes));
-  const observe = createObserver(log, meters);
+  const observe = createObserver(observing);
   return async (request, response) => {
     const path = pathOf(request);
     const route = known.get(path);
@@ -51,7 +49,7 @@ export function createRouter(
       else if (page !== undefined && asksForPage(request)) await page(request, response, requestContext);
       else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
     } catch (error) {
-      const { code, message, requestId } = reportFault(log, error, requestContext);
+      const { code, message, requestId } = reportFault(observing.log, error, requestContext);
       if (response.headersSent) response.destroy();
       else sendJson(response, refusal(code, message, { requestId }));
     }

@@ -1,5 +1,5 @@
 import type { Db } from '../database/client.ts';
-import { isUniqueViolation } from '../database/conflict.ts';
+import { isUniqueViolation } from '../database/errors.ts';
 import type { Prisma, PrismaClient } from '../database/generated/client.ts';
 import { subscriptionError } from '../errors.ts';
 import { lockUser } from '../users/store.ts';

@@ -1,7 +1,7 @@
 import { audited } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
-import { isUniqueViolation } from '../database/conflict.ts';
+import { isUniqueViolation } from '../database/errors.ts';
 import { jsonValue } from '../database/json.ts';
 import { userAlreadyExists, userNotFound } from '../errors.ts';
 import type { NewUser, UserChange, UserFacts } from './rules.ts';

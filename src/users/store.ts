@@ -1,5 +1,5 @@
 import type { Db } from '../database/client.ts';
-import { BusyError } from '../database/outage.ts';
+import { BusyError } from '../database/errors.ts';
 import { userNotFound } from '../errors.ts';
 
 /** How many concurrent merges of one user a caller follows before it gives up. */

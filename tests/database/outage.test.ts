@@ -3,7 +3,7 @@ import { createServer, connect as dial, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Database, openDatabase } from '../../src/database/client.ts';
-import { isOutage } from '../../src/database/outage.ts';
+import { unavailabilityOf } from '../../src/database/errors.ts';
 import { type Watch, watchDatabase } from '../../src/database/watch.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
@@ -95,8 +95,10 @@ describe('a database that does not answer', () => {
 
   test('fails whoever waits for it, and whoever comes later, until it answers', async () => {
     network.silence();
-    for (const error of await Promise.all(statements().map(errorOf))) expect(isOutage(error)).toBe(true);
-    for (const error of await Promise.all(statements().map(errorOf))) expect(isOutage(error)).toBe(true);
+    for (const error of await Promise.all(statements().map(errorOf)))
+      expect(unavailabilityOf(error)).toBe('unreachable');
+    for (const error of await Promise.all(statements().map(errorOf)))
+      expect(unavailabilityOf(error)).toBe('unreachable');
 
     network.heal();
     await eventually(() => Promise.all(statements()));
@@ -114,7 +116,7 @@ describe('a database that does not answer', () => {
     const held = await database.hot.connect();
     network.silence();
     const waiting = Array.from({ length: 20 }, () => errorOf(database.hot.query('select 1')));
-    for (const error of await Promise.all(waiting)) expect(isOutage(error)).toBe(true);
+    for (const error of await Promise.all(waiting)) expect(unavailabilityOf(error)).toBe('unreachable');
     held.release();
   });
 });

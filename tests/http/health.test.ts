@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { openDatabase } from '../../src/database/client.ts';
-import { createReadyRoute } from '../../src/http/health.ts';
+import { createReadyRoute, createWriteHealth } from '../../src/http/health.ts';
 import { createRouter } from '../../src/http/router.ts';
 import { createMeters } from '../../src/telemetry/metrics.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
@@ -52,7 +52,9 @@ test('a database that takes connections but never answers does not keep the chec
   const port = await listen(silent);
   const database = openDatabase(`postgresql://127.0.0.1:${port}/kana`);
   const observing = { log: pino({ level: 'silent' }), meters: createMeters() };
-  const server = createServer(createRouter({ '/health/ready': createReadyRoute(database) }, observing));
+  const server = createServer(
+    createRouter({ '/health/ready': createReadyRoute(database, createWriteHealth()) }, observing),
+  );
 
   const http = supertest(`http://127.0.0.1:${await listen(server)}`);
   expect(await get('/health/ready', http)).toEqual(notReady);

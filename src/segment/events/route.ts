@@ -9,7 +9,7 @@ import { type Gate, gated } from '../../http/gate.ts';
 import { readJson } from '../../http/json-body.ts';
 import { type RateLimit, rateLimited } from '../../http/rate-limit.ts';
 import type { RequestContext } from '../../http/request-context.ts';
-import { type Answer, refusal, sendJson, unauthenticated } from '../../http/response.ts';
+import { type Answer, headersOf, refusal, sendJson, statusOf, unauthenticated } from '../../http/response.ts';
 import type { Route } from '../../http/router.ts';
 import type { IngestEvents, Ingested } from './ingest.ts';
 import { eventsOf, isSigned, readWebhookKey } from './webhook-rules.ts';
@@ -68,7 +68,14 @@ async function receive(webhook: Webhook, { headers, body, requestContext }: Deli
 
   const results = await webhook.ingestEvents(caller.environmentId, events, new Date());
   const items = results.map((result) => itemOf(result, webhook.log, requestContext));
-  return { status: statusOf(results), body: isList ? items : items[0] };
+  const answer = isList ? items : items[0];
+  const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
+  // Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates.
+  if (failure !== undefined) {
+    const code = faultCodeOf(failure);
+    return { status: statusOf(code), body: answer, headers: headersOf(code) };
+  }
+  return { status: results.some((result) => !(result instanceof Error)) ? 200 : 400, body: answer };
 }
 
 const wrongCredentials = unauthenticated(
@@ -84,11 +91,4 @@ function itemOf(result: Ingested | Error, log: Logger, requestContext: RequestCo
   if (result instanceof Error) return { error: reportFault(log, result, requestContext) };
   const { userKey: _internal, warnings, ...told } = result;
   return warnings.length === 0 ? told : { ...told, warnings };
-}
-
-/** Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates. */
-function statusOf(results: readonly (Ingested | Error)[]): number {
-  const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
-  if (failure !== undefined) return faultCodeOf(failure) === 'SERVICE_UNAVAILABLE' ? 503 : 500;
-  return results.some((result) => !(result instanceof Error)) ? 200 : 400;
 }

@@ -1,5 +1,5 @@
 import type { Db } from '../../database/client.ts';
-import { isUniqueViolation, isWriteConflict } from '../../database/conflict.ts';
+import { isUniqueViolation, isWriteConflict } from '../../database/errors.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
 import { longTransaction } from '../../database/long-transaction.ts';
 import { DomainError } from '../../errors.ts';

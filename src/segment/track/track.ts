@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { BusyError } from '../../database/outage.ts';
+import { BusyError } from '../../database/errors.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { DomainError } from '../../errors.ts';
 import type { Usage } from '../../usage/record/rules.ts';

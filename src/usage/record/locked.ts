@@ -1,5 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
-import { BusyError } from '../../database/outage.ts';
+import { BusyError } from '../../database/errors.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
 import { type Case, decide, emptyTally } from './decision-rules.ts';

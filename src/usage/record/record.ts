@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
+import { BusyError } from '../../database/errors.ts';
 import { createLane } from '../../database/lane.ts';
-import { BusyError } from '../../database/outage.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { createMeters } from '../../telemetry/metrics.ts';
 import { recordLocked } from './locked.ts';

@@ -1,6 +1,6 @@
 import type { Db } from '../../database/client.ts';
+import { BusyError } from '../../database/errors.ts';
 import type { User } from '../../database/generated/client.ts';
-import { BusyError } from '../../database/outage.ts';
 import { userNotFound } from '../../errors.ts';
 import { forgetHours } from '../../usage/rollup/store.ts';
 import { maxMergesFollowed } from '../store.ts';
