@@ -1,6 +1,14 @@
 import { EventEmitter } from 'node:events';
-import { Logger as QueueLogger, run, runMigrations, type TaskList, type WorkerEvents } from 'graphile-worker';
-import type { Pool } from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  Logger as QueueLogger,
+  type Runner,
+  run,
+  runMigrations,
+  type TaskList,
+  type WorkerEvents,
+} from 'graphile-worker';
+import type { Pool, PoolClient } from 'pg';
 import type { Logger } from 'pino';
 import type { Db } from '../database/client.ts';
 import { openPool, takeTurns } from '../database/pool.ts';
@@ -79,40 +87,99 @@ export async function startQueue(
   const taskList: TaskList = Object.fromEntries(
     Object.entries(allJobs).map(([task, job]) => [task, counted(task, job, context, meters)]),
   );
-  const runner = await run({
-    pgPool: pool,
-    taskList,
-    concurrency,
-    noHandleSignals: true,
-    logger: loggerOf(log),
-    events: self.events,
-    crontab: everyMinute.map((task) => `* * * * * ${task} ?jobKey=${task}&max=1`).join('\n'),
-  });
-  for (const task of everyMinute) await runner.addJob(task, {}, { jobKey: task, maxAttempts: 1 });
+  const start = async () => {
+    const runner = await run({
+      pgPool: pool,
+      taskList,
+      concurrency,
+      noHandleSignals: true,
+      logger: loggerOf(log),
+      events: self.events,
+      // Batched, a job that cannot be marked as done or failed ends the queue; alone it would end the process.
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+      crontab: everyMinute.map((task) => `* * * * * ${task} ?jobKey=${task}&max=1`).join('\n'),
+    });
+    // Whoever waits for it may come later; until then a failure is nobody's unhandled rejection.
+    runner.promise.catch(() => undefined);
+    for (const task of everyMinute) await runner.addJob(task, {}, { jobKey: task, maxAttempts: 1 });
+    return runner;
+  };
+  const supervising = supervise(await start(), start, { log, stop: controller.signal, ended: self.end });
   return {
     async stop() {
       controller.abort();
-      await runner.stop();
+      await supervising;
       await pool.end();
     },
   };
 }
 
+/** How long the queue stays stopped after it has ended by itself: longer each time that it soon ends again. */
+const restartPause = { firstMs: 250, lastMs: 30_000, forgottenAfterMs: 60_000 };
+
+/**
+ * Keeps the queue running until `stop`. One statement of its own that fails, such as the one that marks a job as
+ * done, ends it: it is then started again. What it was doing is taken up by the recovery job.
+ */
+async function supervise(
+  first: Runner,
+  start: () => Promise<Runner>,
+  { log, stop, ended }: { log: Logger; stop: AbortSignal; ended: () => void },
+): Promise<void> {
+  let runner: Runner | null = first;
+  let pauseMs = restartPause.firstMs;
+  while (!stop.aborted) {
+    const startedAt = performance.now();
+    if (runner !== null) await endOf(runner, stop);
+    if (stop.aborted) break;
+    await runner?.stop().catch(() => undefined);
+    // What it has left is nobody's now, and recovery takes it up at the next start.
+    ended();
+    if (performance.now() - startedAt > restartPause.forgottenAfterMs) pauseMs = restartPause.firstMs;
+    log.warn({ pauseMs }, 'the queue of jobs has stopped, and is started again');
+    await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined);
+    pauseMs = Math.min(pauseMs * 2, restartPause.lastMs);
+    runner = await start().catch((err) => {
+      log.error({ err }, 'the queue of jobs could not be started');
+      return null;
+    });
+  }
+  await runner?.stop().catch(() => undefined);
+}
+
+/** Resolves when the runner has ended by itself, or is to be stopped. */
+async function endOf(runner: Runner, stop: AbortSignal): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    stop.addEventListener('abort', () => resolve(), { once: true });
+  });
+  await Promise.race([runner.promise.catch(() => undefined), stopped]);
+}
+
+interface Identity {
+  events: WorkerEvents;
+  worker(): string;
+  /** Has others see that the worker is gone. */
+  end(): void;
+}
+
 /** By what name the queue knows this process, and what lets others see that it is there. */
-function createIdentity(log: Logger): { events: WorkerEvents; worker(): string } {
+function createIdentity(log: Logger): Identity {
   const events: WorkerEvents = new EventEmitter();
   let worker = '';
+  let listening: PoolClient | null = null;
   events.on('pool:create', ({ workerPool }) => {
     worker = workerPool.id;
   });
   // The connection by which it hears of new jobs; the queue opens another one whenever it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
     takeTurns(client);
+    listening = client;
     showLife(client, workerPool.id).catch((err) =>
       log.warn({ err }, 'other processes cannot see that this one works on jobs'),
     );
   });
-  return { events, worker: () => worker };
+  return { events, worker: () => worker, end: () => listening?.connection.stream.destroy() };
 }
 
 /** Counts each run of a job. */

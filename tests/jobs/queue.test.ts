@@ -117,3 +117,30 @@ test('a job that was added again while it was done is left to the newer one', as
   await until(async () => (await jobsOf('twice')).length === 0);
   expect(done).toEqual([{ n: 2 }]);
 });
+
+test.each(['53100', '55P03', '42P05'])(
+  'a statement of the queue that fails with %s stops nothing: the queue starts again, and the job is done',
+  async (code) => {
+    const task = `fails with ${code}`;
+    let begun = 0;
+    await start(task, async () => {
+      begun += 1;
+    });
+    await database.work.query(
+      `create or replace function refuse() returns trigger language plpgsql as
+         $$ begin raise exception 'made to fail' using errcode = '${code}'; end $$`,
+    );
+    await database.work.query(
+      'create trigger refuse before delete on graphile_worker._private_jobs execute function refuse()',
+    );
+    await enqueue(database.prisma, task, {}, task);
+    await until(async () => begun === 1);
+    await sleep(500);
+    await database.work.query('drop trigger refuse on graphile_worker._private_jobs');
+    await until(async () => {
+      await recover();
+      return (await jobsOf(task)).length === 0;
+    });
+  },
+  60_000,
+);
