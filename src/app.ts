@@ -55,7 +55,7 @@ export interface Dependencies {
   /** How often each key may call. */
   rateLimit: RateLimit;
   log: Logger;
-  /** What counts; without it nobody reads what is counted. */
+  /** The metrics; without them nothing is exported. */
   meters?: Meters | undefined;
   /** Who may read the figures, and how those of all processes are read; null where nobody may. */
   metrics?: Pick<MetricsSources, 'token' | 'readProcesses'> | null;
@@ -68,7 +68,7 @@ export interface App {
   paths: readonly string[];
 }
 
-/** Composes the server out of its parts; it does not listen. */
+/** Composes the server; it does not listen. */
 export function createApp(dependencies: Dependencies): App {
   const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
   const { meters = createMeters() } = dependencies;
@@ -108,7 +108,7 @@ function metricsRoutes({ metrics, database: { work } }: Dependencies): Record<st
   return { '/metrics': createMetricsRoute({ ...metrics, tellDatabase }) };
 }
 
-/** For servers: everything in the environment of a private key. */
+/** The admin API, for servers: everything in the environment of a private key. */
 function adminApi(
   { database, keyring, userTokens, sessions, log, meters, rateLimit }: Dependencies,
   findStanding: FindStanding,
@@ -135,7 +135,7 @@ function adminApi(
   };
 }
 
-/** For browsers: what one user may see. */
+/** The client API, for browsers: what one user may read. */
 function clientApi(
   { database, keyring, userTokens, rateLimit }: Dependencies,
   findStanding: FindStanding,

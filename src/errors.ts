@@ -1,10 +1,10 @@
-/** The three ways in which a caller can be wrong, as clients see them in `extensions.code`. */
+/** The codes of callers' mistakes, in `extensions.code`. */
 export type ErrorCode = 'BAD_USER_INPUT' | 'NOT_FOUND' | 'CONFLICT';
 
-/** A mistake of the caller. Everything else that is thrown is a fault of ours, and is masked. */
+/** A mistake of the caller. Everything else that is thrown is an internal error and is masked. */
 export class DomainError extends Error {
   readonly code: ErrorCode;
-  /** The typed name that the original's SDKs know, such as `UserNotFoundError`. */
+  /** The typed name that Kana's SDKs know, such as `UserNotFoundError`. */
   readonly typedName: string;
 
   constructor(code: ErrorCode, typedName: string, message: string) {
@@ -45,35 +45,35 @@ export const packageAlreadyExists = (id: string) =>
 export const userAlreadyExists = (id: string) =>
   new DomainError('CONFLICT', 'UserAlreadyExistsError', `A user with the id "${id}" already exists.`);
 
-/** A row of a file of users does not go with what is there, or with the rows before it. */
+/** An imported row conflicts with existing users or with earlier rows. */
 export const importConflict = (message: string) =>
   new DomainError('CONFLICT', 'ImportConflictError', message);
 
-/** What publishing a file would do is no longer what somebody agreed to. */
+/** The plan has changed since the preview. */
 export const planChanged = () =>
   new DomainError(
     'CONFLICT',
     'CataloguePlanChangedError',
-    'Publishing would do something else by now: the catalogue or the file has changed. Preview it again.',
+    'The catalogue or the file has changed since the preview. Preview it again.',
   );
 
-/** A rule of subscribing is broken: the original answers all of them with this name and code. */
+/** A subscription rule is broken. Kana uses this name and code for all of them. */
 export const subscriptionError = (message: string) =>
   new DomainError('BAD_USER_INPUT', 'SubscriptionError', message);
 
-/** A link to pay by cannot be made. */
+/** A payment link cannot be created. */
 export const subscriptionLinkError = (message: string) =>
   new DomainError('BAD_USER_INPUT', 'SubscriptionLinkError', message);
 
-/** A step that the package's status does not allow, such as publishing it twice. */
+/** The package's status does not allow this, such as publishing it twice. */
 export const packageStatusError = (message: string) =>
   new DomainError('BAD_USER_INPUT', 'PackageStatusError', message);
 
-/** An input that breaks a rule; `field` is its path in the arguments, such as `input.features.0.id`. */
+/** An invalid input; `field` is its path in the arguments, such as `input.features.0.id`. */
 export const invalidInput = (field: string, problem: string) =>
   new DomainError('BAD_USER_INPUT', 'ValidationError', `${field}: ${problem}`);
 
-/** A reason not to start that the operator can act on: its message alone is shown, on one line. */
+/** A start failure that the operator can fix. Only its one-line message is shown. */
 export class StartupError extends Error {
   override readonly name = 'StartupError';
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { invalidInput } from './errors.ts';
 
-/** How long metadata may be, as Metadata measures it. */
+/** The maximum size of metadata in bytes of UTF-8. */
 export const maxMetadataBytes = 16 * 1024;
-/** Values are walked level by level, on a stack that ends. */
+/** Values are walked recursively; the depth bounds the stack. */
 const maxMetadataDepth = 100;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding them is the point
@@ -52,13 +52,13 @@ function isStorable(value: unknown): boolean {
   return Object.entries(value).every(([key, item]) => isStorable(key) && isStorable(item));
 }
 
-/** A key of this name is dropped on the way to the database; to refuse it is better than to lose it. */
+/** JavaScript drops a key of this name, so refuse it instead of losing it. */
 function holdsPrototype(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return Object.entries(value).some(([key, item]) => key === '__proto__' || holdsPrototype(item));
 }
 
-/** Where in the list the ids stand that were in it before. */
+/** The indexes of repeated ids. */
 export function repetitions(ids: readonly string[]): number[] {
   const seen = new Set<string>();
   return ids.flatMap((id, index) => {
@@ -69,11 +69,11 @@ export function repetitions(ids: readonly string[]): number[] {
 }
 
 /**
- * A list of bounded length, no two entries of which have the same id.
+ * A list of bounded length without repeated ids.
  *
- * @param max how many entries it may have
- * @param tooMany what is said of a list that has more
- * @param again what is said of an entry whose id is in the list before it
+ * @param max the maximum number of entries
+ * @param tooMany the message for a longer list
+ * @param again the message for a repeated id
  */
 export function listOf<Entry extends z.ZodType>(
   entry: Entry,

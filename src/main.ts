@@ -23,10 +23,10 @@ import { type Provisioned, provision } from './provisioning/provision.ts';
 import { segmentJobs, sweepJob } from './segment/jobs.ts';
 import { reachServer } from './start/database.ts';
 import { welcome } from './start/welcome.ts';
-import { passFiguresOn, shareFigures } from './start/worker-metrics.ts';
-import { isPrepared, startWorkers, tellStarter, type Workers } from './start/workers.ts';
+import { forwardMetrics, shareMetrics } from './start/worker-metrics.ts';
+import { isPrepared, notifyPrimary, startWorkers, type Workers } from './start/workers.ts';
 import { createLog } from './telemetry/log.ts';
-import { createMeters, type Meters, tellProcess } from './telemetry/metrics.ts';
+import { createMeters, type Meters, registerProcessMetrics } from './telemetry/metrics.ts';
 import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import type { TracingSettings } from './telemetry/tracing-settings.ts';
@@ -34,7 +34,7 @@ import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
-/** What runs so far. */
+/** The started parts, to stop in order. */
 interface Running {
   http?: HttpServer;
   postgres?: EmbeddedServer;
@@ -45,13 +45,13 @@ interface Running {
   traces?: SpanExporter | undefined;
 }
 
-/** Ctrl-C under npm arrives twice, from the terminal and from npm: within this time it is one wish. */
-const oneKeyPress = 500;
+/** Ctrl-C under npm arrives twice. Signals within this time count once. */
+const repeatedSignalMs = 500;
 
 // People read standard output; the log goes to standard error, as JSON, and never holds a key.
 const print = (text: string) => process.stdout.write(`${text}\n`);
 
-/** Starts everything. The port comes first: who cannot have it leaves the database alone. */
+/** Starts everything. Bind first: a failed start never touches the database. */
 async function start(config: Config, running: Running): Promise<void> {
   const http = await listen(config.host, config.port);
   running.http = http;
@@ -65,7 +65,7 @@ async function start(config: Config, running: Running): Promise<void> {
   const database = openDatabase(postgres.url, { tracing });
   running.database = database;
   running.watch = watchDatabase(postgres.url, database);
-  // A process that replaces another does not begin anew what the one that started it has done.
+  // A replacement worker skips the preparation that the primary process has done.
   const provisioned = isPrepared() ? null : await prepare(postgres.url, database, config, log);
 
   const keyring = createKeyring(database.lookups);
@@ -87,11 +87,11 @@ async function start(config: Config, running: Running): Promise<void> {
   running.queue = await startQueue(postgres.url, jobs, { atStart: [sweepJob, rollUpJob], log, meters });
   http.open(app.listener);
 
-  if (cluster.isWorker) await tellStarter({ address: http.address });
+  if (cluster.isWorker) await notifyPrimary({ address: http.address });
   if (provisioned !== null) announce(http.address, provisioned);
 }
 
-/** Brings the database up to date, and gives it what every installation has. */
+/** Migrates and provisions the database. */
 async function prepare(
   url: string,
   { prisma, work }: Database,
@@ -107,11 +107,11 @@ async function prepare(
   return provisioned;
 }
 
-/** Who may read the figures, if anybody may: then the process tells of itself too, which costs a little. */
+/** Enables metrics if a token is configured. Process metrics cost a little. */
 function openMetrics({ metricsToken: token }: Config, { registry }: Meters) {
   if (token === undefined) return null;
-  tellProcess(registry, version);
-  return { token, readProcesses: cluster.isWorker ? shareFigures(registry) : () => registry.metrics() };
+  registerProcessMetrics(registry, version);
+  return { token, readProcesses: cluster.isWorker ? shareMetrics(registry) : () => registry.metrics() };
 }
 
 function startTraces(settings: TracingSettings, log: Logger) {
@@ -120,7 +120,7 @@ function startTraces(settings: TracingSettings, log: Logger) {
   return { exporter, tracing: createTracing(settings, exporter.take) };
 }
 
-/** Starts several processes that each do all of `start`, on a database that is reached and prepared once. */
+/** Starts several worker processes on a database that is prepared once. */
 async function startSeveral(config: Config, running: Running): Promise<void> {
   await (await listen(config.host, config.port)).close();
   const postgres = await reachServer(config, print);
@@ -128,7 +128,7 @@ async function startSeveral(config: Config, running: Running): Promise<void> {
   const database = openDatabase(postgres.url);
   const log = createLog(config.logLevel);
   const provisioned = await prepare(postgres.url, database, config, log).finally(() => database.close());
-  if (config.metricsToken !== undefined) passFiguresOn();
+  if (config.metricsToken !== undefined) forwardMetrics();
   const workers = await startWorkers(config.processes, { DATABASE_URL: postgres.url });
   running.workers = workers;
   announce(workers.address, provisioned);
@@ -139,7 +139,7 @@ function announce(address: string, provisioned: Provisioned): void {
   print(`Open Kana answers at ${address}${more}`);
 }
 
-/** Stops accepting, finishes what was accepted, and leaves the database in order. */
+/** Stops accepting, finishes accepted requests, and closes the database. */
 async function stop({ http, postgres, database, queue, watch, workers, traces }: Running): Promise<void> {
   await workers?.stop();
   await Promise.all([http?.close(), queue?.stop()]);
@@ -149,11 +149,11 @@ async function stop({ http, postgres, database, queue, watch, workers, traces }:
   await postgres?.stop();
 }
 
-/** Ends the process on a signal, once the start is through; a second signal ends it at once. */
+/** Stops on a signal once the start is complete; a second signal exits at once. */
 function stopOnSignal(started: Promise<void>, running: Running): void {
   let firstAt: number | undefined;
   const onSignal = async () => {
-    if (firstAt !== undefined && Date.now() - firstAt < oneKeyPress) return;
+    if (firstAt !== undefined && Date.now() - firstAt < repeatedSignalMs) return;
     if (firstAt !== undefined) process.exit(1);
     firstAt = Date.now();
     await started;
@@ -165,7 +165,7 @@ function stopOnSignal(started: Promise<void>, running: Running): void {
   onLostShell(() => firstAt ?? onSignal());
 }
 
-/** npm passes signals to the shell between it and us, and some shells die of them without telling us. */
+/** npm signals the shell in between, and some shells exit without passing the signal on. */
 function onLostShell(react: () => unknown): void {
   if (process.env.npm_lifecycle_event === undefined) return;
   const shell = process.ppid;
@@ -173,9 +173,9 @@ function onLostShell(react: () => unknown): void {
 }
 
 async function fail(error: unknown): Promise<never> {
-  // What the operator can act on is said in one sentence; anything else is ours, and shows where.
+  // A StartupError shows only its message; anything else shows its stack.
   const text = error instanceof StartupError ? error.message : String((error as Error).stack ?? error);
-  if (cluster.isWorker) await tellStarter({ failure: text });
+  if (cluster.isWorker) await notifyPrimary({ failure: text });
   else process.stderr.write(`${text}\n`);
   process.exit(1);
 }

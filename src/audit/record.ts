@@ -2,20 +2,20 @@ import type { Db } from '../database/client.ts';
 import { type AuditSubject, type Author, type Difference, difference, type Fields } from './rules.ts';
 import { appendEntries, readStates, type StatefulSubject } from './store.ts';
 
-/** What is about to be changed. */
+/** The objects of a change. */
 export interface Change {
-  /** The name of the mutation, or what else people would call it. */
+  /** The name of the mutation, or another action. */
   action: string;
   type: StatefulSubject;
-  /** What is there already and may change: ids, and of users the keys. Locked, so that nobody else changes it. */
+  /** Existing objects that may change: ids, or keys of users. The caller has locked them. */
   handles: readonly (string | bigint)[];
 }
 
 /**
- * Runs `work`, and writes down what it changed of these subjects, a row each: in the transaction `tx`, so that
- * there is never one without the other. What stays as it was leaves no row.
+ * Runs `work` and records what it changed, one row for each object, in the same transaction.
+ * Unchanged objects get no row.
  *
- * @param made the handles of what `work` has made
+ * @param made the handles of the created objects
  */
 export async function audited<Result>(
   tx: Db,
@@ -34,7 +34,7 @@ export async function audited<Result>(
   return result;
 }
 
-/** Writes down something that is no row of its own, such as the import of a file. */
+/** Records an action without a row of its own, such as an import. */
 export async function note(
   tx: Db,
   author: Author,

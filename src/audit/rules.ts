@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 
-/** How somebody came to change something. */
+/** How a change was made. */
 export type AuthorKind = 'PRIVATE_KEY' | 'CONSOLE' | 'COMMAND' | 'SERVER';
 
-/** What the audit log tells changes of. */
+/** The kinds of audited objects. */
 export type AuditSubject =
   | 'FEATURE'
   | 'PACKAGE'
@@ -14,18 +14,18 @@ export type AuditSubject =
   | 'IMPORT'
   | 'TOKEN_SECRET';
 
-/** Who changes something, and in which environment. */
+/** The author of a change, in one environment. */
 export interface Author {
   environmentId: string;
   kind: AuthorKind;
-  /** The key that was shown; null where there is none: on the command line, and at the start of the server. */
+  /** The key that was used; null for commands and for the server itself. */
   keyId: string | null;
   lastFour: string | null;
-  /** The request by which it happened, as in the log; null if there is none. */
+  /** The id of the request, as in the log; null if there is none. */
   requestId: string | null;
 }
 
-/** A process of ours that changes something without being asked by a request. */
+/** A change by the server or a command, without a request. */
 export const ownAuthor = (kind: 'COMMAND' | 'SERVER', environmentId: string): Author => ({
   environmentId,
   kind,
@@ -48,21 +48,21 @@ export function labelOf({ kind, lastFour }: { kind: AuthorKind; lastFour: string
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 export type Fields = Record<string, Json>;
 
-/** What can be changed of a subject, at one moment. */
+/** The audited state of an object at one moment. */
 export interface State {
-  /** Its id as the API knows it. */
+  /** The public id. */
   subjectId: string;
-  /** The user whom it concerns. */
+  /** The user that it belongs to. */
   userKey: bigint | null;
   fields: Fields;
-  /** What is about a person: that it changed is told, its values are not. */
+  /** Personal fields: the log tells that they changed, not their values. */
   personal: Fields;
 }
 
 export interface Difference {
   subjectId: string;
   userKey: bigint | null;
-  /** The fields that changed; null for what was not there. */
+  /** The changed fields; null if the object did not exist. */
   before: Fields | null;
   after: Fields | null;
   /** The names of the personal fields that changed. */
@@ -70,8 +70,8 @@ export interface Difference {
 }
 
 /**
- * What changed between two moments, undefined being a moment at which the subject was not there; null if nothing
- * did. Of what was made or deleted, all fields are told that held something.
+ * The difference between two states; undefined means that the object did not exist. Null if nothing
+ * changed. A created or deleted object lists all its non-empty fields.
  */
 export function difference(before: State | undefined, after: State | undefined): Difference | null {
   const known = after ?? before;
@@ -88,7 +88,7 @@ export function difference(before: State | undefined, after: State | undefined):
   };
 }
 
-/** Nothing, and an object without anything in it, are the same: nobody set it. */
+/** A missing value and an empty object count as the same. */
 const settled = (value: Json | undefined) =>
   value === undefined || isDeepStrictEqual(value, {}) ? null : value;
 

@@ -2,10 +2,10 @@ import type { Db } from '../database/client.ts';
 import { Prisma } from '../database/generated/client.ts';
 import type { AuditSubject, Author, Difference, Fields, State } from './rules.ts';
 
-/** Those subjects that are rows, and so have a state. The others are only told of. */
+/** Objects that are rows and so have a state. */
 export type StatefulSubject = Exclude<AuditSubject, 'IMPORT' | 'TOKEN_SECRET'>;
 
-/** No hash of a key, and nothing that is counted or changes by itself, is part of a state. */
+/** States contain no key hashes, no counters, and nothing that changes by itself. */
 const states: Record<StatefulSubject, string> = {
   FEATURE: `
     select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
@@ -55,9 +55,9 @@ interface StateRow {
 }
 
 /**
- * What these subjects are at the moment, by handle; one that is not there is left out.
+ * The current states of these objects, by handle. Missing objects are left out.
  *
- * @param handles what names each for as long as it exists: the id, and of a user the key
+ * @param handles stable ids: the id, or the key of a user
  */
 export async function readStates(
   tx: Db,
@@ -75,7 +75,7 @@ export async function readStates(
   );
 }
 
-/** Writes one row a difference, in their order. */
+/** Writes one row for each difference, in order. */
 export async function appendEntries(
   tx: Db,
   author: Author,
@@ -96,8 +96,8 @@ export async function appendEntries(
 }
 
 /**
- * Takes what the log tells about these users out of it: the values, and ids that may be email addresses. That
- * something was changed, when, and by whom, stays.
+ * Removes personal data of these users from the log: values, and ids that may be email addresses. The
+ * action, time and author stay.
  */
 export async function forgetUsers(tx: Db, environmentId: string, userKeys: readonly bigint[]): Promise<void> {
   await tx.$executeRaw`

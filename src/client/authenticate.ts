@@ -2,18 +2,18 @@ import { parseKey } from '../auth/keys/rules.ts';
 import type { Keyring } from '../auth/keys/store.ts';
 import type { UserIdentity, UserTokens } from '../auth/tokens/tokens.ts';
 
-/** What a request to the client API brings to say whom it is about. */
+/** The credentials of a request to the client API. */
 export interface Credentials {
-  /** A public key or a user token, from the Authorization header; null without any. */
+  /** A public key or a user token from the Authorization header; null if missing. */
   authorization: string | null;
-  /** Whom the X-User-ID header names; null without one. */
+  /** The user id in the X-User-ID header; null if missing. */
   userId: string | null;
 }
 
 /**
- * The one user whom a request may read: the user of its token, or, with a public key, the user whom
- * X-User-ID names; beside a token that header says nothing. Null when neither is valid. A private key may do
- * far too much to be carried into a browser, so it is refused here.
+ * The user whom a request may read: the user of its token, or, with a public key, the user in
+ * X-User-ID. With a token, that header is ignored. Null if the credentials are invalid. A private key is refused
+ * here, because it must not be used in a browser.
  */
 export async function identifyUser(
   { authorization, userId }: Credentials,

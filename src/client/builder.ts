@@ -5,7 +5,7 @@ import { prismaOptions } from '../graphql/builder.ts';
 import { json } from '../graphql/scalars.ts';
 import type { ClientContext } from './context.ts';
 
-/** Where the types of the client API are declared. Browsers call it, so it can only read, and only one user. */
+/** The schema builder of the client API. Browsers call it, so it only reads, and only one user. */
 export const builder = new SchemaBuilder<{
   Context: ClientContext;
   PrismaTypes: PrismaTypes;

@@ -1,12 +1,12 @@
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
 
-/** What every resolver of the client API gets: whom it may read, and the ways to the data. */
+/** The context of every resolver of the client API. */
 export interface ClientContext {
   db: PrismaClient;
   /** The environment of the request's credentials. */
   environmentId: string;
-  /** The one user who may be read, by the id that the company chose. Whether there is one is not known yet. */
+  /** The id of the user who may be read. The user may not exist. */
   userId: string;
   findStanding: FindStanding;
 }

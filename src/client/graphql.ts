@@ -11,37 +11,37 @@ import { requireUserKey } from '../users/store.ts';
 import { builder } from './builder.ts';
 
 const FeatureType = builder.enumType('FeatureType', {
-  description: 'Whether a feature is had or not, or used up.',
+  description: 'The type of a feature.',
   values: {
-    BINARY: { description: 'Had or not had, such as single sign-on.' },
-    CONSUMABLE: { description: 'Used up and counted, such as API calls.' },
+    BINARY: { description: 'On or off, such as single sign-on.' },
+    CONSUMABLE: { description: 'Counted, such as API calls.' },
   } as const,
 });
 
 const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
-  description: 'How much of a CONSUMABLE feature is used and granted, in the present period.',
+  description: 'Usage and budget of a CONSUMABLE feature in the current period.',
   fields: (t) => ({
     used: t.exposeInt('used', {
       description: 'What was used in the period: from 0 to 2147483647, however much it was.',
     }),
     budget: t.exposeInt('budget', {
       nullable: true,
-      description: 'What is granted for the period. Null is unlimited.',
+      description: 'The limit for the period. Null is unlimited.',
     }),
     overageEnabled: t.exposeBoolean('overageEnabled', {
-      description: 'Whether more than the budget may be used.',
+      description: 'Whether usage beyond the budget is allowed.',
     }),
   }),
 });
 
 const Entitlement = builder.objectRef<EntitlementShape>('Entitlement').implement({
   description:
-    'Whether the user may use a feature, and what is left. Of several packages the highest limit counts.',
+    'Whether the user may use a feature, and how much. Of several packages, the highest limit counts.',
   fields: (t) => ({
     access: t.exposeBoolean('access', {
-      description: 'Whether the user may use the feature, once at least.',
+      description: 'Whether the user may use the feature at least once.',
     }),
-    reason: t.exposeString('reason', { description: 'Why access is given or not, as a sentence.' }),
+    reason: t.exposeString('reason', { description: 'Why access is given or denied, as a sentence.' }),
     consumption: t.expose('consumption', {
       type: Consumption,
       nullable: true,
@@ -54,24 +54,24 @@ const Feature = builder.prismaObject('Feature', {
   description: 'Something that the user may use.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company.' }),
-    name: t.exposeString('name', { description: 'What people call it.' }),
+    name: t.exposeString('name', { description: 'The display name.' }),
     type: t.expose('type', { type: FeatureType, description: 'BINARY or CONSUMABLE.' }),
     unitLabel: t.exposeString('unitLabel', {
       nullable: true,
-      description: 'What one of it is called, such as "API call". Only for CONSUMABLE features.',
+      description: 'The unit, singular, such as "API call". Only for CONSUMABLE features.',
     }),
     unitLabelPlural: t.exposeString('unitLabelPlural', {
       nullable: true,
-      description: 'What several of it are called, such as "API calls". Only for CONSUMABLE features.',
+      description: 'The unit, plural, such as "API calls". Only for CONSUMABLE features.',
     }),
     metadata: t.expose('metadata', {
       type: 'JSON',
       nullable: true,
-      description: 'An object that the company keeps with it.',
+      description: 'A JSON object set by the company.',
     }),
     entitlement: t.field({
       type: Entitlement,
-      description: 'What the user may do with it: the same in every package that contains it.',
+      description: 'The entitlement of the user. It is the same in every package that contains the feature.',
       resolve: async ({ id }, _args, { environmentId, userId, findStanding }) =>
         entitlementOf(await findStanding({ environmentId, userId, featureId: id }), 1),
     }),
@@ -79,19 +79,19 @@ const Feature = builder.prismaObject('Feature', {
 });
 
 const Package = builder.prismaObject('Package', {
-  description: 'Features that the user has together: a plan (a base package), or an add-on to one.',
+  description: 'A set of features: a plan (base package) or an add-on.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company.' }),
-    name: t.exposeString('name', { description: 'What people call it.' }),
+    name: t.exposeString('name', { description: 'The display name.' }),
     isAddon: t.exposeBoolean('isAddon', { description: 'Whether it is an add-on.' }),
     metadata: t.expose('metadata', {
       type: 'JSON',
       nullable: true,
-      description: 'An object that the company keeps with it.',
+      description: 'A JSON object set by the company.',
     }),
     features: t.field({
       type: [Feature],
-      description: 'What it contains, in the order of the package.',
+      description: 'The features, in the order of the package.',
       resolve: async ({ id }, _args, context, info) => {
         const contents = await contentsOf(context, info, id, (where) =>
           context.db.feature.findMany({ where }),
@@ -103,15 +103,14 @@ const Package = builder.prismaObject('Package', {
 });
 
 const User = builder.prismaObject('User', {
-  description: 'The user whom the credentials stand for.',
+  description: 'The user of the credentials.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company.' }),
-    name: t.exposeString('name', { nullable: true, description: 'What people call the user.' }),
+    name: t.exposeString('name', { nullable: true, description: 'The display name of the user.' }),
     email: t.exposeString('email', { nullable: true, description: 'The email address.' }),
     subscribedPackages: t.field({
       type: [Package],
-      description:
-        'The packages that give the user access: those of ACTIVE and TRIALING subscriptions, the oldest subscription first.',
+      description: "The packages of the user's ACTIVE and TRIALING subscriptions, oldest subscription first.",
       select: (_args, _context, nestedSelection) => ({
         subscriptions: {
           where: { status: { in: [...liveStatuses] } },
@@ -125,12 +124,11 @@ const User = builder.prismaObject('User', {
 });
 
 builder.queryType({
-  description: 'What the user whom the credentials stand for may see.',
+  description: 'What the user of the credentials may read.',
   fields: (t) => ({
     currentUser: t.prismaField({
       type: User,
-      description:
-        'The user whom the token, or X-User-ID, names. `UserNotFoundError` when there is none with this id.',
+      description: 'The user of the token or of X-User-ID. `UserNotFoundError` if the id is unknown.',
       resolve: async (query, _root, _args, { db, environmentId, userId }) => {
         const id = parse(Id, userId, 'X-User-ID');
         const key = await requireUserKey(db, environmentId, id);

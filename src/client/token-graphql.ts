@@ -7,7 +7,8 @@ const GeneratedUserToken = builder.objectRef<{ token: string }>('GeneratedUserTo
   fields: (t) => ({
     token: t.exposeString('token', {
       nullable: true,
-      description: 'A JSON Web Token, good for 30 days. Whoever has it can read what the client API tells.',
+      description:
+        'A JSON Web Token, valid for 30 days. Its holder can read the data of the user in the client API.',
     }),
   }),
 });
@@ -16,8 +17,7 @@ builder.mutationField('generateUserToken', (t) =>
   t.field({
     type: GeneratedUserToken,
     nullable: true,
-    description:
-      'Makes a token with which the client API can be read as this user. `UserNotFoundError` when there is none with this id.',
+    description: 'Creates a token for the client API of this user. `UserNotFoundError` if the id is unknown.',
     args: { userId: t.arg.string({ required: true, description: 'The id of the user.' }) },
     resolve: async (_root, args, { db, environmentId, userTokens }) => {
       const userId = parse(Id, args.userId, 'userId');

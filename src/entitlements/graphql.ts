@@ -17,17 +17,17 @@ import {
 } from './rules.ts';
 
 export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
-  description: 'How much of a CONSUMABLE feature is used and granted, in one window.',
+  description: 'Usage and budget of a CONSUMABLE feature in one window.',
   fields: (t) => ({
     used: t.exposeInt('used', {
       description: 'What was recorded in the window: from 0 to 2147483647, however much it was.',
     }),
     budget: t.exposeInt('budget', {
       nullable: true,
-      description: 'What is granted for the window. Null is unlimited.',
+      description: 'The limit for the window. Null is unlimited.',
     }),
     overageEnabled: t.exposeBoolean('overageEnabled', {
-      description: 'Whether more than the budget may be used.',
+      description: 'Whether usage beyond the budget is allowed.',
     }),
   }),
 });
@@ -35,17 +35,17 @@ export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').im
 function entitlementFields<Shape extends EntitlementShape>(t: Fields<Shape>) {
   return {
     access: t.boolean({
-      description: 'Whether the user may use the feature: as much more of it as was asked for, or 1.',
+      description: 'Whether the user may use the requested amount (default 1) of the feature.',
       resolve: ({ access }) => access,
     }),
     reason: t.string({
-      description: 'Why access is given or not, as a sentence.',
+      description: 'Why access is given or denied, as a sentence.',
       resolve: ({ reason }) => reason,
     }),
     consumption: t.field({
       type: Consumption,
       nullable: true,
-      description: 'Null for a BINARY feature, and when nothing is granted.',
+      description: 'Null for a BINARY feature, and without an entitlement.',
       resolve: ({ consumption }) => consumption,
     }),
   };
@@ -53,12 +53,12 @@ function entitlementFields<Shape extends EntitlementShape>(t: Fields<Shape>) {
 
 export const Entitlement = builder.objectRef<EntitlementShape>('Entitlement').implement({
   description:
-    'Whether a user may use a feature, and what is left. Of several packages the highest limit counts.',
+    'Whether a user may use a feature, and how much. Of several packages, the highest limit counts.',
   fields: entitlementFields,
 });
 
 const CanUseFeatureData = builder.objectRef<EntitlementShape>('CanUseFeatureData').implement({
-  description: 'The answer to `canUseFeature`.',
+  description: 'The result of `canUseFeature`.',
   fields: entitlementFields,
 });
 
@@ -68,12 +68,12 @@ interface UserEntitlementShape extends EntitlementShape {
 }
 
 const UserEntitlement = builder.objectRef<UserEntitlementShape>('UserEntitlement').implement({
-  description: 'One feature that a user is subscribed to, and the subscription that counts for it.',
+  description: 'A feature that a user is subscribed to, with the subscription that counts.',
   fields: (t) => ({
-    feature: t.field({ type: Feature, description: 'What is granted.', resolve: ({ feature }) => feature }),
+    feature: t.field({ type: Feature, description: 'The feature.', resolve: ({ feature }) => feature }),
     subscription: t.field({
       type: PackageSubscription,
-      description: 'The subscription that counts: the one with the highest limit.',
+      description: 'The subscription that counts: it has the highest limit.',
       resolve: ({ subscription }) => subscription,
     }),
     ...entitlementFields(t),
@@ -84,7 +84,7 @@ builder.prismaObjectField(Feature, 'entitlement', (t) =>
   t.field({
     type: Entitlement,
     nullable: true,
-    description: 'What this user may do with the feature. `UserNotFoundError` when there is no such user.',
+    description: 'The entitlement of a user to this feature. `UserNotFoundError` if the user is unknown.',
     args: { userId: t.arg.string({ required: true, description: 'The id of the user.' }) },
     resolve: async ({ id }, { userId }, { environmentId, findStanding }) =>
       entitlementOf(
@@ -98,13 +98,13 @@ builder.queryFields((t) => ({
   canUseFeature: t.field({
     type: CanUseFeatureData,
     description:
-      'Whether a user may use a feature now. `UserNotFoundError` or `FeatureNotFoundError` if unknown.',
+      'Whether a user may use a feature now. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
       featureId: t.arg.string({ required: true, description: 'The id of the feature.' }),
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
       delta: t.arg.int({
         defaultValue: 1,
-        description: 'How much the user is about to use, 0 or more. Only a CONSUMABLE feature looks at it.',
+        description: 'The amount that the user wants to use, 0 or more. Ignored for a BINARY feature.',
       }),
     },
     resolve: async (_root, args, { environmentId, findStanding }) => {
@@ -117,8 +117,8 @@ builder.queryFields((t) => ({
   entitlements: t.field({
     type: [UserEntitlement],
     description:
-      'Every feature that the live subscriptions of a user contain, one row a feature. `UserNotFoundError` or ' +
-      '`FeatureNotFoundError` when an id is unknown.',
+      "The features in a user's live subscriptions, one row for each feature. `UserNotFoundError` or " +
+      '`FeatureNotFoundError` if an id is unknown.',
     args: {
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
       featureId: t.arg.string({ description: 'Only this feature: one row, or none.' }),
@@ -152,7 +152,7 @@ builder.queryFields((t) => ({
   }),
 }));
 
-/** The features that the user's live subscriptions contain, or the one of them that is asked for. */
+/** The filter for features in the user's live subscriptions, optionally only one feature. */
 async function grantedTo(db: Db, environmentId: string, userKey: bigint, only: string | null | undefined) {
   const id = parse(Id.nullish(), only, 'featureId') ?? undefined;
   if (id !== undefined) await requireFeature(db, environmentId, id);

@@ -1,12 +1,12 @@
 import { DateTime } from 'luxon';
 import { z } from 'zod';
 
-/** How much a user is about to use. */
+/** The amount that a user wants to use. */
 export const Delta = z.int().min(0, 'must be 0 or more');
 
 export type ResetPeriod = 'YEAR' | 'MONTH' | 'DAY';
 
-/** What one live subscription grants its user for one feature. A limit of null is unlimited. */
+/** The allowance of one live subscription for one feature. Limit null is unlimited. */
 export interface Grant {
   subscriptionId: bigint;
   startedAt: Date;
@@ -15,7 +15,7 @@ export interface Grant {
   overageEnabled: boolean;
 }
 
-/** A span of time in which usage adds up: start included, end excluded. A window without end never resets. */
+/** A period in which usage adds up: start included, end excluded. A window without end never resets. */
 export interface Window {
   start: Date;
   end: Date | null;
@@ -27,14 +27,14 @@ export interface Consumption {
   overageEnabled: boolean;
 }
 
-/** Whether a user may use a feature, why, and, if it is counted, how much is used. */
+/** Whether a user may use a feature, why, and the consumption of a CONSUMABLE feature. */
 export interface Entitlement {
   access: boolean;
   reason: string;
   consumption: Consumption | null;
 }
 
-/** What is known of one user and one feature at one instant: the winning grant, and its current window's usage. */
+/** The state of one user and feature at one instant: the winning grant and the usage in its current window. */
 export interface Standing {
   featureType: 'BINARY' | 'CONSUMABLE';
   grant: Grant | null;
@@ -42,7 +42,7 @@ export interface Standing {
   used: number;
 }
 
-/** The first of these sentences is the original's, spelling included: its clients may compare it. */
+/** The first sentence is Kana's, including its spelling: clients may compare it. */
 export const reasons = {
   consumable:
     'The user has a subcription to a package with this consumable feature and either has an allowance remaining or overage is enabled.',
@@ -53,8 +53,8 @@ export const reasons = {
 } as const;
 
 /**
- * Of several grants the highest limit counts, and unlimited is the highest; limits are never added up. On a
- * tie the one with overage wins, then the one that started earlier, then the smaller subscription id.
+ * The grant with the highest limit wins; unlimited is the highest. Limits are never added up. On a
+ * tie, overage wins, then the earlier start, then the smaller subscription id.
  */
 export function highestGrant<G extends Grant>(grants: readonly G[]): G | null {
   return grants.reduce<G | null>(
@@ -81,7 +81,7 @@ export function windowAt(startedAt: Date, period: ResetPeriod | null, at: Date):
   return windowNumber(startedAt, period, windowsBefore(startedAt, period, at));
 }
 
-/** The windows before the one that `at` falls in, newest first, at most `count`. */
+/** The windows before the current one at `at`, newest first, at most `count`. */
 export function windowsEndedBefore(
   startedAt: Date,
   period: ResetPeriod | null,
@@ -104,7 +104,7 @@ function windowsBefore(startedAt: Date, period: ResetPeriod, at: Date): number {
   return Math.max(0, periodsAfter(startedAt, period, most) > at ? most - 1 : most);
 }
 
-/** How often the calendar's year, month or day has changed from `startedAt` to `at`: k, or one more. */
+/** The number of calendar periods from `startedAt` to `at`: k, or k + 1. */
 function periodsTouched(startedAt: Date, period: ResetPeriod, at: Date): number {
   const months =
     (at.getUTCFullYear() - startedAt.getUTCFullYear()) * 12 + at.getUTCMonth() - startedAt.getUTCMonth();
@@ -141,7 +141,7 @@ export function entitlementOf({ featureType, grant, used }: Standing, delta: num
   };
 }
 
-/** What a window of this grant shows of the usage in it. */
+/** The consumption in a window of this grant. */
 export function consumptionOf(grant: Grant, used: number | bigint): Consumption {
   return { used: reportedUsage(used), budget: grant.limit, overageEnabled: grant.overageEnabled };
 }

@@ -12,10 +12,10 @@ interface Question {
   featureId: string;
 }
 
-/** Answers where a user stands with a feature now. UserNotFoundError or FeatureNotFoundError if unknown. */
+/** Reads the standing of a user and a feature now. @throws UserNotFoundError, FeatureNotFoundError */
 export type FindStanding = (question: Question) => Promise<Standing>;
 
-/** A winning grant as SQL answers it; every column is null when nothing is granted. */
+/** The winning grant as a row; all columns are null without a grant. */
 export interface GrantRow {
   subscription_id: string | null;
   started_at: Date;
@@ -76,7 +76,7 @@ const standingSql = `
   from question q ${winnerSql('q.user_key', 'q.feature_id')}
   order by q.ord`;
 
-/** Reads the standings of concurrent questions together; see createLane. */
+/** Reads the standings of concurrent calls in one statement; see createLane. */
 export function createStandingFinder(hot: Pool, meters = createMeters()): FindStanding {
   const lane = { connections: 2, maxItems: 1_000, meter: meters.lane('check') };
   return createLane<Question, Standing>(lane, async (questions) => {

@@ -7,7 +7,7 @@ import { featureAlreadyExists, featureNotFound } from '../errors.ts';
 import { checkUnits, type FeatureChange, type NewFeature } from './rules.ts';
 import { lockFeature } from './store.ts';
 
-/** @throws ValidationError, FeatureAlreadyExistsError when the id is taken */
+/** @throws ValidationError, FeatureAlreadyExistsError if the id is taken */
 export async function createFeature(
   db: PrismaClient,
   author: Author,
@@ -31,7 +31,7 @@ export async function createFeature(
   }
 }
 
-/** Packages that contain the feature keep the name they gave it. @throws ValidationError, FeatureNotFoundError */
+/** Packages keep the name that the feature had when it was added. @throws ValidationError, FeatureNotFoundError */
 export async function updateFeature(
   db: PrismaClient,
   author: Author,

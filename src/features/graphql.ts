@@ -7,29 +7,29 @@ import { createFeature, updateFeature } from './change.ts';
 import { FeatureChange, NewFeature } from './rules.ts';
 
 export const FeatureType = builder.enumType('FeatureType', {
-  description: 'Whether a feature is had or not, or used up.',
+  description: 'The type of a feature.',
   values: {
-    BINARY: { description: 'Had or not had, such as single sign-on.' },
-    CONSUMABLE: { description: 'Used up and counted, such as API calls.' },
+    BINARY: { description: 'On or off, such as single sign-on.' },
+    CONSUMABLE: { description: 'Counted, such as API calls.' },
   } as const,
 });
 
 export const Feature = builder.prismaObject('Feature', {
-  description: 'Something that a customer may use, as the company defined it.',
+  description: 'Something that customers may use.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company, unique in the environment.' }),
-    name: t.exposeString('name', { description: 'What people call it.' }),
+    name: t.exposeString('name', { description: 'The display name.' }),
     type: t.expose('type', {
       type: FeatureType,
-      description: 'Set when the feature is made; it never changes.',
+      description: 'Set on creation; it never changes.',
     }),
     unitLabel: t.exposeString('unitLabel', {
       nullable: true,
-      description: 'What one of it is called, such as "API call". Only for CONSUMABLE features.',
+      description: 'The unit, singular, such as "API call". Only for CONSUMABLE features.',
     }),
     unitLabelPlural: t.exposeString('unitLabelPlural', {
       nullable: true,
-      description: 'What several of it are called, such as "API calls". Only for CONSUMABLE features.',
+      description: 'The unit, plural, such as "API calls". Only for CONSUMABLE features.',
     }),
     metadata: t.expose('metadata', {
       type: 'JSON',
@@ -43,20 +43,20 @@ const CreateFeatureInput = builder.inputType('CreateFeatureInput', {
   description: 'A new feature.',
   fields: (t) => ({
     id: t.string({ required: true, description: 'Unique in the environment, 1 to 255 characters.' }),
-    name: t.string({ description: 'What people call it. Without it, the id.' }),
+    name: t.string({ description: 'The display name. Default: the id.' }),
     type: t.field({ type: FeatureType, required: true, description: 'It cannot be changed later.' }),
-    unitLabel: t.string({ description: 'What one of it is called. Only for CONSUMABLE features.' }),
-    unitLabelPlural: t.string({ description: 'What several are called. Only for CONSUMABLE features.' }),
+    unitLabel: t.string({ description: 'The unit, singular. Only for CONSUMABLE features.' }),
+    unitLabelPlural: t.string({ description: 'The unit, plural. Only for CONSUMABLE features.' }),
     metadata: t.field({ type: 'JSON', description: 'An object of your own, at most 16 KiB.' }),
   }),
 });
 
 const UpdateFeatureInput = builder.inputType('UpdateFeatureInput', {
-  description: 'What to change of a feature: an omitted field stays, null clears.',
+  description: 'The fields to change of a feature. An omitted field stays; null clears.',
   fields: (t) => ({
-    name: t.string({ description: 'What people call it. It cannot be cleared.' }),
-    unitLabel: t.string({ description: 'What one of it is called. Only for CONSUMABLE features.' }),
-    unitLabelPlural: t.string({ description: 'What several are called. Only for CONSUMABLE features.' }),
+    name: t.string({ description: 'The display name. It cannot be null.' }),
+    unitLabel: t.string({ description: 'The unit, singular. Only for CONSUMABLE features.' }),
+    unitLabelPlural: t.string({ description: 'The unit, plural. Only for CONSUMABLE features.' }),
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object.' }),
   }),
 });
@@ -64,7 +64,7 @@ const UpdateFeatureInput = builder.inputType('UpdateFeatureInput', {
 /**
  * The feature with this id in this environment.
  *
- * @param query what the client selected of it
+ * @param query the client's selection
  * @throws FeatureNotFoundError
  */
 async function findFeature(db: PrismaClient, query: object, environmentId: string, id: string) {
@@ -76,14 +76,14 @@ async function findFeature(db: PrismaClient, query: object, environmentId: strin
 builder.queryFields((t) => ({
   feature: t.prismaField({
     type: Feature,
-    description: 'One feature. `FeatureNotFoundError` when there is none with this id.',
+    description: 'One feature. `FeatureNotFoundError` if the id is unknown.',
     args: { id: t.arg.string({ required: true, description: 'The id of the feature.' }) },
     resolve: (query, _root, args, { db, environmentId }) =>
       findFeature(db, query, environmentId, parse(Id, args.id, 'id')),
   }),
   features: t.prismaField({
     type: [Feature],
-    description: 'All features, the oldest first.',
+    description: 'All features, oldest first.',
     args: listArgs,
     resolve: (query, _root, args, { db, environmentId }) =>
       listPage(
@@ -98,7 +98,7 @@ builder.queryFields((t) => ({
 builder.mutationFields((t) => ({
   createFeature: t.prismaField({
     type: Feature,
-    description: 'Makes a feature. `FeatureAlreadyExistsError` when the id is taken.',
+    description: 'Creates a feature. `FeatureAlreadyExistsError` if the id is taken.',
     args: { input: t.arg({ type: CreateFeatureInput, required: true, description: 'The new feature.' }) },
     resolve: async (query, _root, args, { db, environmentId, author }) => {
       const feature = parse(NewFeature, args.input, 'input');
@@ -109,11 +109,11 @@ builder.mutationFields((t) => ({
   updateFeature: t.prismaField({
     type: Feature,
     description:
-      'Changes a feature. Packages that contain it keep the name they gave it. `FeatureNotFoundError` when ' +
-      'there is none with this id.',
+      'Changes a feature. Packages keep the name that it had when it was added. `FeatureNotFoundError` if ' +
+      'the id is unknown.',
     args: {
       id: t.arg.string({ required: true, description: 'The id of the feature.' }),
-      input: t.arg({ type: UpdateFeatureInput, required: true, description: 'What to change.' }),
+      input: t.arg({ type: UpdateFeatureInput, required: true, description: 'The fields to change.' }),
     },
     resolve: async (query, _root, args, { db, environmentId, author }) => {
       const change = parse(FeatureChange, args.input, 'input');

@@ -4,7 +4,7 @@ import { Id, Metadata, Name } from '../input.ts';
 
 const FeatureType = z.enum(['BINARY', 'CONSUMABLE']);
 
-/** What a new feature needs. Without a name it is called by its id. */
+/** A new feature. Default name: the id. */
 export const NewFeature = z
   .object({
     id: Id,
@@ -17,7 +17,7 @@ export const NewFeature = z
   .transform((feature) => ({ ...feature, name: feature.name ?? feature.id }));
 export type NewFeature = z.output<typeof NewFeature>;
 
-/** An omitted field stays as it is, null clears it; a feature always has a name, and its type never changes. */
+/** A change: an omitted field stays, null clears. The name cannot be cleared; the type never changes. */
 export const FeatureChange = z.object({
   name: Name.optional(),
   unitLabel: Name.nullish(),
@@ -26,7 +26,7 @@ export const FeatureChange = z.object({
 });
 export type FeatureChange = z.output<typeof FeatureChange>;
 
-/** Only a CONSUMABLE is counted, so only it has units. @throws ValidationError */
+/** Only a CONSUMABLE feature has units. @throws ValidationError */
 export function checkUnits(
   type: z.output<typeof FeatureType>,
   units: { unitLabel?: string | null; unitLabelPlural?: string | null },

@@ -2,8 +2,8 @@ import type { Db } from '../database/client.ts';
 import { featureNotFound } from '../errors.ts';
 
 /**
- * Locks a feature against every other change until the transaction ends, and answers it, null when there is
- * none. Packages that name it do not wait.
+ * Locks a feature against other changes until the transaction ends; null if there is
+ * none. Changes of packages that contain it do not wait.
  */
 export async function lockFeature(
   db: Db,
@@ -17,7 +17,7 @@ export async function lockFeature(
   return feature ?? null;
 }
 
-/** The feature with this id. @throws FeatureNotFoundError when there is none */
+/** The feature with this id. @throws FeatureNotFoundError if there is none */
 export async function requireFeature(
   db: Db,
   environmentId: string,

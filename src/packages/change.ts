@@ -27,14 +27,14 @@ import {
   replaceFeatures,
 } from './store.ts';
 
-/** Which package an action changes, in the environment of its author, and when. */
+/** The package to change, in the environment of its author, and the time. */
 export interface Target {
   author: Author;
   id: string;
   now: Date;
 }
 
-/** Makes a DRAFT, all or nothing. @throws PackageAlreadyExistsError when the id is taken */
+/** Creates a DRAFT, all or nothing. @throws PackageAlreadyExistsError if the id is taken */
 export async function createPackage(
   db: PrismaClient,
   author: Author,
@@ -66,13 +66,13 @@ export async function createPackage(
   }
 }
 
-/** Changes what a DRAFT is and contains. */
+/** Changes a DRAFT: its fields, features and base packages. */
 export function updateDraftPackage(db: PrismaClient, target: Target, change: DraftChange): Promise<void> {
   const {
     author: { environmentId },
     id,
   } = target;
-  return takeStep(
+  return changeInStatus(
     db,
     target,
     ['updateDraftPackage', 'changed'],
@@ -107,21 +107,21 @@ export function updatePackage(
   });
 }
 
-/** Opens a DRAFT to subscribers, for good. */
+/** Publishes a DRAFT. It cannot be undone. */
 export function publishPackage(db: PrismaClient, target: Target): Promise<void> {
   const {
     author: { environmentId },
     id,
   } = target;
-  return takeStep(db, target, ['publishPackage', 'published'], [], async (tx) => {
+  return changeInStatus(db, target, ['publishPackage', 'published'], [], async (tx) => {
     checkContent(id, await tx.packageFeature.count({ where: { environmentId, packageId: id } }));
     return { status: 'PUBLISHED' };
   });
 }
 
-/** Closes a package to new subscribers, for good; those it has keep it. */
+/** Archives a package: no new subscribers; current ones keep it. It cannot be undone. */
 export function archivePackage(db: PrismaClient, target: Target): Promise<void> {
-  return takeStep(db, target, ['archivePackage', 'archived'], [], async () => ({ status: 'ARCHIVED' }));
+  return changeInStatus(db, target, ['archivePackage', 'archived'], [], async () => ({ status: 'ARCHIVED' }));
 }
 
 /** Adds a price, or replaces the one with the same id. */
@@ -130,7 +130,7 @@ export function setPackagePrice(db: PrismaClient, target: Target, { id, ...price
     author: { environmentId },
     id: packageId,
   } = target;
-  return takeStep(db, target, ['setPackagePrice', 'priced'], [], async (tx) => {
+  return changeInStatus(db, target, ['setPackagePrice', 'priced'], [], async (tx) => {
     const key = { environmentId, packageId, id };
     await tx.packagePrice.upsert({
       where: { environmentId_packageId_id: key },
@@ -147,7 +147,7 @@ export function removePackagePrice(db: PrismaClient, target: Target, priceId: st
     author: { environmentId },
     id: packageId,
   } = target;
-  return takeStep(db, target, ['removePackagePrice', 'priced'], [], async (tx) => {
+  return changeInStatus(db, target, ['removePackagePrice', 'priced'], [], async (tx) => {
     const removed = await tx.packagePrice.deleteMany({ where: { environmentId, packageId, id: priceId } });
     if (removed.count === 0) throw priceNotFound(priceId);
     return {};
@@ -155,11 +155,11 @@ export function removePackagePrice(db: PrismaClient, target: Target, priceId: st
 }
 
 /**
- * One step of a package's life in one transaction: it and the packages that the step refers to are locked,
- * the status is checked, and what `change` answers is saved. So of two steps that exclude each other
- * exactly one happens, however they race.
+ * Runs one status-dependent change in one transaction: it locks the package and those that the change refers to,
+ * checks the status, and saves what `change` returns. Of two changes that exclude each other, exactly one
+ * happens, however they race.
  */
-function takeStep(
+function changeInStatus(
   db: PrismaClient,
   { author, id, now }: Target,
   [action, step]: [action: string, step: Step],
@@ -186,7 +186,7 @@ function takeStep(
   });
 }
 
-/** What a package contains from now on; features that stay in it keep the name they have there. */
+/** Replaces the features of a package. Features that stay keep the name they have in it. */
 async function saveFeatures(
   tx: Db,
   { author: { environmentId }, id }: Target,

@@ -13,17 +13,17 @@ import { contentsOf, linkedPackages, pricesOf } from './lists-graphql.ts';
 import { displayAmount, StatusFilter } from './rules.ts';
 
 const PackageStatus = builder.enumType('PackageStatus', {
-  description: 'Where a package is in its life.',
+  description: 'The status of a package.',
   values: {
-    ARCHIVED: { description: 'Cannot be subscribed any more, and never again. Its subscribers keep it.' },
-    DRAFT: { description: 'Can be changed; cannot be subscribed yet.' },
-    PUBLISHED: { description: 'Can be subscribed; what it contains no longer changes.' },
-    ALL: { description: 'Every status. Only for filtering: no package has it.' },
+    ARCHIVED: { description: 'Nobody can subscribe to it any more. Current subscribers keep it.' },
+    DRAFT: { description: 'It can be changed. Nobody can subscribe to it yet.' },
+    PUBLISHED: { description: 'Users can subscribe to it. Its features no longer change.' },
+    ALL: { description: 'Every status. Only a filter; no package has it.' },
   } as const,
 });
 
 export const ResetPeriod = builder.enumType('ResetPeriod', {
-  description: 'After which time usage counts from zero again, from the moment the user subscribed on.',
+  description: 'How often usage resets to zero, counted from the start of the subscription.',
   values: {
     YEAR: { description: 'Every year.' },
     MONTH: { description: 'Every month.' },
@@ -31,7 +31,7 @@ export const ResetPeriod = builder.enumType('ResetPeriod', {
   } as const,
 });
 
-/** A feature as a package has it; of the feature itself, what is asked for. */
+/** A feature in a package, with the selected fields of the feature itself. */
 interface Content extends PackageFeatureRow {
   feature?: (Pick<FeatureRow, 'type' | 'unitLabel' | 'unitLabelPlural'> & { metadata?: unknown }) | undefined;
 }
@@ -46,7 +46,7 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
   fields: (t) => ({
     id: t.exposeString('featureId', { description: 'The id of the feature.' }),
     name: t.exposeString('name', {
-      description: 'What it is called in this package: the name that the feature had when it joined.',
+      description: 'The name in this package: the name that the feature had when it was added.',
     }),
     type: t.field({
       type: FeatureType,
@@ -55,24 +55,24 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
     }),
     limit: t.exposeInt('limit', {
       nullable: true,
-      description: 'How much may be used in one period; null is unlimited. Null for BINARY features.',
+      description: 'The limit for one period. Null is unlimited. Null for BINARY features.',
     }),
     resetPeriod: t.expose('resetPeriod', {
       type: ResetPeriod,
       nullable: true,
-      description: 'After which time usage counts from zero again; null is never. Null for BINARY features.',
+      description: 'How often usage resets to zero. Null is never. Null for BINARY features.',
     }),
     overageEnabled: t.exposeBoolean('overageEnabled', {
-      description: 'Whether more than the limit may be used.',
+      description: 'Whether usage beyond the limit is allowed.',
     }),
     unitLabel: t.string({
       nullable: true,
-      description: 'What one of it is called. Only for CONSUMABLE features.',
+      description: 'The unit, singular. Only for CONSUMABLE features.',
       resolve: (content) => factsOf(content).unitLabel,
     }),
     unitLabelPlural: t.string({
       nullable: true,
-      description: 'What several of it are called. Only for CONSUMABLE features.',
+      description: 'The unit, plural. Only for CONSUMABLE features.',
       resolve: (content) => factsOf(content).unitLabelPlural,
     }),
     metadata: t.field({
@@ -85,7 +85,7 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
 });
 
 const PackagePrice = builder.prismaObject('PackagePrice', {
-  description: 'What a package costs at a billing provider.',
+  description: 'The price of a package at a billing provider.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'The id of the price at the billing provider.' }),
     provider: t.exposeString('provider', { description: 'The billing provider, such as "STRIPE".' }),
@@ -97,27 +97,29 @@ const PackagePrice = builder.prismaObject('PackagePrice', {
     currency: t.exposeString('currency', { description: 'The ISO 4217 code in lower case, such as "gbp".' }),
     interval: t.exposeString('interval', {
       nullable: true,
-      description: 'How often it is charged, such as "month"; null for once.',
+      description: 'The billing interval, such as "month". Null for a one-time price.',
     }),
   }),
 });
 
 export const Package = builder.prismaObject('Package', {
-  description: 'Features that are sold together: a plan (a base package), or an add-on to plans.',
+  description: 'A set of features that is sold together: a plan (base package) or an add-on.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company, unique in the environment.' }),
-    name: t.exposeString('name', { description: 'What people call it.' }),
+    name: t.exposeString('name', { description: 'The display name.' }),
     isAddon: t.exposeBoolean('isAddon', {
-      description: 'An add-on needs a base package; a user has one base package at most.',
+      description:
+        'Whether it is an add-on. An add-on needs a base package; a user has at most one base package.',
     }),
     status: t.expose('status', { type: PackageStatus, description: 'DRAFT, PUBLISHED or ARCHIVED.' }),
     updatedAt: t.expose('updatedAt', {
       type: 'DateTime',
-      description: 'When it last changed, its features, base packages and prices included.',
+      description:
+        'The time of the last change, including changes of its features, base packages and prices.',
     }),
     features: t.field({
       type: [PackageFeature],
-      description: 'What it contains, in the order it was given.',
+      description: 'The features, in the given order.',
       resolve: ({ id }, _args, context, info) =>
         contentsOf(context, info, id, async (where) => {
           const isAsked = ['type', 'unitLabel', 'unitLabelPlural', 'metadata'].some((name) =>
@@ -130,7 +132,7 @@ export const Package = builder.prismaObject('Package', {
     }),
     prices: t.field({
       type: [PackagePrice],
-      description: 'What it costs, the oldest price first.',
+      description: 'The prices, oldest first.',
       resolve: ({ id }, _args, context, info) => pricesOf(context, info, id),
     }),
     metadata: t.expose('metadata', {
@@ -141,12 +143,11 @@ export const Package = builder.prismaObject('Package', {
   }),
 });
 
-// Apart from the others, because these fields refer to the type itself.
+// Declared separately because these fields refer to the type itself.
 builder.prismaObjectFields(Package, (t) => ({
   basePackages: t.field({
     type: [Package],
-    description:
-      'The base packages whose subscribers an add-on is open to. None: the subscribers of every one.',
+    description: 'The base packages that this add-on is available with. Empty means every base package.',
     resolve: ({ id }, _args, context, info) =>
       linkedPackages(context, info, id, async (ownerIds, take) => {
         const where = { environmentId: context.environmentId, addonId: { in: ownerIds } };
@@ -169,7 +170,7 @@ builder.prismaObjectFields(Package, (t) => ({
 builder.prismaObjectField(Feature, 'packages', (t) =>
   t.field({
     type: [Package],
-    description: 'The packages that contain this feature, of every status, the oldest first.',
+    description: 'The packages that contain this feature, in any status, oldest first.',
     resolve: ({ id }, _args, context, info) =>
       linkedPackages(context, info, id, async (ownerIds, take) => {
         const where = { environmentId: context.environmentId, featureId: { in: ownerIds } };
@@ -183,7 +184,7 @@ builder.prismaObjectField(Feature, 'packages', (t) =>
 /**
  * The package with this id in this environment.
  *
- * @param query what the client selected of it
+ * @param query the client's selection
  * @throws PackageNotFoundError
  */
 export async function findPackage(db: PrismaClient, query: object, environmentId: string, id: string) {
@@ -192,12 +193,12 @@ export async function findPackage(db: PrismaClient, query: object, environmentId
   return found;
 }
 
-const includeFeatures = 'Accepted from older clients and ignored: select `features` or do not.';
+const includeFeatures = 'Ignored; accepted for older clients. Select `features` instead.';
 
 builder.queryFields((t) => ({
   package: t.prismaField({
     type: Package,
-    description: 'One package, of any status. `PackageNotFoundError` when there is none with this id.',
+    description: 'One package, in any status. `PackageNotFoundError` if the id is unknown.',
     args: {
       id: t.arg.string({ required: true, description: 'The id of the package.' }),
       includeFeatures: t.arg.boolean({ description: includeFeatures }),
@@ -207,10 +208,10 @@ builder.queryFields((t) => ({
   }),
   packages: t.prismaField({
     type: [Package],
-    description: 'All packages of one status, the oldest first.',
+    description: 'The packages with one status, oldest first.',
     args: {
       status: t.arg.string({
-        description: 'The name of a PackageStatus. Without it PUBLISHED; ALL is every status.',
+        description: 'The name of a PackageStatus. Default PUBLISHED; ALL means every status.',
       }),
       includeFeatures: t.arg.boolean({ description: includeFeatures }),
       ...listArgs,

@@ -4,8 +4,8 @@ import { readRows } from '../graphql/limits/answer-size.ts';
 import { findByIds, nestedList } from '../graphql/nested-list.ts';
 
 /*
- * Lists of packages, and of what they contain. What leads to a package, or from it to a feature, is read without an
- * order, so that the database can stop at the first row that is too many.
+ * Lists of packages, features and prices. Links are read without an order, so that the database can stop at the
+ * first row beyond the limit.
  */
 
 interface Reading {
@@ -13,7 +13,7 @@ interface Reading {
   environmentId: string;
 }
 
-/** That something of this id has a package in its list. */
+/** A link from an owner to a package in its list. */
 interface Link {
   ownerId: string;
   packageId: string;
@@ -22,9 +22,9 @@ interface Link {
 const oldestFirst = [{ createdAt: 'asc' as const }, { id: 'asc' as const }];
 
 /**
- * The packages that belong to something, the oldest first.
+ * The packages that belong to an owner, oldest first.
  *
- * @param findLinks at most `take` of the links of these owners
+ * @param findLinks reads at most `take` links of these owners
  */
 export function linkedPackages(
   context: Reading,
@@ -48,9 +48,9 @@ export function linkedPackages(
 }
 
 /**
- * What a package contains, in its order: each feature as the package has it, and the feature itself.
+ * The features of a package in order, each with the row of the feature itself.
  *
- * @param findFeatures the features of these ids; none if nothing of them is asked for
+ * @param findFeatures reads the features with these ids; may return none if nothing of them is selected
  */
 export function contentsOf<Feature extends { id: string }>(
   context: Reading,
@@ -73,7 +73,7 @@ export function contentsOf<Feature extends { id: string }>(
   });
 }
 
-/** What a package costs, the oldest price first. */
+/** The prices of a package, oldest first. */
 export function pricesOf(context: Reading, info: GraphQLResolveInfo, packageId: string) {
   const { db, environmentId } = context;
   return nestedList(context, info, packageId, async (packageIds) => {

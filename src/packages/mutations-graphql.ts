@@ -16,25 +16,25 @@ import { findPackage, Package, ResetPeriod } from './graphql.ts';
 import { DraftChange, MetadataChange, NewPackage, Price } from './rules.ts';
 
 const EntitlementInput = builder.inputType('EntitlementInput', {
-  description: 'How much of a CONSUMABLE feature a package grants.',
+  description: 'The allowance of a CONSUMABLE feature in a package.',
   fields: (t) => ({
-    limit: t.int({ description: 'How much may be used in one period, 0 or more. Without it, unlimited.' }),
+    limit: t.int({ description: 'The limit for one period, 0 or more. Default unlimited.' }),
     resetPeriod: t.field({
       type: ResetPeriod,
       required: true,
-      description: 'After which time usage counts from zero again.',
+      description: 'How often usage resets to zero.',
     }),
-    overageEnabled: t.boolean({ description: 'Whether more than the limit may be used. Without it, false.' }),
+    overageEnabled: t.boolean({ description: 'Whether usage beyond the limit is allowed. Default false.' }),
   }),
 });
 
 const CreatePackageFeatureInput = builder.inputType('CreatePackageFeatureInput', {
-  description: 'A feature that joins a package. The package keeps the name that it has at this moment.',
+  description: 'A feature to add to a package. The package keeps the name that the feature has now.',
   fields: (t) => ({
     id: t.string({ required: true, description: 'The id of the feature.' }),
     entitlement: t.field({
       type: EntitlementInput,
-      description: 'Only for CONSUMABLE features. Without it, unlimited and never reset.',
+      description: 'Only for CONSUMABLE features. Default: unlimited, never resets.',
     }),
   }),
 });
@@ -43,32 +43,32 @@ const CreatePackageInput = builder.inputType('CreatePackageInput', {
   description: 'A new package.',
   fields: (t) => ({
     id: t.string({ required: true, description: 'Unique in the environment, 1 to 255 characters.' }),
-    name: t.string({ description: 'What people call it. Without it, the id.' }),
-    isAddon: t.boolean({ description: 'Whether it is an add-on. Without it, false: a base package.' }),
+    name: t.string({ description: 'The display name. Default: the id.' }),
+    isAddon: t.boolean({ description: 'Whether it is an add-on. Default false: a base package.' }),
     features: t.field({
       type: [CreatePackageFeatureInput],
       required: true,
-      description: 'What it contains, in this order: at most 1,000 features, none of them twice.',
+      description: 'The features, in this order: at most 1,000, each at most once.',
     }),
     basePackages: t.stringList({
       description:
-        'Only for an add-on: the ids of the base packages whose subscribers may have it. Without: all.',
+        'Only for an add-on: the ids of the base packages that it is available with. Default: every base package.',
     }),
     metadata: t.field({ type: 'JSON', description: 'An object of your own, at most 16 KiB.' }),
   }),
 });
 
 const UpdatePackageInput = builder.inputType('UpdatePackageInput', {
-  description: 'What to change of a package of any status.',
+  description: 'The fields to change of a package in any status.',
   fields: (t) => ({
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object; null clears it.' }),
   }),
 });
 
 const UpdateDraftPackageInput = builder.inputType('UpdateDraftPackageInput', {
-  description: 'What to change of a DRAFT: an omitted field stays; none of them can be null.',
+  description: 'The fields to change of a DRAFT. An omitted field stays; none can be null.',
   fields: (t) => ({
-    name: t.string({ description: 'What people call it.' }),
+    name: t.string({ description: 'The display name.' }),
     isAddon: t.boolean({
       description:
         'A package that stops being an add-on loses its base packages. One that add-ons name as their base ' +
@@ -76,27 +76,26 @@ const UpdateDraftPackageInput = builder.inputType('UpdateDraftPackageInput', {
     }),
     features: t.field({
       type: [CreatePackageFeatureInput],
-      description:
-        'Replaces all features. Those that were in the package before keep the name they have in it.',
+      description: 'Replaces all features. Features that stay keep the name they have in the package.',
     }),
     basePackages: t.stringList({
-      description: 'Replaces all base packages; only an add-on has any. An empty list opens it to all.',
+      description: 'Replaces all base packages. Only for an add-on. An empty list means every base package.',
     }),
   }),
 });
 
 const PackagePriceInput = builder.inputType('PackagePriceInput', {
-  description: 'What a package costs at a billing provider.',
+  description: 'The price of a package at a billing provider.',
   fields: (t) => ({
     id: t.string({ required: true, description: 'The id of the price at the billing provider.' }),
-    provider: t.string({ description: 'The billing provider. Without it, "STRIPE".' }),
+    provider: t.string({ description: 'The billing provider. Default "STRIPE".' }),
     amount: t.int({ required: true, description: 'In minor units, 0 or more: 5000 is 50.00 pounds.' }),
     currency: t.string({ required: true, description: 'An ISO 4217 code, such as "gbp".' }),
-    interval: t.string({ description: 'How often it is charged, such as "month". Without it, once.' }),
+    interval: t.string({ description: 'The billing interval, such as "month". Default: a one-time price.' }),
   }),
 });
 
-/** Resolves a mutation that changes the package whose id is in `field`: to the package as it is afterwards. */
+/** Resolves a mutation on the package whose id is in `field`; returns the changed package. */
 function changing<Field extends string, Args extends Record<Field, string>>(
   field: Field,
   change: (db: PrismaClient, target: Target, args: Args) => Promise<void>,
@@ -114,8 +113,8 @@ builder.mutationFields((t) => {
     createPackage: t.prismaField({
       type: Package,
       description:
-        'Makes a DRAFT. `PackageAlreadyExistsError` when the id is taken, `FeatureNotFoundError` or ' +
-        '`PackageNotFoundError` when it names what is not there.',
+        'Creates a DRAFT. `PackageAlreadyExistsError` if the id is taken, `FeatureNotFoundError` or ' +
+        '`PackageNotFoundError` if a feature or base package is unknown.',
       args: { input: t.arg({ type: CreatePackageInput, required: true, description: 'The new package.' }) },
       resolve: async (query, _root, args, { db, environmentId, author }) => {
         const input = parse(NewPackage, args.input, 'input');
@@ -126,10 +125,10 @@ builder.mutationFields((t) => {
     updatePackage: t.prismaField({
       type: Package,
       description:
-        'Changes the metadata of a package of any status. `PackageNotFoundError` when there is none with this id.',
+        'Changes the metadata of a package in any status. `PackageNotFoundError` if the id is unknown.',
       args: {
         id,
-        input: t.arg({ type: UpdatePackageInput, required: true, description: 'What to change.' }),
+        input: t.arg({ type: UpdatePackageInput, required: true, description: 'The fields to change.' }),
       },
       resolve: changing('id', (db, target, { input }) =>
         updatePackage(db, target, parse(MetadataChange, input, 'input')),
@@ -138,11 +137,11 @@ builder.mutationFields((t) => {
     updateDraftPackage: t.prismaField({
       type: Package,
       description:
-        'Changes what a DRAFT is and contains, all or nothing. `PackageStatusError` when it is not a DRAFT, ' +
-        '`PackageNotFoundError` or `FeatureNotFoundError` when there is nothing with one of the ids.',
+        'Changes a DRAFT, all or nothing. `PackageStatusError` if it is not a DRAFT, ' +
+        '`PackageNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
       args: {
         id,
-        input: t.arg({ type: UpdateDraftPackageInput, required: true, description: 'What to change.' }),
+        input: t.arg({ type: UpdateDraftPackageInput, required: true, description: 'The fields to change.' }),
       },
       resolve: changing('id', (db, target, { input }) =>
         updateDraftPackage(db, target, parse(DraftChange, input, 'input')),
@@ -151,16 +150,16 @@ builder.mutationFields((t) => {
     publishPackage: t.prismaField({
       type: Package,
       description:
-        'Opens a DRAFT to subscribers, for good: what it contains no longer changes. `PackageNotFoundError` ' +
-        'when there is none with this id, `PackageStatusError` when it is not a DRAFT, or has no features.',
+        'Publishes a DRAFT. It cannot be undone: its features no longer change. `PackageNotFoundError` ' +
+        'if the id is unknown, `PackageStatusError` if it is not a DRAFT or has no features.',
       args: { id },
       resolve: changing('id', publishPackage),
     }),
     archivePackage: t.prismaField({
       type: Package,
       description:
-        'Closes a package to new subscribers, for good; those it has keep it. A DRAFT can be archived too: ' +
-        'it is given up. `PackageNotFoundError` when there is none with this id, `PackageStatusError` when it ' +
+        'Archives a package. It cannot be undone: nobody can subscribe any more; current subscribers keep it. ' +
+        'A DRAFT can be archived too. `PackageNotFoundError` if the id is unknown, `PackageStatusError` if it ' +
         'is ARCHIVED already.',
       args: { id },
       resolve: changing('id', archivePackage),
@@ -168,8 +167,8 @@ builder.mutationFields((t) => {
     setPackagePrice: t.prismaField({
       type: Package,
       description:
-        'Adds a price to a package, or replaces the one with the same id whole. `PackageNotFoundError` when ' +
-        'there is no such package, `PackageStatusError` when it is ARCHIVED.',
+        'Adds a price to a package, or replaces the price with the same id. `PackageNotFoundError` if ' +
+        'the package is unknown, `PackageStatusError` if it is ARCHIVED.',
       args: {
         packageId: id,
         input: t.arg({ type: PackagePriceInput, required: true, description: 'The price.' }),
@@ -181,8 +180,8 @@ builder.mutationFields((t) => {
     removePackagePrice: t.prismaField({
       type: Package,
       description:
-        'Takes a price from a package. `PackageNotFoundError` when there is no such package, ' +
-        '`PriceNotFoundError` when it has no such price, `PackageStatusError` when it is ARCHIVED.',
+        'Removes a price from a package. `PackageNotFoundError` if the package is unknown, ' +
+        '`PriceNotFoundError` if it has no such price, `PackageStatusError` if it is ARCHIVED.',
       args: {
         packageId: id,
         priceId: t.arg.string({

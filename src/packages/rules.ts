@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { featureNotFound, invalidInput, packageNotFound, packageStatusError } from '../errors.ts';
 import { Id, listOf, Metadata, Name } from '../input.ts';
 
-/** As many features, base packages or prices as one package may be given, so that they fit into one statement. */
+/** The maximum number of features, base packages or prices of one package. They fit into one statement. */
 export const maxEntries = 1_000;
 
 const RequestedFeature = z.object({
@@ -20,7 +20,7 @@ export type RequestedFeature = z.output<typeof RequestedFeature>;
 const RequestedFeatures = listOf(RequestedFeature, ({ id }) => id, { max: maxEntries });
 const RequestedBases = listOf(Id, (id) => id, { max: maxEntries });
 
-/** What a new package needs. Without a name it is called by its id, and it is a base package unless it says so. */
+/** A new package. Defaults: the id as name, and a base package. */
 export const NewPackage = z
   .object({
     id: Id,
@@ -38,7 +38,7 @@ export const NewPackage = z
   }));
 export type NewPackage = z.output<typeof NewPackage>;
 
-/** What may change in a DRAFT: an omitted field stays; none of them can be null. */
+/** A change of a DRAFT: an omitted field stays; none can be null. */
 export const DraftChange = z.object({
   name: Name.optional(),
   isAddon: z.boolean().optional(),
@@ -47,11 +47,11 @@ export const DraftChange = z.object({
 });
 export type DraftChange = z.output<typeof DraftChange>;
 
-/** What may change in a package of any status. */
+/** A change of a package in any status. */
 export const MetadataChange = z.object({ metadata: Metadata.nullish() });
 export type MetadataChange = z.output<typeof MetadataChange>;
 
-/** A price as the billing provider knows it; setting one replaces the price with the same id whole. */
+/** A price at the billing provider. Setting it replaces the price with the same id. */
 export const Price = z.object({
   id: Id,
   provider: Name.nullish().transform((provider) => provider ?? 'STRIPE'),
@@ -66,7 +66,7 @@ export type Price = z.output<typeof Price>;
 
 const statuses = ['ARCHIVED', 'DRAFT', 'PUBLISHED', 'ALL'] as const;
 
-/** The filter of a list of packages: the name of a status, PUBLISHED when it is left out, ALL for every one. */
+/** The status filter of a list of packages. Default PUBLISHED; ALL means every status. */
 export const StatusFilter = z
   .enum(statuses, `must be one of ${statuses.join(', ')}`)
   .nullish()
@@ -75,8 +75,8 @@ export const StatusFilter = z
 type Status = 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
 
 /**
- * Which status allows which step. A DRAFT can be changed and published. PUBLISHED is for good: what users
- * have subscribed to no longer changes, only what it costs. ARCHIVED is the end, of drafts too.
+ * Which status allows which change. A DRAFT can be changed and published. PUBLISHED is final: the features that
+ * users subscribed to no longer change, only the prices. ARCHIVED is the last status, also for drafts.
  */
 const statusesFor = {
   changed: ['DRAFT'],
@@ -95,19 +95,19 @@ export function checkStatus(step: Step, { id, status }: { id: string; status: St
   );
 }
 
-/** A package without any feature gives nothing to subscribe to. @throws PackageStatusError */
+/** A package without features cannot be published. @throws PackageStatusError */
 export function checkContent(id: string, features: number): void {
   if (features === 0)
     throw packageStatusError(`The package "${id}" cannot be published: it has no features.`);
 }
 
 /**
- * The features of a package as it keeps them, in the order given. The name is a copy of the feature's name
- * at the moment it joined, so a feature that was in the package before keeps the name it has there. Only a
- * CONSUMABLE has an entitlement; without one it is unlimited and never resets.
+ * The features of a package as they are stored, in the given order. The name is a copy of the feature's name
+ * when it was added; a feature that was in the package before keeps its name there. Only a
+ * CONSUMABLE feature has an entitlement; without one it is unlimited and never resets.
  *
  * @param known the features of the environment by id
- * @param names the names that the package gave so far, by feature id
+ * @param names the current names in the package, by feature id
  * @throws FeatureNotFoundError, ValidationError
  */
 export function packageFeatures(
@@ -136,12 +136,12 @@ export function packageFeatures(
 }
 
 /**
- * The base packages of a package after a change: only an add-on has any, so a package that stops being one
- * loses them. Each must exist, and must be no add-on itself.
+ * The base packages of a package after a change. Only an add-on has any, so a package that stops being one
+ * loses them. Each must exist and must not be an add-on.
  *
- * @param requested the ids asked for; undefined when the change leaves them as they are
+ * @param requested the new ids; undefined keeps the current ones
  * @param known the packages of the environment by id
- * @returns the ids from now on, undefined when they stay
+ * @returns the new ids; undefined keeps the current ones
  * @throws PackageNotFoundError, ValidationError
  */
 export function basePackages(
@@ -162,7 +162,7 @@ export function basePackages(
 
 /**
  * The currencies whose minor unit is not a hundredth, by ISO 4217. The locale data of the runtime is no
- * source for it: that follows the habits of cash (no decimals for HUF or PKR) and changes with the runtime.
+ * source: it follows cash usage (no decimals for HUF or PKR) and changes with the runtime.
  */
 const decimalsOfCurrency = new Map<string, number>([
   ...'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'
@@ -173,7 +173,7 @@ const decimalsOfCurrency = new Map<string, number>([
 ]);
 
 /**
- * An amount of minor units as people write it in major ones: 5000 of GBP is "50.00", 5000 of JPY is "5000".
+ * Formats minor units as major units: 5000 GBP is "50.00", 5000 JPY is "5000".
  *
  * @param amount minor units of the currency
  * @param currency its ISO 4217 code, in any case

@@ -8,9 +8,9 @@ export interface LockedPackage {
 }
 
 /**
- * Locks packages against every other change until the transaction ends, and answers those that exist, by
- * id. They are locked in the order of their ids, so that two changes that need the same ones never
- * deadlock. Subscribing, which only refers to them, does not wait.
+ * Locks packages against other changes until the transaction ends. Returns those that exist, by
+ * id. Locks are taken in the order of the ids, so that two changes never
+ * deadlock. Subscribing only refers to the rows and does not wait.
  */
 export async function lockPackages(
   db: Db,
@@ -26,7 +26,7 @@ export async function lockPackages(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Those of the features that exist, by id. */
+/** The existing features among these, by id. */
 export async function findFeatures(db: Db, environmentId: string, features: readonly { id: string }[]) {
   const rows = await db.feature.findMany({
     where: { environmentId, id: { in: features.map((feature) => feature.id) } },
@@ -35,7 +35,7 @@ export async function findFeatures(db: Db, environmentId: string, features: read
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** The names that a package gives its features, by feature id. */
+/** The names of the features in a package, by feature id. */
 export async function findFeatureNames(db: Db, environmentId: string, packageId: string) {
   const rows = await db.packageFeature.findMany({
     where: { environmentId, packageId },
@@ -44,7 +44,7 @@ export async function findFeatureNames(db: Db, environmentId: string, packageId:
   return new Map(rows.map((row) => [row.featureId, row.name]));
 }
 
-/** The id of an add-on that names this package among its bases, null when there is none. */
+/** The id of an add-on that has this package as a base package; null if there is none. */
 export async function findAddonOf(db: Db, environmentId: string, baseId: string): Promise<string | null> {
   const row = await db.packageBase.findFirst({
     where: { environmentId, baseId },
@@ -53,7 +53,7 @@ export async function findAddonOf(db: Db, environmentId: string, baseId: string)
   return row?.addonId ?? null;
 }
 
-/** Replaces all features of a package that is locked. */
+/** Replaces all features of a locked package. */
 export async function replaceFeatures(
   db: Db,
   environmentId: string,
@@ -66,7 +66,7 @@ export async function replaceFeatures(
   });
 }
 
-/** Replaces all base packages of an add-on; it and they are locked. */
+/** Replaces all base packages of an add-on. All rows are locked by the caller. */
 export async function replaceBases(
   db: Db,
   environmentId: string,

@@ -4,13 +4,13 @@ import { admitKeyWithin, makeKeyWithin } from '../auth/keys/issue.ts';
 import { environmentIds, type KeyShape, lastFourOf, parseKey } from '../auth/keys/rules.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { demoUser, startOfMonth, unchosenKeys } from './rules.ts';
+import { demoUser, missingKeys, startOfMonth } from './rules.ts';
 import { insertDemo, isEmpty, lockProvisioning } from './store.ts';
 
-export interface Wishes {
-  /** Well-formed keys chosen outside, made valid unless they were revoked before. */
+export interface ProvisionOptions {
+  /** Configured keys, well-formed. They become valid unless they were revoked. */
   keys: readonly string[];
-  /** Whether an empty test environment gets the demo catalogue. */
+  /** Whether to add the demo catalogue to an empty test environment. */
   demo: boolean;
 }
 
@@ -18,35 +18,35 @@ interface MadeKey extends KeyShape {
   key: string;
 }
 
-/** A key as it may be shown. */
+/** A key as it may be displayed. */
 export interface RevokedKey extends KeyShape {
   lastFour: string;
 }
 
 export interface Provisioned {
-  /** Whether this call made the environments: the database had never been used. */
+  /** Whether this call created the environments. */
   firstStart: boolean;
-  /** The keys that were made now. Nobody will see them again. */
+  /** The created keys. They are shown only now. */
   madeKeys: MadeKey[];
-  /** The keys chosen outside that stay revoked. */
+  /** The configured keys that stay revoked. */
   revokedKeys: RevokedKey[];
-  /** Whether the demo's user exists. */
+  /** Whether the demo user exists. */
   hasDemo: boolean;
 }
 
 /**
- * Gives a migrated database what every installation has: the two environments, their keys, and the demo.
- * Safe to repeat, and to run in several instances at once: what is there is left alone.
+ * Creates what every installation has: the two environments, their keys, and the demo.
+ * Safe to repeat and to run in several processes at once: existing data stays.
  */
-export function provision(db: PrismaClient, wishes: Wishes, now: Date): Promise<Provisioned> {
+export function provision(db: PrismaClient, options: ProvisionOptions, now: Date): Promise<Provisioned> {
   return db.$transaction(
     async (tx) => {
       await lockProvisioning(tx);
       const firstStart = (await tx.environment.count()) === 0;
       if (firstStart) await createEnvironments(tx);
-      const revokedKeys = await installKeys(tx, wishes.keys);
-      const madeKeys = firstStart ? await makeKeys(tx, unchosenKeys(wishes.keys)) : [];
-      if (wishes.demo && (await isEmpty(tx, 'test'))) await insertDemo(tx, 'test', startOfMonth(now));
+      const revokedKeys = await installKeys(tx, options.keys);
+      const madeKeys = firstStart ? await makeKeys(tx, missingKeys(options.keys)) : [];
+      if (options.demo && (await isEmpty(tx, 'test'))) await insertDemo(tx, 'test', startOfMonth(now));
       return { firstStart, madeKeys, revokedKeys, hasDemo: await hasDemo(tx) };
     },
     { maxWait: 30_000, timeout: 60_000 },
@@ -73,7 +73,7 @@ async function makeKeys(tx: Db, shapes: KeyShape[]): Promise<MadeKey[]> {
   return made;
 }
 
-/** Answers those that stay revoked. */
+/** Installs the configured keys; returns those that stay revoked. */
 async function installKeys(tx: Db, keys: readonly string[]): Promise<RevokedKey[]> {
   const revoked: RevokedKey[] = [];
   for (const key of keys) {

@@ -1,13 +1,13 @@
 import { environmentIds, type KeyShape, parseKey } from '../auth/keys/rules.ts';
 
-/** The four keys that every installation starts with. */
+/** The four keys of a new installation. */
 const firstKeys: KeyShape[] = environmentIds.flatMap((environmentId) => [
   { environmentId, kind: 'PRIVATE' as const },
   { environmentId, kind: 'PUBLIC' as const },
 ]);
 
-/** Those of the four keys that nobody has chosen, and that the first start makes. */
-export function unchosenKeys(chosen: readonly string[]): KeyShape[] {
+/** The keys that the first start must create because they are not configured. */
+export function missingKeys(chosen: readonly string[]): KeyShape[] {
   const shapes = chosen.map(parseKey);
   return firstKeys.filter(
     ({ environmentId, kind }) =>
@@ -15,7 +15,7 @@ export function unchosenKeys(chosen: readonly string[]): KeyShape[] {
   );
 }
 
-/** The user and the feature that the example of the first start speaks of. */
+/** The user, feature and plan in the example of the first start. */
 export const demoUser = { id: 'demo-user', name: 'Demo User', email: 'demo@example.com' };
 export const demoFeature = 'api-calls';
 export const demoPlan = 'pro-plan';
@@ -42,7 +42,7 @@ interface DemoPackage {
   id: string;
   name: string;
   isAddon?: boolean;
-  /** What it grants of each feature, in order: so much a month, or null for a feature that is not counted. */
+  /** The monthly limit of each feature, in order; null for a BINARY feature. */
   grants: Record<string, { limit: number; overageEnabled?: boolean } | null>;
 }
 
@@ -56,7 +56,7 @@ export const demoPackages: DemoPackage[] = [
   { id: 'extra-messages', name: 'Extra messages', isAddon: true, grants: { messages: { limit: 5_000 } } },
 ];
 
-/** The demo's subscription began with the month, so that its windows are the calendar's. */
+/** The demo subscription starts with the month, so that its windows are calendar months. */
 export function startOfMonth(now: Date): Date {
   return new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth()));
 }

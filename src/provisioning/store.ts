@@ -3,12 +3,12 @@ import { demoFeatures, demoPackages, demoPlan, demoUser } from './rules.ts';
 
 const lock = 2_033_941_018;
 
-/** Instances that start together provision one after another, until the transaction ends. */
+/** Processes that start together provision one after another. */
 export async function lockProvisioning(tx: Db): Promise<void> {
   await tx.$queryRaw`SELECT pg_advisory_xact_lock(${lock})::text`;
 }
 
-/** Whether nobody has made anything in the environment yet. */
+/** Whether the environment has no features, packages or users. */
 export async function isEmpty(db: Db, environmentId: string): Promise<boolean> {
   const where = { environmentId };
   const select = { id: true };
@@ -19,7 +19,7 @@ export async function isEmpty(db: Db, environmentId: string): Promise<boolean> {
   );
 }
 
-/** A small catalogue to try the API on: two plans, an add-on, and a user on the bigger plan. */
+/** A small demo catalogue: two plans, an add-on, and a user on the larger plan. */
 export async function insertDemo(tx: Db, environmentId: string, startedAt: Date): Promise<void> {
   await tx.feature.createMany({ data: demoFeatures.map((feature) => ({ environmentId, ...feature })) });
   for (const { id, name, isAddon, grants } of demoPackages) {

@@ -21,7 +21,7 @@ type Message =
 const patience = 1_000;
 
 /** In the process that started the others: passes their figures on. */
-export function passFiguresOn(): void {
+export function forwardMetrics(): void {
   const open = new Map<string, { asker: Worker; told: Figures[]; answer: () => void }>();
 
   function ask(asker: Worker, askedAs: string) {
@@ -50,7 +50,7 @@ export function passFiguresOn(): void {
  * In one of the processes: tells our figures whenever they are wanted, and answers how to get those of all, as
  * Prometheus reads them. If the process that started us does not answer in time, ours are all.
  */
-export function shareFigures(registry: Registry): () => Promise<string> {
+export function shareMetrics(registry: Registry): () => Promise<string> {
   const waiting = new Map<string, (processes: Figures[]) => void>();
   const send = (message: Message) => process.send?.(message);
   process.on('message', async (message: Message) => {

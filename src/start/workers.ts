@@ -78,7 +78,7 @@ function end(worker: Worker): Promise<void> {
 }
 
 /** Tells the process that started this one; does nothing in a process that nobody forked. */
-export function tellStarter(news: WorkerNews): Promise<void> {
+export function notifyPrimary(news: WorkerNews): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined) resolve();
     else process.send(news, () => resolve());

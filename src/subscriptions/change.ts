@@ -5,27 +5,27 @@ import { subscriptionNotFound, userNotFound } from '../errors.ts';
 import { requireUserKey } from '../users/store.ts';
 import { planCancel, planChange, planSubscribe } from './rules.ts';
 import {
-  beginSubscription,
   cancelSubscriptions,
   changeSubscriptions,
   findHeld,
   findOwn,
   findOwner,
   findPackages,
+  startSubscription,
 } from './store.ts';
 
-/** The subscriptions that a change of the base package began and ended, by their ids. */
+/** The ids of the subscriptions that a change of the base package started and ended. */
 export interface PackageChange {
-  begunId: bigint;
+  startedId: bigint;
   replacedId: bigint;
-  strandedIds: bigint[];
+  cancelledAddonIds: bigint[];
 }
 
 /**
- * Subscribes a user to all of these packages or to none; see planSubscribe.
+ * Subscribes a user to all of these packages, or to none; see planSubscribe.
  *
- * @returns the ids of the new subscriptions, which ascend in the order of `packageIds`
- * @throws UserNotFoundError, or a SubscriptionError when a rule is broken
+ * @returns the ids of the new subscriptions, ascending in the order of `packageIds`
+ * @throws UserNotFoundError, or a SubscriptionError if a rule is broken
  */
 export async function subscribe(
   prisma: PrismaClient,
@@ -40,7 +40,7 @@ export async function subscribe(
     const packages = planSubscribe(packageIds, known, await findHeld(tx, change.userKey));
     const begin = async () => {
       const ids: bigint[] = [];
-      for (const item of packages) ids.push(await beginSubscription(tx, environmentId, change, item));
+      for (const item of packages) ids.push(await startSubscription(tx, environmentId, change, item));
       return ids;
     };
     return audited(
@@ -56,9 +56,9 @@ export async function subscribe(
 }
 
 /**
- * Cancels a subscription from now on, and with a base its add-ons; see planCancel.
+ * Cancels a subscription now; a base package also cancels its add-ons; see planCancel.
  *
- * @throws SubscriptionNotFoundError, or a SubscriptionError when it is over already
+ * @throws SubscriptionNotFoundError, or a SubscriptionError if it has ended
  */
 export async function cancelSubscription(prisma: PrismaClient, author: Author, id: bigint): Promise<void> {
   const userKey = await findOwner(prisma, author.environmentId, id);
@@ -76,9 +76,9 @@ export async function cancelSubscription(prisma: PrismaClient, author: Author, i
 }
 
 /**
- * Swaps the base package of a user for another in one step; see planChange.
+ * Replaces the base package of a user in one step; see planChange.
  *
- * @throws UserNotFoundError, or a SubscriptionError when a rule is broken
+ * @throws UserNotFoundError, or a SubscriptionError if a rule is broken
  */
 export async function changePackage(
   prisma: PrismaClient,
@@ -90,19 +90,19 @@ export async function changePackage(
   const userKey = await requireUserKey(prisma, environmentId, userId);
   const changed = await changeSubscriptions(prisma, userKey, async (tx, change) => {
     const known = await findPackages(tx, environmentId, [packageId]);
-    const { base, replacedId, strandedIds } = planChange(
+    const { base, replacedId, cancelledAddonIds } = planChange(
       packageId,
       known,
       await findHeld(tx, change.userKey),
     );
-    const ended = [replacedId, ...strandedIds];
+    const ended = [replacedId, ...cancelledAddonIds];
     const swap = async () => {
       await cancelSubscriptions(tx, change, ended);
-      const begunId = await beginSubscription(tx, environmentId, change, base);
-      return { begunId, replacedId, strandedIds };
+      const startedId = await startSubscription(tx, environmentId, change, base);
+      return { startedId, replacedId, cancelledAddonIds };
     };
     const what = { action: 'changePackage', type: 'SUBSCRIPTION', handles: ended } as const;
-    return audited(tx, author, what, swap, ({ begunId }) => [begunId]);
+    return audited(tx, author, what, swap, ({ startedId }) => [startedId]);
   });
   if (changed === null) throw userNotFound(userId);
   return changed;

@@ -3,7 +3,7 @@ import { Id, listOf } from '../input.ts';
 
 const maxPackages = 100;
 
-/** The packages of one call: at least one, and none of them twice. */
+/** The packages of one call: at least one, each at most once. */
 export const PackageIds = listOf(Id, (id) => id, {
   max: maxPackages,
   tooMany: `must name at most ${maxPackages} packages`,
@@ -12,38 +12,38 @@ export const PackageIds = listOf(Id, (id) => id, {
 
 const maxId = 2n ** 63n - 1n;
 
-/** The id that a subscription has inside, from the opaque text outside; null for one that none can have. */
+/** The internal id of a subscription, from the public text; null if no subscription can have it. */
 export function readSubscriptionId(text: string): bigint | null {
   if (!/^[1-9]\d{0,18}$/.test(text)) return null;
   const id = BigInt(text);
   return id <= maxId ? id : null;
 }
 
-/** A subscription is held until it is cancelled or its first payment has lapsed. */
+/** A subscription is held until it is cancelled or its first payment expires. */
 export const heldStatuses = ['ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE'] as const;
 
-/** Subscriptions are live, which is to give access, in these states only. */
+/** A subscription is live, which means that it gives access, in these statuses only. */
 export const liveStatuses = ['ACTIVE', 'TRIALING'] as const;
 
 type SubscriptionStatus = (typeof heldStatuses)[number] | 'CANCELLED' | 'INCOMPLETE_EXPIRED';
 
-/** What the rules ask about a package. */
+/** What the rules need to know about a package. */
 export interface PackageTerms {
   id: string;
   isAddon: boolean;
   status: 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
-  /** The bases whose subscribers an add-on is open to; none at all means those of every base. */
+  /** The base packages that an add-on is available with; empty means every base package. */
   baseIds: readonly string[];
 }
 
-/** What the rules ask about a subscription. */
+/** What the rules need to know about a subscription. */
 export interface SubscriptionTerms {
   id: bigint;
   status: SubscriptionStatus;
   package: PackageTerms;
 }
 
-/** The original's words, which its clients compare. A "tier" is a base package. */
+/** Kana's texts, which clients compare. A "tier" is a base package. */
 export const multipleTiers = 'Cannot subscribe to multiple tiers';
 const missingTier = 'Cannot subscribe to addon. Missing live tier subscription.';
 const unknownPackage = 'Package Id not found for app';
@@ -51,15 +51,15 @@ const unknownPackage = 'Package Id not found for app';
 export const heldAlready = 'Cannot subscribe to a package that the user is already subscribed to.';
 
 /**
- * Whether a user may subscribe to all of `packageIds` at once; a SubscriptionError when not. Each rule is
- * checked for every package before the next one:
- *  1. every package is known;
+ * Checks whether a user may subscribe to all of `packageIds` at once. Each rule is
+ * checked for every package before the next rule:
+ *  1. every package exists;
  *  2. every package is PUBLISHED;
- *  3. there is at most one base, a held one included, whatever the state of its payments;
- *  4. every add-on has a base that is live or part of this call, and is open to that base;
- *  5. no package is held already.
+ *  3. there is at most one base package, including a held one in any payment status;
+ *  4. every add-on has a base package that is live or part of this call, and is available with it;
+ *  5. no package is already held.
  *
- * @param known the packages that exist among `packageIds`
+ * @param known the existing packages among `packageIds`
  * @param held the subscriptions that the user holds
  * @returns the packages in the order of `packageIds`
  */
@@ -81,8 +81,8 @@ export function planSubscribe(
 }
 
 /**
- * What ends when `target` is cancelled. Without its base no add-on can stay, and a user holds one base only:
- * cancelling it cancels every add-on that is held. What is over already cannot be cancelled.
+ * The subscriptions that end when `target` is cancelled. Add-ons need a base package, and a user holds only one:
+ * cancelling it cancels every held add-on. An ended subscription cannot be cancelled.
  *
  * @param held the subscriptions that the user holds
  * @returns the ids of the subscriptions to cancel
@@ -96,17 +96,17 @@ export function planCancel(target: SubscriptionTerms, held: readonly Subscriptio
 }
 
 /**
- * How the base that a user holds is swapped for another: the new one must be a PUBLISHED base and not the
- * one that is held. Held add-ons stay when they are open to the new base, and are cancelled when not.
+ * How the base package of a user is replaced: the new one must be a PUBLISHED base package and not the
+ * current one. Held add-ons stay if they are available with the new one; otherwise they are cancelled.
  *
- * @param known the packages that exist among `packageId`: one or none
+ * @param known the package if it exists, else empty
  * @param held the subscriptions that the user holds
  */
 export function planChange(
   packageId: string,
   known: readonly PackageTerms[],
   held: readonly SubscriptionTerms[],
-): { base: PackageTerms; replacedId: bigint; strandedIds: bigint[] } {
+): { base: PackageTerms; replacedId: bigint; cancelledAddonIds: bigint[] } {
   const base = knownPackage(packageId, known);
   mustBePublished(base);
   if (!isBase(base)) throw subscriptionError(`Cannot change to the package "${base.id}": it is an add-on.`);
@@ -114,15 +114,15 @@ export function planChange(
   if (replaced === undefined)
     throw subscriptionError('Cannot change the package of a user without a base package.');
   if (replaced.package.id === base.id) throw subscriptionError(heldAlready);
-  const stranded = held.filter(({ package: item }) => !isBase(item) && !isOpenTo(item, base));
-  return { base, replacedId: replaced.id, strandedIds: stranded.map(({ id }) => id) };
+  const cancelled = held.filter(({ package: item }) => !isBase(item) && !isOpenTo(item, base));
+  return { base, replacedId: replaced.id, cancelledAddonIds: cancelled.map(({ id }) => id) };
 }
 
 /**
- * What ends when several users become one, for one user holds one base, no package twice, and no add-on that is
- * not open to the base. Of two bases, and of two subscriptions to one package, the first stays: the survivor's.
+ * The subscriptions that end when users are merged: a user holds one base package, no package twice, and no add-on
+ * that is not available with the base package. Of two that conflict, the first stays: the survivor's.
  *
- * @param held what each of the users holds, the survivor first
+ * @param held the subscriptions of all users, the survivor's first
  * @returns the ids of the subscriptions to cancel
  */
 export function planMerge(held: readonly SubscriptionTerms[]): bigint[] {
@@ -138,7 +138,7 @@ export function planMerge(held: readonly SubscriptionTerms[]): bigint[] {
 
 const isBase = (item: PackageTerms) => !item.isAddon;
 
-/** Only a base that is paid for or on trial carries add-ons. */
+/** Only a live base package carries add-ons. */
 const isLiveBase = ({ status, package: item }: SubscriptionTerms) =>
   isBase(item) && liveStatuses.some((live) => live === status);
 

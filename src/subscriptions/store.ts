@@ -16,7 +16,7 @@ import {
 export interface Change {
   /** The user whose row is locked: the survivor when the one asked for was merged. */
   userKey: bigint;
-  /** The moment at which everything that this change ends ends, and what it begins begins. */
+  /** The instant at which subscriptions end and start in this change. */
   instant: Date;
 }
 
@@ -37,8 +37,8 @@ export const countingSql = (userKey: string, at: string) => `(
 )`;
 
 /**
- * Runs `work` in the one way in which it may change what a user's usage counts towards (see beginChange);
- * null, and nothing done, when the user no longer exists.
+ * Runs `work` with the user's row locked, the only way to change subscriptions (see beginChange).
+ * Returns null, without running it, if the user no longer exists.
  */
 export function changeSubscriptions<Result>(
   prisma: PrismaClient,
@@ -53,9 +53,9 @@ export function changeSubscriptions<Result>(
 }
 
 /**
- * Begins a change of what the usage of these users counts towards, and answers its instant. Usage counts in
- * the subscriptions that were live when it was used, so which side of a change a usage stands on must never
- * be in doubt:
+ * Starts a change of these users' subscriptions and returns its instant. Usage counts in
+ * the subscriptions that were live when it was used, so every usage must clearly be before or after
+ * the change:
  *  - The users' rows are locked before this is called, and everything is read after that. Whoever records
  *    usage holds FOR KEY SHARE on those rows until it is committed: once the locks are ours, all earlier usage
  *    is visible, and all later usage finds the change and the new revision.
@@ -84,13 +84,13 @@ const subscriptionTerms = (row: SubscriptionRow): SubscriptionTerms => ({
   package: packageTerms(row.package),
 });
 
-/** Those of these packages that exist. */
+/** The existing packages among these. */
 export async function findPackages(tx: Db, environmentId: string, ids: string[]): Promise<PackageTerms[]> {
   const rows = await tx.package.findMany({ where: { environmentId, id: { in: ids } }, ...terms.package });
   return rows.map(packageTerms);
 }
 
-/** Every subscription that the user holds, the oldest first. */
+/** All subscriptions that the user holds, oldest first. */
 export async function findHeld(tx: Db, userKey: bigint): Promise<SubscriptionTerms[]> {
   const rows = await tx.subscription.findMany({
     where: { userKey, status: { in: [...heldStatuses] } },
@@ -100,7 +100,7 @@ export async function findHeld(tx: Db, userKey: bigint): Promise<SubscriptionTer
   return rows.map(subscriptionTerms);
 }
 
-/** Every subscription that these users hold: those of the first user first, and of each the oldest first. */
+/** All subscriptions that these users hold, in the order of the users, oldest first. */
 export async function findHeldByAll(db: Db, userKeys: readonly bigint[]): Promise<SubscriptionTerms[]> {
   const rows = await db.subscription.findMany({
     where: { userKey: { in: [...userKeys] }, status: { in: [...heldStatuses] } },
@@ -110,20 +110,20 @@ export async function findHeldByAll(db: Db, userKeys: readonly bigint[]): Promis
   return userKeys.flatMap((key) => rows.filter(({ userKey }) => userKey === key)).map(subscriptionTerms);
 }
 
-/** One subscription of the user, held or not; null when there is none. */
+/** One subscription of the user, held or ended; null if there is none. */
 export async function findOwn(tx: Db, userKey: bigint, id: bigint): Promise<SubscriptionTerms | null> {
   const row = await tx.subscription.findUnique({ where: { userKey_id: { userKey, id } }, include: terms });
   return row && subscriptionTerms(row);
 }
 
-/** The key of the user who owns this subscription; null when there is none in this environment. */
+/** The key of the owner of a subscription; null if it does not exist in this environment. */
 export async function findOwner(db: Db, environmentId: string, id: bigint): Promise<bigint | null> {
   const row = await db.subscription.findFirst({ where: { environmentId, id }, select: { userKey: true } });
   return row?.userKey ?? null;
 }
 
-/** Begins an ACTIVE subscription; answers its id. */
-export async function beginSubscription(
+/** Starts an ACTIVE subscription; returns its id. */
+export async function startSubscription(
   tx: Db,
   environmentId: string,
   { userKey, instant }: Change,
@@ -138,7 +138,7 @@ export async function beginSubscription(
   }
 }
 
-/** The rules refuse these under the lock; the indexes do for whatever writes without it. */
+/** The rules refuse these under the lock; the unique indexes are the last guard. */
 function refusalOf(error: unknown): unknown {
   if (isUniqueViolation(error, 'subscription_one_held_base')) return subscriptionError(multipleTiers);
   if (isUniqueViolation(error, 'subscription_package_held_once')) return subscriptionError(heldAlready);

@@ -105,7 +105,7 @@ function createLaneMeters(registry: Registry, tracing: Tracing | null): Meters['
  * What every process tells of itself. To watch the event loop and the garbage collector costs a little, so it begins
  * only here.
  */
-export function tellProcess(registry: Registry, version: string): void {
+export function registerProcessMetrics(registry: Registry, version: string): void {
   collectDefaultMetrics({ register: registry });
   new Gauge({
     name: 'kana_build_info',

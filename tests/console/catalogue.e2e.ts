@@ -96,7 +96,7 @@ it('does nothing when the catalogue has changed since the preview', async () => 
     .getByLabel(/^Publish the rest/)
     .check();
   await page.getByRole('dialog').getByRole('button', { name: 'Publish' }).click();
-  await page.getByText('Publishing would do something else by now').waitFor();
+  await page.getByText('has changed since the preview').waitFor();
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   await page.getByText('Feature "sso" is not in the file.').waitFor();
   expect((await app.ok('{ feature(id: "api-calls") { name } }')).feature).toEqual({

@@ -141,7 +141,7 @@ describe('planChange', () => {
     expect(planChange('pro', catalogue, own)).toEqual({
       base: base('pro'),
       replacedId: own[0]?.id,
-      strandedIds: [],
+      cancelledAddonIds: [],
     });
   });
 
@@ -151,7 +151,7 @@ describe('planChange', () => {
     expect(planChange('free', catalogue, own)).toEqual({
       base: base('free'),
       replacedId: pro?.id,
-      strandedIds: [support?.id],
+      cancelledAddonIds: [support?.id],
     });
   });
 

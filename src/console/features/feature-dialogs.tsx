@@ -54,7 +54,7 @@ export function NewFeature() {
     >
       <TextInput
         label="Name"
-        description="What people call it."
+        description="The display name."
         placeholder="API calls"
         value={draft.name}
         onChange={(event) => set({ name: event.currentTarget.value })}

@@ -37,7 +37,7 @@ export function PackageForm(props: {
               <Group grow align="start">
                 <TextInput
                   label="Name"
-                  description="What people call it."
+                  description="The display name."
                   placeholder="Pro"
                   value={draft.name}
                   onChange={(event) => set({ name: event.currentTarget.value })}
