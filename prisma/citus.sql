@@ -20,6 +20,8 @@ SELECT create_reference_table('package_base');
 SELECT create_reference_table('package_price');
 SELECT create_reference_table('"user"');
 SELECT create_reference_table('mapping_rule');
+SELECT create_reference_table('deleted_user');
+SELECT create_reference_table('deleted_user_salt');
 SELECT create_reference_table('feature_hour');
 SELECT create_reference_table('usage_rollup');
 SELECT create_reference_table('audit_entry');

@@ -37,7 +37,8 @@ const states: Record<StatefulSubject, string> = {
     where s.environment_id = $1 and s.id = any ($2::bigint[])`,
   MAPPING_RULE: `
     select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
-      jsonb_build_object('name', name, 'featureId', feature_id, 'eventName', event_name, 'conditions', conditions)
+      jsonb_build_object('name', name, 'featureId', feature_id, 'eventName', event_name, 'conditions', conditions,
+        'deltaPath', delta_path)
         as fields
     from mapping_rule where environment_id = $1 and id = any ($2::text[])`,
   API_KEY: `

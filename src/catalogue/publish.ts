@@ -5,6 +5,7 @@ import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { longTransaction } from '../database/long-transaction.ts';
 import { invalidInput, planChanged } from '../errors.ts';
+import { announceFeatures } from '../features/store.ts';
 import { lockPackages } from '../packages/store.ts';
 import type { Wishes } from './file/rules.ts';
 import { type ConfigurationFile, fileOf } from './file/writing-rules.ts';
@@ -122,7 +123,7 @@ function requireTerms(findings: readonly Finding[], { partly, agreed }: Terms): 
     throw invalidInput('yaml', `${refusals.map(lineOf).join(' ')} Nothing was published.`);
 }
 
-function take(
+async function take(
   tx: Db,
   environmentId: string,
   step: Step,
@@ -130,7 +131,8 @@ function take(
 ): Promise<void> {
   switch (step.kind) {
     case 'createFeature':
-      return createFeature(tx, environmentId, step.feature, times.createdAt);
+      await createFeature(tx, environmentId, step.feature, times.createdAt);
+      return announceFeatures(tx, environmentId);
     case 'changeFeature':
       return changeFeature(tx, environmentId, step.feature);
     case 'createPackage':

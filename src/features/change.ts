@@ -5,7 +5,7 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import { jsonValue } from '../database/json.ts';
 import { featureAlreadyExists, featureNotFound } from '../errors.ts';
 import { checkUnits, type FeatureChange, type NewFeature } from './rules.ts';
-import { lockFeature } from './store.ts';
+import { announceFeatures, lockFeature } from './store.ts';
 
 /** @throws ValidationError, FeatureAlreadyExistsError if the id is taken */
 export async function createFeature(
@@ -22,7 +22,11 @@ export async function createFeature(
         tx,
         author,
         what,
-        () => tx.feature.create({ data }),
+        async () => {
+          const created = await tx.feature.create({ data });
+          await announceFeatures(tx, author.environmentId);
+          return created;
+        },
         ({ id }) => [id],
       ),
     );

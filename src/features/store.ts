@@ -1,5 +1,14 @@
 import type { Db } from '../database/client.ts';
 import { featureNotFound } from '../errors.ts';
+import { enqueue } from '../jobs/queue.ts';
+
+/** Run after features were made: whoever holds something back for want of a feature takes it up. */
+export const featuresJob = 'features-created';
+
+/** Has that job run for an environment, once the transaction that makes the features is committed. */
+export function announceFeatures(tx: Db, environmentId: string): Promise<void> {
+  return enqueue(tx, featuresJob, { environmentId }, `${featuresJob} ${environmentId}`);
+}
 
 /**
  * Locks a feature against other changes until the transaction ends; null if there is

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import type { PrismaClient } from '../database/generated/client.ts';
+import { featuresJob } from '../features/store.ts';
 import { enqueue, type Job } from '../jobs/queue.ts';
 import { erase } from './erasure/erase.ts';
 import type { Traces } from './erasure/store.ts';
 import { backfill } from './mapping/backfill.ts';
 import { findUnfinished } from './mapping/backfill-store.ts';
+import { takeUpNewFeatures } from './mapping/new-features.ts';
 import { sweep } from './sweep.ts';
 
 /** Run at start and every minute: picks up what was left by a process that ended in between. */
@@ -12,7 +14,7 @@ export const sweepJob = 'segment-sweep';
 const backfillJob = 'segment-backfill';
 const erasureJob = 'segment-erasure';
 
-const BackfillPayload = z.object({ environmentId: z.string() });
+const EnvironmentPayload = z.object({ environmentId: z.string() });
 const ErasurePayload = z.object({
   environmentId: z.string(),
   ids: z.array(z.string()),
@@ -30,7 +32,9 @@ export function segmentJobs(prisma: PrismaClient): Record<string, Job> {
       }
     },
     [backfillJob]: (payload, context) =>
-      backfill({ prisma, ...context }, BackfillPayload.parse(payload).environmentId),
+      backfill({ prisma, ...context }, EnvironmentPayload.parse(payload).environmentId),
+    [featuresJob]: (payload, context) =>
+      takeUpNewFeatures({ prisma, ...context }, EnvironmentPayload.parse(payload).environmentId),
     [erasureJob]: async (payload, { pool, stop }) => {
       // The queue tries again what throws.
       if (!(await erase(pool, ErasurePayload.parse(payload), stop))) throw new Error('stopped on the way');

@@ -82,6 +82,11 @@ const SegmentStatus = builder.objectRef<object>('SegmentStatus').implement({
       resolve: (_root, _args, { db, environmentId }) =>
         db.segmentEvent.count({ where: { environmentId, outcome: 'UNMATCHED' } }),
     }),
+    deltaUnusable: t.int({
+      description: 'How many track events a rule matches that finds no usable delta in them.',
+      resolve: (_root, _args, { db, environmentId }) =>
+        db.segmentEvent.count({ where: { environmentId, outcome: 'DELTA_UNUSABLE' } }),
+    }),
     pendingEvents: t.int({
       description: 'How many track events wait for a user who is not known yet.',
       resolve: (_root, _args, { db, environmentId }) =>

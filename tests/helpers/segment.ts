@@ -42,7 +42,7 @@ const ruleMutation = `mutation create($input: MappingRuleInput!) {
 /** Makes a mapping rule; answers its id. */
 export async function createRule(
   app: TestApp,
-  input: { name: string; featureId: string; eventName?: string; conditions?: object[] },
+  input: { name: string; featureId: string; eventName?: string; conditions?: object[]; deltaPath?: string },
 ): Promise<string> {
   return (await app.ok(ruleMutation, { input })).createMappingRule.id;
 }

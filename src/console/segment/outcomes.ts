@@ -1,9 +1,10 @@
 import type { SegmentOutcome } from '../generated/operations.ts';
 
 /** Names of the outcomes. */
-export const outcomes: Record<Exclude<SegmentOutcome, 'DUPLICATE' | 'IGNORED'>, string> = {
+export const outcomes: Record<Exclude<SegmentOutcome, 'DUPLICATE' | 'IGNORED' | 'USER_DELETED'>, string> = {
   RECORDED: 'Recorded',
   UNMATCHED: 'Unmatched',
+  DELTA_UNUSABLE: 'Unusable amount',
   PENDING_USER: 'Waiting for its user',
   USER_CREATED: 'User created',
   USER_UPDATED: 'User updated',

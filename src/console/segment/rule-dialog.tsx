@@ -20,13 +20,16 @@ export interface RuleDraft {
   featureId: string;
   eventName: string;
   conditions: { path: string; equals: string }[];
+  /** Where the delta stands; without it each event counts 1. */
+  deltaPath?: string | null;
 }
 
-const inputOf = ({ name, featureId, eventName, conditions }: RuleDraft): MappingRuleInput => ({
+const inputOf = ({ name, featureId, eventName, conditions, deltaPath }: RuleDraft): MappingRuleInput => ({
   name,
   featureId,
   eventName: eventName || null,
   conditions,
+  deltaPath: deltaPath || null,
 });
 
 /** A button that creates or edits a rule. */
@@ -115,7 +118,7 @@ function Fields(props: {
         description={
           features.length === 0
             ? 'There is no consumable feature yet: make one under Features first.'
-            : 'Each event counts 1, whatever it says.'
+            : undefined
         }
         placeholder="Choose a feature"
         data={features.map(({ id, name }) => ({ value: id, label: name }))}
@@ -124,10 +127,16 @@ function Fields(props: {
         searchable
         required
       />
+      <TextInput
+        label="Amount"
+        description="The property that holds how much was used, such as call.minutes. Leave it empty to count 1 for each event."
+        placeholder="1"
+        value={draft.deltaPath ?? ''}
+        onChange={(event) => set({ deltaPath: event.currentTarget.value })}
+      />
       <Text size="sm" c="dimmed">
-        To count another amount, let the event itself name the feature and how many, in its properties:{' '}
-        <Code>{`"featureId": "${draft.featureId || 'api-calls'}", "delta": 5`}</Code>. Such events need no
-        rule.
+        An event that names the feature and the amount in its properties needs no rule:{' '}
+        <Code>{`"featureId": "${draft.featureId || 'api-calls'}", "delta": 5`}</Code>.
       </Text>
     </>
   );
@@ -211,15 +220,12 @@ function Preview({ draft }: { draft: RuleDraft }) {
   );
 }
 
-const matches = ({
-  matched,
-  complete,
-  examined,
-}: {
-  matched: number;
-  complete: boolean;
-  examined: number;
-}) =>
-  complete
+function matches(preview: { matched: number; deltaUnusable: number; complete: boolean; examined: number }) {
+  const { matched, deltaUnusable, complete, examined } = preview;
+  const found = complete
     ? `Matches ${formatCount(matched, 'stored event')}`
     : `Matches ${formatNumber(matched)} of the latest ${formatNumber(examined)} stored events`;
+  return deltaUnusable === 0
+    ? found
+    : `${found}; ${formatNumber(deltaUnusable)} more without a usable amount`;
+}

@@ -59,10 +59,11 @@ export function Rules({ rules }: { rules: readonly RuleFragment[] }) {
   );
 }
 
-const describe = ({ eventName, conditions }: RuleFragment) =>
+const describe = ({ eventName, conditions, deltaPath }: RuleFragment) =>
   [
     ...(eventName === null ? [] : [`called “${eventName}”`]),
     ...conditions.map(({ path, equals }) => `${path} = ${equals}`),
+    ...(deltaPath === null ? [] : [`amount: ${deltaPath}`]),
   ].join(' and ');
 
 const progress = ({ state, examined, matched }: RuleFragment['backfill']) =>

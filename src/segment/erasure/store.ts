@@ -1,4 +1,7 @@
-import type { Pool } from 'pg';
+import { randomBytes } from 'node:crypto';
+import type { Pool, PoolClient } from 'pg';
+import type { Db } from '../../database/client.ts';
+import type { EventKey } from '../events/store.ts';
 
 /** What events are known by to be about a person who was deleted. */
 export interface Traces {
@@ -46,3 +49,54 @@ export async function isAnyLeft(pool: Pool, traces: Traces): Promise<boolean> {
 }
 
 const columns = ({ environmentId, ids, keys, before }: Traces) => [environmentId, keys, ids, before];
+
+/**
+ * Remembers that these ids were deleted, by a hash: an older event that comes again must not bring the person back.
+ * The salt is of the environment, so that the hashes of two databases cannot be compared. Whoever has the salt too can
+ * test a guess.
+ */
+export async function rememberDeleted(tx: Db, environmentId: string, ids: readonly string[]): Promise<void> {
+  await tx.$executeRaw`
+    INSERT INTO deleted_user_salt (environment_id, salt) VALUES (${environmentId}, ${randomBytes(32)})
+    ON CONFLICT DO NOTHING`;
+  // A later millisecond than now: all that happened before is older.
+  await tx.$executeRaw`
+    INSERT INTO deleted_user (environment_id, id_hash, deleted_at)
+    SELECT environment_id, sha256(salt || convert_to(id, 'UTF8')),
+      date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond'
+    FROM deleted_user_salt, unnest(${[...ids]}::text[]) AS id WHERE environment_id = ${environmentId}
+    ORDER BY 2
+    ON CONFLICT (environment_id, id_hash) DO UPDATE SET deleted_at = excluded.deleted_at`;
+}
+
+/** Whether the user of an event was deleted after it happened; `event` names a row with these columns. */
+export const wasDeletedSql = (event: string) => `(
+  select true from deleted_user_salt s join lateral (
+    select from deleted_user d
+    where d.environment_id = ${event}.environment_id
+      and d.id_hash = sha256(s.salt || convert_to(${event}.user_id, 'UTF8'))
+      and d.deleted_at > ${event}.occurred_at limit 1
+  ) known on true
+  where s.environment_id = ${event}.environment_id limit 1
+) is not null`;
+
+const dropSql = `
+  delete from segment_event e using unnest($1::text[], $2::text[]) as k(environment_id, message_id)
+  where e.environment_id = k.environment_id and e.message_id = k.message_id and ${wasDeletedSql('e')}
+  returning e.environment_id as "environmentId", e.message_id as "messageId"`;
+
+/** Drops those of these locked events that are older than the deletion of their user; answers which. */
+export async function dropDeleted(client: PoolClient, events: readonly EventKey[]): Promise<EventKey[]> {
+  const { rows } = await client.query<EventKey>({
+    name: 'drop events of deleted users',
+    text: dropSql,
+    values: [events.map(({ environmentId }) => environmentId), events.map(({ messageId }) => messageId)],
+  });
+  return rows;
+}
+
+/** The same for one event, within a transaction of Prisma's. */
+export async function dropDeletedIn(tx: Db, { environmentId, messageId }: EventKey): Promise<boolean> {
+  const rows = await tx.$queryRawUnsafe<EventKey[]>(dropSql, [environmentId], [messageId]);
+  return rows.length > 0;
+}

@@ -20,6 +20,10 @@ export const SegmentOutcome = builder.enumType('SegmentOutcome', {
     UNMATCHED: {
       description: 'Track: neither the event nor a rule says which feature. Kept until a rule does.',
     },
+    DELTA_UNUSABLE: {
+      description:
+        'Track: a rule matches, but its `deltaPath` leads to no integer. Kept until another rule claims it, or this one is edited.',
+    },
     PENDING_USER: {
       description: 'Track: usage of a user who is not known yet. Recorded when the user appears.',
     },
@@ -29,6 +33,10 @@ export const SegmentOutcome = builder.enumType('SegmentOutcome', {
     USER_CLAIMED: { description: 'Identify: an imported user with the same email got the id.' },
     DUPLICATE: { description: 'An event with this message id came before. Nothing has changed.' },
     IGNORED: { description: 'An event of another type, such as page. It is not kept.' },
+    USER_DELETED: {
+      description:
+        'An event that is older than the deletion of its user. Nothing is done, and it is not kept.',
+    },
   } as const,
 });
 
@@ -167,7 +175,7 @@ builder.queryFields((t) => ({
       }),
       outcome: t.arg({
         type: SegmentOutcome,
-        description: 'Only events with this outcome. DUPLICATE and IGNORED ones are not kept.',
+        description: 'Only events with this outcome. DUPLICATE, IGNORED and USER_DELETED ones are not kept.',
       }),
     },
     resolve: async (query, _root, { outcome, ...args }, { db, environmentId }) => {

@@ -10,12 +10,15 @@ import { type Effect, type EventKey, readEffects, storeEvents } from './store.ts
 
 const maxAttempts = 3;
 
+/** Accepted, and not kept. */
+type NotKept = 'IGNORED' | 'USER_DELETED';
+
 /** What became of one event that was accepted. */
 export interface Ingested extends Omit<Effect, 'outcome'> {
   messageId: string;
-  outcome: Effect['outcome'] | 'DUPLICATE' | 'IGNORED';
+  outcome: Effect['outcome'] | 'DUPLICATE' | NotKept;
   /** What became of it when it came first; the outcome itself unless it is DUPLICATE. */
-  firstOutcome: Effect['outcome'] | 'IGNORED';
+  firstOutcome: Effect['outcome'] | NotKept;
   /** What of the event cannot be used, although it is kept and counts. */
   warnings: SegmentWarning[];
 }
@@ -30,9 +33,12 @@ export type IngestEvents = (
   now: Date,
 ) => Promise<(Ingested | Error)[]>;
 
-/** What the event did, and whether it was new. */
+/** Whether an event was new; DELETED is one that is older than the deletion of its user. */
+type Arrival = 'NEW' | 'KNOWN' | 'DELETED';
+
+/** How the event arrived, and what it did; null if it is not stored any more. */
 interface Processed {
-  isNew: boolean;
+  arrival: Arrival;
   effect: Effect | null;
 }
 
@@ -48,23 +54,29 @@ export function createIngestion({ prisma, work }: Database, meters = createMeter
   const identifyLane = { connections: 4, maxItems: 1, meter: meters.lane('identify') };
   const track = createLane<SegmentEvent, Processed>(trackLane, async (events) => {
     // Stored once, whatever has to be repeated then: an event is not new twice.
-    const isNew = await apart(events, store);
+    const arrivals = await apart(events, store);
     const effects = await apart(events, async (batch) => {
       await processTracks(work, batch);
       return readEffects(work, batch);
     });
-    return answers(isNew, effects);
+    return answers(arrivals, effects);
   });
   const identify = createLane<SegmentEvent, Processed>(identifyLane, async (events) => {
-    const isNew = await store(events);
+    const arrivals = await store(events);
     for (const event of events) await processTracks(work, await processIdentify(prisma, event));
-    return answers(isNew, await readEffects(work, events));
+    return answers(arrivals, await readEffects(work, events));
   });
 
-  /** Of an event that comes twice at once, the first one is new. */
-  async function store(events: readonly SegmentEvent[]): Promise<boolean[]> {
-    const stored = new Set((await storeEvents(work, events)).map(nameOf));
-    return events.map((event) => stored.delete(nameOf(event)));
+  /** Within a batch, only the first of several with one id is new. */
+  async function store(events: readonly SegmentEvent[]): Promise<Arrival[]> {
+    const arrived = await storeEvents(work, events);
+    const namesOf = (isDeleted: boolean) =>
+      new Set(arrived.filter((each) => each.isDeleted === isDeleted).map(nameOf));
+    const [stored, deleted] = [namesOf(false), namesOf(true)];
+    return events.map((event) => {
+      if (deleted.has(nameOf(event))) return 'DELETED';
+      return stored.delete(nameOf(event)) ? 'NEW' : 'KNOWN';
+    });
   }
 
   return async (environmentId, raws, now) => {
@@ -81,13 +93,13 @@ export function createIngestion({ prisma, work }: Database, meters = createMeter
 
 /** What each event did, in their order; an Error if it could not be stored, or not be processed. */
 function answers(
-  isNew: readonly (boolean | Error)[],
+  arrivals: readonly (Arrival | Error)[],
   effects: readonly (Effect | null | Error)[],
 ): (Processed | Error)[] {
-  return isNew.map((each, index) => {
+  return arrivals.map((arrival, index) => {
     const effect = effects[index] ?? null;
-    if (each instanceof Error) return each;
-    return effect instanceof Error ? effect : { isNew: each, effect };
+    if (arrival instanceof Error) return arrival;
+    return effect instanceof Error ? effect : { arrival, effect };
   });
 }
 
@@ -102,34 +114,31 @@ type Read = SegmentEvent | IgnoredEvent | Error;
 
 async function take(event: Read, lanes: { track: Take; identify: Take }): Promise<Ingested | Error> {
   if (event instanceof Error) return event;
-  if (event.type === 'IGNORED') return { ...nothing, messageId: event.messageId, warnings: [] };
+  if (event.type === 'IGNORED') return notKept(event.messageId, 'IGNORED', []);
   try {
-    const { isNew, effect } = await takeThrough(event, lanes[event.type === 'TRACK' ? 'track' : 'identify']);
-    const outcome = isNew ? effect.outcome : 'DUPLICATE';
-    const { messageId, warnings } = event;
-    return { ...effect, messageId, outcome, firstOutcome: effect.outcome, warnings };
+    return await takeThrough(event, lanes[event.type === 'TRACK' ? 'track' : 'identify']);
   } catch (error) {
     return error as Error;
   }
 }
 
-/** An event that is erased with its user on the way is taken once more: it came after the user was deleted. */
-async function takeThrough(event: SegmentEvent, lane: Take): Promise<{ isNew: boolean; effect: Effect }> {
+/** An event that is erased with its user on the way is taken once more: what is older than the deletion is told then. */
+async function takeThrough(event: SegmentEvent, lane: Take): Promise<Ingested> {
+  const { messageId, warnings } = event;
   for (let attempt = 1; attempt <= maxAttempts; attempt += 1) {
-    const { isNew, effect } = await lane(event);
-    if (effect !== null) return { isNew, effect };
+    const { arrival, effect } = await lane(event);
+    if (arrival === 'DELETED') return notKept(messageId, 'USER_DELETED', warnings);
+    if (effect === null) continue;
+    const outcome = arrival === 'NEW' ? effect.outcome : 'DUPLICATE';
+    return { ...effect, messageId, outcome, firstOutcome: effect.outcome, warnings };
   }
   throw new Error('a Segment event was left without an outcome');
 }
 
-const nothing = {
-  outcome: 'IGNORED',
-  firstOutcome: 'IGNORED',
-  featureId: null,
-  ruleId: null,
-  delta: null,
-  userKey: null,
-} as const;
+function notKept(messageId: string, outcome: NotKept, warnings: SegmentWarning[]): Ingested {
+  const nothing = { featureId: null, ruleId: null, delta: null, userKey: null };
+  return { messageId, outcome, firstOutcome: outcome, ...nothing, warnings };
+}
 
 /** Track events that follow each other can be processed at once; an identify event is on its own. */
 function runsOf(events: readonly Read[]): Read[][] {

@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { wasDeletedSql } from '../erasure/store.ts';
 import type { Mapping } from '../mapping/rules.ts';
 import type { SegmentEvent } from './rules.ts';
 
@@ -20,8 +21,10 @@ export interface WaitingTrack extends EventKey {
 
 /** What became of a track event. */
 export interface TrackOutcome extends EventKey {
-  outcome: 'RECORDED' | 'UNMATCHED' | 'PENDING_USER';
+  outcome: 'RECORDED' | 'UNMATCHED' | 'DELTA_UNUSABLE' | 'PENDING_USER';
   mapping: Mapping | null;
+  /** The rule that claims it, or that would if it had a usable delta. */
+  ruleId: string | null;
   userKey: bigint | null;
 }
 
@@ -37,20 +40,32 @@ export interface Effect {
 }
 
 const storeSql = `
-  insert into segment_event
-    (environment_id, message_id, type, user_id, event_name, payload, occurred_at, received_at)
-  select environment_id, message_id, type::"SegmentEventType", user_id, event_name, payload::jsonb, occurred_at,
-    received_at
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-    $8::timestamptz[]) with ordinality
-    as e(environment_id, message_id, type, user_id, event_name, payload, occurred_at, received_at, ord)
-  order by environment_id, message_id, ord
-  on conflict (environment_id, message_id) do nothing
-  returning environment_id as "environmentId", message_id as "messageId"`;
+  with arrived as (
+    select e.*, ${wasDeletedSql('e')} as is_deleted
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+      $8::timestamptz[]) with ordinality
+      as e(environment_id, message_id, type, user_id, event_name, payload, occurred_at, received_at, ord)
+  ), stored as (
+    insert into segment_event
+      (environment_id, message_id, type, user_id, event_name, payload, occurred_at, received_at)
+    select environment_id, message_id, type::"SegmentEventType", user_id, event_name, payload::jsonb, occurred_at,
+      received_at
+    from arrived where not is_deleted order by environment_id, message_id, ord
+    on conflict (environment_id, message_id) do nothing
+    returning environment_id, message_id
+  )
+  select environment_id as "environmentId", message_id as "messageId", false as "isDeleted" from stored
+  union all
+  select environment_id, message_id, true from arrived where is_deleted`;
+
+/** An event that is stored now, or one that is not because its user was deleted since it happened. */
+export interface Arrived extends EventKey {
+  isDeleted: boolean;
+}
 
 /** Stores events that are not stored yet; answers which of them were new. Durable once it answers. */
-export async function storeEvents(pool: Pool, events: readonly SegmentEvent[]): Promise<EventKey[]> {
-  const { rows } = await pool.query<EventKey>({
+export async function storeEvents(pool: Pool, events: readonly SegmentEvent[]): Promise<Arrived[]> {
+  const { rows } = await pool.query<Arrived>({
     name: 'store events',
     text: storeSql,
     values: [
@@ -132,7 +147,7 @@ export async function saveTracks(client: PoolClient, outcomes: readonly TrackOut
       ...keyColumns(outcomes),
       outcomes.map(({ outcome }) => outcome),
       outcomes.map(({ mapping }) => mapping?.featureId ?? null),
-      outcomes.map(({ mapping }) => mapping?.ruleId ?? null),
+      outcomes.map(({ ruleId }) => ruleId),
       outcomes.map(({ mapping }) => mapping?.delta ?? null),
       outcomes.map(({ userKey }) => userKey),
     ],

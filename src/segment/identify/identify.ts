@@ -6,6 +6,7 @@ import { DomainError } from '../../errors.ts';
 import { claimUser } from '../../users/change.ts';
 import { mergeWithin } from '../../users/merge/merge.ts';
 import { lockUsers } from '../../users/merge/store.ts';
+import { dropDeletedIn } from '../erasure/store.ts';
 import type { EventKey } from '../events/store.ts';
 import { arrival, email, lockIn } from '../lock-store.ts';
 import { type IdentifyPlan, type KnownUser, planIdentify, readTraits, type Traits } from './rules.ts';
@@ -58,6 +59,9 @@ async function identify(tx: Db, key: EventKey): Promise<EventKey[]> {
   const { environmentId } = key;
   const subject = { environmentId, userId: event.userId, traits: readTraits(event.payload) };
   const plan = await decide(tx, subject);
+  // Deleted since the event was stored.
+  const isNew = plan.outcome === 'USER_CREATED' || plan.outcome === 'USER_CLAIMED';
+  if (isNew && (await dropDeletedIn(tx, key))) return [];
   const userKey = await apply(tx, subject, plan);
   await saveIdentify(tx, key, plan.outcome, userKey);
   const released = await releaseWaiting(tx, environmentId, [event.userId]);

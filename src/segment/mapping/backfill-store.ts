@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { EventKey } from '../events/store.ts';
-import { type MappingRule, maxExaminedBytes } from './rules.ts';
+import { type Mapping, type MappingRule, maxExaminedBytes } from './rules.ts';
 
 /** A rule that is to be applied to stored events, and the last event that it has examined. */
 export interface UnfinishedRule extends MappingRule {
@@ -19,7 +19,7 @@ export interface UnmatchedEvent extends EventKey {
 
 const nextRuleSql = `
   select environment_id as "environmentId", id, feature_id as "featureId", event_name as "eventName", conditions,
-    examined_at as "examinedAt", examined_id as "examinedId"
+    delta_path as "deltaPath", examined_at as "examinedAt", examined_id as "examinedId"
   from mapping_rule where environment_id = $1 and backfill <> 'DONE' and id <> all($2::text[])
   order by created_at, id limit 1 for update`;
 
@@ -33,15 +33,20 @@ export async function lockNextRule(
   return rows[0] ?? null;
 }
 
+/* By the index of outcomes: one walk for each of the two. */
+const waitingSql = (outcome: string) => `
+  (select environment_id as "environmentId", message_id as "messageId", event_name as "eventName",
+     received_at as "receivedAt",
+     case when $5 and ($4::text is null or event_name = $4) then payload -> 'properties' end as properties
+   from segment_event
+   where environment_id = $1 and outcome = '${outcome}'
+     and (received_at, message_id) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
+   order by received_at, message_id limit $6)`;
+
 const unmatchedSql = `
   with candidate as (
-    select environment_id as "environmentId", message_id as "messageId", event_name as "eventName",
-      received_at as "receivedAt",
-      case when $5 and ($4::text is null or event_name = $4) then payload -> 'properties' end as properties
-    from segment_event
-    where environment_id = $1 and outcome = 'UNMATCHED'
-      and (received_at, message_id) > (coalesce($2::timestamptz, '-infinity'), coalesce($3::text, ''))
-    order by received_at, message_id limit $6
+    select * from (${waitingSql('UNMATCHED')} union all ${waitingSql('DELTA_UNUSABLE')}) waiting
+    order by "receivedAt", "messageId" limit $6
   ), measured as (
     select *, row_number() over in_order as place, sum(octet_length(properties::text)) over in_order as bytes
     from candidate window in_order as (order by "receivedAt", "messageId" rows unbounded preceding)
@@ -52,10 +57,10 @@ const unmatchedSql = `
 /** The unmatched events that the rule examines next, in the order of their arrival; at most so many, and so large. */
 export async function findUnmatched(
   client: PoolClient,
-  { environmentId, examinedAt, examinedId, eventName, conditions }: UnfinishedRule,
+  { environmentId, examinedAt, examinedId, eventName, conditions, deltaPath }: UnfinishedRule,
   count: number,
 ): Promise<UnmatchedEvent[]> {
-  const looksInside = conditions.length > 0;
+  const looksInside = conditions.length > 0 || deltaPath !== null;
   const { rows } = await client.query<UnmatchedEvent>({
     name: 'find unmatched',
     text: unmatchedSql,
@@ -65,18 +70,35 @@ export async function findUnmatched(
 }
 
 const claimSql = `
-  update segment_event e set outcome = null, feature_id = $3, rule_id = $4, delta = 1
-  from unnest($2::text[]) as claimed(message_id)
-  where e.environment_id = $1 and e.message_id = claimed.message_id and e.outcome = 'UNMATCHED'`;
+  update segment_event e set outcome = null, feature_id = $3, rule_id = $4, delta = claimed.delta
+  from unnest($2::text[], $5::integer[]) as claimed(message_id, delta)
+  where e.environment_id = $1 and e.message_id = claimed.message_id
+    and e.outcome in ('UNMATCHED', 'DELTA_UNUSABLE')`;
 
 /** Maps unmatched events to the rule's feature, and leaves them to be processed. */
 export async function claim(
   client: PoolClient,
   { environmentId, id, featureId }: UnfinishedRule,
+  claims: readonly { event: EventKey; mapping: Mapping }[],
+): Promise<void> {
+  const messageIds = claims.map(({ event }) => event.messageId);
+  const deltas = claims.map(({ mapping }) => mapping.delta);
+  await client.query(claimSql, [environmentId, messageIds, featureId, id, deltas]);
+}
+
+const unusableSql = `
+  update segment_event e set outcome = 'DELTA_UNUSABLE', rule_id = $3
+  from unnest($2::text[]) as matched(message_id)
+  where e.environment_id = $1 and e.message_id = matched.message_id and e.outcome = 'UNMATCHED'`;
+
+/** Notes that the rule matches these events, and cannot use their deltas. They stay to be claimed by another rule. */
+export async function saveUnusable(
+  client: PoolClient,
+  { environmentId, id }: UnfinishedRule,
   events: readonly EventKey[],
 ): Promise<void> {
   const messageIds = events.map(({ messageId }) => messageId);
-  await client.query(claimSql, [environmentId, messageIds, featureId, id]);
+  await client.query(unusableSql, [environmentId, messageIds, id]);
 }
 
 /** Notes that the rule has examined events up to `last`, and has claimed some of them. */

@@ -12,10 +12,11 @@ import {
   lockNextRule,
   saveDone,
   saveProgress,
+  saveUnusable,
   takeLead,
   type UnfinishedRule,
 } from './backfill-store.ts';
-import { matches } from './rules.ts';
+import { claimBy, type Mapping } from './rules.ts';
 
 /** How many events are examined in one transaction. */
 const chunkSize = 500;
@@ -89,10 +90,18 @@ async function examine(
   const events = await findUnmatched(session, rule, chunkSize);
   const last = events.at(-1);
   if (last === undefined) return finish(session, rule);
-  const claimed = events.filter((event) => matches(rule, event));
-  await claim(session, rule, claimed);
-  await saveProgress(session, rule, { last, examined: events.length, matched: claimed.length });
-  return { ruleId: rule.id, claimed, isLast: false };
+  const claims: { event: EventKey; mapping: Mapping }[] = [];
+  const unusable: EventKey[] = [];
+  for (const event of events) {
+    const mapping = claimBy(rule, event);
+    if (mapping === null) continue;
+    if ('unusableFor' in mapping) unusable.push(event);
+    else claims.push({ event, mapping });
+  }
+  await claim(session, rule, claims);
+  await saveUnusable(session, rule, unusable);
+  await saveProgress(session, rule, { last, examined: events.length, matched: claims.length });
+  return { ruleId: rule.id, claimed: claims.map(({ event }) => event), isLast: false };
 }
 
 async function finish(session: PoolClient, rule: UnfinishedRule): Promise<Step> {

@@ -46,7 +46,12 @@ export const MappingRule = builder.prismaObject('MappingRule', {
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Made by the server; opaque.' }),
     name: t.exposeString('name', { description: 'What people call it.' }),
-    feature: t.relation('feature', { description: 'The feature that matching events are usage of, 1 each.' }),
+    feature: t.relation('feature', { description: 'The feature that matching events are usage of.' }),
+    deltaPath: t.exposeString('deltaPath', {
+      nullable: true,
+      description:
+        'Where among the properties the delta stands, with dots between nested names; null counts 1.',
+    }),
     eventName: t.exposeString('eventName', {
       nullable: true,
       description: 'What the event must be called; null if any name will do.',
@@ -92,6 +97,10 @@ export const MappingRuleInput = builder.inputType('MappingRuleInput', {
     conditions: t.field({
       type: [MappingConditionInput],
       description: 'What must be among its properties; up to 20, and all must hold.',
+    }),
+    deltaPath: t.string({
+      description:
+        'Where among the properties the delta stands, with dots between nested names: "call.minutes". Without it, each event counts 1. An event without an integer there is DELTA_UNUSABLE, and waits for a better rule.',
     }),
   }),
 });

@@ -9,6 +9,9 @@ const MappingRulePreview = builder.objectRef<Preview>('MappingRulePreview').impl
   description: 'What a rule would claim of the stored events that nothing has claimed yet.',
   fields: (t) => ({
     matched: t.exposeInt('matched', { description: 'How many of the examined events it would claim.' }),
+    deltaUnusable: t.exposeInt('unusable', {
+      description: 'How many of them match besides, but have no usable delta at its `deltaPath`.',
+    }),
     examined: t.exposeInt('examined', {
       description: `How many unmatched events were looked at, the latest first; those of other names are not counted. At most ${maxExamined}, and fewer when they are very large.`,
     }),

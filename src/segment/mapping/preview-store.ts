@@ -1,4 +1,5 @@
 import type { Db } from '../../database/client.ts';
+import { Prisma } from '../../database/generated/client.ts';
 import { maxExaminedBytes, type Terms, type TrackedEvent } from './rules.ts';
 
 /** An unmatched event that a rule is tried on. */
@@ -8,21 +9,35 @@ export interface Candidate extends TrackedEvent {
   isWithin: boolean;
 }
 
+/* By the index of outcomes: one walk for each of the two. */
+const waiting = (
+  outcome: 'UNMATCHED' | 'DELTA_UNUSABLE',
+  environmentId: string,
+  terms: Terms,
+  count: number,
+) =>
+  Prisma.sql`
+    (SELECT message_id, event_name, received_at,
+       CASE WHEN ${terms.conditions.length > 0 || terms.deltaPath !== null} THEN payload -> 'properties' END
+         AS properties
+     FROM segment_event
+     WHERE environment_id = ${environmentId} AND outcome = ${outcome}::"SegmentOutcome"
+       AND (${terms.eventName}::text IS NULL OR event_name = ${terms.eventName})
+     ORDER BY received_at DESC, message_id DESC LIMIT ${count})`;
+
 /** The latest unmatched events that may match, the latest first, at most `count`. Of their payloads only what the rule needs. */
 export function findCandidates(
   db: Db,
   environmentId: string,
-  { eventName, conditions }: Terms,
+  terms: Terms,
   count: number,
 ): Promise<Candidate[]> {
   return db.$queryRaw`
     WITH latest AS (
-      SELECT message_id, event_name, received_at,
-        CASE WHEN ${conditions.length > 0} THEN payload -> 'properties' END AS properties
-      FROM segment_event
-      WHERE environment_id = ${environmentId} AND outcome = 'UNMATCHED'
-        AND (${eventName}::text IS NULL OR event_name = ${eventName})
-      ORDER BY received_at DESC, message_id DESC LIMIT ${count}
+      SELECT * FROM (
+        ${waiting('UNMATCHED', environmentId, terms, count)}
+        UNION ALL ${waiting('DELTA_UNUSABLE', environmentId, terms, count)}
+      ) waiting ORDER BY received_at DESC, message_id DESC LIMIT ${count}
     ), measured AS (
       SELECT *, coalesce(sum(octet_length(properties::text)) OVER (
           ORDER BY received_at DESC, message_id DESC ROWS UNBOUNDED PRECEDING

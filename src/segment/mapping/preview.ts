@@ -1,10 +1,12 @@
 import type { Db } from '../../database/client.ts';
 import { findCandidates } from './preview-store.ts';
-import { matches, type Terms } from './rules.ts';
+import { claimBy, type Terms } from './rules.ts';
 
 /** What a rule would claim of the stored events. */
 export interface Preview {
   matched: number;
+  /** How many match besides, whose delta the rule cannot use. */
+  unusable: number;
   examined: number;
   /** Whether all unmatched events that can match were examined. */
   complete: boolean;
@@ -20,9 +22,11 @@ const maxSample = 5;
 export async function previewRule(db: Db, environmentId: string, rule: Terms): Promise<Preview> {
   const events = await findCandidates(db, environmentId, rule, maxExamined + 1);
   const examined = events.slice(0, maxExamined).filter(({ isWithin }) => isWithin);
-  const claimed = examined.filter((event) => matches(rule, event));
+  const claims = examined.map((event) => claimBy({ id: '', featureId: '', ...rule }, event));
+  const claimed = examined.filter((_event, index) => 'delta' in (claims[index] ?? {}));
   return {
     matched: claimed.length,
+    unusable: claims.filter((claim) => 'unusableFor' in (claim ?? {})).length,
     examined: examined.length,
     complete: examined.length === events.length,
     sampleIds: claimed.slice(0, maxSample).map(({ id }) => id),

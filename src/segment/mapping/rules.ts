@@ -13,6 +13,8 @@ export interface Condition {
 export interface Terms {
   eventName: string | null;
   conditions: readonly Condition[];
+  /** Where the delta stands among the properties; null counts 1. */
+  deltaPath: string | null;
 }
 
 /** A rule as it decides events. */
@@ -32,6 +34,11 @@ export interface Mapping {
   featureId: string;
   ruleId: string | null;
   delta: number;
+}
+
+/** That a rule matches an event, whose delta it cannot use. */
+export interface UnusableDelta {
+  unusableFor: string;
 }
 
 const maxConditions = 20;
@@ -55,6 +62,7 @@ export const NewMappingRule = z
       .max(maxConditions, `must be at most ${maxConditions}`)
       .nullish()
       .transform((conditions) => conditions ?? []),
+    deltaPath: Path.nullish().transform((path) => path ?? null),
   })
   .refine(({ eventName, conditions }) => eventName !== null || conditions.length > 0, {
     path: ['conditions'],
@@ -68,8 +76,8 @@ export function checkTarget(type: 'BINARY' | 'CONSUMABLE'): void {
 
 /**
  * What a track event is usage of; null when nothing says so. An event that names a CONSUMABLE feature, with a
- * delta that is an integer or has none, speaks for itself. Any other falls to the rules, of which the oldest
- * that matches counts, and usage by a rule has a delta of 1.
+ * delta that is an integer or has none, speaks for itself. Any other falls to the rules, of which the oldest counts that
+ * matches and finds its delta. If rules match but none finds its delta, the event waits for a better rule.
  *
  * @param consumableIds the ids of features that are CONSUMABLE, this event's among them if it is one
  * @param rules all rules, the oldest first
@@ -78,13 +86,28 @@ export function mapTrack(
   event: TrackedEvent,
   consumableIds: ReadonlySet<string>,
   rules: readonly MappingRule[],
-): Mapping | null {
+): Mapping | UnusableDelta | null {
   const featureId = namedFeature(event);
-  const delta = namedDelta(event);
+  const delta = readDelta(own(event.properties, 'delta') ?? 1);
   if (featureId !== null && consumableIds.has(featureId) && delta !== null)
     return { featureId, ruleId: null, delta };
-  const rule = rules.find((each) => matches(each, event));
-  return rule ? { featureId: rule.featureId, ruleId: rule.id, delta: 1 } : null;
+  let unusable: UnusableDelta | null = null;
+  for (const rule of rules) {
+    const claim = claimBy(rule, event);
+    if (claim !== null && !('unusableFor' in claim)) return claim;
+    unusable ??= claim;
+  }
+  return unusable;
+}
+
+/** What an event is usage of by this rule; null if it does not match. */
+export function claimBy(
+  rule: Terms & Pick<MappingRule, 'id' | 'featureId'>,
+  event: TrackedEvent,
+): Mapping | UnusableDelta | null {
+  if (!matches(rule, event)) return null;
+  const delta = rule.deltaPath === null ? 1 : readDelta(valueAt(event.properties, rule.deltaPath));
+  return delta === null ? { unusableFor: rule.id } : { featureId: rule.featureId, ruleId: rule.id, delta };
 }
 
 /** The feature that the event names itself, known or not; null when it names none. */
@@ -93,15 +116,14 @@ export function namedFeature({ properties }: Pick<TrackedEvent, 'properties'>): 
   return typeof featureId === 'string' ? featureId : null;
 }
 
-/** The delta that the event names, a 32-bit integer or text of one; 1 without any, null for anything else. */
-function namedDelta({ properties }: TrackedEvent): number | null {
-  const delta = own(properties, 'delta') ?? 1;
+/** A delta as an event says it, a 32-bit integer or text of one; null for anything else. */
+function readDelta(delta: unknown): number | null {
   const number = typeof delta === 'string' && /^\s*[+-]?\d+\s*$/.test(delta) ? Number(delta) : delta;
   return z.int32().safeParse(number).data ?? null;
 }
 
 /** Whether the event says everything that the rule asks for. */
-export function matches({ eventName, conditions }: Terms, event: TrackedEvent): boolean {
+export function matches({ eventName, conditions }: Omit<Terms, 'deltaPath'>, event: TrackedEvent): boolean {
   if (eventName !== null && eventName !== event.eventName) return false;
   return conditions.every(({ path, equals }) => textAt(event.properties, path) === equals);
 }
@@ -111,7 +133,8 @@ export function textOf(value: unknown): string | null {
   return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : null;
 }
 
-const textAt = (properties: unknown, path: string) => textOf(path.split('.').reduce(own, properties));
+const valueAt = (properties: unknown, path: string) => path.split('.').reduce(own, properties);
+const textAt = (properties: unknown, path: string) => textOf(valueAt(properties, path));
 
 /** Only what the event itself says counts, never what every object inherits; arrays are not looked into. */
 function own(object: unknown, key: string): unknown {

@@ -10,7 +10,8 @@ export interface Catalogue {
 }
 
 const rulesSql = `
-  select environment_id, id, feature_id as "featureId", event_name as "eventName", conditions
+  select environment_id, id, feature_id as "featureId", event_name as "eventName", conditions,
+    delta_path as "deltaPath"
   from mapping_rule where environment_id = any($1::text[]) order by created_at, id`;
 
 const consumableSql = `

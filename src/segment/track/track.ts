@@ -4,6 +4,7 @@ import { inTransaction } from '../../database/transaction.ts';
 import { DomainError } from '../../errors.ts';
 import type { Usage } from '../../usage/record/rules.ts';
 import { appendUsage, askAgain } from '../../usage/record/store.ts';
+import { dropDeleted } from '../erasure/store.ts';
 import {
   type EventKey,
   lockTracks,
@@ -12,7 +13,7 @@ import {
   type WaitingTrack,
 } from '../events/store.ts';
 import { arrival, lock, lockShared, rules as rulesLock } from '../lock-store.ts';
-import { type Mapping, mapTrack, namedFeature } from '../mapping/rules.ts';
+import { type Mapping, mapTrack, namedFeature, type UnusableDelta } from '../mapping/rules.ts';
 import { findUserKeys, readCatalogue } from './store.ts';
 
 const maxRounds = 20;
@@ -47,19 +48,30 @@ async function decide(client: PoolClient, keys: readonly EventKey[]): Promise<nu
   const outcomes: TrackOutcome[] = [];
   for (const [index, event] of events.entries()) {
     const mapping = mappings[index] ?? null;
-    if (mapping === null) outcomes.push({ ...keyOf(event), outcome: 'UNMATCHED', mapping, userKey: null });
+    if (mapping === null || 'unusableFor' in mapping) outcomes.push(unmapped(event, mapping));
     else mapped.push({ event, mapping });
   }
-  outcomes.push(...(await record(client, mapped)));
+  const { recorded, dropped } = await record(client, mapped);
+  outcomes.push(...recorded);
   await saveTracks(client, outcomes);
-  return events.length - outcomes.length;
+  return events.length - outcomes.length - dropped;
+}
+
+function unmapped(event: WaitingTrack, unusable: UnusableDelta | null): TrackOutcome {
+  const nothing = { ...keyOf(event), mapping: null, userKey: null };
+  return unusable === null
+    ? { ...nothing, outcome: 'UNMATCHED', ruleId: null }
+    : { ...nothing, outcome: 'DELTA_UNUSABLE', ruleId: unusable.unusableFor };
 }
 
 /**
  * What each event is usage of. The rules cannot change before these decisions are committed: a rule that is
  * made afterwards finds every event that they left unmatched.
  */
-async function mapEvents(client: PoolClient, events: readonly WaitingTrack[]): Promise<(Mapping | null)[]> {
+async function mapEvents(
+  client: PoolClient,
+  events: readonly WaitingTrack[],
+): Promise<(Mapping | UnusableDelta | null)[]> {
   const environmentIds = [...new Set(events.map(({ environmentId }) => environmentId))];
   await lockShared(client, environmentIds.map(rulesLock));
   const named = events.flatMap((event) => {
@@ -79,7 +91,10 @@ async function mapEvents(client: PoolClient, events: readonly WaitingTrack[]): P
 }
 
 /** Records usage of users who are known, and lets that of the others wait for them. */
-async function record(client: PoolClient, mapped: readonly Mapped[]): Promise<TrackOutcome[]> {
+async function record(
+  client: PoolClient,
+  mapped: readonly Mapped[],
+): Promise<{ recorded: TrackOutcome[]; dropped: number }> {
   const userKeys = await findUserKeys(
     client,
     mapped.map(({ event }) => event),
@@ -89,9 +104,9 @@ async function record(client: PoolClient, mapped: readonly Mapped[]): Promise<Tr
     return userKey === null ? [] : [{ ...each, userKey }];
   });
   const unknown = mapped.filter((_each, index) => userKeys[index] === null);
-  // In this order, as whoever renames a user takes the id before the row.
-  const waiting = await leaveWaiting(client, unknown);
-  return [...waiting, ...(await recordKnown(client, known))];
+  // Lock order: id, then row, as in updateUser.
+  const { waiting, dropped } = await leaveWaiting(client, unknown);
+  return { recorded: [...waiting, ...(await recordKnown(client, known))], dropped };
 }
 
 async function recordKnown(
@@ -107,29 +122,44 @@ async function recordKnown(
     if (result === askAgain || (result instanceof DomainError && result.code === 'NOT_FOUND')) return [];
     if (result === undefined || result instanceof Error)
       throw result ?? new Error('a usage was left without a result');
-    return [{ ...keyOf(event), outcome: 'RECORDED' as const, mapping, userKey }];
+    return [{ ...keyOf(event), outcome: 'RECORDED' as const, mapping, ruleId: mapping.ruleId, userKey }];
   });
 }
 
 /**
  * Nobody can make these ids lead to a user before this is committed; who was quicker is found here, and the
- * event is left to be decided again.
+ * event is left to be decided again. An event whose user was deleted since it was stored is dropped.
  */
-async function leaveWaiting(client: PoolClient, unknown: readonly Mapped[]): Promise<TrackOutcome[]> {
-  if (unknown.length === 0) return [];
+async function leaveWaiting(
+  client: PoolClient,
+  unknown: readonly Mapped[],
+): Promise<{ waiting: TrackOutcome[]; dropped: number }> {
+  if (unknown.length === 0) return { waiting: [], dropped: 0 };
   const events = unknown.map(({ event }) => event);
   await lock(
     client,
     events.map(({ environmentId, userId }) => arrival(environmentId, userId)),
   );
   const userKeys = await findUserKeys(client, events);
-  return unknown.flatMap(({ event, mapping }, index) =>
-    userKeys[index] === null
-      ? [{ ...keyOf(event), outcome: 'PENDING_USER' as const, mapping, userKey: null }]
-      : [],
+  const strangers = unknown.filter((_each, index) => userKeys[index] === null);
+  const dropped = await dropDeleted(
+    client,
+    strangers.map(({ event }) => event),
   );
+  const waiting = strangers
+    .filter(({ event }) => !dropped.some((each) => isSame(each, event)))
+    .map(({ event, mapping }) => ({
+      ...keyOf(event),
+      outcome: 'PENDING_USER' as const,
+      mapping,
+      ruleId: mapping.ruleId,
+      userKey: null,
+    }));
+  return { waiting, dropped: dropped.length };
 }
 
+const isSame = (a: EventKey, b: EventKey) =>
+  a.messageId === b.messageId && a.environmentId === b.environmentId;
 const keyOf = ({ environmentId, messageId }: WaitingTrack): EventKey => ({ environmentId, messageId });
 
 /** No key of a caller's own holds a control character: theirs and ours never meet. */

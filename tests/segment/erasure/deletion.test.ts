@@ -1,12 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import { startQueue } from '../../../src/jobs/queue.ts';
+import { rememberDeleted } from '../../../src/segment/erasure/store.ts';
+import { storeEvents } from '../../../src/segment/events/store.ts';
 import { segmentJobs } from '../../../src/segment/jobs.ts';
+import { sweep } from '../../../src/segment/sweep.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createUser } from '../../helpers/factories.ts';
 import { someoneWaitsFor } from '../../helpers/locks.ts';
-import { createRule, identifyEvent, ingest, postEvents, trackEvent } from '../../helpers/segment.ts';
+import { createRule, identifyEvent, ingest, postEvents, trackEvent, workOn } from '../../helpers/segment.ts';
 
 /* What Segment has sent about a user who is deleted goes with the user. */
 
@@ -203,3 +206,62 @@ async function runJobs(): Promise<void> {
   while ((await jobs()) > 0) await sleep(20);
   await queue.stop();
 }
+
+describe('an event that is older than the deletion of its user', () => {
+  const before = '2024-05-01T10:00:00Z';
+  const identify = (timestamp?: string) => ({
+    ...identifyEvent('gone', { email: 'gone@example.com', name: 'Gone' }),
+    timestamp,
+  });
+  const users = async () =>
+    app.database.prisma.user.findMany({ where: { id: { in: ['gone', 'was-gone'] } } });
+
+  it('does not bring the person back, and is not kept', async () => {
+    const [identified, used] = [identify(before), { ...usage('gone'), timestamp: before }];
+    await postEvents(app, [identified, used]);
+    await ingest(app, { ...identifyEvent('was-gone'), timestamp: before });
+    await app.ok(`mutation { mergeUsers(ids: ["gone", "was-gone"]) { id } }`);
+    await remove('gone');
+    const again = [identified, used, { ...identifyEvent('was-gone'), timestamp: before }];
+    const { status, body } = await postEvents(app, again);
+    expect(status).toBe(200);
+    for (const answer of body)
+      expect(answer).toMatchObject({ outcome: 'USER_DELETED', firstOutcome: 'USER_DELETED' });
+    expect(await users()).toEqual([]);
+    expect(await left('gone', 'was-gone')).toEqual([]);
+    const { rows } = await app.database.work.query('select * from deleted_user');
+    expect(JSON.stringify(rows)).not.toContain('gone');
+  });
+
+  it('is dropped too if it was stored already', async () => {
+    const { prisma, work } = app.database;
+    const events = [identify(before), { ...usage('gone'), timestamp: before }];
+    await storeEvents(
+      work,
+      events.map((event) => ({
+        environmentId: 'test',
+        messageId: event.messageId,
+        type: event.type === 'track' ? ('TRACK' as const) : ('IDENTIFY' as const),
+        userId: 'stored',
+        eventName: event.type === 'track' ? 'Message Sent' : null,
+        payload: JSON.stringify(event),
+        occurredAt: new Date(before),
+        receivedAt: new Date(),
+        warnings: [],
+      })),
+    );
+    await prisma.$transaction((tx) => rememberDeleted(tx, 'test', ['stored']));
+    await sweep(workOn(app.database));
+    expect(await left('stored')).toEqual([]);
+    expect(await prisma.user.count({ where: { id: 'stored' } })).toBe(0);
+  });
+
+  it('does no harm to a newer event, to another environment, or to another user', async () => {
+    expect((await ingest(app, identify())).outcome).toBe('USER_CREATED');
+    expect((await ingest(app, { ...identify(before), userId: 'not-gone' })).outcome).toBe('USER_CREATED');
+    expect((await ingest(app, identify(before), app.keys.live)).outcome).toBe('USER_CREATED');
+    // Still about the person who was deleted, whoever has the id now.
+    expect((await ingest(app, { ...usage('gone'), timestamp: before })).outcome).toBe('USER_DELETED');
+    expect((await ingest(app, usage('gone'))).outcome).toBe('RECORDED');
+  });
+});

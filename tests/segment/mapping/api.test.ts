@@ -5,6 +5,7 @@ import { startQueue } from '../../../src/jobs/queue.ts';
 import { segmentJobs, sweepJob } from '../../../src/segment/jobs.ts';
 import { backfill } from '../../../src/segment/mapping/backfill.ts';
 import { findUnmatched } from '../../../src/segment/mapping/backfill-store.ts';
+import { takeUpNewFeatures } from '../../../src/segment/mapping/new-features.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { callerError, featureNotFound, invalidInput } from '../../helpers/errors.ts';
 import { createFeature, createUser } from '../../helpers/factories.ts';
@@ -282,7 +283,14 @@ describe('a rule reaches back', () => {
     const conditions = [{ path: 'type', equals: 'addon' }];
     const id = await createRule(app, { name: 'r', featureId: 'packages', conditions });
     const client = await work.connect();
-    const terms = { id, environmentId: 'test', featureId: 'packages', eventName: null, conditions };
+    const terms = {
+      id,
+      environmentId: 'test',
+      featureId: 'packages',
+      eventName: null,
+      conditions,
+      deltaPath: null,
+    };
     const first = await findUnmatched(client, { ...terms, examinedAt: null, examinedId: null }, 500);
     expect(first).toHaveLength(8);
     client.release();
@@ -467,5 +475,98 @@ describe('the queue', () => {
     expect([state, examined < 3_000]).toEqual(['RUNNING', true]);
     expect(await progress()).toEqual([['r', 'DONE', 3_000, 3_000]]);
     expect(await counts()).toBe(3_000);
+  });
+});
+
+describe('a rule that says where the delta is', () => {
+  const call = (minutes: unknown) => trackEvent({ event: 'Called', properties: { call: { minutes } } });
+  const rule = { name: 'Minutes', featureId: 'packages', eventName: 'Called', deltaPath: 'call.minutes' };
+  const sum = async () => (await usageOf(app.database, 'packages')).u?.delta ?? 0;
+
+  it('counts what is there, now and reaching back; the rest waits for a better rule', async () => {
+    await postEvents(app, [call(7), call('3'), call('long'), call(undefined)]);
+    const { createMappingRule: made } = await app.ok(
+      `mutation ($input: MappingRuleInput!) { createMappingRule(input: $input) { id deltaPath } }`,
+      { input: rule },
+    );
+    expect(made.deltaPath).toBe('call.minutes');
+    expect(await ingest(app, call(5))).toMatchObject({ outcome: 'RECORDED', delta: 5 });
+    expect(await ingest(app, call(null))).toMatchObject({
+      outcome: 'DELTA_UNUSABLE',
+      delta: null,
+      feature: null,
+      rule: { id: made.id },
+    });
+    await run();
+    expect(await outcomes()).toEqual({ RECORDED: 3, DELTA_UNUSABLE: 3 });
+    expect(await progress()).toEqual([['Minutes', 'DONE', 5, 2]]);
+    expect(await sum()).toBe(15);
+    expect((await app.ok(`{ segmentStatus { unmatched deltaUnusable } }`)).segmentStatus).toEqual({
+      unmatched: 0,
+      deltaUnusable: 3,
+    });
+
+    const preview = `query ($input: MappingRuleInput!) { previewMappingRule(input: $input) { matched deltaUnusable examined } }`;
+    const { previewMappingRule } = await app.ok(preview, { input: rule });
+    expect(previewMappingRule).toEqual({ matched: 0, deltaUnusable: 3, examined: 3 });
+
+    await createRule(app, { name: 'Calls', featureId: 'packages', eventName: 'Called' });
+    await run();
+    expect(await outcomes()).toEqual({ RECORDED: 6 });
+    expect(await sum()).toBe(18);
+  });
+
+  it('waits also for the rule itself to be edited', async () => {
+    await ingest(app, call({ long: 4 }));
+    const id = (await app.ok(create, { input: rule })).createMappingRule.id;
+    await run();
+    expect(await outcomes()).toEqual({ DELTA_UNUSABLE: 1 });
+    await app.ok(update, { id, input: { ...rule, deltaPath: 'call.minutes.long' } });
+    await run();
+    expect(await outcomes()).toEqual({ RECORDED: 1 });
+    expect(await sum()).toBe(4);
+  });
+
+  it.each(['', 'a..b', '.'])('has a path of names: %j is refused', async (deltaPath) => {
+    expect(await app.fails(create, { input: { ...rule, deltaPath } })).toMatchObject({
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
+  });
+});
+
+describe('a feature that appears after its events', () => {
+  const future = (facts: object) => trackEvent({ properties: { featureId: 'future', delta: 5 }, ...facts });
+  const jobs = async () =>
+    (
+      await app.database.work.query(`select payload from graphile_worker._private_jobs where key = $1`, [
+        'features-created test',
+      ])
+    ).rows;
+  const sum = async () => (await usageOf(app.database, 'future')).u?.delta ?? 0;
+
+  it('has them counted by their own deltas', async () => {
+    const unusable = future({ properties: { featureId: 'future', delta: 1.5 } });
+    const events = [future({}), future({ userId: 'later' }), unusable, created()];
+    for (const event of events) expect((await ingest(app, event)).outcome).toBe('UNMATCHED');
+    await app.ok(`mutation { createFeature(input: { id: "future", type: CONSUMABLE }) { id } }`);
+    expect(await jobs()).toHaveLength(1);
+    for (let times = 0; times < 2; times += 1) await takeUpNewFeatures(workOn(app.database), 'test');
+    expect(await outcomes()).toEqual({ RECORDED: 1, PENDING_USER: 1, UNMATCHED: 2 });
+    expect(await sum()).toBe(5);
+    expect(await ingest(app, events[0])).toMatchObject({
+      outcome: 'DUPLICATE',
+      firstOutcome: 'RECORDED',
+      delta: 5,
+    });
+    await ingest(app, identifyEvent('later'));
+    expect(await outcomes()).toEqual({ RECORDED: 2, UNMATCHED: 2 });
+  });
+
+  it('also where a rule could not use their deltas', async () => {
+    await createRule(app, { name: 'r', featureId: 'packages', eventName: 'Message Sent', deltaPath: 'size' });
+    expect((await ingest(app, future({}))).outcome).toBe('DELTA_UNUSABLE');
+    await createFeature(app.database.prisma, { id: 'future' });
+    await takeUpNewFeatures(workOn(app.database), 'test');
+    expect(await sum()).toBe(5);
   });
 });

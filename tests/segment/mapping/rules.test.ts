@@ -15,6 +15,7 @@ const rule = (id: string, terms: Partial<MappingRule>): MappingRule => ({
   featureId: `feature of ${id}`,
   eventName: null,
   conditions: [],
+  deltaPath: null,
   ...terms,
 });
 const byName = (id: string, eventName: string) => rule(id, { eventName });
@@ -64,7 +65,7 @@ describe('a track event that names its feature', () => {
 
   it('counts 1 when a rule claims it, whatever its delta says', () => {
     const event = track({ delta: 40 });
-    expect(mapTrack(event, consumable, [byName('r', 'Message Sent')])?.delta).toBe(1);
+    expect(mapTrack(event, consumable, [byName('r', 'Message Sent')])).toMatchObject({ delta: 1 });
   });
 });
 
@@ -78,7 +79,33 @@ describe('of several rules', () => {
     ['one that does not match is passed over', [byName('other', 'Other'), newer, older], 'newer'],
     ['none may match', [byName('other', 'Other')], undefined],
   ])('%s', (_name, rules, winner) => {
-    expect(mapTrack(track({ type: 'addon' }), consumable, rules)?.ruleId).toBe(winner);
+    const mapping = mapTrack(track({ type: 'addon' }), consumable, rules);
+    if (winner === undefined) expect(mapping).toBeNull();
+    else expect(mapping).toMatchObject({ ruleId: winner });
+  });
+});
+
+describe('a rule that says where the delta is', () => {
+  const minutes = rule('minutes', { eventName: 'Message Sent', deltaPath: 'call.minutes' });
+  const claimed = (delta: number) => ({ featureId: 'feature of minutes', ruleId: 'minutes', delta });
+
+  it.each<[unknown, number]>([
+    [5, 5],
+    ['12', 12],
+    [-3, -3],
+    [0, 0],
+  ])('counts %j', (delta, expected) => {
+    expect(mapTrack(track({ call: { minutes: delta } }), consumable, [minutes])).toEqual(claimed(expected));
+  });
+
+  it.each([undefined, null, 1.5, 'many', true, {}, [], 2 ** 31])('cannot use %j', (delta) => {
+    const event = track({ call: { minutes: delta } });
+    expect(mapTrack(event, consumable, [minutes])).toEqual({ unusableFor: 'minutes' });
+    const counting = byName('counting', 'Message Sent');
+    expect(mapTrack(event, consumable, [minutes, counting])).toMatchObject({ ruleId: 'counting', delta: 1 });
+    expect(mapTrack(event, consumable, [rule('other', { deltaPath: 'x' }), minutes])).toEqual({
+      unusableFor: 'other',
+    });
   });
 });
 
@@ -181,7 +208,7 @@ describe('a rule', () => {
 describe('the input of a rule', () => {
   const read = (input: object) =>
     parse(NewMappingRule, { name: 'Sent', featureId: 'messages', ...input }, 'input');
-  const terms = { name: 'Sent', featureId: 'messages', eventName: null, conditions: [] };
+  const terms = { name: 'Sent', featureId: 'messages', eventName: null, conditions: [], deltaPath: null };
 
   it.each<[string, object, object]>([
     ['an event name alone', { eventName: 'Sent' }, { ...terms, eventName: 'Sent' }],
