@@ -127,10 +127,10 @@ function adminApi(
       requireAllowance(rateLimit, allowanceOf(caller));
       const author = authorOf(caller, requestContext.id);
       const { environmentId } = author;
-      const db = database.prisma;
+      const { prisma: db, readClock } = database;
       const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
       const tellFault = (error: unknown) => reportFault(log, error, requestContext);
-      return { isAuthenticated: true, db, environmentId, author, ...ways, tellFault };
+      return { isAuthenticated: true, db, readClock, environmentId, author, ...ways, tellFault };
     },
   };
 }

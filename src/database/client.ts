@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool } from 'pg';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { createClock, type ReadClock } from './clock.ts';
 import { PrismaClient } from './generated/client.ts';
 import { openPool, takeTurns } from './pool.ts';
 import { lookupPlans, sessionSettings } from './settings.ts';
@@ -19,6 +20,8 @@ export interface Database {
   work: Pool;
   /** A few connections for what has to be answered whoever waits for whom: nobody locks anything on them. */
   lookups: Lookups;
+  /** What time it is for all servers on this database. */
+  readClock: ReadClock;
   /** All of them, by the names that operators see. */
   pools: Record<string, Pool>;
   /** Fails at once, and from now on, what waits for a database that does not answer; see watch.ts. */
@@ -83,6 +86,7 @@ export function openDatabase(
     hot: hot.pool,
     work: work.pool,
     lookups: lookups.pool,
+    readClock: createClock(lookups.pool),
     pools: { requests: requests.pool, hot: hot.pool, work: work.pool, lookups: lookups.pool },
     cutOff() {
       for (const each of pools) each.cutOff();

@@ -1,5 +1,6 @@
 import type { Author } from '../audit/rules.ts';
 import type { UserTokens } from '../auth/tokens/tokens.ts';
+import type { ReadClock } from '../database/clock.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
 import type { Fault } from '../http/faults.ts';
@@ -15,6 +16,8 @@ export interface Context {
   environmentId: string;
   /** Who asks, for the audit log. */
   author: Author;
+  /** What time it is for what is compared with rows. */
+  readClock: ReadClock;
   findStanding: FindStanding;
   recordUsage: RecordUsage;
   admitUsers: AdmitUsers;

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { allowanceOf, identifyHolder } from '../../auth/caller.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
+import type { Database } from '../../database/client.ts';
 import { DomainError } from '../../errors.ts';
 import { withBody } from '../../http/body.ts';
 import { faultCodeOf, reportFault } from '../../http/faults.ts';
@@ -18,6 +19,7 @@ import { eventsOf, isSigned, readWebhookKey } from './webhook-rules.ts';
 const maxEvents = 1_000;
 
 interface Webhook {
+  database: Pick<Database, 'readClock'>;
   keyring: Keyring;
   ingestEvents: IngestEvents;
   gate: Gate;
@@ -66,7 +68,8 @@ async function receive(webhook: Webhook, { headers, body, requestContext }: Deli
   if (events.length > maxEvents)
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
-  const results = await webhook.ingestEvents(caller.environmentId, events, new Date());
+  const now = await webhook.database.readClock();
+  const results = await webhook.ingestEvents(caller.environmentId, events, now);
   const items = results.map((result) => itemOf(result, webhook.log, requestContext));
   const answer = isList ? items : items[0];
   const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));

@@ -139,14 +139,20 @@ builder.mutationFields((t) => ({
   }),
 }));
 
-const usageOf = (input: unknown, { environmentId }: Context, field: string): Usage => ({
-  ...readUsage(input, field, new Date()),
+/** What time it is for these usages. Only their timestamps are compared with it: without any, nothing is asked. */
+async function clockFor(inputs: readonly unknown[], { readClock }: Context): Promise<Date> {
+  const isTimed = inputs.some((input) => (input as { timestamp?: unknown } | null)?.timestamp);
+  return isTimed ? readClock() : new Date();
+}
+
+const usageOf = (input: unknown, { environmentId }: Context, field: string, now: Date): Usage => ({
+  ...readUsage(input, field, now),
   environmentId,
   source: 'API',
 });
 
 async function recordOne(input: unknown, context: Context, withStanding: boolean): Promise<Recorded> {
-  const usage = usageOf(input, context, 'input');
+  const usage = usageOf(input, context, 'input', await clockFor([input], context));
   const [result] = await context.recordUsage([usage], { withStanding });
   if (result === undefined) throw new Error('a usage was left without a result');
   if (result instanceof Error) throw result;
@@ -155,9 +161,10 @@ async function recordOne(input: unknown, context: Context, withStanding: boolean
 
 /** One bad usage of a list never fails its neighbours: it gets its own error. */
 async function recordList(inputs: unknown[], context: Context, info: GraphQLResolveInfo) {
+  const now = await clockFor(inputs, context);
   const usages = inputs.map((input, index) => {
     try {
-      return usageOf(input, context, `input.${index}`);
+      return usageOf(input, context, `input.${index}`, now);
     } catch (error) {
       if (error instanceof DomainError) return error;
       throw error;

@@ -42,16 +42,6 @@ export async function lockUsers(
   return new Set(rows.map(({ key }) => BigInt(key)));
 }
 
-/** The database's clock, in whole milliseconds; call it with the locks held. */
-export async function readClock(client: PoolClient): Promise<Date> {
-  const { rows } = await client.query<{ now: Date }>(
-    `select date_trunc('milliseconds', clock_timestamp()) as now`,
-  );
-  const [row] = rows;
-  if (!row) throw new Error('the database did not tell the time');
-  return row.now;
-}
-
 type Subject = Pick<Case, 'usage' | 'userKey' | 'featureType' | 'first'>;
 
 interface SubjectRow {

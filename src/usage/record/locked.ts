@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { readClock } from '../../database/clock.ts';
 import { BusyError } from '../../database/errors.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
@@ -8,7 +9,6 @@ import {
   grantsKey,
   limitPatience,
   lockUsers,
-  readClock,
   readCounters,
   readGrants,
   readSubjects,

@@ -2,6 +2,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { Feature } from '../../features/graphql.ts';
 import { requireFeature } from '../../features/store.ts';
 import { builder } from '../../graphql/builder.ts';
+import type { Context } from '../../graphql/context.ts';
 import { Id, parse } from '../../input.ts';
 import { requireUserKey } from '../../users/store.ts';
 import { type Bucket, FeatureCount, fillSpan, type Point, readSpan } from './series-rules.ts';
@@ -70,8 +71,9 @@ interface SpanArgs {
   bucket?: Bucket | null;
 }
 
-const spanOf = ({ from = null, to = null, bucket }: SpanArgs) =>
-  readSpan({ from, to, bucket: bucket ?? 'DAY' }, new Date());
+/** The running bucket is the one that PostgreSQL counts usage in. */
+const spanOf = async ({ from = null, to = null, bucket }: SpanArgs, { readClock }: Context) =>
+  readSpan({ from, to, bucket: bucket ?? 'DAY' }, to ?? (await readClock()));
 
 builder.queryFields((t) => ({
   usageSeries: t.field({
@@ -83,10 +85,11 @@ builder.queryFields((t) => ({
       userId: t.arg.string({ description: 'The id of the user. Without it, of all users together.' }),
       ...spanArgs,
     },
-    resolve: async (_root, args, { db, environmentId }) => {
+    resolve: async (_root, args, context) => {
+      const { db, environmentId } = context;
       const featureId = parse(Id, args.featureId, 'featureId');
       const userId = parse(Id.nullish(), args.userId, 'userId') ?? null;
-      const span = spanOf(args);
+      const span = await spanOf(args, context);
       await requireFeature(db, environmentId, featureId);
       if (userId === null)
         return fillSpan(span, await findFeatureSeries(db, { environmentId, featureId }, span));
@@ -107,7 +110,7 @@ builder.queryFields((t) => ({
       const { db, environmentId } = context;
       const count = parse(FeatureCount, args.first ?? 6, 'first');
       const userId = parse(Id.nullish(), args.userId, 'userId') ?? null;
-      const span = spanOf(args);
+      const span = await spanOf(args, context);
       if (userId !== null) await requireUserKey(db, environmentId, userId);
       const used = await findTopSeries(db, { environmentId, userId }, span, count);
       const features = await db.feature.findMany({

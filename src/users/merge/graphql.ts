@@ -30,8 +30,8 @@ builder.mutationFields((t) => ({
     description:
       'Deletes a user for good, with all subscriptions, usage and Segment events, and every id that was merged into the user. The id of a user who was merged deletes the survivor: they are one. `UserNotFoundError` when there is none with this id.',
     args: { id: t.arg.string({ required: true, description: 'The id of the user.' }) },
-    resolve: async (_root, args, { deletePerson, author }) => ({
-      id: await deletePerson(author, parse(Id, args.id, 'id'), new Date()),
+    resolve: async (_root, args, { deletePerson, author, readClock }) => ({
+      id: await deletePerson(author, parse(Id, args.id, 'id'), await readClock()),
     }),
   }),
 }));
