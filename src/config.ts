@@ -51,12 +51,50 @@ const rate = z
   .refine((text) => /^[1-9]\d{0,5}$/.test(text), 'must be a number from 1 to 999999')
   .transform(Number);
 
+/** What is wrong with the address of a database; null if nothing is. Repeats none of it: it holds a password. */
+function addressProblem(text: string): string | null {
+  const [, authority, path = '', query = ''] =
+    /^postgres(?:ql)?:\/\/([^/?#]*)([^?#]*)(.*)$/s.exec(text) ?? [];
+  if (authority === undefined) return 'must be an address like postgresql://user:password@host:5432/database';
+  // Behind a special character of the password, the @ that ends it stands where none belongs.
+  const isCutShort = path.includes('@') || query.includes('#') || /^\?[^=]*@/.test(query);
+  if (isCutShort || !isDecodable(authority + path))
+    return 'has a character that must be percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %';
+  const parameters = new URLSearchParams(query);
+  const hosts = parameters.get('host') ?? authority.slice(authority.lastIndexOf('@') + 1);
+  if (hosts.includes(','))
+    return 'names several hosts: name one, such as a proxy or an address that leads to the primary';
+  if ((parameters.get('schema') ?? 'public') !== 'public')
+    return 'asks for a schema: tables are kept in the schema public, so give Open Kana a database of its own';
+  // Without a host it is a socket of this machine.
+  const isAddress = URL.canParse(text.replace('@/', '@localhost/'));
+  return isAddress ? null : 'must be an address like postgresql://user:password@host:5432/database';
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== '';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The driver checks certificates in all of these modes, as in `verify-full`. It warns of that in several lines, unless
+ * it is told so, or told to do as PostgreSQL's own clients.
+ */
+const withCheckedMode = (text: string) =>
+  text.includes('uselibpqcompat=true')
+    ? text
+    : text.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full');
+
 const databaseUrl = z
   .string()
-  .refine(
-    (text) => /^postgres(ql)?:\/\//.test(text) && URL.canParse(text),
-    'must be an address like postgresql://user:password@host:5432/database',
-  );
+  .superRefine((text, context) => {
+    const problem = addressProblem(text);
+    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
+  })
+  .transform(withCheckedMode);
 
 const key = (prefix: string) =>
   z

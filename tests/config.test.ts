@@ -89,6 +89,23 @@ test.each([
     'mysql://db/kana',
     'DATABASE_URL must be an address like postgresql://user:password@host:5432/database',
   ],
+  ...['pa/ss', '12/3', '12?3', '12#3', 'pa#ss', 'pa%ss'].map((password) => [
+    'DATABASE_URL',
+    `postgresql://kana:${password}@db/kana`,
+    'DATABASE_URL has a character that must be percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %',
+  ]),
+  ...['a:1,b:2/kana', 'kana:s@a,b/kana?target_session_attrs=read-write', '/kana?host=/a,/b'].map(
+    (address) => [
+      'DATABASE_URL',
+      `postgresql://${address}`,
+      'DATABASE_URL names several hosts: name one, such as a proxy or an address that leads to the primary',
+    ],
+  ),
+  [
+    'DATABASE_URL',
+    'postgresql://db/kana?schema=billing',
+    'DATABASE_URL asks for a schema: tables are kept in the schema public, so give Open Kana a database of its own',
+  ],
   [
     'KANA_LIVE_PRIVATE_KEY',
     `prv_test_${secret}`,
@@ -193,4 +210,21 @@ test('all bad variables are named at once, without their values', () => {
   const bad = { PORT: 'x', KANA_DEMO: 'perhaps', KANA_TEST_PRIVATE_KEY: 'secretive' };
   expect(() => parseConfig(bad)).toThrow(/PORT .*; KANA_TEST_PRIVATE_KEY .*; KANA_DEMO /);
   expect(() => parseConfig(bad)).not.toThrow(/secretive|perhaps/);
+});
+
+test.each([
+  ['postgresql://kana:p%40ss%2Fword@db:5432/kana?schema=public'],
+  ['postgresql://kana:two@signs@db/kana'],
+  ['postgresql://kana@/kana?host=/var/run/postgresql'],
+  ['postgresql:///kana?host=/var/run/postgresql&user=kana'],
+  ['postgresql://db/kana?user=kana@provider&sslmode=no-verify'],
+  ['postgresql://db/kana?sslmode=require&uselibpqcompat=true'],
+])('%s is taken as it is', (DATABASE_URL) => {
+  expect(parseConfig({ DATABASE_URL }).databaseUrl).toBe(DATABASE_URL);
+});
+
+test('the driver is told to check certificates, as it does in each of these modes, without a warning', () => {
+  const url = (mode: string) => `postgresql://db/kana?sslmode=${mode}`;
+  for (const mode of ['prefer', 'require', 'verify-ca', 'verify-full'])
+    expect(parseConfig({ DATABASE_URL: url(mode) }).databaseUrl).toBe(url('verify-full'));
 });

@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
 import { StartupError } from '../errors.ts';
 import { migrateQueue } from '../jobs/queue.ts';
-import { openSession } from './session.ts';
+import { findMissingRight, findWriteObstacle, refuse } from './requirements.ts';
+import { openSession, place } from './session.ts';
 
 interface Migration {
   name: string;
@@ -34,9 +35,14 @@ export async function migrate(url: string): Promise<void> {
   const migrations = await readMigrations();
   const session = await openSession(url);
   try {
+    refuse(place(url), await findWriteObstacle(session));
     await session.query('select pg_advisory_lock($1)', [prismaLock]);
-    await session.query(recordTable);
-    for (const migration of pending(migrations, await readApplied(session))) await apply(session, migration);
+    const missing = pending(migrations, await readApplied(session));
+    if (missing.length > 0) {
+      refuse(place(url), await findMissingRight(session));
+      await session.query(recordTable);
+    }
+    for (const migration of missing) await apply(session, migration);
     await migrateQueue(url);
   } finally {
     await session.end();
@@ -56,6 +62,10 @@ export async function readMigrations(): Promise<Migration[]> {
 }
 
 async function readApplied(session: Client): Promise<AppliedRow[]> {
+  const { rows: tables } = await session.query(
+    `select to_regclass('_prisma_migrations') is not null as there`,
+  );
+  if (!tables[0].there) return [];
   const { rows } = await session.query<AppliedRow>(
     'select migration_name, checksum, finished_at from _prisma_migrations where rolled_back_at is null',
   );

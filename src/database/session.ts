@@ -1,28 +1,28 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { StartupError } from '../errors.ts';
+import { findObstacle, refuse } from './requirements.ts';
 import { applySettings, sessionSettings } from './settings.ts';
 
-const oldestVersion = 14;
-/** How long a database may take to come up beside us, in milliseconds. */
-const patience = 5_000;
+/** How long a database may take to come up beside us. */
+const startTimeoutMs = 5_000;
 
 /** A migration may take as long as it needs, and wait for one that another instance runs. */
 const startSettings = sessionSettings({ lockTimeoutMs: 600_000, statementTimeoutMs: 0 });
 
 /**
  * Opens one connection for a task at start. Throws a StartupError, within a few seconds and without the
- * password, if the server cannot be reached, refuses us, or is too old.
+ * password, if the server cannot be reached, refuses us, or cannot be worked on.
  */
 export async function openSession(url: string): Promise<Client> {
-  const session = await connect(url, Date.now() + patience);
-  const { rows } = await session.query("select current_setting('server_version') as version");
-  const version: string = rows[0].version;
-  if (Number.parseInt(version, 10) >= oldestVersion) return session;
-  await session.end();
-  throw new StartupError(
-    `The database at ${place(url)} is PostgreSQL ${version}; ${oldestVersion} or newer is needed.`,
-  );
+  const session = await connect(url, Date.now() + startTimeoutMs);
+  try {
+    refuse(place(url), await findObstacle(session, url));
+    return session;
+  } catch (error) {
+    await session.end();
+    throw error;
+  }
 }
 
 async function connect(url: string, deadline: number): Promise<Client> {
@@ -57,12 +57,26 @@ export function isPassing(error: unknown): boolean {
 }
 
 function reason(error: unknown): string {
-  const { code, message } = error as { code?: string; message?: string };
+  const { code = '', message } = error as { code?: string; message?: string };
+  if (certificateCodes.has(code)) return `${message ?? code}; ${certificateAdvice}`;
   return message || code || String(error);
 }
 
-/** The address without the password: host, port and database name. */
-function place(url: string): string {
-  const { host, pathname } = new URL(url);
-  return `${host}${pathname}`;
+/** What Node.js calls a certificate that nobody vouches for. */
+const certificateCodes = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+const certificateAdvice =
+  'in DATABASE_URL, add sslrootcert=/path/to/ca.pem to trust it, or set sslmode=no-verify to encrypt without knowing the server';
+
+/** The address without user and password: host, port and database name. */
+export function place(url: string): string {
+  // A socket's directory may be named as a parameter, and the host be left out.
+  const { hostname, port, pathname, searchParams } = new URL(url.replace('@/', '@localhost/'));
+  const host = searchParams.get('host') ?? (decodeURIComponent(hostname) || 'localhost');
+  return `${host}${port && `:${port}`}${pathname}`;
 }
