@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { posix } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 
-// docs/architecture.md describes the house; this holds the source to it, by each file's imports.
+// docs/architecture.md describes the source tree. This holds the source to it, by each file's imports.
 
-/** What a file may do, from what nothing depends on but itself up to what starts everything. */
-const floors: [floor: number, what: string, RegExp][] = [
+/** The layers of files, from those that import nothing of ours up to those that start everything. */
+const layers: [layer: number, what: string, RegExp][] = [
   [0, 'configuration, errors, input', /^(config|errors|input)\.ts$/],
-  [0, 'what operators see', /^telemetry\//],
+  [0, 'telemetry', /^telemetry\//],
   [5, 'composition', /^(app|(graphql|client)\/schema)\.ts$/],
   [6, 'start and commands', /^(main|start\/.+|cli\/.+|graphql\/print)\.ts$/],
   [2, 'the database', /^(database|jobs|embedded-postgres)\//],
@@ -18,7 +18,7 @@ const floors: [floor: number, what: string, RegExp][] = [
   [3, 'what a concept does', /^[a-z]+\/.+\.ts$/],
 ];
 
-/** Concepts import only leftwards. A part of a concept may stand apart from it, further to the right. */
+/** Concepts import only earlier ones. A part of a concept may stand apart from it, further down. */
 const concepts = [
   'audit',
   'auth',
@@ -36,8 +36,8 @@ const concepts = [
   'provisioning',
 ];
 
-/** These stand beside the house, and import nothing of it: they run elsewhere. */
-const outbuildings = ['console'];
+/** These run elsewhere, and import nothing of the rest. */
+const separateFolders = ['console'];
 
 interface SourceFile {
   /** From src on, such as `usage/record/store.ts`. */
@@ -68,8 +68,8 @@ const files: SourceFile[] = readdirSync(source, { recursive: true, encoding: 'ut
   });
 
 const folderOf = (path: string) => path.split('/')[0] ?? '';
-const inHouse = files.filter(({ path }) => !outbuildings.includes(folderOf(path)));
-const floorOf = (path: string) => floors.find(([, , pattern]) => pattern.test(path))?.[0];
+const serverFiles = files.filter(({ path }) => !separateFolders.includes(folderOf(path)));
+const layerOf = (path: string) => layers.find(([, , pattern]) => pattern.test(path))?.[0];
 
 test('the source and its imports are found', () => {
   const usage = files.find(({ path }) => path === 'usage/record/store.ts');
@@ -77,26 +77,26 @@ test('the source and its imports are found', () => {
   expect(usage?.theirs).toContain('pg');
 });
 
-test('every file has a role, and so a floor', () => {
-  expect(inHouse.filter(({ path }) => floorOf(path) === undefined).map(({ path }) => path)).toEqual([]);
+test('every file is in a layer', () => {
+  expect(serverFiles.filter(({ path }) => layerOf(path) === undefined).map(({ path }) => path)).toEqual([]);
 });
 
-test('a file imports only from its own floor or a lower one', () => {
-  const upwards = inHouse.flatMap(({ path, ours }) =>
+test('a file imports only from its own layer or a lower one', () => {
+  const upwards = serverFiles.flatMap(({ path, ours }) =>
     ours
-      .filter((imported) => (floorOf(imported) ?? 0) > (floorOf(path) ?? 0))
+      .filter((imported) => (layerOf(imported) ?? 0) > (layerOf(path) ?? 0))
       .map((imported) => `${path} imports ${imported}`),
   );
   expect(upwards).toEqual([]);
 });
 
-test('concepts import only leftwards', () => {
+test('concepts import only earlier ones', () => {
   const conceptOf = (path: string) => {
     const [concept = '', part] = path.split('/');
     return concepts.includes(`${concept}/${part}`) ? `${concept}/${part}` : concept;
   };
   const placeOf = (path: string) => concepts.indexOf(conceptOf(path));
-  const rightwards = inHouse.flatMap(({ path, ours }) =>
+  const rightwards = serverFiles.flatMap(({ path, ours }) =>
     ours
       .filter((imported) => placeOf(path) >= 0 && placeOf(imported) > placeOf(path))
       .map((imported) => `${path} imports ${imported}`),
@@ -104,10 +104,10 @@ test('concepts import only leftwards', () => {
   expect(rightwards).toEqual([]);
 });
 
-test('every folder is a concept, a layer or an outbuilding', () => {
+test('every folder is a concept, a layer or a separate folder', () => {
   const known = [
     ...concepts,
-    ...outbuildings,
+    ...separateFolders,
     'cli',
     'database',
     'embedded-postgres',
@@ -121,7 +121,7 @@ test('every folder is a concept, a layer or an outbuilding', () => {
   expect([...folders].filter((folder) => !known.includes(folder))).toEqual([]);
 });
 
-test.each(outbuildings)('%s imports nothing of the house', (folder) => {
+test.each(separateFolders)('%s imports nothing of the rest', (folder) => {
   const imports = files
     .filter(({ path }) => folderOf(path) === folder)
     .flatMap(({ path, ours }) =>
@@ -133,7 +133,7 @@ test.each(outbuildings)('%s imports nothing of the house', (folder) => {
 });
 
 describe('rules are pure', () => {
-  const rules = inHouse.filter(({ path }) => floorOf(path) === 1);
+  const rules = serverFiles.filter(({ path }) => layerOf(path) === 1);
 
   test.each([
     ['do not wait', /\b(async|await|Promise)\b/],
@@ -145,11 +145,11 @@ describe('rules are pure', () => {
   });
 });
 
-test('below the doors, nothing knows GraphQL or HTTP', () => {
-  const known = inHouse.flatMap(({ path, theirs }) =>
+test('below layer 4, nothing knows GraphQL or HTTP', () => {
+  const known = serverFiles.flatMap(({ path, theirs }) =>
     theirs
       .filter(
-        (name) => (floorOf(path) ?? 0) < 4 && /^(graphql|graphql-yoga|@pothos\/.*|node:https?)$/.test(name),
+        (name) => (layerOf(path) ?? 0) < 4 && /^(graphql|graphql-yoga|@pothos\/.*|node:https?)$/.test(name),
       )
       .map((name) => `${path} imports ${name}`),
   );
@@ -167,6 +167,6 @@ test('nothing is exported without a name', () => {
 });
 
 test('a file is at most 300 lines long', () => {
-  const long = inHouse.filter(({ text }) => text.split('\n').length > 301);
+  const long = serverFiles.filter(({ text }) => text.split('\n').length > 301);
   expect(long.map(({ path }) => path)).toEqual([]);
 });

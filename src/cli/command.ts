@@ -4,7 +4,7 @@ import { openSession } from '../database/session.ts';
 import { StartupError } from '../errors.ts';
 import { reachServer } from '../start/database.ts';
 
-/** Runs `work` on the database of the configuration; an embedded one that does not run is started for it. */
+/** Runs `work` on the configured database. An embedded one is started if it does not run. */
 export async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
   const server = await reachServer(loadConfig(), (line) => process.stderr.write(`${line}\n`));
   try {
@@ -16,7 +16,7 @@ export async function withDatabase<Result>(work: (database: Database) => Promise
   }
 }
 
-/** What a command works on is made by the first start. */
+/** The first start creates the tables that commands need. */
 async function checkUsed(url: string): Promise<void> {
   const session = await openSession(url);
   const { rows } = await session.query("select to_regclass('api_key') is not null as used");
@@ -24,7 +24,7 @@ async function checkUsed(url: string): Promise<void> {
   if (!rows[0].used) throw new StartupError('This database has never been used: run `npm start` first.');
 }
 
-/** Runs a command to its end; what the operator can act on is said in one line. */
+/** Runs a command. An error that the operator can act on is one line. */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   try {
     await command();

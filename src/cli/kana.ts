@@ -13,7 +13,7 @@ const usage = `Usage: kana <command> [options]
 
 Commands:
   kana pull       write the catalogue of the server to the file
-  kana validate   tell what publishing the file would do; exit code 1 if it could not do all of it
+  kana validate   show what publishing the file would do; exit code 1 if a part of it is not possible
   kana publish    make the catalogue what the file says
   kana bootstrap  write an example file, ${paths.example}
 
@@ -66,7 +66,7 @@ const commands = {
       'publish',
       file,
     );
-    // Usually the same as before the question; somebody else may have published meanwhile.
+    // Usually the same as before the question. Somebody else may have published meanwhile.
     if (done.join() !== lines.join()) done.forEach(printLine);
     print('Kana config successfully updated!');
     await writeKanaFile(path, published, new Date());
@@ -82,7 +82,7 @@ const commands = {
 
 const pathOf = (isLive: boolean) => (isLive ? paths.live : paths.test);
 
-/** Tells what publishing the file would do. Throws a StartupError if the file cannot be judged at all. */
+/** Prints what publishing the file would do. Throws a StartupError if the file cannot be read as one. */
 async function validate(server: Server, file: unknown): Promise<string[]> {
   const problem = problemOf(file);
   if (problem !== null) throw new StartupError(problem);
@@ -92,14 +92,14 @@ async function validate(server: Server, file: unknown): Promise<string[]> {
   return lines;
 }
 
-/** In colour where people look. */
+/** In colour on a terminal. */
 function printLine(line: string): void {
   const colour = isError(line) ? 'red' : isWarning(line) ? 'yellow' : null;
   const coloured = colour !== null && process.stdout.isTTY && !process.env.NO_COLOR;
   print(coloured ? styleText(colour, line) : line);
 }
 
-/** Whoever closes the terminal instead of answering says no. */
+/** Closing the terminal means no. */
 function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   return new Promise((decide) => {

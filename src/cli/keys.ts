@@ -19,7 +19,7 @@ const kindWord = z
   .enum(['private', 'public'])
   .transform((word) => (word === 'private' ? 'PRIVATE' : 'PUBLIC'));
 
-/** The command that the words ask for; throws the usage if they ask for none. */
+/** The command that the arguments name. Throws the usage text if there is none. */
 function parseCommand([verb, ...words]: string[]): Command {
   if (verb === 'list' && words.length === 0) return list;
   if (verb === 'create') {

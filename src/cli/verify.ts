@@ -9,7 +9,7 @@ import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
   npm run verify              compare every counter, and usage over time, with the ledger; exit code 1 if any differs
-  npm run verify -- --repair  and make what differs what the ledger says`;
+  npm run verify -- --repair  and correct what differs from the ledger`;
 
 const barWidth = 30;
 
@@ -22,7 +22,7 @@ function readOptions(): { repair: boolean } {
   }
 }
 
-/** Redraws one line while people watch; a log gets the outcome only. */
+/** Redraws one line on a terminal. A log gets only the outcome. */
 function showProgress(done: number, total: number): void {
   if (!process.stderr.isTTY) return;
   const filled = total === 0 ? barWidth : Math.round((done / total) * barWidth);

@@ -1,19 +1,19 @@
 import { redact } from './redaction.ts';
 
-/** As much of a message is kept, in characters. */
+/** How much of a message is kept, in characters. */
 const maxMessage = 2_000;
-/** How many causes behind causes are told. */
+/** How many nested causes are described. */
 const maxCauses = 4;
 
-/** What PostgreSQL says of where it failed. Its `detail` and `where` are left out: they quote rows. */
+/** PostgreSQL's fields that say where it failed. `detail` and `where` are left out: they quote rows. */
 const places = ['code', 'severity', 'schema', 'table', 'column', 'constraint', 'routine'] as const;
 
-/** Codes of Prisma for a value that does not fit; their messages quote it. */
+/** SQLSTATEs and Prisma's codes for a value that does not fit. Their messages quote the value. */
 const aboutValues = /^(22...|P20(00|05|06|07|20|23|33))$/;
 
 /**
- * An error as the log may hold it: what it is, where it happened, and what was behind it. Only what is named
- * here is taken: drivers add the values of a statement to their errors, and those belong to somebody.
+ * An error as the log may hold it: its type, where it happened, and its cause. Only the fields listed here are
+ * taken: drivers add a statement's values to their errors, and those may be personal.
  */
 export function describeError(error: unknown, depth = 0): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error };
@@ -23,7 +23,7 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
     type: name,
     message: quotesValue(error)
       ? '(left out: it quotes a value)'
-      : redact(lastWords(error).slice(0, maxMessage)),
+      : redact(ownMessage(error).slice(0, maxMessage)),
     ...placesOf(error),
     stack: framesOf(stack),
     ...(behind === undefined || depth >= maxCauses
@@ -32,11 +32,11 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
   };
 }
 
-/** Prisma says what it was called with first, arguments and all, and what was wrong last. */
-const lastWords = ({ name, message }: Error): string =>
+/** Prisma's messages begin with the call and its arguments. The last line says what was wrong. */
+const ownMessage = ({ name, message }: Error): string =>
   name.startsWith('PrismaClient') ? message.slice(message.lastIndexOf('\n') + 1) : message;
 
-/** Whether the message may repeat what was sent: what PostgreSQL or a parser could not make sense of. */
+/** Whether the message may quote a value that PostgreSQL or a parser could not read. */
 function quotesValue(error: unknown, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > maxCauses) return false;
   if (error instanceof SyntaxError) return true;
@@ -45,13 +45,13 @@ function quotesValue(error: unknown, depth = 0): boolean {
   return quotesValue(cause, depth + 1) || quotesValue(driverErrorOf(error), depth + 1);
 }
 
-/** What Prisma keeps of the driver's error. */
+/** The driver's error, as Prisma keeps it. */
 function driverErrorOf(error: object): unknown {
   const { meta } = error as { meta?: { driverAdapterError?: unknown } };
   return meta?.driverAdapterError;
 }
 
-/** Prisma tells the driver's error as an object that is none. */
+/** Prisma keeps the driver's error as a plain object. */
 function asError(cause: unknown): unknown {
   if (cause instanceof Error || typeof cause !== 'object' || cause === null) return cause;
   const { kind, originalCode, originalMessage, message } = cause as Record<string, unknown>;
@@ -65,7 +65,7 @@ function placesOf(error: Error): Record<string, string> {
   return Object.fromEntries(told.map((place) => [place, redact(String(known[place]))]));
 }
 
-/** A stack begins with the message, which is told already. */
+/** A stack begins with the message, which is described already. */
 function framesOf(stack: string | undefined): string {
   const lines = (stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
   return redact(lines.map((line) => line.trim()).join('\n'));

@@ -3,10 +3,10 @@ import { describeError } from './error-description.ts';
 import { redact } from './redaction.ts';
 
 /**
- * The log: JSON, one line an entry. It never holds a key, a token or an email. Who logs takes care of that;
- * every line is looked through once more before it is written.
+ * The log: JSON, one line for each entry. It never holds a key, a token or an email. Callers leave them out, and
+ * every line is redacted once more before it is written.
  *
- * @param destination where the lines go; by default standard error
+ * @param destination where the lines go. By default standard error
  */
 export function createLog(
   level: LevelWithSilent,

@@ -2,27 +2,27 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Tracing } from './tracing.ts';
 
-/** What one lane tells of itself; see createLane. */
+/** The metrics of one lane. See createLane. */
 export interface LaneMeter {
   name: string;
-  /** Null traces nothing. */
+  /** Null: nothing is traced. */
   tracing: Tracing | null;
-  /** How many calls wait for a batch. */
+  /** How many calls wait for a batch now. */
   waiting: number;
   size: Histogram.Internal<string>;
   /** How long batches take, in seconds. */
   duration: Histogram.Internal<string>;
 }
 
-/** All that this process counts. Labels are words of ours, never of a client: there are only so many. */
+/** The metrics of one server. Labels are our own words, never a client's: their number is bounded. */
 export interface Meters {
   registry: Registry;
-  /** Follows requests through the server; null follows none. */
+  /** Traces requests. Null: nothing is traced. */
   tracing: Tracing | null;
-  /** @param operation the field of the schema; empty where there is none */
+  /** @param operation the field of the schema. Empty without one */
   countRequest(request: { path: string; operation: string; outcome: string; seconds: number }): void;
   lane(name: string): LaneMeter;
-  /** Requests that found no room. */
+  /** Requests that the gate refused. */
   refused: Counter;
   countSegmentEvent(outcome: string): void;
   countJob(job: { task: string; outcome: 'ok' | 'failed'; seconds: number }): void;
@@ -32,7 +32,7 @@ const requestBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 const batchBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 const jobBuckets = [0.01, 0.1, 1, 10, 60, 600];
 
-/** With a registry of its own: several servers in one process do not count together. */
+/** Each server has its own registry, so that several in one process do not share counters. */
 export function createMeters(tracing: Tracing | null = null): Meters {
   const registry = new Registry();
   const counter = (name: string, help: string, labelNames: string[] = []) =>
@@ -102,8 +102,8 @@ function createLaneMeters(registry: Registry, tracing: Tracing | null): Meters['
 }
 
 /**
- * What every process tells of itself. To watch the event loop and the garbage collector costs a little, so it begins
- * only here.
+ * Registers the metrics of this process. Watching the event loop and the garbage collector costs a little, so it
+ * begins only when metrics are exposed.
  */
 export function registerProcessMetrics(registry: Registry, version: string): void {
   collectDefaultMetrics({ register: registry });

@@ -3,25 +3,25 @@ import type { Logger } from 'pino';
 import type { EndedSpan } from './tracing.ts';
 import type { TracingSettings } from './tracing-settings.ts';
 
-/** Takes spans, and sends them together. */
+/** Collects spans, and sends them in batches. */
 export interface SpanExporter {
   take(span: EndedSpan): void;
-  /** Sends what waits. */
+  /** Sends the rest. */
   stop(): Promise<void>;
 }
 
-/** As many spans leave at once, and as many may wait; what is more is lost. */
+/** How many spans one request holds, and how many may wait. More are dropped. */
 const maxBatch = 512;
 const maxWaiting = 2_048;
 
-/** For how long the end of the process waits for a collector, in milliseconds. */
-const farewell = 3_000;
+/** How long shutdown waits for the collector. */
+const shutdownTimeoutMs = 3_000;
 
-/** Answers that say to come back, and after how long that is done, in milliseconds. */
-const passing = new Set([408, 429, 502, 503, 504]);
-const pauses = [500, 1_500];
+/** HTTP statuses that mean to retry, and the delays before each retry. */
+const retryableStatuses = new Set([408, 429, 502, 503, 504]);
+const retryDelaysMs = [500, 1_500];
 
-/** Sends spans to a collector in OpenTelemetry's protocol. Requests neither wait for it nor fail with it. */
+/** Sends spans to a collector over OTLP. Requests never wait for it and never fail because of it. */
 export function createExporter(settings: TracingSettings, log: Logger): SpanExporter {
   const waiting: EndedSpan[] = [];
   let lost = 0;
@@ -39,11 +39,11 @@ export function createExporter(settings: TracingSettings, log: Logger): SpanExpo
   function flush(): Promise<void> {
     sending ??= sendAll().finally(() => {
       sending = null;
-      if (waiting.length > 0) plan();
+      if (waiting.length > 0) schedule();
     });
     return sending;
   }
-  function plan() {
+  function schedule() {
     if (timer !== null) return;
     timer = setTimeout(() => {
       timer = null;
@@ -58,11 +58,11 @@ export function createExporter(settings: TracingSettings, log: Logger): SpanExpo
       }
       waiting.push(span);
       if (waiting.length >= maxBatch) void flush();
-      else plan();
+      else schedule();
     },
     async stop() {
       const sent = Promise.resolve(sending).then(flush);
-      await Promise.race([sent, sleep(farewell)]);
+      await Promise.race([sent, sleep(shutdownTimeoutMs)]);
     },
   };
 }
@@ -73,15 +73,15 @@ async function send(
 ): Promise<boolean> {
   const body = JSON.stringify(encode(resource, spans));
   const type = { 'Content-Type': 'application/json' };
-  for (const pause of [...pauses, null]) {
+  for (const delayMs of [...retryDelaysMs, null]) {
     const signal = AbortSignal.timeout(timeoutMs);
     const answer = await fetch(url, { method: 'POST', headers: { ...headers, ...type }, body, signal }).catch(
       () => null,
     );
     await answer?.body?.cancel();
     if (answer?.ok) return true;
-    if (pause === null || (answer !== null && !passing.has(answer.status))) return false;
-    await sleep(pause, undefined, { ref: false });
+    if (delayMs === null || (answer !== null && !retryableStatuses.has(answer.status))) return false;
+    await sleep(delayMs, undefined, { ref: false });
   }
   return false;
 }
@@ -126,6 +126,6 @@ function encodeAttributes(attributes: Record<string, string | number | undefined
   });
 }
 
-/** More digits than a number of JavaScript has. */
+/** As text: a JavaScript number does not have that many digits. */
 const toNanoseconds = (milliseconds: number): string =>
   `${Math.floor(milliseconds)}${String(Math.floor((milliseconds % 1) * 1e6)).padStart(6, '0')}`;

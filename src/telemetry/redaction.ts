@@ -1,10 +1,10 @@
 /**
- * What no log may hold, wherever it comes from, and what stands in its place. Each pattern ends after so many
- * characters: no text takes long to read.
+ * What no log may hold, and what replaces it. Each pattern has a maximum length, so that no text takes long to
+ * match.
  */
 const secrets: readonly [RegExp, string][] = [
   [/(prv|pub)_(test|live)_\w{0,64}/g, '[key]'],
-  // Tokens of users and sessions of the console are JWTs: their header is JSON in base64, which begins so.
+  // User tokens and console sessions are JWTs. Their header is JSON in base64, which begins like this.
   [/eyJ[\w-]{4,2048}(\.[\w-]{0,4096}){0,2}/g, '[token]'],
   [/\b(Basic|Bearer)\s+[\w.~+/=-]{8,4096}/gi, '$1 [credentials]'],
   [/\/\/[^\s/@"]{1,256}@/g, '//[credentials]@'],

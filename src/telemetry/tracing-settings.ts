@@ -1,19 +1,19 @@
 import { z } from 'zod';
 
-/** Where traces go, and which. */
+/** Where traces are sent, and which. */
 export interface TracingSettings {
-  /** The address that takes traces as OTLP, in JSON. */
+  /** The collector's address: OTLP over HTTP, in JSON. */
   url: string;
   headers: Record<string, string>;
-  /** For how long an attempt to send may take, in milliseconds. */
+  /** How long one attempt to send may take. */
   timeoutMs: number;
-  /** What the traces are said to be of. */
+  /** What the traces are about: service name, version and so on. */
   resource: Record<string, string>;
-  /** The share of traces to keep, 0 to 1. */
+  /** The share of traces to keep, from 0 to 1. */
   ratio: number;
-  /** Whether a caller that has decided for its trace has decided for ours. */
+  /** Whether the caller's sampling decision holds for our spans too. */
   followsParent: boolean;
-  /** How long spans wait to be sent together, in milliseconds. */
+  /** How long spans wait to be sent together. */
   delayMs: number;
 }
 
@@ -29,7 +29,7 @@ const samplers = [
   ...['parentbased_always_on', 'parentbased_always_off', 'parentbased_traceidratio'],
 ];
 
-/** A list as OpenTelemetry writes them: `name=value,name=value`, each percent-encoded. */
+/** OpenTelemetry's lists: `name=value,name=value`, percent-encoded. */
 const pairs = z
   .string()
   .refine(
@@ -51,7 +51,7 @@ function decode(text: string): string {
   }
 }
 
-/** Those of OpenTelemetry's variables that count here. */
+/** The variables of OpenTelemetry that we read. */
 export const tracingVariables = {
   OTEL_SDK_DISABLED: z.string().default('false'),
   OTEL_TRACES_EXPORTER: z.enum(['otlp', 'none'], 'must be otlp or none').default('otlp'),
@@ -71,7 +71,7 @@ export const tracingVariables = {
 
 type Variables = z.output<z.ZodObject<typeof tracingVariables>>;
 
-/** Null if no address is given, or tracing is switched off. */
+/** Null without an address, or if tracing is disabled. */
 export function tracingSettings(given: Variables): TracingSettings | null {
   const base = given.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/+$/, '');
   const url =

@@ -2,21 +2,21 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import type { TracingSettings } from './tracing-settings.ts';
 
-/** What names a span, also to other programs. */
+/** Identifies a span, also to other programs. */
 export interface SpanContext {
   traceId: string;
   spanId: string;
   sampled: boolean;
 }
 
-/** Never a word of a client's, and nothing secret. */
+/** Never what a client wrote, and nothing secret. */
 type Attributes = Record<string, string | number | undefined>;
 
-/** A piece of work in a trace. */
+/** A span: one piece of work in a trace. */
 export interface Span {
-  /** Spans that begin in this work are its children. */
+  /** Runs `work`. Spans that begin in it are children of this one. */
   run<Result>(work: () => Result): Result;
-  /** @param failure what went wrong, in one word */
+  /** @param failure the kind of failure, in one word */
   end(outcome?: { name?: string; attributes?: Attributes; failure?: string | undefined }): void;
 }
 
@@ -24,19 +24,19 @@ interface SpanStart {
   name: string;
   kind: 'INTERNAL' | 'SERVER' | 'CLIENT';
   attributes?: Attributes;
-  /** What it is part of; by default what is being worked in. */
+  /** The parent span. By default the current one. */
   parent?: SpanContext | null;
-  /** Other spans that it works for. */
+  /** Other spans that this work serves. */
   links?: SpanContext[];
 }
 
 export interface Tracing {
   begin(start: SpanStart): Span;
-  /** The span that is being worked in. */
+  /** The current span. */
   here(): SpanContext | null;
 }
 
-/** A span that has ended. Times are in milliseconds since 1970. */
+/** An ended span. Times are in milliseconds since 1970. */
 export interface EndedSpan extends Required<Omit<SpanStart, 'parent'>> {
   context: SpanContext;
   parentSpanId: string | null;
@@ -47,7 +47,7 @@ export interface EndedSpan extends Required<Omit<SpanStart, 'parent'>> {
 
 const now = () => performance.timeOrigin + performance.now();
 
-/** @param take gets each span of a trace that is kept, when it has ended */
+/** @param take receives each ended span of a sampled trace */
 export function createTracing(
   { ratio, followsParent }: Pick<TracingSettings, 'ratio' | 'followsParent'>,
   take: (span: EndedSpan) => void,
@@ -59,7 +59,7 @@ export function createTracing(
     here,
     begin({ name, kind, attributes = {}, parent = here(), links = [] }) {
       const traceId = parent?.traceId ?? randomBytes(16).toString('hex');
-      const sampled = parent !== null && followsParent ? parent.sampled : isKept(traceId, ratio);
+      const sampled = parent !== null && followsParent ? parent.sampled : isSampled(traceId, ratio);
       const context = { traceId, spanId: randomBytes(8).toString('hex'), sampled };
       const startedAt = now();
       return {
@@ -81,12 +81,13 @@ export function createTracing(
   };
 }
 
-/** The same trace is kept by every program, or by none: its id decides. */
-const isKept = (traceId: string, ratio: number) => Number.parseInt(traceId.slice(-13), 16) / 16 ** 13 < ratio;
+/** The trace id decides, so that every program keeps the same traces. */
+const isSampled = (traceId: string, ratio: number) =>
+  Number.parseInt(traceId.slice(-13), 16) / 16 ** 13 < ratio;
 
 const traceparent = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 
-/** The caller's span, from the header `traceparent` of the W3C; null without one that can be read. */
+/** The caller's span, from the W3C header `traceparent`. Null if it is missing or invalid. */
 export function readTraceparent(header: string | string[] | undefined): SpanContext | null {
   const [, traceId, spanId, flags] = traceparent.exec(typeof header === 'string' ? header : '') ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return null;
