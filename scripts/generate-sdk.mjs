@@ -1,6 +1,6 @@
 // Generates the SDK's types from schema.graphql, and what each of its methods sends from its operations.graphql.
 // An operation that does not fit the schema fails here.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { codegen } from '@graphql-codegen/core';
 import * as operationTypes from '@graphql-codegen/typescript-operations';
@@ -111,9 +111,17 @@ function writeOperation(definition) {
   return `export const ${name}: Operation<${types}> = {\n  text: ${parts.join(' + ')},\n};\n`;
 }
 
+/** Writes only what has changed, and at once: a test may read the file while another builds. */
+function write(path, text) {
+  if (existsSync(path) && readFileSync(path, 'utf8') === text) return;
+  const draft = `${path}.${process.pid}`;
+  writeFileSync(draft, text);
+  renameSync(draft, path);
+}
+
 mkdirSync(target, { recursive: true });
-writeFileSync(join(target, 'answers.ts'), writeTypes());
-writeFileSync(
+write(join(target, 'answers.ts'), writeTypes());
+write(
   join(target, 'operations.ts'),
   [
     "import type { Operation } from '../operation.ts';\n",
