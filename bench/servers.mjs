@@ -24,6 +24,7 @@ export async function startServer(name, databaseUrl) {
     PORT: String(port),
     DATABASE_URL: databaseUrl,
     KANA_DEMO: 'false',
+    KANA_SECRET_KEY: 'the secret key of the benchmark',
   };
   const child = ours
     ? spawn(process.execPath, ['--enable-source-maps', here('../dist/main.js')], {

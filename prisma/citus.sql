@@ -12,6 +12,7 @@ BEGIN;
 
 SELECT create_reference_table('environment');
 SELECT create_reference_table('api_key');
+SELECT create_reference_table('console_session');
 SELECT create_reference_table('user_token_secret');
 SELECT create_reference_table('feature');
 SELECT create_reference_table('package');

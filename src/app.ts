@@ -121,11 +121,11 @@ function adminApi(
     schema,
     credentials: 'a valid private key in the Authorization header',
     async contextOf(headers, requestContext) {
-      const caller = await identifyCaller(headers, { keyring, sessions }, new Date());
+      const caller = await identifyCaller(headers, { keyring, sessions });
       requestContext.bearer = caller;
       if (caller === null) return { isAuthenticated: false };
       requireAllowance(rateLimit, allowanceOf(caller));
-      const author = authorOf(caller, requestContext.id);
+      const author = authorOf(caller, requestContext);
       const { environmentId } = author;
       const { prisma: db, readClock } = database;
       const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };

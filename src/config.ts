@@ -12,6 +12,8 @@ export interface Config {
   dataDir: string;
   /** Keys chosen outside, installed at every start. */
   keys: string[];
+  /** What the keys for sessions and for secrets in the database are derived from; undefined without one. */
+  secretKey: string | undefined;
   /** What user tokens are signed with: the first signs, all verify. Empty: secrets kept in the database. */
   tokenSecrets: string[];
   /** Who user tokens say they are from. */
@@ -111,6 +113,8 @@ const list = (item: z.ZodType<string>, problem: string) =>
     .transform((text) => text.split(',').map((each) => each.trim()))
     .refine((items) => items.every((each) => item.safeParse(each).success), problem);
 
+const secretKey = z.string().min(32, 'must be a text of at least 32 characters');
+
 /** HMAC-SHA256 is as strong as its secret only up to 256 bits: no less than that many is taken. */
 const tokenSecrets = list(z.string().min(32), 'must be secrets of at least 32 characters, between commas');
 
@@ -133,6 +137,7 @@ const variables = z.object({
   KANA_TEST_PUBLIC_KEY: key('pub_test'),
   KANA_LIVE_PRIVATE_KEY: key('prv_live'),
   KANA_LIVE_PUBLIC_KEY: key('pub_live'),
+  KANA_SECRET_KEY: secretKey.optional(),
   KANA_USER_TOKEN_SECRETS: tokenSecrets.default([]),
   KANA_TOKEN_ISSUER: z.string().default('usekana.com'),
   CLIENT_CORS_ORIGINS: origins.default([]),
@@ -171,6 +176,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     databaseUrl: data.DATABASE_URL,
     dataDir: data.DATA_DIR,
     keys: keys.filter((given) => given !== undefined),
+    secretKey: data.KANA_SECRET_KEY,
     tokenSecrets: data.KANA_USER_TOKEN_SECRETS,
     tokenIssuer: data.KANA_TOKEN_ISSUER,
     clientOrigins: data.CLIENT_CORS_ORIGINS,

@@ -5,8 +5,10 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { createKeyring } from './auth/keys/store.ts';
+import { createEncryption } from './auth/secrets/encryption.ts';
+import { createSecretKey } from './auth/secrets/secret-key.ts';
 import { createSessions } from './auth/sessions/sessions.ts';
-import { loadTokenRealms } from './auth/tokens/store.ts';
+import { loadTokenRealms } from './auth/tokens/realms.ts';
 import { createUserTokens } from './auth/tokens/tokens.ts';
 import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
@@ -22,6 +24,7 @@ import { type Queue, startQueue } from './jobs/queue.ts';
 import { type Provisioned, provision } from './provisioning/provision.ts';
 import { segmentJobs, sweepJob } from './segment/jobs.ts';
 import { reachServer } from './start/database.ts';
+import { findSecretKey } from './start/secret-key.ts';
 import { welcome } from './start/welcome.ts';
 import { forwardMetrics, shareMetrics } from './start/worker-metrics.ts';
 import { isPrepared, notifyPrimary, startWorkers, type Workers } from './start/workers.ts';
@@ -57,6 +60,7 @@ async function start(config: Config, running: Running): Promise<void> {
   running.http = http;
   const postgres = await reachServer(config, print);
   running.postgres = postgres;
+  const secretKey = createSecretKey(await findSecretKey(config));
   const log = createLog(config.logLevel);
   const traces = config.tracing === null ? null : startTraces(config.tracing, log);
   running.traces = traces?.exporter;
@@ -69,12 +73,12 @@ async function start(config: Config, running: Running): Promise<void> {
   const provisioned = isPrepared() ? null : await prepare(postgres.url, database, config, log);
 
   const keyring = createKeyring(database.lookups);
-  const realms = await loadTokenRealms(database.prisma, config.tokenSecrets);
+  const realms = await loadTokenRealms(database.prisma, config.tokenSecrets, createEncryption(secretKey));
   const app = createApp({
     database,
     keyring,
     userTokens: createUserTokens(realms, config.tokenIssuer),
-    sessions: createSessions(realms, keyring),
+    sessions: createSessions({ db: database.prisma, lookups: database.lookups, keyring, secretKey }),
     consoleFiles: await loadConsole(join(import.meta.dirname, 'console')),
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,
@@ -125,11 +129,15 @@ async function startSeveral(config: Config, running: Running): Promise<void> {
   await (await listen(config.host, config.port)).close();
   const postgres = await reachServer(config, print);
   running.postgres = postgres;
+  const secretKey = await findSecretKey(config);
   const database = openDatabase(postgres.url);
   const log = createLog(config.logLevel);
   const provisioned = await prepare(postgres.url, database, config, log).finally(() => database.close());
   if (config.metricsToken !== undefined) forwardMetrics();
-  const workers = await startWorkers(config.processes, { DATABASE_URL: postgres.url });
+  const workers = await startWorkers(config.processes, {
+    DATABASE_URL: postgres.url,
+    KANA_SECRET_KEY: secretKey,
+  });
   running.workers = workers;
   announce(workers.address, provisioned);
 }
@@ -153,9 +161,9 @@ async function stop({ http, postgres, database, queue, watch, workers, traces }:
 function stopOnSignal(started: Promise<void>, running: Running): void {
   let firstAt: number | undefined;
   const onSignal = async () => {
-    if (firstAt !== undefined && Date.now() - firstAt < repeatedSignalMs) return;
+    if (firstAt !== undefined && performance.now() - firstAt < repeatedSignalMs) return;
     if (firstAt !== undefined) process.exit(1);
-    firstAt = Date.now();
+    firstAt = performance.now();
     await started;
     await stop(running).catch(fail);
     process.exit(0);

@@ -41,6 +41,7 @@ test('every variable is read', () => {
     KANA_TEST_PUBLIC_KEY: `pub_test_${secret}`,
     KANA_LIVE_PRIVATE_KEY: `prv_live_${secret}`,
     KANA_LIVE_PUBLIC_KEY: `pub_live_${secret}`,
+    KANA_SECRET_KEY: secret,
     KANA_USER_TOKEN_SECRETS: `${secret}, ${secret}${secret}`,
     KANA_TOKEN_ISSUER: 'kana.example.com',
     CLIENT_CORS_ORIGINS: 'https://app.example.com, http://localhost:3000,capacitor://localhost',
@@ -57,6 +58,7 @@ test('every variable is read', () => {
     databaseUrl: 'postgres://kana@db/kana',
     dataDir: '/srv/kana',
     keys: [`prv_test_${secret}`, `pub_test_${secret}`, `prv_live_${secret}`, `pub_live_${secret}`],
+    secretKey: secret,
     tokenSecrets: [secret, `${secret}${secret}`],
     tokenIssuer: 'kana.example.com',
     clientOrigins: ['https://app.example.com', 'http://localhost:3000', 'capacitor://localhost'],
@@ -116,6 +118,7 @@ test.each([
     'pub_test_short',
     'KANA_TEST_PUBLIC_KEY must be pub_test_ and 32 letters and digits',
   ],
+  ['KANA_SECRET_KEY', 'short', 'KANA_SECRET_KEY must be a text of at least 32 characters'],
   ...['short', `${secret},`, `${secret},short`].map((value) => [
     'KANA_USER_TOKEN_SECRETS',
     value,

@@ -95,7 +95,11 @@ const AuditEntry = builder.prismaObject('AuditEntry', {
     }),
     requestId: t.exposeString('requestId', {
       nullable: true,
-      description: 'The request by which it happened, as in the log of the server.',
+      description: 'The request by which it happened, as in the log of the server: made by the server.',
+    }),
+    clientRequestId: t.exposeString('clientRequestId', {
+      nullable: true,
+      description: 'What the client called that request, in its header X-Request-Id.',
     }),
   }),
 });

@@ -23,6 +23,8 @@ export interface Author {
   lastFour: string | null;
   /** The id of the request, as in the log; null if there is none. */
   requestId: string | null;
+  /** What the client called that request; see RequestContext. */
+  clientRequestId: string | null;
 }
 
 /** A change by the server or a command, without a request. */
@@ -32,6 +34,7 @@ export const ownAuthor = (kind: 'COMMAND' | 'SERVER', environmentId: string): Au
   keyId: null,
   lastFour: null,
   requestId: null,
+  clientRequestId: null,
 });
 
 /** The author in words, such as `Console, key …x7Qd`. */

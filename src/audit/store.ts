@@ -84,8 +84,8 @@ export async function appendEntries(
   differences: readonly Difference[],
 ): Promise<void> {
   if (differences.length === 0) return;
-  const { kind, environmentId, keyId, lastFour, requestId } = author;
-  const common = { environmentId, keyId, lastFour, requestId, authorKind: kind, action, subjectType: type };
+  const { kind, ...who } = author;
+  const common = { ...who, authorKind: kind, action, subjectType: type };
   await tx.auditEntry.createMany({
     data: differences.map(({ before, after, ...rest }) => ({
       ...common,

@@ -1,7 +1,7 @@
 import type { Author } from '../audit/rules.ts';
 import { readAuthorization, readEnvironmentId } from './keys/rules.ts';
 import type { Identity, Keyring } from './keys/store.ts';
-import { consoleHeader, readSessionCookie } from './sessions/rules.ts';
+import { consoleHeader, type ProxyHeaders, readSessionCookie } from './sessions/rules.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
 /** Who does what a private key allows, and how: with the key itself, or signed in to the console with it. */
@@ -10,7 +10,7 @@ export interface Caller extends Identity {
 }
 
 /** Where a request may carry credentials. */
-interface Credentials {
+interface Credentials extends ProxyHeaders {
   authorization?: string;
   cookie?: string;
   [consoleHeader]?: string | string[];
@@ -29,14 +29,13 @@ export async function identifyHolder(keyring: Keyring, key: string | null): Prom
 export async function identifyCaller(
   headers: Credentials,
   { keyring, sessions }: { keyring: Keyring; sessions: Sessions },
-  now: Date,
 ): Promise<Caller | null> {
   const key = readAuthorization(headers.authorization);
   if (key !== null) return identifyHolder(keyring, key);
   const environmentId = readEnvironmentId(headers[consoleHeader]);
   if (environmentId === null) return null;
-  const token = readSessionCookie(headers.cookie, environmentId);
-  const session = token === null ? null : await sessions.find(token, environmentId, now);
+  const token = readSessionCookie(headers, environmentId);
+  const session = token === null ? null : await sessions.find(token, environmentId);
   return session === null ? null : { ...session.identity, through: 'CONSOLE' };
 }
 
@@ -47,12 +46,16 @@ export async function identifyCaller(
 export const allowanceOf = ({ through, keyId }: Caller): string => `${through} ${keyId}`;
 
 /** Who a caller is in the audit log. */
-export function authorOf(caller: Caller, requestId: string | null = null): Author {
+export function authorOf(
+  caller: Caller,
+  { id: requestId, clientId: clientRequestId }: { id: string; clientId: string | null },
+): Author {
   return {
     environmentId: caller.environmentId,
     kind: caller.through,
     keyId: caller.keyId,
     lastFour: caller.lastFour,
     requestId,
+    clientRequestId,
   };
 }

@@ -41,7 +41,7 @@ export function createConfigurationRoutes({
       if (caller === null) return sendJson(response, wrongKey);
       const refused = rateLimited(rateLimit, allowanceOf(caller));
       if (refused !== null) return sendJson(response, refused);
-      return sendJson(response, await work(authorOf(caller, requestContext.id), body).catch(refuseMistake));
+      return sendJson(response, await work(authorOf(caller, requestContext), body).catch(refuseMistake));
     });
 
   return {

@@ -3,14 +3,20 @@ import { ownAuthor } from '../audit/rules.ts';
 import { makeKey, withdrawKey } from '../auth/keys/issue.ts';
 import { environmentIds } from '../auth/keys/rules.ts';
 import { listKeys } from '../auth/keys/store.ts';
+import { createEncryption } from '../auth/secrets/encryption.ts';
+import { createSecretKey } from '../auth/secrets/secret-key.ts';
+import { loadTokenRealms } from '../auth/tokens/realms.ts';
+import { loadConfig } from '../config.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { StartupError } from '../errors.ts';
+import { findSecretKey } from '../start/secret-key.ts';
 import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
   npm run keys -- list
   npm run keys -- create <test|live> <private|public>
-  npm run keys -- revoke <id>`;
+  npm run keys -- revoke <id>
+  npm run keys -- token-secrets    what user tokens are signed with, where no secret is configured`;
 
 type Command = (db: PrismaClient) => Promise<string>;
 
@@ -22,6 +28,7 @@ const kindWord = z
 /** The command that the arguments name. Throws the usage text if there is none. */
 function parseCommand([verb, ...words]: string[]): Command {
   if (verb === 'list' && words.length === 0) return list;
+  if (verb === 'token-secrets' && words.length === 0) return tellTokenSecrets;
   if (verb === 'create') {
     const { data } = z.tuple([environmentWord, kindWord]).safeParse(words);
     if (data !== undefined)
@@ -42,6 +49,13 @@ async function list(db: PrismaClient): Promise<string> {
     return `${id}  ${shape}  made ${createdAt.toISOString()}  ${state}`;
   });
   return lines.join('\n');
+}
+
+/** So that they can be configured instead, without ending the tokens that they signed. */
+async function tellTokenSecrets(db: PrismaClient): Promise<string> {
+  const encryption = createEncryption(createSecretKey(await findSecretKey(loadConfig())));
+  const realms = await loadTokenRealms(db, [], encryption);
+  return realms.map(({ environmentId, secrets }) => `${environmentId}  ${secrets.join()}`).join('\n');
 }
 
 async function revoke(db: PrismaClient, id: string): Promise<string> {

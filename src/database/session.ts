@@ -15,7 +15,7 @@ const startSettings = sessionSettings({ lockTimeoutMs: 600_000, statementTimeout
  * password, if the server cannot be reached, refuses us, or cannot be worked on.
  */
 export async function openSession(url: string): Promise<Client> {
-  const session = await connect(url, Date.now() + startTimeoutMs);
+  const session = await connect(url, performance.now() + startTimeoutMs);
   try {
     refuse(place(url), await findObstacle(session, url));
     return session;
@@ -30,7 +30,7 @@ async function connect(url: string, deadline: number): Promise<Client> {
     const session = new Client({
       connectionString: url,
       application_name: 'open-kana start',
-      connectionTimeoutMillis: Math.max(deadline - Date.now(), 100),
+      connectionTimeoutMillis: Math.max(deadline - performance.now(), 100),
     });
     // A connection that breaks between two statements; the next statement says so.
     session.on('error', () => undefined);
@@ -40,7 +40,7 @@ async function connect(url: string, deadline: number): Promise<Client> {
       return session;
     } catch (error) {
       await session.end().catch(() => undefined);
-      if (!isPassing(error) || Date.now() + 250 > deadline)
+      if (!isPassing(error) || performance.now() + 250 > deadline)
         throw new StartupError(`The database at ${place(url)} cannot be used: ${reason(error)}.`);
       await sleep(250);
     }

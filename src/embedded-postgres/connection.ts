@@ -21,7 +21,7 @@ const patience = 120_000;
  * the one to start it on; without it, any free one.
  */
 export async function enter(cluster: Cluster, password: string, port?: number): Promise<Presence> {
-  const deadline = Date.now() + patience;
+  const deadline = performance.now() + patience;
   for (;;) {
     const actualPort = (await runningPort(cluster)) ?? (await startServer(cluster, port));
     const session = new Client({
@@ -41,7 +41,7 @@ export async function enter(cluster: Cluster, password: string, port?: number): 
       return { port: actualPort, session };
     } catch (error) {
       await session.end().catch(() => undefined);
-      if (!isPassing(error) || Date.now() > deadline)
+      if (!isPassing(error) || performance.now() > deadline)
         throw new StartupError(`The embedded PostgreSQL does not answer: ${String(error)}`);
       await sleep(100);
     }

@@ -14,7 +14,7 @@ const patience = 120_000;
  */
 export async function withProcessLock<T>(name: string, work: () => Promise<T>): Promise<T> {
   const address = lockAddress(createHash('sha256').update(name).digest('hex').slice(0, 32));
-  const lock = await acquire(address, Date.now() + patience);
+  const lock = await acquire(address, performance.now() + patience);
   try {
     return await work();
   } finally {
@@ -33,7 +33,8 @@ async function acquire(address: string, deadline: number): Promise<Server> {
   for (;;) {
     const lock = await listen(address);
     if (lock !== null) return lock;
-    if (Date.now() > deadline) throw new StartupError('Another instance has been starting for too long.');
+    if (performance.now() > deadline)
+      throw new StartupError('Another instance has been starting for too long.');
     if (await isAbandoned(address)) await rm(address, { force: true });
     await sleep(50);
   }

@@ -20,7 +20,8 @@ type Observe = (request: IncomingMessage, response: ServerResponse, path: string
 
 /**
  * Gives each request its id, counts it, and writes one line about it when it is answered: at `debug`, but for our own
- * faults. The line holds nothing that the client wrote, except the name of its operation and an acceptable id.
+ * faults. The line holds nothing that the client wrote, except the name of its operation and an acceptable id, which
+ * stands beside ours.
  */
 export function createObserver({ log, meters, writes }: Observing): Observe {
   return (request, response, path) => {
@@ -37,17 +38,18 @@ export function createObserver({ log, meters, writes }: Observing): Observe {
       if (span !== null) endSpan(span, requestContext, outcome, response.statusCode);
       const level = levelOf(outcome);
       if (!log.isLevelEnabled(level)) return;
-      const { id: requestId, bearer } = requestContext;
+      const { id: requestId, clientId, bearer } = requestContext;
       log[level](
         {
           requestId,
+          clientRequestId: clientId ?? undefined,
           method: request.method,
           path: place,
           status: response.statusCode,
           outcome,
           durationMs: Math.round(elapsed * 1_000) / 1_000,
-          ...(requestContext.operation === null ? {} : { operation: requestContext.operation }),
-          ...(bearer === null ? {} : { bearer: shown(bearer) }),
+          operation: requestContext.operation ?? undefined,
+          bearer: bearer === null ? undefined : shown(bearer),
         },
         'request',
       );
@@ -67,10 +69,16 @@ function beginSpan(tracing: Tracing, { method = '', headers }: IncomingMessage, 
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']);
 
-function endSpan(span: Span, { id, bearer }: RequestContext, outcome: string, status: number): void {
+function endSpan(
+  span: Span,
+  { id, clientId, bearer }: RequestContext,
+  outcome: string,
+  status: number,
+): void {
   const attributes = {
     'http.response.status_code': status,
     'kana.request_id': id,
+    'kana.client_request_id': clientId ?? undefined,
     'kana.outcome': outcome,
     'kana.environment': bearer?.environmentId,
   };

@@ -22,8 +22,10 @@ export interface Operation {
 
 /** One request and its answer, as an operator sees them. Who learns something of them adds it. */
 export interface RequestContext {
-  /** Names the request in its answer and in the log. */
+  /** Names the request in its answer and in the log; made here, so that no two have the same. */
   readonly id: string;
+  /** What a proxy or the client calls the request; null without one that can stand in a log. */
+  readonly clientId: string | null;
   bearer: Bearer | null;
   operation: Operation | null;
   /** `ok`, or the code of the error that it ended with; null where the HTTP status tells. */
@@ -34,19 +36,20 @@ export interface RequestContext {
   span: Span | null;
 }
 
-/** Ids of others that can stand in a log and in a header as they are. */
+/** Ids of others that can stand in a log as they are. */
 const acceptable = /^[\w.:+=/-]{1,64}$/;
 
 /**
- * @param givenId the id that a proxy or the client gave the request, which is kept if it can be
+ * @param givenId the id that a proxy or the client gave the request
  */
 export function createRequestContext(
   givenId: string | string[] | undefined,
   span: Span | null = null,
   noteUnavailability: RequestContext['noteUnavailability'] = () => undefined,
 ): RequestContext {
-  const id = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : randomUUID();
-  return { id, bearer: null, operation: null, outcome: null, noteUnavailability, span };
+  const clientId = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : null;
+  const nothingYet = { bearer: null, operation: null, outcome: null };
+  return { id: randomUUID(), clientId, ...nothingYet, noteUnavailability, span };
 }
 
 /** An id that looks like a key must not get into the log either. */

@@ -51,7 +51,7 @@ export async function listen(host: string, port: number, slow = usualPatience): 
   const server = createServer({ ...slow, maxHeaderSize }, (request, response) => {
     opened.then((listener) => listener(request, response));
   });
-  await bind(server, host, port, Date.now() + patience);
+  await bind(server, host, port, performance.now() + patience);
   return {
     address: addressOf(host, server, port),
     open(listener) {
@@ -71,7 +71,7 @@ async function bind(server: Server, host: string, port: number, deadline: number
   if (failure === null) return;
   if (failure.code !== 'EADDRINUSE')
     throw new StartupError(`Cannot listen on ${host}, port ${port}: ${failure.message}.`);
-  if (Date.now() > deadline)
+  if (performance.now() > deadline)
     throw new StartupError(`Port ${port} on ${host} is in use: set PORT to another one.`);
   await sleep(100);
   await bind(server, host, port, deadline);

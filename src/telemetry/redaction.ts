@@ -4,7 +4,9 @@
  */
 const secrets: readonly [RegExp, string][] = [
   [/(prv|pub)_(test|live)_\w{0,64}/g, '[key]'],
-  // User tokens and console sessions are JWTs. Their header is JSON in base64, which begins like this.
+  // Sessions of the console.
+  [/ses_(test|live)_[\w-]{0,64}/g, '[session]'],
+  // User tokens are JWTs. Their header is JSON in base64, which begins like this.
   [/eyJ[\w-]{4,2048}(\.[\w-]{0,4096}){0,2}/g, '[token]'],
   [/\b(Basic|Bearer)\s+[\w.~+/=-]{8,4096}/gi, '$1 [credentials]'],
   [/\/\/[^\s/@"]{1,256}@/g, '//[credentials]@'],

@@ -216,6 +216,19 @@ describe('auditLog', () => {
     expect(status).toBe(401);
   });
 
+  test('tells the id that the client gave its request beside ours', async () => {
+    const { headers } = await app.http
+      .post('/graphql')
+      .set({ Authorization: app.keys.test, 'X-Request-Id': 'chosen-by-the-client' })
+      .send({ query: 'mutation { createFeature(input: { id: "named", type: BINARY }) { id } }' });
+    const { auditLog } = await app.ok(
+      '{ auditLog(subjectType: FEATURE, subjectId: "named") { requestId clientRequestId } }',
+    );
+    const requestId = headers['x-request-id'];
+    expect(requestId).not.toBe('chosen-by-the-client');
+    expect(auditLog).toEqual([{ requestId, clientRequestId: 'chosen-by-the-client' }]);
+  });
+
   test('tells of the console that it was the console', async () => {
     const { headers } = await app.http
       .post('/console/session')

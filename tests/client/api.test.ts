@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { loadTokenRealms } from '../../src/auth/tokens/store.ts';
+import { loadTokenRealms } from '../../src/auth/tokens/realms.ts';
 import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
 import { reasons } from '../../src/entitlements/rules.ts';
-import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
 import { callerError } from '../helpers/errors.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { statementsOf } from '../helpers/statements.ts';
@@ -280,7 +280,7 @@ describe('a request is unauthenticated', () => {
 
   /** A token of this server's own, made at another time. */
   async function tokenMadeAt(at: Date) {
-    const realms = await loadTokenRealms(app.database.prisma, []);
+    const realms = await loadTokenRealms(app.database.prisma, [], testEncryption);
     const token = await createUserTokens(realms, 'usekana.com').issue(
       { environmentId: 'test', userId: 'cleo' },
       at,

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { KanaUserClient, KanaUserClientConfig } from '@usekana/client-kana-js';
-import { loadTokenRealms } from '../../src/auth/tokens/store.ts';
+import { loadTokenRealms } from '../../src/auth/tokens/realms.ts';
 import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
-import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
 import type { Browser, Page, Sdk } from '../helpers/browser.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
@@ -116,7 +116,10 @@ export function describeSdk(start: () => Promise<Browser>): void {
   }
 
   async function secureSince(at: Date, secrets: string[] = []) {
-    const tokens = createUserTokens(await loadTokenRealms(app.database.prisma, secrets), 'usekana.com');
+    const tokens = createUserTokens(
+      await loadTokenRealms(app.database.prisma, secrets, testEncryption),
+      'usekana.com',
+    );
     const userToken = await tokens.issue({ environmentId: 'test', userId: 'subscriber' }, at);
     return { endpoint: endpoint(), userToken };
   }

@@ -4,8 +4,10 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp, type Dependencies } from '../../src/app.ts';
 import { createKey, createKeyring } from '../../src/auth/keys/store.ts';
+import { createEncryption } from '../../src/auth/secrets/encryption.ts';
+import { createSecretKey } from '../../src/auth/secrets/secret-key.ts';
 import { createSessions } from '../../src/auth/sessions/sessions.ts';
-import { loadTokenRealms } from '../../src/auth/tokens/store.ts';
+import { loadTokenRealms } from '../../src/auth/tokens/realms.ts';
 import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { loadConsole } from '../../src/http/console.ts';
@@ -35,6 +37,10 @@ export interface TestApp {
   close(): Promise<void>;
 }
 
+/** What servers of tests sign and encrypt with. */
+export const testKey = createSecretKey('the secret key of the servers of tests');
+export const testEncryption = createEncryption(testKey);
+
 /** A server on a database of its own, with both environments and their keys. */
 export async function startTestApp({
   clientOrigins = [] as string[],
@@ -58,12 +64,12 @@ export async function startTestApp({
     publicLive: (await createKey(database.prisma, 'live', 'PUBLIC')).key,
   };
   const keyring = createKeyring(database.lookups);
-  const realms = await loadTokenRealms(database.prisma, []);
+  const realms = await loadTokenRealms(database.prisma, [], testEncryption);
   const app = createApp({
     database,
     keyring,
     userTokens: createUserTokens(realms, 'usekana.com'),
-    sessions: createSessions(realms, keyring),
+    sessions: createSessions({ db: database.prisma, lookups: database.lookups, keyring, secretKey: testKey }),
     consoleFiles: withConsole ? await loadConsole('dist/console') : null,
     clientOrigins,
     segmentSecret,

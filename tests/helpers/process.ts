@@ -117,8 +117,13 @@ function spawnNode(file: string, args: string[], env: Record<string, string>): C
 
 const ours = /^(PORT|HOST|DATABASE_URL|DATA_DIR|LOG_LEVEL|KANA_.*|npm_.*|NODE_OPTIONS)$/;
 
+/** A server on a database of one's own needs a secret key; a test without one says so: KANA_SECRET_KEY: ''. */
+const secretKey = 'the secret key of the processes of tests';
+
 function environment(env: Record<string, string>): NodeJS.ProcessEnv {
-  return { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name))), ...env };
+  const others = Object.entries(process.env).filter(([name]) => !ours.test(name));
+  const needed = env.DATABASE_URL === undefined ? {} : { KANA_SECRET_KEY: secretKey };
+  return { ...Object.fromEntries(others), ...needed, ...env };
 }
 
 function collect(child: ChildProcess) {

@@ -60,11 +60,11 @@ test('a request is told by what it asked for, how it ended, how long it took, an
 
 describe('an id that the request brings', () => {
   test.each(['7', 'a1-B2_c3.d4:e5', '0af7651916cd43dd8448eb211c80319c', 'x'.repeat(64)])(
-    '%s is kept',
+    '%s stands beside ours',
     async (id) => {
       const { headers } = await post('/graphql', { query: record }, { 'X-Request-Id': id });
-      expect(headers['x-request-id']).toBe(id);
-      expect(await line()).toMatchObject({ requestId: id });
+      expect(headers['x-request-id']).toMatch(uuid);
+      expect(await line()).toMatchObject({ requestId: headers['x-request-id'], clientRequestId: id });
     },
   );
 
@@ -75,7 +75,7 @@ describe('an id that the request brings', () => {
     'a"b',
     `prv_test_${'a'.repeat(32)}`,
     'eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl',
-  ])('%s is replaced', async (id) => {
+  ])('%s is left out', async (id) => {
     const { headers } = await post('/graphql', { query: record }, { 'X-Request-Id': id });
     expect(headers['x-request-id']).toMatch(uuid);
     expect(lines.join()).not.toContain(id);
@@ -170,16 +170,18 @@ describe('a fault', () => {
     lines = [];
     const { body, headers } = await post('/graphql', { query }, { 'X-Request-Id': 'from-the-proxy' });
 
-    expect(headers['x-request-id']).toBe('from-the-proxy');
+    const requestId = headers['x-request-id'];
+    expect(requestId).toMatch(uuid);
     expect(body.errors[0]).toMatchObject({
-      message: 'Unexpected error. Its id in the log is from-the-proxy.',
-      extensions: { code: 'INTERNAL_SERVER_ERROR', requestId: 'from-the-proxy' },
+      message: `Unexpected error. Its id in the log is ${requestId}.`,
+      extensions: { code: 'INTERNAL_SERVER_ERROR', requestId },
     });
     expect(await line()).toMatchObject({
       level: 50,
       outcome: 'INTERNAL_SERVER_ERROR',
-      requestId: 'from-the-proxy',
+      requestId,
+      clientRequestId: 'from-the-proxy',
     });
-    expect(entries().map(({ requestId }) => requestId)).toEqual(['from-the-proxy', 'from-the-proxy']);
+    expect(entries().map((entry) => entry.requestId)).toEqual([requestId, requestId]);
   });
 });

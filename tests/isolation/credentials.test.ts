@@ -4,7 +4,7 @@ import { SignJWT } from 'jose';
 import { createKey, revokeKey } from '../../src/auth/keys/store.ts';
 import { clientSchema } from '../../src/client/schema.ts';
 import { schema } from '../../src/graphql/schema.ts';
-import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
 import { operationOf } from '../helpers/operations.ts';
 import { mutations, nested, queries } from './operations.ts';
 import { createWorld, type Names, type Rows, readRows, reveals, secrets } from './world.ts';
@@ -54,7 +54,7 @@ async function forged(
 
 async function ownSecret(environmentId: string): Promise<string> {
   const found = await app.database.prisma.userTokenSecret.findUniqueOrThrow({ where: { environmentId } });
-  return found.secret;
+  return testEncryption.decrypt(found.secret, `user_token_secret ${environmentId}`);
 }
 
 function unsigned(): string {

@@ -150,7 +150,7 @@ async function createHistory(
   { user, keyId }: { user: { key: bigint; id: string }; keyId: string },
 ): Promise<bigint> {
   const { word, lastFour } = secrets[environmentId];
-  const author = { authorKind: 'CONSOLE', keyId, lastFour, requestId: word } as const;
+  const author = { authorKind: 'CONSOLE', keyId, lastFour, requestId: word, clientRequestId: word } as const;
   const subject = { subjectType: 'USER', subjectId: user.id, userKey: user.key } as const;
   const change = { action: word, before: { word }, after: { word }, withheld: [word] };
   const entry = { environmentId, ...author, ...subject, ...change };

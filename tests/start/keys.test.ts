@@ -47,6 +47,14 @@ test('a key that is created works at once, is listed by its end, and stops worki
   expect((await keys('list')).stdout).toMatch(new RegExp(`^${id} .* revoked \\S+Z$`, 'm'));
 });
 
+test('the kept secrets of user tokens are told, so that they can be configured instead', async () => {
+  expect(await keys('token-secrets')).toEqual({
+    code: 0,
+    stdout: expect.stringMatching(/^(live|test) {2}[\w-]{43}\n(live|test) {2}[\w-]{43}\n$/),
+    stderr: '',
+  });
+});
+
 test.each([
   [
     'an unknown id',

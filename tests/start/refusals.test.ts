@@ -46,6 +46,17 @@ test('a data directory that cannot be made is told', async () => {
   });
 });
 
+test("a server on a database of one's own says that it needs a secret key, before it touches anything", async () => {
+  const DATABASE_URL = 'postgresql://kana:secret@127.0.0.1:1/kana';
+  expect(await start({ PORT: '0', DATABASE_URL, KANA_SECRET_KEY: '' })).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /^Set KANA_SECRET_KEY beside DATABASE_URL: .* at least 32 characters, .*\n$/,
+    ),
+  });
+});
+
 test('a database that cannot be reached is told within seconds, without the password', async () => {
   const DATABASE_URL = 'postgresql://kana:secret@127.0.0.1:1/kana';
   expect(await start({ PORT: '0', DATABASE_URL })).toEqual({

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Db, Lookups } from '../../database/client.ts';
+import { createCache } from '../cache-store.ts';
 import {
   type EnvironmentId,
   formatKey,
@@ -31,8 +32,6 @@ interface StoredKey {
 export interface Keyring {
   /** Who the key stands for; null if it was never issued, or is revoked. */
   identify(key: string): Promise<Identity | null>;
-  /** Who the key with this id stands for; null if there is none, or it is revoked. */
-  recall(keyId: string): Promise<Identity | null>;
 }
 
 const shown = {
@@ -96,49 +95,32 @@ export function listKeys(db: Db): Promise<StoredKey[]> {
   return db.apiKey.findMany({ select: shown, orderBy: [{ createdAt: 'asc' }, { id: 'asc' }] });
 }
 
-async function findActiveKey(db: Lookups, column: 'hash' | 'id', value: string): Promise<Identity | null> {
+async function findActiveKey(db: Lookups, hash: string): Promise<Identity | null> {
   const { rows } = await db.query<Identity>({
-    name: `key by ${column}`,
+    name: 'key by hash',
     text: `
       select id as "keyId", environment_id as "environmentId", kind::text, last_four as "lastFour"
-      from api_key where ${column} = $1 and revoked_at is null`,
-    values: [value],
+      from api_key where hash = $1 and revoked_at is null`,
+    values: [hash],
   });
   return rows[0] ?? null;
 }
 
-/** For how long a key is taken at its word, in milliseconds: a revoked one stops working within 5 s. */
-const trust = 3_000;
+/** For how long valid credentials are remembered: those that are revoked stop working within 5 s. */
+export const credentialLifetimeMs = 3_000;
 
 /**
- * Remembers valid keys for a moment, so that a busy server does not ask the database at every request. Keys
- * that are not valid are not remembered: nobody can fill the memory by guessing.
+ * Remembers valid keys for a moment; see createCache.
  *
  * @param db connections that nobody keeps while waiting for somebody else: every request begins here
  */
-export function createKeyring(db: Lookups, now: () => number = Date.now): Keyring {
-  const known = new Map<string, { identity: Promise<Identity | null>; until: number }>();
-
-  function remember(name: string, find: () => Promise<Identity | null>): Promise<Identity | null> {
-    const entry = known.get(name);
-    if (entry !== undefined && now() < entry.until) return entry.identity;
-
-    // Counted from before the question, and shared by all who ask meanwhile.
-    const fresh = { identity: find(), until: now() + trust };
-    known.set(name, fresh);
-    const forget = () => {
-      if (known.get(name) === fresh) known.delete(name);
-    };
-    fresh.identity.then((identity) => identity ?? forget(), forget);
-    return fresh.identity;
-  }
-
+export function createKeyring(db: Lookups, now?: () => number): Keyring {
+  const known = createCache<Identity>(credentialLifetimeMs, now);
   return {
     async identify(key) {
       if (parseKey(key) === null) return null;
       const hash = hashKey(key);
-      return remember(hash, () => findActiveKey(db, 'hash', hash));
+      return known.get(hash, () => findActiveKey(db, hash));
     },
-    recall: (id) => remember(id, () => findActiveKey(db, 'id', id)),
   };
 }

@@ -5,7 +5,7 @@ import { type Gate, gated } from '../../http/gate.ts';
 import { refusal, sendJson, unauthenticated } from '../../http/response.ts';
 import type { Handler, Route } from '../../http/router.ts';
 import { environmentIds, readEnvironmentId } from '../keys/rules.ts';
-import { consoleHeader, readSessionCookie, sessionCookie } from './rules.ts';
+import { consoleHeader, isSecure, readSessionCookie, sessionCookie } from './rules.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 const SignIn = z.object({ key: z.string().trim() });
@@ -19,10 +19,9 @@ export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
   return {
     GET: fromConsole(
       gated(gate, async (request, response) => {
-        const now = new Date();
         const found = environmentIds.map(async (id) => {
-          const token = readSessionCookie(request.headers.cookie, id);
-          return token === null ? null : sessions.find(token, id, now);
+          const token = readSessionCookie(request.headers, id);
+          return token === null ? null : sessions.find(token, id);
         });
         const signedIn = (await Promise.all(found)).filter((session) => session !== null);
         sendJson(response, { status: 200, body: { sessions: signedIn.map(describe) }, headers: noStore });
@@ -33,23 +32,27 @@ export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
         gate,
         gated(gate, async (request, response, body, requestContext) => {
           const key = readKey(body);
-          const session = key === null ? null : await sessions.begin(key, new Date());
+          const session = key === null ? null : await sessions.begin(key);
           if (session === null) return sendJson(response, wrongKey);
           const environmentId = readEnvironment(session);
           requestContext.bearer = { environmentId, kind: 'PRIVATE', lastFour: session.identity.lastFour };
-          const cookie = sessionCookie(environmentId, session.token, isSecure(request));
+          const cookie = sessionCookie(environmentId, session.token, isSecure(request.headers));
           const headers = { ...noStore, 'Set-Cookie': cookie };
           return sendJson(response, { status: 200, body: describe(session), headers });
         }),
       ),
     ),
-    DELETE: fromConsole((request, response) => {
-      const environmentId = readEnvironmentId(headerOf(request));
-      if (environmentId === null)
-        return sendJson(response, refusal('BAD_REQUEST', `Name the environment in ${consoleHeader}.`));
-      const cookie = sessionCookie(environmentId, '', isSecure(request));
-      response.writeHead(204, { ...noStore, 'Set-Cookie': cookie }).end();
-    }),
+    DELETE: fromConsole(
+      gated(gate, async (request, response) => {
+        const environmentId = readEnvironmentId(headerOf(request));
+        if (environmentId === null)
+          return sendJson(response, refusal('BAD_REQUEST', `Name the environment in ${consoleHeader}.`));
+        const token = readSessionCookie(request.headers, environmentId);
+        if (token !== null) await sessions.end(token, environmentId);
+        const cookie = sessionCookie(environmentId, '', isSecure(request.headers));
+        return response.writeHead(204, { ...noStore, 'Set-Cookie': cookie }).end();
+      }),
+    ),
   };
 }
 
@@ -71,9 +74,6 @@ function headerOf(request: IncomingMessage): string | undefined {
   const value = request.headers[consoleHeader];
   return typeof value === 'string' ? value : undefined;
 }
-
-/** Behind a proxy that ends TLS, the proxy says how the browser came. It can only make the cookie stricter. */
-const isSecure = ({ headers }: IncomingMessage) => headers['x-forwarded-proto'] === 'https';
 
 function readKey(body: Buffer): string | null {
   try {

@@ -1,8 +1,11 @@
+import { createHmac, randomBytes } from 'node:crypto';
+import type { Db, Lookups } from '../../database/client.ts';
+import { createCache } from '../cache-store.ts';
 import type { EnvironmentId } from '../keys/rules.ts';
-import type { Identity, Keyring } from '../keys/store.ts';
-import { sign, verifyToken } from '../signature.ts';
-import type { TokenRealm } from '../tokens/store.ts';
-import { SessionClaims, sessionAlgorithm, sessionAudience, sessionLifetime } from './rules.ts';
+import { credentialLifetimeMs, type Identity, type Keyring } from '../keys/store.ts';
+import type { SecretKey } from '../secrets/secret-key.ts';
+import { formatToken, parseToken, tokenBytes } from './rules.ts';
+import { findActiveSession, insertSession, removeOldSessions, revokeSession, touchSession } from './store.ts';
 
 /** That somebody is signed in to the console. */
 export interface Session {
@@ -12,40 +15,63 @@ export interface Session {
 
 export interface Sessions {
   /** Begins a session for who holds this private key; null if the key is not a valid private one. */
-  begin(key: string, now: Date): Promise<(Session & { token: string }) | null>;
-  /** The session of this environment; null once it has expired, its key is revoked, or if we did not begin it. */
-  find(token: string, environmentId: EnvironmentId, now: Date): Promise<Session | null>;
+  begin(key: string): Promise<(Session & { token: string }) | null>;
+  /** The session of this environment; null once it has expired or ended, its key is revoked, or if it never began. */
+  find(token: string, environmentId: EnvironmentId): Promise<Session | null>;
+  /** Ends the session: here at once, on every other instance within 5 s. */
+  end(token: string, environmentId: EnvironmentId): Promise<void>;
 }
 
-const expected = { algorithm: sessionAlgorithm, audience: sessionAudience, requiredClaims: ['exp'] };
-
 /**
- * Sessions without a table: a signed token names the key it was made for, and is good as long as that key is.
- * The key itself is not in it.
+ * Sessions are rows. A browser holds a random token, the database a keyed hash of it: neither a read of the database
+ * nor a row of somebody else's making lets anybody in.
+ *
+ * @param db writes
+ * @param lookups reads; see createKeyring
  */
-export function createSessions(realms: readonly TokenRealm[], keyring: Keyring): Sessions {
-  const secretsOf = (environmentId: string) =>
-    realms.find((realm) => realm.environmentId === environmentId)?.secrets ?? [];
+export function createSessions({
+  db,
+  lookups,
+  keyring,
+  secretKey,
+  now,
+}: {
+  db: Db;
+  lookups: Lookups;
+  keyring: Keyring;
+  secretKey: SecretKey;
+  now?: () => number;
+}): Sessions {
+  const hashKey = secretKey.derive('console sessions');
+  const hashOf = (token: string) => createHmac('sha256', hashKey).update(token).digest('hex');
+  const known = createCache<Session>(credentialLifetimeMs, now);
+
+  async function read(idHash: string): Promise<Session | null> {
+    const found = await findActiveSession(lookups, idHash);
+    // The session is good whether or not its use can be written down.
+    if (found?.isUseOld) void touchSession(db, idHash).catch(() => undefined);
+    return found;
+  }
   return {
-    async begin(key, now) {
+    async begin(key) {
       const identity = await keyring.identify(key);
       if (identity?.kind !== 'PRIVATE') return null;
-      const [secret] = secretsOf(identity.environmentId);
-      if (secret === undefined)
-        throw new Error(`there is no secret to sign sessions of ${identity.environmentId} with`);
-      const exp = Math.floor(now.getTime() / 1000) + sessionLifetime;
-      const claims = { keyId: identity.keyId, aud: sessionAudience, exp };
-      const token = await sign(claims, { alg: sessionAlgorithm }, secret);
-      return { token, identity, expiresAt: new Date(exp * 1000) };
+      const token = formatToken(identity.environmentId, randomBytes(tokenBytes));
+      const expiresAt = await insertSession(db, hashOf(token), identity);
+      await removeOldSessions(db, identity.keyId);
+      return { token, identity, expiresAt };
     },
-    async find(token, environmentId, now) {
-      const said = await verifyToken(token, secretsOf(environmentId), expected, now);
-      const claims = SessionClaims.safeParse(said).data;
-      const identity = claims === undefined ? null : await keyring.recall(claims.keyId);
-      // Where the secrets are configured, both environments share them: the key tells whose session it is.
-      if (claims === undefined || identity?.kind !== 'PRIVATE' || identity.environmentId !== environmentId)
-        return null;
-      return { identity, expiresAt: new Date(claims.exp * 1000) };
+    async find(token, environmentId) {
+      if (parseToken(token) !== environmentId) return null;
+      const idHash = hashOf(token);
+      const session = await known.get(idHash, () => read(idHash));
+      return session?.identity.environmentId === environmentId ? session : null;
+    },
+    async end(token, environmentId) {
+      if (parseToken(token) !== environmentId) return;
+      const idHash = hashOf(token);
+      await revokeSession(db, idHash);
+      known.forget(idHash);
     },
   };
 }

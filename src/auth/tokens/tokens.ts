@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose';
 import { refusal, sign, verifyToken } from '../signature.ts';
+import type { TokenRealm } from './realms.ts';
 import { claimsFor, TokenSubject, tokenAlgorithm, tokenAudience } from './rules.ts';
-import type { TokenRealm } from './store.ts';
 
 /** A user of one environment, by the id that the company chose. */
 export interface UserIdentity {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import {
   createKey,
@@ -105,6 +106,22 @@ test('a key that is revoked elsewhere stops working within five seconds', async 
   watched.at = 5_000;
   expect(await watched.keyring.identify(key)).toBeNull();
 });
+
+test('a revoked key stops working also when the clock of the server is set back meanwhile', async () => {
+  const { id, key } = await createKey(db, 'test', 'PRIVATE');
+  const keyring = createKeyring(database.lookups);
+  expect(await keyring.identify(key)).not.toBeNull();
+
+  await revokeKey(db, id, new Date());
+  const wallClock = Date.now;
+  Date.now = () => wallClock() - 3_600_000;
+  try {
+    await sleep(4_000);
+    expect(await keyring.identify(key)).toBeNull();
+  } finally {
+    Date.now = wallClock;
+  }
+}, 30_000);
 
 test('a key that is not valid is never remembered: it works as soon as it is installed', async () => {
   const watched = watchedKeyring();

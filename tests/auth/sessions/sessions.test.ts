@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, test } from '@jest/globals';
 import { SignJWT } from 'jose';
 import { createKey, createKeyring, revokeKey } from '../../../src/auth/keys/store.ts';
+import { createSecretKey } from '../../../src/auth/secrets/secret-key.ts';
 import { createSessions } from '../../../src/auth/sessions/sessions.ts';
-import { loadTokenRealms } from '../../../src/auth/tokens/store.ts';
-import { createUserTokens } from '../../../src/auth/tokens/tokens.ts';
-import { startTestApp, type TestApp } from '../../helpers/app.ts';
+import { startTestApp, type TestApp, testEncryption, testKey } from '../../helpers/app.ts';
 
 let app: TestApp;
 beforeAll(async () => {
@@ -34,19 +34,46 @@ describe('signing in', () => {
       body: { environment: 'live', lastFour: app.keys.live.slice(-4), expiresAt: expect.any(String) },
     });
     const cookie = String(response.headers['set-cookie']);
-    expect(cookie).toMatch(/^kana_console_live=[\w.-]+; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/);
+    expect(cookie).toMatch(
+      /^kana_console_live=ses_live_[\w-]{43}; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/,
+    );
     expect(cookie).not.toContain(app.keys.live.slice(9));
     expect(response.headers['cache-control']).toBe('no-store');
   });
 
-  it('keeps the cookie to https where the browser came by https', async () => {
+  it.each([
+    { 'X-Forwarded-Proto': 'https' },
+    { 'X-Forwarded-Proto': 'https, http' },
+    { Forwarded: 'for=192.0.2.60;proto=https;by=203.0.113.43, for=198.51.100.17;proto=http' },
+    { Forwarded: 'proto="https"' },
+  ])('keeps the cookie to https and to this host where the browser came by https: %j', async (proxy) => {
     const { headers } = await app.http
       .post('/console/session')
-      .set('X-Kana-Console', '')
-      .set('X-Forwarded-Proto', 'https')
+      .set({ 'X-Kana-Console': '', ...proxy })
       .send({ key: app.keys.test });
-    expect(String(headers['set-cookie'])).toMatch(/; Secure$/);
+    const cookie = String(headers['set-cookie']);
+    expect(cookie).toMatch(/^__Host-kana_console_test=[\w-]+; Path=\/; .*; Secure$/);
+
+    const send = (pair: string) =>
+      app.http
+        .post('/graphql')
+        .set({ Cookie: pair, 'X-Kana-Console': 'test', ...proxy })
+        .send(query);
+    expect((await send(pairOf(cookie))).status).toBe(200);
+    // Another host of the domain could have set this one.
+    expect((await send(pairOf(cookie).replace('__Host-', ''))).status).toBe(401);
   });
+
+  it.each([{ 'X-Forwarded-Proto': 'http, https' }, { Forwarded: 'for=1.2.3.4;proto=http' }])(
+    'does not where it did not: %j',
+    async (proxy) => {
+      const { headers } = await app.http
+        .post('/console/session')
+        .set({ 'X-Kana-Console': '', ...proxy })
+        .send({ key: app.keys.test });
+      expect(String(headers['set-cookie'])).toMatch(/^kana_console_test=.*SameSite=Strict$/);
+    },
+  );
 
   it.each([
     ['a key that was never issued', () => `prv_test_${'a'.repeat(32)}`],
@@ -116,59 +143,162 @@ describe('a session', () => {
   });
 });
 
-describe('sessions', () => {
+describe('a session ends', () => {
   const db = () => app.database.prisma;
 
-  /** Sessions whose keyring sees revocations once `later` milliseconds have passed. */
-  async function open(secrets: string[] = []) {
+  /** Another instance, which asks the database anew once `later` milliseconds have passed. */
+  function openInstance() {
     const clock = { later: 0 };
-    const realms = await loadTokenRealms(db(), secrets);
-    const keyring = createKeyring(app.database.lookups, () => Date.now() + clock.later);
-    return { clock, realms, sessions: createSessions(realms, keyring) };
+    const now = () => performance.now() + clock.later;
+    const { prisma, lookups } = app.database;
+    const sessions = createSessions({
+      db: prisma,
+      lookups,
+      keyring: createKeyring(lookups, now),
+      secretKey: testKey,
+      now,
+    });
+    return { clock, sessions };
   }
 
-  it('die with their key', async () => {
-    const { clock, sessions } = await open();
-    const { id, key } = await createKey(db(), 'test', 'PRIVATE');
-    const token = (await sessions.begin(key, new Date()))?.token ?? '';
-    expect(await sessions.find(token, 'test', new Date())).toMatchObject({ identity: { keyId: id } });
+  async function begin(key = app.keys.test) {
+    const instance = openInstance();
+    const token = (await instance.sessions.begin(key))?.token ?? '';
+    expect(await instance.sessions.find(token, 'test')).not.toBeNull();
+    return { ...instance, token };
+  }
 
+  it('when somebody signs out: a cookie that was kept is good for nothing', async () => {
+    const cookie = pairOf(await signIn(app.keys.test));
+    const session = { Cookie: cookie, 'X-Kana-Console': 'test' };
+    const send = () => app.http.post('/graphql').set(session).send(query);
+    expect((await send()).status).toBe(200);
+
+    expect((await app.http.delete('/console/session').set(session)).status).toBe(204);
+    expect((await send()).status).toBe(401);
+    const listed = await app.http.get('/console/session').set(session);
+    expect(listed.body).toEqual({ sessions: [] });
+  });
+
+  it('on every other instance within five seconds', async () => {
+    const { clock, sessions, token } = await begin();
+    await openInstance().sessions.end(token, 'test');
+    clock.later = 5_000;
+    expect(await sessions.find(token, 'test')).toBeNull();
+  });
+
+  it('with its key', async () => {
+    const { id, key } = await createKey(db(), 'test', 'PRIVATE');
+    const { clock, sessions, token } = await begin(key);
     await revokeKey(db(), id, new Date());
     clock.later = 5_000;
-    expect(await sessions.find(token, 'test', new Date())).toBeNull();
+    expect(await sessions.find(token, 'test')).toBeNull();
   });
 
-  it('expire after twelve hours', async () => {
-    const { sessions } = await open();
-    const token = (await sessions.begin(app.keys.test, new Date()))?.token ?? '';
-    const later = (hours: number) => new Date(Date.now() + hours * 3_600_000);
-    expect(await sessions.find(token, 'test', later(11.9))).not.toBeNull();
-    expect(await sessions.find(token, 'test', later(12.1))).toBeNull();
+  it('after twelve hours', async () => {
+    const { clock, sessions, token } = await begin();
+    const [session] = await db().consoleSession.findMany({ orderBy: { createdAt: 'desc' }, take: 1 });
+    const { idHash, createdAt = new Date(), expiresAt = new Date() } = session ?? {};
+    expect(expiresAt.getTime() - createdAt.getTime()).toBe(12 * 3_600_000);
+
+    const ago = (hours: number) => new Date(Date.now() - hours * 3_600_000);
+    const age = (hours: number) =>
+      db().consoleSession.updateMany({
+        where: { idHash: idHash ?? '' },
+        data: { createdAt: ago(hours), expiresAt: ago(hours - 12) },
+      });
+    await age(11.9);
+    clock.later += 5_000;
+    expect(await sessions.find(token, 'test')).not.toBeNull();
+    await age(12.1);
+    clock.later += 5_000;
+    expect(await sessions.find(token, 'test')).toBeNull();
   });
 
-  it('are of one environment, also where both sign with the same secret', async () => {
-    const { sessions } = await open(['s'.repeat(32)]);
-    const token = (await sessions.begin(app.keys.test, new Date()))?.token ?? '';
-    expect(await sessions.find(token, 'test', new Date())).not.toBeNull();
-    expect(await sessions.find(token, 'live', new Date())).toBeNull();
+  it('at the latest a day after it began, whoever writes its row', async () => {
+    const forever = db().consoleSession.updateMany({ data: { expiresAt: new Date('2100-01-01') } });
+    await expect(forever).rejects.toThrow(/console_session_lifetime/);
   });
 
-  it('are not user tokens, nor the other way round', async () => {
-    const { sessions, realms } = await open();
-    const tokens = createUserTokens(realms, 'usekana.com');
-    const userToken = await tokens.issue({ environmentId: 'test', userId: 'someone' }, new Date());
-    const session = (await sessions.begin(app.keys.test, new Date()))?.token ?? '';
-    expect(await sessions.find(userToken, 'test', new Date())).toBeNull();
-    expect(await tokens.identify(session, new Date())).toBeNull();
+  it('when its key has begun a thousand others since', async () => {
+    const { id, key } = await createKey(db(), 'test', 'PRIVATE');
+    const { clock, sessions, token } = await begin(key);
+    await db().$executeRaw`
+      INSERT INTO console_session (id_hash, environment_id, key_id, created_at, expires_at)
+      SELECT 'other ' || n, 'test', ${id}::uuid, now() + interval '1 second', now() + interval '1 hour'
+        FROM generate_series(1, 1000) n`;
+    await sessions.begin(key);
+    clock.later = 5_000;
+    expect(await sessions.find(token, 'test')).toBeNull();
+    expect(await db().consoleSession.count({ where: { keyId: id } })).toBe(1_000);
   });
 
-  it('are not believed when somebody else signed them', async () => {
-    const { sessions } = await open();
-    const { id } = await createKey(db(), 'test', 'PRIVATE');
-    const forged = await new SignJWT({ keyId: id, aud: 'kana-console' })
-      .setProtectedHeader({ alg: 'HS256' })
-      .setExpirationTime('1h')
-      .sign(new TextEncoder().encode('x'.repeat(32)));
-    expect(await sessions.find(forged, 'test', new Date())).toBeNull();
+  it('and leaves the table a month later', async () => {
+    await db().consoleSession.deleteMany();
+    const { token } = await begin();
+    const long = new Date(Date.now() - 32 * 24 * 3_600_000);
+    const hours = (count: number) => new Date(long.getTime() + count * 3_600_000);
+    const { count } = await db().consoleSession.updateMany({
+      data: { createdAt: long, expiresAt: hours(12) },
+    });
+    expect(count).toBe(1);
+    await openInstance().sessions.begin(app.keys.test);
+    expect(await db().consoleSession.count()).toBe(1);
+    expect(await openInstance().sessions.find(token, 'test')).toBeNull();
   });
+});
+
+describe('a read of the database gives nobody a session', () => {
+  const db = () => app.database.prisma;
+  const replay = (token: string) =>
+    app.http
+      .post('/graphql')
+      .set({ Cookie: `kana_console_live=${token}`, 'X-Kana-Console': 'live' })
+      .send({ query: 'mutation { createApiKey(kind: PRIVATE) { key } }' });
+
+  it('by signing one with the secret of the user tokens', async () => {
+    const stored = await db().userTokenSecret.findUniqueOrThrow({ where: { environmentId: 'live' } });
+    const { id } = await db().apiKey.findFirstOrThrow({ where: { environmentId: 'live', kind: 'PRIVATE' } });
+    const decrypted = testEncryption.decrypt(stored.secret, 'user_token_secret live');
+    for (const secret of [stored.secret, decrypted]) {
+      const forged = await new SignJWT({ keyId: id, aud: 'kana-console', exp: 4102444800 })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new TextEncoder().encode(secret));
+      expect((await replay(forged)).status).toBe(401);
+    }
+  });
+
+  it('by sending what its row holds', async () => {
+    const cookie = pairOf(await signIn(app.keys.live));
+    const token = cookie.split('=')[1] ?? '';
+    const rows = await db().consoleSession.findMany({ where: { environmentId: 'live' } });
+    expect(rows.length).toBeGreaterThan(0);
+    expect(JSON.stringify(rows)).not.toContain(token.slice(9));
+    for (const { idHash } of rows)
+      for (const text of [idHash, `ses_live_${idHash}`, `ses_live_${idHash.slice(0, 43)}`])
+        expect((await replay(text)).status).toBe(401);
+    expect((await replay(token)).status).toBe(200);
+  });
+
+  it('nor does the database of another server, with another secret key', async () => {
+    const token = pairOf(await signIn(app.keys.live)).split('=')[1] ?? '';
+    const { prisma, lookups } = app.database;
+    const secretKey = createSecretKey('another secret key, of more than 32 characters');
+    const others = createSessions({ db: prisma, lookups, keyring: createKeyring(lookups), secretKey });
+    expect(await others.find(token, 'live')).toBeNull();
+  });
+});
+
+test('the last use of a session is told to the minute', async () => {
+  const cookie = pairOf(await signIn(app.keys.test));
+  const long = new Date(Date.now() - 3_600_000);
+  await app.database.prisma.consoleSession.updateMany({ data: { lastSeenAt: long } });
+  await app.http.post('/graphql').set({ Cookie: cookie, 'X-Kana-Console': 'test' }).send(query).expect(200);
+
+  let used = 0;
+  for (let attempt = 0; used === 0 && attempt < 100; attempt += 1) {
+    await sleep(50);
+    used = await app.database.prisma.consoleSession.count({ where: { lastSeenAt: { gt: long } } });
+  }
+  expect(used).toBe(1);
 });

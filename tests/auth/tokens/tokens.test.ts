@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, type JWTHeaderParameters, SignJWT, UnsecuredJWT } from 'jose';
+import { createEncryption } from '../../../src/auth/secrets/encryption.ts';
+import { createSecretKey } from '../../../src/auth/secrets/secret-key.ts';
+import { loadTokenRealms } from '../../../src/auth/tokens/realms.ts';
 import { claimsFor } from '../../../src/auth/tokens/rules.ts';
-import { loadTokenRealms } from '../../../src/auth/tokens/store.ts';
 import { createUserTokens } from '../../../src/auth/tokens/tokens.ts';
 import { type Database, openDatabase } from '../../../src/database/client.ts';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
 import { someoneWaits } from '../../helpers/locks.ts';
 
+const encryption = createEncryption(createSecretKey('a secret key of more than 32 characters'));
 const now = new Date('2022-05-11T09:53:35.750Z');
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 const days = 24 * 60 * 60;
@@ -141,7 +144,9 @@ describe('the secrets', () => {
   });
 
   const load = async (configured: string[] = []) =>
-    (await loadTokenRealms(database.prisma, configured)).sort((a, b) => (a.appId < b.appId ? -1 : 1));
+    (await loadTokenRealms(database.prisma, configured, encryption)).sort((a, b) =>
+      a.appId < b.appId ? -1 : 1,
+    );
 
   it('are the configured ones, in their order, and none is kept', async () => {
     expect(await load([secret, formerSecret])).toEqual([
@@ -161,6 +166,40 @@ describe('the secrets', () => {
     ]);
     expect(made[0]?.secrets).not.toEqual(made[1]?.secrets);
     expect(await load()).toEqual(made);
+  });
+
+  it('cannot be read in the database', async () => {
+    const made = await load();
+
+    const rows = JSON.stringify(await database.prisma.userTokenSecret.findMany());
+    for (const { secrets } of made) expect(rows).not.toContain(secrets[0]);
+  });
+
+  it('that an earlier version stored as they are stay good, and are encrypted by all instances that start', async () => {
+    const data = [
+      { environmentId: 'live', secret: formerSecret },
+      { environmentId: 'test', secret },
+    ];
+    await database.prisma.userTokenSecret.createMany({ data });
+
+    const [first, second] = await Promise.all([load(), load()]);
+    expect(first.map(({ secrets }) => secrets)).toEqual([[formerSecret], [secret]]);
+    expect([second, await load()]).toEqual([first, first]);
+    const rows = await database.prisma.userTokenSecret.findMany();
+    expect(rows.map((row) => row.secret)).toEqual([
+      expect.stringMatching(/^aes-256-gcm\./),
+      expect.stringMatching(/^aes-256-gcm\./),
+    ]);
+    expect(JSON.stringify(rows)).not.toContain(secret);
+  });
+
+  it('need the secret key that encrypted them', async () => {
+    await load();
+
+    const other = createEncryption(createSecretKey('another secret key, of more than 32 characters'));
+    await expect(loadTokenRealms(database.prisma, [], other)).rejects.toThrow(
+      /^KANA_SECRET_KEY is not the one .* user_token_secret/,
+    );
   });
 
   it('are the same for all instances that start together', async () => {
