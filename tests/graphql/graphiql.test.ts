@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse, validate } from 'graphql';
 import { adminPage } from '../../src/graphql/graphiql.ts';
@@ -47,6 +48,13 @@ test('the browser is told to load nothing from elsewhere, and to send nothing el
   const policy = page.headers.get('content-security-policy')?.split('; ');
   expect(policy).toEqual(expect.arrayContaining(["default-src 'none'", "connect-src 'self'"]));
   expect(policy?.join(' ')).not.toMatch(/https?:|\*/);
+});
+
+test('the browser is told to run the one script of the page, and no text that becomes a script later', () => {
+  const policy = page.headers.get('content-security-policy')?.split('; ');
+  const [, script = ''] = /<script>(.*?)<\/script>/s.exec(page.html) ?? [];
+  const hash = createHash('sha256').update(script).digest('base64');
+  expect(policy?.filter((each) => each.startsWith('script-src'))).toEqual([`script-src 'sha256-${hash}'`]);
 });
 
 test('the first operation fits the schema, and the headers have a place for the key', async () => {
