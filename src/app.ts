@@ -7,6 +7,7 @@ import type { Keyring } from './auth/keys/store.ts';
 import { createSessionRoute } from './auth/sessions/route.ts';
 import type { Sessions } from './auth/sessions/sessions.ts';
 import type { UserTokens } from './auth/tokens/tokens.ts';
+import { createCatalogueFiles } from './catalogue/file/files.ts';
 import { createConfigurationRoutes } from './catalogue/route.ts';
 import { identifyUser } from './client/authenticate.ts';
 import type { ClientContext } from './client/context.ts';
@@ -25,6 +26,7 @@ import { withCors } from './http/cors.ts';
 import { reportFault } from './http/faults.ts';
 import { createGate, tellGate } from './http/gate.ts';
 import { createReadyRoute, createWriteHealth, liveRoute } from './http/health.ts';
+import { createHeavyWork } from './http/heavy-work.ts';
 import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import { type RateLimit, requireAllowance } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
@@ -55,6 +57,8 @@ export interface Dependencies {
   /** How often each key may call. */
   rateLimit: RateLimit;
   log: Logger;
+  /** The worker that reads and writes catalogue files; see createCatalogueFiles. */
+  catalogueWorker?: URL | undefined;
   /** The metrics; without them nothing is exported. */
   meters?: Meters | undefined;
   /** Who may read the figures, and how those of all processes are read; null where nobody may. */
@@ -110,13 +114,15 @@ function metricsRoutes({ metrics, database: { work } }: Dependencies): Record<st
 
 /** The admin API, for servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, sessions, log, meters, rateLimit }: Dependencies,
+  { database, keyring, userTokens, sessions, log, meters, rateLimit, catalogueWorker }: Dependencies,
   findStanding: FindStanding,
   ingestEvents: IngestEvents,
 ): Api<Context> {
   const recordUsage = createUsageRecorder(database.hot, meters);
   const admitUsers = createAdmission(database, log);
   const deletePerson = createDeletion(database, log);
+  const catalogueFiles = createCatalogueFiles(catalogueWorker);
+  const doHeavyWork = createHeavyWork();
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',
@@ -129,8 +135,9 @@ function adminApi(
       const { environmentId } = author;
       const { prisma: db, readClock } = database;
       const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
+      const heavy = { catalogueFiles, doHeavyWork };
       const tellFault = (error: unknown) => reportFault(log, error, requestContext);
-      return { isAuthenticated: true, db, readClock, environmentId, author, ...ways, tellFault };
+      return { isAuthenticated: true, db, readClock, environmentId, author, ...ways, ...heavy, tellFault };
     },
   };
 }

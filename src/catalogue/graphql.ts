@@ -1,7 +1,7 @@
 import { invalidInput } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import type { Wishes } from './file/rules.ts';
-import { type Problem, readYaml, sentenceOf, writeYaml } from './file/yaml-rules.ts';
+import { type Problem, type readYaml, sentenceOf } from './file/yaml-rules.ts';
 import type { Finding } from './plan/finding-rules.ts';
 import { detailsOf, fingerprintOf, isFinal } from './plan/summary-rules.ts';
 import { type Published, preview, publish, pull } from './publish.ts';
@@ -84,7 +84,8 @@ const PublishedCatalogue = builder.objectRef<Published>('PublishedCatalogue').im
     }),
     yaml: t.string({
       description: 'The catalogue as it is now, as the query catalogue answers it.',
-      resolve: ({ file }) => writeYaml(file, null),
+      resolve: ({ file }, _args, { environmentId, catalogueFiles, doHeavyWork }) =>
+        doHeavyWork(environmentId, () => catalogueFiles.write(file)),
     }),
   }),
 });
@@ -96,17 +97,19 @@ builder.queryFields((t) => ({
   catalogue: t.string({
     description:
       'The features, the drafts and the published packages of this environment as YAML: the file that `kana pull` writes, without the time.',
-    resolve: async (_root, _args, { db, environmentId }) => writeYaml(await pull(db, environmentId), null),
+    resolve: (_root, _args, { db, environmentId, catalogueFiles, doHeavyWork }) =>
+      doHeavyWork(environmentId, async () => catalogueFiles.write(await pull(db, environmentId))),
   }),
   previewCatalogue: t.field({
     type: CataloguePlan,
     description: 'What publishCatalogue would do with this file now. Nothing changes.',
     args: { yaml: t.arg.string({ required: true, description: yamlDescription }) },
-    resolve: async (_root, { yaml }, { db, environmentId }) => {
-      const read = readYaml(yaml);
-      if ('problems' in read) return { problems: read.problems, findings: [] };
-      return { problems: [], findings: await preview(db, environmentId, read.wishes) };
-    },
+    resolve: (_root, { yaml }, { db, environmentId, catalogueFiles, doHeavyWork }) =>
+      doHeavyWork(environmentId, async () => {
+        const read = await catalogueFiles.read(yaml);
+        if ('problems' in read) return { problems: read.problems, findings: [] };
+        return { problems: [], findings: await preview(db, environmentId, read.wishes) };
+      }),
   }),
 }));
 
@@ -128,13 +131,15 @@ builder.mutationField('publishCatalogue', (t) =>
           'Of the plan that somebody has seen. If publishing would do anything else by now, it is a `CataloguePlanChangedError`, and nothing is done.',
       }),
     },
-    resolve: (_root, { yaml, partly, fingerprint }, { db, author }) =>
-      publish(db, author, wishesOf(yaml), new Date(), { partly, agreed: fingerprint ?? null }),
+    resolve: (_root, { yaml, partly, fingerprint }, { db, author, catalogueFiles, doHeavyWork }) =>
+      doHeavyWork(author.environmentId, async () => {
+        const wishes = wishesOf(await catalogueFiles.read(yaml));
+        return publish(db, author, wishes, new Date(), { partly, agreed: fingerprint ?? null });
+      }),
   }),
 );
 
-function wishesOf(yaml: string): Wishes {
-  const read = readYaml(yaml);
+function wishesOf(read: ReturnType<typeof readYaml>): Wishes {
   if ('wishes' in read) return read.wishes;
   throw invalidInput('yaml', read.problems.map(sentenceOf).join('; '));
 }

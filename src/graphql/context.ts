@@ -1,9 +1,11 @@
 import type { Author } from '../audit/rules.ts';
 import type { UserTokens } from '../auth/tokens/tokens.ts';
+import type { CatalogueFiles } from '../catalogue/file/files.ts';
 import type { ReadClock } from '../database/clock.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { FindStanding } from '../entitlements/store.ts';
 import type { Fault } from '../http/faults.ts';
+import type { DoHeavyWork } from '../http/heavy-work.ts';
 import type { IngestEvents } from '../segment/events/ingest.ts';
 import type { RecordUsage } from '../usage/record/record.ts';
 import type { AdmitUsers } from '../users/change.ts';
@@ -24,6 +26,8 @@ export interface Context {
   deletePerson: DeletePerson;
   ingestEvents: IngestEvents;
   userTokens: UserTokens;
+  catalogueFiles: CatalogueFiles;
+  doHeavyWork: DoHeavyWork;
   /** Logs a failure that is told as data, beside what succeeded; answers what its caller may know of it. */
   tellFault: (error: unknown) => Fault;
 }

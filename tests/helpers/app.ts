@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pathToFileURL } from 'node:url';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp, type Dependencies } from '../../src/app.ts';
@@ -77,6 +78,7 @@ export async function startTestApp({
     bodyRoom,
     rateLimit,
     log,
+    catalogueWorker: pathToFileURL(process.env.TEST_CATALOGUE_WORKER ?? ''),
     meters,
     metrics,
   });

@@ -1,3 +1,4 @@
+import { buildWorker } from './catalogue-worker.ts';
 import { startTestServer, type TestServer } from './server.ts';
 
 declare global {
@@ -7,5 +8,6 @@ declare global {
 /** Before all tests; the global is how Jest hands it to stop-postgres.ts. */
 // biome-ignore lint/style/noDefaultExport: Jest asks for it
 export default async function startPostgres(): Promise<void> {
+  buildWorker();
   globalThis.testServer = await startTestServer();
 }

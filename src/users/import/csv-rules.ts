@@ -112,16 +112,16 @@ export interface WrittenUser {
   metadata: unknown;
 }
 
+/** The first line of a file of users. */
+export const headerLine = stringify([[...columns]]);
+
 /**
- * Writes users as readRows reads them. Imported into an empty environment they are the same people with the same ids,
- * but none of them is marked as imported, and a text that was empty is null.
+ * Writes a user as readRows reads it. Imported into an empty environment the users of a file are the same people with the
+ * same ids, but none of them is marked as imported, and a text that was empty is null.
  */
-export function writeRows(users: readonly WrittenUser[]): string {
-  const records = users.map(({ metadata, ...texts }) => [
-    ...columns.flatMap((column) => (column === 'metadata' ? [] : [guarded(texts[column] ?? '')])),
-    JSON.stringify(metadata),
-  ]);
-  return stringify([[...columns], ...records]);
+export function writeRow({ metadata, ...texts }: WrittenUser): string {
+  const cells = columns.flatMap((column) => (column === 'metadata' ? [] : [guarded(texts[column] ?? '')]));
+  return stringify([[...cells, JSON.stringify(metadata)]]);
 }
 
 /*

@@ -1,12 +1,13 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { PrismaClient, User as UserRow } from '../../database/generated/client.ts';
 import { builder } from '../../graphql/builder.ts';
-import { listArgs, listPage } from '../../graphql/list.ts';
+import { listAfter, listArgs } from '../../graphql/list.ts';
 import { selects } from '../../graphql/selection.ts';
 import { User } from '../graphql.ts';
 import { findListed } from '../store.ts';
 import { batches, batchSize } from './batch-rules.ts';
-import { writeRows } from './csv-rules.ts';
+import { headerLine } from './csv-rules.ts';
+import { exportRows } from './export.ts';
 import { type ImportedRow, importUsers } from './import.ts';
 
 const ImportOutcome = builder.enumType('ImportOutcome', {
@@ -104,16 +105,16 @@ builder.mutationField('importUsers', (t) =>
 builder.queryField('exportUsers', (t) =>
   t.string({
     description:
-      'Users as a CSV file, the oldest first, as importUsers reads it. Users who were merged into another are left out. A cell that a spreadsheet would take for a formula has an apostrophe before it, which importUsers takes off.',
+      'Users as a CSV file, the oldest first, as importUsers reads it. Users who were merged into another are left out. A cell that a spreadsheet would take for a formula has an apostrophe before it, which importUsers takes off. A file is at most 16 MiB: page through what is larger.',
     args: listArgs,
-    resolve: async (_root, args, { db, environmentId }) =>
-      writeRows(
-        await listPage(
+    resolve: (_root, args, { db, environmentId, doHeavyWork }) =>
+      doHeavyWork(environmentId, async () => {
+        const rows = await listAfter(
           args,
           (id) => findListed(db, environmentId, id),
-          ({ where, ...page }) =>
-            db.user.findMany({ ...page, where: { ...where, environmentId, mergedInto: null } }),
-        ),
-      ),
+          (page) => exportRows(db, environmentId, page),
+        );
+        return [headerLine, ...rows].join('');
+      }),
   }),
 );

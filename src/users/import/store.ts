@@ -2,7 +2,7 @@ import type { Db } from '../../database/client.ts';
 import { jsonValue } from '../../database/json.ts';
 import type { UserFacts } from '../rules.ts';
 import { batches, batchSize } from './batch-rules.ts';
-import type { Facts } from './csv-rules.ts';
+import type { Facts, WrittenUser } from './csv-rules.ts';
 import { type Directory, type KnownUser, openDirectory } from './directory-rules.ts';
 
 const known = {
@@ -85,4 +85,23 @@ export async function changeUser(db: Db, key: bigint, { metadata, ...facts }: Us
     data: { ...facts, metadata: jsonValue(metadata) },
   });
   return count > 0;
+}
+
+/** A user of a file, and where the user stands in lists. */
+export interface ListedUser extends WrittenUser {
+  createdAt: Date;
+}
+
+/** The next users in the order of lists, without those who were merged into another. */
+export function findPage(
+  db: Db,
+  environmentId: string,
+  { take, last }: { take: number; last: { id: string | bigint; createdAt: Date } | null },
+): Promise<ListedUser[]> {
+  const { createdAt, id } = last ?? { createdAt: new Date(0), id: '' };
+  return db.$queryRaw`
+    SELECT id, email, name, billing_id AS "billingId", metadata, created_at AS "createdAt" FROM "user"
+    WHERE environment_id = ${environmentId} AND merged_into IS NULL
+      AND (created_at, id) > (${createdAt}::timestamptz, ${id}::text)
+    ORDER BY created_at, id LIMIT ${take}`;
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DomainError, invalidInput } from '../../../src/errors.ts';
-import { readRows, type WrittenUser, writeRows } from '../../../src/users/import/csv-rules.ts';
+import { headerLine, readRows, type WrittenUser, writeRow } from '../../../src/users/import/csv-rules.ts';
 import { seed } from '../../fuzz/settings.ts';
 
 const header = 'id,email,name,billingId,metadata';
@@ -125,7 +125,9 @@ describe('readRows', () => {
   });
 });
 
-describe('writeRows', () => {
+const writeRows = (users: readonly WrittenUser[]) => headerLine + users.map(writeRow).join('');
+
+describe('writeRow', () => {
   const bare = { email: null, name: null, billingId: null, metadata: {} };
 
   it.each<[string, WrittenUser[], string]>([
