@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { invalidInput } from '../errors.ts';
 import { Id, parse } from '../input.ts';
@@ -50,20 +51,52 @@ export const listArgs = builder.args((t) => ({
  *
  * @param find one item by the id that `after` names, null when there is none
  * @param load the rows of the page
+ * @param settledUntil for a list that callers follow while rows are added: an instant before which none are added any more
  */
 export function listPage<Row extends Listed>(
   args: PageArgs,
   find: (id: string) => Promise<Listed | null>,
   load: (page: Page) => Promise<Row[]>,
+  settledUntil?: () => Promise<Date>,
 ): Promise<Row[]> {
   const order = args.newestFirst ? 'desc' : 'asc';
-  return listAfter(args, find, ({ take, last }) =>
-    load({
-      take,
-      where: last === null ? {} : following(last, order),
-      orderBy: [{ createdAt: order }, { id: order }],
-    }),
-  );
+  const isFollowed = args.first != null && order === 'asc';
+  return listAfter(args, find, ({ take, last }) => {
+    const read = () =>
+      load({
+        take,
+        where: last === null ? {} : following(last, order),
+        orderBy: [{ createdAt: order }, { id: order }],
+      });
+    return settledUntil !== undefined && isFollowed ? settledPage(read, settledUntil) : read();
+  });
+}
+
+/** Rows that are older than any transaction may last are settled. */
+const surelySettledMs = 600_000;
+const settlingTimeoutMs = 2_000;
+const pollMs = 5;
+
+/**
+ * A page whose rows no later row can come before: whoever asks for what follows the last one misses none. If the page
+ * holds rows that another may still come before, it waits for that to be settled, and at last leaves them to the
+ * next page.
+ */
+async function settledPage<Row extends Listed>(
+  read: () => Promise<Row[]>,
+  settledUntil: () => Promise<Date>,
+): Promise<Row[]> {
+  const rows = await read();
+  const newest = rows.at(-1)?.createdAt;
+  const now = Date.now();
+  if (newest === undefined || newest.getTime() < now - surelySettledMs) return rows;
+  for (;;) {
+    const until = await settledUntil();
+    // Read after that, so that all that is settled is seen.
+    const settled = (await read()).filter(({ createdAt }) => createdAt < until);
+    if (newest < until || Date.now() > now + settlingTimeoutMs) return settled;
+    await sleep(pollMs);
+  }
 }
 
 /**

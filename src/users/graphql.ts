@@ -1,4 +1,5 @@
 import type { PrismaClient } from '../database/generated/client.ts';
+import { settledUntil } from '../database/settled.ts';
 import { userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listAfter, listArgs, listPage } from '../graphql/list.ts';
@@ -103,8 +104,12 @@ builder.queryFields((t) => ({
             orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
           });
         });
-      return listPage({ first, after }, find, ({ where, ...page }) =>
-        db.user.findMany({ ...query, ...page, where: { ...where, environmentId, mergedInto: null } }),
+      return listPage(
+        { first, after },
+        find,
+        ({ where, ...page }) =>
+          db.user.findMany({ ...query, ...page, where: { ...where, environmentId, mergedInto: null } }),
+        () => settledUntil(db, 'user'),
       );
     },
   }),

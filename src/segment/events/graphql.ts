@@ -1,6 +1,7 @@
 import type DataLoader from 'dataloader';
 import { GraphQLError } from 'graphql';
 import { SegmentOutcome as StoredOutcome } from '../../database/generated/enums.ts';
+import { settledUntil } from '../../database/settled.ts';
 import { DomainError } from '../../errors.ts';
 import { Feature } from '../../features/graphql.ts';
 import { builder } from '../../graphql/builder.ts';
@@ -191,6 +192,7 @@ builder.queryFields((t) => ({
             ...page,
             where: { ...where, environmentId, outcome: stored },
           }),
+        () => settledUntil(db, 'segment_event'),
       );
     },
   }),

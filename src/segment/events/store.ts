@@ -42,9 +42,13 @@ export interface Effect {
 const storeSql = `
   with arrived as (
     select e.*, ${wasDeletedSql('e')} as is_deleted
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-      $8::timestamptz[]) with ordinality
-      as e(environment_id, message_id, type, user_id, event_name, payload, occurred_at, received_at, ord)
+    from (
+      select environment_id, message_id, type, user_id, event_name, payload, ord, clock.at as received_at,
+        least(coalesce(occurred_at, clock.at), clock.at) as occurred_at
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+        with ordinality as i(environment_id, message_id, type, user_id, event_name, payload, occurred_at, ord)
+      cross join (select clock_timestamp() as at offset 0) clock
+    ) e
   ), stored as (
     insert into segment_event
       (environment_id, message_id, type, user_id, event_name, payload, occurred_at, received_at)
@@ -63,7 +67,10 @@ export interface Arrived extends EventKey {
   isDeleted: boolean;
 }
 
-/** Stores events that are not stored yet; answers which of them were new. Durable once it answers. */
+/**
+ * Stores events that are not stored yet, and answers which of them were new. Durable once it answers. They are stored at the
+ * database's time; see src/database/settled.ts.
+ */
 export async function storeEvents(pool: Pool, events: readonly SegmentEvent[]): Promise<Arrived[]> {
   const { rows } = await pool.query<Arrived>({
     name: 'store events',
@@ -75,8 +82,8 @@ export async function storeEvents(pool: Pool, events: readonly SegmentEvent[]): 
       events.map((event) => event.userId),
       events.map((event) => event.eventName),
       events.map((event) => event.payload),
-      events.map((event) => event.occurredAt),
-      events.map((event) => event.receivedAt),
+      // One without a time of its own happened when it arrived: by the database's clock, as all that it is compared with.
+      events.map(({ occurredAt, receivedAt }) => (occurredAt < receivedAt ? occurredAt : null)),
     ],
   });
   return rows;

@@ -98,7 +98,7 @@ builder.mutationField('importUsers', (t) =>
       }),
     },
     resolve: (_root, { csv }, { db, admitUsers, author }) =>
-      importUsers({ prisma: db, admitUsers, author }, csv, new Date()),
+      importUsers({ prisma: db, admitUsers, author }, csv),
   }),
 );
 

@@ -8,7 +8,7 @@ import { mergeUsers } from '../merge/merge.ts';
 import { batches, batchSize } from './batch-rules.ts';
 import { type Row, readRows } from './csv-rules.ts';
 import { planImport, type Step } from './plan-rules.ts';
-import { changeUser, findKnown, insertUsers, nextCreation } from './store.ts';
+import { changeUser, findKnown, insertUsers } from './store.ts';
 
 /** What became of one row. */
 export interface ImportedRow {
@@ -49,7 +49,7 @@ const changedMeanwhile = importConflict(
  *
  * @throws ValidationError when the file cannot be read, and then nothing is imported
  */
-export async function importUsers(place: Place, csv: string, now: Date): Promise<ImportedRow[]> {
+export async function importUsers(place: Place, csv: string): Promise<ImportedRow[]> {
   const rows = readRows(csv);
   const steps = await plan(place, rows);
   const claims = steps.filter((step) => step.outcome === 'CLAIMED');
@@ -61,7 +61,7 @@ export async function importUsers(place: Place, csv: string, now: Date): Promise
   for (const group of batches(changes, changesAtOnce))
     results.push(...(await Promise.all(group.map((step) => makeChange(place, step)))));
   for (const group of batches(claims, claimsAtOnce)) results.push(...(await claimUsers(place, group)));
-  results.push(...(await createUsers(place, creations, now)));
+  results.push(...(await createUsers(place, creations)));
   await log(results);
   return results.sort((a, b) => a.line - b.line);
 }
@@ -145,14 +145,11 @@ function claimAll({ admitUsers, author }: Place, claims: readonly Claim[]): Prom
 }
 
 async function createUsers(
-  { prisma, admitUsers, author: { environmentId } }: Place,
+  { admitUsers, author: { environmentId } }: Place,
   creations: readonly Creation[],
-  now: Date,
 ): Promise<ImportedRow[]> {
-  const first = (await nextCreation(prisma, environmentId, now)).getTime();
-  const users = creations.map((step, index) => ({ ...step, createdAt: new Date(first + index) }));
   const rows: ImportedRow[] = [];
-  for (const batch of batches(users, batchSize)) {
+  for (const batch of batches(creations, batchSize)) {
     const ids = batch.map(({ id }) => id);
     const keys = await admitUsers(environmentId, ids, (tx) => insertUsers(tx, environmentId, batch));
     rows.push(...batch.map((step) => createdRow(step, keys.get(step.id))));

@@ -43,33 +43,40 @@ export async function findKnown(db: Db, environmentId: string, rows: readonly Fa
   return openDirectory([...users.values()], signposts);
 }
 
-/** The moment at which the next user can be made who is to be the last in lists. */
-export async function nextCreation(db: Db, environmentId: string, now: Date): Promise<Date> {
-  const newest = await db.user.findFirst({
-    where: { environmentId },
-    orderBy: { createdAt: 'desc' },
-    select: { createdAt: true },
-  });
-  return newest !== null && newest.createdAt >= now ? new Date(newest.createdAt.getTime() + 1) : now;
+/**
+ * When the next users are created: a millisecond after the newest, and not before now, by the database's clock. The table
+ * is locked as for an insert before the clock is read; see src/database/settled.ts.
+ */
+async function nextCreation(tx: Db, environmentId: string): Promise<number> {
+  await tx.$executeRaw`LOCK TABLE "user" IN ROW EXCLUSIVE MODE`;
+  const [{ next }] = await tx.$queryRaw<[{ next: Date }]>`
+    SELECT greatest(clock_timestamp(), (
+      SELECT created_at + interval '1 millisecond' FROM "user" WHERE environment_id = ${environmentId}
+      ORDER BY created_at DESC LIMIT 1
+    )) AS next`;
+  return next.getTime();
 }
 
 interface CreatedUser {
   id: string;
-  createdAt: Date;
   imported: boolean;
   facts: UserFacts;
 }
 
-/** Makes these users, but for those whose ids are taken; answers the keys by the ids. */
+/**
+ * Makes these users, but for those whose ids are taken; answers the keys by the ids. They are created a millisecond apart,
+ * so that lists keep their order.
+ */
 export async function insertUsers(
   tx: Db,
   environmentId: string,
   users: readonly CreatedUser[],
 ): Promise<Map<string, bigint>> {
+  const first = await nextCreation(tx, environmentId);
   const created = await tx.user.createManyAndReturn({
-    data: users.map(({ id, createdAt, imported, facts: { metadata, ...facts } }) => ({
+    data: users.map(({ id, imported, facts: { metadata, ...facts } }, index) => ({
       ...facts,
-      ...{ environmentId, id, createdAt, imported },
+      ...{ environmentId, id, createdAt: new Date(first + index), imported },
       metadata: jsonValue(metadata),
     })),
     skipDuplicates: true,

@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+
+/* Lists are followed page by page while others add to them: nothing is skipped. */
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp();
+});
+afterAll(() => app.close());
+
+const writers = 8;
+
+/** Runs writers beside each other, each one call after the other. */
+const write = (count: number, call: (name: string) => Promise<unknown>) =>
+  Promise.all(
+    Array.from({ length: writers }, async (_, writer) => {
+      for (let n = 0; n < count; n += 1) await call(`${writer}-${n}`);
+    }),
+  );
+
+/** Follows a list until two pages in a row are empty after the writers have ended. */
+async function follow(
+  list: string,
+  idField: string,
+  first: number,
+  writing: Promise<unknown>,
+): Promise<string[]> {
+  let isWriting = true;
+  const ended = writing.finally(() => {
+    isWriting = false;
+  });
+  const seen: string[] = [];
+  for (let empty = 0; empty < 2; ) {
+    const wasWriting = isWriting;
+    const after = seen.at(-1) ?? null;
+    const data = await app.ok(
+      `query ($after: String) { ${list}(first: ${first}, after: $after) { ${idField} } }`,
+      { after },
+    );
+    const page = data[list].map((each: Record<string, string>) => each[idField]);
+    seen.push(...page);
+    empty = page.length > 0 || wasWriting ? 0 : empty + 1;
+  }
+  await ended;
+  return seen;
+}
+
+it('segmentEvents tells all of 480', async () => {
+  const writing = write(60, (name) =>
+    app.http
+      .post('/segment/events')
+      .set('Authorization', app.keys.test)
+      .send({ type: 'track', userId: 'ada', event: 'Seen', messageId: name })
+      .expect(200),
+  );
+  const seen = await follow('segmentEvents', 'messageId', 7, writing);
+  expect(new Set(seen).size).toBe(480);
+  expect(seen).toHaveLength(480);
+}, 120_000);
+
+it('users tells all of 240', async () => {
+  const writing = write(30, (id) =>
+    app.ok('mutation ($id: String!) { createUser(input: { id: $id }) { id } }', { id }),
+  );
+  const seen = await follow('users', 'id', 5, writing);
+  expect(new Set(seen).size).toBe(240);
+  expect(seen).toHaveLength(240);
+}, 120_000);
+
+it('whoever adds finds it in the next page at once', async () => {
+  const { users } = await app.ok('{ users { id } }');
+  let after = users.at(-1).id;
+  for (const id of ['x', 'y', 'z']) {
+    await app.ok('mutation ($id: String!) { createUser(input: { id: $id }) { id } }', { id });
+    const page = await app.ok('query ($after: String) { users(first: 5, after: $after) { id } }', { after });
+    expect(page).toEqual({ users: [{ id }] });
+    after = id;
+  }
+});
+
+it('what a transaction has not committed yet is told after it, and so is what came later', async () => {
+  const slow = await app.database.work.connect();
+  await slow.query('begin');
+  await slow.query(`insert into "user" (environment_id, id, updated_at) values ('live', 'early', now())`);
+  const create = 'mutation { createUser(input: { id: "late" }) { id } }';
+  await app.ok(create, {}, app.keys.live);
+  expect(await app.ok('{ users(first: 5) { id } }', {}, app.keys.live)).toEqual({ users: [] });
+  expect(await app.ok('{ users { id } }', {}, app.keys.live)).toEqual({ users: [{ id: 'late' }] });
+  await slow.query('commit');
+  slow.release();
+  const both = { users: [{ id: 'early' }, { id: 'late' }] };
+  expect(await app.ok('{ users(first: 5) { id } }', {}, app.keys.live)).toEqual(both);
+});
