@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { BusyError } from '../../database/errors.ts';
 import { createLane } from '../../database/lane.ts';
 import { inTransaction } from '../../database/transaction.ts';
+import { createTurns } from '../../database/turns.ts';
 import { createMeters } from '../../telemetry/metrics.ts';
 import { recordLocked } from './locked.ts';
 import { limitPatience } from './locked-store.ts';
@@ -50,15 +51,30 @@ export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordU
     { connections: 1, maxItems: 100, meter: meters.lane('decide_locked') },
     (lists) => recordLocked(hot, lists, 'wait'),
   );
+  const decideInTurn = createTurns(1);
+  const appendInTurn = createTurns(2);
   return async (usages, { withStanding }) => {
-    if (usages.some(needsDecision)) return judged(usages, decide, decideLocked);
-    return Promise.all(
-      usages.map((usage) =>
-        judged({ usage, withStanding }, append, appendLocked).catch((error: Error) => error),
-      ),
-    );
+    const [first] = usages;
+    const environmentId = first !== undefined && usages.length > largeList ? first.environmentId : null;
+    if (usages.some(needsDecision)) {
+      if (environmentId === null) return judged(usages, decide, decideLocked);
+      return judged(usages, (list) => decideInTurn(environmentId, () => decide(list)), decideLocked);
+    }
+    const appendAll = () =>
+      Promise.all(
+        usages.map((usage) =>
+          judged({ usage, withStanding }, append, appendLocked).catch((error: Error) => error),
+        ),
+      );
+    return environmentId === null ? appendAll() : appendInTurn(environmentId, appendAll);
   };
 }
+
+/**
+ * A list of more usages waits for others of its environment before it enters a lane: however many such lists come at once,
+ * single calls pass between them, and those of another environment do not wait for them.
+ */
+const largeList = 20;
 
 const needsDecision = (usage: Usage) => usage.action === 'SET' || usage.enforce;
 
