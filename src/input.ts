@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { invalidInput } from './errors.ts';
+import { holdsInexact } from './exact-json.ts';
 
 /** The maximum size of metadata in bytes of UTF-8. */
 export const maxMetadataBytes = 16 * 1024;
@@ -37,6 +38,10 @@ export const Metadata = z
     abort: true,
   })
   .refine((value) => Buffer.byteLength(JSON.stringify(value)) <= maxMetadataBytes, 'must be at most 16 KiB')
+  .refine(
+    (value) => !holdsInexact(value),
+    'must hold only numbers that JSON holds exactly: send others as text',
+  )
   .refine((value) => isStorable(value), 'must be well-formed Unicode without null characters')
   .refine((value) => !holdsPrototype(value), 'must not hold the key "__proto__"');
 

@@ -16,7 +16,7 @@ const listArguments = z.object({
   after: Id.nullish(),
 });
 
-interface PageArgs {
+export interface PageArgs {
   first?: number | null;
   after?: string | null;
   /** For the few lists that can be turned round. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { GraphQLParams } from 'graphql-yoga';
 import { z } from 'zod';
+import { parseExactJson } from '../exact-json.ts';
 import { parseJson } from '../http/json-body.ts';
 import { refusalError } from '../http/response.ts';
 
@@ -66,7 +67,7 @@ function readOperation(request: unknown): GraphQLParams {
 
 function parseObject(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExactJson(text);
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { DateTime } from 'luxon';
+import { readNumber } from '../exact-json.ts';
 
 function parseDateTime(value: unknown, node?: ValueNode): Date {
   const instant = typeof value === 'string' ? DateTime.fromISO(value, { zone: 'utc' }) : null;
@@ -14,14 +15,33 @@ function parseDateTime(value: unknown, node?: ValueNode): Date {
 
 export const dateTime = {
   description: 'An instant as ISO 8601 text, in UTC with milliseconds, such as "2022-01-21T16:08:09.640Z".',
+  specifiedByURL: 'https://scalars.graphql.org/andimarek/date-time.html',
   serialize: (value: Date) => value.toISOString(),
   parseValue: (value: unknown) => parseDateTime(value),
   parseLiteral: (node: ValueNode) => parseDateTime(node.kind === Kind.STRING ? node.value : null, node),
 };
 
+/** As GraphQL reads a value without a type, but that numbers are read exactly. */
+function valueOfLiteral(node: ValueNode, variables?: Record<string, unknown> | null): unknown {
+  switch (node.kind) {
+    case Kind.INT:
+    case Kind.FLOAT:
+      return readNumber(node.value);
+    case Kind.LIST:
+      return node.values.map((item) => valueOfLiteral(item, variables));
+    case Kind.OBJECT:
+      return Object.fromEntries(
+        node.fields.map(({ name, value }) => [name.value, valueOfLiteral(value, variables)]),
+      );
+    default:
+      return valueFromASTUntyped(node, variables);
+  }
+}
+
 export const json = {
   description: 'Any JSON value: an object, an array, a string, a number, a boolean or null.',
+  specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value: unknown) => value,
   parseValue: (value: unknown) => value,
-  parseLiteral: valueFromASTUntyped,
+  parseLiteral: valueOfLiteral,
 };

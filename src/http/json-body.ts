@@ -1,8 +1,10 @@
+import { parseExactJson } from '../exact-json.ts';
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /** What a body holds; throws what is wrong with it if that is not JSON in UTF-8. */
 export function parseJson(body: Buffer): unknown {
-  return JSON.parse(utf8.decode(body));
+  return parseExactJson(utf8.decode(body));
 }
 
 /** What a body holds; undefined, which no JSON says, if that is not JSON in UTF-8. */

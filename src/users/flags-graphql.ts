@@ -1,7 +1,23 @@
 import { builder } from '../graphql/builder.ts';
-import { listAfter, listArgs, listPage } from '../graphql/list.ts';
+import type { Context } from '../graphql/context.ts';
+import { listAfter, listArgs, listPage, type PageArgs } from '../graphql/list.ts';
 import { User } from './graphql.ts';
-import { findListed, findSharingEmail } from './store.ts';
+import { findListed, findSharing } from './store.ts';
+
+async function listSharing(
+  what: 'email' | 'billingId',
+  query: object,
+  args: PageArgs,
+  { db, environmentId }: Context,
+) {
+  const keys = await listAfter(
+    args,
+    (id) => findListed(db, environmentId, id),
+    (page) => findSharing(db, environmentId, what, page),
+  );
+  const orderBy = [{ createdAt: 'asc' as const }, { id: 'asc' as const }];
+  return db.user.findMany({ ...query, where: { key: { in: keys } }, orderBy });
+}
 
 const FlaggedUsers = builder.objectRef<object>('FlaggedUsers').implement({
   description: 'Users whom someone should look at. Those who were merged into another are left out.',
@@ -25,17 +41,16 @@ const FlaggedUsers = builder.objectRef<object>('FlaggedUsers').implement({
     sameEmail: t.prismaField({
       type: [User],
       description:
-        'Users who share their email, letter for letter, with another user, the oldest first. They may be one person, whom mergeUsers makes one user.',
+        'Users who share their email with another user, whatever the case and the spaces around it, the oldest first. They may be one person, whom mergeUsers makes one user.',
       args: listArgs,
-      resolve: async (query, _flags, args, { db, environmentId }) => {
-        const keys = await listAfter(
-          args,
-          (id) => findListed(db, environmentId, id),
-          (page) => findSharingEmail(db, environmentId, page),
-        );
-        const orderBy = [{ createdAt: 'asc' as const }, { id: 'asc' as const }];
-        return db.user.findMany({ ...query, where: { key: { in: keys } }, orderBy });
-      },
+      resolve: (query, _flags, args, context) => listSharing('email', query, args, context),
+    }),
+    sameBillingId: t.prismaField({
+      type: [User],
+      description:
+        'Users who share their billing id with another user, the oldest first. The billing provider takes them for one customer; mergeUsers makes them one user.',
+      args: listArgs,
+      resolve: (query, _flags, args, context) => listSharing('billingId', query, args, context),
     }),
   }),
 });

@@ -22,6 +22,12 @@ export const UserChange = z.object({
 });
 export type UserChange = z.output<typeof UserChange>;
 
+/**
+ * By what emails are compared: without case, and without space around them. They are stored as they are given. The
+ * database's function kana_email_key does the same.
+ */
+export const emailKey = (email: string) => email.normalize('NFC').toLowerCase().trim();
+
 /** What is known of a user besides the id. In a change, what is left out stays and null clears it. */
 export interface UserFacts {
   name?: string | null;

@@ -6,15 +6,23 @@ export const Search = z
   .max(255, 'must be at most 255 characters')
   .refine((text) => !text.includes('\u0000'), 'must not contain null characters');
 
-/** What ends a word, besides space: the same that the index takes for space. */
-const separators = /[\s@._\-+/:|#]+/;
+/** What ends a word, besides space: the same as in the database's function kana_search_words. */
+const marks = /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~\s]+/;
 
 /**
  * The query of PostgreSQL's full-text search that finds who fits: every word of the search begins a word of
- * the user's id, name, email or billing id, whatever the case. Null when the search holds no word.
+ * the user's id, name, email or billing id, whatever the case. Punctuation that stands alone is searched for as it is.
+ * Null when the search is empty.
  */
 export function searchQuery(search: string): string | null {
-  const words = search.split(separators).filter((word) => /[\p{L}\p{N}]/u.test(word));
-  if (words.length === 0) return null;
-  return words.map((word) => `'${word.replace(/[\\']/g, '$&$&')}':*`).join(' & ');
+  const terms = search.normalize('NFC').toLowerCase().split(/\s+/).filter(Boolean);
+  if (terms.length === 0) return null;
+  return terms.flatMap(lexemesOf).join(' & ');
 }
+
+function lexemesOf(term: string): string[] {
+  const words = term.split(marks).filter(Boolean);
+  return words.length > 0 ? words.map((word) => `${quoted(word)}:*`) : [...new Set(term)].map(quoted);
+}
+
+const quoted = (lexeme: string) => `'${lexeme.replace(/[\\']/g, '$&$&')}'`;

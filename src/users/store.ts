@@ -1,5 +1,6 @@
 import type { Db } from '../database/client.ts';
 import { BusyError } from '../database/errors.ts';
+import { Prisma } from '../database/generated/client.ts';
 import { userNotFound } from '../errors.ts';
 
 /** How many concurrent merges of one user a caller follows before it gives up. */
@@ -32,25 +33,45 @@ export function findListed(db: Db, environmentId: string, id: string) {
   });
 }
 
+/** What several users may have in common that should be one user's alone; an empty text is nothing. */
+const shared = {
+  email: Prisma.sql`nullif(kana_email_key(email), '')`,
+  billingId: Prisma.sql`nullif(billing_id, '')`,
+};
+
 /**
- * The keys of users whose email another user has too, in the order of lists. An email is compared letter for
- * letter, and one that is empty is none.
+ * The keys of users whose email or billing id another user has too, in the order of lists.
  *
  * @param last the user whom the page follows; null for the first page
  */
-export async function findSharingEmail(
+export async function findSharing(
   db: Db,
   environmentId: string,
+  what: keyof typeof shared,
   { take, last }: { take: number; last: { createdAt: Date; id: string | bigint } | null },
 ): Promise<bigint[]> {
   const { createdAt, id } = last ?? { createdAt: new Date(0), id: '' };
   const rows = await db.$queryRaw<{ key: bigint }[]>`
     SELECT key FROM (
-      SELECT key, created_at, id, count(*) OVER (PARTITION BY email) AS sharers FROM "user"
-      WHERE environment_id = ${environmentId} AND merged_into IS NULL AND email <> ''
+      SELECT key, created_at, id, count(*) OVER (PARTITION BY ${shared[what]}) AS sharers FROM "user"
+      WHERE environment_id = ${environmentId} AND merged_into IS NULL AND ${shared[what]} IS NOT NULL
     ) known
     WHERE sharers > 1 AND (created_at, id) > (${createdAt}::timestamptz, ${id}::text)
     ORDER BY created_at, id LIMIT ${take}`;
+  return rows.map(({ key }) => key);
+}
+
+/** The keys of the users with one of these emails. */
+export async function findByEmails(
+  db: Db,
+  environmentId: string,
+  emails: readonly string[],
+): Promise<bigint[]> {
+  if (emails.length === 0) return [];
+  const rows = await db.$queryRaw<{ key: bigint }[]>`
+    SELECT key FROM "user"
+    WHERE environment_id = ${environmentId} AND email IS NOT NULL AND merged_into IS NULL
+      AND kana_email_key(email) = ANY(ARRAY(SELECT kana_email_key(email) FROM unnest(${[...emails]}::text[]) AS email))`;
   return rows.map(({ key }) => key);
 }
 

@@ -261,5 +261,6 @@ export const mutations: Record<string, Row> = {
 export const nested: Record<string, Arguments> = {
   'Feature.entitlement': ({ user }) => ({ userId: user }),
   'FlaggedUsers.sameEmail': () => ({ first: 100, after: null }),
+  'FlaggedUsers.sameBillingId': () => ({ first: 100, after: null }),
   'FlaggedUsers.withoutBillingId': () => ({ first: 100, after: null }),
 };

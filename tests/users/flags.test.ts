@@ -6,6 +6,7 @@ const flagged = `query ($first: Int, $after: String) {
   flaggedUsers {
     withoutBillingId(first: $first, after: $after) { id }
     sameEmail(first: $first, after: $after) { id email }
+    sameBillingId(first: $first, after: $after) { id billingId }
   }
 }`;
 
@@ -50,10 +51,10 @@ const flags = async (page: object = {}, key?: string) => {
 };
 
 describe('flaggedUsers', () => {
-  it('names users without a billing id, and users who share an email letter for letter', async () => {
+  it('names users without a billing id, and users who share an email, whatever its case', async () => {
     expect(await flags()).toEqual({
       withoutBillingId: ['free', 'twin-a'],
-      sameEmail: ['twin-b', 'twin-a', 'late twin'],
+      sameEmail: ['twin-b', 'twin-a', 'Twin', 'late twin'],
     });
   });
 
@@ -67,7 +68,10 @@ describe('flaggedUsers', () => {
       withoutBillingId: ['twin-a'],
       sameEmail: ['twin-a'],
     });
-    expect(await flags({ after: 'twin-a' })).toEqual({ withoutBillingId: [], sameEmail: ['late twin'] });
+    expect(await flags({ after: 'twin-a' })).toEqual({
+      withoutBillingId: [],
+      sameEmail: ['Twin', 'late twin'],
+    });
     expect(await flags({ after: 'late twin' })).toEqual({ withoutBillingId: [], sameEmail: [] });
   });
 
@@ -87,13 +91,13 @@ describe('flaggedUsers', () => {
   });
 
   it('asks the database as often for many users as for few', async () => {
-    expect(await statementsOf(() => flags({ first: 1 }))).toHaveLength(3);
-    expect(await statementsOf(() => flags())).toHaveLength(3);
+    expect(await statementsOf(() => flags({ first: 1 }))).toHaveLength(5);
+    expect(await statementsOf(() => flags())).toHaveLength(5);
   });
 
   it('flags nobody for the users who were merged, nor them', async () => {
     await app.ok('mutation { mergeUsers(ids: ["twin-a", "twin-b", "late twin"]) { id } }');
-    expect(await flags()).toEqual({ withoutBillingId: ['free'], sameEmail: [] });
+    expect(await flags()).toEqual({ withoutBillingId: ['free'], sameEmail: ['twin-b', 'Twin'] });
   });
 
   it('asks for paging where there are more than 10,000', async () => {
@@ -113,5 +117,16 @@ describe('flaggedUsers', () => {
   it('needs a private key', async () => {
     const refused = { extensions: { code: 'UNAUTHENTICATED' } };
     expect(await app.fails(flagged, {}, app.keys.publicTest)).toMatchObject(refused);
+  });
+
+  it('names users who share a billing id', async () => {
+    await createUsers('test', [
+      { id: 'bill-1', billingId: 'cus_shared', email: 'bill-1@x.io' },
+      { id: 'bill-2', billingId: 'cus_shared', email: 'bill-2@x.io' },
+      { id: 'bill-3', billingId: '', email: 'bill-3@x.io' },
+      { id: 'bill-4', billingId: '', email: 'bill-4@x.io' },
+    ]);
+    const { flaggedUsers } = await app.ok(flagged);
+    expect(ids(flaggedUsers.sameBillingId)).toEqual(['bill-1', 'bill-2']);
   });
 });

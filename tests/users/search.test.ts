@@ -26,11 +26,13 @@ const add = (id: string, facts: object = {}, environmentId = 'test') =>
 describe('searchQuery', () => {
   it.each([
     ['jo', "'jo':*"],
-    ['  Jo@acme.com ', "'Jo':* & 'acme':* & 'com':*"],
-    ["O'Neil", "'O''Neil':*"],
-    ['back\\slash', "'back\\\\slash':*"],
+    ['  Jo@acme.com ', "'jo':* & 'acme':* & 'com':*"],
+    ["O'Neil", "'o':* & 'neil':*"],
+    ['back\\slash \\', "'back':* & 'slash':* & '\\\\'"],
     ['', null],
-    [' @ - !? & ', null],
+    [' @ !?! _', "'@' & '!' & '?' & '_'"],
+    ['100% (sure)', "'100':* & 'sure':*"],
+    ['U\u0308BEL', "'\u00fcbel':*"],
   ])('reads %j as %j', (search, query) => expect(searchQuery(search)).toBe(query));
 });
 
@@ -50,6 +52,17 @@ describe('users, searched', () => {
     expect(await found(search)).toEqual(['user-1']);
   });
 
+  it('are found by what they hold, whatever it is', async () => {
+    await add('plain', { name: 'Ada' });
+    await add('%', { name: 'Übel (GmbH) ÇELİK' });
+    await add('a_b', { name: 'ΑΘΗΝΑ Жанна 👩‍💻 “名前”' });
+    for (const search of ['übel', 'ÜBEL', 'U\u0308bel', '%', '(', 'gmbh', 'çel', '% ('])
+      expect([search, await found(search)]).toEqual([search, ['%']]);
+    for (const search of ['_', 'αθηνα', 'жан', 'ЖАННА', '👩‍💻', '👩', 'a_b'])
+      expect([search, await found(search)]).toEqual([search, ['a_b']]);
+    for (const search of ['🚀', '{', '^', '% _']) expect([search, await found(search)]).toEqual([search, []]);
+  });
+
   it('must fit every word', async () => {
     await add('user-1', { name: 'Ada Lovelace' });
     expect(await found('ada hopper')).toEqual([]);
@@ -58,7 +71,7 @@ describe('users, searched', () => {
   it('are all users when the search holds no word', async () => {
     await add('a');
     await add('b');
-    for (const search of [null, '', ' - ']) expect(await found(search)).toEqual(['a', 'b']);
+    for (const search of [null, '', '  ']) expect(await found(search)).toEqual(['a', 'b']);
   });
 
   it('are those of the environment, without those who were merged away', async () => {
@@ -97,7 +110,7 @@ describe('users, searched', () => {
     const statements = await statementsOf(() => found('user-19999', { first: 50 }));
     expect(statements).toHaveLength(2);
 
-    const values = ["'19999':*", 'test', new Date(0), '', 50];
+    const values = ["'user':* & '19999':*", 'test', new Date(0), '', 50];
     const { rows } = await app.database.work.query(`EXPLAIN ${statements[0]}`, values);
     expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('user_search_idx');
   });

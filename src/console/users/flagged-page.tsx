@@ -23,7 +23,7 @@ export function Page() {
     <>
       <PageHead title="Flagged users" back={{ to: paths.users, label: 'Users' }} />
       <Answer of={answer}>
-        {({ flaggedUsers: { sameEmail, withoutBillingId } }) => (
+        {({ flaggedUsers: { sameEmail, sameBillingId, withoutBillingId } }) => (
           <Stack>
             <Box
               id="same-email"
@@ -31,6 +31,13 @@ export function Page() {
               why="They may be one person. Choose those who are, and merge them."
               none="No two users share an email."
               users={sameEmail}
+            />
+            <Box
+              id="same-billing-id"
+              title="Users with the same billing id"
+              why="Your billing provider takes them for one customer. If they are one person, merge them."
+              none="No two users share a billing id."
+              users={sameBillingId}
             />
             <Box
               id="without-billing-id"

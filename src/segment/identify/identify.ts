@@ -6,6 +6,7 @@ import { DomainError } from '../../errors.ts';
 import { claimUser } from '../../users/change.ts';
 import { mergeWithin } from '../../users/merge/merge.ts';
 import { lockUsers } from '../../users/merge/store.ts';
+import { emailKey } from '../../users/rules.ts';
 import { dropDeletedIn } from '../erasure/store.ts';
 import type { EventKey } from '../events/store.ts';
 import { arrival, email, lockIn } from '../lock-store.ts';
@@ -72,7 +73,7 @@ async function identify(tx: Db, key: EventKey): Promise<EventKey[]> {
 async function decide(tx: Db, subject: Subject): Promise<IdentifyPlan> {
   const { environmentId, userId, traits } = subject;
   await lockIn(tx, [arrival(environmentId, userId)]);
-  if (traits.email !== undefined) await lockIn(tx, [email(environmentId, traits.email)]);
+  if (traits.email !== undefined) await lockIn(tx, [email(environmentId, emailKey(traits.email))]);
   const plan = await look(tx, subject);
   await lockUsers(
     tx,

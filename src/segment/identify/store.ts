@@ -29,20 +29,22 @@ export async function findIdentified(tx: Db, environmentId: string, id: string):
   return key === null ? null : tx.user.findUnique({ where: { key }, select: comparable });
 }
 
-/** Who else has this email; of more than two, two are as good as all. */
-export function findOthers(
-  tx: Db,
+/** Who else has this email. LIMIT 2: is there exactly one? */
+export async function findOthers(
+  db: Db,
   environmentId: string,
   email: string | undefined,
   self: KnownUser | null,
 ): Promise<KnownUser[]> {
-  if (email === undefined) return Promise.resolve([]);
-  return tx.user.findMany({
-    where: { environmentId, email, mergedInto: null, key: { not: self?.key ?? -1n } },
-    select: comparable,
-    orderBy: { key: 'asc' },
-    take: 2,
-  });
+  if (email === undefined) return [];
+  // Materialized, or the planner may walk all users in the order of their keys.
+  return db.$queryRaw`
+    WITH same AS MATERIALIZED (
+      SELECT key, id, email, imported FROM "user"
+      WHERE environment_id = ${environmentId} AND email IS NOT NULL AND merged_into IS NULL
+        AND kana_email_key(email) = kana_email_key(${email})
+    )
+    SELECT key, id, email, imported FROM same WHERE key <> ${self?.key ?? -1n} ORDER BY key LIMIT 2`;
 }
 
 /** Saves what an identify event did that this transaction has locked. */

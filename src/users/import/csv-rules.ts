@@ -2,6 +2,7 @@ import { CsvError, parse as parseCsv } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { z } from 'zod';
 import { DomainError, invalidInput } from '../../errors.ts';
+import { parseExactJson } from '../../exact-json.ts';
 import { Id, Line, Metadata, parse } from '../../input.ts';
 
 const maxRows = 10_000;
@@ -9,8 +10,6 @@ const maxRows = 10_000;
 /** The columns of a file of users, in the order in which they are written. They are read in any order. */
 const columns = ['id', 'email', 'name', 'billingId', 'metadata'] as const;
 type Column = (typeof columns)[number];
-
-const isColumn = (name: string): name is Column => columns.some((column) => column === name);
 
 /** What a row says. An empty cell says nothing; metadata is a JSON object, or null for none. */
 const Facts = z.object({
@@ -22,7 +21,7 @@ const Facts = z.object({
     .string()
     .transform((text, check) => {
       try {
-        return JSON.parse(text) as unknown;
+        return parseExactJson(text);
       } catch {
         check.addIssue({ code: 'custom', message: 'must be a JSON object' });
         return z.NEVER;
@@ -65,8 +64,9 @@ interface CsvRecord {
 
 function readRecords(csv: string): CsvRecord[] {
   try {
-    return parseCsv(csv.replace(/\r\n?/g, '\n'), {
-      bom: true,
+    const text = csv.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n');
+    return parseCsv(text, {
+      delimiter: delimiterOf(text),
       info: true,
       record_delimiter: '\n',
       relax_column_count: true,
@@ -81,12 +81,19 @@ function readRecords(csv: string): CsvRecord[] {
 
 const countLineBreaks = (record: readonly string[]) => record.join('').split('\n').length - 1;
 
+/** What stands between the cells of the header: Excel writes semicolons or tabs in most of Europe. */
+const delimiterOf = (text: string) => /[,;\t]/.exec(text.trimStart().split('\n', 1)[0] ?? '')?.[0] ?? ',';
+
+/** Names of columns are read in any case, with spaces, hyphens and underscores anywhere: "Billing ID" is billingId. */
 function readHeader(names: readonly string[]): Column[] {
+  const plain = (name: string) => name.replace(/[\s_-]/g, '').toLowerCase();
   return names.map((name, index) => {
-    if (!isColumn(name))
+    const column = columns.find((each) => each.toLowerCase() === plain(name));
+    if (column === undefined)
       throw invalidInput('csv', `has an unknown column "${name}"; there are ${columns.join(', ')}`);
-    if (names.indexOf(name) !== index) throw invalidInput('csv', `has the column "${name}" twice`);
-    return name;
+    if (names.findIndex((each) => plain(each) === plain(name)) !== index)
+      throw invalidInput('csv', `has the column "${name}" twice`);
+    return column;
   });
 }
 

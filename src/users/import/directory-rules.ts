@@ -1,3 +1,5 @@
+import { emailKey } from '../rules.ts';
+
 /** A user as an import finds it, or as the rows before have left it. */
 export interface KnownUser {
   /** Null for a user whom a row of this file makes. */
@@ -14,6 +16,7 @@ export interface KnownUser {
 /** All users whom the rows of a file may be about, by what rows name. */
 export interface Directory {
   byId: Map<string, KnownUser>;
+  /** By emailKey. */
   byEmail: Map<string, Set<KnownUser>>;
   byBillingId: Map<string, Set<KnownUser>>;
 }
@@ -55,6 +58,6 @@ export function alter(user: KnownUser, change: Partial<KnownUser>, directory: Di
 
 const facets = ({ email, billingId }: KnownUser, { byEmail, byBillingId }: Directory) =>
   [
-    [email, byEmail],
+    [email && emailKey(email), byEmail],
     [billingId, byBillingId],
   ] as const;

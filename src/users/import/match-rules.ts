@@ -1,4 +1,5 @@
 import { importConflict } from '../../errors.ts';
+import { emailKey } from '../rules.ts';
 import type { Facts } from './csv-rules.ts';
 import type { Directory, KnownUser } from './directory-rules.ts';
 
@@ -20,7 +21,8 @@ export type Match =
  *
  * A row without an id is about a customer of a billing provider: whoever has its billing id; or else its email;
  * or else its email as id; the last two not with another billing id. Of several it is about the one who has the
- * email too, and of several such the one whose id it is. If there is nobody, a user is made whose id is the email.
+ * email too, and of several such the one whose id it is. If there is nobody, a user is made whose id is the email or,
+ * where another customer has that id, the billing id. Emails are compared by emailKey.
  *
  * @throws ImportConflictError when a row without an id could be about several users, or names nobody
  */
@@ -54,17 +56,18 @@ function matchCustomer(facts: Facts, directory: Directory): Match {
   const { email } = facts;
   const namesake = email === undefined ? undefined : directory.byId.get(email);
   const candidates = findCandidates(facts, namesake, directory);
-  const withBoth = candidates.filter((user) => user.email === email);
+  const withBoth = candidates.filter((user) => isSameEmail(user.email, email));
   const rivals = withBoth.length > 0 ? withBoth : candidates;
   const user = rivals.length === 1 ? rivals[0] : rivals.find((rival) => rival === namesake);
   if (user !== undefined) return { kind: 'update', user };
   if (rivals.length > 0)
     throw importConflict('Several users have this billing id or email: give the row the id of one of them.');
-  if (namesake !== undefined)
-    throw importConflict('The email is the id of a user with another billing id: give the row an id.');
   if (email === undefined)
     throw importConflict('The row has no id, no email that could be one, and a billing id that nobody has.');
-  return { kind: 'create', user: newUser(facts, email, true) };
+  return {
+    kind: 'create',
+    user: newUser(facts, namesake === undefined ? email : spareId(facts, directory), true),
+  };
 }
 
 /** Those who stand nearest to the row: by billing id, by email, or by id. */
@@ -77,6 +80,13 @@ function findCandidates(facts: Facts, namesake: KnownUser | undefined, directory
   return nearest.find((users) => users.length > 0) ?? [];
 }
 
+/** The id of a customer whose email is the id of another one. */
+function spareId({ billingId }: Facts, { byId }: Directory): string {
+  if (billingId === undefined || byId.has(billingId))
+    throw importConflict('The email and the billing id are ids of other users: give the row an id.');
+  return billingId;
+}
+
 const newUser = (facts: Facts, id: string, imported: boolean): KnownUser => ({
   ...{ key: null, name: null, email: null, billingId: null, metadata: {} },
   ...{ ...facts, id, imported },
@@ -86,7 +96,10 @@ const withBillingId = ({ billingId }: Facts, { byBillingId }: Directory) =>
   billingId === undefined ? [] : [...(byBillingId.get(billingId) ?? [])];
 
 const withEmail = ({ email }: Facts, { byEmail }: Directory) =>
-  email === undefined ? [] : [...(byEmail.get(email) ?? [])];
+  email === undefined ? [] : [...(byEmail.get(emailKey(email)) ?? [])];
+
+const isSameEmail = (a: string | null, b: string | undefined) =>
+  a !== null && b !== undefined && emailKey(a) === emailKey(b);
 
 /** One email may belong to several customers, but no customer has two billing ids. */
 const mayBeCustomer = (user: KnownUser, { billingId }: Facts) =>

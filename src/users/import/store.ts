@@ -1,6 +1,7 @@
 import type { Db } from '../../database/client.ts';
 import { jsonValue } from '../../database/json.ts';
 import type { UserFacts } from '../rules.ts';
+import { findByEmails } from '../store.ts';
 import { batches, batchSize } from './batch-rules.ts';
 import type { Facts, WrittenUser } from './csv-rules.ts';
 import { type Directory, type KnownUser, openDirectory } from './directory-rules.ts';
@@ -28,7 +29,7 @@ export async function findKnown(db: Db, environmentId: string, rows: readonly Fa
         environmentId,
         OR: [
           { id: { in: ids } },
-          { mergedInto: null, email: { in: emails } },
+          { key: { in: await findByEmails(db, environmentId, emails) } },
           { mergedInto: null, billingId: { in: billingIds } },
         ],
       },

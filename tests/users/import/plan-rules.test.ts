@@ -58,7 +58,7 @@ const merged = (survivorId: string, otherId: string, change: Facts) => ({
 const failed = (message: string) => ({ outcome: 'FAILED', error: importConflict(message) });
 
 const ambiguous = failed('Several users have this billing id or email: give the row the id of one of them.');
-const otherBilling = failed('The email is the id of a user with another billing id: give the row an id.');
+const bothTaken = failed('The email and the billing id are ids of other users: give the row an id.');
 const nameless = failed('The row has no id, no email that could be one, and a billing id that nobody has.');
 
 describe('a row with an id', () => {
@@ -294,10 +294,28 @@ describe('a row without an id', () => {
       ambiguous,
     ],
     [
-      'fails where its email is the id of another customer',
+      'has its billing id for an id where its email is the id of another customer',
       [customer(1, 'x', 'd')],
       { email: 'x', billingId: 'c' },
-      otherBilling,
+      { ...created('c', { email: 'x', billingId: 'c' }), imported: true },
+    ],
+    [
+      'is known again by its billing id then',
+      [customer(1, 'x', 'd'), { ...customer(2, 'x', 'c'), id: 'c' }],
+      { email: 'x', billingId: 'c' },
+      { outcome: 'UNCHANGED', key: 2n },
+    ],
+    [
+      'fails where its email and its billing id are the ids of others',
+      [customer(1, 'x', 'd'), user(2, 'c')],
+      { email: 'x', billingId: 'c' },
+      bothTaken,
+    ],
+    [
+      'is found by its email in another case, with spaces around it',
+      [user(1, '1', { email: ' Ada@X.io ' })],
+      { email: 'ada@x.IO', name: 'Ada' },
+      updated(1, { email: 'ada@x.IO', name: 'Ada' }),
     ],
     ['fails without an email, where nobody has its billing id', [], { billingId: 'c' }, nameless],
     ['fails with a name alone', [], { name: 'Ada' }, nameless],
