@@ -14,8 +14,8 @@ import type { ClientContext } from './client/context.ts';
 import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
 import type { Database } from './database/client.ts';
-import { tellJobs, tellPools } from './database/metrics.ts';
-import { createStandingFinder, type FindStanding } from './entitlements/store.ts';
+import { registerJobMetrics, registerPoolMetrics } from './database/metrics.ts';
+import { createStandingFinder } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
 import { adminPage, clientPage } from './graphql/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './graphql/route.ts';
@@ -33,7 +33,7 @@ import type { Bearer } from './http/request-context.ts';
 import { createRouter, type Route } from './http/router.ts';
 import { createAdmission } from './segment/arrival.ts';
 import { createDeletion } from './segment/erasure/delete-person.ts';
-import { createIngestion, type IngestEvents } from './segment/events/ingest.ts';
+import { createIngestion } from './segment/events/ingest.ts';
 import { createSegmentRoute } from './segment/events/route.ts';
 import { tellSegment } from './segment/metrics-store.ts';
 import { createMeters, type Meters } from './telemetry/metrics.ts';
@@ -76,17 +76,12 @@ export interface App {
 export function createApp(dependencies: Dependencies): App {
   const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
   const { meters = createMeters() } = dependencies;
-  const findStanding = createStandingFinder(database.hot, meters);
-  const ingestEvents = createIngestion(database, meters);
+  const servicesOf = createServices({ ...dependencies, meters });
   const gate = createGate(meters.refused, dependencies.capacity, dependencies.bodyRoom);
   tellGate(meters.registry, gate);
-  tellPools(meters.registry, database.pools);
-  const admin = createGraphqlServer(
-    adminApi({ ...dependencies, meters }, findStanding, ingestEvents),
-    log,
-    meters.tracing,
-  );
-  const client = createGraphqlServer(clientApi(dependencies, findStanding), log, meters.tracing);
+  registerPoolMetrics(meters.registry, database.pools);
+  const admin = createGraphqlServer(adminApi(dependencies, servicesOf), log, meters.tracing);
+  const client = createGraphqlServer(clientApi(dependencies, servicesOf), log, meters.tracing);
   const writes = createWriteHealth();
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
   const routes = {
@@ -95,7 +90,12 @@ export function createApp(dependencies: Dependencies): App {
     '/console/session': createSessionRoute(sessions, gate),
     '/graphql': createGraphqlRoute(admin, adminPage, gate),
     '/client/graphql': withCors(createGraphqlRoute(client, clientPage, gate), clientOrigins),
-    '/segment/events': createSegmentRoute({ ...dependencies, ingestEvents, gate }),
+    '/segment/events': createSegmentRoute({
+      ...dependencies,
+      ingestEvents: (environmentId, ...rest) =>
+        servicesOf(environmentId).ingestEvents(environmentId, ...rest),
+      gate,
+    }),
     ...createConfigurationRoutes({ ...dependencies, gate }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),
@@ -107,20 +107,43 @@ export function createApp(dependencies: Dependencies): App {
 function metricsRoutes({ metrics, database: { work } }: Dependencies): Record<string, Route> {
   if (!metrics) return {};
   const tellDatabase = async (registry: Registry) => {
-    await Promise.all([tellJobs(registry, work), tellSegment(registry, work)]);
+    await Promise.all([registerJobMetrics(registry, work), tellSegment(registry, work)]);
   };
   return { '/metrics': createMetricsRoute({ ...metrics, tellDatabase }) };
 }
 
-/** The admin API, for servers: everything in the environment of a private key. */
+/** What requests of one environment work with: its own connections, and batches of its own calls alone. */
+type Services = Pick<
+  Context,
+  'db' | 'findStanding' | 'recordUsage' | 'admitUsers' | 'deletePerson' | 'ingestEvents'
+>;
+type ServicesOf = (environmentId: string) => Services;
+
+function createServices({ database, log, meters }: Dependencies): ServicesOf {
+  const create = (environmentId: string): Services => {
+    const connections = database.of(environmentId);
+    return {
+      db: connections.prisma,
+      findStanding: createStandingFinder(connections.hot, meters),
+      recordUsage: createUsageRecorder(connections.hot, meters),
+      admitUsers: createAdmission(connections, log),
+      deletePerson: createDeletion(connections, log),
+      ingestEvents: createIngestion(connections, meters),
+    };
+  };
+  const services = new Map<string, Services>();
+  return (environmentId) => {
+    const known = services.get(environmentId) ?? create(environmentId);
+    services.set(environmentId, known);
+    return known;
+  };
+}
+
+/** For servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, sessions, log, meters, rateLimit, catalogueWorker }: Dependencies,
-  findStanding: FindStanding,
-  ingestEvents: IngestEvents,
+  { database, keyring, userTokens, sessions, log, rateLimit, catalogueWorker }: Dependencies,
+  servicesOf: ServicesOf,
 ): Api<Context> {
-  const recordUsage = createUsageRecorder(database.hot, meters);
-  const admitUsers = createAdmission(database, log);
-  const deletePerson = createDeletion(database, log);
   const catalogueFiles = createCatalogueFiles(catalogueWorker);
   const doHeavyWork = createHeavyWork();
   return {
@@ -133,19 +156,18 @@ function adminApi(
       requireAllowance(rateLimit, allowanceOf(caller));
       const author = authorOf(caller, requestContext);
       const { environmentId } = author;
-      const { prisma: db, readClock } = database;
-      const ways = { findStanding, recordUsage, admitUsers, deletePerson, ingestEvents, userTokens };
-      const heavy = { catalogueFiles, doHeavyWork };
       const tellFault = (error: unknown) => reportFault(log, error, requestContext);
-      return { isAuthenticated: true, db, readClock, environmentId, author, ...ways, ...heavy, tellFault };
+      const services = { ...servicesOf(environmentId), readClock: database.readClock, userTokens };
+      const heavy = { catalogueFiles, doHeavyWork };
+      return { isAuthenticated: true, environmentId, author, ...services, ...heavy, tellFault };
     },
   };
 }
 
 /** The client API, for browsers: what one user may read. */
 function clientApi(
-  { database, keyring, userTokens, rateLimit }: Dependencies,
-  findStanding: FindStanding,
+  { keyring, userTokens, rateLimit }: Dependencies,
+  servicesOf: ServicesOf,
 ): Api<ClientContext> {
   return {
     schema: clientSchema,
@@ -160,7 +182,8 @@ function clientApi(
       if (user === null) return { isAuthenticated: false };
       requestContext.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
       requireAllowance(rateLimit, `USER ${user.environmentId} ${user.userId}`);
-      return { isAuthenticated: true, db: database.prisma, findStanding, ...user };
+      const { db, findStanding } = servicesOf(user.environmentId);
+      return { isAuthenticated: true, db, findStanding, ...user };
     },
   };
 }

@@ -28,7 +28,7 @@ interface Doors {
  * private key alone.
  */
 export function createConfigurationRoutes({
-  database: { prisma },
+  database,
   keyring,
   gate,
   rateLimit,
@@ -46,14 +46,16 @@ export function createConfigurationRoutes({
 
   return {
     '/cli/pull': {
-      GET: withoutBody(forKey(async ({ environmentId }) => ok(await pull(prisma, environmentId)))),
+      GET: withoutBody(
+        forKey(async ({ environmentId }) => ok(await pull(database.of(environmentId).prisma, environmentId))),
+      ),
     },
     '/cli/validate': {
       POST: withBody(
         gate,
         forKey(({ environmentId }, body) =>
           forFile(body, async (wishes) => ({
-            data: (await preview(prisma, environmentId, wishes)).map(lineOf),
+            data: (await preview(database.of(environmentId).prisma, environmentId, wishes)).map(lineOf),
           })),
         ),
       ),
@@ -65,7 +67,13 @@ export function createConfigurationRoutes({
           forFile(body, async (wishes) => {
             // The command itself asks before, and passes on what cannot be done.
             const terms = { partly: true, agreed: null };
-            const { file, findings } = await publish(prisma, author, wishes, new Date(), terms);
+            const { file, findings } = await publish(
+              database.of(author.environmentId).prisma,
+              author,
+              wishes,
+              new Date(),
+              terms,
+            );
             return { ...file, data: findings.map(lineOf) };
           }),
         ),

@@ -1,6 +1,7 @@
 import DataLoader from 'dataloader';
 import type { LaneMeter } from '../telemetry/metrics.ts';
 import type { SpanContext, Tracing } from '../telemetry/tracing.ts';
+import { unavailabilityOf } from './errors.ts';
 
 /** How many callers of a batch a trace names besides the first. */
 const maxLinks = 100;
@@ -81,18 +82,24 @@ async function traced<Result>(
 
 /**
  * Runs a batch, and if it fails each item alone: what is wrong with one does not fail its neighbours. An Error
- * in an item's place is that item's.
+ * in an item's place is that item's. What has waited for the database in vain fails all of them at once: each item
+ * alone would wait as long again.
  */
-export async function apart<Item, Result>(
+export async function retryIndividually<Item, Result>(
   items: readonly Item[],
   run: (items: readonly Item[]) => Promise<Result[]>,
 ): Promise<(Result | Error)[]> {
   try {
     return await run(items);
   } catch (error) {
-    if (items.length <= 1) return items.map(() => error as Error);
+    if (items.length <= 1 || waitsAgain(error)) return items.map(() => error as Error);
     const results: (Result | Error)[] = [];
-    for (const item of items) results.push(...(await apart([item], run)));
+    for (const item of items) results.push(...(await retryIndividually([item], run)));
     return results;
   }
+}
+
+function waitsAgain(error: unknown): boolean {
+  const reason = unavailabilityOf(error);
+  return reason !== null && reason !== 'unreachable' && reason !== 'conflict';
 }

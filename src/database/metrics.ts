@@ -3,7 +3,7 @@ import { Gauge, type Registry } from 'prom-client';
 import { goneSql } from '../jobs/recovery.ts';
 
 /** How many connections each pool has open, in use, and wanted. */
-export function tellPools(registry: Registry, pools: Record<string, Pool>): void {
+export function registerPoolMetrics(registry: Registry, pools: Record<string, Pool>): void {
   const tell = (name: string, help: string, of: (pool: Pool) => number) =>
     new Gauge({
       name,
@@ -11,7 +11,7 @@ export function tellPools(registry: Registry, pools: Record<string, Pool>): void
       labelNames: ['pool'],
       registers: [registry],
       collect() {
-        for (const [pool, figures] of Object.entries(pools)) this.set({ pool }, of(figures));
+        for (const [pool, metrics] of Object.entries(pools)) this.set({ pool }, of(metrics));
       },
     });
   tell('kana_pool_connections', 'Open connections to the database.', (pool) => pool.totalCount);
@@ -42,8 +42,8 @@ const jobsSql = `
   group by task_identifier order by task_identifier`;
 
 /** Tells what waits to be done in the background, for how long, and what was given up. */
-export async function tellJobs(registry: Registry, pool: Pool): Promise<void> {
-  const { rows } = await pool.query<JobRow>({ name: 'job figures', text: jobsSql });
+export async function registerJobMetrics(registry: Registry, pool: Pool): Promise<void> {
+  const { rows } = await pool.query<JobRow>({ name: 'job metrics', text: jobsSql });
   const tell = (name: string, help: string, of: (row: JobRow) => number) => {
     const gauge = new Gauge({ name, help, labelNames: ['task'], registers: [registry] });
     for (const row of rows) gauge.set({ task: row.task }, of(row));

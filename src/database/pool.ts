@@ -4,7 +4,7 @@ import type { Tracing } from '../telemetry/tracing.ts';
 import { applySettings, type SessionSettings, sessionSettings } from './settings.ts';
 import { tracePool } from './statement-tracing.ts';
 
-interface CuttablePool {
+export interface CuttablePool {
   pool: Pool;
   /** Breaks every connection, and each that is opened from now on: whoever waits for the database fails at once. */
   cutOff(): void;

@@ -14,7 +14,7 @@ const busySql = `
   ) as busy`;
 
 /** Requests come first: while any process answers some, a job that calls this takes a tenth of the time. */
-export async function giveWay(session: PoolClient, worked: number, stop: AbortSignal): Promise<void> {
+export async function throttle(session: PoolClient, worked: number, stop: AbortSignal): Promise<void> {
   const { rows } = await session.query<{ busy: boolean }>(busySql, [applicationName]);
   if (!rows[0]?.busy) return;
   await sleep(Math.min(worked * restFactor, maxRest), undefined, { signal: stop }).catch(() => undefined);

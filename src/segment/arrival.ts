@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Database } from '../database/client.ts';
+import type { Connections } from '../database/client.ts';
 import type { AdmitUsers } from '../users/change.ts';
 import { releaseWaiting } from './identify/store.ts';
 import { arrival, lockIn } from './lock-store.ts';
@@ -13,7 +13,7 @@ const maxAtOnce = 1_000;
  * processed before its maker is answered. An event that is decided at the same instant either sees the user or
  * is released here: the two wait for each other. Whatever fails after the transaction is left to the next sweep.
  */
-export function createAdmission({ prisma, work: pool }: Database, log: Logger): AdmitUsers {
+export function createAdmission({ prisma, work: pool }: Connections, log: Logger): AdmitUsers {
   return async (environmentId, userIds, work) => {
     const { result, released } = await prisma.$transaction(async (tx) => {
       await lockIn(

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { apart } from '../database/lane.ts';
+import { retryIndividually } from '../database/lane.ts';
 import { type EventKey, findUnprocessed, type UnprocessedEvent } from './events/store.ts';
 import { processIdentify } from './identify/identify.ts';
 import { processTracks } from './track/track.ts';
@@ -44,7 +44,7 @@ async function identify(work: Work, event: EventKey): Promise<void> {
 
 /** Processes track events; those that fail are left to the next sweep. Answers how many have failed. */
 export async function settleTracks(work: Work, events: readonly EventKey[]): Promise<number> {
-  const results = await apart(events, async (batch) => {
+  const results = await retryIndividually(events, async (batch) => {
     await processTracks(work.pool, batch);
     return [];
   });

@@ -5,7 +5,7 @@ import { type EmbeddedServer, startEmbedded } from '../embedded-postgres/server.
  * How many connections the embedded server is started for: more than docs/guides/operating.md says each process keeps,
  * some for commands and whoever looks, and never fewer than PostgreSQL's own default.
  */
-const connectionsFor = (processes: number): number => Math.max(100, 40 * processes + 20);
+const connectionsFor = (processes: number): number => Math.max(100, 60 * processes + 20);
 
 /**
  * The PostgreSQL that the configuration names, or else the embedded one, running. `tell` gets what an

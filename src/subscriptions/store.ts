@@ -1,6 +1,7 @@
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { Prisma, PrismaClient } from '../database/generated/client.ts';
+import { inTurn } from '../database/user-turns.ts';
 import { subscriptionError } from '../errors.ts';
 import { lockUser } from '../users/store.ts';
 import {
@@ -45,11 +46,13 @@ export function changeSubscriptions<Result>(
   userKey: bigint,
   work: (tx: Db, change: Change) => Promise<Result>,
 ): Promise<Result | null> {
-  return prisma.$transaction(async (tx) => {
-    const locked = await lockUser(tx, userKey);
-    if (locked === null) return null;
-    return work(tx, { userKey: locked, instant: await beginChange(tx, [locked]) });
-  });
+  return inTurn(`${userKey}`, () =>
+    prisma.$transaction(async (tx) => {
+      const locked = await lockUser(tx, userKey);
+      if (locked === null) return null;
+      return work(tx, { userKey: locked, instant: await beginChange(tx, [locked]) });
+    }),
+  );
 }
 
 /**

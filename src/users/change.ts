@@ -3,6 +3,7 @@ import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import { jsonValue } from '../database/json.ts';
+import { inTurn } from '../database/user-turns.ts';
 import { userAlreadyExists, userNotFound } from '../errors.ts';
 import type { NewUser, UserChange, UserFacts } from './rules.ts';
 import { findUserKey, lockUser, requireUserKey } from './store.ts';
@@ -59,16 +60,18 @@ export async function updateUser(
   const known = await requireUserKey(db, environmentId, id);
   const change = { ...facts, metadata: jsonValue(metadata) };
   try {
-    return await admitUsers(environmentId, [newId], async (tx) => {
-      const key = await lockUser(tx, known);
-      // Under the lock: the id may have been given away, or taken away, since it was looked up.
-      if (key === null || (await findUserKey(tx, environmentId, id)) !== key) throw userNotFound(id);
-      await audited(tx, author, { action: 'updateUser', type: 'USER', handles: [key] }, async () => {
-        if (newId !== id) await renameUser(tx, key, newId);
-        await tx.user.update({ where: { key }, data: change });
-      });
-      return key;
-    });
+    return await inTurn(`${known}`, () =>
+      admitUsers(environmentId, [newId], async (tx) => {
+        const key = await lockUser(tx, known);
+        // Under the lock: the id may have been given away, or taken away, since it was looked up.
+        if (key === null || (await findUserKey(tx, environmentId, id)) !== key) throw userNotFound(id);
+        await audited(tx, author, { action: 'updateUser', type: 'USER', handles: [key] }, async () => {
+          if (newId !== id) await renameUser(tx, key, newId);
+          await tx.user.update({ where: { key }, data: change });
+        });
+        return key;
+      }),
+    );
   } catch (error) {
     throw isUniqueViolation(error) ? userAlreadyExists(newId) : error;
   }

@@ -9,9 +9,17 @@ test('docs/guides/operating.md tells how many connections a process keeps', asyn
 
   const docs = readFileSync('docs/guides/operating.md', 'utf8');
   const kinds =
-    /(\d+) for the hot path, (\d+) for other requests, (\d+) for batches of Segment, (\d+) for looking up keys, (\d+) for jobs, (\d+) watch/;
-  const [, hot, requests, work, lookups, jobs, watch] = (kinds.exec(docs) ?? []).map(Number);
-  expect(Object.fromEntries(limits)).toEqual({ hot, requests, work, lookups });
+    /for each environment (\d+) for the hot path, (\d+) for other requests, (\d+) for Segment's events; (\d+) for start, commands and metrics, (\d+) for looking up keys, (\d+) for jobs, (\d+) watch/;
+  const [, hot, requests, work, shared, lookups, jobs, watch] = (kinds.exec(docs) ?? []).map(Number);
+  for (const id of ['live', 'test'])
+    expect(Object.fromEntries(limits)).toMatchObject({
+      [`${id}_hot`]: hot,
+      [`${id}_requests`]: requests,
+      [`${id}_work`]: work,
+      lookups,
+    });
+  const sharedLimits = limits.filter(([name]) => ['hot', 'requests', 'work'].includes(name));
+  expect(sharedLimits.reduce((sum, [, max]) => sum + max, 0)).toBe(shared);
 
   const total = limits.reduce((sum, [, max]) => sum + max, (jobs ?? 0) + (watch ?? 0));
   const sizing = /up to (\d+)\nconnections open: `max_connections` of PostgreSQL has to be above (\d+) times/;

@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { createUser } from '../helpers/factories.ts';
+import { createFeature, createPackage, createUser } from '../helpers/factories.ts';
 
 let app: TestApp;
 beforeAll(async () => {
   app = await startTestApp();
-  await createUser(app.database.prisma, { id: '124' });
+  const { prisma } = app.database;
+  for (const id of ['124', 'beside', 'changing']) await createUser(prisma, { id });
+  await createFeature(prisma, { id: 'calls', type: 'CONSUMABLE' });
+  for (const id of ['pro', 'p0', 'p1', 'p2'])
+    await createPackage(prisma, { id, features: [{ id: 'calls' }] });
 });
 afterAll(() => app.close());
 
@@ -18,18 +22,22 @@ async function waiting(count: number): Promise<void> {
     const { rows } = await app.database.work.query(
       `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
     );
-    if (rows.length === count) return;
+    if (rows.length >= count) return;
     await sleep(5);
   }
 }
 
-test('changes that wait for one user, on all connections that changes have, keep no other request from its key', async () => {
-  const connections = app.database.pools.requests?.options.max ?? 0;
+test('changes of one held user keep no other request waiting, in no environment', async () => {
   const holder = await app.database.work.connect();
   await holder.query(`begin; select from "user" where id = '124' for update`);
-  const changes = Array.from({ length: connections + 5 }, () => app.ok(rename));
-  await waiting(connections);
+  const changes = Array.from({ length: 20 }, () => app.ok(rename));
+  await waiting(1);
 
+  for (const key of [app.keys.test, app.keys.live]) {
+    expect(await app.ok('{ users(first: 1) { name } }', {}, key)).toBeTruthy();
+    const created = 'mutation { createUser(input: { id: "other" }) { id } }';
+    expect(await app.ok(created, {}, key)).toEqual({ createUser: { id: 'other' } });
+  }
   const unknown = `prv_test_${'x'.repeat(32)}`;
   for (const path of ['/graphql', '/segment/events', '/cli/publish']) {
     const { status } = await app.http
@@ -43,4 +51,52 @@ test('changes that wait for one user, on all connections that changes have, keep
   await holder.query('rollback');
   holder.release();
   for (const change of await Promise.all(changes)) expect(change).toEqual({ updateUser: { name: 'Ada' } });
+});
+
+const subscribe = 'mutation { subscribe(userId: "124", packageIds: ["pro"]) { id } }';
+const record = (userId: string) =>
+  `mutation { recordUsage(input: { userId: "${userId}", featureId: "calls" }) { recorded } }`;
+
+test('whoever needs a held user is told to come back, and everybody else is served', async () => {
+  const holder = await app.database.work.connect();
+  await holder.query(`begin; select from "user" where id = '124' for update`);
+  const refused = Promise.all([subscribe, rename, rename, record('124')].map((query) => app.fails(query)));
+  await waiting(1);
+  expect(await app.ok(record('beside'))).toEqual({ recordUsage: { recorded: true } });
+  for (const { extensions } of await refused) expect(extensions.code).toBe('SERVICE_UNAVAILABLE');
+  await holder.query('rollback');
+  holder.release();
+  expect(await app.ok(record('124'))).toEqual({ recordUsage: { recorded: true } });
+});
+
+test('a lock of somebody else on the ledger refuses usage instead of holding it for ever', async () => {
+  const holder = await app.database.work.connect();
+  await holder.query('begin; lock table usage_event in share mode');
+  const refused = await Promise.all(Array.from({ length: 5 }, () => app.fails(record('beside'))));
+  for (const { extensions } of refused) expect(extensions.code).toBe('SERVICE_UNAVAILABLE');
+  await holder.query('rollback');
+  holder.release();
+  expect(await app.ok(record('beside'))).toEqual({ recordUsage: { recorded: true } });
+});
+
+test('usage is recorded while the package of its user changes without a pause', async () => {
+  let done = false;
+  const change = async (index: number) => {
+    for (let round = index; !done; round += 1)
+      await app.ok(
+        `mutation { changePackage(userId: "changing", packageId: "p${round % 3}") { subscription { id } } }`,
+      );
+  };
+  await app.ok('mutation { subscribe(userId: "changing", packageIds: ["p2"]) { id } }');
+  const changers = Array.from({ length: 16 }, (_each, index) => change(index).catch(() => change(index + 1)));
+  const answers = await Promise.all(
+    Array.from({ length: 12 }, async () => (await app.ok(record('changing'))).recordUsage.recorded),
+  );
+  const { status } = await app.http
+    .post('/segment/events')
+    .set('Authorization', app.keys.test)
+    .send({ type: 'track', userId: 'changing', event: 'Call', properties: { featureId: 'calls' } });
+  done = true;
+  await Promise.allSettled(changers);
+  expect({ answers, status }).toEqual({ answers: Array(12).fill(true), status: 200 });
 });

@@ -72,7 +72,7 @@ test('several processes are added up, and one that was killed is no longer count
 
   for (let reading = 0; reading < 6; reading += 1) expect((await figures(server)).get(users)).toBe(30);
   const told = await figures(server);
-  expect(told.get('kana_pool_limit{pool="hot"}')).toBe(21);
+  expect(told.get('kana_pool_limit{pool="live_hot"}')).toBe(21);
   expect(told.get('kana_requests_in_flight_limit')).toBe(3_000);
   expect(told.get('kana_database_up')).toBe(1);
 

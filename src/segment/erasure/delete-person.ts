@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Database } from '../../database/client.ts';
+import type { Connections } from '../../database/client.ts';
 import { type DeletedPerson, type DeletePerson, deleteUser } from '../../users/merge/merge.ts';
 import { enqueueErasure } from '../jobs.ts';
 import { erase } from './erase.ts';
@@ -14,7 +14,7 @@ const patience = 5_000;
  * gone and nobody holds the user's row: whoever processes an event takes the event first and then the user. A
  * job is made in the same transaction, which erases them if this process ends in between.
  */
-export function createDeletion({ prisma, work: pool }: Database, log: Logger): DeletePerson {
+export function createDeletion({ prisma, work: pool }: Connections, log: Logger): DeletePerson {
   return async (author, id, now) => {
     const { environmentId } = author;
     const tracesOf = ({ ids, keys }: DeletedPerson) => ({ environmentId, ids, keys, before: now });

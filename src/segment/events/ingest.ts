@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Database } from '../../database/client.ts';
-import { apart, createLane } from '../../database/lane.ts';
+import type { Connections } from '../../database/client.ts';
+import { createLane, retryIndividually } from '../../database/lane.ts';
 import { DomainError } from '../../errors.ts';
 import { createMeters } from '../../telemetry/metrics.ts';
 import { processIdentify } from '../identify/identify.ts';
@@ -49,13 +49,13 @@ interface Processed {
  * Track events of all concurrent callers share transactions. Each identify event has transactions of its own, and
  * a few of them are processed at once.
  */
-export function createIngestion({ prisma, work }: Database, meters = createMeters()): IngestEvents {
+export function createIngestion({ prisma, work }: Connections, meters = createMeters()): IngestEvents {
   const trackLane = { connections: 2, maxItems: 200, meter: meters.lane('track') };
   const identifyLane = { connections: 4, maxItems: 1, meter: meters.lane('identify') };
   const track = createLane<SegmentEvent, Processed>(trackLane, async (events) => {
     // Stored once, whatever has to be repeated then: an event is not new twice.
-    const arrivals = await apart(events, store);
-    const effects = await apart(events, async (batch) => {
+    const arrivals = await retryIndividually(events, store);
+    const effects = await retryIndividually(events, async (batch) => {
       await processTracks(work, batch);
       return readEffects(work, batch);
     });

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { transaction } from '../../database/transaction.ts';
-import { giveWay } from '../../jobs/throttle.ts';
+import { throttle } from '../../jobs/throttle.ts';
 import type { EventKey } from '../events/store.ts';
 import { settleTracks, sweep, type Work } from '../sweep.ts';
 import {
@@ -60,7 +60,7 @@ async function applyRules(work: Work, session: PoolClient, environmentId: string
     for (let index = 0; index < step.claimed.length; index += batchSize)
       failed += await settleTracks(work, step.claimed.slice(index, index + batchSize));
     if (step.isLast && failed > 0) stuck.add(step.ruleId);
-    await giveWay(session, performance.now() - began, work.stop);
+    await throttle(session, performance.now() - began, work.stop);
   }
   // The queue tries again what throws.
   if (stuck.size > 0) throw new Error('usage that a rule has claimed could not be recorded yet');

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { inTransaction } from '../../database/transaction.ts';
-import { giveWay } from '../../jobs/throttle.ts';
+import { throttle } from '../../jobs/throttle.ts';
 import { lock, rules } from '../lock-store.ts';
 import { settleTracks, type Work } from '../sweep.ts';
 
@@ -43,7 +43,7 @@ async function takeUpPage(
     await settleTracks(work, events.slice(index, index + batchSize));
   const session = await work.pool.connect();
   try {
-    await giveWay(session, performance.now() - began, work.stop);
+    await throttle(session, performance.now() - began, work.stop);
   } finally {
     session.release();
   }

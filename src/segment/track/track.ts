@@ -2,8 +2,9 @@ import type { Pool, PoolClient } from 'pg';
 import { BusyError } from '../../database/errors.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { DomainError } from '../../errors.ts';
+import { lockUsers } from '../../usage/record/locked-store.ts';
 import type { Usage } from '../../usage/record/rules.ts';
-import { appendUsage, askAgain } from '../../usage/record/store.ts';
+import { appendUsage, RETRY } from '../../usage/record/store.ts';
 import { dropDeleted } from '../erasure/store.ts';
 import {
   type EventKey,
@@ -29,18 +30,19 @@ interface Mapped {
  * transaction: the decision, the ledger and the windows, so that an event is either processed, once and
  * entirely, or still to be processed. Events that are processed already are left alone.
  *
- * An event whose user someone was changing at the same instant is decided again.
+ * An event whose user someone was changing at the same instant is decided again, with the user locked first: then
+ * no number of changers can make it fail for ever.
  */
 export async function processTracks(pool: Pool, keys: readonly EventKey[]): Promise<void> {
   for (let round = 0; round < maxRounds; round += 1) {
-    const left = await inTransaction(pool, (client) => decide(client, keys));
+    const left = await inTransaction(pool, (client) => decide(client, keys, round > 0));
     if (left === 0) return;
   }
   throw new BusyError(`Segment events met a concurrent change of their user ${maxRounds} times in a row`);
 }
 
 /** Answers how many of the events are still to be processed. */
-async function decide(client: PoolClient, keys: readonly EventKey[]): Promise<number> {
+async function decide(client: PoolClient, keys: readonly EventKey[], lockFirst: boolean): Promise<number> {
   const events = await lockTracks(client, keys);
   if (events.length === 0) return 0;
   const mappings = await mapEvents(client, events);
@@ -51,7 +53,7 @@ async function decide(client: PoolClient, keys: readonly EventKey[]): Promise<nu
     if (mapping === null || 'unusableFor' in mapping) outcomes.push(unmapped(event, mapping));
     else mapped.push({ event, mapping });
   }
-  const { recorded, dropped } = await record(client, mapped);
+  const { recorded, dropped } = await record(client, mapped, lockFirst);
   outcomes.push(...recorded);
   await saveTracks(client, outcomes);
   return events.length - outcomes.length - dropped;
@@ -94,6 +96,7 @@ async function mapEvents(
 async function record(
   client: PoolClient,
   mapped: readonly Mapped[],
+  lockFirst: boolean,
 ): Promise<{ recorded: TrackOutcome[]; dropped: number }> {
   const userKeys = await findUserKeys(
     client,
@@ -106,20 +109,28 @@ async function record(
   const unknown = mapped.filter((_each, index) => userKeys[index] === null);
   // Lock order: id, then row, as in updateUser.
   const { waiting, dropped } = await leaveWaiting(client, unknown);
-  return { recorded: [...waiting, ...(await recordKnown(client, known))], dropped };
+  return { recorded: [...waiting, ...(await recordKnown(client, known, lockFirst))], dropped };
 }
 
 async function recordKnown(
   client: PoolClient,
   known: readonly (Mapped & { userKey: bigint })[],
+  lockFirst: boolean,
 ): Promise<TrackOutcome[]> {
   if (known.length === 0) return [];
   const usages = known.map((each) => ({ usage: usageOf(each), withStanding: false }));
+  if (lockFirst)
+    await lockUsers(
+      client,
+      usages.map(({ usage }) => usage),
+      'wait',
+      'key share',
+    );
   const results = await appendUsage(client, usages);
   return known.flatMap(({ event, mapping, userKey }, index) => {
     const result = results[index];
     // Changed or deleted since this transaction looked.
-    if (result === askAgain || (result instanceof DomainError && result.code === 'NOT_FOUND')) return [];
+    if (result === RETRY || (result instanceof DomainError && result.code === 'NOT_FOUND')) return [];
     if (result === undefined || result instanceof Error)
       throw result ?? new Error('a usage was left without a result');
     return [{ ...keyOf(event), outcome: 'RECORDED' as const, mapping, ruleId: mapping.ruleId, userKey }];

@@ -15,20 +15,17 @@ const ids = (usages: readonly Usage[]) => [
   usages.map((usage) => usage.userId),
 ];
 
-/** Lets this transaction wait so long for each lock that somebody else holds, and then fail. */
-export async function limitPatience(client: PoolClient): Promise<void> {
-  await client.query(`set local lock_timeout = '5s'`);
-}
-
 /**
  * Locks the users of these usages, in the order of their keys; answers the keys.
  *
  * @param locked whether to wait for whoever has locked one, or to leave that one out
+ * @param strength `key share` keeps others from changing what usage counts towards, and not from recording
  */
 export async function lockUsers(
   client: PoolClient,
   usages: readonly Usage[],
   locked: IfLocked,
+  strength: 'update' | 'key share' = 'update',
 ): Promise<Set<bigint>> {
   const { rows } = await client.query<{ key: string }>(
     `select u.key from "user" u
@@ -36,7 +33,7 @@ export async function lockUsers(
        select coalesce(named.merged_into, named.key) from unnest($1::text[], $2::text[]) as i(environment_id, user_id)
        join "user" named on named.environment_id = i.environment_id and named.id = i.user_id
      )
-     order by u.key for update ${locked === 'skip' ? 'skip locked' : ''}`,
+     order by u.key for ${strength} ${locked === 'skip' ? 'skip locked' : ''}`,
     ids(usages),
   );
   return new Set(rows.map(({ key }) => BigInt(key)));

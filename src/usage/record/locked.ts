@@ -8,7 +8,6 @@ import { type Case, decide, emptyTally } from './decision-rules.ts';
 import {
   appendEntries,
   grantsKey,
-  limitPatience,
   lockUsers,
   readCounters,
   readGrants,
@@ -16,7 +15,7 @@ import {
   saveCounters,
 } from './locked-store.ts';
 import type { IfLocked, Recorded, Usage } from './rules.ts';
-import { askAgain } from './store.ts';
+import { RETRY } from './store.ts';
 
 /**
  * Records lists of usages in one transaction: with their users locked, it loads what is there, decides item
@@ -29,7 +28,7 @@ export function recordLocked(
   hot: Pool,
   lists: readonly (readonly Usage[])[],
   locked: IfLocked,
-): Promise<((Recorded | Error)[] | typeof askAgain)[]> {
+): Promise<((Recorded | Error)[] | typeof RETRY)[]> {
   return inTransaction(hot, async (client) => {
     const usages = lists.flat();
     const loaded = await (locked === 'wait'
@@ -40,7 +39,7 @@ export function recordLocked(
       client,
       cases.flatMap((list) => list ?? []),
     );
-    return cases.map((list) => (list === null ? askAgain : results.splice(0, list.length)));
+    return cases.map((list) => (list === null ? RETRY : results.splice(0, list.length)));
   });
 }
 
@@ -75,7 +74,6 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
  */
 async function loadPatiently(client: PoolClient, usages: readonly Usage[]): Promise<(Case | null)[]> {
   for (let attempt = 0; attempt < maxMergesFollowed; attempt += 1) {
-    await limitPatience(client);
     const cases = await loadCases(client, usages, 'wait');
     if (!cases.includes(null)) return cases;
     await client.query('rollback and chain');

@@ -5,9 +5,9 @@ import { inTransaction } from '../../database/transaction.ts';
 import { createTurns } from '../../database/turns.ts';
 import { createMeters } from '../../telemetry/metrics.ts';
 import { recordLocked } from './locked.ts';
-import { limitPatience } from './locked-store.ts';
+import { lockUsers } from './locked-store.ts';
 import type { Recorded, Usage } from './rules.ts';
-import { type Addition, appendUsage, askAgain } from './store.ts';
+import { type Addition, appendUsage, RETRY } from './store.ts';
 
 const maxAttempts = 20;
 
@@ -20,8 +20,8 @@ export type RecordUsage = (
   options: { withStanding: boolean },
 ) => Promise<(Recorded | Error)[]>;
 
-type Judged = Recorded | typeof askAgain;
-type JudgedList = (Recorded | Error)[] | typeof askAgain;
+type Judged = Recorded | typeof RETRY;
+type JudgedList = (Recorded | Error)[] | typeof RETRY;
 
 /**
  * Plain additions of all concurrent callers share one statement. Where the result depends on what is there
@@ -39,7 +39,13 @@ export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordU
     { connections: 1, maxItems: 1_000, meter: meters.lane('record_locked') },
     (items) =>
       inTransaction(hot, async (client) => {
-        await limitPatience(client);
+        // First the lock, and what is read then stays true: no number of changers can make this fail for ever.
+        await lockUsers(
+          client,
+          items.map(({ usage }) => usage),
+          'wait',
+          'key share',
+        );
         return appendUsage(client, items, 'wait');
       }),
   );
@@ -78,7 +84,7 @@ const largeList = 20;
 
 const needsDecision = (usage: Usage) => usage.action === 'SET' || usage.enforce;
 
-type Ask<Question, Answer> = (question: Question) => Promise<Answer | typeof askAgain>;
+type Ask<Question, Answer> = (question: Question) => Promise<Answer | typeof RETRY>;
 
 /** Asks where nobody waits; and then, as often as need be, where the user's lock is waited for. */
 async function judged<Question, Answer>(
@@ -87,7 +93,7 @@ async function judged<Question, Answer>(
   askLocked: Ask<Question, Answer>,
 ): Promise<Answer> {
   let answer = await ask(question);
-  for (let attempts = 1; answer === askAgain; attempts += 1) {
+  for (let attempts = 1; answer === RETRY; attempts += 1) {
     if (attempts === maxAttempts)
       throw new BusyError(`usage met a concurrent change of its user ${maxAttempts} times in a row`);
     answer = await askLocked(question);

@@ -18,7 +18,7 @@ export interface Addition {
 }
 
 /** Someone changes the user, or used the idempotency key at the same instant: ask again. */
-export const askAgain = Symbol('ask again');
+export const RETRY = Symbol('retry');
 
 /*
  * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the
@@ -149,7 +149,7 @@ export async function appendUsage(
   client: Pick<ClientBase, 'query'>,
   items: readonly Addition[],
   locked: IfLocked = 'wait',
-): Promise<(Recorded | typeof askAgain | Error)[]> {
+): Promise<(Recorded | typeof RETRY | Error)[]> {
   const usages = items.map(({ usage }) => usage);
   const withStanding = items.some((item) => item.withStanding);
   const { record, recordAndStand } = statements[locked];
@@ -205,14 +205,14 @@ function resultOf(
   usage: Usage,
   outcome: OutcomeRow | undefined,
   standing: Standing | null,
-): Recorded | typeof askAgain | Error {
+): Recorded | typeof RETRY | Error {
   if (outcome === undefined || outcome.inserted) return { ...recordedNow, standing };
   const known = decideKnown(usage, {
     userKnown: outcome.user_known,
     featureType: outcome.feature_type,
     first: outcome.first_feature_id === null ? null : firstUse(outcome, outcome.first_feature_id),
   });
-  if (known === null) return askAgain;
+  if (known === null) return RETRY;
   return known instanceof Error ? known : { ...known, standing };
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
 import type { Job, JobContext } from '../../jobs/queue.ts';
-import { giveWay } from '../../jobs/throttle.ts';
+import { throttle } from '../../jobs/throttle.ts';
 import { findWriters, prepareRollups, readLastId, rollUpNext } from './store.ts';
 
 /**
@@ -39,7 +39,7 @@ export async function rollUp(
         const began = performance.now();
         if (!(await rollUpNext(session, { environmentId, upTo, count: batchSize }))) continue;
         left.push(environmentId);
-        await giveWay(session, performance.now() - began, stop);
+        await throttle(session, performance.now() - began, stop);
       }
       behind = left;
     }
