@@ -10,7 +10,7 @@ import { listArgs, listPage } from '../graphql/list.ts';
 import { selects } from '../graphql/selection.ts';
 import { Id, parse } from '../input.ts';
 import { contentsOf, linkedPackages, pricesOf } from './lists-graphql.ts';
-import { displayAmount, StatusFilter } from './rules.ts';
+import { displayAmount, packageFeatureKey, StatusFilter } from './rules.ts';
 
 const PackageStatus = builder.enumType('PackageStatus', {
   description: 'The status of a package.',
@@ -44,7 +44,14 @@ function factsOf({ featureId, feature }: Content) {
 const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
   description: 'A feature as one package contains it.',
   fields: (t) => ({
-    id: t.exposeString('featureId', { description: 'The id of the feature.' }),
+    id: t.exposeString('featureId', {
+      description: 'The id of the feature. Several packages may have it: `key` tells them apart.',
+    }),
+    key: t.string({
+      description:
+        'Names this package and this feature: what a normalizing cache keeps this object under. Opaque.',
+      resolve: ({ packageId, featureId }) => packageFeatureKey(packageId, featureId),
+    }),
     name: t.exposeString('name', {
       description: 'The name in this package: the name that the feature had when it was added.',
     }),

@@ -182,3 +182,7 @@ export function displayAmount(amount: number, currency: string): string {
   const decimals = decimalsOfCurrency.get(currency.toUpperCase()) ?? 2;
   return (amount / 10 ** decimals).toFixed(decimals);
 }
+
+/** One text for a feature in a package, unlike that of any other, whatever the ids hold. */
+export const packageFeatureKey = (packageId: string, featureId: string): string =>
+  `${encodeURIComponent(packageId)}/${encodeURIComponent(featureId)}`;
