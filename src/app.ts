@@ -1,12 +1,12 @@
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { allowanceOf, authorOf, identifyCaller } from './auth/caller.ts';
+import { allowanceOf, authorOf, type Caller, identifyCaller } from './auth/caller.ts';
 import { lastFourOf, parseKey, readAuthorization } from './auth/keys/rules.ts';
 import type { Keyring } from './auth/keys/store.ts';
 import { createSessionRoute } from './auth/sessions/route.ts';
 import type { Sessions } from './auth/sessions/sessions.ts';
-import type { UserTokens } from './auth/tokens/tokens.ts';
+import type { UserIdentity, UserTokens } from './auth/tokens/tokens.ts';
 import { createCatalogueFiles } from './catalogue/file/files.ts';
 import { createConfigurationRoutes } from './catalogue/route.ts';
 import { identifyUser } from './client/authenticate.ts';
@@ -17,18 +17,18 @@ import type { Database } from './database/client.ts';
 import { registerJobMetrics, registerPoolMetrics } from './database/metrics.ts';
 import { createStandingFinder } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
-import { adminPage, clientPage } from './graphql/graphiql.ts';
+import { adminPage, clientPage, type GraphiqlPage } from './graphql/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './graphql/route.ts';
 import { schema } from './graphql/schema.ts';
 import { type Api, createGraphqlServer } from './graphql/server.ts';
 import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console.ts';
 import { withCors } from './http/cors.ts';
 import { reportFault } from './http/faults.ts';
-import { createGate, tellGate } from './http/gate.ts';
+import { createGate, registerGateMetrics } from './http/gate.ts';
 import { createReadyRoute, createWriteHealth, liveRoute } from './http/health.ts';
 import { createHeavyWork } from './http/heavy-work.ts';
 import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
-import { type RateLimit, requireAllowance } from './http/rate-limit.ts';
+import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
 import { createRouter, type Route } from './http/router.ts';
 import { createAdmission } from './segment/arrival.ts';
@@ -50,9 +50,9 @@ export interface Dependencies {
   clientOrigins: readonly string[];
   /** What Segment signs its requests with; undefined takes them without a signature. */
   segmentSecret: string | undefined;
-  /** How many operations may be worked on at once; see createGate. */
+  /** How many operations of each environment may be worked on at once; see createGate. */
   capacity?: number | undefined;
-  /** How many bytes of their bodies may be held at once; see createGate. */
+  /** How many bytes of their bodies may be held at once for each environment; see createGate. */
   bodyRoom?: number | undefined;
   /** How often each key may call. */
   rateLimit: RateLimit;
@@ -78,18 +78,25 @@ export function createApp(dependencies: Dependencies): App {
   const { meters = createMeters() } = dependencies;
   const servicesOf = createServices({ ...dependencies, meters });
   const gate = createGate(meters.refused, dependencies.capacity, dependencies.bodyRoom);
-  tellGate(meters.registry, gate);
+  registerGateMetrics(meters.registry, gate);
   registerPoolMetrics(meters.registry, database.pools);
-  const admin = createGraphqlServer(adminApi(dependencies, servicesOf), log, meters.tracing);
-  const client = createGraphqlServer(clientApi(dependencies, servicesOf), log, meters.tracing);
+  const admin = adminApi(dependencies, servicesOf);
+  const client = clientApi(dependencies, servicesOf);
   const writes = createWriteHealth();
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
+  const serve = <Caller extends { environmentId: string }>(
+    api: Api<Caller, object>,
+    graphiql: GraphiqlPage,
+  ): Route => {
+    const server = createGraphqlServer(api, log, meters.tracing);
+    return createGraphqlRoute({ api, server, page: graphiql, gate, rateLimit: dependencies.rateLimit });
+  };
   const routes = {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
     '/': page === undefined ? homeRoute : { GET: page },
     '/console/session': createSessionRoute(sessions, gate),
-    '/graphql': createGraphqlRoute(admin, adminPage, gate),
-    '/client/graphql': withCors(createGraphqlRoute(client, clientPage, gate), clientOrigins),
+    '/graphql': serve(admin, adminPage),
+    '/client/graphql': withCors(serve(client, clientPage), clientOrigins),
     '/segment/events': createSegmentRoute({
       ...dependencies,
       ingestEvents: (environmentId, ...rest) =>
@@ -141,49 +148,54 @@ function createServices({ database, log, meters }: Dependencies): ServicesOf {
 
 /** For servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, sessions, log, rateLimit, catalogueWorker }: Dependencies,
+  { database, keyring, userTokens, sessions, log, catalogueWorker }: Dependencies,
   servicesOf: ServicesOf,
-): Api<Context> {
+): Api<Caller, Context> {
   const catalogueFiles = createCatalogueFiles(catalogueWorker);
   const doHeavyWork = createHeavyWork();
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',
-    async contextOf(headers, requestContext) {
+    async identify(headers, requestContext) {
       const caller = await identifyCaller(headers, { keyring, sessions });
       requestContext.bearer = caller;
-      if (caller === null) return { isAuthenticated: false };
-      requireAllowance(rateLimit, allowanceOf(caller));
+      return caller;
+    },
+    allowanceOf,
+    contextOf(caller, requestContext) {
       const author = authorOf(caller, requestContext);
       const { environmentId } = author;
       const tellFault = (error: unknown) => reportFault(log, error, requestContext);
       const services = { ...servicesOf(environmentId), readClock: database.readClock, userTokens };
       const heavy = { catalogueFiles, doHeavyWork };
-      return { isAuthenticated: true, environmentId, author, ...services, ...heavy, tellFault };
+      return { environmentId, author, ...services, ...heavy, tellFault };
     },
   };
 }
 
 /** The client API, for browsers: what one user may read. */
 function clientApi(
-  { keyring, userTokens, rateLimit }: Dependencies,
+  { keyring, userTokens }: Dependencies,
   servicesOf: ServicesOf,
-): Api<ClientContext> {
+): Api<UserIdentity, ClientContext> {
   return {
     schema: clientSchema,
     credentials:
       'a valid user token after "Bearer" in the Authorization header, or a public key there and the id of the user in X-User-ID',
-    async contextOf(headers, requestContext) {
+    async identify(headers, requestContext) {
       const credentials = {
         authorization: readAuthorization(headers.authorization),
         userId: readUserId(headers['x-user-id']?.toString()),
       };
       const user = await identifyUser(credentials, { keyring, userTokens }, new Date());
-      if (user === null) return { isAuthenticated: false };
-      requestContext.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
-      requireAllowance(rateLimit, `USER ${user.environmentId} ${user.userId}`);
+      if (user !== null)
+        requestContext.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
+      return user;
+    },
+    allowanceOf: ({ environmentId, userId }) => `USER ${environmentId} ${userId}`,
+    contextOf(user) {
       const { db, findStanding } = servicesOf(user.environmentId);
-      return { isAuthenticated: true, db, findStanding, ...user };
+      return { db, findStanding, ...user };
     },
   };
 }

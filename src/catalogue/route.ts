@@ -4,10 +4,10 @@ import { readAuthorization } from '../auth/keys/rules.ts';
 import type { Keyring } from '../auth/keys/store.ts';
 import type { Database } from '../database/client.ts';
 import { DomainError } from '../errors.ts';
-import { type BodyHandler, withBody } from '../http/body.ts';
-import { type Gate, gated } from '../http/gate.ts';
-import { readJson } from '../http/json-body.ts';
-import { type RateLimit, rateLimited } from '../http/rate-limit.ts';
+import { forCallers } from '../http/admission.ts';
+import { readJson, refuseBody } from '../http/body.ts';
+import type { Gate } from '../http/gate.ts';
+import type { RateLimit } from '../http/rate-limit.ts';
 import { type Answer, type Refusal, sendJson, unauthenticated } from '../http/response.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { Configuration, problemsOf, type Wishes } from './file/rules.ts';
@@ -34,58 +34,54 @@ export function createConfigurationRoutes({
   rateLimit,
 }: Doors): Record<string, Route> {
   /** Answers what `work` does for whoever holds the key. */
-  const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): BodyHandler =>
-    gated(gate, async ({ headers }, response, body, requestContext) => {
-      const caller = await identifyHolder(keyring, readAuthorization(headers.authorization));
-      requestContext.bearer = caller;
-      if (caller === null) return sendJson(response, wrongKey);
-      const refused = rateLimited(rateLimit, allowanceOf(caller));
-      if (refused !== null) return sendJson(response, refused);
-      return sendJson(response, await work(authorOf(caller, requestContext), body).catch(refuseMistake));
-    });
+  const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): Handler =>
+    forCallers(
+      {
+        gate,
+        rateLimit,
+        allowanceOf,
+        async identify({ authorization }, context) {
+          const caller = await identifyHolder(keyring, readAuthorization(authorization));
+          context.bearer = caller;
+          return caller;
+        },
+      },
+      async (_request, response, { caller, body, context }) =>
+        sendJson(response, await work(authorOf(caller, context), body).catch(refuseMistake)),
+      (request, response) => refuseBody(request, response, wrongKey),
+    );
 
   return {
     '/cli/pull': {
-      GET: withoutBody(
-        forKey(async ({ environmentId }) => ok(await pull(database.of(environmentId).prisma, environmentId))),
+      GET: forKey(async ({ environmentId }) =>
+        ok(await pull(database.of(environmentId).prisma, environmentId)),
       ),
     },
     '/cli/validate': {
-      POST: withBody(
-        gate,
-        forKey(({ environmentId }, body) =>
-          forFile(body, async (wishes) => ({
-            data: (await preview(database.of(environmentId).prisma, environmentId, wishes)).map(lineOf),
-          })),
-        ),
+      POST: forKey(({ environmentId }, body) =>
+        forFile(body, async (wishes) => ({
+          data: (await preview(database.of(environmentId).prisma, environmentId, wishes)).map(lineOf),
+        })),
       ),
     },
     '/cli/publish': {
-      POST: withBody(
-        gate,
-        forKey((author, body) =>
-          forFile(body, async (wishes) => {
-            // The command itself asks before, and passes on what cannot be done.
-            const terms = { partly: true, agreed: null };
-            const { file, findings } = await publish(
-              database.of(author.environmentId).prisma,
-              author,
-              wishes,
-              new Date(),
-              terms,
-            );
-            return { ...file, data: findings.map(lineOf) };
-          }),
-        ),
+      POST: forKey((author, body) =>
+        forFile(body, async (wishes) => {
+          // The command itself asks before, and passes on what cannot be done.
+          const terms = { partly: true, agreed: null };
+          const { file, findings } = await publish(
+            database.of(author.environmentId).prisma,
+            author,
+            wishes,
+            new Date(),
+            terms,
+          );
+          return { ...file, data: findings.map(lineOf) };
+        }),
       ),
     },
   };
 }
-
-const withoutBody =
-  (handle: BodyHandler): Handler =>
-  (request, response, requestContext) =>
-    handle(request, response, Buffer.alloc(0), requestContext);
 
 const ok = (body: object): Answer => ({ status: 200, body });
 

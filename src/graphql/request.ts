@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import { z } from 'zod';
 import { parseExactJson } from '../exact-json.ts';
-import { parseJson } from '../http/json-body.ts';
+import { parseJson, readEncoding } from '../http/body.ts';
 import { refusalError } from '../http/response.ts';
 
 /** The original's older cURL examples name no type, and cURL then says that the body is a form. */
@@ -10,7 +11,7 @@ const jsonTypes = ['', 'application/json', 'application/x-www-form-urlencoded'];
 
 // Clients of the original may send a string that holds the object, as each of its cURL examples does.
 const JsonObject = z.preprocess(
-  (value) => (typeof value === 'string' ? parseObject(value) : value),
+  fromText,
   z.custom<Record<string, unknown>>(isObject, 'must be a JSON object, or a string that holds one'),
 );
 
@@ -24,16 +25,22 @@ const Operation = z.object(
   'must be a JSON object such as { "query": "…", "variables": { … } }',
 );
 
-/** Reads the operation off the body. A request that holds none is refused before GraphQL begins. */
-export function readRequest({
-  headers,
-  body,
-}: {
-  headers: IncomingHttpHeaders;
-  body: Buffer;
-}): GraphQLParams {
+const PersistedOperation = z.object({
+  query: z.null().or(z.literal('')).optional(),
+  extensions: z.preprocess(fromText, z.object({ persistedQuery: z.looseObject({}) })),
+});
+
+/** Reads the operation off a body. A request that holds none is refused before GraphQL begins. */
+export function readBodyOperation(headers: IncomingHttpHeaders, body: Buffer): GraphQLParams {
   checkHeaders(headers);
   return readOperation(parseBody(body));
+}
+
+/** Reads the operation off an address, as clients write it that send queries by GET. */
+export function readGetOperation(url: string): GraphQLParams {
+  const parameters = new URLSearchParams(url.slice(url.indexOf('?') + 1));
+  const given = [...parameters].filter(([name, value]) => name === 'query' || value !== '');
+  return readOperation(Object.fromEntries(url.includes('?') ? given : []));
 }
 
 function checkHeaders(headers: IncomingHttpHeaders): void {
@@ -43,8 +50,10 @@ function checkHeaders(headers: IncomingHttpHeaders): void {
       'UNSUPPORTED_MEDIA_TYPE',
       'Send JSON, with the header Content-Type: application/json.',
     );
-  if (headers['content-encoding'] !== undefined)
-    throw refusalError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.');
+  if (readEncoding(headers['content-encoding']) !== 'identity')
+    throw refusalError('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.', {
+      'Accept-Encoding': 'identity',
+    });
 }
 
 function parseBody(body: Buffer): unknown {
@@ -61,13 +70,21 @@ function readOperation(request: unknown): GraphQLParams {
     const { query, variables, operationName } = data;
     return { query, variables: variables ?? undefined, operationName: operationName ?? undefined };
   }
+  if (PersistedOperation.safeParse(request).success) throw persistedQueryNotSupported();
   const [issue] = error.issues;
   throw refusalError('BAD_REQUEST', `${issue?.path.join('.') || 'The body'} ${issue?.message}.`);
 }
 
-function parseObject(text: string): unknown {
+/** Clients of Apollo send the hash of an operation first, and the operation itself when they are told this. */
+const persistedQueryNotSupported = () =>
+  new GraphQLError('PersistedQueryNotSupported', {
+    extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' },
+  });
+
+function fromText(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
   try {
-    return parseExactJson(text);
+    return parseExactJson(value);
   } catch {
     return undefined;
   }

@@ -1,41 +1,93 @@
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ExecutionResult } from 'graphql';
-import { withBody } from '../http/body.ts';
-import { type Gate, throughGate } from '../http/gate.ts';
-import type { RequestContext } from '../http/request-context.ts';
+import type { GraphQLParams } from 'graphql-yoga';
+import { type Admission, forCallers, forStrangers } from '../http/admission.ts';
+import { refuseBody } from '../http/body.ts';
+import { createDutyCycle } from '../http/duty-cycle.ts';
+import { type Answer, unauthenticated } from '../http/response.ts';
 import { type Route, refuseMethod } from '../http/router.ts';
 import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
-
-/** Answers one operation. Whatever goes wrong is in the result. */
-export type AnswerOperation = (sent: {
-  method: 'GET' | 'POST';
-  headers: IncomingHttpHeaders;
-  /** The operation and its variables, as JSON. */
-  body: Buffer;
-  requestContext: RequestContext;
-}) => Promise<ExecutionResult>;
+import { readBodyOperation, readGetOperation } from './request.ts';
+import { type Api, type GraphqlServer, unauthenticatedMessage } from './server.ts';
 
 /** The newer media type, by whose rules an answer without data has a status of its own. */
 const responseType = 'application/graphql-response+json';
 
-/** Operations are posted, but for introspection; a browser that comes by gets GraphiQL. */
-export function createGraphqlRoute(answerAny: AnswerOperation, page: GraphiqlPage, gate: Gate): Route {
-  const answer = throughGate(gate, answerAny);
+/** An answer to a GET could be kept by caches on the way, but it is for its caller alone, and true only now. */
+function forbidCaching(response: ServerResponse): void {
+  response.setHeader('Cache-Control', 'private, no-store');
+  response.appendHeader('Vary', 'Authorization, X-User-ID, Accept');
+}
+
+interface Serving<Caller> extends Pick<Admission<Caller>, 'gate' | 'rateLimit'> {
+  api: Pick<Api<Caller, object>, 'identify' | 'allowanceOf' | 'credentials'>;
+  server: GraphqlServer<Caller>;
+  page: GraphiqlPage;
+}
+
+/**
+ * Operations are posted; queries may be sent by GET, too, and a browser that comes by gets GraphiQL. Who calls is
+ * looked up first: an operation of somebody unknown must be short and ask for the schema only.
+ */
+export function createGraphqlRoute<Caller extends { environmentId: string }>({
+  api,
+  server,
+  page,
+  gate,
+  rateLimit,
+}: Serving<Caller>): Route {
   const graphiql = createGraphiqlPage(page);
-  return {
-    async GET(request, response, requestContext) {
-      const { headers } = request;
-      if (headers.accept?.includes('text/html')) return graphiql(request, response, requestContext);
-      const operation = parametersOf(request);
-      if (request.method !== 'GET' || operation.query === undefined) return refuseMethod(response, ['POST']);
-      const body = Buffer.from(JSON.stringify(operation));
-      return writeResult(request, response, await answer({ method: 'GET', headers, body, requestContext }));
+  const admission: Admission<Caller> = { gate, rateLimit, ...api };
+  const cycle = createDutyCycle();
+
+  const answerStranger = forStrangers(
+    gate.strangers,
+    async (request, response, body, requestContext) => {
+      const sent = { method: methodOf(request), read: readerOf(request, body), requestContext };
+      const refused = await cycle.run(async () => {
+        writeResult(request, response, await server.answerStranger(sent));
+        return null;
+      });
+      if (refused !== null) refuse(request, response, refused);
     },
-    POST: withBody(gate, async (request, response, body, requestContext) => {
-      const { headers } = request;
-      return writeResult(request, response, await answer({ method: 'POST', headers, body, requestContext }));
-    }),
+    { tooLong: unauthenticated(unauthenticatedMessage(api)), refuse },
+  );
+  const answer = forCallers(
+    admission,
+    async (request, response, { caller, body, context: requestContext }) => {
+      const read = readerOf(request, body);
+      const method = methodOf(request);
+      writeResult(request, response, await server.answer({ method, caller, read, requestContext }));
+    },
+    answerStranger,
+    refuse,
+  );
+
+  return {
+    GET(request, response, requestContext) {
+      if (request.headers.accept?.includes('text/html')) return graphiql(request, response, requestContext);
+      if (request.method !== 'GET') return refuseMethod(response, ['GET', 'POST']);
+      forbidCaching(response);
+      return answer(request, response, requestContext);
+    },
+    POST: answer,
   };
+}
+
+const methodOf = ({ method }: IncomingMessage): 'GET' | 'POST' => (method === 'GET' ? 'GET' : 'POST');
+
+const readerOf = (request: IncomingMessage, body: Buffer) => (): GraphQLParams =>
+  methodOf(request) === 'GET'
+    ? readGetOperation(request.url ?? '')
+    : readBodyOperation(request.headers, body);
+
+const acceptsNewer = ({ headers }: IncomingMessage) => headers.accept?.includes(responseType) ?? false;
+const contentTypeOf = (request: IncomingMessage) =>
+  `${acceptsNewer(request) ? responseType : 'application/json'}; charset=utf-8`;
+
+function refuse(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
+  const headers = { ...answer.headers, 'Content-Type': contentTypeOf(request) };
+  refuseBody(request, response, { ...answer, headers });
 }
 
 /** What an error asks of the HTTP answer; with `spec`, only of answers of the newer media type. */
@@ -50,28 +102,23 @@ interface HttpExtension {
  * says otherwise; of several errors the highest status counts.
  */
 function writeResult(
-  { headers: { accept } }: IncomingMessage,
+  request: IncomingMessage,
   response: ServerResponse,
   { errors, ...result }: ExecutionResult,
 ): void {
-  const isNewer = accept?.includes(responseType) ?? false;
   let status = 200;
   for (const { extensions } of errors ?? []) {
     const http = extensions.http as HttpExtension | undefined;
     delete extensions.http;
     for (const [name, value] of Object.entries(http?.headers ?? {})) response.setHeader(name, value);
-    if (isNewer || !http?.spec) status = Math.max(status, http?.status ?? 200);
+    if (acceptsNewer(request) || !http?.spec) status = Math.max(status, http?.status ?? 200);
   }
   const text = JSON.stringify(errors === undefined ? result : { errors, ...result });
   response.writeHead(status, {
-    'Content-Type': `${isNewer ? responseType : 'application/json'}; charset=utf-8`,
+    'Content-Type': contentTypeOf(request),
     'Content-Length': Buffer.byteLength(text),
   });
   response.end(text);
-}
-
-function parametersOf({ url = '' }: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(new URLSearchParams(url.slice(url.indexOf('?') + 1)));
 }
 
 /** There is no other page yet. */

@@ -1,29 +1,49 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
-import { createYoga } from 'graphql-yoga';
+import { createYoga, type GraphQLParams } from 'graphql-yoga';
 import type { Logger } from 'pino';
 import { isFault } from '../http/faults.ts';
 import type { RequestContext } from '../http/request-context.ts';
+import { unauthenticatedError } from '../http/response.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
-import { type Authentication, useAuthentication } from './authentication.ts';
+import { isOpenToAll } from './authentication.ts';
 import { createFaultReport, maskError } from './errors.ts';
 import { useFieldNames } from './field-names.ts';
 import { useWholeAnswers } from './limits/answer-size.ts';
-import { createDocumentCache, noErrorCache, useModestOperations } from './limits/document.ts';
+import { createDocumentCache, noErrorCache, useBoundedParsing } from './limits/document.ts';
 import { useLimits } from './limits/operation.ts';
+import { useBoundedValidation } from './limits/validation-work.ts';
 import { useOperationReading } from './operation.ts';
-import { readRequest } from './request.ts';
-import type { AnswerOperation } from './route.ts';
 
-export interface Api<Context extends object> {
+export interface Api<Caller, Context extends object> {
   schema: GraphQLSchema;
-  /** What every resolver gets, from the headers of the request; tells the request context whose they are. */
-  contextOf: (
-    headers: IncomingHttpHeaders,
-    requestContext: RequestContext,
-  ) => Promise<Authentication<Context>>;
+  /** Who calls, by the headers alone; tells the request context. Null without valid credentials. */
+  identify: (headers: IncomingHttpHeaders, requestContext: RequestContext) => Promise<Caller | null>;
+  /** Whose rate limit a call counts against. */
+  allowanceOf: (caller: Caller) => string;
+  /** What every resolver gets. */
+  contextOf: (caller: Caller, requestContext: RequestContext) => Context;
   /** What a request without valid credentials is told to send. */
   credentials: string;
+}
+
+export const unauthenticatedMessage = ({ credentials }: Pick<Api<never, object>, 'credentials'>) =>
+  `Unauthenticated: send ${credentials}.`;
+
+/** One operation, as it was sent. */
+export interface Sent<Caller> {
+  method: 'GET' | 'POST';
+  caller: Caller;
+  /** Reads the operation; throws a GraphQLError if the request holds none. */
+  read: () => GraphQLParams;
+  requestContext: RequestContext;
+}
+
+export interface GraphqlServer<Caller> {
+  /** Answers one operation of a known caller. Whatever goes wrong is in the result. */
+  answer(sent: Sent<Caller>): Promise<ExecutionResult>;
+  /** Answers introspection, and refuses everything else before it is validated. */
+  answerStranger(sent: Omit<Sent<Caller>, 'caller'>): Promise<ExecutionResult>;
 }
 
 /** All that Yoga and its plugins look at of a request is how the operation was sent. */
@@ -32,51 +52,74 @@ const requests = {
   POST: new Request('http://localhost/graphql', { method: 'POST' }),
 };
 
+/** So many characters of operations of strangers are remembered. */
+const strangersMaxRemembered = 16 * 1024;
+
 /**
  * Answers the operations of one API; all APIs read, refuse and mask alike. Yoga's pipeline runs with all of its
  * plugins, but without its HTTP layer: to turn each of Node's requests into one of the web's, and the
- * answer back, would cost more than to answer it.
+ * answer back, would cost more than to answer it. Strangers have a pipeline of their own, so that they do not make
+ * the server forget what its callers send.
  */
-export function createGraphqlServer<Context extends object>(
-  api: Api<Context>,
+export function createGraphqlServer<Caller, Context extends object>(
+  api: Api<Caller, Context>,
   log: Logger,
   tracing: Tracing | null = null,
-): AnswerOperation {
+): GraphqlServer<Caller> {
   const report = createFaultReport(log);
-  const yoga = createYoga<
-    { headers: IncomingHttpHeaders; requestContext: RequestContext },
-    Authentication<Context>
-  >({
-    schema: api.schema,
-    context: ({ headers, requestContext }) => api.contextOf(headers, requestContext),
-    maskedErrors: { maskError },
-    plugins: [
-      useModestOperations(),
-      useLimits(),
-      useFieldNames(),
-      useWholeAnswers(),
-      useOperationReading(api.schema),
-      useAuthentication(api.credentials),
-    ],
-    parserAndValidationCache: { documentCache: createDocumentCache(), errorCache: noErrorCache },
-    logging: false,
-  });
-  const answer: AnswerOperation = async ({ method, headers, body, requestContext }) => {
+  const pipelines = {
+    callers: createPipeline(api.schema, createDocumentCache()),
+    strangers: createPipeline(api.schema, createDocumentCache(strangersMaxRemembered)),
+  };
+  async function run(
+    pipeline: ReturnType<typeof createPipeline>,
+    { method, read, requestContext }: Omit<Sent<Caller>, 'caller'>,
+    contextOf: (params: GraphQLParams) => object,
+  ): Promise<ExecutionResult> {
     try {
-      const params = readRequest({ headers, body });
-      const sent = { params, request: requests[method] };
-      const result = await yoga.getResultForParams(sent, { headers, requestContext });
+      const params = read();
+      const context = { ...contextOf(params), requestContext };
+      const result = await pipeline.getResultForParams({ params, request: requests[method] }, context);
       if (isSingle(result)) return report(result, requestContext);
       throw new Error('an operation was left without a single result');
     } catch (error) {
       return report({ errors: [maskError(error)] }, requestContext);
     }
+  }
+  const answer: GraphqlServer<Caller>['answer'] = (sent) =>
+    run(pipelines.callers, sent, () => api.contextOf(sent.caller, sent.requestContext));
+  return {
+    answer: tracing === null ? answer : traced(tracing, answer),
+    answerStranger: (sent) =>
+      run(pipelines.strangers, sent, ({ query }) => {
+        if (!isOpenToAll(query ?? '')) throw unauthenticatedError(unauthenticatedMessage(api));
+        return {};
+      }),
   };
-  return tracing === null ? answer : traced(tracing, answer);
+}
+
+function createPipeline(schema: GraphQLSchema, documentCache: ReturnType<typeof createDocumentCache>) {
+  return createYoga<{ requestContext: RequestContext }>({
+    schema,
+    maskedErrors: { maskError },
+    plugins: [
+      useBoundedParsing(),
+      useLimits(),
+      useBoundedValidation(),
+      useFieldNames(),
+      useWholeAnswers(),
+      useOperationReading(schema),
+    ],
+    parserAndValidationCache: { documentCache, errorCache: noErrorCache },
+    logging: false,
+  });
 }
 
 /** Tells each operation as a span. */
-function traced(tracing: Tracing, answer: AnswerOperation): AnswerOperation {
+function traced<Caller>(
+  tracing: Tracing,
+  answer: GraphqlServer<Caller>['answer'],
+): GraphqlServer<Caller>['answer'] {
   return async (sent) => {
     const span = tracing.begin({ name: 'graphql', kind: 'INTERNAL' });
     const result = await span.run(() => answer(sent));

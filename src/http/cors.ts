@@ -17,10 +17,11 @@ export function withCors(route: Route, origins: readonly string[]): Route {
   if (origins.length === 0) return route;
   return {
     ...route,
+    GET: route.GET && allowing(origins, route.GET),
     POST: route.POST && allowing(origins, route.POST),
     // A browser asks before it sends a header that a form could not send.
     OPTIONS: allowing(origins, (_request, response) => {
-      response.setHeader('Access-Control-Allow-Methods', 'POST');
+      response.setHeader('Access-Control-Allow-Methods', 'GET, POST');
       response.setHeader('Access-Control-Allow-Headers', allowedHeaders);
       response.setHeader('Access-Control-Max-Age', maxAge);
       response.writeHead(204).end();

@@ -1,23 +1,19 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Counter, Gauge, type Registry } from 'prom-client';
-import type { AnswerOperation } from '../graphql/route.ts';
-import { refusal, refusalError, sendJson } from './response.ts';
+import { environmentIds } from '../auth/keys/rules.ts';
+import { createPlaces, type Places } from './places.ts';
 
-/**
- * How many operations a process works on at once. What is more waits for those before it, in memory and out of
- * sight of its caller: it is better told to come back.
- */
+/** How many operations of one environment a process works on at once. Beyond this, it rejects with 503 and does not queue. */
 const defaultCapacity = 1_000;
 
 /**
- * How many bytes of bodies a process holds at once, but for those that came in one piece: as much as 64 clients that
- * each send the largest body at the same moment. Ordinary load stays far below.
+ * How many bytes of bodies of one environment a process holds at once, but for those that came in one piece: as much
+ * as 32 clients that each send the largest body at the same moment. Ordinary load stays far below.
  */
-const defaultBodyRoom = 64 * 1024 * 1024;
+const defaultBodyRoom = 32 * 1024 * 1024;
 
-/** Room in memory for what was sent. */
+/** Memory for request bodies. */
 export interface Room {
-  /** Takes up so many bytes; false, without taking them, if there is no room for them. */
+  /** Takes so many bytes; false, without taking them, if there is no room. */
   take(bytes: number): boolean;
   giveBack(bytes: number): void;
   /** All of it, in bytes. */
@@ -25,31 +21,58 @@ export interface Room {
   taken(): number;
 }
 
-export interface Gate {
-  /** Starts the work if there is room for it, and finishes it; null, without starting it, if there is none. */
+/** What the requests of one environment may take of this process at once. No environment takes from another's. */
+export interface Share {
+  /** Starts the work if there is a place for it, and finishes it; null, without starting it, if there is none. */
   run<Result>(work: () => Promise<Result>): Promise<Result> | null;
+  isFull(): boolean;
   readonly capacity: number;
   inside(): number;
   /** For the bodies of requests that are on their way in, or inside. */
   readonly bodies: Room;
 }
 
+export interface Gate {
+  /** The share of an environment whose credentials have been checked. */
+  of(environmentId: string): Share;
+  /** For requests without valid credentials. */
+  readonly strangers: Places;
+  /** For sign-ins to the console, so that other strangers cannot keep people out. */
+  readonly signIns: Places;
+}
+
 /**
  * @param refused counts whom there was no room for
- * @param capacity how many may be inside at once
- * @param bodyRoom for how many bytes of bodies there is room; see withBody
+ * @param capacity how many operations of one environment may be inside at once
+ * @param bodyRoom for how many bytes of its bodies there is room; see readBody
  */
 export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoom = defaultBodyRoom): Gate {
+  const shares = new Map<string, Share>();
+  return {
+    of(environmentId) {
+      const share = shares.get(environmentId) ?? createShare(refused, capacity, bodyRoom);
+      shares.set(environmentId, share);
+      return share;
+    },
+    strangers: createPlaces(refused),
+    signIns: createPlaces(refused),
+  };
+}
+
+function createShare(refused: Counter, capacity: number, bodyRoom: number): Share {
   let inside = 0;
+  function isFull() {
+    if (inside < capacity) return false;
+    refused.inc();
+    return true;
+  }
   return {
     bodies: createRoom(refused, bodyRoom),
     capacity,
     inside: () => inside,
+    isFull,
     run(work) {
-      if (inside >= capacity) {
-        refused.inc();
-        return null;
-      }
+      if (isFull()) return null;
       inside += 1;
       return work().finally(() => {
         inside -= 1;
@@ -77,51 +100,35 @@ function createRoom(refused: Counter, size: number): Room {
   };
 }
 
-/** How full it is. */
-export function tellGate(registry: Registry, gate: Gate): void {
+/** The shares of environments and their limits, for operators. */
+export function registerGateMetrics(registry: Registry, gate: Gate): void {
   const registers = [registry];
-  new Gauge({
-    name: 'kana_requests_in_flight',
-    help: 'Requests that are worked on.',
-    registers,
-    collect() {
-      this.set(gate.inside());
-    },
-  });
-  const limit = { name: 'kana_requests_in_flight_limit', help: 'As many are worked on at once.' };
-  new Gauge({ ...limit, registers }).set(gate.capacity);
-  new Gauge({
-    name: 'kana_request_bodies_bytes',
-    help: 'Bodies of requests that are held in memory, but for those that came in one piece.',
-    registers,
-    collect() {
-      this.set(gate.bodies.taken());
-    },
-  });
-  const room = { name: 'kana_request_bodies_limit_bytes', help: 'As much of them is held at once.' };
-  new Gauge({ ...room, registers }).set(gate.bodies.size);
-}
-
-export const overloadedMessage = 'The server has more to do than it can. Try again in a second.';
-
-/** Refuses operations that the gate has no room for before it is looked at what their bodies say. */
-export function throughGate(gate: Gate, answer: AnswerOperation): AnswerOperation {
-  return async (sent) => {
-    const answering = gate.run(() => answer(sent));
-    if (answering !== null) return answering;
-    sent.requestContext.outcome = 'OVERLOADED';
-    return { errors: [refusalError('OVERLOADED', overloadedMessage)] };
-  };
-}
-
-/** Refuses requests of other paths in the same way. */
-export function gated<Rest extends unknown[]>(
-  gate: Gate,
-  handle: (request: IncomingMessage, response: ServerResponse, ...rest: Rest) => unknown,
-): (request: IncomingMessage, response: ServerResponse, ...rest: Rest) => Promise<void> {
-  return async (request, response, ...rest) => {
-    const handling = gate.run(async () => handle(request, response, ...rest));
-    if (handling === null) sendJson(response, refusal('OVERLOADED', overloadedMessage));
-    else await handling;
-  };
+  const labelNames = ['environment'] as const;
+  function gauge(name: string, help: string, measure: (share: Share) => number) {
+    new Gauge({
+      name,
+      help,
+      registers,
+      labelNames,
+      collect() {
+        for (const environment of environmentIds) this.set({ environment }, measure(gate.of(environment)));
+      },
+    });
+  }
+  gauge('kana_requests_in_flight', 'Requests that are worked on.', (share) => share.inside());
+  gauge(
+    'kana_requests_in_flight_limit',
+    'As many are worked on at once for each environment.',
+    (share) => share.capacity,
+  );
+  gauge(
+    'kana_request_bodies_bytes',
+    'Bodies of requests that are held in memory, but for those that came in one piece.',
+    (share) => share.bodies.taken(),
+  );
+  gauge(
+    'kana_request_bodies_limit_bytes',
+    'As much of them is held at once for each environment.',
+    (share) => share.bodies.size,
+  );
 }

@@ -1,6 +1,5 @@
 import type { Database } from '../database/client.ts';
 import type { Unavailability } from '../database/errors.ts';
-import { succeedsInTime } from './in-time.ts';
 import { sendJson } from './response.ts';
 import type { Route } from './router.ts';
 
@@ -47,4 +46,20 @@ export function createReadyRoute({ lookups }: Pick<Database, 'lookups'>, writes:
       sendJson(response, { status: status === null ? 200 : 503, body: { status: status ?? 'ready' } });
     },
   };
+}
+
+/** How long a health check, or a reading of the metrics, waits for the database. */
+const checkTimeoutMs = 1_000;
+
+/** Whether the work succeeds in time. What it does later is ignored. */
+export async function succeedsInTime(work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), checkTimeoutMs);
+  });
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
 }

@@ -1,5 +1,4 @@
-import { overloadedMessage } from './gate.ts';
-import { refusalError } from './response.ts';
+import { overloadedMessage, refusalError } from './response.ts';
 
 /*
  * Work that keeps a core busy, or much memory: catalogue files and exports. Counted by itself, because the gate, which

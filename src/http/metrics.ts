@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Gauge, Registry } from 'prom-client';
 import { readAuthorization } from '../auth/keys/rules.ts';
-import { succeedsInTime } from './in-time.ts';
+import { succeedsInTime } from './health.ts';
 import { sendJson, unauthenticated } from './response.ts';
 import type { Route } from './router.ts';
 

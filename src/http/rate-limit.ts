@@ -1,4 +1,4 @@
-import { type Answer, refusal, refusalError } from './response.ts';
+import { type Answer, refusal } from './response.ts';
 
 /** Says who may go on, and tells the others when to come back. */
 export interface RateLimit {
@@ -42,13 +42,7 @@ export function createRateLimit(perSecond: number, now: () => number = () => per
 const message = 'Too many requests with these credentials. Come back after the time that Retry-After tells.';
 const retryAfter = (waitMs: number) => ({ 'Retry-After': `${Math.ceil(waitMs / 1_000)}` });
 
-/** Throws the refusal of a GraphQL request that comes too early. */
-export function requireAllowance(limit: RateLimit, caller: string): void {
-  const waitMs = limit.take(caller);
-  if (waitMs > 0) throw refusalError('RATE_LIMITED', message, retryAfter(waitMs));
-}
-
-/** The refusal of a request of another path that comes too early; null if it may go on. */
+/** The refusal of a request that comes too early; null if it may go on. */
 export function rateLimited(limit: RateLimit, caller: string): Answer | null {
   const waitMs = limit.take(caller);
   return waitMs === 0 ? null : { ...refusal('RATE_LIMITED', message), headers: retryAfter(waitMs) };

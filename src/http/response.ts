@@ -7,6 +7,7 @@ const statuses = {
   UNAUTHENTICATED: 401,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
+  REQUEST_TIMEOUT: 408,
   PAYLOAD_TOO_LARGE: 413,
   UNSUPPORTED_MEDIA_TYPE: 415,
   RATE_LIMITED: 429,
@@ -50,6 +51,11 @@ export function refusal(code: RequestErrorCode, message: string, details: object
   return { status: statusOf(code), body, headers: headersOf(code) };
 }
 
+export const overloadedMessage = 'The server has more to do than it can. Try again in a second.';
+
+/** The process has as much to do as it takes on. */
+export const overloaded = refusal('OVERLOADED', overloadedMessage);
+
 /** The same for GraphQL, which makes the answer of it. */
 export function refusalError(
   code: RequestErrorCode,
@@ -77,12 +83,12 @@ export function unauthenticatedError(message: string): GraphQLError {
   return new GraphQLError(message, { extensions: { ...authenticationError(message), http } });
 }
 
-/** Writes a whole answer as JSON, and leaves the response open. */
+/** Writes a whole answer as JSON, if its headers name no other type, and leaves the response open. */
 export function writeJson(response: ServerResponse, { status, body, headers }: Answer): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
-    ...headers,
     'Content-Type': 'application/json; charset=utf-8',
+    ...headers,
     'Content-Length': Buffer.byteLength(text),
   });
   response.write(text);

@@ -14,6 +14,7 @@ export type Handler = (
 export interface Route {
   GET?: Handler;
   POST?: Handler;
+  PUT?: Handler;
   DELETE?: Handler;
   OPTIONS?: Handler;
 }
@@ -62,8 +63,10 @@ const inSpan = ({ span }: RequestContext, work: () => unknown) => (span === null
 const asksForPage = ({ method, headers }: IncomingMessage): boolean =>
   (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true;
 
+/** The path of an address; clients that take us for a proxy send the whole address. */
 function pathOf({ url = '/' }: IncomingMessage): string {
-  const [path = '/'] = url.split('?', 1);
+  const [address = '/'] = url.split('?', 1);
+  const path = address.startsWith('/') ? address : address.replace(/^https?:\/\/[^/]*/i, '') || '/';
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }
 
@@ -75,12 +78,14 @@ function follow(
 ): unknown {
   // Node sends no body with the answer to a HEAD, so GET can answer it.
   const method = request.method === 'HEAD' ? 'GET' : request.method;
-  const known = method === 'GET' || method === 'POST' || method === 'DELETE' || method === 'OPTIONS';
-  const handle = known ? route[method] : undefined;
+  const handle = isRouted(method) ? route[method] : undefined;
   return handle === undefined
     ? refuseMethod(response, Object.keys(route))
     : handle(request, response, requestContext);
 }
+
+const isRouted = (method: string | undefined): method is keyof Route =>
+  method === 'GET' || method === 'POST' || method === 'PUT' || method === 'DELETE' || method === 'OPTIONS';
 
 /** @param allowed the methods that this path answers */
 export function refuseMethod(response: ServerResponse, allowed: string[]): void {

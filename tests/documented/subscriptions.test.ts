@@ -117,6 +117,16 @@ describe.each(ways)('$name', (way) => {
     });
   });
 
+  test('subscription(userId), as one documented cURL writes it, answers the list that it means', async () => {
+    await install(app, way, [apiCalls], [freeTrial]);
+    await installUser();
+    await createSubscription(app.database.prisma, { userId: '124', packageId: 'free-trial' }, environment);
+    const query = 'query ($userId: String!) { subscription(userId: $userId) { id userId status } }';
+    expect(await send(app, way, query, { userId: '124' })).toEqual({
+      data: { subscription: [{ id: anyId, userId: '124', status: 'ACTIVE' }] },
+    });
+  });
+
   // The documented answer says that the add-on is CANCELLED, copied from the example before.
   test('subscribe answers what it made', async () => {
     await install(app, way, [apiCalls, message], [freeTrial, proactiveMessaging]);

@@ -23,7 +23,7 @@ afterAll(() => app.close());
 /** Resolves once so many bytes of bodies are held. */
 async function held(bytes: number): Promise<void> {
   const told = async () =>
-    parseFigures(`${await meters.registry.metrics()}\n`).get('kana_request_bodies_bytes');
+    parseFigures(`${await meters.registry.metrics()}\n`).get('kana_request_bodies_bytes{environment="test"}');
   while ((await told()) !== bytes) await turn();
 }
 

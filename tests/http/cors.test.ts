@@ -35,7 +35,7 @@ async function post(
 }
 
 const allowed = {
-  'access-control-allow-methods': 'POST',
+  'access-control-allow-methods': 'GET, POST',
   'access-control-allow-headers': 'Authorization, Content-Type, X-API-Version, X-User-ID',
   'access-control-max-age': '86400',
 };
@@ -58,7 +58,7 @@ describe('with allowed origins, the client API', () => {
     expect(await post('/client/graphql', page)).toEqual({ status: 401, told: readable });
     expect(await post('/client/graphql', page, 'no JSON')).toEqual({ status: 400, told: readable });
     expect(await post('/client/graphql', page, { query: 'x'.repeat(1024 * 1024) })).toEqual({
-      status: 413,
+      status: 401,
       told: readable,
     });
   });

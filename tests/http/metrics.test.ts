@@ -62,7 +62,7 @@ test('requests are counted by what they asked for and how they ended', async () 
       request('users', 'ok'),
       request('entitlements', 'NOT_FOUND'),
       request('', 'GRAPHQL_VALIDATION_FAILED'),
-      request('currentUser', 'UNAUTHENTICATED', '/client/graphql'),
+      request('', 'UNAUTHENTICATED', '/client/graphql'),
       request('', 'NOT_FOUND', '(unknown)'),
       'kana_request_duration_seconds_count{path="/graphql",operation="users"}',
     ],
@@ -129,7 +129,8 @@ test('pools, the gate and the backlog are told', async () => {
     expect(told.get(`kana_pool_limit{pool="${pool}"}`)).toBeGreaterThan(1);
     expect(told.get(`kana_pool_waiting{pool="${pool}"}`)).toBe(0);
   }
-  expect(told.get('kana_requests_in_flight_limit')).toBe(1_000);
+  for (const environment of ['test', 'live'])
+    expect(told.get(`kana_requests_in_flight_limit{environment="${environment}"}`)).toBe(1_000);
   expect(told.get('kana_database_up')).toBe(1);
   expect(told.get('kana_segment_unprocessed')).toBe(0);
 });

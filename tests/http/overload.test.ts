@@ -3,7 +3,8 @@ import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createUser } from '../helpers/factories.ts';
 import { someoneWaits } from '../helpers/locks.ts';
 
-// A server that has more to do than it can says so at once, and finishes what it accepted.
+// An environment that has more to do than its share says so at once, and finishes what it accepted. The other
+// environment, and people who sign in, are not concerned.
 
 let app: TestApp;
 beforeEach(async () => {
@@ -30,16 +31,13 @@ async function whileFull(work: () => Promise<void>) {
   }
 }
 
-/** Every path that reaches the database, but for those that tell how the server does. */
+/** The paths for private keys. */
 const doors = [
   ['post', '/graphql'],
-  ['post', '/client/graphql'],
   ['post', '/segment/events'],
   ['post', '/cli/validate'],
   ['post', '/cli/publish'],
   ['get', '/cli/pull'],
-  ['post', '/console/session'],
-  ['get', '/console/session'],
 ] as const;
 
 const overloaded = {
@@ -55,10 +53,12 @@ test('a full server refuses at once, and finishes what it accepted', async () =>
   const finished = await whileFull(async () => {
     for (const [method, path] of doors) {
       const { status, headers, body } = await app.http[method](path)
-        .set('X-Kana-Console', 'test')
+        .set('Authorization', app.keys.test)
         .send(method === 'post' ? { query: '{ users { id } }' } : undefined);
       expect([path, status, headers['retry-after'], body]).toEqual([path, 503, '1', overloaded]);
     }
+    const reader = app.http.post('/client/graphql').set('Authorization', app.keys.publicTest);
+    expect((await reader.set('X-User-ID', '124').send({ query: '{ currentUser { id } }' })).status).toBe(503);
   });
 
   // Each answers the user as it is after its own change, or after both.
@@ -71,9 +71,22 @@ test('a full server refuses before it reads what was sent', async () => {
   await whileFull(async () => {
     const { status, body } = await app.http
       .post('/graphql')
+      .set('Authorization', app.keys.test)
       .set('Content-Type', 'application/json')
       .send('{');
     expect([status, body]).toEqual([503, overloaded]);
+  });
+});
+
+test('an environment that is full keeps neither the other one nor people who sign in waiting', async () => {
+  await whileFull(async () => {
+    expect(await app.ok('{ users { id } }', {}, app.keys.live)).toEqual({ users: [] });
+    const signedIn = await app.http
+      .post('/console/session')
+      .set('X-Kana-Console', 'test')
+      .send({ key: app.keys.test });
+    expect(signedIn.status).toBe(200);
+    expect((await app.http.post('/graphql').send({ query: '{ users { id } }' })).status).toBe(401);
   });
 });
 

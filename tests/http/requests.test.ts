@@ -66,6 +66,40 @@ describe('a request that holds no operation is refused with 400 BAD_REQUEST', ()
   });
 });
 
+describe('an operation that is named by its hash alone, as persisted queries are, is asked for', () => {
+  const extensions = { persistedQuery: { version: 1, sha256Hash: 'ab' } };
+  const answer = {
+    status: 200,
+    type: json,
+    body: {
+      errors: [
+        { message: 'PersistedQueryNotSupported', extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' } },
+      ],
+    },
+  };
+
+  test('by POST', async () => {
+    expect(await post(app, JSON.stringify({ operationName: 'A', variables: {}, extensions }))).toEqual(
+      answer,
+    );
+  });
+
+  test('by GET', async () => {
+    const { status, body } = await app.http
+      .get('/graphql')
+      .query({ operationName: 'A', variables: '{}', extensions: JSON.stringify(extensions) })
+      .set('Authorization', app.keys.test);
+    expect([status, body]).toEqual([200, answer.body]);
+  });
+
+  test('and answered if the operation is there too', async () => {
+    const query = 'query A { users { id } }';
+    expect((await post(app, JSON.stringify({ query, extensions }))).body).toEqual({
+      data: { users: [{ id: '124' }] },
+    });
+  });
+});
+
 describe('the type of a body', () => {
   const body = JSON.stringify({ query: create, variables });
 
@@ -82,6 +116,12 @@ describe('the type of a body', () => {
     expect(await post(app, body, { 'Content-Encoding': 'gzip' })).toEqual(
       refusal(415, 'UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.'),
     );
+  });
+
+  test('a body that says it is not compressed is read', async () => {
+    const query = JSON.stringify({ query: '{ users { id } }' });
+    const { status } = await post(app, query, { 'Content-Encoding': 'identity' });
+    expect(status).toBe(200);
   });
 
   test.each([

@@ -73,7 +73,7 @@ test('several processes are added up, and one that was killed is no longer count
   for (let reading = 0; reading < 6; reading += 1) expect((await figures(server)).get(users)).toBe(30);
   const told = await figures(server);
   expect(told.get('kana_pool_limit{pool="live_hot"}')).toBe(21);
-  expect(told.get('kana_requests_in_flight_limit')).toBe(3_000);
+  expect(told.get('kana_requests_in_flight_limit{environment="live"}')).toBe(3_000);
   expect(told.get('kana_database_up')).toBe(1);
 
   const readings = await Promise.all(Array.from({ length: 8 }, () => figures(server)));
@@ -83,7 +83,7 @@ test('several processes are added up, and one that was killed is no longer count
   const children = await readFile(`/proc/${server.child.pid}/task/${server.child.pid}/children`, 'utf8');
   process.kill(Number(children.split(' ')[0]), 'SIGKILL');
   await until(server, (told) => (told.get(users) ?? 30) < 30);
-  await until(server, (told) => told.get('kana_requests_in_flight_limit') === 3_000);
+  await until(server, (told) => told.get('kana_requests_in_flight_limit{environment="live"}') === 3_000);
   expect(await server.end('SIGTERM')).toBe(0);
   expect(server.stderr()).toBe('');
 });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { withBody } from '../../http/body.ts';
-import { type Gate, gated } from '../../http/gate.ts';
+import { forStrangers } from '../../http/admission.ts';
+import type { Gate } from '../../http/gate.ts';
 import { refusal, sendJson, unauthenticated } from '../../http/response.ts';
 import type { Handler, Route } from '../../http/router.ts';
 import { environmentIds, readEnvironmentId } from '../keys/rules.ts';
@@ -18,7 +18,7 @@ const SignIn = z.object({ key: z.string().trim() });
 export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
   return {
     GET: fromConsole(
-      gated(gate, async (request, response) => {
+      forStrangers(gate.signIns, async (request, response) => {
         const found = environmentIds.map(async (id) => {
           const token = readSessionCookie(request.headers, id);
           return token === null ? null : sessions.find(token, id);
@@ -28,22 +28,19 @@ export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
       }),
     ),
     POST: fromConsole(
-      withBody(
-        gate,
-        gated(gate, async (request, response, body, requestContext) => {
-          const key = readKey(body);
-          const session = key === null ? null : await sessions.begin(key);
-          if (session === null) return sendJson(response, wrongKey);
-          const environmentId = readEnvironment(session);
-          requestContext.bearer = { environmentId, kind: 'PRIVATE', lastFour: session.identity.lastFour };
-          const cookie = sessionCookie(environmentId, session.token, isSecure(request.headers));
-          const headers = { ...noStore, 'Set-Cookie': cookie };
-          return sendJson(response, { status: 200, body: describe(session), headers });
-        }),
-      ),
+      forStrangers(gate.signIns, async (request, response, body, requestContext) => {
+        const key = readKey(body);
+        const session = key === null ? null : await sessions.begin(key);
+        if (session === null) return sendJson(response, wrongKey);
+        const environmentId = readEnvironment(session);
+        requestContext.bearer = { environmentId, kind: 'PRIVATE', lastFour: session.identity.lastFour };
+        const cookie = sessionCookie(environmentId, session.token, isSecure(request.headers));
+        const headers = { ...noStore, 'Set-Cookie': cookie };
+        return sendJson(response, { status: 200, body: describe(session), headers });
+      }),
     ),
     DELETE: fromConsole(
-      gated(gate, async (request, response) => {
+      forStrangers(gate.signIns, async (request, response) => {
         const environmentId = readEnvironmentId(headerOf(request));
         if (environmentId === null)
           return sendJson(response, refusal('BAD_REQUEST', `Name the environment in ${consoleHeader}.`));

@@ -14,7 +14,8 @@ import type { Plugin } from 'graphql-yoga';
 
 /*
  * What one operation may ask for. It is measured when a document is validated, which happens once, and not again
- * while it is remembered. How long a text may be is limited before that; see documents.ts.
+ * while it is remembered. How long a text may be is limited before that, see document.ts, and so is the work of
+ * validating it, see validation-work.ts.
  *
  * Written here rather than taken from a library: those at hand know neither which fields are lists, which is what
  * makes an answer large, nor what a fragment has cost before, and walk the document once for each limit.

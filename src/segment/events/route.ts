@@ -4,11 +4,11 @@ import { allowanceOf, identifyHolder } from '../../auth/caller.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
 import type { Database } from '../../database/client.ts';
 import { DomainError } from '../../errors.ts';
-import { withBody } from '../../http/body.ts';
+import { forCallers } from '../../http/admission.ts';
+import { type Body, decompress, readEncoding, readJson, refuseBody } from '../../http/body.ts';
 import { faultCodeOf, reportFault } from '../../http/faults.ts';
-import { type Gate, gated } from '../../http/gate.ts';
-import { readJson } from '../../http/json-body.ts';
-import { type RateLimit, rateLimited } from '../../http/rate-limit.ts';
+import type { Gate, Room } from '../../http/gate.ts';
+import type { RateLimit } from '../../http/rate-limit.ts';
 import type { RequestContext } from '../../http/request-context.ts';
 import { type Answer, headersOf, refusal, sendJson, statusOf, unauthenticated } from '../../http/response.ts';
 import type { Route } from '../../http/router.ts';
@@ -31,33 +31,62 @@ interface Webhook {
 
 /**
  * Where Segment's webhook sends events: one event, answered by what became of it, or an array or batch, answered by an
- * array in the same order. A refused event does not fail its neighbours.
+ * array in the same order. A refused event does not fail its neighbours. PUT, which Segment's form offers too, is the
+ * same as POST.
  */
 export function createSegmentRoute(webhook: Webhook): Route {
-  return {
-    POST: withBody(
-      webhook.gate,
-      gated(webhook.gate, async ({ headers }, response, body, requestContext) =>
-        sendJson(response, await receive(webhook, { headers, body, requestContext })),
-      ),
-    ),
-  };
+  const { gate, rateLimit, keyring } = webhook;
+  const receiveEvents = forCallers(
+    {
+      gate,
+      rateLimit,
+      allowanceOf,
+      async identify({ authorization }, context) {
+        const caller = await identifyHolder(keyring, readWebhookKey(authorization));
+        context.bearer = caller;
+        return caller;
+      },
+    },
+    async ({ headers }, response, { caller, share, body, context }) => {
+      const read = await readEvents(headers, body, share.bodies);
+      if ('status' in read) return sendJson(response, read);
+      try {
+        const delivery = { headers, body: read.bytes, environmentId: caller.environmentId, context };
+        sendJson(response, await receive(webhook, delivery));
+      } finally {
+        read.release();
+      }
+    },
+    (request, response) => refuseBody(request, response, wrongCredentials),
+  );
+  return { POST: receiveEvents, PUT: receiveEvents };
 }
+
+/** The body as it was before its sender compressed it. */
+async function readEvents(headers: IncomingHttpHeaders, body: Buffer, room: Room): Promise<Body | Answer> {
+  const encoding = readEncoding(headers['content-encoding']);
+  if (encoding === 'identity') return { bytes: body, release: () => undefined };
+  return encoding === 'gzip' ? decompress(body, room) : unknownEncoding;
+}
+
+const unknownEncoding: Answer = {
+  ...refusal('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, or with Content-Encoding: gzip.'),
+  headers: { 'Accept-Encoding': 'gzip, identity' },
+};
 
 /** What was posted. */
 interface Delivery {
   headers: IncomingHttpHeaders;
   body: Buffer;
-  requestContext: RequestContext;
+  environmentId: string;
+  context: RequestContext;
 }
 
-async function receive(webhook: Webhook, { headers, body, requestContext }: Delivery): Promise<Answer> {
-  const { keyring, segmentSecret } = webhook;
-  const caller = await identifyHolder(keyring, readWebhookKey(headers.authorization));
-  if (caller === null) return wrongCredentials;
-  requestContext.bearer = caller;
-  const refused = rateLimited(webhook.rateLimit, allowanceOf(caller));
-  if (refused !== null) return refused;
+async function receive(
+  webhook: Webhook,
+  { headers, body, environmentId, context }: Delivery,
+): Promise<Answer> {
+  const { segmentSecret } = webhook;
   // The signature of a batch needs its first event. Only who has a key has a body parsed.
   const sent = readJson(body);
   const signature = headers['x-signature']?.toString();
@@ -69,8 +98,8 @@ async function receive(webhook: Webhook, { headers, body, requestContext }: Deli
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
   const now = await webhook.database.readClock();
-  const results = await webhook.ingestEvents(caller.environmentId, events, now);
-  const items = results.map((result) => itemOf(result, webhook.log, requestContext));
+  const results = await webhook.ingestEvents(environmentId, events, now);
+  const items = results.map((result) => itemOf(result, webhook.log, context));
   const answer = isList ? items : items[0];
   const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
   // Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates.

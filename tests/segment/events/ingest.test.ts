@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { invalidInput } from '../../helpers/errors.ts';
@@ -506,8 +507,54 @@ describe('the webhook', () => {
     }
   });
 
-  it('takes requests by POST only', async () => {
-    expect((await app.http.get('/segment/events').set('Authorization', app.keys.test)).status).toBe(405);
+  it('takes requests by POST and PUT only', async () => {
+    const { status, headers } = await app.http.get('/segment/events').set('Authorization', app.keys.test);
+    expect([status, headers.allow]).toEqual([405, 'POST, PUT']);
+  });
+
+  it('answers PUT, which Segment’s form offers, as POST', async () => {
+    const { status, body } = await app.http
+      .put('/segment/events')
+      .set('Authorization', app.keys.test)
+      .send({ type: 'page', userId: 'put', messageId: 'put' });
+    expect([status, body.outcome]).toEqual([200, 'IGNORED']);
+  });
+});
+
+describe('a compressed body', () => {
+  const send = async (body: BodyInit, encoding: string) => {
+    const headers = {
+      Authorization: app.keys.test,
+      'Content-Type': 'application/json',
+      'Content-Encoding': encoding,
+    };
+    const response = await fetch(`${app.url}/segment/events`, { method: 'POST', body, headers });
+    const { status } = response;
+    return { status, accepts: response.headers.get('accept-encoding'), body: await response.json() };
+  };
+  const event = JSON.stringify({ type: 'page', userId: 'zip', messageId: 'zip' });
+
+  it.each([
+    ['gzip', () => gzipSync(event)],
+    ['GZIP', () => gzipSync(event)],
+    ['identity', () => event],
+  ])('is read if it says %s', async (encoding, body) => {
+    expect(await send(body(), encoding)).toMatchObject({ status: 200, body: { outcome: 'IGNORED' } });
+  });
+
+  it('is refused if it says gzip and is not', async () => {
+    expect((await send(event, 'gzip')).status).toBe(400);
+    expect((await send(gzipSync(event).subarray(0, 20), 'gzip')).status).toBe(400);
+  });
+
+  it('may hold no more than one that is not compressed', async () => {
+    const bomb = gzipSync(`"${'x'.repeat(50 * 1024 * 1024)}"`);
+    expect(bomb.length).toBeLessThan(60_000);
+    expect((await send(bomb, 'gzip')).status).toBe(413);
+  });
+
+  it.each(['br', 'deflate', 'gzip, gzip'])('is refused if it says %s', async (encoding) => {
+    expect(await send(event, encoding)).toMatchObject({ status: 415, accepts: 'gzip, identity' });
   });
 });
 
@@ -539,6 +586,16 @@ describe('the webhook with a shared secret', () => {
     ['no hexadecimal digits', { 'X-Signature': 'signature'.repeat(5) }],
   ])('refuses %s', async (_name, headers) => {
     expect((await post(headers)).status).toBe(401);
+  });
+
+  it('takes the signature of a compressed body for what was in it', async () => {
+    const { status } = await signed.http
+      .post('/segment/events')
+      .set({ Authorization: signed.keys.test, 'X-Signature': signature(body), 'Content-Encoding': 'gzip' })
+      .type('json')
+      .serialize((sent) => sent)
+      .send(gzipSync(body));
+    expect(status).toBe(200);
   });
 
   it('needs the private key all the same', async () => {
