@@ -26,6 +26,8 @@ SELECT create_reference_table('deleted_user_salt');
 SELECT create_reference_table('feature_hour');
 SELECT create_reference_table('usage_rollup');
 SELECT create_reference_table('audit_entry');
+SELECT create_reference_table('seal');
+SELECT create_reference_table('seal_amendment');
 
 SELECT create_distributed_table('subscription', 'user_key');
 SELECT create_distributed_table('usage_event', 'user_key', colocate_with => 'subscription');

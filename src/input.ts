@@ -27,6 +27,9 @@ export const Name = Id;
 /** Optional text that may be empty, such as an email: up to 255 characters, no control characters. */
 export const Line = Text;
 
+/** Why somebody does something, in words: up to 255 characters; one without any is none. */
+export const Note = Text.transform((text) => text.trim() || null);
+
 /** A JSON object of at most 16 KiB, measured as the UTF-8 text that is stored, and at most 100 levels deep. */
 export const Metadata = z
   .custom<Record<string, unknown>>(

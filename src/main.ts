@@ -22,6 +22,7 @@ import { createRateLimit, noRateLimit } from './http/rate-limit.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { type Queue, startQueue } from './jobs/queue.ts';
 import { type Provisioned, provision } from './provisioning/provision.ts';
+import { sealJob, sealJobs } from './seals/seal.ts';
 import { segmentJobs, sweepJob } from './segment/jobs.ts';
 import { reachServer } from './start/database.ts';
 import { findSecretKey } from './start/secret-key.ts';
@@ -87,8 +88,12 @@ async function start(config: Config, running: Running): Promise<void> {
     meters,
     metrics: openMetrics(config, meters),
   });
-  const jobs = { ...segmentJobs(database.prisma), ...rollUpJobs };
-  running.queue = await startQueue(postgres.url, jobs, { atStart: [sweepJob, rollUpJob], log, meters });
+  const jobs = { ...segmentJobs(database.prisma), ...rollUpJobs, ...sealJobs };
+  running.queue = await startQueue(postgres.url, jobs, {
+    atStart: [sweepJob, rollUpJob, sealJob],
+    log,
+    meters,
+  });
   http.open(app.listener);
 
   if (cluster.isWorker) await notifyPrimary({ address: http.address });

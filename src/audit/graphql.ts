@@ -26,6 +26,9 @@ const AuditSubject = builder.enumType('AuditSubject', {
     API_KEY: { description: 'A key.' },
     IMPORT: { description: 'An import of users; the id is the id of the import.' },
     TOKEN_SECRET: { description: 'The secret that signs user tokens; the id is the environment.' },
+    USAGE: {
+      description: 'Usage recorded by hand in the console; the id is the id of the user.',
+    },
   } as const,
 });
 
@@ -124,7 +127,7 @@ builder.queryField('auditLog', (t) =>
   t.prismaField({
     type: [AuditEntry],
     description:
-      'The audit log, newest first: changes of features, packages, users, subscriptions, mapping rules and keys. Usage, and changes by Segment events, are not included. An import is one entry, plus one for each merge. Several arguments combine with AND.',
+      'The audit log, newest first: changes of features, packages, users, subscriptions, mapping rules and keys. Usage recorded by hand in the console is included; other usage, and changes by Segment events, are not. An import is one entry, plus one for each merge. Several arguments combine with AND.',
     args: {
       ...listArgs,
       subjectType: t.arg({ type: AuditSubject, description: 'Only this kind of object.' }),

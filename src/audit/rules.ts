@@ -12,7 +12,8 @@ export type AuditSubject =
   | 'MAPPING_RULE'
   | 'API_KEY'
   | 'IMPORT'
-  | 'TOKEN_SECRET';
+  | 'TOKEN_SECRET'
+  | 'USAGE';
 
 /** The author of a change, in one environment. */
 export interface Author {

@@ -1,9 +1,10 @@
+import type { ClientBase } from 'pg';
 import type { Db } from '../database/client.ts';
 import { Prisma } from '../database/generated/client.ts';
 import type { AuditSubject, Author, Difference, Fields, State } from './rules.ts';
 
 /** Objects that are rows and so have a state. */
-export type StatefulSubject = Exclude<AuditSubject, 'IMPORT' | 'TOKEN_SECRET'>;
+export type StatefulSubject = Exclude<AuditSubject, 'IMPORT' | 'TOKEN_SECRET' | 'USAGE'>;
 
 /** States contain no key hashes, no counters, and nothing that changes by itself. */
 const states: Record<StatefulSubject, string> = {
@@ -86,6 +87,8 @@ export async function appendEntries(
   if (differences.length === 0) return;
   const { kind, ...who } = author;
   const common = { ...who, authorKind: kind, action, subjectType: type };
+  // A transaction has an id of its own before it draws one of the log, so that whoever seals the log can wait for it.
+  await tx.$executeRaw`SELECT pg_current_xact_id()::text`;
   await tx.auditEntry.createMany({
     data: differences.map(({ before, after, ...rest }) => ({
       ...common,
@@ -96,13 +99,24 @@ export async function appendEntries(
   });
 }
 
+/** Writes that somebody recorded usage by hand, on the connection whose transaction records it. */
+export async function appendUsageEntry(
+  client: Pick<ClientBase, 'query'>,
+  { environmentId, kind, keyId, lastFour, requestId, clientRequestId }: Author,
+  { subjectId, userKey, after }: Pick<Difference, 'subjectId' | 'userKey' | 'after'>,
+): Promise<void> {
+  await client.query(
+    `insert into audit_entry (environment_id, action, subject_type, subject_id, user_key, author_kind, key_id, last_four,
+       request_id, client_request_id, after, withheld)
+     values ($1, 'recordUsage', 'USAGE', $2, $3, $4, $5, $6, $7, $8, $9, '{}')`,
+    [environmentId, subjectId, userKey, kind, keyId, lastFour, requestId, clientRequestId, after],
+  );
+}
+
 /**
  * Removes personal data of these users from the log: values, and ids that may be email addresses. The
  * action, time and author stay.
  */
 export async function forgetUsers(tx: Db, environmentId: string, userKeys: readonly bigint[]): Promise<void> {
-  await tx.$executeRaw`
-    UPDATE audit_entry
-       SET before = NULL, after = NULL, subject_id = CASE WHEN position('@' IN subject_id) = 0 THEN subject_id END
-     WHERE environment_id = ${environmentId} AND user_key = ANY (${[...userKeys]})`;
+  await tx.$executeRaw`SELECT forget_audit(${environmentId}, ${[...userKeys]}::bigint[], 'deleteUser')`;
 }

@@ -2,14 +2,16 @@ import { parseArgs } from 'node:util';
 import type { Database } from '../database/client.ts';
 import { findUnproven } from '../database/unproven.ts';
 import { StartupError } from '../errors.ts';
+import { verifySeals } from '../seals/verify.ts';
 import { repair, repairTotals, verify } from '../usage/ledger/verify.ts';
 import type { Difference } from '../usage/ledger/verify-store.ts';
 import type { HourDifference, TotalDifference } from '../usage/rollup/verify-store.ts';
 import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
-  npm run verify              compare every counter, and usage over time, with the ledger; exit code 1 if any differs
-  npm run verify -- --repair  and correct what differs from the ledger`;
+  npm run verify              compare every counter, and usage over time, with the ledger, and the ledger and the
+                              audit log with their seals; exit code 1 if anything differs
+  npm run verify -- --repair  and correct counters and usage over time`;
 
 const barWidth = 30;
 
@@ -76,10 +78,28 @@ async function tellUnproven(database: Database): Promise<void> {
   }
 }
 
+const logNames = { LEDGER: 'ledger', AUDIT: 'audit log', AMENDMENTS: 'record of amendments' };
+
+/** Prints of each log the first range that is no longer what was sealed. No command can mend that. */
+async function tellBrokenSeals(database: Database): Promise<void> {
+  for (const { seal, by } of await verifySeals(database.work)) {
+    const { log, number, afterId, lastId, rowCount, sealedAt } = seal;
+    const from = afterId < 0n ? '' : `after id ${afterId} `;
+    const range = `${rowCount} rows ${from}up to id ${lastId}, seal ${number} of ${sealedAt.toISOString()}`;
+    const what =
+      by === 'ROWS'
+        ? 'were changed, deleted or added to since they were sealed'
+        : 'have a seal that does not follow from the one before it';
+    process.stdout.write(`${logNames[log]}: the ${range}, ${what}.\n`);
+    process.exitCode = 1;
+  }
+}
+
 await runCommand(async () => {
   const options = readOptions();
   await withDatabase(async (database) => {
     await tellUnproven(database);
+    await tellBrokenSeals(database);
     const { userKeys, counters, hours } = await findAll(database);
     if (counters + hours === 0) return;
     if (!options.repair) {

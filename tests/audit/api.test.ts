@@ -395,10 +395,13 @@ test('what is told of a user is found by the user, however long the log is', asy
   await prisma.$executeRaw`ANALYZE audit_entry`;
   await createUser(prisma, { id: 'forgotten' });
   const statements = await statementsOf(() => app.ok('mutation { deleteUser(id: "forgotten") { id } }'));
-  const forgetting = statements.filter((text) => /update audit_entry/i.test(text));
-  expect(forgetting).toHaveLength(1);
+  expect(statements.filter((text) => text.includes('forget_audit'))).toHaveLength(1);
 
-  const { rows } = await work.query(`EXPLAIN ${forgetting[0]}`, ['test', ['1000', '1001']]);
+  // As the function looks the entries up.
+  const { rows } = await work.query(
+    'EXPLAIN SELECT FROM audit_entry a WHERE a.environment_id = $1 AND a.user_key = ANY ($2)',
+    ['test', ['1000', '1001']],
+  );
   expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain(
     'audit_entry_environment_id_user_key_id_idx',
   );

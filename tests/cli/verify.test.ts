@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type Database, openDatabase } from '../../src/database/client.ts';
+import { sealLogs } from '../../src/seals/seal.ts';
 import { rollUp } from '../../src/usage/rollup/rollup.ts';
 import { createEmptyDatabase, type TestDatabase } from '../helpers/database.ts';
 import { endAll, ensureBuilt, run, startServer } from '../helpers/process.ts';
@@ -84,4 +85,17 @@ test('an option that it does not know is answered with how to use it', async () 
     code: 1,
     stderr: expect.stringContaining('npm run verify -- --repair'),
   });
+});
+
+test('a row of the ledger that is gone with its counter and hours is told, and no repair hides it', async () => {
+  await sealLogs({ pool: database.work, stop: new AbortController().signal });
+  await database.prisma.usageCounter.deleteMany();
+  await database.prisma.usageHour.deleteMany();
+  await database.prisma.featureHour.deleteMany();
+  await database.prisma.usageEvent.deleteMany();
+  const { code, stdout } = await verify('--repair');
+  expect(stdout).toMatch(
+    /^ledger: the \d+ rows up to id \d+, seal 1 of \S+Z, were changed, deleted or added to since they were sealed\.\n1 users verified, 0 counters differ from the ledger\.\n$/,
+  );
+  expect(code).toBe(1);
 });

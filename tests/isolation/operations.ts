@@ -18,6 +18,7 @@ const usage = (its: Names) => ({
   action: 'ADD',
   enforce: false,
   idempotencyKey: 'once',
+  note: 'why',
   timestamp: new Date().toISOString(),
 });
 const grant = (its: Names) => ({
@@ -173,7 +174,7 @@ export const mutations: Record<string, Row> = {
   generateUserToken: { calls: [({ user }) => ({ userId: user })], inert: 'A token is not stored.' },
   importUsers: {
     calls: [
-      ({ user }) => ({ csv: `id,name\n${user},ours\n` }),
+      ({ user }) => ({ csv: `id,name\n${user},ours\n`, note: 'why' }),
       ({ imported }) => ({ csv: `email,name\n${imported},ours\n` }),
       ({ billingId }) => ({ csv: `billingId,name\n${billingId},ours\n` }),
     ],

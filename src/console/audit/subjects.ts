@@ -10,6 +10,7 @@ export const subjects: Record<AuditSubject, string> = {
   API_KEY: 'API key',
   IMPORT: 'Import',
   TOKEN_SECRET: 'Token secret',
+  USAGE: 'Usage',
 };
 
 export const isSubject = (text: string | null): text is AuditSubject => text !== null && text in subjects;

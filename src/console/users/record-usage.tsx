@@ -1,4 +1,4 @@
-import { NumberInput, SegmentedControl, Select, Text } from '@mantine/core';
+import { NumberInput, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { ChoicesDocument, RecordUsageDocument } from '../generated/operations.ts';
@@ -11,6 +11,7 @@ export function RecordUsage({ userId }: { userId: string }) {
   const [featureId, setFeatureId] = useState<string | null>(null);
   const [delta, setDelta] = useState<number | string>(1);
   const [action, setAction] = useState<'ADD' | 'SET'>('ADD');
+  const [note, setNote] = useState('');
   const record = useChange(RecordUsageDocument);
   const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
   return (
@@ -24,10 +25,11 @@ export function RecordUsage({ userId }: { userId: string }) {
         setFeatureId(null);
         setDelta(1);
         setAction('ADD');
+        setNote('');
       }}
       onSubmit={() =>
         record.mutateAsync({
-          input: { userId, featureId: featureId ?? '', delta: readNumber(delta) || 0, action },
+          input: { userId, featureId: featureId ?? '', delta: readNumber(delta) || 0, action, note },
         })
       }
     >
@@ -58,6 +60,13 @@ export function RecordUsage({ userId }: { userId: string }) {
         max={2_147_483_647}
         allowDecimal={false}
         required
+      />
+      <TextInput
+        label="Reason"
+        description="Kept with the usage and in the audit log, with your key."
+        value={note}
+        onChange={(event) => setNote(event.currentTarget.value)}
+        maxLength={255}
       />
       <Text size="sm" c="dimmed">
         {action === 'ADD'

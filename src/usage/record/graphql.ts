@@ -40,6 +40,10 @@ const CreateUsageEventInput = builder.inputType('CreateUsageEventInput', {
       description:
         'Record only if the user is entitled to this delta at this instant: never over a hard limit, however many calls race. With a `timestamp`, in the window that it falls in. A negative delta is never refused, and SET is judged by its delta alone.',
     }),
+    note: t.string({
+      description:
+        'Why it is recorded, in words, up to 255 characters: it stands beside the usage in the ledger.',
+    }),
   }),
 });
 
@@ -151,9 +155,12 @@ const usageOf = (input: unknown, { environmentId }: Context, field: string, now:
   source: 'API',
 });
 
+/** Who records in the console, which is by hand. Calls with a key are the servers' and leave no trace but the usage. */
+const byHandOf = ({ author }: Context) => (author.kind === 'CONSOLE' ? author : null);
+
 async function recordOne(input: unknown, context: Context, withStanding: boolean): Promise<Recorded> {
   const usage = usageOf(input, context, 'input', await clockFor([input], context));
-  const [result] = await context.recordUsage([usage], { withStanding });
+  const [result] = await context.recordUsage([usage], { withStanding, byHandOf: byHandOf(context) });
   if (result === undefined) throw new Error('a usage was left without a result');
   if (result instanceof Error) throw result;
   return result;
@@ -171,7 +178,10 @@ async function recordList(inputs: unknown[], context: Context, info: GraphQLReso
     }
   });
   const readable = usages.filter((usage): usage is Usage => !(usage instanceof DomainError));
-  const results = await context.recordUsage(readable, { withStanding: selects(info, 'entitlement') });
+  const results = await context.recordUsage(readable, {
+    withStanding: selects(info, 'entitlement'),
+    byHandOf: byHandOf(context),
+  });
   // What is known of some is told, lest they are sent again; if nothing is known, the call has failed as a whole.
   const [failure] = results;
   if (failure !== undefined && results.every(isFailure)) throw failure;

@@ -162,12 +162,12 @@ export async function readCounters(
 export async function appendEntries(client: PoolClient, entries: readonly Entry[]): Promise<void> {
   await client.query(
     `insert into usage_event
-       (user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source)
+       (user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note)
      select user_key, environment_id, feature_id, action::"UsageAction", delta, occurred_at, idempotency_key,
-       source::"UsageSource"
+       source::"UsageSource", note
      from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::text[],
-       $8::text[]) with ordinality
-       as i(user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, ord)
+       $8::text[], $9::text[]) with ordinality
+       as i(user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note, ord)
      order by ord`,
     [
       entries.map(({ userKey }) => userKey),
@@ -178,6 +178,7 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
       entries.map(({ occurredAt }) => occurredAt),
       entries.map(({ usage }) => usage.idempotencyKey),
       entries.map(({ usage }) => usage.source),
+      entries.map(({ usage }) => usage.note ?? null),
     ],
   );
 }

@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
+import type { Author } from '../../audit/rules.ts';
+import { appendUsageEntry } from '../../audit/store.ts';
 import { readClock } from '../../database/clock.ts';
 import { BusyError } from '../../database/errors.ts';
 import { inTransaction } from '../../database/transaction.ts';
@@ -42,6 +44,34 @@ export function recordLocked(
     return cases.map((list) => (list === null ? RETRY : results.splice(0, list.length)));
   });
 }
+
+/** Records usages by hand: with an entry in the audit log for each that is recorded, in the same transaction. */
+export function recordByHand(
+  hot: Pool,
+  author: Author,
+  usages: readonly Usage[],
+): Promise<(Recorded | Error)[]> {
+  return inTransaction(hot, async (client) => {
+    const cases = readyOnly(await loadPatiently(client, usages));
+    if (cases === null) throw new Error('a user was waited for and not locked');
+    const results = await recordAll(client, cases);
+    for (const [index, { usage, userKey }] of cases.entries()) {
+      const result = results[index];
+      if (result === undefined || result instanceof Error || !result.recorded || result.duplicate) continue;
+      await appendUsageEntry(client, author, { subjectId: usage.userId, userKey, after: told(usage) });
+    }
+    return results;
+  });
+}
+
+/** What the audit log tells of a usage. */
+const told = ({ featureId, action, delta, timestamp, note }: Usage) => ({
+  featureId,
+  action,
+  delta,
+  ...(timestamp === null ? {} : { timestamp: timestamp.toISOString() }),
+  ...(note ? { note } : {}),
+});
 
 /** The cases of a list, unless one is of a user who could not be locked. */
 function readyOnly(list: readonly (Case | null)[]): Case[] | null {

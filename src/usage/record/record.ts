@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
+import type { Author } from '../../audit/rules.ts';
 import { BusyError } from '../../database/errors.ts';
 import { createLane } from '../../database/lane.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { createTurns } from '../../database/turns.ts';
 import { createMeters } from '../../telemetry/metrics.ts';
-import { recordLocked } from './locked.ts';
+import { recordByHand, recordLocked } from './locked.ts';
 import { lockUsers } from './locked-store.ts';
 import type { Recorded, Usage } from './rules.ts';
 import { type Addition, appendUsage, RETRY } from './store.ts';
@@ -14,10 +15,12 @@ const maxAttempts = 20;
 /**
  * Records usages, and answers one result per usage, in order; an Error in a result's place is that usage's
  * alone. What it calls recorded is committed to disk.
+ *
+ * `byHandOf` is the person who records by hand, if one does: the audit log tells of it.
  */
 export type RecordUsage = (
   usages: readonly Usage[],
-  options: { withStanding: boolean },
+  options: { withStanding: boolean; byHandOf?: Author | null },
 ) => Promise<(Recorded | Error)[]>;
 
 type Judged = Recorded | typeof RETRY;
@@ -59,7 +62,8 @@ export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordU
   );
   const decideInTurn = createTurns(1);
   const appendInTurn = createTurns(2);
-  return async (usages, { withStanding }) => {
+  return async (usages, { withStanding, byHandOf }) => {
+    if (byHandOf) return recordByHand(hot, byHandOf, usages);
     const [first] = usages;
     const environmentId = first !== undefined && usages.length > largeList ? first.environmentId : null;
     if (usages.some(needsDecision)) {

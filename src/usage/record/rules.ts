@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Standing } from '../../entitlements/rules.ts';
 import { featureNotFound, idempotencyConflict, invalidInput, userNotFound } from '../../errors.ts';
-import { Id, parse } from '../../input.ts';
+import { Id, Note, parse } from '../../input.ts';
 
 const maxClockSkewMs = 5 * 60_000;
 
@@ -18,6 +18,8 @@ export interface Usage {
   timestamp: Date | null;
   /** Record only what the user is entitled to at this instant. */
   enforce: boolean;
+  /** Why it is recorded, in words of whoever records it. */
+  note?: string | null;
 }
 
 /** What became of one usage. The standing, where it was asked for, is the one right after it. */
@@ -55,6 +57,7 @@ const NewUsage = z
       .boolean()
       .nullish()
       .transform((enforce) => enforce ?? false),
+    note: Note.nullish().transform((note) => note ?? null),
   })
   .refine(({ action, delta }) => action === 'ADD' || delta >= 0, {
     path: ['delta'],

@@ -40,8 +40,10 @@ const appendSql = (locked: IfLocked) => `
   with item as materialized (
     select i.*, u.user_key, u.revision, f.type as feature_type,
       least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
-    from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[])
-      with ordinality as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, ord)
+    from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[],
+      $8::text[])
+      with ordinality
+      as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, note, ord)
     left join lateral (
       select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision
       from "user" named left join "user" survivor on survivor.key = named.merged_into
@@ -59,8 +61,9 @@ const appendSql = (locked: IfLocked) => `
     ) locked on true
   ), inserted as (
     insert into usage_event
-      (user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source)
-    select user_key, event_id, environment_id, feature_id, 'ADD', delta, at, idempotency_key, source::"UsageSource"
+      (user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note)
+    select user_key, event_id, environment_id, feature_id, 'ADD', delta, at, idempotency_key, source::"UsageSource",
+      note
     from ready where event_id is not null order by user_key, idempotency_key, ord
     on conflict (user_key, idempotency_key) where idempotency_key is not null do nothing
     returning id, user_key, environment_id, feature_id, delta, occurred_at
@@ -171,6 +174,7 @@ const columns = (usages: readonly Usage[]) => [
   usages.map((usage) => usage.timestamp),
   usages.map((usage) => usage.idempotencyKey),
   usages.map((usage) => usage.source),
+  usages.map((usage) => usage.note ?? null),
 ];
 
 /**

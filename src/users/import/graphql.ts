@@ -3,6 +3,7 @@ import type { PrismaClient, User as UserRow } from '../../database/generated/cli
 import { builder } from '../../graphql/builder.ts';
 import { listAfter, listArgs } from '../../graphql/list.ts';
 import { selects } from '../../graphql/selection.ts';
+import { Note, parse } from '../../input.ts';
 import { User } from '../graphql.ts';
 import { findListed } from '../store.ts';
 import { batches, batchSize } from './batch-rules.ts';
@@ -96,9 +97,14 @@ builder.mutationField('importUsers', (t) =>
         required: true,
         description: 'The file, up to 10,000 rows. A request is at most 1 MiB: split what is larger.',
       }),
+      note: t.arg.string({
+        description: 'Why it is imported, in words, up to 255 characters: it stands in the audit log.',
+      }),
     },
-    resolve: (_root, { csv }, { db, admitUsers, author }) =>
-      importUsers({ prisma: db, admitUsers, author }, csv),
+    resolve: (_root, { csv, ...args }, { db, admitUsers, author }) => {
+      const note = parse(Note.nullish(), args.note, 'note') ?? null;
+      return importUsers({ prisma: db, admitUsers, author, note }, csv);
+    },
   }),
 );
 

@@ -25,6 +25,8 @@ interface Place {
   prisma: PrismaClient;
   admitUsers: AdmitUsers;
   author: Author;
+  /** Why the file is imported, in words. */
+  note?: string | null;
 }
 
 type Creation = Extract<Step, { outcome: 'CREATED' }>;
@@ -67,12 +69,12 @@ export async function importUsers(place: Place, csv: string): Promise<ImportedRo
 }
 
 /** Tells the audit log what is planned, if it is anything; answers how to tell it what was done. */
-async function announce({ prisma, author }: Place, steps: readonly Step[]) {
+async function announce({ prisma, author, note: why }: Place, steps: readonly Step[]) {
   const changesNothing = steps.every(({ outcome }) => outcome === 'UNCHANGED' || outcome === 'FAILED');
   if (changesNothing) return async () => undefined;
   const what = { action: 'importUsers', type: 'IMPORT', id: randomUUID() } as const;
   const tell = (state: string, rows: readonly Pick<Step, 'outcome'>[]) =>
-    note(prisma, author, what, { state, ...counted(rows) });
+    note(prisma, author, what, { state, ...counted(rows), ...(why ? { note: why } : {}) });
   await tell('BEGUN', steps);
   return (results: readonly ImportedRow[]) => tell('DONE', results);
 }

@@ -75,31 +75,13 @@ export async function moveSubscriptions(tx: Db, survivorKey: bigint, mergedKeys:
     FROM moved`;
 }
 
-/** Moves the ledger of these users to the survivor, and drops their counters: they are to be counted again. */
-export async function moveUsage(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
-  await clearRepeatedKeys(tx, [survivorKey, ...mergedKeys]);
-  await tx.$executeRaw`
-    WITH moved AS (DELETE FROM usage_event WHERE user_key = ANY(${mergedKeys}) RETURNING *)
-    INSERT INTO usage_event
-      (user_key, id, environment_id, feature_id, action, delta, occurred_at, recorded_at, idempotency_key, source)
-    SELECT ${survivorKey}, id, environment_id, feature_id, action, delta, occurred_at, recorded_at,
-      idempotency_key, source
-    FROM moved`;
-  await tx.usageCounter.deleteMany({ where: { userKey: { in: mergedKeys } } });
-}
-
 /**
- * An idempotency key names one usage of one user. Where several of the users had used the same, the usage that
- * was recorded first keeps it; the others stay in the ledger without a key.
+ * Moves the ledger of these users to the survivor, and drops their counters: they are to be counted again. An
+ * idempotency key that several of them had used stays with the usage that was recorded first.
  */
-async function clearRepeatedKeys(tx: Db, userKeys: bigint[]): Promise<void> {
-  await tx.$executeRaw`
-    UPDATE usage_event event SET idempotency_key = NULL
-    FROM (
-      SELECT user_key, id, row_number() OVER (PARTITION BY idempotency_key ORDER BY id) AS turn FROM usage_event
-      WHERE user_key = ANY(${userKeys}) AND idempotency_key IS NOT NULL
-    ) keyed
-    WHERE turn > 1 AND event.user_key = keyed.user_key AND event.id = keyed.id`;
+export async function moveUsage(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+  await tx.$executeRaw`SELECT move_usage(${survivorKey}::bigint, ${mergedKeys}::bigint[], 'mergeUsers')`;
+  await tx.usageCounter.deleteMany({ where: { userKey: { in: mergedKeys } } });
 }
 
 /**
@@ -110,7 +92,7 @@ async function clearRepeatedKeys(tx: Db, userKeys: bigint[]): Promise<void> {
 export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string; key: bigint }[]> {
   const owned = { where: { userKey: { in: keys } } };
   await tx.usageCounter.deleteMany(owned);
-  await tx.usageEvent.deleteMany(owned);
+  await tx.$executeRaw`SELECT forget_usage(${keys}::bigint[], 'deleteUser')`;
   await forgetHours(tx, keys);
   await tx.subscription.deleteMany(owned);
   return tx.$queryRaw<{ id: string; key: bigint }[]>`
