@@ -8,6 +8,8 @@ export interface Config {
   host: string;
   /** A PostgreSQL of the operator's own; undefined runs the embedded one. */
   databaseUrl: string | undefined;
+  /** The same database, as the role that owns its tables and migrates them; undefined where that is the server's own. */
+  databaseOwnerUrl: string | undefined;
   /** The embedded server's directory. */
   dataDir: string;
   /** Keys chosen outside, installed at every start. */
@@ -132,6 +134,7 @@ const variables = z.object({
   PORT: port.default(4000),
   HOST: z.string().default('127.0.0.1'),
   DATABASE_URL: databaseUrl.optional(),
+  DATABASE_OWNER_URL: databaseUrl.optional(),
   DATA_DIR: z.string().default('.data'),
   KANA_TEST_PRIVATE_KEY: key('prv_test'),
   KANA_TEST_PUBLIC_KEY: key('pub_test'),
@@ -174,6 +177,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     port: data.PORT,
     host: data.HOST,
     databaseUrl: data.DATABASE_URL,
+    databaseOwnerUrl: data.DATABASE_URL === undefined ? undefined : data.DATABASE_OWNER_URL,
     dataDir: data.DATA_DIR,
     keys: keys.filter((given) => given !== undefined),
     secretKey: data.KANA_SECRET_KEY,

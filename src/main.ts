@@ -13,6 +13,7 @@ import { createUserTokens } from './auth/tokens/tokens.ts';
 import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
 import { migrate } from './database/migrations.ts';
+import { grantServerRights } from './database/roles.ts';
 import { findUnproven } from './database/unproven.ts';
 import { type Watch, watchDatabase } from './database/watch.ts';
 import type { EmbeddedServer } from './embedded-postgres/server.ts';
@@ -107,7 +108,9 @@ async function prepare(
   config: Config,
   log: Logger,
 ): Promise<Provisioned> {
-  await migrate(url);
+  const ownerUrl = config.databaseOwnerUrl ?? url;
+  await migrate(ownerUrl);
+  if (ownerUrl !== url) await grantServerRights(ownerUrl, url);
   for (const unproven of await findUnproven(work))
     log.warn(unproven, 'rows of an earlier version break an invariant; npm run verify tells what to do');
   const provisioned = await provision(prisma, config, new Date());

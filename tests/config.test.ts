@@ -7,6 +7,7 @@ const defaults = {
   port: 4000,
   host: '127.0.0.1',
   databaseUrl: undefined,
+  databaseOwnerUrl: undefined,
   dataDir: '.data',
   keys: [],
   tokenSecrets: [],
@@ -35,6 +36,7 @@ test('every variable is read', () => {
   const env = {
     PORT: '8080',
     HOST: '0.0.0.0',
+    DATABASE_OWNER_URL: 'postgres://owner@db/kana',
     DATABASE_URL: 'postgres://kana@db/kana',
     DATA_DIR: '/srv/kana',
     KANA_TEST_PRIVATE_KEY: `prv_test_${secret}`,
@@ -56,6 +58,7 @@ test('every variable is read', () => {
     port: 8080,
     host: '0.0.0.0',
     databaseUrl: 'postgres://kana@db/kana',
+    databaseOwnerUrl: 'postgres://owner@db/kana',
     dataDir: '/srv/kana',
     keys: [`prv_test_${secret}`, `pub_test_${secret}`, `prv_live_${secret}`, `pub_live_${secret}`],
     secretKey: secret,
