@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
 import { transaction } from '../database/transaction.ts';
 import type { Job, JobContext } from '../jobs/queue.ts';
-import { giveWay } from '../jobs/throttle.ts';
+import { throttle } from '../jobs/throttle.ts';
 import { type Log, logs } from './rules.ts';
 import { findRunning, findStillRunning, readLastId, sealNext } from './store.ts';
 
@@ -37,7 +37,7 @@ export async function sealLogs(
         // Here the newest seal is to be sent to an address outside: then even the owner of the database cannot make the
         // whole chain anew without being noticed. It comes with webhooks.
         if (sealed === null || sealed.rowCount < batchSize) break;
-        await giveWay(session, performance.now() - began, stop);
+        await throttle(session, performance.now() - began, stop);
       }
     }
     session.release();

@@ -60,10 +60,11 @@ export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordU
     { connections: 1, maxItems: 100, meter: meters.lane('decide_locked') },
     (lists) => recordLocked(hot, lists, 'wait'),
   );
+  const byHandInTurn = createTurns(1);
   const decideInTurn = createTurns(1);
   const appendInTurn = createTurns(2);
   return async (usages, { withStanding, byHandOf }) => {
-    if (byHandOf) return recordByHand(hot, byHandOf, usages);
+    if (byHandOf) return byHandInTurn(byHandOf.environmentId, () => recordByHand(hot, byHandOf, usages));
     const [first] = usages;
     const environmentId = first !== undefined && usages.length > largeList ? first.environmentId : null;
     if (usages.some(needsDecision)) {
