@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { z } from 'zod';
 import { StartupError } from './errors.ts';
 import { type TracingSettings, tracingSettings, tracingVariables } from './telemetry/tracing-settings.ts';
@@ -36,6 +37,12 @@ export interface Config {
   /** Where traces go; null traces nothing. */
   tracing: TracingSettings | null;
 }
+
+/** A shell expands `~`. A `.env` file and the settings of a container do not. */
+const dataDir = z
+  .string()
+  .refine((path) => !/^~[^/]/.test(path), 'must not begin with ~ and a name: write the whole path')
+  .transform((path) => path.replace(/^~(?=\/|$)/, homedir()));
 
 const port = z
   .string()
@@ -135,7 +142,7 @@ const variables = z.object({
   HOST: z.string().default('127.0.0.1'),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_OWNER_URL: databaseUrl.optional(),
-  DATA_DIR: z.string().default('.data'),
+  DATA_DIR: dataDir.default('.data'),
   KANA_TEST_PRIVATE_KEY: key('prv_test'),
   KANA_TEST_PUBLIC_KEY: key('pub_test'),
   KANA_LIVE_PRIVATE_KEY: key('prv_live'),

@@ -1,4 +1,5 @@
 import './start/heap.ts';
+import './start/driver.ts';
 import cluster from 'node:cluster';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

@@ -1,3 +1,5 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../src/config.ts';
 
@@ -30,6 +32,15 @@ test('a variable that is set to nothing counts as not set', () => {
   expect(
     parseConfig({ PORT: '', HOST: ' ', DATABASE_URL: '', KANA_LIVE_PUBLIC_KEY: '', KANA_DEMO: '' }),
   ).toEqual(defaults);
+});
+
+test('the home directory in DATA_DIR is expanded, as a shell does', () => {
+  expect(parseConfig({ DATA_DIR: '~/kana' }).dataDir).toBe(join(homedir(), 'kana'));
+  expect(parseConfig({ DATA_DIR: '~' }).dataDir).toBe(homedir());
+  expect(parseConfig({ DATA_DIR: 'a~/kana' }).dataDir).toBe('a~/kana');
+  expect(() => parseConfig({ DATA_DIR: '~eva/kana' })).toThrow(
+    'DATA_DIR must not begin with ~ and a name: write the whole path',
+  );
 });
 
 test('every variable is read', () => {

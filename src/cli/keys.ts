@@ -1,3 +1,4 @@
+import '../start/driver.ts';
 import { z } from 'zod';
 import { ownAuthor } from '../audit/rules.ts';
 import { makeKey, withdrawKey } from '../auth/keys/issue.ts';

@@ -1,3 +1,4 @@
+import '../start/driver.ts';
 import { parseArgs } from 'node:util';
 import type { Database } from '../database/client.ts';
 import { findUnproven } from '../database/unproven.ts';

@@ -13,13 +13,25 @@ export interface Outcome {
   failure?: string | undefined;
 }
 
+/** The environment of PostgreSQL's programs, without `PG…` variables, which are about other servers. */
+export const cleanEnvironment = () => ({
+  PATH: process.env.PATH,
+  LC_ALL: 'C',
+  SystemRoot: process.env.SystemRoot,
+});
+
 /** Runs a program to its end as `account`, without the caller's `PG…` variables. Never throws. */
-export function run(file: string, args: string[], account: Account = null): Promise<Outcome> {
+export function run(
+  file: string,
+  args: string[],
+  account: Account = null,
+  directory = '/',
+): Promise<Outcome> {
   return new Promise((done) => {
     const child = spawn(file, args, {
       ...(account ?? {}),
-      ...(process.platform === 'win32' ? {} : { cwd: '/' }),
-      env: { PATH: process.env.PATH, LC_ALL: 'C', SystemRoot: process.env.SystemRoot },
+      ...(process.platform === 'win32' ? {} : { cwd: directory }),
+      env: cleanEnvironment(),
       // On Windows a server inherits the pipes of the program that starts it, and they never close.
       stdio: process.platform === 'win32' ? 'ignore' : ['ignore', 'pipe', 'pipe'],
       windowsHide: true,
@@ -37,7 +49,7 @@ export function run(file: string, args: string[], account: Account = null): Prom
   });
 }
 
-/** PostgreSQL refuses to run as root: root lends it another account, anyone else runs it as themselves. */
+/** PostgreSQL refuses to run as root. Root runs it as another account, other users as themselves. */
 export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
@@ -68,7 +80,7 @@ async function create(name: string): Promise<Account> {
   return find(name);
 }
 
-/** Whether the account can enter the directory: every parent may forbid it, so it is tried. */
+/** Whether the account can enter the directory. It tries: any parent directory may forbid it. */
 export async function canEnter(directory: string, account: Account): Promise<boolean> {
   if (account === null) return true;
   return (await run('/bin/sh', ['-c', 'cd "$0"', directory], account)).code === 0;

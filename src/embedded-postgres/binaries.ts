@@ -8,6 +8,7 @@ import { type Account, type Outcome, run } from './account.ts';
 export interface Binaries {
   initdb: string;
   pgCtl: string;
+  postgres: string;
 }
 
 export interface InstalledPackage {
@@ -91,7 +92,11 @@ async function replaceWithCopy(root: string, copy: string): Promise<void> {
 }
 
 function binariesIn(root: string): Binaries {
-  return { initdb: program(root, 'initdb'), pgCtl: program(root, 'pg_ctl') };
+  return {
+    initdb: program(root, 'initdb'),
+    pgCtl: program(root, 'pg_ctl'),
+    postgres: program(root, 'postgres'),
+  };
 }
 
 function program(root: string, name: string): string {

@@ -1,13 +1,15 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
-import { type Account, run } from './account.ts';
+import { type Account, cleanEnvironment, run } from './account.ts';
 import type { Binaries } from './binaries.ts';
+import { lockFiles } from './files-lock.ts';
 
-/** One embedded server's files, and what it takes to run it. */
+/** The files of an embedded server, and what is needed to run it. */
 export interface Cluster {
   /** The directory that holds the files below; absolute, and without symbolic links. */
   home: string;
@@ -15,17 +17,32 @@ export interface Cluster {
   binaries: Binaries;
   /** How many connections it is started for. */
   connections: number;
+  /** Told in one line what an operator should know. */
+  tell: (line: string) => void;
 }
 
 export const superuser = 'postgres';
 
+/** Recovery after a crash can take minutes. */
+const startTimeoutMs = 120_000;
+
 const filesOf = ({ home }: Cluster) => join(home, 'cluster');
 const passwordFileOf = ({ home }: Cluster) => join(home, 'password');
+const pidFileOf = (cluster: Cluster) => join(filesOf(cluster), 'postmaster.pid');
 const logFileOf = ({ home }: Cluster) => join(home, 'postgresql.log');
 
 /** Makes the files of a new server, unless they exist. They appear at once or not at all. */
 export async function createCluster(cluster: Cluster): Promise<void> {
   if (await exists(filesOf(cluster))) return;
+  const lock = await lockFiles(cluster.home, cluster.tell);
+  try {
+    if (!(await exists(filesOf(cluster)))) await createFiles(cluster);
+  } finally {
+    await lock.close();
+  }
+}
+
+async function createFiles(cluster: Cluster): Promise<void> {
   const draft = join(cluster.home, 'cluster.new');
   await rm(draft, { recursive: true, force: true });
   await mkdir(draft, { mode: 0o700 });
@@ -33,7 +50,7 @@ export async function createCluster(cluster: Cluster): Promise<void> {
   await writeFile(passwordFileOf(cluster), randomBytes(24).toString('base64url'), { mode: 0o600 });
   await giveTo(cluster.account, passwordFileOf(cluster));
 
-  // Sorting and letter case follow Unicode's code points, whatever languages the machine knows.
+  // Sort by code points, with Unicode's letter case, on every machine.
   const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'];
   const access = [`--username=${superuser}`, `--pwfile=${passwordFileOf(cluster)}`, '--auth=scram-sha-256'];
   const settings = {
@@ -41,15 +58,17 @@ export async function createCluster(cluster: Cluster): Promise<void> {
     log_timezone: 'UTC',
     unix_socket_directories: '',
     jit: 'off',
-    // The server's log tells of starts, stops and crashes; failed statements are the application's to log.
+    // The server logs starts, stops and crashes. The application logs failed statements.
     log_min_messages: 'log',
     log_checkpoints: 'off',
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  // initdb passes the path to a shell. The directory's name alone has no special characters.
   const made = await run(
     cluster.binaries.initdb,
-    ['-D', draft, ...locale, ...access, ...flags],
+    ['-D', basename(draft), ...locale, ...access, ...flags],
     cluster.account,
+    cluster.home,
   );
   if (made.code !== 0)
     throw new StartupError(`The embedded PostgreSQL could not be set up: ${made.output || made.failure}`);
@@ -60,15 +79,15 @@ export function readPassword(cluster: Cluster): Promise<string> {
   return readFile(passwordFileOf(cluster), 'utf8');
 }
 
-/** The port of the server that runs on these files, whoever started it; null when none does. */
+/** The port of the server that runs on these files, whoever started it; null if none runs. */
 export async function runningPort(cluster: Cluster): Promise<number | null> {
-  const text = await readFile(join(filesOf(cluster), 'postmaster.pid'), 'utf8').catch(() => '');
+  const text = await readFile(pidFileOf(cluster), 'utf8').catch(() => '');
   const [pid, directory, , port] = text.split('\n');
   if (!pid || !directory || !port) return null;
   return (await isServer(Number(pid), directory)) ? Number(port) : null;
 }
 
-/** After a crash the number in postmaster.pid may be another program's: what it runs tells them apart. */
+/** After a crash another program may have the process id in postmaster.pid: compare the command line. */
 async function isServer(pid: number, directory: string): Promise<boolean> {
   if (process.platform === 'linux')
     return (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes(`\0${directory}\0`);
@@ -83,33 +102,95 @@ async function isServer(pid: number, directory: string): Promise<boolean> {
 
 /** Starts a server that does not run, for this machine alone, on `wanted` or any free port. Returns the port. */
 export async function startServer(cluster: Cluster, wanted?: number): Promise<number> {
-  await rm(join(filesOf(cluster), 'postmaster.pid'), { force: true });
+  await refuseForeignFiles(cluster);
+  const lock = await lockFiles(cluster.home, cluster.tell);
+  try {
+    await rm(pidFileOf(cluster), { force: true });
+    return await startLocked(cluster, lock, wanted);
+  } finally {
+    await lock.close();
+  }
+}
+
+async function startLocked(cluster: Cluster, lock: FileHandle, wanted?: number): Promise<number> {
   for (let attempt = 1; ; attempt += 1) {
     const port = wanted ?? (await freePort());
-    const failure = await tryToStart(cluster, port);
+    const failure = await tryToStart(cluster, lock, port);
     if (failure === null) return port;
-    // The port may have been taken in between, and the children of a killed server take a moment to go.
+    // Another program may have taken the port, and the children of a killed server end a moment later.
     if (attempt === 10 || !/could not bind|pre-existing shared memory/.test(failure))
       throw new StartupError(`The embedded PostgreSQL did not start (${logFileOf(cluster)}):\n${failure}`);
     await sleep(200);
   }
 }
 
-/** Null when the server is up; otherwise the last that it said. */
-async function tryToStart(cluster: Cluster, port: number): Promise<string | null> {
-  const log = logFileOf(cluster);
-  const logged = (await stat(log).catch(() => null))?.size ?? 0;
+/** PostgreSQL works only on files of the account that it runs as. */
+async function refuseForeignFiles(cluster: Cluster): Promise<void> {
+  if (process.getuid === undefined) return;
+  const { uid } = await stat(filesOf(cluster));
+  if (uid !== (cluster.account?.uid ?? process.getuid()))
+    throw new StartupError(
+      `The files in ${filesOf(cluster)} belong to another account than ${cluster.home}: give both to one account ` +
+        '(chown -R), or set DATA_DIR.',
+    );
+}
+
+/** Null if the server is up; otherwise its last log lines. */
+async function tryToStart(cluster: Cluster, lock: FileHandle, port: number): Promise<string | null> {
+  const logged = (await stat(logFileOf(cluster)).catch(() => null))?.size ?? 0;
   const settings = { port, listen_addresses: '127.0.0.1', max_connections: cluster.connections };
-  const flags = Object.entries(settings).map(([name, value]) => `-c ${name}=${value}`);
-  const where = ['-D', filesOf(cluster), '-l', log, '-o', flags.join(' ')];
-  const { code, output } = await run(
-    cluster.binaries.pgCtl,
-    ['start', '-w', '-t', '120', ...where],
-    cluster.account,
-  );
-  if (code === 0) return null;
-  const said = (await readFile(log).catch(() => Buffer.alloc(0))).subarray(logged).toString();
-  return (said || output).trim().split('\n').slice(-8).join('\n');
+  const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  const failure =
+    process.platform === 'win32'
+      ? await startByPgCtl(cluster, flags)
+      : await startDirectly(cluster, lock, flags);
+  if (failure === null) return null;
+  const said = (await readFile(logFileOf(cluster)).catch(() => Buffer.alloc(0))).subarray(logged).toString();
+  return (said || failure).trim().split('\n').slice(-8).join('\n');
+}
+
+/**
+ * Starts the server without pg_ctl, which passes paths to a shell. The server inherits the lock as an open file, and
+ * holds it until it ends.
+ */
+async function startDirectly(cluster: Cluster, lock: FileHandle, flags: string[]): Promise<string | null> {
+  const log = await open(logFileOf(cluster), 'a', 0o600);
+  await giveTo(cluster.account, logFileOf(cluster));
+  const child = spawn(cluster.binaries.postgres, ['-D', filesOf(cluster), ...flags], {
+    ...(cluster.account ?? {}),
+    cwd: '/',
+    env: cleanEnvironment(),
+    detached: true, // It does not get the signals of our terminal.
+    stdio: ['ignore', log.fd, log.fd, lock.fd],
+  });
+  let failure: string | null = null;
+  child.once('error', (error) => {
+    failure = error.message;
+  });
+  child.once('exit', (code) => {
+    failure ??= `It ended with exit code ${code}.`;
+  });
+  child.unref();
+  await log.close();
+  const deadline = Date.now() + startTimeoutMs;
+  while (failure === null && !(await isReady(cluster))) {
+    if (Date.now() > deadline) return `It is not ready after ${startTimeoutMs / 1_000} s.`;
+    await sleep(20);
+  }
+  return failure;
+}
+
+/** The last line of postmaster.pid is the server's status. */
+async function isReady(cluster: Cluster): Promise<boolean> {
+  const lines = (await readFile(pidFileOf(cluster), 'utf8').catch(() => '')).split('\n');
+  return lines[7]?.trim() === 'ready';
+}
+
+/** On Windows only pg_ctl drops the administrator's rights, with which the server refuses to run. */
+async function startByPgCtl(cluster: Cluster, flags: string[]): Promise<string | null> {
+  const where = ['-D', filesOf(cluster), '-l', logFileOf(cluster), '-o', flags.join(' ')];
+  const { code, output } = await run(cluster.binaries.pgCtl, ['start', '-w', '-t', '120', ...where]);
+  return code === 0 ? null : output;
 }
 
 /** Stops a running server: what is committed is kept, open transactions are rolled back. */
@@ -134,7 +215,7 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Makes root's files those of the account that the server runs as. */
+/** Gives a path that root created to the account that the server runs as. */
 export async function giveTo(account: Account, path: string): Promise<void> {
   if (account !== null) await chown(path, account.uid, account.gid);
 }

@@ -13,15 +13,15 @@ interface Presence {
 const database = 'open_kana';
 /** Every process that uses the server holds this lock, shared, on its presence. */
 const lock = 2_033_941_017;
-/** Recovery after a crash can take its time. */
-const patience = 120_000;
+/** Recovery after a crash can take minutes. */
+const startTimeoutMs = 120_000;
 
 /**
  * Enters the server, which is started if it does not run, and waited for while it starts or ends. `port` is
  * the one to start it on; without it, any free one.
  */
 export async function enter(cluster: Cluster, password: string, port?: number): Promise<Presence> {
-  const deadline = performance.now() + patience;
+  const deadline = performance.now() + startTimeoutMs;
   for (;;) {
     const actualPort = (await runningPort(cluster)) ?? (await startServer(cluster, port));
     const session = new Client({
@@ -48,7 +48,7 @@ export async function enter(cluster: Cluster, password: string, port?: number): 
   }
 }
 
-/** Whether the server was started for fewer connections than we need, by somebody who is not there any more. */
+/** Whether the server has fewer connections than we need, and no other process uses it. */
 async function isTooSmall({ connections }: Cluster, session: Client): Promise<boolean> {
   const { rows } = await session.query(`select current_setting('max_connections')::int as connections`);
   if (rows[0].connections >= connections) return false;
@@ -61,7 +61,7 @@ async function createDatabase(session: Client): Promise<void> {
   if (found.rowCount === 0) await session.query(`create database ${database}`);
 }
 
-/** Leaves the server. The last one out stops it: the lock is free when nobody else is present. */
+/** Leaves the server. The last process stops it: the lock is free if no other process holds it. */
 export async function leave(cluster: Cluster, { session }: Presence): Promise<void> {
   try {
     if (await isLast(session)) await stopServer(cluster);
@@ -76,7 +76,7 @@ async function isLast(session: Client): Promise<boolean> {
     const { rows } = await session.query('select pg_try_advisory_lock($1) as free', [lock]);
     return rows[0].free;
   } catch {
-    // The server has gone before us.
+    // The server has already ended.
     return false;
   }
 }

@@ -5,7 +5,7 @@ import { StartupError } from '../errors.ts';
 import { type Account, canEnter, isRoot, serverAccount } from './account.ts';
 import { giveTo } from './cluster.ts';
 
-/** Where root keeps what an unprivileged account has to reach. */
+/** Where root keeps files that an unprivileged account must reach. */
 const sharedPlace = '/var/lib/open-kana';
 
 export interface Home {
@@ -33,6 +33,11 @@ async function existingHome(link: string): Promise<Home | null> {
       );
     return { directory, account: null };
   }
+  if (uid === 0)
+    throw new StartupError(
+      `The files in ${directory} belong to root, and PostgreSQL does not run as root: give them to another account ` +
+        '(chown -R), or set DATA_DIR.',
+    );
   const account = { uid, gid };
   if (await canEnter(directory, account)) return { directory, account };
   throw new StartupError(
@@ -61,14 +66,14 @@ async function ownDirectory(path: string): Promise<string> {
 
 async function linkedDirectory(dataDir: string, link: string, tell: (line: string) => void): Promise<string> {
   const id = createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
-  // Never one that is there already: who removes the data directory wants to begin anew.
+  // Always a new directory: whoever removes DATA_DIR wants to start again with nothing.
   const directory = await mkdtemp(join(await sharedDirectory(), `${id}-`));
   await symlink(directory, link);
   tell(`PostgreSQL runs as another account, to which ${dataDir} is closed: its files are in ${directory}`);
   return directory;
 }
 
-/** The place for copies and files that the server's account has to reach. */
+/** The directory for copies and files that the server's account must reach. */
 export async function sharedDirectory(): Promise<string> {
   await mkdir(sharedPlace, { recursive: true });
   await chmod(sharedPlace, 0o755);

@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
 
-const patience = 120_000;
+const lockTimeoutMs = 120_000;
 
 /**
  * Runs `work` while no other process of this machine does so under the same name. The lock is a listening
- * socket, so the system itself releases it when its holder dies, however it dies.
+ * socket, so the operating system releases it when its holder ends, in whatever way.
  */
 export async function withProcessLock<T>(name: string, work: () => Promise<T>): Promise<T> {
   const address = lockAddress(createHash('sha256').update(name).digest('hex').slice(0, 32));
-  const lock = await acquire(address, performance.now() + patience);
+  const lock = await acquire(address, performance.now() + lockTimeoutMs);
   try {
     return await work();
   } finally {

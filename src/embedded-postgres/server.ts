@@ -28,11 +28,10 @@ export interface EmbeddedOptions {
 const usualConnections = 100;
 
 /**
- * Runs PostgreSQL on the files in `dataDir`, made at the first use, or joins the server that already runs
- * on them. One that has too few connections for us is started again if nobody else is on it. It listens on 127.0.0.1
- * alone and asks for a password. It survives us if we are killed, and the
- * next start finds it; if it is killed itself, it is started again where it was. Throws a StartupError if it
- * cannot run here.
+ * Runs PostgreSQL on the files in `dataDir`, created at the first use, or joins the server that already runs on them.
+ * A server with too few connections is restarted if no other process uses it. It listens on 127.0.0.1 only and
+ * requires a password. It goes on running if we are killed, and the next start joins it. If the server is killed,
+ * we start it again on the same port. Throws a StartupError if it cannot run here.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const dataDir = resolve(options.dataDir);
@@ -43,7 +42,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     let presence = await enter(cluster, password);
     let stopping = false;
 
-    /** Takes part again when the connection ends without our doing: the server was killed, or restarts. */
+    /** Connects again if the connection ends before stop(): the server was killed, or restarts. */
     const stay = () => {
       presence.session.once('end', async () => {
         while (!stopping) {
@@ -69,13 +68,13 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   });
 }
 
-/** Sees to it that there is a server to start: an account, its files, and programs that it can run. */
+/** Finds or creates what a server needs: an account, its files, and programs that the account can run. */
 async function prepare(dataDir: string, connections: number, tell: (line: string) => void): Promise<Cluster> {
   try {
     const { directory, account } = await findHome(dataDir, tell);
     const refuge = isRoot() ? sharedDirectory : () => mkdir(dataDir, { recursive: true }).then(() => dataDir);
     const binaries = await findBinaries(await findPackage(), account, refuge, tell);
-    const cluster = { home: directory, account, binaries, connections };
+    const cluster = { home: directory, account, binaries, connections, tell };
     await createCluster(cluster);
     return cluster;
   } catch (error) {

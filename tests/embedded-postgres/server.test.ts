@@ -1,9 +1,12 @@
-import { chmod, mkdtemp, readFile, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { chmod, chown, mkdtemp, readFile, readlink, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { startEmbedded } from '../../src/embedded-postgres/server.ts';
+import { ensureBuilt, run } from '../helpers/process.ts';
 
 let dataDir: string;
 
@@ -126,6 +129,57 @@ test('a server that is killed is started again where it was', async () => {
   expect(await isRunning()).toBe(false);
 });
 
+/** The command that runs another in namespaces of its own, as a container does; empty where that is not permitted. */
+function isolation(): string[] {
+  const unshare = ['unshare', '--pid', '--mount-proc', '--net', '--ipc', '--fork'];
+  const [command = '', ...args] = [...unshare, 'true'];
+  return spawnSync(command, args).status === 0 ? unshare : [];
+}
+
+test('files that a PostgreSQL of another container holds are refused, and stay as they are', async () => {
+  const server = await startEmbedded({ dataDir });
+  const pid = await readFile(pidFile(), 'utf8');
+  const files = await realpath(join(dataDir, 'postgres'));
+  const isolated = isolation();
+  // Without namespaces a start would join the server: then the lock alone is asked for.
+  const attempt =
+    isolated.length > 0
+      ? `import('${pathToFileURL('dist/embedded-postgres/server.js')}').then(({ startEmbedded }) =>
+           startEmbedded({ dataDir: ${JSON.stringify(dataDir)} }))`
+      : `import('${pathToFileURL('dist/embedded-postgres/files-lock.js')}').then(({ lockFiles }) =>
+           lockFiles(${JSON.stringify(files)}, console.log))`;
+  const script = `${attempt}.then(() => 'started', (error) => error.message).then(console.log).then(process.exit)`;
+  const [command = '', ...args] = [...isolated, process.execPath, '--input-type=module', '-e', script];
+  await ensureBuilt();
+  const { stdout } = spawnSync(command, args, { encoding: 'utf8' });
+  expect(stdout).toBe(
+    `The files in ${files} are in use by a PostgreSQL outside of this container: stop it, or set DATA_DIR.\n`,
+  );
+  expect(await readFile(pidFile(), 'utf8')).toBe(pid);
+  await server.stop();
+});
+
+test('what the environment says about other servers is ignored', async () => {
+  const variables = { PGSSLMODE: 'require', PGOPTIONS: '-c timezone=Asia/Tokyo', NODE_PG_FORCE_NATIVE: '1' };
+  const ended = await run('dist/cli/keys.js', ['list'], { DATA_DIR: dataDir, ...variables });
+  expect(ended).toEqual({
+    code: 1,
+    stdout: '',
+    stderr: 'This database has never been used: run `npm start` first.\n',
+  });
+});
+
+test('what a shell would read in the name of the directory is a part of the name', async () => {
+  const parent = await mkdtemp(join(tmpdir(), 'open-kana-shell-'));
+  await chmod(parent, 0o755);
+  const odd = join(parent, '$(touch made) `touch made` "\'');
+  const server = await startEmbedded({ dataDir: odd });
+  expect(await query(server.url, 'select 1 as one')).toEqual([{ one: 1 }]);
+  await server.stop();
+  expect((await stat(join(odd, 'postgres/cluster'))).isDirectory()).toBe(true);
+  await rm(parent, { recursive: true });
+});
+
 /** Only root runs the server as another account. */
 function testAsRoot(name: string, work: () => Promise<void>) {
   if (process.getuid?.() === 0) test(name, work);
@@ -152,3 +206,18 @@ testAsRoot(
     for (const path of [files, closed]) await rm(path, { recursive: true });
   },
 );
+
+testAsRoot('files of root, or of two accounts, are refused in one line', async () => {
+  const home = await realpath(join(dataDir, 'postgres'));
+  const files = join(home, 'cluster');
+  const { uid, gid } = await stat(home);
+  await chown(files, 0, 0);
+  await expect(startEmbedded({ dataDir })).rejects.toThrow(
+    `The files in ${files} belong to another account than ${home}: give both to one account (chown -R), or set DATA_DIR.`,
+  );
+  await chown(home, 0, 0);
+  await expect(startEmbedded({ dataDir })).rejects.toThrow(
+    `The files in ${home} belong to root, and PostgreSQL does not run as root: give them to another account (chown -R), or set DATA_DIR.`,
+  );
+  for (const path of [home, files]) await chown(path, uid, gid);
+});
