@@ -14,6 +14,7 @@ import { type Database, openDatabase } from '../../src/database/client.ts';
 import { loadConsole } from '../../src/http/console.ts';
 import { noRateLimit } from '../../src/http/rate-limit.ts';
 import { createTestDatabase } from './database.ts';
+import { onServer } from './server.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests read answers of any shape and assert them whole
 type Answer = any;
@@ -53,8 +54,12 @@ export async function startTestApp({
   log = pino({ level: 'silent' }),
   meters = undefined as Dependencies['meters'],
   metrics = null as NonNullable<Dependencies['metrics']> | null,
+  databaseSettings = {} as Record<string, string>,
 } = {}): Promise<TestApp> {
   const testDatabase = await createTestDatabase();
+  const name = new URL(testDatabase.url).pathname.slice(1);
+  for (const [parameter, value] of Object.entries(databaseSettings))
+    await onServer(testDatabase.url, `alter database ${name} set ${parameter} = '${value}'`);
   const database = openDatabase(testDatabase.url);
   for (const id of ['test', 'live'])
     await database.prisma.environment.create({ data: { id, appId: `${id}_app` } });
