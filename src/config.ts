@@ -13,28 +13,28 @@ export interface Config {
   databaseOwnerUrl: string | undefined;
   /** The embedded server's directory. */
   dataDir: string;
-  /** Keys chosen outside, installed at every start. */
+  /** Configured keys, installed at every start. */
   keys: string[];
-  /** What the keys for sessions and for secrets in the database are derived from; undefined without one. */
+  /** The keys for sessions and for secrets in the database are derived from it; undefined if not configured. */
   secretKey: string | undefined;
-  /** What user tokens are signed with: the first signs, all verify. Empty: secrets kept in the database. */
+  /** Secrets of user tokens: the first signs, all verify. Empty: secrets from the database. */
   tokenSecrets: string[];
-  /** Who user tokens say they are from. */
+  /** The issuer in user tokens. */
   tokenIssuer: string;
   /** The origins whose pages may call the client API from a browser; `*` is every one. */
   clientOrigins: string[];
-  /** What Segment signs its requests with; undefined takes them without a signature. */
+  /** The secret with which Segment signs requests; undefined accepts requests without a signature. */
   segmentSecret: string | undefined;
-  /** How many requests a second each key may make of a process; null as many as it likes. */
+  /** How many requests per second each key may send to a process; null is without a limit. */
   rateLimit: number | null;
   /** How many server processes share the port. */
   processes: number;
   /** Whether an empty test environment gets the demo catalogue. */
   demo: boolean;
   logLevel: z.infer<typeof logLevel>;
-  /** What a reader of /metrics has to send; undefined lets nobody read it. */
+  /** The token that a reader of /metrics must send; undefined disables /metrics. */
   metricsToken: string | undefined;
-  /** Where traces go; null traces nothing. */
+  /** Where traces are sent; null disables tracing. */
   tracing: TracingSettings | null;
 }
 
@@ -124,7 +124,7 @@ const list = (item: z.ZodType<string>, problem: string) =>
 
 const secretKey = z.string().min(32, 'must be a text of at least 32 characters');
 
-/** HMAC-SHA256 is as strong as its secret only up to 256 bits: no less than that many is taken. */
+/** HMAC-SHA256 needs a secret of 256 bits: shorter ones are refused. */
 const tokenSecrets = list(z.string().min(32), 'must be secrets of at least 32 characters, between commas');
 
 /** As browsers write them: no path, no slash at the end. Apps have schemes of their own. */

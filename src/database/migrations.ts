@@ -22,13 +22,13 @@ interface AppliedRow {
 }
 
 const folder = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
-/** Prisma's own lock, so that `prisma migrate deploy` waits for us and we for it. */
+/** Prisma's own lock: `prisma migrate deploy` and we wait for each other. */
 const prismaLock = 72_707_369;
 
 /**
- * Brings the database to the version of this code: applies what is new in prisma/migrations, in order, each
- * in one transaction. Everything is recorded as Prisma records it, so that its commands agree afterwards.
- * Instances that start together wait for each other. Throws a StartupError if the database cannot be
+ * Migrates the database to the version of this code: applies the new migrations of prisma/migrations in order, each in
+ * one transaction. Records them as Prisma does, so that Prisma's commands agree afterwards. Servers that start at
+ * the same time wait for each other. Throws a StartupError if the database cannot be
  * reached, or is at a version that this code does not know.
  */
 export async function migrate(url: string): Promise<void> {
@@ -72,7 +72,7 @@ async function readApplied(session: Client): Promise<AppliedRow[]> {
   return rows;
 }
 
-/** What is still to apply. What was applied must be what we have: nothing more, nothing edited, all finished. */
+/** The migrations that are not applied yet. Throws if an applied one is unknown, edited or unfinished. */
 function pending(migrations: Migration[], applied: AppliedRow[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   for (const row of applied) {

@@ -4,7 +4,7 @@ import { StartupError } from '../errors.ts';
 import { findObstacle, refuse } from './requirements.ts';
 import { applySettings, sessionSettings } from './settings.ts';
 
-/** How long a database may take to come up beside us. */
+/** How long to wait for a database that is starting. */
 const startTimeoutMs = 5_000;
 
 /** A migration may take as long as it needs, and wait for one that another instance runs. */
@@ -32,7 +32,7 @@ async function connect(url: string, deadline: number): Promise<Client> {
       application_name: 'open-kana start',
       connectionTimeoutMillis: Math.max(deadline - performance.now(), 100),
     });
-    // A connection that breaks between two statements; the next statement says so.
+    // If the connection breaks between two statements, the next statement fails.
     session.on('error', () => undefined);
     try {
       await session.connect();
@@ -47,7 +47,7 @@ async function connect(url: string, deadline: number): Promise<Client> {
   }
 }
 
-/** Whether the server is not listening yet, is starting up or shutting down, or hangs: it may answer in a moment. */
+/** Whether the server may answer soon: it is not listening yet, starts, shuts down, or hangs. */
 export function isPassing(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return (
@@ -62,7 +62,7 @@ function reason(error: unknown): string {
   return message || code || String(error);
 }
 
-/** What Node.js calls a certificate that nobody vouches for. */
+/** The error codes of Node.js for a certificate without a trusted issuer. */
 const certificateCodes = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -75,7 +75,7 @@ const certificateAdvice =
 
 /** The address without user and password: host, port and database name. */
 export function place(url: string): string {
-  // A socket's directory may be named as a parameter, and the host be left out.
+  // A URL of a socket may have no host, and the directory as a parameter.
   const { hostname, port, pathname, searchParams } = new URL(url.replace('@/', '@localhost/'));
   const host = searchParams.get('host') ?? (decodeURIComponent(hostname) || 'localhost');
   return `${host}${port && `:${port}`}${pathname}`;

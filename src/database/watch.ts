@@ -6,50 +6,67 @@ export interface Watch {
   stop(): Promise<void>;
 }
 
-/** How often the database is asked whether it answers, in milliseconds, and how many times it may fail to. */
-const usual = { interval: 500, patience: 8 };
+/**
+ * Whether a commit of ours waits for a synchronous standby, which may be gone for ever. No timeout of PostgreSQL ends
+ * that wait. The sessions of other processes of ours count too.
+ */
+const stuckCommitSql = `
+  select exists (
+    select from pg_catalog.pg_stat_activity
+    where wait_event = 'SyncRep' and application_name like 'open-kana%' and datname = pg_catalog.current_database()
+      and query_start < pg_catalog.clock_timestamp() - interval '5 s'
+  ) as stuck`;
+
+/** How often the database is asked, and how many questions in a row may stay without an answer. */
+const usual = { intervalMs: 500, unansweredLimit: 8 };
 
 /**
- * Cuts the database off while it does not answer, and reconnects as soon as it does. A database that is killed
- * refuses by itself; one that hangs, or whose network is gone, would keep everybody waiting.
+ * Cuts the database off while it does not answer, or does not complete commits, and reconnects as soon as it does.
+ * A database that is killed refuses connections by itself. One that hangs, or whose network is gone, would keep
+ * all callers waiting.
  *
  * Time is counted in questions, not by the clock: a process that was stopped itself does not blame the database.
  */
 export function watchDatabase(
   url: string,
   database: Pick<Database, 'cutOff' | 'reconnect'>,
-  { interval, patience } = usual,
+  { intervalMs, unansweredLimit } = usual,
 ): Watch {
   const controller = new AbortController();
   let session: Client | null = null;
-  let asking = false;
+  let isAsking = false;
   let unanswered = 0;
+  let isCutOff = false;
 
   function drop() {
     session?.connection.stream.destroy();
     session = null;
   }
+  function allow(isUsable: boolean) {
+    if (isUsable === isCutOff) database[isUsable ? 'reconnect' : 'cutOff']();
+    isCutOff = !isUsable;
+  }
   async function ask() {
-    asking = true;
+    isAsking = true;
     try {
-      session ??= await open(url, patience * interval);
-      await session.query('select 1');
-      if (unanswered >= patience) database.reconnect();
+      session ??= await open(url, unansweredLimit * intervalMs);
+      const { rows } = await session.query<{ stuck: boolean }>(stuckCommitSql);
+      allow(rows[0]?.stuck === false);
       unanswered = 0;
     } catch {
       drop();
     }
-    asking = false;
+    isAsking = false;
     if (controller.signal.aborted) drop();
   }
   async function watch() {
     while (!controller.signal.aborted) {
-      if (!asking) void ask();
-      await sleep(interval, undefined, { signal: controller.signal }).catch(() => undefined);
+      if (!isAsking) void ask();
+      await sleep(intervalMs, undefined, { signal: controller.signal }).catch(() => undefined);
       unanswered += 1;
-      if (unanswered === patience) database.cutOff();
-      // It may be the connection that is broken: ask over another one.
-      if (unanswered % patience === 0) drop();
+      if (unanswered === unansweredLimit) allow(false);
+      // The connection may be broken: ask over a new one.
+      if (unanswered % unansweredLimit === 0) drop();
     }
     drop();
   }

@@ -7,10 +7,10 @@ import { withProcessLock } from '../embedded-postgres/process-lock.ts';
 import { StartupError } from '../errors.ts';
 
 /**
- * The secret key: the configured one, or else, with the embedded database alone, one that is made at the first start
- * and kept in a file beside the database's. All servers on a database must have the same.
+ * The secret key: the configured one or, only with the embedded database, one that the first start creates and keeps
+ * in a file beside the database. All servers on one database must have the same key.
  *
- * @throws StartupError when there is none to be had
+ * @throws StartupError if there is no key
  */
 export async function findSecretKey({
   secretKey,
@@ -45,7 +45,7 @@ async function readKey(path: string): Promise<string | null> {
   );
 }
 
-/** The file appears whole or not at all, and is on disk before anything is encrypted with it. */
+/** The file appears whole or not at all, and is on disk before anything is encrypted with the key. */
 async function makeKey(path: string): Promise<string> {
   const key = randomBytes(32).toString('base64url');
   const draft = `${path}.new`;

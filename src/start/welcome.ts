@@ -1,7 +1,7 @@
 import type { Provisioned } from '../provisioning/provision.ts';
 import { demoFeature, demoUser } from '../provisioning/rules.ts';
 
-/** What the first start tells besides the address: where to look, the new keys, and a call that works. */
+/** The text of the first start: the console's address, the new keys, and a first call. */
 export function welcome(address: string, { madeKeys, hasDemo }: Provisioned): string {
   const keys = madeKeys.map(
     ({ environmentId, kind, key }) => `  ${environmentId} ${kind.toLowerCase().padEnd(7)}  ${key}`,

@@ -3,43 +3,43 @@ import { randomUUID } from 'node:crypto';
 import { AggregatorRegistry, type Registry } from 'prom-client';
 
 /*
- * Any of several processes may be asked for the figures of all. They hear of each other through the one that
- * started them: a process asks it, it asks all of them, and answers what they told. The library's own way of asking
- * fails as a whole, after five seconds, as long as one process is starting or has just been killed.
+ * Any worker may be asked for the metrics of all workers. A worker asks the primary process, which asks all workers and
+ * returns their metrics. The library's own way fails completely, after five seconds, while one worker is starting or
+ * has just been killed.
  */
 
-/** What one process counted. */
-type Figures = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
+/** The metrics of one process. */
+type ProcessMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 type Message =
-  | { figures: 'wanted'; id: string }
-  | { figures: 'tell'; id: string }
-  | { figures: 'told'; id: string; counted: Figures }
-  | { figures: 'all'; id: string; processes: Figures[] };
+  | { metrics: 'wanted'; id: string }
+  | { metrics: 'tell'; id: string }
+  | { metrics: 'told'; id: string; counted: ProcessMetrics }
+  | { metrics: 'all'; id: string; processes: ProcessMetrics[] };
 
-/** For how long a process that is starting or busy is waited for, in milliseconds. */
-const patience = 1_000;
+/** How long to wait for a worker that is starting or busy. */
+const workerTimeoutMs = 1_000;
 
-/** In the process that started the others: passes their figures on. */
+/** In the primary process: collects the metrics of all workers for one of them. */
 export function forwardMetrics(): void {
-  const open = new Map<string, { asker: Worker; told: Figures[]; answer: () => void }>();
+  const open = new Map<string, { asker: Worker; told: ProcessMetrics[]; answer: () => void }>();
 
   function ask(asker: Worker, askedAs: string) {
     const id = randomUUID();
     const others = Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected());
-    const told: Figures[] = [];
+    const told: ProcessMetrics[] = [];
     function answer() {
       clearTimeout(timer);
       open.delete(id);
-      if (asker.isConnected()) asker.send({ figures: 'all', id: askedAs, processes: told });
+      if (asker.isConnected()) asker.send({ metrics: 'all', id: askedAs, processes: told });
     }
-    const timer = setTimeout(answer, patience);
+    const timer = setTimeout(answer, workerTimeoutMs);
     open.set(id, { asker, told, answer: () => told.length === others.length && answer() });
-    for (const worker of others) worker?.send({ figures: 'tell', id });
+    for (const worker of others) worker?.send({ metrics: 'tell', id });
   }
   cluster.on('message', (worker, message: Message) => {
-    if (message.figures === 'wanted') ask(worker, message.id);
-    if (message.figures !== 'told') return;
+    if (message.metrics === 'wanted') ask(worker, message.id);
+    if (message.metrics !== 'told') return;
     const asked = open.get(message.id);
     asked?.told.push(message.counted);
     asked?.answer();
@@ -47,28 +47,28 @@ export function forwardMetrics(): void {
 }
 
 /**
- * In one of the processes: tells our figures whenever they are wanted, and answers how to get those of all, as
- * Prometheus reads them. If the process that started us does not answer in time, ours are all.
+ * In a worker: sends our metrics when asked, and returns a function that reads those of all workers in the format of
+ * Prometheus. If the primary does not answer in time, that function returns only ours.
  */
 export function shareMetrics(registry: Registry): () => Promise<string> {
-  const waiting = new Map<string, (processes: Figures[]) => void>();
+  const waiting = new Map<string, (processes: ProcessMetrics[]) => void>();
   const send = (message: Message) => process.send?.(message);
   process.on('message', async (message: Message) => {
-    if (message.figures === 'all') waiting.get(message.id)?.(message.processes);
-    if (message.figures !== 'tell') return;
-    send({ figures: 'told', id: message.id, counted: await registry.getMetricsAsJSON() });
+    if (message.metrics === 'all') waiting.get(message.id)?.(message.processes);
+    if (message.metrics !== 'tell') return;
+    send({ metrics: 'told', id: message.id, counted: await registry.getMetricsAsJSON() });
   });
   const readAll = () =>
-    new Promise<Figures[] | null>((resolve) => {
+    new Promise<ProcessMetrics[] | null>((resolve) => {
       const id = randomUUID();
-      function end(processes: Figures[] | null) {
+      function end(processes: ProcessMetrics[] | null) {
         clearTimeout(timer);
         waiting.delete(id);
         resolve(processes);
       }
-      const timer = setTimeout(() => end(null), 2 * patience);
+      const timer = setTimeout(() => end(null), 2 * workerTimeoutMs);
       waiting.set(id, end);
-      send({ figures: 'wanted', id });
+      send({ metrics: 'wanted', id });
     });
   return async () => {
     const processes = await readAll();

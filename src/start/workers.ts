@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
 
-/** What a server process tells the one that started it: where it answers, or why it cannot. */
+/** The message of a worker to the primary process: its address, or why it cannot start. */
 export type WorkerNews = { address: string } | { failure: string };
 
 export interface Workers {
@@ -10,20 +10,20 @@ export interface Workers {
   stop(): Promise<void>;
 }
 
-/** Tells a process which one has started it, and reached and prepared the database before. */
+/** The variable that tells a worker the process id of the primary, which has prepared the database. */
 const preparedBy = 'OPEN_KANA_PREPARED_BY';
 
-/** Whether the database was prepared by the process that started this one; others may fork servers too. */
+/** Whether the parent process has prepared the database. Other programs may fork servers too. */
 export const isPrepared = (): boolean => process.env[preparedBy] === String(process.ppid);
 
-/** How long to wait before a process that ended is replaced, in milliseconds. */
-const breath = 500;
+/** How long to wait before an ended worker is replaced. */
+const restartDelayMs = 500;
 
 /**
- * Starts several server processes that share one port and a prepared database, and replaces each that ends by itself.
- * The first starts alone: what keeps one from starting would keep all, and is said once.
+ * Starts several workers that share one port and a prepared database, and replaces each that ends by itself. The
+ * first one starts alone, so that a problem that would stop all of them is reported once.
  *
- * @param environment variables for the processes, besides our own
+ * @param environment variables for the workers, in addition to ours
  */
 export async function startWorkers(count: number, environment: Record<string, string>): Promise<Workers> {
   let stopping = false;
@@ -31,7 +31,7 @@ export async function startWorkers(count: number, environment: Record<string, st
   const others = await Promise.all(Array.from({ length: count - 1 }, () => startWorker(environment)));
 
   async function replace(): Promise<void> {
-    await sleep(breath);
+    await sleep(restartDelayMs);
     if (!stopping) await startWorker(environment).then(keep, replace);
   }
   function keep({ worker }: Started) {
@@ -53,16 +53,16 @@ interface Started {
   address: string;
 }
 
-/** Resolves once it answers. */
+/** Resolves when the worker answers requests. */
 function startWorker(environment: Record<string, string>): Promise<Started> {
   const worker = cluster.fork({ ...environment, [preparedBy]: process.pid });
   return new Promise((resolve, reject) => {
     const onEnd = () => reject(new StartupError('A server process ended before it answered.'));
     worker.once('exit', onEnd);
-    // Also what cannot be sent to it because it has just ended: nobody else listens for that.
+    // Includes messages that cannot be sent because the worker has just ended.
     worker.on('error', onEnd);
-    // It may be asked for its figures before it has news.
-    worker.on('message', (news: WorkerNews | { figures: string }) => {
+    // Messages about metrics may come first.
+    worker.on('message', (news: WorkerNews | { metrics: string }) => {
       if ('address' in news) resolve({ worker, address: news.address });
       if ('failure' in news) reject(new StartupError(news.failure));
     });
@@ -77,7 +77,7 @@ function end(worker: Worker): Promise<void> {
   });
 }
 
-/** Tells the process that started this one; does nothing in a process that nobody forked. */
+/** Sends a message to the primary; does nothing in a process that was not forked. */
 export function notifyPrimary(news: WorkerNews): Promise<void> {
   return new Promise((resolve) => {
     if (process.send === undefined) resolve();

@@ -84,7 +84,7 @@ describe('a database that does not answer', () => {
   beforeEach(async () => {
     network = await createNetwork(testDatabase.url);
     database = openDatabase(network.url);
-    watch = watchDatabase(network.url, database, { interval: 50, patience: 10 });
+    watch = watchDatabase(network.url, database, { intervalMs: 50, unansweredLimit: 10 });
     await Promise.all(statements());
   });
   afterEach(async () => {
