@@ -11,9 +11,9 @@ export function createTestDatabase(): Promise<TestDatabase> {
   return copyDatabase(templateName());
 }
 
-/** A database with nothing in it. */
-export function createEmptyDatabase(): Promise<TestDatabase> {
-  return copyDatabase('template0');
+/** A database with nothing in it. @param options such as its locale */
+export function createEmptyDatabase(options = ''): Promise<TestDatabase> {
+  return copyDatabase(`template0 ${options}`);
 }
 
 async function copyDatabase(source: string): Promise<TestDatabase> {

@@ -1,6 +1,10 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals';
+import { Client } from 'pg';
+import { migrate } from '../../src/database/migrations.ts';
+import { emailKey } from '../../src/users/rules.ts';
 import { searchQuery } from '../../src/users/search-rules.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { createEmptyDatabase } from '../helpers/database.ts';
 import { statementsOf } from '../helpers/statements.ts';
 
 let app: TestApp;
@@ -115,3 +119,21 @@ describe('users, searched', () => {
     expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('user_search_idx');
   });
 });
+
+test.each(["locale_provider libc locale 'C'", "locale_provider icu icu_locale 'und' locale 'C'"])(
+  'search and emails know no case where the database is made with %s',
+  async (locale) => {
+    const database = await createEmptyDatabase(locale);
+    await migrate(database.url);
+    const client = new Client({ connectionString: database.url });
+    await client.connect();
+    const { rows } = await client.query(
+      `select kana_search_words('u', 'Übel ΑΘΗΝΑ', null, null) @@ $1::tsquery as found,
+         kana_email_key(' ÜBEL@X.IO ') as email`,
+      [searchQuery('übel αθη')],
+    );
+    await client.end();
+    await database.drop();
+    expect(rows).toEqual([{ found: true, email: emailKey(' ÜBEL@X.IO ') }]);
+  },
+);
