@@ -28,11 +28,23 @@ export interface Listed {
   createdAt: Date;
 }
 
-interface Page {
+type Direction = 'asc' | 'desc';
+
+/** The fields of a row by which its list is ordered. */
+interface OrderFields<Time extends string, Id extends string> {
+  time: Time;
+  id: Id;
+}
+
+type Ordered<Time extends string, Id extends string> = Record<Time, Date> & Record<Id, string | bigint>;
+
+interface Page<Time extends string, Id extends string> {
   take: number;
   where: object;
-  orderBy: [{ createdAt: 'asc' | 'desc' }, { id: 'asc' | 'desc' }];
+  orderBy: [Record<Time, Direction>, Record<Id, Direction>];
 }
+
+const byCreation = { time: 'createdAt', id: 'id' } as const;
 
 /** The two arguments that page any list; add them to the field's own. */
 export const listArgs = builder.args((t) => ({
@@ -56,19 +68,28 @@ export const listArgs = builder.args((t) => ({
 export function listPage<Row extends Listed>(
   args: PageArgs,
   find: (id: string) => Promise<Listed | null>,
-  load: (page: Page) => Promise<Row[]>,
+  load: (page: Page<'createdAt', 'id'>) => Promise<Row[]>,
   settledUntil?: () => Promise<Date>,
 ): Promise<Row[]> {
-  const order = args.newestFirst ? 'desc' : 'asc';
-  const isFollowed = args.first != null && order === 'asc';
+  return listPageBy(byCreation, args, find, load, settledUntil);
+}
+
+/** The same for rows whose fields have other names. */
+export function listPageBy<Time extends string, Id extends string, Row extends Ordered<Time, Id>>(
+  fields: OrderFields<Time, Id>,
+  args: PageArgs,
+  find: (id: string) => Promise<Ordered<NoInfer<Time>, NoInfer<Id>> | null>,
+  load: (page: Page<NoInfer<Time>, NoInfer<Id>>) => Promise<Row[]>,
+  settledUntil?: () => Promise<Date>,
+): Promise<Row[]> {
+  const direction = args.newestFirst ? 'desc' : 'asc';
+  const orderBy = [{ [fields.time]: direction }, { [fields.id]: direction }] as Page<Time, Id>['orderBy'];
+  const isFollowed = args.first != null && direction === 'asc';
   return listAfter(args, find, ({ take, last }) => {
-    const read = () =>
-      load({
-        take,
-        where: last === null ? {} : following(last, order),
-        orderBy: [{ createdAt: order }, { id: order }],
-      });
-    return settledUntil !== undefined && isFollowed ? settledPage(read, settledUntil) : read();
+    const where = last === null ? {} : following(last, fields, direction);
+    const read = () => load({ take, where, orderBy });
+    const timeOf = (row: Row) => row[fields.time];
+    return settledUntil !== undefined && isFollowed ? settledPage(read, timeOf, settledUntil) : read();
   });
 }
 
@@ -82,18 +103,21 @@ const pollMs = 5;
  * holds rows that another may still come before, it waits for that to be settled, and at last leaves them to the
  * next page.
  */
-async function settledPage<Row extends Listed>(
+async function settledPage<Row>(
   read: () => Promise<Row[]>,
+  timeOf: (row: Row) => Date,
   settledUntil: () => Promise<Date>,
 ): Promise<Row[]> {
   const rows = await read();
-  const newest = rows.at(-1)?.createdAt;
+  const last = rows.at(-1);
+  if (last === undefined) return rows;
+  const newest = timeOf(last);
   const now = Date.now();
-  if (newest === undefined || newest.getTime() < now - surelySettledMs) return rows;
+  if (newest.getTime() < now - surelySettledMs) return rows;
   for (;;) {
     const until = await settledUntil();
     // Read after that, so that all that is settled is seen.
-    const settled = (await read()).filter(({ createdAt }) => createdAt < until);
+    const settled = (await read()).filter((row) => timeOf(row) < until);
     if (newest < until || Date.now() > now + settlingTimeoutMs) return settled;
     await sleep(pollMs);
   }
@@ -104,10 +128,10 @@ async function settledPage<Row extends Listed>(
  *
  * @param load at most `take` items that come after `last`, in the order of lists
  */
-export async function listAfter<Item>(
+export async function listAfter<Item, Last = Listed>(
   args: PageArgs,
-  find: (id: string) => Promise<Listed | null>,
-  load: (page: { take: number; last: Listed | null }) => Promise<Item[]>,
+  find: (id: string) => Promise<Last | null>,
+  load: (page: { take: number; last: Last | null }) => Promise<Item[]>,
 ): Promise<Item[]> {
   const first = parse(listArguments.shape.first, args.first, 'first');
   const after = parse(listArguments.shape.after, args.after, 'after');
@@ -123,7 +147,15 @@ export async function listAfter<Item>(
   return items;
 }
 
-const following = ({ createdAt, id }: Listed, order: 'asc' | 'desc') =>
-  order === 'asc'
-    ? { createdAt: { gte: createdAt }, NOT: { createdAt, id: { lte: id } } }
-    : { createdAt: { lte: createdAt }, NOT: { createdAt, id: { gte: id } } };
+function following<Time extends string, Id extends string>(
+  last: Ordered<Time, Id>,
+  fields: OrderFields<Time, Id>,
+  direction: Direction,
+): object {
+  const [from, upTo] = direction === 'asc' ? ['gte', 'lte'] : ['lte', 'gte'];
+  const time = last[fields.time];
+  return {
+    [fields.time]: { [from]: time },
+    NOT: { [fields.time]: time, [fields.id]: { [upTo]: last[fields.id] } },
+  };
+}

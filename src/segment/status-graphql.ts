@@ -66,10 +66,10 @@ const SegmentStatus = builder.objectRef<object>('SegmentStatus').implement({
       resolve: async (_root, _args, { db, environmentId }) => {
         const last = await db.segmentEvent.findFirst({
           where: { environmentId },
-          orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
-          select: { createdAt: true },
+          orderBy: [{ receivedAt: 'desc' }, { messageId: 'desc' }],
+          select: { receivedAt: true },
         });
-        return last?.createdAt ?? null;
+        return last?.receivedAt ?? null;
       },
     }),
     outcomes: t.field({

@@ -168,12 +168,12 @@ async function createEvents(db: PrismaClient, environmentId: 'test' | 'live', na
     eventName: happening,
     payload: { type: 'track', event: happening, properties: { happening, word } },
     occurredAt: new Date(),
-    createdAt: new Date(),
+    receivedAt: new Date(),
   } as const;
   await db.segmentEvent.createMany({
     data: [
-      { ...event, id: names.event, userId: names.user, outcome: 'UNMATCHED' },
-      { ...event, id: `${names.event}-2`, userId: `${names.user}-unknown`, outcome: 'PENDING_USER' },
+      { ...event, messageId: names.event, userId: names.user, outcome: 'UNMATCHED' },
+      { ...event, messageId: `${names.event}-2`, userId: `${names.user}-unknown`, outcome: 'PENDING_USER' },
     ],
   });
 }

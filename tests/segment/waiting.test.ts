@@ -28,9 +28,9 @@ afterAll(() => app.close());
 const usage = (userId: string, facts: object = {}) =>
   trackEvent({ userId, properties: { featureId: 'messages' }, ...facts });
 
-const rowOf = async (id: string) => {
+const rowOf = async (messageId: string) => {
   const row = await app.database.prisma.segmentEvent.findUniqueOrThrow({
-    where: { environmentId_id: { environmentId: 'test', id } },
+    where: { environmentId_messageId: { environmentId: 'test', messageId } },
   });
   return { outcome: row.outcome, featureId: row.featureId, ruleId: row.ruleId, delta: row.delta };
 };

@@ -7,7 +7,7 @@ import { Feature } from '../../features/graphql.ts';
 import { builder } from '../../graphql/builder.ts';
 import type { Context } from '../../graphql/context.ts';
 import { graphQLErrorOf } from '../../graphql/errors.ts';
-import { listArgs, listPage } from '../../graphql/list.ts';
+import { listArgs, listPageBy } from '../../graphql/list.ts';
 import { User } from '../../users/graphql.ts';
 import { MappingRule } from '../mapping/graphql.ts';
 import type { Ingested } from './ingest.ts';
@@ -66,7 +66,9 @@ const warningsField = {
 export const SegmentEvent = builder.prismaObject('SegmentEvent', {
   description: 'An event that Segment sent, and what became of it.',
   fields: (t) => ({
-    messageId: t.exposeString('id', { description: 'What Segment calls this event; each is taken once.' }),
+    messageId: t.exposeString('messageId', {
+      description: 'What Segment calls this event; each is taken once.',
+    }),
     type: t.expose('type', { type: SegmentEventType, description: 'What kind of event it is.' }),
     userId: t.exposeString('userId', { description: 'The id of the user, as the event says it.' }),
     eventName: t.exposeString('eventName', {
@@ -78,7 +80,7 @@ export const SegmentEvent = builder.prismaObject('SegmentEvent', {
       type: 'DateTime',
       description: 'When it happened; usage counts then.',
     }),
-    receivedAt: t.expose('createdAt', { type: 'DateTime', description: 'When it arrived.' }),
+    receivedAt: t.expose('receivedAt', { type: 'DateTime', description: 'When it arrived.' }),
     warnings: t.field({
       ...warningsField,
       select: { payload: true },
@@ -183,9 +185,11 @@ builder.queryFields((t) => ({
       const stored =
         outcome == null ? undefined : Object.values(StoredOutcome).find((each) => each === outcome);
       if (outcome != null && stored === undefined) return [];
-      return listPage(
+      return listPageBy(
+        { time: 'receivedAt', id: 'messageId' },
         args,
-        (id) => db.segmentEvent.findUnique({ where: { environmentId_id: { environmentId, id } } }),
+        (messageId) =>
+          db.segmentEvent.findUnique({ where: { environmentId_messageId: { environmentId, messageId } } }),
         ({ where, ...page }) =>
           db.segmentEvent.findMany({
             ...query,

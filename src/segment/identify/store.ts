@@ -55,7 +55,7 @@ export async function saveIdentify(
   userKey: bigint,
 ): Promise<void> {
   await tx.segmentEvent.update({
-    where: { environmentId_id: { environmentId, id: messageId } },
+    where: { environmentId_messageId: { environmentId, messageId } },
     data: { outcome, userKey },
   });
 }

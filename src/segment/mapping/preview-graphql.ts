@@ -24,8 +24,8 @@ const MappingRulePreview = builder.objectRef<Preview>('MappingRulePreview').impl
       resolve: (query, { sampleIds }, _args, { db, environmentId }) =>
         db.segmentEvent.findMany({
           ...query,
-          where: { environmentId, id: { in: sampleIds } },
-          orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+          where: { environmentId, messageId: { in: sampleIds } },
+          orderBy: [{ receivedAt: 'desc' }, { messageId: 'desc' }],
         }),
     }),
   }),

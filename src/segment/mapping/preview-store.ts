@@ -4,7 +4,7 @@ import { maxExaminedBytes, type Terms, type TrackedEvent } from './rules.ts';
 
 /** An unmatched event that a rule is tried on. */
 export interface Candidate extends TrackedEvent {
-  id: string;
+  messageId: string;
   /** Whether it is still within what is examined at once; if not, its properties are left out. */
   isWithin: boolean;
 }
@@ -44,7 +44,7 @@ export function findCandidates(
         ), 0) <= ${maxExaminedBytes} AS is_within
       FROM latest
     )
-    SELECT message_id AS id, event_name AS "eventName", is_within AS "isWithin",
+    SELECT message_id AS "messageId", event_name AS "eventName", is_within AS "isWithin",
       CASE WHEN is_within THEN properties END AS properties
     FROM measured ORDER BY received_at DESC, message_id DESC`;
 }

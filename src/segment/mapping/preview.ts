@@ -29,6 +29,6 @@ export async function previewRule(db: Db, environmentId: string, rule: Terms): P
     unusable: claims.filter((claim) => 'unusableFor' in (claim ?? {})).length,
     examined: examined.length,
     complete: examined.length === events.length,
-    sampleIds: claimed.slice(0, maxSample).map(({ id }) => id),
+    sampleIds: claimed.slice(0, maxSample).map(({ messageId }) => messageId),
   };
 }

@@ -27,7 +27,7 @@ const remove = (id: string) => app.ok(`mutation { deleteUser(id: "${id}") { id }
 async function left(...userIds: string[]) {
   const rows = await app.database.prisma.segmentEvent.findMany({
     where: { userId: { in: userIds } },
-    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    orderBy: [{ receivedAt: 'asc' }, { messageId: 'asc' }],
   });
   return rows.map(({ environmentId, userId, outcome }) => [environmentId, userId, outcome]);
 }

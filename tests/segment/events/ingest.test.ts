@@ -23,8 +23,10 @@ async function subscriber(id: string, startedAt = new Date('2024-01-01')) {
   await createSubscription(app.database.prisma, { userId: id, packageId: 'base', startedAt });
 }
 
-const stored = (id: string) =>
-  app.database.prisma.segmentEvent.findUnique({ where: { environmentId_id: { environmentId: 'test', id } } });
+const stored = (messageId: string) =>
+  app.database.prisma.segmentEvent.findUnique({
+    where: { environmentId_messageId: { environmentId: 'test', messageId } },
+  });
 
 describe('the documented examples', () => {
   it('identify a user', async () => {
@@ -122,13 +124,13 @@ describe('a track event', () => {
     const kept = await stored(event.messageId);
     expect(kept).toEqual({
       environmentId: 'test',
-      id: event.messageId,
+      messageId: event.messageId,
       type: 'TRACK',
       userId: 'ledger',
       eventName: 'Message Sent',
       payload: event,
       occurredAt: new Date('2024-03-01T10:00:00.123Z'),
-      createdAt: kept?.createdAt,
+      receivedAt: kept?.receivedAt,
       outcome: 'RECORDED',
       featureId: 'messages',
       ruleId: null,
@@ -637,7 +639,7 @@ describe('what libraries send', () => {
     expect(body[1]).toMatchObject({ outcome: 'RECORDED', warnings: ['UNREADABLE_TIMESTAMP'] });
     expect((await stored(known.messageId))?.occurredAt).toEqual(new Date('2024-05-01T04:30:00.000Z'));
     const kept = await stored(unknown.messageId);
-    expect(kept?.occurredAt).toEqual(kept?.createdAt);
+    expect(kept?.occurredAt).toEqual(kept?.receivedAt);
     const { segmentEvents } = await app.ok(
       `{ segmentEvents(outcome: RECORDED, first: 2, newestFirst: true) { messageId warnings } }`,
     );

@@ -22,7 +22,7 @@ afterAll(async () => {
 const kept = async (messageId: unknown) =>
   (
     await app.database.prisma.segmentEvent.findUnique({
-      where: { environmentId_id: { environmentId: 'test', id: String(messageId) } },
+      where: { environmentId_messageId: { environmentId: 'test', messageId: String(messageId) } },
     })
   )?.payload;
 

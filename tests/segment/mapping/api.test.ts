@@ -543,6 +543,8 @@ describe('a feature that appears after its events', () => {
       ])
     ).rows;
   const sum = async () => (await usageOf(app.database, 'future')).u?.delta ?? 0;
+  // No queue runs here: jobs of the tests before are still there.
+  beforeEach(() => app.database.work.query('delete from graphile_worker._private_jobs'));
 
   it('has them counted by their own deltas', async () => {
     const unusable = future({ properties: { featureId: 'future', delta: 1.5 } });
@@ -560,6 +562,23 @@ describe('a feature that appears after its events', () => {
     });
     await ingest(app, identifyEvent('later'));
     expect(await outcomes()).toEqual({ RECORDED: 2, UNMATCHED: 2 });
+  });
+
+  it('also when publishing a catalogue file makes it', async () => {
+    const event = future({});
+    await ingest(app, event);
+    const authorization = app.keys.test;
+    const { body: file } = await app.http.get('/cli/pull').set('Authorization', authorization);
+    const publish = async (features: object[]) => {
+      const sent = app.http.post('/cli/publish').set('Authorization', authorization);
+      expect((await sent.send({ ...file, features })).status).toBe(200);
+    };
+    await publish([{ ...file.features[0], name: 'Renamed' }, ...file.features.slice(1)]);
+    expect(await jobs()).toEqual([]);
+    await publish([...file.features, { id: 'future', name: 'Future', type: 'CONSUMABLE' }]);
+    expect(await jobs()).toEqual([{ payload: { environmentId: 'test' } }]);
+    await takeUpNewFeatures(workOn(app.database), 'test');
+    expect(await sum()).toBe(5);
   });
 
   it('also where a rule could not use their deltas', async () => {

@@ -52,13 +52,13 @@ it('says when there are more events than it looks at', async () => {
   await app.database.prisma.segmentEvent.createMany({
     data: Array.from({ length: 2_001 }, (_, n) => ({
       environmentId: 'test',
-      id: `n${n}`,
+      messageId: `n${n}`,
       type: 'TRACK' as const,
       userId: 'ada',
       eventName: 'Many',
       payload: { properties: {} },
       occurredAt: new Date(),
-      createdAt: new Date(),
+      receivedAt: new Date(),
       outcome: 'UNMATCHED' as const,
     })),
   });
