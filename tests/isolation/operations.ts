@@ -31,6 +31,7 @@ const ruleInput = (its: Names) => ({
   eventName: its.happening,
   conditions: [{ path: 'happening', equals: its.happening }],
 });
+const deltaRuleInput = (its: Names) => ({ ...ruleInput(its), deltaPath: 'seats' });
 /** A file that asks for a feature that may be there, with another name. */
 const fileOf = (its: Names) => `features: [{ id: ${its.feature}, name: ours, type: CONSUMABLE }]\n`;
 const pagesAfter = (after: (its: Names) => string): Arguments[] => [
@@ -63,7 +64,9 @@ export const queries: Record<string, Row> = {
     calls: [() => ({ status: 'ALL', first: 100, includeFeatures: true }), ({ base }) => ({ after: base })],
   },
   previewCatalogue: { calls: [(its) => ({ yaml: fileOf(its) })] },
-  previewMappingRule: { calls: [(its) => ({ input: ruleInput(its) })] },
+  previewMappingRule: {
+    calls: [(its) => ({ input: ruleInput(its) }), (its) => ({ input: deltaRuleInput(its) })],
+  },
   previewMerge: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
   segmentEvents: {
     calls: [
@@ -135,7 +138,9 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
-  createMappingRule: { calls: [(its) => ({ input: ruleInput(its) })] },
+  createMappingRule: {
+    calls: [(its) => ({ input: ruleInput(its) }), (its) => ({ input: deltaRuleInput(its) })],
+  },
   createPackage: {
     calls: [
       (its) => ({
@@ -251,7 +256,12 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
-  updateMappingRule: { calls: [(its) => ({ id: its.rule, input: ruleInput(its) })] },
+  updateMappingRule: {
+    calls: [
+      (its) => ({ id: its.rule, input: ruleInput(its) }),
+      (its) => ({ id: its.rule, input: deltaRuleInput(its) }),
+    ],
+  },
   updatePackage: { calls: [({ base }) => ({ id: base, input: { metadata } })] },
   updateUser: {
     calls: [({ user }) => ({ id: user, input: { id: `new-${user}`, name: 'ours', metadata } })],
