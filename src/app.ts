@@ -8,7 +8,7 @@ import { createSessionRoute } from './auth/sessions/route.ts';
 import type { Sessions } from './auth/sessions/sessions.ts';
 import type { UserIdentity, UserTokens } from './auth/tokens/tokens.ts';
 import { createCatalogueFiles } from './catalogue/file/files.ts';
-import { createConfigurationRoutes } from './catalogue/route.ts';
+import { createCatalogueRoutes } from './catalogue/route.ts';
 import { identifyUser } from './client/authenticate.ts';
 import type { ClientContext } from './client/context.ts';
 import { readUserId } from './client/rules.ts';
@@ -26,7 +26,7 @@ import { withCors } from './http/cors.ts';
 import { reportFault } from './http/faults.ts';
 import { createGate, registerGateMetrics } from './http/gate.ts';
 import { createReadyRoute, createWriteHealth, liveRoute } from './http/health.ts';
-import { createHeavyWork } from './http/heavy-work.ts';
+import { createHeavyWork, type DoHeavyWork } from './http/heavy-work.ts';
 import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
@@ -80,7 +80,8 @@ export function createApp(dependencies: Dependencies): App {
   const gate = createGate(meters.refused, dependencies.capacity, dependencies.bodyRoom);
   registerGateMetrics(meters.registry, gate);
   registerPoolMetrics(meters.registry, database.pools);
-  const admin = adminApi(dependencies, servicesOf);
+  const doHeavyWork = createHeavyWork();
+  const admin = adminApi(dependencies, servicesOf, doHeavyWork);
   const client = clientApi(dependencies, servicesOf);
   const writes = createWriteHealth();
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
@@ -103,7 +104,7 @@ export function createApp(dependencies: Dependencies): App {
         servicesOf(environmentId).ingestEvents(environmentId, ...rest),
       gate,
     }),
-    ...createConfigurationRoutes({ ...dependencies, gate }),
+    ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),
     ...metricsRoutes(dependencies),
@@ -150,9 +151,9 @@ function createServices({ database, log, meters }: Dependencies): ServicesOf {
 function adminApi(
   { database, keyring, userTokens, sessions, log, catalogueWorker }: Dependencies,
   servicesOf: ServicesOf,
+  doHeavyWork: DoHeavyWork,
 ): Api<Caller, Context> {
   const catalogueFiles = createCatalogueFiles(catalogueWorker);
-  const doHeavyWork = createHeavyWork();
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',

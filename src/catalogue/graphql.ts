@@ -1,49 +1,49 @@
 import { invalidInput } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
-import type { Wishes } from './file/rules.ts';
+import type { DesiredCatalogue } from './file/rules.ts';
 import { type Problem, type readYaml, sentenceOf } from './file/yaml-rules.ts';
 import type { Finding } from './plan/finding-rules.ts';
-import { detailsOf, fingerprintOf, isFinal } from './plan/summary-rules.ts';
-import { type Published, preview, publish, pull } from './publish.ts';
+import { detailsOf, fingerprintOf, isFinal } from './plan/finding-rules.ts';
+import { type PublishResult, preview, publish, pull } from './publish.ts';
 
 const CatalogueFindingKind = builder.enumType('CatalogueFindingKind', {
-  description: 'What becomes of something that a file wishes, or does not mention.',
+  description: 'The effect of publishing on one difference.',
   values: {
-    CHANGE: { description: 'It is done.' },
-    REFUSED: { description: 'It is wished for and cannot be done.' },
-    KEPT: { description: 'It is not in the file, and stays as it is.' },
+    CHANGE: { description: 'Publishing makes this change.' },
+    REFUSED: { description: 'The file asks for this change, but it is not possible.' },
+    KEPT: { description: 'It is not in the file and stays unchanged.' },
   } as const,
 });
 
 const CatalogueFinding = builder.objectRef<Finding>('CatalogueFinding').implement({
-  description: 'One thing in which a file and the catalogue differ.',
+  description: 'One difference between a file and the catalogue.',
   fields: (t) => ({
-    kind: t.expose('kind', { type: CatalogueFindingKind, description: 'What becomes of it.' }),
-    message: t.exposeString('message', { description: 'What is done, or why it is not, as a sentence.' }),
+    kind: t.expose('kind', { type: CatalogueFindingKind, description: 'The effect of publishing.' }),
+    message: t.exposeString('message', { description: 'The change, or why it is not made, as a sentence.' }),
     details: t.stringList({
-      description: 'What a package that is made or published holds, in phrases; else empty.',
+      description: 'The content of a package that is created or published, in phrases; otherwise empty.',
       resolve: detailsOf,
     }),
     isFinal: t.boolean({
-      description: 'Whether it cannot be undone, as a package is published.',
+      description: 'Whether the change cannot be undone, because a package is published.',
       resolve: isFinal,
     }),
   }),
 });
 
 const CatalogueProblem = builder.objectRef<Problem>('CatalogueProblem').implement({
-  description: 'Something in a file that makes it no catalogue.',
+  description: 'An error in a catalogue file.',
   fields: (t) => ({
     line: t.exposeInt('line', {
       nullable: true,
-      description: 'The line of the file, counted from 1; null where it is about the whole file.',
+      description: 'The line in the file, counted from 1; null for an error of the whole file.',
     }),
     column: t.exposeInt('column', { nullable: true, description: 'The column, counted from 1.' }),
     field: t.exposeString('field', {
       nullable: true,
-      description: 'The field, such as `features.0.type`; null where it is about none.',
+      description: 'The field, such as `features.0.type`; null if there is none.',
     }),
-    message: t.exposeString('message', { description: 'What is wrong.' }),
+    message: t.exposeString('message', { description: 'The error, as a phrase.' }),
   }),
 });
 
@@ -53,37 +53,38 @@ interface CataloguePlan {
 }
 
 const CataloguePlan = builder.objectRef<CataloguePlan>('CataloguePlan').implement({
-  description: 'What publishing a file would do now.',
+  description: 'The effect of publishing a file now.',
   fields: (t) => ({
     problems: t.field({
       type: [CatalogueProblem],
       description:
-        'What is wrong with the file, up to 20 problems in the order of its lines. If there are any, nothing was planned.',
+        'The errors in the file, at most 20, in the order of lines. If there are any, there is no plan.',
       resolve: ({ problems }) => problems,
     }),
     findings: t.field({
       type: [CatalogueFinding],
       description:
-        'Everything in which file and catalogue differ, in the order in which it would be done; empty if they agree.',
+        'All differences between file and catalogue, in the order of execution; empty if they are equal.',
       resolve: ({ findings }) => findings,
     }),
     fingerprint: t.string({
-      description: 'Names this plan: publishCatalogue takes it and does exactly this, or nothing.',
+      description:
+        'The fingerprint of this plan. Pass it to publishCatalogue to publish exactly this plan or nothing.',
       resolve: ({ findings }) => fingerprintOf(findings),
     }),
   }),
 });
 
-const PublishedCatalogue = builder.objectRef<Published>('PublishedCatalogue').implement({
-  description: 'What publishing a file came to.',
+const PublishedCatalogue = builder.objectRef<PublishResult>('PublishedCatalogue').implement({
+  description: 'The result of publishing a file.',
   fields: (t) => ({
     findings: t.field({
       type: [CatalogueFinding],
-      description: 'What was done, what was not and why, and what stays though the file leaves it out.',
+      description: 'The changes, the refused changes with reasons, and what the file omits and stays.',
       resolve: ({ findings }) => findings,
     }),
     yaml: t.string({
-      description: 'The catalogue as it is now, as the query catalogue answers it.',
+      description: 'The catalogue after publishing, in the format of the query catalogue.',
       resolve: ({ file }, _args, { environmentId, catalogueFiles, doHeavyWork }) =>
         doHeavyWork(environmentId, () => catalogueFiles.write(file)),
     }),
@@ -91,24 +92,24 @@ const PublishedCatalogue = builder.objectRef<Published>('PublishedCatalogue').im
 });
 
 const yamlDescription =
-  'Features and packages as YAML, as the query catalogue answers them. A field that is left out stays as it is.';
+  'Features and packages as YAML, in the format of the query catalogue. Omitted fields stay unchanged.';
 
 builder.queryFields((t) => ({
   catalogue: t.string({
     description:
-      'The features, the drafts and the published packages of this environment as YAML: the file that `kana pull` writes, without the time.',
+      'The features, drafts and published packages of this environment as YAML: the file of `kana pull`, without the time.',
     resolve: (_root, _args, { db, environmentId, catalogueFiles, doHeavyWork }) =>
       doHeavyWork(environmentId, async () => catalogueFiles.write(await pull(db, environmentId))),
   }),
   previewCatalogue: t.field({
     type: CataloguePlan,
-    description: 'What publishCatalogue would do with this file now. Nothing changes.',
+    description: 'The effect of publishCatalogue with this file now. Nothing changes.',
     args: { yaml: t.arg.string({ required: true, description: yamlDescription }) },
     resolve: (_root, { yaml }, { db, environmentId, catalogueFiles, doHeavyWork }) =>
       doHeavyWork(environmentId, async () => {
         const read = await catalogueFiles.read(yaml);
         if ('problems' in read) return { problems: read.problems, findings: [] };
-        return { problems: [], findings: await preview(db, environmentId, read.wishes) };
+        return { problems: [], findings: await preview(db, environmentId, read.desired) };
       }),
   }),
 }));
@@ -117,29 +118,29 @@ builder.mutationField('publishCatalogue', (t) =>
   t.field({
     type: PublishedCatalogue,
     description:
-      'Makes the catalogue what a file says, in one transaction. It never deletes anything: what the file leaves out stays, and what is published no longer changes but for prices and metadata. Publishing a package cannot be undone.',
+      'Applies a file to the catalogue, in one transaction. Nothing is deleted: omitted features and packages stay. Of published packages, only prices and metadata change. Publishing a package cannot be undone.',
     args: {
       yaml: t.arg.string({ required: true, description: yamlDescription }),
       partly: t.arg.boolean({
         required: true,
         defaultValue: false,
         description:
-          'Whether to do what can be done although something cannot be. Otherwise that is an error, and nothing is done.',
+          'Whether to apply the possible changes if others are not possible. If false, an impossible change is an error and nothing is applied.',
       }),
       fingerprint: t.arg.string({
         description:
-          'Of the plan that somebody has seen. If publishing would do anything else by now, it is a `CataloguePlanChangedError`, and nothing is done.',
+          'The fingerprint of a previewed plan. If the plan has changed since, the error is `CataloguePlanChangedError` and nothing is applied.',
       }),
     },
     resolve: (_root, { yaml, partly, fingerprint }, { db, author, catalogueFiles, doHeavyWork }) =>
       doHeavyWork(author.environmentId, async () => {
-        const wishes = wishesOf(await catalogueFiles.read(yaml));
-        return publish(db, author, wishes, new Date(), { partly, agreed: fingerprint ?? null });
+        const desired = requireReadable(await catalogueFiles.read(yaml));
+        return publish(db, author, desired, new Date(), { partly, expectedFingerprint: fingerprint ?? null });
       }),
   }),
 );
 
-function wishesOf(read: ReturnType<typeof readYaml>): Wishes {
-  if ('wishes' in read) return read.wishes;
+function requireReadable(read: ReturnType<typeof readYaml>): DesiredCatalogue {
+  if ('desired' in read) return read.desired;
   throw invalidInput('yaml', read.problems.map(sentenceOf).join('; '));
 }

@@ -7,69 +7,67 @@ import { longTransaction } from '../database/long-transaction.ts';
 import { invalidInput, planChanged } from '../errors.ts';
 import { announceFeatures } from '../features/store.ts';
 import { lockPackages } from '../packages/store.ts';
-import type { Wishes } from './file/rules.ts';
-import { type ConfigurationFile, fileOf } from './file/writing-rules.ts';
-import { type Finding, lineOf, type Step } from './plan/finding-rules.ts';
+import type { DesiredCatalogue } from './file/rules.ts';
+import { type CatalogueFile, fileOf } from './file/writing-rules.ts';
+import { type CatalogueStep, type Finding, fingerprintOf, lineOf } from './plan/finding-rules.ts';
 import { plan } from './plan/rules.ts';
-import { fingerprintOf } from './plan/summary-rules.ts';
 import {
   changeDraft,
   changeFeature,
-  changeOuter,
+  changePricesAndMetadata,
   createFeature,
   createPackage,
   findAppId,
   loadCatalogue,
-  lockConfiguration,
+  lockCatalogue,
   lockFeatures,
 } from './store.ts';
 
-/** What publishing came to. */
-export interface Published {
-  /** The catalogue as it is now. */
-  file: ConfigurationFile;
-  /** What was done, what was not and why, and what stays though the file leaves it out; see plan. */
+/** The result of publishing. */
+export interface PublishResult {
+  /** The catalogue after publishing. */
+  file: CatalogueFile;
+  /** The changes, the refused changes, and what the file omits; see plan. */
   findings: Finding[];
 }
 
-/** Under which conditions something is published at all. */
-export interface Terms {
-  /** Whether to do what can be done although something cannot be. */
+/** The conditions for publishing. */
+export interface PublishConditions {
+  /** Whether to apply the possible changes if others are not possible. */
   partly: boolean;
-  /** What somebody agreed to, as fingerprintOf tells it; null if nobody was asked. */
-  agreed: string | null;
+  /** The fingerprint of the previewed plan; null without a preview. */
+  expectedFingerprint: string | null;
 }
 
 const maxAttempts = 5;
 
-/** The catalogue as a configuration file. */
-export async function pull(db: Db, environmentId: string): Promise<ConfigurationFile> {
+/** Returns the catalogue as a file. */
+export async function pull(db: Db, environmentId: string): Promise<CatalogueFile> {
   const app = await findAppId(db, environmentId);
   return fileOf(await loadCatalogue(db, environmentId), app);
 }
 
-/** What publishing would do, could not do, and would leave; nothing if the file and the server agree. */
-export async function preview(db: Db, environmentId: string, wishes: Wishes): Promise<Finding[]> {
-  return plan(wishes, await loadCatalogue(db, environmentId));
+/** Returns the plan without applying it; empty if file and server are equal. */
+export async function preview(db: Db, environmentId: string, desired: DesiredCatalogue): Promise<Finding[]> {
+  return plan(desired, await loadCatalogue(db, environmentId));
 }
 
 /**
- * Makes of the wishes what can be made, in one transaction, and never destroys anything. If somebody else makes
- * the same thing at the same moment, it is planned again. Throws a DomainError if the terms are not met: then
- * nothing is done.
+ * Applies the desired catalogue in one transaction; see plan. If a concurrent call creates the same object, the
+ * plan is made again.
  *
- * @param author who publishes, and into which environment
+ * @throws DomainError if a condition is not met; then nothing is applied
  */
 export async function publish(
   db: PrismaClient,
   author: Author,
-  wishes: Wishes,
+  desired: DesiredCatalogue,
   now: Date,
-  terms: Terms,
-): Promise<Published> {
+  conditions: PublishConditions,
+): Promise<PublishResult> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await longTransaction(db, (tx) => publishOnce(tx, author, wishes, now, terms));
+      return await longTransaction(db, (tx) => publishOnce(tx, author, desired, now, conditions));
     } catch (error) {
       if (!isUniqueViolation(error) || attempt === maxAttempts) throw error;
     }
@@ -79,35 +77,40 @@ export async function publish(
 async function publishOnce(
   tx: Db,
   author: Author,
-  wishes: Wishes,
+  desired: DesiredCatalogue,
   now: Date,
-  terms: Terms,
-): Promise<Published> {
+  conditions: PublishConditions,
+): Promise<PublishResult> {
   const { environmentId } = author;
-  await lockConfiguration(tx, environmentId);
-  // All that the file names, bases included, stays as it is planned until the end.
-  const named = wishes.packages.flatMap(({ id, bases }) => [id, ...(bases ?? [])]);
+  await lockCatalogue(tx, environmentId);
+  // Everything in the file, bases included, stays locked until the end.
+  const named = desired.packages.flatMap(({ id, bases }) => [id, ...(bases ?? [])]);
   await lockPackages(tx, environmentId, named);
   await lockFeatures(
     tx,
     environmentId,
-    wishes.features.map(({ id }) => id),
+    desired.features.map(({ id }) => id),
   );
-  const findings = plan(wishes, await loadCatalogue(tx, environmentId));
-  requireTerms(findings, terms);
+  const findings = plan(desired, await loadCatalogue(tx, environmentId));
+  requireConditions(findings, conditions);
   const steps = findings.flatMap(({ step }) => step ?? []);
-  await tracked(tx, author, steps, async () => {
+  await auditedSteps(tx, author, steps, async () => {
     for (const [index, step] of steps.entries()) {
-      // Lists are ordered by age: a millisecond apart, what is new keeps the order of the file.
+      // Lists are ordered by age: one millisecond apart, new items keep the order of the file.
       const createdAt = new Date(now.getTime() - steps.length + index);
-      await take(tx, environmentId, step, { now, createdAt });
+      await applyStep(tx, environmentId, step, { now, createdAt });
     }
   });
   return { file: await pull(tx, environmentId), findings };
 }
 
-/** Tells the audit log what becomes of everything that these steps change. */
-function tracked(tx: Db, author: Author, steps: readonly Step[], work: () => Promise<void>): Promise<void> {
+/** Runs `work` and records the changes of these steps in the audit log. */
+function auditedSteps(
+  tx: Db,
+  author: Author,
+  steps: readonly CatalogueStep[],
+  work: () => Promise<void>,
+): Promise<void> {
   const action = 'publishCatalogue';
   const features = steps.flatMap((step) => ('feature' in step ? step.feature.id : []));
   const packages = steps.flatMap((step) => ('package' in step ? step.package.id : []));
@@ -116,17 +119,20 @@ function tracked(tx: Db, author: Author, steps: readonly Step[], work: () => Pro
   );
 }
 
-function requireTerms(findings: readonly Finding[], { partly, agreed }: Terms): void {
-  if (agreed !== null && agreed !== fingerprintOf(findings)) throw planChanged();
+function requireConditions(
+  findings: readonly Finding[],
+  { partly, expectedFingerprint }: PublishConditions,
+): void {
+  if (expectedFingerprint !== null && expectedFingerprint !== fingerprintOf(findings)) throw planChanged();
   const refusals = findings.filter(({ kind }) => kind === 'REFUSED');
   if (refusals.length > 0 && !partly)
     throw invalidInput('yaml', `${refusals.map(lineOf).join(' ')} Nothing was published.`);
 }
 
-async function take(
+async function applyStep(
   tx: Db,
   environmentId: string,
-  step: Step,
+  step: CatalogueStep,
   times: { now: Date; createdAt: Date },
 ): Promise<void> {
   switch (step.kind) {
@@ -139,7 +145,7 @@ async function take(
       return createPackage(tx, environmentId, step.package, times.createdAt);
     case 'changeDraft':
       return changeDraft(tx, environmentId, step.package, times.now);
-    case 'changeOuter':
-      return changeOuter(tx, environmentId, step.package, times.now);
+    case 'changePricesAndMetadata':
+      return changePricesAndMetadata(tx, environmentId, step.package, times.now);
   }
 }

@@ -1,3 +1,4 @@
+import { GraphQLError } from 'graphql';
 import type { Author } from '../audit/rules.ts';
 import { allowanceOf, authorOf, identifyHolder } from '../auth/caller.ts';
 import { readAuthorization } from '../auth/keys/rules.ts';
@@ -7,33 +8,34 @@ import { DomainError } from '../errors.ts';
 import { forCallers } from '../http/admission.ts';
 import { readJson, refuseBody } from '../http/body.ts';
 import type { Gate } from '../http/gate.ts';
+import type { DoHeavyWork } from '../http/heavy-work.ts';
 import type { RateLimit } from '../http/rate-limit.ts';
-import { type Answer, type Refusal, sendJson, unauthenticated } from '../http/response.ts';
+import { type Answer, overloaded, type Refusal, sendJson, unauthenticated } from '../http/response.ts';
 import type { Handler, Route } from '../http/router.ts';
-import { Configuration, problemsOf, type Wishes } from './file/rules.ts';
+import { DesiredCatalogue, problemsOf } from './file/rules.ts';
 import { lineOf } from './plan/finding-rules.ts';
 import { preview, publish, pull } from './publish.ts';
 
-interface Doors {
+interface RouteDependencies {
   database: Database;
   keyring: Keyring;
   gate: Gate;
   rateLimit: RateLimit;
+  doHeavyWork: DoHeavyWork;
 }
 
 /**
- * The doors of the `kana` command, by path: `/cli/pull` answers the catalogue as a configuration file,
- * `/cli/validate` what publishing a file would do (`{ data: [] }`: nothing), and `/cli/publish` does it, and
- * answers the file as it is afterwards, with what was done and what was not as `data`. All of them take the
- * private key alone.
+ * The routes of the `kana` command. `/cli/pull` returns the catalogue as a file. `/cli/validate` returns the findings
+ * of a file as `{ data }`; an empty list means no difference. `/cli/publish` applies a file and returns the catalogue
+ * with the findings as `data`. All need a private key, and all are heavy work.
  */
-export function createConfigurationRoutes({
+export function createCatalogueRoutes({
   database,
   keyring,
   gate,
   rateLimit,
-}: Doors): Record<string, Route> {
-  /** Answers what `work` does for whoever holds the key. */
+  doHeavyWork,
+}: RouteDependencies): Record<string, Route> {
   const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): Handler =>
     forCallers(
       {
@@ -46,8 +48,11 @@ export function createConfigurationRoutes({
           return caller;
         },
       },
-      async (_request, response, { caller, body, context }) =>
-        sendJson(response, await work(authorOf(caller, context), body).catch(refuseMistake)),
+      async (_request, response, { caller, body, context }) => {
+        const author = authorOf(caller, context);
+        const answer = doHeavyWork(author.environmentId, () => work(author, body));
+        sendJson(response, await answer.catch(refusalOf));
+      },
       (request, response) => refuseBody(request, response, wrongKey),
     );
 
@@ -59,23 +64,18 @@ export function createConfigurationRoutes({
     },
     '/cli/validate': {
       POST: forKey(({ environmentId }, body) =>
-        forFile(body, async (wishes) => ({
-          data: (await preview(database.of(environmentId).prisma, environmentId, wishes)).map(lineOf),
+        forFile(body, async (desired) => ({
+          data: (await preview(database.of(environmentId).prisma, environmentId, desired)).map(lineOf),
         })),
       ),
     },
     '/cli/publish': {
       POST: forKey((author, body) =>
-        forFile(body, async (wishes) => {
-          // The command itself asks before, and passes on what cannot be done.
-          const terms = { partly: true, agreed: null };
-          const { file, findings } = await publish(
-            database.of(author.environmentId).prisma,
-            author,
-            wishes,
-            new Date(),
-            terms,
-          );
+        forFile(body, async (desired) => {
+          const { prisma } = database.of(author.environmentId);
+          // The command asks for confirmation and shows refused changes.
+          const conditions = { partly: true, expectedFingerprint: null };
+          const { file, findings } = await publish(prisma, author, desired, new Date(), conditions);
           return { ...file, data: findings.map(lineOf) };
         }),
       ),
@@ -85,20 +85,21 @@ export function createConfigurationRoutes({
 
 const ok = (body: object): Answer => ({ status: 200, body });
 
-/** Reads the configuration file that was sent, and answers what `work` makes of it. */
-async function forFile(body: Buffer, work: (wishes: Wishes) => Promise<object>): Promise<Answer> {
+/** Parses the file in the body and returns the result of `work`. */
+async function forFile(body: Buffer, work: (desired: DesiredCatalogue) => Promise<object>): Promise<Answer> {
   const sent = readJson(body);
   if (sent === undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', ['The body is not JSON.']);
-  const { data: wishes, error } = Configuration.safeParse(sent);
+  const { data: desired, error } = DesiredCatalogue.safeParse(sent);
   if (error !== undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', problemsOf(error));
-  return ok(await work(wishes));
+  return ok(await work(desired));
 }
 
 const wrongKey = withData(
   unauthenticated('Unauthenticated: send a valid private key in the Authorization header.'),
 );
 
-function refuseMistake(error: unknown): Answer {
+function refusalOf(error: unknown): Answer {
+  if (error instanceof GraphQLError && error.extensions.code === 'OVERLOADED') return withData(overloaded);
   if (!(error instanceof DomainError)) throw error;
   return refuse(400, error.code, error.typedName, [error.message]);
 }
@@ -108,7 +109,7 @@ function refuse(status: number, code: string, name: string, messages: string[]):
   return withData({ status, body: { errors } });
 }
 
-/** Adds the messages as `data`: the original's command reads that, whatever the status. */
+/** Adds the messages as `data`, which Kana's own command reads for any status. */
 function withData({ body, ...answer }: Refusal): Answer {
   const data = body.errors.map(({ message }) => `[ERROR] ${message}`);
   return { ...answer, body: { ...body, data } };

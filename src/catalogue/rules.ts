@@ -1,4 +1,4 @@
-/** What an environment sells: all that a configuration file can say, and what is archived. */
+/** The features and packages of an environment, archived packages included. */
 export interface Catalogue {
   features: CatalogueFeature[];
   packages: CataloguePackage[];
@@ -20,12 +20,12 @@ export interface CataloguePackage {
   status: 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
   metadata: unknown;
   features: PackageFeature[];
-  /** The base packages whose subscribers an add-on is open to; none: those of every base. */
+  /** The base packages whose subscribers may have this add-on; empty means every base package. */
   bases: string[];
   prices: Price[];
 }
 
-/** A feature as one package grants it: a limit of null is unlimited, a period of null never resets. */
+/** A feature in one package. Limit null is unlimited; reset period null never resets. */
 export interface PackageFeature {
   featureId: string;
   name: string;

@@ -6,14 +6,14 @@ import type { Catalogue, CatalogueFeature, CataloguePackage, PackageFeature, Pri
 
 const oldestFirst = [{ createdAt: 'asc' }, { id: 'asc' }] as const;
 
-/** Publications into an environment come one after another, until the transaction ends. */
-export async function lockConfiguration(db: Db, environmentId: string): Promise<void> {
+/** Serializes publishing in one environment, until the transaction ends. */
+export async function lockCatalogue(db: Db, environmentId: string): Promise<void> {
   await db.$queryRaw`SELECT pg_advisory_xact_lock(hashtext('configuration'), hashtext(${environmentId}))::text`;
 }
 
 /**
- * Locks features against every other change until the transaction ends, in the order of their ids. Who locks packages
- * too locks those first.
+ * Locks features against other changes until the transaction ends, in the order of their ids. Lock order: packages,
+ * then features.
  */
 export async function lockFeatures(db: Db, environmentId: string, ids: readonly string[]): Promise<void> {
   await db.$executeRaw`
@@ -23,17 +23,17 @@ export async function lockFeatures(db: Db, environmentId: string, ids: readonly 
        FOR NO KEY UPDATE`;
 }
 
-/** The name by which the environment is known outside, such as `test_fhjdijhs`. */
+/** The public id of the environment, such as `test_fhjdijhs`. */
 export async function findAppId(db: Db, environmentId: string): Promise<string> {
   const { appId } = await db.environment.findUniqueOrThrow({ where: { id: environmentId } });
   return appId;
 }
 
-/** Rows of a catalogue that is read whole; one of more is larger than any file that the server takes. */
+/** The maximum number of rows of a catalogue that is read as a whole. A file within the size limit has fewer. */
 const maxRows = 100_000;
 
-/** Throws a ValidationError for a catalogue that is too large for a file. It looks at no more rows than there may be. */
-async function requireModest(db: Db, environmentId: string): Promise<void> {
+/** Counts at most `maxRows` + 1 rows. @throws ValidationError if the catalogue is too large for a file */
+async function requireSizeLimit(db: Db, environmentId: string): Promise<void> {
   const tables = ['feature', 'package', 'package_feature', 'package_base', 'package_price'];
   const rows = tables.map(
     (table) => `(select 1 from ${table} where environment_id = $1 limit ${maxRows + 1})`,
@@ -45,13 +45,13 @@ async function requireModest(db: Db, environmentId: string): Promise<void> {
   if (found.isLarge)
     throw invalidInput(
       'catalogue',
-      `it is too large for a file: features, packages and what these contain are more than ${maxRows} together`,
+      `is too large for a file: features, packages and their content have more than ${maxRows} rows`,
     );
 }
 
-/** The whole catalogue, archived packages included, the oldest first. ValidationError if it is too large for a file. */
+/** Reads the whole catalogue, archived packages included, oldest first. @throws ValidationError if it is too large */
 export async function loadCatalogue(db: Db, environmentId: string): Promise<Catalogue> {
-  await requireModest(db, environmentId);
+  await requireSizeLimit(db, environmentId);
   const features = await db.feature.findMany({
     where: { environmentId },
     orderBy: [...oldestFirst],
@@ -127,7 +127,7 @@ export async function createPackage(
   });
 }
 
-/** Makes a draft that is locked what is given, whatever of it is new. */
+/** Replaces everything of a locked draft. */
 export async function changeDraft(
   db: Db,
   environmentId: string,
@@ -141,11 +141,11 @@ export async function changeDraft(
     where: { environmentId_id: { environmentId, id } },
     data: { name, isAddon, status },
   });
-  await changeOuter(db, environmentId, draft, now);
+  await changePricesAndMetadata(db, environmentId, draft, now);
 }
 
-/** Makes the prices and the metadata of a package that is locked what is given. */
-export async function changeOuter(
+/** Replaces prices and metadata of a locked package. */
+export async function changePricesAndMetadata(
   db: Db,
   environmentId: string,
   { id, prices, metadata }: CataloguePackage,
@@ -164,9 +164,9 @@ export async function changeOuter(
 const positioned = (features: readonly PackageFeature[]) =>
   features.map((feature, position) => ({ ...feature, position }));
 
-/** Prices are listed by age: a millisecond apart they keep the order of the file. */
+/** Prices are ordered by age: one millisecond apart, they keep the order of the file. */
 const dated = (prices: readonly Price[], now: Date) =>
   prices.map((price, index) => ({ ...price, createdAt: new Date(now.getTime() + index) }));
 
-/** What a file says as metadata was checked to be an object or null. */
+/** The file was validated: metadata is an object or null. */
 const jsonColumn = (metadata: unknown) => jsonValue(metadata as Record<string, unknown> | null);

@@ -4,7 +4,7 @@ import { openSession } from '../database/session.ts';
 import { StartupError } from '../errors.ts';
 import { reachServer } from '../start/database.ts';
 
-/** Runs `work` on the configured database. An embedded one is started if it does not run. */
+/** Runs `work` on the configured database. Starts the embedded server if it does not run. */
 export async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
   const server = await reachServer(loadConfig(), (line) => process.stderr.write(`${line}\n`));
   try {
@@ -16,15 +16,15 @@ export async function withDatabase<Result>(work: (database: Database) => Promise
   }
 }
 
-/** The first start creates the tables that commands need. */
+/** Commands need the tables that the first start creates. */
 async function checkUsed(url: string): Promise<void> {
   const session = await openSession(url);
   const { rows } = await session.query("select to_regclass('api_key') is not null as used");
   await session.end();
-  if (!rows[0].used) throw new StartupError('This database has never been used: run `npm start` first.');
+  if (!rows[0].used) throw new StartupError('This database has no tables yet: run `npm start` first.');
 }
 
-/** Runs a command. An error that the operator can act on is one line. */
+/** Runs a command. Prints an error as one line and sets exit code 1. */
 export async function runCommand(command: () => Promise<void>): Promise<void> {
   try {
     await command();

@@ -2,31 +2,31 @@
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { parseArgs, styleText } from 'node:util';
-import type { ConfigurationFile } from '../catalogue/file/writing-rules.ts';
+import type { CatalogueFile } from '../catalogue/file/writing-rules.ts';
 import { StartupError } from '../errors.ts';
 import { exampleFile } from './kana/example.ts';
 import { paths, readKanaFile, writeKanaFile } from './kana/file.ts';
 import { consentTo, isError, isWarning, type PublishOptions, problemOf } from './kana/rules.ts';
-import { ask, readServer, type Server } from './kana/server.ts';
+import { callServer, readServer, type Server } from './kana/server.ts';
 
 const usage = `Usage: kana <command> [options]
 
 Commands:
   kana pull       write the catalogue of the server to the file
-  kana validate   show what publishing the file would do; exit code 1 if a part of it is not possible
-  kana publish    make the catalogue what the file says
+  kana validate   show the effect of publishing the file; exit code 1 if a change is not possible
+  kana publish    apply the file to the catalogue
   kana bootstrap  write an example file, ${paths.example}
 
 Options:
   --live       the live environment and ${paths.live}, instead of test and ${paths.test}
-  -f, --force  publish what can be published, though there are errors
+  -f, --force  publish the possible changes although there are errors
   -y, --yes    publish without asking
   -h, --help   show this
 
 Environment, or .env:
   KANA_DEV_KEY, KANA_LIVE_KEY  the private keys, for test and for --live
-  KANA_URL                     the address of the server, by default http://127.0.0.1:4000
-  KANA_DEV_URL                 instead of KANA_URL: the same with /cli at its end, also for --live`;
+  KANA_URL                     the address of the server (default http://127.0.0.1:4000)
+  KANA_DEV_URL                 instead of KANA_URL: the address with /cli at the end, also for --live`;
 
 interface Options extends PublishOptions {
   live: boolean;
@@ -38,7 +38,7 @@ function print(text: string): void {
 
 const commands = {
   async pull({ live }: Options): Promise<void> {
-    const file = await ask<ConfigurationFile>(readServer(process.env, live), 'pull');
+    const file = await callServer<CatalogueFile>(readServer(process.env, live), 'pull');
     const path = pathOf(live);
     const isWritten = await writeKanaFile(path, file, new Date());
     print(isWritten ? `Wrote ${path}.` : `${path} is up to date.`);
@@ -59,14 +59,14 @@ const commands = {
 
     const consent = consentTo(lines, options, process.stdin.isTTY && process.stdout.isTTY);
     if (consent && 'refusal' in consent) throw new StartupError(consent.refusal);
-    if (consent && !(await confirm(consent.question))) return print('Nothing is published.');
+    if (consent && !(await confirm(consent.question))) return print('Nothing was published.');
 
-    const { data: done, ...published } = await ask<ConfigurationFile & { data: string[] }>(
+    const { data: done, ...published } = await callServer<CatalogueFile & { data: string[] }>(
       server,
       'publish',
       file,
     );
-    // Usually the same as before the question. Somebody else may have published meanwhile.
+    // Usually equal to the lines above, unless the catalogue changed meanwhile.
     if (done.join() !== lines.join()) done.forEach(printLine);
     print('Kana config successfully updated!');
     await writeKanaFile(path, published, new Date());
@@ -82,24 +82,24 @@ const commands = {
 
 const pathOf = (isLive: boolean) => (isLive ? paths.live : paths.test);
 
-/** Prints what publishing the file would do. Throws a StartupError if the file cannot be read as one. */
+/** Prints the effect of publishing the file. @throws StartupError if the file is invalid */
 async function validate(server: Server, file: unknown): Promise<string[]> {
   const problem = problemOf(file);
   if (problem !== null) throw new StartupError(problem);
-  const { data: lines } = await ask<{ data: string[] }>(server, 'validate', file);
+  const { data: lines } = await callServer<{ data: string[] }>(server, 'validate', file);
   lines.forEach(printLine);
   if (lines.length === 0) print('The local config file is up to date.');
   return lines;
 }
 
-/** In colour on a terminal. */
+/** Prints a line, in colour on a terminal. */
 function printLine(line: string): void {
   const colour = isError(line) ? 'red' : isWarning(line) ? 'yellow' : null;
   const coloured = colour !== null && process.stdout.isTTY && !process.env.NO_COLOR;
   print(coloured ? styleText(colour, line) : line);
 }
 
-/** Closing the terminal means no. */
+/** Asks on the terminal. Closing it means no. */
 function confirm(question: string): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   return new Promise((decide) => {

@@ -17,7 +17,7 @@ const usage = `Usage:
   npm run keys -- list
   npm run keys -- create <test|live> <private|public>
   npm run keys -- revoke <id>
-  npm run keys -- token-secrets    what user tokens are signed with, where no secret is configured`;
+  npm run keys -- token-secrets    show the generated secrets that sign user tokens`;
 
 type Command = (db: PrismaClient) => Promise<string>;
 
@@ -26,10 +26,10 @@ const kindWord = z
   .enum(['private', 'public'])
   .transform((word) => (word === 'private' ? 'PRIVATE' : 'PUBLIC'));
 
-/** The command that the arguments name. Throws the usage text if there is none. */
+/** Parses the arguments. @throws StartupError with the usage text if they are invalid */
 function parseCommand([verb, ...words]: string[]): Command {
   if (verb === 'list' && words.length === 0) return list;
-  if (verb === 'token-secrets' && words.length === 0) return tellTokenSecrets;
+  if (verb === 'token-secrets' && words.length === 0) return listTokenSecrets;
   if (verb === 'create') {
     const { data } = z.tuple([environmentWord, kindWord]).safeParse(words);
     if (data !== undefined)
@@ -47,13 +47,13 @@ async function list(db: PrismaClient): Promise<string> {
   const lines = keys.map(({ id, environmentId, kind, lastFour, createdAt, revokedAt }) => {
     const state = revokedAt === null ? 'active' : `revoked ${revokedAt.toISOString()}`;
     const shape = `${environmentId} ${kind.toLowerCase().padEnd(7)}  …${lastFour}`;
-    return `${id}  ${shape}  made ${createdAt.toISOString()}  ${state}`;
+    return `${id}  ${shape}  created ${createdAt.toISOString()}  ${state}`;
   });
   return lines.join('\n');
 }
 
-/** So that they can be configured instead, without ending the tokens that they signed. */
-async function tellTokenSecrets(db: PrismaClient): Promise<string> {
+/** An operator can then configure these secrets, so that existing tokens stay valid. */
+async function listTokenSecrets(db: PrismaClient): Promise<string> {
   const encryption = createEncryption(createSecretKey(await findSecretKey(loadConfig())));
   const realms = await loadTokenRealms(db, [], encryption);
   return realms.map(({ environmentId, secrets }) => `${environmentId}  ${secrets.join()}`).join('\n');

@@ -10,9 +10,9 @@ import type { HourDifference, TotalDifference } from '../usage/rollup/verify-sto
 import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
-  npm run verify              compare every counter, and usage over time, with the ledger, and the ledger and the
+  npm run verify              compare all counters and usage over time with the ledger, and the ledger and the
                               audit log with their seals; exit code 1 if anything differs
-  npm run verify -- --repair  and correct counters and usage over time`;
+  npm run verify -- --repair  also correct counters and usage over time`;
 
 const barWidth = 30;
 
@@ -25,7 +25,7 @@ function readOptions(): { repair: boolean } {
   }
 }
 
-/** Redraws one line on a terminal. A log gets only the outcome. */
+/** Redraws one line on a terminal. A log file gets only the result. */
 function showProgress(done: number, total: number): void {
   if (!process.stderr.isTTY) return;
   const filled = total === 0 ? barWidth : Math.round((done / total) * barWidth);
@@ -42,38 +42,38 @@ const hourLineOf = ({ userKey, featureId, hour, ledger, rollup }: HourDifference
 const totalLineOf = ({ environmentId, featureId, hour, users, rollup }: TotalDifference) =>
   `environment ${environmentId}, feature ${featureId}, hour from ${hour.toISOString()}: all users ${users}, rollup ${rollup}`;
 
-/** Compares everything, and prints what differs. */
+/** Compares everything and prints the differences. */
 async function findAll(database: Database) {
   const userKeys = new Set<bigint>();
-  const differing = { counters: 0, hours: 0 };
+  const differences = { counters: 0, hours: 0 };
   const print = (line: string) => process.stdout.write(`${line}\n`);
   const { users } = await verify(database.hot, {
     progress: showProgress,
     counter(difference) {
-      differing.counters += 1;
+      differences.counters += 1;
       userKeys.add(difference.userKey);
       print(lineOf(difference));
     },
     hour(difference) {
-      differing.hours += 1;
+      differences.hours += 1;
       userKeys.add(difference.userKey);
       print(hourLineOf(difference));
     },
     total(difference) {
-      differing.hours += 1;
+      differences.hours += 1;
       print(totalLineOf(difference));
     },
   });
-  print(`${users} users verified, ${differing.counters} counters differ from the ledger.`);
-  if (differing.hours > 0) print(`${differing.hours} hours of usage over time differ from the ledger.`);
-  return { userKeys, ...differing };
+  print(`${users} users verified, ${differences.counters} counters differ from the ledger.`);
+  if (differences.hours > 0) print(`${differences.hours} hours of usage over time differ from the ledger.`);
+  return { userKeys, ...differences };
 }
 
-/** Prints the invariants that old rows break. They are the operator's to judge: nothing here repairs them. */
-async function tellUnproven(database: Database): Promise<void> {
+/** Prints the invariants that old rows violate. The operator must correct them; --repair does not. */
+async function printUnproven(database: Database): Promise<void> {
   for (const { table, constraint } of await findUnproven(database.work)) {
     process.stdout.write(
-      `table ${table}: rows of an earlier version break ${constraint}. Correct or delete them, then run: ALTER TABLE "${table}" VALIDATE CONSTRAINT "${constraint}";\n`,
+      `table ${table}: rows of an earlier version violate ${constraint}. Correct or delete them, then run: ALTER TABLE "${table}" VALIDATE CONSTRAINT "${constraint}";\n`,
     );
     process.exitCode = 1;
   }
@@ -82,7 +82,7 @@ async function tellUnproven(database: Database): Promise<void> {
 const logNames = { LEDGER: 'ledger', AUDIT: 'audit log', AMENDMENTS: 'record of amendments' };
 
 /** Prints of each log the first range that is no longer what was sealed. No command can mend that. */
-async function tellBrokenSeals(database: Database): Promise<void> {
+async function printBrokenSeals(database: Database): Promise<void> {
   for (const { seal, by } of await verifySeals(database.work)) {
     const { log, number, afterId, lastId, rowCount, sealedAt } = seal;
     const from = afterId < 0n ? '' : `after id ${afterId} `;
@@ -99,8 +99,8 @@ async function tellBrokenSeals(database: Database): Promise<void> {
 await runCommand(async () => {
   const options = readOptions();
   await withDatabase(async (database) => {
-    await tellUnproven(database);
-    await tellBrokenSeals(database);
+    await printUnproven(database);
+    await printBrokenSeals(database);
     const { userKeys, counters, hours } = await findAll(database);
     if (counters + hours === 0) return;
     if (!options.repair) {

@@ -145,8 +145,8 @@ describe('pull, edit, validate, publish, pull', () => {
     const lines = [
       'Feature "api-calls": name "API calls" becomes "API requests".',
       'New CONSUMABLE feature "seats".',
-      'Published package "pro": price "price_2" goes.',
-      'Draft package "next": name "Next" becomes "Team"; feature "seats" joins; is published, for good.',
+      'Published package "pro": price "price_2" is removed.',
+      'Draft package "next": name "Next" becomes "Team"; feature "seats" is added; is published permanently.',
       'New draft add-on "vip".',
     ];
     expect((await validate(edited)).body).toEqual({ data: lines });
@@ -182,13 +182,13 @@ describe('pull, edit, validate, publish, pull', () => {
       ...pulled,
       features: [...pulled.features, { id: 'seats', name: 'Seats', type: 'CONSUMABLE' }],
       data: [
-        `[ERROR] Feature "dashboard" is BINARY, and a feature's type never changes: make a CONSUMABLE feature with another id.`,
+        `[ERROR] Feature "dashboard" is BINARY, and a feature's type never changes: create a CONSUMABLE feature with another id.`,
         'New CONSUMABLE feature "seats".',
-        '[ERROR] Published package "pro" cannot change, for its subscribers, and stays as it is (feature "dashboard" leaves; limit of "api-calls" 1000 becomes 1; reset period of "api-calls" "MONTH" becomes never): make a new package with another id.',
+        '[ERROR] Published package "pro" is unchanged, because subscribers depend on it (feature "dashboard" is removed; limit of "api-calls" 1000 becomes 1; reset period of "api-calls" "MONTH" becomes never). Create a new package with another id.',
         '[ERROR] Published package "free" cannot become a draft again: it stays published.',
-        '[WARNING] Feature "api-calls" is not in the file. It stays as it is: features are never deleted.',
-        '[WARNING] Draft "next" is not in the file. It stays as it is; to give it up, archive it (archivePackage).',
-        '[ERROR] Package "more-calls" is published and not in the file. It stays as it is, for its subscribers; to close it to new ones, archive it (archivePackage).',
+        '[WARNING] Feature "api-calls" is not in the file. It is kept: features are never deleted.',
+        '[WARNING] Draft "next" is not in the file. It is kept. To discard it, archive it (archivePackage).',
+        '[ERROR] Package "more-calls" is published and not in the file. It is kept for its subscribers. To stop new subscriptions, archive it (archivePackage).',
       ],
     });
     const after = await app.ok(catalogue);
@@ -208,7 +208,7 @@ describe('pull, edit, validate, publish, pull', () => {
     expect(body.addons.published[0].base_packages).toEqual(['pro', 'free']);
     expect((await validate(body)).body).toEqual({ data: [] });
     expect((await validate(file)).body).toEqual({
-      data: ['[ERROR] Package "free" is archived, for good: give the new one another id.'],
+      data: ['[ERROR] Package "free" is archived permanently: choose another id.'],
     });
   });
 

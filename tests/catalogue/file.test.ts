@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { parse, stringify } from 'yaml';
-import { Configuration, problemsOf } from '../../src/catalogue/file/rules.ts';
+import { DesiredCatalogue, problemsOf } from '../../src/catalogue/file/rules.ts';
 import { fileOf } from '../../src/catalogue/file/writing-rules.ts';
 import { lineOf } from '../../src/catalogue/plan/finding-rules.ts';
 import { plan } from '../../src/catalogue/plan/rules.ts';
@@ -11,7 +11,7 @@ import { Id, Metadata } from '../../src/input.ts';
 import { seed } from '../fuzz/settings.ts';
 
 const problems = (file: unknown) => {
-  const { error } = Configuration.safeParse(file);
+  const { error } = DesiredCatalogue.safeParse(file);
   return error === undefined ? [] : problemsOf(error);
 };
 const aPackage = { id: 'pro', name: 'Pro', features: [] };
@@ -30,8 +30,8 @@ describe('a configuration file', () => {
       'a feature that is not complete',
       { features: [{ id: 7 }] },
       [
-        'features.0.id: must be text: in quotes, if it looks like anything else',
-        'features.0.name: must be text: in quotes, if it looks like anything else',
+        'features.0.id: must be text; put it in quotes if it looks like a number or another type',
+        'features.0.name: must be text; put it in quotes if it looks like a number or another type',
         'features.0.type: must be CONSUMABLE or BINARY',
       ],
     ],
@@ -43,7 +43,7 @@ describe('a configuration file', () => {
     [
       'a package twice, in two lists',
       { packages: { draft: [aPackage] }, addons: { published: [aPackage] } },
-      ['the package id "pro" is there twice'],
+      ['the package id "pro" appears twice'],
     ],
     [
       'base packages of a base package',
@@ -125,7 +125,7 @@ describe('a configuration file', () => {
   it('is what docs/guides/configuration-files.md shows, and can be published as it stands', () => {
     const [, example = ''] =
       /```yaml\n(.*?)```/s.exec(readFileSync('docs/guides/configuration-files.md', 'utf8')) ?? [];
-    const lines = plan(Configuration.parse(parse(example)), { features: [], packages: [] }).map(lineOf);
+    const lines = plan(DesiredCatalogue.parse(parse(example)), { features: [], packages: [] }).map(lineOf);
     expect(lines).toEqual([
       'New BINARY feature "sso".',
       'New CONSUMABLE feature "api-calls".',
@@ -278,14 +278,14 @@ describe('a catalogue as a file', () => {
     )
     .map((catalogue): Catalogue => JSON.parse(JSON.stringify(catalogue))); // Objects like any other.
 
-  it('says everything: read back it wishes for nothing, and in an empty place for all of it', () => {
+  it('says everything: read back it desired for nothing, and in an empty place for all of it', () => {
     fc.assert(
       fc.property(catalogues, (catalogue) => {
         const file = parse(stringify(fileOf(catalogue, 'app')));
-        const wishes = Configuration.parse(file);
-        expect(plan(wishes, catalogue)).toEqual([]);
+        const desired = DesiredCatalogue.parse(file);
+        expect(plan(desired, catalogue)).toEqual([]);
 
-        const made = plan(wishes, { features: [], packages: [] }).flatMap(({ step }) => step ?? []);
+        const made = plan(desired, { features: [], packages: [] }).flatMap(({ step }) => step ?? []);
         const features = made.flatMap((step) => ('feature' in step ? step.feature : []));
         const packages = made.flatMap((step) => ('package' in step ? step.package : []));
         expect(new Set(features)).toEqual(new Set(catalogue.features));

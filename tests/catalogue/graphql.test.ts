@@ -112,7 +112,7 @@ describe('the catalogue as YAML', () => {
     });
   });
 
-  describe('of wishes that cannot all be done', () => {
+  describe('of desired that cannot all be done', () => {
     const mixed =
       'features:\n  - { id: sso, name: SSO, type: CONSUMABLE }\n  - { id: new, name: New, type: BINARY }\n';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Configuration } from '../../src/catalogue/file/rules.ts';
+import { DesiredCatalogue } from '../../src/catalogue/file/rules.ts';
 import { fileOf } from '../../src/catalogue/file/writing-rules.ts';
 import { lineOf } from '../../src/catalogue/plan/finding-rules.ts';
 import { plan } from '../../src/catalogue/plan/rules.ts';
@@ -50,13 +50,14 @@ const catalogue = (packages: CataloguePackage[] = [], features = [calls, sso]): 
 });
 
 /** What the server holds, and the file that was pulled from it and edited. */
-function compare(stored: Catalogue, wanted: Catalogue) {
-  return plan(Configuration.parse(fileOf(wanted, 'app')), stored);
+function compare(stored: Catalogue, desired: Catalogue) {
+  return plan(DesiredCatalogue.parse(fileOf(desired, 'app')), stored);
 }
-const linesOf = (stored: Catalogue, wanted: Catalogue) => compare(stored, wanted).map(lineOf);
+const linesOf = (stored: Catalogue, desired: Catalogue) => compare(stored, desired).map(lineOf);
 
 /** A file as people write it. */
-const linesOfFile = (stored: Catalogue, file: unknown) => plan(Configuration.parse(file), stored).map(lineOf);
+const linesOfFile = (stored: Catalogue, file: unknown) =>
+  plan(DesiredCatalogue.parse(file), stored).map(lineOf);
 
 describe('a feature', () => {
   it.each<[string, CatalogueFeature[], CatalogueFeature[], string[]]>([
@@ -82,7 +83,7 @@ describe('a feature', () => {
       [calls],
       [feature('calls', { type: 'BINARY' })],
       [
-        `[ERROR] Feature "calls" is CONSUMABLE, and a feature's type never changes: make a BINARY feature with another id.`,
+        `[ERROR] Feature "calls" is CONSUMABLE, and a feature's type never changes: create a BINARY feature with another id.`,
       ],
     ],
     [
@@ -95,10 +96,10 @@ describe('a feature', () => {
       'that the file leaves out',
       [calls],
       [],
-      ['[WARNING] Feature "calls" is not in the file. It stays as it is: features are never deleted.'],
+      ['[WARNING] Feature "calls" is not in the file. It is kept: features are never deleted.'],
     ],
-  ])('%s', (_, stored, wanted, lines) => {
-    expect(linesOf(catalogue([], stored), catalogue([], wanted))).toEqual(lines);
+  ])('%s', (_, stored, desired, lines) => {
+    expect(linesOf(catalogue([], stored), catalogue([], desired))).toEqual(lines);
   });
 });
 
@@ -107,7 +108,7 @@ describe('a package', () => {
   const draft = plans('pro', { status: 'DRAFT' });
   const archived = plans('pro', { status: 'ARCHIVED' });
   const cannotChange = (what: string) =>
-    `[ERROR] Published package "pro" cannot change, for its subscribers, and stays as it is (${what}): make a new package with another id.`;
+    `[ERROR] Published package "pro" is unchanged, because subscribers depend on it (${what}). Create a new package with another id.`;
 
   it.each<[string, CataloguePackage[], CataloguePackage[], string[]]>([
     ['that is the same', [pro], [pro], []],
@@ -118,7 +119,7 @@ describe('a package', () => {
       'that is to be published and empty',
       [draft],
       [{ ...pro, features: [] }],
-      ['[ERROR] Package "pro" is to be published, but contains no feature.'],
+      ['[ERROR] Package "pro" cannot be published without a feature.'],
     ],
     [
       'that is a draft and changes in every way',
@@ -136,21 +137,26 @@ describe('a package', () => {
         },
       ],
       [
-        'Draft package "pro": name "pro" becomes "Pro"; name of "calls" "calls" becomes "API"; limit of "calls" 10 becomes unlimited; reset period of "calls" never becomes "MONTH"; overage of "calls" is enabled; feature "sso" joins; price "price_1" goes; price "price_2" comes; metadata changes.',
+        'Draft package "pro": name "pro" becomes "Pro"; name of "calls" "calls" becomes "API"; limit of "calls" 10 becomes unlimited; reset period of "calls" never becomes "MONTH"; overage of "calls" is enabled; feature "sso" is added; price "price_1" is removed; price "price_2" is added; metadata changes.',
       ],
     ],
     [
       'that is a draft and loses a feature',
       [{ ...draft, features: [grant('calls'), grant('sso', { limit: null })] }],
       [draft],
-      ['Draft package "pro": feature "sso" leaves.'],
+      ['Draft package "pro": feature "sso" is removed.'],
     ],
-    ['that is a draft and to be published', [draft], [pro], ['Draft package "pro": is published, for good.']],
+    [
+      'that is a draft and to be published',
+      [draft],
+      [pro],
+      ['Draft package "pro": is published permanently.'],
+    ],
     [
       'that is a draft, changes, and is to be published',
       [draft],
       [{ ...pro, features: [grant('calls', { limit: 20 })] }],
-      ['Draft package "pro": limit of "calls" 10 becomes 20; is published, for good.'],
+      ['Draft package "pro": limit of "calls" 10 becomes 20; is published permanently.'],
     ],
     [
       'that is a draft and becomes an add-on of a package',
@@ -184,7 +190,7 @@ describe('a package', () => {
       'that is published and whose content and price differ',
       [pro],
       [{ ...pro, prices: [price], features: [grant('calls', { limit: 20 })] }],
-      [cannotChange('limit of "calls" 10 becomes 20'), 'Published package "pro": price "price_1" comes.'],
+      [cannotChange('limit of "calls" 10 becomes 20'), 'Published package "pro": price "price_1" is added.'],
     ],
     [
       'that is published and a draft in the file',
@@ -202,7 +208,7 @@ describe('a package', () => {
       'that is archived and in the file',
       [archived],
       [pro],
-      ['[ERROR] Package "pro" is archived, for good: give the new one another id.'],
+      ['[ERROR] Package "pro" is archived permanently: choose another id.'],
     ],
     ['that is archived and not in the file', [archived], [], []],
     [
@@ -210,16 +216,14 @@ describe('a package', () => {
       [pro],
       [],
       [
-        '[ERROR] Package "pro" is published and not in the file. It stays as it is, for its subscribers; to close it to new ones, archive it (archivePackage).',
+        '[ERROR] Package "pro" is published and not in the file. It is kept for its subscribers. To stop new subscriptions, archive it (archivePackage).',
       ],
     ],
     [
       'that is a draft and not in the file',
       [draft],
       [],
-      [
-        '[WARNING] Draft "pro" is not in the file. It stays as it is; to give it up, archive it (archivePackage).',
-      ],
+      ['[WARNING] Draft "pro" is not in the file. It is kept. To discard it, archive it (archivePackage).'],
     ],
     [
       'that contains what is nowhere',
@@ -227,8 +231,8 @@ describe('a package', () => {
       [{ ...pro, features: [grant('none', { limit: null })] }],
       ['[ERROR] Package "pro" contains the feature "none", which is neither in the file nor on the server.'],
     ],
-  ])('%s', (_, stored, wanted, lines) => {
-    expect(linesOf(catalogue(stored), catalogue(wanted))).toEqual(lines);
+  ])('%s', (_, stored, desired, lines) => {
+    expect(linesOf(catalogue(stored), catalogue(desired))).toEqual(lines);
   });
 });
 
@@ -249,21 +253,21 @@ describe('an add-on', () => {
       [],
       [{ ...base, features: [] }, seats],
       [
-        '[ERROR] Package "base" is to be published, but contains no feature.',
-        '[ERROR] Package "seats" names "base" as its base package, which is none.',
+        '[ERROR] Package "base" cannot be published without a feature.',
+        '[ERROR] Package "seats" has "base" as its base package, which is not a base package.',
       ],
     ],
     [
       'whose base is an add-on',
       [addon('other')],
       [addon('other'), addon('seats', { bases: ['other'] })],
-      ['[ERROR] Package "seats" names "other" as its base package, which is none.'],
+      ['[ERROR] Package "seats" has "other" as its base package, which is not a base package.'],
     ],
     [
       'whose base is itself',
       [],
       [addon('seats', { bases: ['seats'] })],
-      ['[ERROR] Package "seats" names "seats" as its base package, which is none.'],
+      ['[ERROR] Package "seats" has "seats" as its base package, which is not a base package.'],
     ],
     [
       'whose base was archived',
@@ -276,7 +280,7 @@ describe('an add-on', () => {
       [base, seats],
       [base, addon('seats')],
       [
-        '[ERROR] Published add-on "seats" cannot change, for its subscribers, and stays as it is (base packages "base" become all): make a new package with another id.',
+        '[ERROR] Published add-on "seats" is unchanged, because subscribers depend on it (base packages "base" become all). Create a new package with another id.',
       ],
     ],
     [
@@ -294,15 +298,15 @@ describe('an add-on', () => {
         'Draft add-on "more": base packages all become "seats".',
       ],
     ],
-  ])('%s', (_, stored, wanted, lines) => {
-    expect(linesOf(catalogue(stored), catalogue(wanted))).toEqual(lines);
+  ])('%s', (_, stored, desired, lines) => {
+    expect(linesOf(catalogue(stored), catalogue(desired))).toEqual(lines);
   });
 
   it('keeps its base from becoming an add-on', () => {
     const stored = catalogue([plans('base', { status: 'DRAFT' }), addon('seats', { bases: ['base'] })]);
-    const wanted = catalogue([addon('base', { status: 'DRAFT' }), addon('seats', { bases: ['base'] })]);
-    expect(linesOf(stored, wanted)).toEqual([
-      '[ERROR] Package "base" cannot become an add-on: an add-on names it as its base package.',
+    const desired = catalogue([addon('base', { status: 'DRAFT' }), addon('seats', { bases: ['base'] })]);
+    expect(linesOf(stored, desired)).toEqual([
+      '[ERROR] Package "base" cannot become an add-on: it is the base package of an add-on.',
     ]);
   });
 
@@ -313,12 +317,12 @@ describe('an add-on', () => {
       plans('other'),
       addon('seats', { ...draft, bases: ['base'] }),
     ]);
-    const wanted = catalogue([
+    const desired = catalogue([
       plans('other'),
       addon('base', draft),
       addon('seats', { ...draft, bases: ['other'] }),
     ]);
-    expect(linesOf(stored, wanted)).toEqual([
+    expect(linesOf(stored, desired)).toEqual([
       'Draft package "base": becomes an add-on.',
       'Draft add-on "seats": base packages "base" become "other".',
     ]);
@@ -361,19 +365,19 @@ describe('what a file does not say', () => {
     };
     expect(linesOfFile(stored, file)).toEqual([
       'Feature "calls": unit label "call" becomes none; metadata changes.',
-      'Draft package "pro": price "price_1" goes; metadata changes.',
+      'Draft package "pro": price "price_1" is removed; metadata changes.',
       expect.stringContaining('(base packages "pro" become all)'),
     ]);
   });
 
   it('may not be the limit of a CONSUMABLE, and must be that of a BINARY', () => {
-    const wishes = (grants: object[]) => ({
+    const desired = (grants: object[]) => ({
       features: [...features, { id: 'sso', name: 'sso', type: 'BINARY' }],
       packages: { published: [{ id: 'new', name: 'new', features: grants }] },
       addons: {},
     });
     const linesOfGrants = (...grants: object[]) =>
-      linesOfFile(catalogue(), wishes(grants)).filter((line) => line.startsWith('[ERROR]'));
+      linesOfFile(catalogue(), desired(grants)).filter((line) => line.startsWith('[ERROR]'));
     expect(linesOfGrants({ id: 'calls' })).toEqual([
       '[ERROR] Package "new" contains the feature "calls", which is CONSUMABLE and needs a limit, or null for unlimited.',
     ]);
@@ -387,8 +391,8 @@ describe('what a file does not say', () => {
 
 describe('the steps of a plan', () => {
   it('make features first, then base packages, then add-ons', () => {
-    const wanted = catalogue([addon('seats', { bases: ['pro'] }), plans('pro')]);
-    const kinds = compare({ features: [], packages: [] }, wanted).map(({ step }) => step);
+    const desired = catalogue([addon('seats', { bases: ['pro'] }), plans('pro')]);
+    const kinds = compare({ features: [], packages: [] }, desired).map(({ step }) => step);
     expect(kinds).toEqual([
       { kind: 'createFeature', feature: calls },
       { kind: 'createFeature', feature: sso },
@@ -399,12 +403,12 @@ describe('the steps of a plan', () => {
 
   it('leave the content of a published package alone', () => {
     const stored = catalogue([plans('pro')]);
-    const wanted = catalogue([plans('pro', { name: 'Pro', features: [], prices: [price] })]);
-    const steps = compare(stored, wanted).flatMap(({ step }) => step ?? []);
+    const desired = catalogue([plans('pro', { name: 'Pro', features: [], prices: [price] })]);
+    const steps = compare(stored, desired).flatMap(({ step }) => step ?? []);
     expect(steps).toEqual([]);
     const repriced = catalogue([plans('pro', { name: 'Pro', prices: [price] })]);
     expect(compare(stored, repriced).flatMap(({ step }) => step ?? [])).toEqual([
-      { kind: 'changeOuter', package: plans('pro', { prices: [price] }) },
+      { kind: 'changePricesAndMetadata', package: plans('pro', { prices: [price] }) },
     ]);
   });
 
@@ -419,7 +423,7 @@ describe('the steps of a plan', () => {
         draft: [{ id: 'pro', name: 'pro', features: [{ id: 'calls', limit: 10 }, { id: 'sso' }] }],
       },
     };
-    const [, , last] = plan(Configuration.parse(file), stored);
+    const [, , last] = plan(DesiredCatalogue.parse(file), stored);
     expect(last?.step).toEqual({
       kind: 'changeDraft',
       package: plans('pro', {

@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const problem =
-  'catalogue: it is too large for a file: features, packages and what these contain are more than 100000 together';
+  'catalogue: is too large for a file: features, packages and their content have more than 100000 rows';
 
 it('a catalogue that is too large for a file is not told as one, nor compared with one', async () => {
   expect(await app.fails('{ catalogue }')).toMatchObject(invalidInput(problem));

@@ -18,26 +18,26 @@ describe('a file that is no catalogue is told line by line', () => {
       'features: []\npackages:\n  drafts: []\n',
       ['line 3, packages: Unrecognized key: "drafts"'],
     ],
-    ['a key twice', 'features: []\nfeatures: []\n', ['line 2: the key "features" is there twice']],
+    ['a key twice', 'features: []\nfeatures: []\n', ['line 2: the key "features" appears twice']],
     [
       'fields of the wrong kind, in the order of their lines',
       'features:\n  - id: 7\n    name: Seven\n    type: COUNTED\n',
       [
-        'line 2, features.0.id: must be text: in quotes, if it looks like anything else',
+        'line 2, features.0.id: must be text; put it in quotes if it looks like a number or another type',
         'line 4, features.0.type: must be CONSUMABLE or BINARY',
       ],
     ],
     [
       'a field that is missing, at the entry that lacks it',
       'features:\n  - id: a\n    name: A\n    type: BINARY\n  - id: b\n    type: BINARY\n',
-      ['line 5, features.1.name: must be text: in quotes, if it looks like anything else'],
+      ['line 5, features.1.name: must be text; put it in quotes if it looks like a number or another type'],
     ],
     [
       'something below an alias',
       'features: []\npackages:\n  draft: &same\n    - id: a\n      name: 5\n      features: []\n  published: *same\n',
       [
-        'line 5, packages.draft.0.name: must be text: in quotes, if it looks like anything else',
-        'line 5, packages.published.0.name: must be text: in quotes, if it looks like anything else',
+        'line 5, packages.draft.0.name: must be text; put it in quotes if it looks like a number or another type',
+        'line 5, packages.published.0.name: must be text; put it in quotes if it looks like a number or another type',
       ],
     ],
   ])('%s', (_, text, problems) => expect(problemsOf(text)).toEqual(problems));
@@ -77,10 +77,10 @@ it('what is written reads as the same', () => {
   const text = writeYaml(file, new Date(0));
   expect(text).toContain('# PROJECT: test_app');
   expect(readYaml(text)).toMatchObject({
-    wishes: {
+    desired: {
       features: [{ id: '7', name: 'yes: no # "quoted"', type: 'BINARY' }],
       packages: [{ id: 'pro', status: 'PUBLISHED', isAddon: false }],
-      speaksOfAddons: true,
+      includesAddons: true,
     },
   });
 });

@@ -61,7 +61,7 @@ describe('publishing', () => {
   const fine = ['New draft package "pro".', '[WARNING] Feature "x" is not in the file.'];
   const bad = [...fine, '[ERROR] Package "pro" is archived.'];
   const failed = { refusal: 'Config validation failed. Review above error(s) or pass in "--force" ("-f")' };
-  const nobody = { refusal: 'Nobody is here to confirm the publication: pass in "--yes" ("-y")' };
+  const nobody = { refusal: 'There is no terminal to confirm the publication: pass in "--yes" ("-y")' };
   const question = {
     question:
       'You are about to publish a new Kana setup. This action cannot be undone. Do you wish to continue?',

@@ -180,7 +180,7 @@ test('pull, edit, validate, publish, pull is stable', async () => {
     'id: next\n      name: next\n      features: []',
     'id: next\n      name: Next\n      features: [{ id: "124" }]',
   );
-  const told = 'Draft package "next": name "next" becomes "Next"; feature "124" joins.\n';
+  const told = 'Draft package "next": name "next" becomes "Next"; feature "124" is added.\n';
   expect(await kana('validate')).toEqual({ code: 0, stdout: told, stderr: '' });
   expect(await kana('publish --yes')).toEqual({
     code: 0,
@@ -205,7 +205,7 @@ test('publishing into the empty live environment rebuilds the catalogue there', 
 
 describe('what cannot be done', () => {
   const told =
-    '[ERROR] Published package "pro" cannot change, for its subscribers, and stays as it is (limit of "api-calls" 1000 becomes 2000): make a new package with another id.\n';
+    '[ERROR] Published package "pro" is unchanged, because subscribers depend on it (limit of "api-calls" 1000 becomes 2000). Create a new package with another id.\n';
   beforeEach(async () => {
     await kana('pull');
     await edit('limit: 1000', 'limit: 2000');
@@ -242,7 +242,7 @@ test('without a terminal, publish wants --yes', async () => {
   await edit('name: next', 'name: Next');
   expect(await kana('publish')).toMatchObject({
     code: 1,
-    stderr: '[ERROR]: Nobody is here to confirm the publication: pass in "--yes" ("-y")\n',
+    stderr: '[ERROR]: There is no terminal to confirm the publication: pass in "--yes" ("-y")\n',
   });
 });
 
@@ -271,7 +271,7 @@ describe('a file that is wrong', () => {
     [
       'in what the server sees',
       'features: [{ id: 7, name: x, type: BINARY }]\npackages: { draft: [{ id: p, name: P, features: [] }] }',
-      'features.0.id: must be text: in quotes, if it looks like anything else\n',
+      'features.0.id: must be text; put it in quotes if it looks like a number or another type\n',
     ],
     ['because it is no YAML', 'features: [', /^\.\/kana\/kana\.dev\.yaml: .* at line 1, column \d+:/],
   ])('%s', async (_, text, message) => {

@@ -1,25 +1,25 @@
 import { Worker } from 'node:worker_threads';
 import { invalidInput } from '../../errors.ts';
-import type { ConfigurationFile } from './writing-rules.ts';
+import type { CatalogueFile } from './writing-rules.ts';
 import type { readYaml } from './yaml-rules.ts';
 
-/** What the worker is asked for. It answers the result as JSON. */
-export type FileTask = { kind: 'read'; text: string } | { kind: 'write'; file: ConfigurationFile };
+/** A task of the worker. It returns the result as JSON. */
+export type FileTask = { kind: 'read'; text: string } | { kind: 'write'; file: CatalogueFile };
 
-/** Reads and writes catalogue files as YAML, in a thread of their own: meanwhile the process answers others. */
+/** Reads and writes catalogue files as YAML in a worker thread, so that the event loop stays free. */
 export interface CatalogueFiles {
-  /** @throws ValidationError if the file takes too long, or too much memory */
+  /** @throws ValidationError if the file needs too much time or memory */
   read(text: string): Promise<ReturnType<typeof readYaml>>;
-  write(file: ConfigurationFile): Promise<string>;
+  write(file: CatalogueFile): Promise<string>;
 }
 
-/** One file may take so long, and so much memory. */
+/** The limits for one file. */
 const timeoutMs = 30_000;
 const maxHeapMiB = 256;
 
 const builtWorker = new URL('./worker.js', import.meta.url);
 
-/** @param worker the built worker, where it is not beside this file */
+/** @param worker the built worker, if it is not beside this file */
 export function createCatalogueFiles(worker = builtWorker): CatalogueFiles {
   return {
     read: (text) => run(worker, { kind: 'read', text }),
@@ -34,13 +34,13 @@ function run<Result>(entry: URL, task: FileTask): Promise<Result> {
     execArgv: [],
   });
   return new Promise<Result>((resolve, reject) => {
-    const tooMuch = () => reject(invalidInput('yaml', 'is too much to read; make it smaller'));
-    const timer = setTimeout(tooMuch, timeoutMs);
+    const refuse = () => reject(invalidInput('yaml', 'is too large to process; make it smaller'));
+    const timer = setTimeout(refuse, timeoutMs);
     worker.once('message', (json: string) => resolve(JSON.parse(json)));
     worker.once('error', (error: Error & { code?: string }) =>
-      error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooMuch() : reject(error),
+      error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? refuse() : reject(error),
     );
-    worker.once('exit', () => reject(new Error('the worker of a catalogue file ended without an answer')));
+    worker.once('exit', () => reject(new Error('the worker of a catalogue file ended without a result')));
     worker.once('exit', () => clearTimeout(timer));
   }).finally(() => worker.terminate());
 }

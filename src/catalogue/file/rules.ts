@@ -3,46 +3,46 @@ import { Id, listOf, Metadata, Name, repetitions } from '../../input.ts';
 import { maxEntries, Price } from '../../packages/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
 
-// Reading a configuration file: the original's JSON, whose keys have underscores, and optional fields of ours.
-// A field that is left out says nothing: what is on the server stays.
+// Reads a catalogue file: Kana's JSON, whose keys have underscores, and optional fields of ours.
+// An omitted field does not change the stored value.
 
 const maxLimit = 2 ** 31 - 1;
-/** As many features, and packages in each of the lists, as one file may have. */
+/** The maximum number of features, and of packages in each list. */
 const maxItems = 10_000;
 
-/** What a file wishes for; undefined is what it does not speak of. */
-export interface Wishes {
-  features: WantedFeature[];
-  packages: WantedPackage[];
-  /** The original's command writes files that do not. */
-  speaksOfAddons: boolean;
+/** The desired state that a file describes; undefined means that the file omits the field. */
+export interface DesiredCatalogue {
+  features: DesiredFeature[];
+  packages: DesiredPackage[];
+  /** Whether the file has a list of add-ons. Files of Kana's own command have none. */
+  includesAddons: boolean;
 }
 
-export type WantedFeature = Pick<CatalogueFeature, 'id' | 'name' | 'type'> &
+export type DesiredFeature = Pick<CatalogueFeature, 'id' | 'name' | 'type'> &
   Partial<Pick<CatalogueFeature, 'unitLabel' | 'unitLabelPlural' | 'metadata'>>;
 
-export type WantedPackage = Pick<CataloguePackage, 'id' | 'name' | 'isAddon'> &
+export type DesiredPackage = Pick<CataloguePackage, 'id' | 'name' | 'isAddon'> &
   Partial<Pick<CataloguePackage, 'bases' | 'metadata' | 'prices'>> & {
     status: 'DRAFT' | 'PUBLISHED';
-    features: WantedPackageFeature[];
+    features: DesiredPackageFeature[];
   };
 
-export type WantedPackageFeature = Pick<PackageFeature, 'featureId' | 'resetPeriod' | 'overageEnabled'> &
+export type DesiredPackageFeature = Pick<PackageFeature, 'featureId' | 'resetPeriod' | 'overageEnabled'> &
   Partial<Pick<PackageFeature, 'name' | 'limit'>>;
 
-/** A list, which YAML makes null when nothing is in it. */
+/** A list. YAML reads an empty one as null. */
 const list = <Entries extends z.ZodType<unknown[]>>(entries: Entries) =>
   entries.nullish().transform((given): z.output<Entries> | [] => given ?? []);
 
-/** A list that may be left out, which says something else than an empty one. */
+/** An optional list. An omitted list differs from an empty one. */
 const optionalList = <Entries extends z.ZodType<unknown[]>>(entries: Entries) =>
   entries
     .nullable()
     .transform((given): z.output<Entries> | [] => given ?? [])
     .optional();
 
-// YAML reads 124 as a number, though people mean an id.
-const text = z.string('must be text: in quotes, if it looks like anything else');
+// YAML reads an unquoted 124 as a number, not as an id.
+const text = z.string('must be text; put it in quotes if it looks like a number or another type');
 const FileId = text.pipe(Id);
 const FileName = text.pipe(Name);
 
@@ -88,8 +88,8 @@ const byStatus = <Entry extends z.ZodType>(entry: Entry) => {
 
 const ignored = z.unknown().optional();
 
-/** Reads a configuration file into wishes. No package id may be there twice, in whichever lists. */
-export const Configuration = z
+/** Parses a catalogue file. Package ids are unique across all lists. */
+export const DesiredCatalogue = z
   .strictObject(
     {
       app: ignored,
@@ -106,43 +106,43 @@ export const Configuration = z
     },
   )
   .transform(
-    ({ features, packages, addons }): Wishes => ({
-      features: features.map(wantedFeature),
+    ({ features, packages, addons }): DesiredCatalogue => ({
+      features: features.map(desiredFeature),
       packages: [
-        ...(packages?.published ?? []).map((each) => wantedPackage(each, 'PUBLISHED', false)),
-        ...(packages?.draft ?? []).map((each) => wantedPackage(each, 'DRAFT', false)),
-        ...(addons?.published ?? []).map((each) => wantedPackage(each, 'PUBLISHED', true)),
-        ...(addons?.draft ?? []).map((each) => wantedPackage(each, 'DRAFT', true)),
+        ...(packages?.published ?? []).map((each) => desiredPackage(each, 'PUBLISHED', false)),
+        ...(packages?.draft ?? []).map((each) => desiredPackage(each, 'DRAFT', false)),
+        ...(addons?.published ?? []).map((each) => desiredPackage(each, 'PUBLISHED', true)),
+        ...(addons?.draft ?? []).map((each) => desiredPackage(each, 'DRAFT', true)),
       ],
-      speaksOfAddons: addons !== undefined,
+      includesAddons: addons !== undefined,
     }),
   )
   .superRefine(({ packages }, check) => {
     for (const index of repetitions(packages.map(({ id }) => id)))
-      check.addIssue({ code: 'custom', message: `the package id "${packages[index]?.id}" is there twice` });
+      check.addIssue({ code: 'custom', message: `the package id "${packages[index]?.id}" appears twice` });
   });
 
-function wantedFeature(file: z.output<typeof FileFeature>): WantedFeature {
+function desiredFeature(file: z.output<typeof FileFeature>): DesiredFeature {
   const { unit_label: unitLabel, unit_label_plural: unitLabelPlural, ...feature } = file;
   return { ...feature, unitLabel, unitLabelPlural };
 }
 
-function wantedPackage(
+function desiredPackage(
   file: z.output<typeof FilePackage> | z.output<typeof FileAddon>,
-  status: WantedPackage['status'],
+  status: DesiredPackage['status'],
   isAddon: boolean,
-): WantedPackage {
+): DesiredPackage {
   const { features, base_packages: bases, ...facts } = file;
   return {
     ...facts,
     status,
     isAddon,
     bases: bases ?? undefined,
-    features: features.map(wantedPackageFeature),
+    features: features.map(desiredPackageFeature),
   };
 }
 
-function wantedPackageFeature(file: z.output<typeof FilePackageFeature>): WantedPackageFeature {
+function desiredPackageFeature(file: z.output<typeof FilePackageFeature>): DesiredPackageFeature {
   const { id: featureId, name, limit, reset_period: resetPeriod, overage_enabled: overageEnabled } = file;
   return {
     featureId,
@@ -153,13 +153,13 @@ function wantedPackageFeature(file: z.output<typeof FilePackageFeature>): Wanted
   };
 }
 
-/** How many problems of a file are told at once. */
+/** The maximum number of problems in one report. */
 export const maxProblems = 20;
 
-/** What is wrong with a file, such as `features.0.type: must be CONSUMABLE or BINARY`. */
+/** The problems of a file, such as `features.0.type: must be CONSUMABLE or BINARY`. */
 export function problemsOf(error: z.ZodError): string[] {
   return error.issues.slice(0, maxProblems).map(({ path, message }) => {
-    const place = path.join('.');
-    return place === '' ? message : `${place}: ${message}`;
+    const field = path.join('.');
+    return field === '' ? message : `${field}: ${message}`;
   });
 }

@@ -2,7 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { FileTask } from './files.ts';
 import { readYaml, writeYaml } from './yaml-rules.ts';
 
-// A thread of its own, which does one task and ends: YAML of some hundred KiB takes seconds. See files.ts.
+// The worker thread. It does one task and ends: some hundred KiB of YAML take seconds. See files.ts.
 
 const task = workerData as FileTask;
 const result = task.kind === 'read' ? readYaml(task.text) : writeYaml(task.file, null);

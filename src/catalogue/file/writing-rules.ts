@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Catalogue, CatalogueFeature, CataloguePackage, PackageFeature, Price } from '../rules.ts';
 
-/** A configuration file as the original's command reads it, with optional fields of ours. */
-export interface ConfigurationFile {
-  /** The app that the environment is; told for people, and not read back. */
+/** A catalogue file that Kana's own command can read, with optional fields of ours. */
+export interface CatalogueFile {
+  /** The id of the environment, for information only; it is not read back. */
   app: string;
-  /** Has no function yet. */
+  /** Has no meaning yet. */
   version: string;
   features: FileFeature[];
   packages: ByStatus<FilePackage>;
@@ -45,7 +45,7 @@ interface FileAddon extends FilePackage {
 
 interface FilePackageFeature {
   id: string;
-  /** Ours: what the feature is called in this package, if it is called otherwise. */
+  /** Ours: the name of the feature in this package, if it differs. */
   name?: string;
   limit?: number | null;
   overage_enabled?: true;
@@ -53,10 +53,10 @@ interface FilePackageFeature {
 }
 
 /**
- * Writes a catalogue as a file. Archived packages are left out, and so is every optional field that would say
- * what a file without it says too. Of BINARY features nothing is limited.
+ * Converts a catalogue to a file. Archived packages are omitted, and so are optional fields with their default
+ * value. BINARY features have no limit.
  */
-export function fileOf({ features, packages }: Catalogue, app: string): ConfigurationFile {
+export function fileOf({ features, packages }: Catalogue, app: string): CatalogueFile {
   const known = new Map(features.map((feature) => [feature.id, feature]));
   const ofStatus = (status: CataloguePackage['status'], isAddon: boolean) =>
     packages.filter((each) => each.status === status && each.isAddon === isAddon);
@@ -87,7 +87,7 @@ function fileFeature({
     type,
     ...(unitLabel === null ? {} : { unit_label: unitLabel }),
     ...(unitLabelPlural === null ? {} : { unit_label_plural: unitLabelPlural }),
-    ...said(metadata),
+    ...metadataField(metadata),
   };
 }
 
@@ -100,7 +100,7 @@ function filePackage(
     name,
     features: features.map((feature) => filePackageFeature(feature, known.get(feature.featureId))),
     ...(prices.length === 0 ? {} : { prices }),
-    ...said(metadata),
+    ...metadataField(metadata),
   };
 }
 
@@ -117,5 +117,5 @@ function filePackageFeature(
   };
 }
 
-/** Metadata is `{}` until somebody sets it. */
-const said = (metadata: unknown) => (isDeepStrictEqual(metadata, {}) ? {} : { metadata });
+/** Metadata is `{}` by default. */
+const metadataField = (metadata: unknown) => (isDeepStrictEqual(metadata, {}) ? {} : { metadata });

@@ -12,27 +12,27 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { z } from 'zod';
-import { Configuration, maxProblems, type Wishes } from './rules.ts';
-import type { ConfigurationFile } from './writing-rules.ts';
+import { DesiredCatalogue, maxProblems } from './rules.ts';
+import type { CatalogueFile } from './writing-rules.ts';
 
-// The configuration file as people read and write it: YAML.
+// Catalogue files as YAML.
 
-/** Something that is wrong with a file, and where: lines and columns count from 1. */
+/** A problem in a file, with its position: lines and columns count from 1. */
 export interface Problem {
-  /** Null where it is about the file as a whole. */
+  /** Null for a problem of the whole file. */
   line: number | null;
   column: number | null;
-  /** The path of the field, such as `features.0.type`; null where it is about no field. */
+  /** The path of the field, such as `features.0.type`; null if there is none. */
   field: string | null;
   message: string;
 }
 
 /**
- * The file as the original writes it, and its add-ons.
+ * Writes the file in Kana's layout, with add-ons.
  *
- * @param now the time that the file names, as the original does; null leaves it out
+ * @param now the time in the comment `Updated`; null omits it
  */
-export function writeYaml(file: ConfigurationFile, now: Date | null): string {
+export function writeYaml(file: CatalogueFile, now: Date | null): string {
   const { app, version, features, packages, addons } = file;
   const section = (title: string, content: object) => `# ${title}\n${stringify(content, { lineWidth: 0 })}`;
   return [
@@ -46,13 +46,13 @@ export function writeYaml(file: ConfigurationFile, now: Date | null): string {
 }
 
 const tooDeep = 'is nested too deeply';
-/** How the parser says that its stack ended. */
+/** The parser's message for a stack overflow. */
 const overflow = /call stack/i;
 
-/** Reads a file into wishes, or tells what is wrong with it, the first line first. */
-export function readYaml(text: string): { wishes: Wishes } | { problems: Problem[] } {
+/** Parses a file. Returns the desired catalogue, or the problems in the order of lines. */
+export function readYaml(text: string): { desired: DesiredCatalogue } | { problems: Problem[] } {
   const lines = new LineCounter();
-  const at = (offset: number | undefined) => {
+  const positionAt = (offset: number | undefined) => {
     const { line, col } = lines.linePos(offset ?? 0);
     return offset === undefined || line === 0 ? { line: null, column: null } : { line, column: col };
   };
@@ -60,20 +60,24 @@ export function readYaml(text: string): { wishes: Wishes } | { problems: Problem
   if (typeof document === 'string') return { problems: [wholeFile(document)] };
   if (document.errors.some(({ message }) => overflow.test(message)))
     return { problems: [wholeFile(tooDeep)] };
-  const broken = document.errors.map(({ message, pos }) => ({ ...at(pos[0]), field: null, message }));
-  const twins = keysTwice(document).map(({ key, offset }) => ({
-    ...at(offset),
+  const syntaxErrors = document.errors.map(({ message, pos }) => ({
+    ...positionAt(pos[0]),
     field: null,
-    message: `the key "${key}" is there twice`,
+    message,
   }));
-  const unreadable = [...broken, ...twins];
+  const duplicates = duplicateKeys(document).map(({ key, offset }) => ({
+    ...positionAt(offset),
+    field: null,
+    message: `the key "${key}" appears twice`,
+  }));
+  const unreadable = [...syntaxErrors, ...duplicates];
   if (unreadable.length > 0) return { problems: inOrder(unreadable) };
   const value = plainOf(document);
   if ('problem' in value) return { problems: [wholeFile(value.problem)] };
-  const { data: wishes, error } = Configuration.safeParse(value.content);
-  if (error === undefined) return { wishes };
+  const { data: desired, error } = DesiredCatalogue.safeParse(value.content);
+  if (error === undefined) return { desired };
   const problems = error.issues.map((issue) => ({
-    ...at(offsetOf(document, issue)),
+    ...positionAt(offsetOf(document, issue)),
     field: issue.path.length === 0 ? null : issue.path.join('.'),
     message: issue.message,
   }));
@@ -82,8 +86,10 @@ export function readYaml(text: string): { wishes: Wishes } | { problems: Problem
 
 /** A problem in one line, such as `line 3, features.0.type: must be CONSUMABLE or BINARY`. */
 export function sentenceOf({ line, field, message }: Problem): string {
-  const place = [...(line === null ? [] : [`line ${line}`]), ...(field === null ? [] : [field])].join(', ');
-  return place === '' ? message : `${place}: ${message}`;
+  const position = [...(line === null ? [] : [`line ${line}`]), ...(field === null ? [] : [field])].join(
+    ', ',
+  );
+  return position === '' ? message : `${position}: ${message}`;
 }
 
 const wholeFile = (message: string): Problem => ({ line: null, column: null, field: null, message });
@@ -91,7 +97,7 @@ const wholeFile = (message: string): Problem => ({ line: null, column: null, fie
 const inOrder = (problems: readonly Problem[]): Problem[] =>
   [...problems].sort((one, other) => (one.line ?? 0) - (other.line ?? 0)).slice(0, maxProblems);
 
-/** The document; or why there is none. Which keys are there twice is looked up below, in less time. */
+/** Returns the document, or a problem as text. Duplicate keys are found below, because the parser is slow at it. */
 function parseText(text: string, lineCounter: LineCounter): Document.Parsed | string {
   try {
     return parseDocument(text, { lineCounter, prettyErrors: false, uniqueKeys: false, logLevel: 'error' });
@@ -101,7 +107,7 @@ function parseText(text: string, lineCounter: LineCounter): Document.Parsed | st
   }
 }
 
-/** What the document says as plain values. Aliases that would blow it up are refused. */
+/** The document as plain values. Refuses aliases that expand too much. */
 function plainOf(document: Document.Parsed): { content: unknown } | { problem: string } {
   try {
     return { content: document.toJS() ?? {} };
@@ -111,7 +117,7 @@ function plainOf(document: Document.Parsed): { content: unknown } | { problem: s
   }
 }
 
-function keysTwice(document: Document.Parsed): { key: string; offset: number | undefined }[] {
+function duplicateKeys(document: Document.Parsed): { key: string; offset: number | undefined }[] {
   const found: { key: string; offset: number | undefined }[] = [];
   visit(document, {
     Map(_, map) {
@@ -130,20 +136,20 @@ const nameOf = (key: unknown): string => (isScalar(key) ? String(key.value) : ''
 
 const itemOf = (map: YAMLMap, name: string) => map.items.find(({ key }) => nameOf(key) === name);
 
-/** Where the field stands that an issue is about; if it is missing, where it should be. */
+/** The position of the field of an issue; if the field is missing, the position of its parent. */
 function offsetOf(document: Document.Parsed, issue: z.core.$ZodIssue): number | undefined {
   const path = issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path;
   let node: unknown = document.contents;
   let offset = path.length === 0 ? undefined : document.contents?.range?.[0];
-  for (const step of path) {
+  for (const segment of path) {
     const container = isAlias(node) ? node.resolve(document) : node;
     if (isMap(container)) {
-      const item = itemOf(container, String(step));
+      const item = itemOf(container, String(segment));
       if (item === undefined) break;
       offset = (item.key as Node).range?.[0] ?? offset;
       node = item.value;
     } else if (isSeq(container)) {
-      node = container.items[Number(step)];
+      node = container.items[Number(segment)];
       offset = (node as Node | undefined)?.range?.[0] ?? offset;
     } else break;
   }

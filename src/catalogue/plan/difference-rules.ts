@@ -1,11 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CatalogueFeature, CataloguePackage, PackageFeature, Price } from '../rules.ts';
 
-// What changes, in phrases of a sentence such as: Draft package "pro": name "Pro" becomes "Pro 2"; …
+// The differences as phrases, for sentences such as: Draft package "pro": name "Pro" becomes "Pro 2"; …
+
+/** The value in the file; the stored value if the file omits it. */
+export function orStored<Value>(inFile: Value | undefined, stored: Value): Value {
+  return inFile === undefined ? stored : inFile;
+}
 
 type Value = string | number | null;
 
-/** @param none what it is called to have no value */
+/** @param none the word for null */
 function change(what: string, before: Value, after: Value, none = 'none'): string[] {
   const word = (value: Value) =>
     value === null ? none : typeof value === 'string' ? `"${value}"` : `${value}`;
@@ -24,7 +29,7 @@ export function featureChanges(before: CatalogueFeature, after: CatalogueFeature
   ];
 }
 
-/** What subscribers get: it is settled once the package is published. The order of features is no part of it. */
+/** The content that subscribers depend on: it never changes after publishing. The order of features is ignored. */
 export function contentChanges(before: CataloguePackage, after: CataloguePackage): string[] {
   return [
     ...change('name', before.name, after.name),
@@ -36,21 +41,21 @@ export function contentChanges(before: CataloguePackage, after: CataloguePackage
   ];
 }
 
-/** What may change in a package of any status but ARCHIVED. */
-export function outerChanges(before: CataloguePackage, after: CataloguePackage): string[] {
+/** Prices and metadata may change in drafts and published packages. */
+export function priceAndMetadataChanges(before: CataloguePackage, after: CataloguePackage): string[] {
   return [...priceChanges(before.prices, after.prices), ...metadataChange(before.metadata, after.metadata)];
 }
 
 function grantChanges(before: readonly PackageFeature[], after: readonly PackageFeature[]): string[] {
-  const find = (grants: readonly PackageFeature[], id: string) =>
-    grants.find(({ featureId }) => featureId === id);
+  const former = new Map(before.map((grant) => [grant.featureId, grant]));
+  const kept = new Set(after.map(({ featureId }) => featureId));
   return [
     ...before
-      .filter(({ featureId }) => !find(after, featureId))
-      .map(({ featureId }) => `feature "${featureId}" leaves`),
+      .filter(({ featureId }) => !kept.has(featureId))
+      .map(({ featureId }) => `feature "${featureId}" is removed`),
     ...after.flatMap((grant) => {
-      const former = find(before, grant.featureId);
-      return former === undefined ? [`feature "${grant.featureId}" joins`] : grantChange(former, grant);
+      const known = former.get(grant.featureId);
+      return known === undefined ? [`feature "${grant.featureId}" is added`] : grantChange(known, grant);
     }),
   ];
 }
@@ -80,12 +85,12 @@ function baseChanges(before: readonly string[], after: readonly string[]): strin
 }
 
 function priceChanges(before: readonly Price[], after: readonly Price[]): string[] {
-  const find = (prices: readonly Price[], wanted: string) => prices.find(({ id }) => id === wanted);
+  const find = (prices: readonly Price[], desired: string) => prices.find(({ id }) => id === desired);
   return [
-    ...before.filter(({ id }) => !find(after, id)).map(({ id }) => `price "${id}" goes`),
+    ...before.filter(({ id }) => !find(after, id)).map(({ id }) => `price "${id}" is removed`),
     ...after.flatMap((price) => {
       const former = find(before, price.id);
-      if (former === undefined) return [`price "${price.id}" comes`];
+      if (former === undefined) return [`price "${price.id}" is added`];
       return isDeepStrictEqual(former, price) ? [] : [`price "${price.id}" changes`];
     }),
   ];

@@ -1,56 +1,60 @@
-import type { WantedPackage, WantedPackageFeature } from '../file/rules.ts';
+import type { DesiredPackage, DesiredPackageFeature } from '../file/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
-import { contentChanges, outerChanges } from './difference-rules.ts';
-import { change, type Finding, refused, spoken } from './finding-rules.ts';
+import { contentChanges, orStored, priceAndMetadataChanges } from './difference-rules.ts';
+import { change, type Finding, refused } from './finding-rules.ts';
 
 type Features = ReadonlyMap<string, CatalogueFeature>;
 
-/** What the packages of the file are held against. */
-interface Known {
+/** What packages of the file may refer to. */
+interface References {
   features: Features;
-  /** The packages that can be named as a base: those on the server, and more as bases are planned. */
+  /** The possible base packages: those on the server and those planned so far. */
   bases: Set<string>;
-  /** The packages that add-ons name as their base. */
-  named: ReadonlySet<string>;
+  /** The packages that add-ons have as their base. */
+  usedAsBase: ReadonlySet<string>;
 }
 
 /**
- * What has to be done to packages, base packages first, since add-ons refer to them.
+ * Plans the packages, base packages first, because add-ons refer to them.
  *
- * @param features as they will be by then
+ * @param features the features after publishing
  */
 export function planPackages(
-  wishes: readonly WantedPackage[],
+  desired: readonly DesiredPackage[],
   stored: readonly CataloguePackage[],
   features: Features,
 ): Finding[] {
   const present = new Map(stored.map((each) => [each.id, each]));
   const bases = new Set(stored.filter(({ isAddon }) => !isAddon).map(({ id }) => id));
-  const known = { features, bases, named: namedBases(wishes, stored) };
+  const references = { features, bases, usedAsBase: basesInUse(desired, stored) };
   const planAll = (isAddon: boolean) =>
-    wishes
-      .filter((wanted) => wanted.isAddon === isAddon)
-      .flatMap((wanted) => planPackage(wanted, present.get(wanted.id), known));
+    desired
+      .filter((desired) => desired.isAddon === isAddon)
+      .flatMap((desired) => planPackage(desired, present.get(desired.id), references));
   const plans = planAll(false);
   for (const { step } of plans) if (step !== undefined && 'package' in step) bases.add(step.package.id);
   return [...plans, ...planAll(true)];
 }
 
-/** Whatever the file says of add-ons goes, and what it says nothing of stays. */
-function namedBases(wishes: readonly WantedPackage[], stored: readonly CataloguePackage[]): Set<string> {
-  const said = new Map(wishes.map(({ id, isAddon, bases }) => [id, isAddon ? bases : []]));
+/** The base packages of all add-ons after publishing. Add-ons that are not in the file keep theirs. */
+function basesInUse(desired: readonly DesiredPackage[], stored: readonly CataloguePackage[]): Set<string> {
+  const inFile = new Map(desired.map(({ id, isAddon, bases }) => [id, isAddon ? bases : []]));
   return new Set([
-    ...wishes.flatMap(({ bases }) => bases ?? []),
-    ...stored.flatMap(({ id, bases }) => said.get(id) ?? bases),
+    ...desired.flatMap(({ bases }) => bases ?? []),
+    ...stored.flatMap(({ id, bases }) => inFile.get(id) ?? bases),
   ]);
 }
 
-function planPackage(wanted: WantedPackage, stored: CataloguePackage | undefined, known: Known): Finding[] {
+function planPackage(
+  desired: DesiredPackage,
+  stored: CataloguePackage | undefined,
+  references: References,
+): Finding[] {
   if (stored?.status === 'ARCHIVED')
-    return [refused(`Package "${wanted.id}" is archived, for good: give the new one another id.`)];
-  const problems = problemsOf(wanted, stored, known);
-  if (problems.length > 0) return problems.map((problem) => refused(`Package "${wanted.id}" ${problem}.`));
-  const after = afterwards(wanted, stored, known.features);
+    return [refused(`Package "${desired.id}" is archived permanently: choose another id.`)];
+  const problems = problemsOf(desired, stored, references);
+  if (problems.length > 0) return problems.map((problem) => refused(`Package "${desired.id}" ${problem}.`));
+  const after = stateAfter(desired, stored, references.features);
   if (stored === undefined) return [creation(after)];
   return stored.status === 'PUBLISHED' ? planPublished(stored, after) : planDraft(stored, after);
 }
@@ -60,16 +64,16 @@ function creation(created: CataloguePackage): Finding {
   return change(message, { kind: 'createPackage', package: created });
 }
 
-/** A draft may become anything, and be published. */
+/** A draft may change in any way, and be published. */
 function planDraft(stored: CataloguePackage, after: CataloguePackage): Finding[] {
-  const changes = [...contentChanges(stored, after), ...outerChanges(stored, after)];
-  if (after.status === 'PUBLISHED') changes.push('is published, for good');
+  const changes = [...contentChanges(stored, after), ...priceAndMetadataChanges(stored, after)];
+  if (after.status === 'PUBLISHED') changes.push('is published permanently');
   if (changes.length === 0) return [];
   const message = `Draft ${nounOf(stored)} "${stored.id}": ${changes.join('; ')}.`;
   return [change(message, { kind: 'changeDraft', package: after })];
 }
 
-/** What users have subscribed to no longer changes; only prices and metadata do. */
+/** Subscribers depend on the content of a published package: only prices and metadata change. */
 function planPublished(stored: CataloguePackage, after: CataloguePackage): Finding[] {
   const { id } = stored;
   const noun = nounOf(stored);
@@ -80,40 +84,44 @@ function planPublished(stored: CataloguePackage, after: CataloguePackage): Findi
   if (content.length > 0)
     findings.push(
       refused(
-        `Published ${noun} "${id}" cannot change, for its subscribers, and stays as it is (${content.join('; ')}): make a new package with another id.`,
+        `Published ${noun} "${id}" is unchanged, because subscribers depend on it (${content.join('; ')}). Create a new package with another id.`,
       ),
     );
-  const outer = outerChanges(stored, after);
+  const priceChanges = priceAndMetadataChanges(stored, after);
   const { prices, metadata } = after;
-  if (outer.length > 0)
+  if (priceChanges.length > 0)
     findings.push(
-      change(`Published ${noun} "${id}": ${outer.join('; ')}.`, {
-        kind: 'changeOuter',
+      change(`Published ${noun} "${id}": ${priceChanges.join('; ')}.`, {
+        kind: 'changePricesAndMetadata',
         package: { ...stored, prices, metadata },
       }),
     );
   return findings;
 }
 
-/** Why a package cannot be what the file says, as the rest of a sentence about it. */
-function problemsOf(wanted: WantedPackage, stored: CataloguePackage | undefined, known: Known): string[] {
-  const problems = wanted.features.flatMap((grant) =>
-    grantProblem(grant, known.features.get(grant.featureId)).map(
+/** The reasons why a package cannot be as in the file, each as the end of a sentence. */
+function problemsOf(
+  desired: DesiredPackage,
+  stored: CataloguePackage | undefined,
+  references: References,
+): string[] {
+  const problems = desired.features.flatMap((grant) =>
+    grantProblem(grant, references.features.get(grant.featureId)).map(
       (problem) => `contains the feature "${grant.featureId}", ${problem}`,
     ),
   );
-  if (wanted.status === 'PUBLISHED' && wanted.features.length === 0)
-    problems.push('is to be published, but contains no feature');
-  if (wanted.isAddon && stored?.isAddon === false && known.named.has(wanted.id))
-    problems.push('cannot become an add-on: an add-on names it as its base package');
-  for (const base of wanted.isAddon ? spoken(wanted.bases, stored?.bases ?? []) : [])
-    if (base === wanted.id || !known.bases.has(base))
-      problems.push(`names "${base}" as its base package, which is none`);
+  if (desired.status === 'PUBLISHED' && desired.features.length === 0)
+    problems.push('cannot be published without a feature');
+  if (desired.isAddon && stored?.isAddon === false && references.usedAsBase.has(desired.id))
+    problems.push('cannot become an add-on: it is the base package of an add-on');
+  for (const base of desired.isAddon ? orStored(desired.bases, stored?.bases ?? []) : [])
+    if (base === desired.id || !references.bases.has(base))
+      problems.push(`has "${base}" as its base package, which is not a base package`);
   return problems;
 }
 
-/** Only a CONSUMABLE is limited, and its limit has to be said: leaving it out could not be told from unlimited. */
-function grantProblem(grant: WantedPackageFeature, feature: CatalogueFeature | undefined): string[] {
+/** Only a CONSUMABLE feature has a limit. It is required, so that a forgotten limit never means unlimited. */
+function grantProblem(grant: DesiredPackageFeature, feature: CatalogueFeature | undefined): string[] {
   if (feature === undefined) return ['which is neither in the file nor on the server'];
   if (feature.type === 'CONSUMABLE')
     return grant.limit === undefined ? ['which is CONSUMABLE and needs a limit, or null for unlimited'] : [];
@@ -121,14 +129,14 @@ function grantProblem(grant: WantedPackageFeature, feature: CatalogueFeature | u
   return isLimited ? ['which is BINARY and has no limit, overage or reset period'] : [];
 }
 
-/** The whole package as it is to be. A feature that was in it before keeps the name that it has there. */
-function afterwards(
-  wanted: WantedPackage,
+/** The package after publishing. A feature that it contains already keeps its name in the package. */
+function stateAfter(
+  desired: DesiredPackage,
   stored: CataloguePackage | undefined,
   features: Features,
 ): CataloguePackage {
   const formerNames = new Map(stored?.features.map(({ featureId, name }) => [featureId, name]));
-  const grants = wanted.features.map(
+  const grants = desired.features.map(
     (grant): PackageFeature => ({
       ...grant,
       name: grant.name ?? formerNames.get(grant.featureId) ?? features.get(grant.featureId)?.name ?? '',
@@ -136,11 +144,11 @@ function afterwards(
     }),
   );
   return {
-    ...wanted,
+    ...desired,
     features: grants,
-    bases: wanted.isAddon ? spoken(wanted.bases, stored?.bases ?? []) : [],
-    prices: spoken(wanted.prices, stored?.prices ?? []),
-    metadata: spoken(wanted.metadata, stored === undefined ? {} : stored.metadata),
+    bases: desired.isAddon ? orStored(desired.bases, stored?.bases ?? []) : [],
+    prices: orStored(desired.prices, stored?.prices ?? []),
+    metadata: orStored(desired.metadata, stored === undefined ? {} : stored.metadata),
   };
 }
 

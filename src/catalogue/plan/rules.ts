@@ -1,44 +1,42 @@
-import type { WantedFeature, Wishes } from '../file/rules.ts';
+import type { DesiredCatalogue, DesiredFeature } from '../file/rules.ts';
 import type { Catalogue, CatalogueFeature } from '../rules.ts';
-import { featureChanges } from './difference-rules.ts';
-import { change, type Finding, kept, refused, spoken } from './finding-rules.ts';
+import { featureChanges, orStored } from './difference-rules.ts';
+import { change, type Finding, kept, refused } from './finding-rules.ts';
 import { planPackages } from './package-rules.ts';
 
-// A file never destroys anything. What it wishes for is done where that is possible; everything else is told.
-
 /**
- * What has to be done, in this order, to make the catalogue what the file wishes; what cannot be done, and why;
- * and what the file leaves out and stays. Nothing at all if they agree.
+ * Compares the desired catalogue with the stored one. Returns the changes in the order of execution, the changes
+ * that are not possible, and what the file omits and stays. Empty if both are equal. Nothing is ever deleted.
  */
-export function plan(wishes: Wishes, catalogue: Catalogue): Finding[] {
+export function plan(desired: DesiredCatalogue, catalogue: Catalogue): Finding[] {
   const stored = new Map(catalogue.features.map((feature) => [feature.id, feature]));
-  const features = wishes.features.map((wanted) => planFeature(wanted, stored.get(wanted.id)));
-  const known = new Map(stored);
+  const features = desired.features.map((desired) => planFeature(desired, stored.get(desired.id)));
+  const planned = new Map(stored);
   for (const { step } of features.flat())
-    if (step !== undefined && 'feature' in step) known.set(step.feature.id, step.feature);
+    if (step !== undefined && 'feature' in step) planned.set(step.feature.id, step.feature);
   return [
     ...features.flat(),
-    ...planPackages(wishes.packages, catalogue.packages, known),
-    ...missingFeatures(wishes, catalogue),
-    ...missingPackages(wishes, catalogue),
+    ...planPackages(desired.packages, catalogue.packages, planned),
+    ...missingFeatures(desired, catalogue),
+    ...missingPackages(desired, catalogue),
   ];
 }
 
-/** A feature's name, labels and metadata may change at any time; its type never does. */
-function planFeature(wanted: WantedFeature, stored: CatalogueFeature | undefined): Finding[] {
-  const { id, type } = wanted;
+/** The name, labels and metadata of a feature may change; its type never does. */
+function planFeature(desired: DesiredFeature, stored: CatalogueFeature | undefined): Finding[] {
+  const { id, type } = desired;
   if (stored !== undefined && stored.type !== type) {
     return [
       refused(
-        `Feature "${id}" is ${stored.type}, and a feature's type never changes: make a ${type} feature with another id.`,
+        `Feature "${id}" is ${stored.type}, and a feature's type never changes: create a ${type} feature with another id.`,
       ),
     ];
   }
   const feature = {
-    ...wanted,
-    unitLabel: spoken(wanted.unitLabel, stored?.unitLabel ?? null),
-    unitLabelPlural: spoken(wanted.unitLabelPlural, stored?.unitLabelPlural ?? null),
-    metadata: spoken(wanted.metadata, stored === undefined ? {} : stored.metadata),
+    ...desired,
+    unitLabel: orStored(desired.unitLabel, stored?.unitLabel ?? null),
+    unitLabelPlural: orStored(desired.unitLabelPlural, stored?.unitLabelPlural ?? null),
+    metadata: orStored(desired.metadata, stored === undefined ? {} : stored.metadata),
   };
   if (type === 'BINARY' && (feature.unitLabel ?? feature.unitLabelPlural) !== null)
     return [refused(`Feature "${id}" is BINARY: only a CONSUMABLE feature has unit labels.`)];
@@ -49,31 +47,27 @@ function planFeature(wanted: WantedFeature, stored: CatalogueFeature | undefined
   return [change(`Feature "${id}": ${changes.join('; ')}.`, { kind: 'changeFeature', feature })];
 }
 
-function missingFeatures({ features }: Wishes, catalogue: Catalogue): Finding[] {
-  const named = new Set(features.map(({ id }) => id));
+function missingFeatures({ features }: DesiredCatalogue, catalogue: Catalogue): Finding[] {
+  const inFile = new Set(features.map(({ id }) => id));
   return catalogue.features
-    .filter(({ id }) => !named.has(id))
-    .map(({ id }) =>
-      kept(`Feature "${id}" is not in the file. It stays as it is: features are never deleted.`),
-    );
+    .filter(({ id }) => !inFile.has(id))
+    .map(({ id }) => kept(`Feature "${id}" is not in the file. It is kept: features are never deleted.`));
 }
 
-/** Archived packages are no part of a file. */
-function missingPackages({ packages, speaksOfAddons }: Wishes, catalogue: Catalogue): Finding[] {
-  const named = new Set(packages.map(({ id }) => id));
+/** Files contain no archived packages. */
+function missingPackages({ packages, includesAddons }: DesiredCatalogue, catalogue: Catalogue): Finding[] {
+  const inFile = new Set(packages.map(({ id }) => id));
   return catalogue.packages
-    .filter(({ id, isAddon }) => !named.has(id) && (speaksOfAddons || !isAddon))
+    .filter(({ id, isAddon }) => !inFile.has(id) && (includesAddons || !isAddon))
     .flatMap(({ id, status }) => {
       if (status === 'DRAFT')
         return [
-          kept(
-            `Draft "${id}" is not in the file. It stays as it is; to give it up, archive it (archivePackage).`,
-          ),
+          kept(`Draft "${id}" is not in the file. It is kept. To discard it, archive it (archivePackage).`),
         ];
       if (status === 'PUBLISHED')
         return [
           refused(
-            `Package "${id}" is published and not in the file. It stays as it is, for its subscribers; to close it to new ones, archive it (archivePackage).`,
+            `Package "${id}" is published and not in the file. It is kept for its subscribers. To stop new subscriptions, archive it (archivePackage).`,
           ),
         ];
       return [];

@@ -1,7 +1,7 @@
-import type { ConfigurationFile } from '../../catalogue/file/writing-rules.ts';
+import type { CatalogueFile } from '../../catalogue/file/writing-rules.ts';
 
-/** What `kana bootstrap` writes, to start from. */
-export const exampleFile: ConfigurationFile = {
+/** The example file that `kana bootstrap` writes. */
+export const exampleFile: CatalogueFile = {
   app: 'My SaaS Business',
   version: '1.0.0',
   features: [

@@ -4,20 +4,20 @@ import { access, mkdir, open, readFile, readlink, realpath, rename, rm, stat } f
 import { dirname, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'yaml';
-import type { ConfigurationFile } from '../../catalogue/file/writing-rules.ts';
+import type { CatalogueFile } from '../../catalogue/file/writing-rules.ts';
 import { writeYaml } from '../../catalogue/file/yaml-rules.ts';
 import { StartupError } from '../../errors.ts';
 
 const directory = './kana';
 
-/** Where the files of the environments are, as in the original. */
+/** The files of the environments; the paths are Kana's. */
 export const paths = {
   test: `${directory}/kana.dev.yaml`,
   live: `${directory}/kana.yaml`,
   example: `${directory}/kana.example.yaml`,
 };
 
-/** Reads a file; throws a StartupError if there is none, or it is not YAML. */
+/** Reads a file. @throws StartupError if it is missing or not YAML */
 export async function readKanaFile(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch(() => {
     throw new StartupError(`no file "${path}" found.`);
@@ -30,13 +30,14 @@ export async function readKanaFile(path: string): Promise<unknown> {
 }
 
 /**
- * Writes a file, unless it says the same already: then it stays as it is, with its comments. Answers whether it
- * was written.
+ * Writes a file. An equal file stays unchanged and keeps its comments.
+ *
+ * @returns whether the file was written
  */
-export async function writeKanaFile(path: string, file: ConfigurationFile, now: Date): Promise<boolean> {
+export async function writeKanaFile(path: string, file: CatalogueFile, now: Date): Promise<boolean> {
   const text = writeYaml(file, now);
-  const present = await readKanaFile(path).catch(() => undefined);
-  if (isDeepStrictEqual(present, parse(text))) return false;
+  const current = await readKanaFile(path).catch(() => undefined);
+  if (isDeepStrictEqual(current, parse(text))) return false;
   await replaceFile(path, text).catch((error: Error) => {
     throw new StartupError(`${path} cannot be written (${error.message})`);
   });
@@ -44,36 +45,36 @@ export async function writeKanaFile(path: string, file: ConfigurationFile, now: 
 }
 
 /**
- * Writes the text beside the file, and puts it in its place once all of it is on disk: a full disk or Ctrl-C leaves
- * the file as it was. Its permissions and owner stay; a link stays one, and its target is replaced.
+ * Replaces a file atomically: writes a temporary file, syncs and renames it. After a full disk or Ctrl-C the old file
+ * is still there. Permissions and owner stay. Of a symbolic link, the target is replaced.
  */
 async function replaceFile(path: string, text: string): Promise<void> {
   await mkdir(directory, { recursive: true });
   const target = await targetOf(path);
-  const present = await stat(target).catch(() => null);
-  if (present) await access(target, constants.W_OK);
-  const draft = `${target}.${randomUUID()}.tmp`;
+  const current = await stat(target).catch(() => null);
+  if (current) await access(target, constants.W_OK);
+  const temporary = `${target}.${randomUUID()}.tmp`;
   try {
-    const file = await open(draft, 'wx');
+    const file = await open(temporary, 'wx');
     try {
       await file.writeFile(text);
-      if (present) {
-        // Only root can give a file away; whoever cannot has a file of their own from now on.
-        await file.chown(present.uid, present.gid).catch(() => undefined);
-        await file.chmod(present.mode);
+      if (current) {
+        // Only root can change the owner; other users become the owner.
+        await file.chown(current.uid, current.gid).catch(() => undefined);
+        await file.chmod(current.mode);
       }
       await file.sync();
     } finally {
       await file.close();
     }
-    await rename(draft, target);
+    await rename(temporary, target);
   } catch (error) {
-    await rm(draft, { force: true });
+    await rm(temporary, { force: true });
     throw error;
   }
 }
 
-/** The file that a path leads to, which need not be there yet. */
+/** Resolves symbolic links. The file itself may not exist yet. */
 async function targetOf(path: string): Promise<string> {
   try {
     return await realpath(path);

@@ -1,8 +1,8 @@
-// What `kana` decides by itself: whether a file is worth sending, and whether to ask before publishing.
+// The local rules of `kana`: a first check of the file, and the confirmation before publishing.
 
 type Entry = Record<string, unknown>;
 
-/** The objects of a list, if it is one: the server tells in detail what is wrong with anything else. */
+/** The objects of a list; empty for anything else, which the server reports in detail. */
 function entriesOf(value: unknown): Entry[] {
   return Array.isArray(value) ? value.filter((each) => typeof each === 'object' && each !== null) : [];
 }
@@ -10,13 +10,13 @@ function entriesOf(value: unknown): Entry[] {
 const fieldOf = (value: unknown, field: string): unknown =>
   typeof value === 'object' && value !== null ? (value as Entry)[field] : undefined;
 
-const hasTwins = (entries: readonly Entry[]) => new Set(entries.map(({ id }) => id)).size < entries.length;
+const hasDuplicates = (entries: readonly Entry[]) =>
+  new Set(entries.map(({ id }) => id)).size < entries.length;
 
 const resetPeriods: unknown[] = ['DAY', 'MONTH', 'YEAR', null, undefined];
 
 /**
- * What is wrong with a file at first sight, in the words of the original; null if nothing is. Drafts may be
- * empty, as they may be on the server.
+ * The first problem of a file, in Kana's words; null if there is none. Drafts may be empty, as on the server.
  */
 export function problemOf(file: unknown): string | null {
   const features = entriesOf(fieldOf(file, 'features'));
@@ -29,9 +29,9 @@ export function problemOf(file: unknown): string | null {
   const hasLimit = ({ limit }: Entry) => limit === null || (typeof limit === 'number' && limit >= 0);
 
   if (features.length === 0) return 'your setup must contain at least one feature!';
-  if (hasTwins(features)) return 'duplicate feature IDs are not allowed!';
+  if (hasDuplicates(features)) return 'duplicate feature IDs are not allowed!';
   if (packages.length === 0) return 'your setup must contain at least one package!';
-  if (hasTwins(packages)) return 'all package IDs must be unique!';
+  if (hasDuplicates(packages)) return 'all package IDs must be unique!';
   if (published.some((each) => entriesOf(each.features).length === 0))
     return 'all packages must link to at least one feature!';
   if (grants.some((grant) => consumable.has(grant.id) && !hasLimit(grant)))
@@ -49,15 +49,15 @@ export interface PublishOptions {
   yes: boolean;
 }
 
-/** What happens before publishing: it is refused, or a question is asked, or neither. */
+/** Before publishing: a refusal, a question, or null for neither. */
 export type Consent = { refusal: string } | { question: string } | null;
 
 /**
- * Errors need --force. Publishing needs a yes: in answer to a question where there is somebody to ask, else as
- * --yes. Force is yes enough when there are no errors.
+ * Errors need --force. Publishing needs a confirmation: the answer to a question on a terminal, or --yes. Without
+ * errors, --force counts as --yes.
  *
- * @param lines what the server says that publishing would do
- * @param canAsk whether a person sits at a terminal
+ * @param lines the findings of the server
+ * @param canAsk whether a person is at the terminal
  */
 export function consentTo(
   lines: readonly string[],
@@ -68,7 +68,7 @@ export function consentTo(
   if (hasErrors && !force)
     return { refusal: 'Config validation failed. Review above error(s) or pass in "--force" ("-f")' };
   if (yes || (force && !hasErrors)) return null;
-  if (!canAsk) return { refusal: 'Nobody is here to confirm the publication: pass in "--yes" ("-y")' };
+  if (!canAsk) return { refusal: 'There is no terminal to confirm the publication: pass in "--yes" ("-y")' };
   const what = hasErrors ? 'a new Kana setup with the above issues' : 'a new Kana setup';
   return {
     question: `You are about to publish ${what}. This action cannot be undone. Do you wish to continue?`,

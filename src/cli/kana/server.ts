@@ -1,8 +1,8 @@
 import { StartupError } from '../../errors.ts';
 
-/** Where to send files, and as whom. */
+/** The server and the key. */
 export interface Server {
-  /** The root of the three doors, such as `http://127.0.0.1:4000/cli`. */
+  /** The root of the three routes, such as `http://127.0.0.1:4000/cli`. */
   root: string;
   key: string;
 }
@@ -10,9 +10,10 @@ export interface Server {
 type Environment = Record<string, string | undefined>;
 
 /**
- * Reads KANA_DEV_KEY (or KANA_LIVE_KEY) and the address: KANA_URL, the server's, or KANA_DEV_URL, the doors'
- * root, as in the original. Throws a StartupError if the key is missing, or one for the other environment, or if
- * there are two addresses.
+ * Reads KANA_DEV_KEY (or KANA_LIVE_KEY) and the address: KANA_URL is the server, KANA_DEV_URL is the root of the
+ * routes, as in Kana.
+ *
+ * @throws StartupError if the key is missing or for the other environment, or if the two addresses differ
  */
 export function readServer(env: Environment, isLive: boolean): Server {
   const name = isLive ? 'KANA_LIVE_KEY' : 'KANA_DEV_KEY';
@@ -25,7 +26,7 @@ export function readServer(env: Environment, isLive: boolean): Server {
   return { root: readRoot(env), key };
 }
 
-/** Both keys go to this address: which of two was meant is not guessed. */
+/** The address for both keys. Two different addresses are an error. */
 function readRoot(env: Environment): string {
   const address = withoutSlash(env.KANA_URL);
   const root = withoutSlash(env.KANA_DEV_URL);
@@ -42,9 +43,13 @@ interface Refusal {
   errors?: { message: string }[];
 }
 
-/** Gets what a door answers, or posts a file to it. Throws a StartupError with the server's own words. */
-export async function ask<Content>({ root, key }: Server, door: string, file?: unknown): Promise<Content> {
-  const response = await fetch(`${root}/${door}`, {
+/** Calls a route: GET, or POST with a file. @throws StartupError with the server's messages */
+export async function callServer<Content>(
+  { root, key }: Server,
+  route: string,
+  file?: unknown,
+): Promise<Content> {
+  const response = await fetch(`${root}/${route}`, {
     method: file === undefined ? 'GET' : 'POST',
     headers: { 'Content-Type': 'application/json', Authorization: key },
     ...(file === undefined ? {} : { body: JSON.stringify(file) }),
@@ -53,9 +58,9 @@ export async function ask<Content>({ root, key }: Server, door: string, file?: u
       `${root} cannot be reached (${error.cause?.message || error.cause?.code || error.message})`,
     );
   });
-  const answer = (await response.json().catch(() => null)) as (Refusal & Content) | null;
-  if (response.ok && answer !== null) return answer;
-  const messages = answer?.errors?.map(({ message }) => message) ?? [];
+  const body = (await response.json().catch(() => null)) as (Refusal & Content) | null;
+  if (response.ok && body !== null) return body;
+  const messages = body?.errors?.map(({ message }) => message) ?? [];
   if (messages.length > 0) throw new StartupError(messages.join('\n'));
-  throw new StartupError(`${root}/${door} answered ${response.status} ${response.statusText}, and no JSON`);
+  throw new StartupError(`${root}/${route} answered ${response.status} ${response.statusText} without JSON`);
 }
