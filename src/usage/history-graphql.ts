@@ -23,18 +23,18 @@ const ConsumptionInPeriod = builder.objectRef<Period>('ConsumptionInPeriod').imp
   fields: (t) => ({
     periodStart: t.field({
       type: 'DateTime',
-      description: 'When the window begins; it is included.',
+      description: 'The start of the window, inclusive.',
       resolve: ({ window }) => window.start,
     }),
     periodEnd: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When the window ends; it is excluded. Null when usage never resets.',
+      description: 'The end of the window, exclusive. Null if usage never resets.',
       resolve: ({ window }) => window.end,
     }),
     consumption: t.expose('consumption', {
       type: Consumption,
-      description: 'What was used in it, and granted for it.',
+      description: 'The usage in the window, and its budget.',
     }),
   }),
 });
@@ -42,17 +42,17 @@ const ConsumptionInPeriod = builder.objectRef<Period>('ConsumptionInPeriod').imp
 const ShowUsageData = builder
   .objectRef<{ current: Period | null; past: Period[] }>('ShowUsageData')
   .implement({
-    description: 'The usage of a CONSUMABLE feature by a user, window by window.',
+    description: "A user's usage of a CONSUMABLE feature, by window.",
     fields: (t) => ({
       current: t.expose('current', {
         type: ConsumptionInPeriod,
         nullable: true,
-        description: 'The running window. Null when nothing is granted, or the feature is BINARY.',
+        description: 'The current window. Null without an entitlement, and for a BINARY feature.',
       }),
       past: t.expose('past', {
         type: [ConsumptionInPeriod],
         nullable: true,
-        description: 'The windows before it, the newest first.',
+        description: 'The earlier windows, newest first.',
       }),
     }),
   });
@@ -61,11 +61,14 @@ builder.queryField('showUsage', (t) =>
   t.field({
     type: ShowUsageData,
     description:
-      'What a user used of a feature, in the windows of the subscription that counts. `UserNotFoundError` or `FeatureNotFoundError` if unknown.',
+      "A user's usage of a feature, in the windows of the subscription that counts. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.",
     args: {
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
       featureId: t.arg.string({ required: true, description: 'The id of the feature.' }),
-      pastPeriods: t.arg.int({ defaultValue: 12, description: 'How many past windows at most, 0 to 120.' }),
+      pastPeriods: t.arg.int({
+        defaultValue: 12,
+        description: 'The maximum number of past windows, 0 to 120.',
+      }),
     },
     resolve: async (_root, args, { db, environmentId, findStanding }) => {
       const userId = parse(Id, args.userId, 'userId');
@@ -80,13 +83,13 @@ builder.queryField('showUsage', (t) =>
   }),
 );
 
-/** The running window of this grant and the ones before it, the newest first, with what each counts. */
+/** The current window of this grant and earlier ones, newest first, with the usage in each. */
 async function periodsOf(
   db: PrismaClient,
   { userKey, featureId, grant }: { userKey: bigint; featureId: string; grant: Grant },
   pastPeriods: number,
 ): Promise<Period[]> {
-  // By the clock that access is judged by, not this process's: at a reset both must see the same window.
+  // The database's clock, as for entitlements: at a reset, both must use the same window.
   const [{ now }] = await db.$queryRaw<[{ now: Date }]>`SELECT now() AS now`;
   const { startedAt, resetPeriod, subscriptionId } = grant;
   const windows = [

@@ -8,13 +8,13 @@ import {
 } from '../../entitlements/rules.ts';
 import type { Usage } from '../record/rules.ts';
 
-/** A subscription to a package with the feature, live or not: what usage of the feature may count towards. */
+/** A subscription to a package with the feature, live or not. Usage of the feature may count towards it. */
 export interface CountingGrant extends Grant {
   endedAt: Date | null;
   live: boolean;
 }
 
-/** The running total of one window, as the ledger folds to it. */
+/** The sum of the ledger for one window. */
 export interface Counter {
   environmentId: string;
   userKey: bigint;
@@ -25,21 +25,21 @@ export interface Counter {
 }
 
 /**
- * Usage counts for each subscription that had begun and not yet ended at that moment, in the window of that
- * subscription: a subscription never counts what happened before it began, or after it ended.
+ * Usage counts towards each subscription that had started and not ended at that instant. A subscription never counts
+ * usage before its start or after its end.
  */
 export function countsTowards(grant: CountingGrant, at: Date): boolean {
   return grant.startedAt <= at && (grant.endedAt === null || at < grant.endedAt);
 }
 
-/** The windows that a usage at this moment counts in: one of each subscription that it counts towards. */
+/** The windows that contain a usage at this instant: one for each subscription that it counts towards. */
 export function windowsOf(grants: readonly CountingGrant[], at: Date): { grant: Grant; window: Window }[] {
   return grants
     .filter((grant) => countsTowards(grant, at))
     .map((grant) => ({ grant, window: windowAt(grant.startedAt, grant.resetPeriod, at) }));
 }
 
-/** The grant that counts, of the live subscriptions, and its window at this moment. */
+/** The winning grant of the live subscriptions, and its window at this instant. */
 export function winnerAt(
   grants: readonly CountingGrant[],
   at: Date,
@@ -48,7 +48,7 @@ export function winnerAt(
   return grant && { grant, window: windowAt(grant.startedAt, grant.resetPeriod, at) };
 }
 
-/** A window's usage after one more event: ADD adds to it, SET replaces it. Events count in the ledger's order. */
+/** The usage of a window after one more event: ADD adds, SET replaces. Events count in the order of the ledger. */
 export function usedAfter(used: bigint, { action, delta }: Pick<Usage, 'action' | 'delta'>): bigint {
   return action === 'SET' ? BigInt(delta) : used + BigInt(delta);
 }

@@ -1,9 +1,11 @@
+import type { Db } from '../../database/client.ts';
 import { countingSql } from '../../subscriptions/store.ts';
+import { recountHours } from '../rollup/store.ts';
 
 /*
- * The ledger of the users $1 to $2, folded into windows by the rules of rules.ts: each event counts in
- * the window that it falls in, of every subscription that had begun and not ended; from the last SET on, in
- * the ledger's order, the deltas add up, the SET's own included.
+ * The sums of the ledger for the users $1 to $2, by window; see rules.ts. An event counts in its window of every
+ * subscription that had started and not ended. From the last SET on, in the order of the ledger, deltas add up,
+ * including the delta of the SET.
  */
 export const foldedSql = `
   select user_key, subscription_id, feature_id, window_start, environment_id,
@@ -22,3 +24,19 @@ export const foldedSql = `
     where e.user_key between $1 and $2
   ) counted
   group by user_key, subscription_id, feature_id, window_start, environment_id`;
+
+/**
+ * Recounts the counters and hours of a user from the ledger. The caller has locked the user's row FOR UPDATE.
+ *
+ * @param formerKeys users whose ledger was moved to this user
+ */
+export async function recount(tx: Db, userKey: bigint, formerKeys: readonly bigint[] = []): Promise<void> {
+  await tx.$executeRaw`delete from usage_counter where user_key = ${userKey}`;
+  await tx.$executeRawUnsafe(
+    `insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
+     select user_key, subscription_id, feature_id, window_start, environment_id, used from (${foldedSql}) folded`,
+    userKey,
+    userKey,
+  );
+  await recountHours(tx, userKey, formerKeys);
+}

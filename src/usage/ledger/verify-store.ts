@@ -1,15 +1,15 @@
 import type { Pool } from 'pg';
 import { foldedSql } from './store.ts';
 
-/** A window whose counter is not what the ledger folds to. */
+/** A window whose counter differs from the ledger. */
 export interface Difference {
   userKey: bigint;
   subscriptionId: bigint;
   featureId: string;
   windowStart: Date;
-  /** What the ledger folds to. */
+  /** The sum of the ledger. */
   ledger: bigint;
-  /** What the counter says. */
+  /** The value of the counter. */
   counter: bigint;
 }
 
@@ -23,8 +23,8 @@ const differencesSql = `
   order by user_key, subscription_id, feature_id, window_start`;
 
 /**
- * The windows of the users with keys from `first` to `last` whose counters are not what the ledger folds to.
- * One statement sees one state of a live database, and usage changes ledger and counters together.
+ * Finds differing counters of the users with keys from `first` to `last`. One statement sees one state of a live
+ * database, and each usage changes ledger and counters in one transaction.
  */
 export async function findDifferences(hot: Pool, first: bigint, last: bigint): Promise<Difference[]> {
   const { rows } = await hot.query(differencesSql, [first, last]);
@@ -38,7 +38,7 @@ export async function findDifferences(hot: Pool, first: bigint, last: bigint): P
   }));
 }
 
-/** The keys of the first and last of the next users after `after`, null when there are none. */
+/** The first and last key of the next users after `after`; null if there are none. */
 export async function nextUsers(
   hot: Pool,
   after: bigint,

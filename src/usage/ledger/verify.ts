@@ -9,50 +9,50 @@ import {
   recountTotals,
   type TotalDifference,
 } from '../rollup/verify-store.ts';
-import { recount } from './recount-store.ts';
+import { recount } from './store.ts';
 import { countUsers, type Difference, findDifferences, nextUsers } from './verify-store.ts';
 
-const usersAtATime = 500;
+const batchSize = 500;
 
-/** Who is told what is found. */
+/** Receives progress and differences. */
 export interface Report {
   progress(done: number, total: number): void;
-  /** A counter that is not what the ledger folds to. */
+  /** A counter that differs from the ledger. */
   counter(difference: Difference): void;
-  /** An hour of a user that is not what the ledger folds to. */
+  /** An hour of a user that differs from the ledger. */
   hour(difference: HourDifference): void;
-  /** An hour of a feature that is not the sum of all users'. */
+  /** An hour of a feature that differs from the sum of all users. */
   total(difference: TotalDifference): void;
 }
 
 /**
- * Compares the counters and hours of every user with the ledger, a few hundred users at a time, and then the hours
- * of features with those of users: it may run on a live database, and its memory does not grow with it.
+ * Compares the counters and hours of all users with the ledger, in batches of users, and then the hours of features
+ * with those of users. Works on a live database, with bounded memory.
  */
 export async function verify(hot: Pool, report: Report): Promise<{ users: number }> {
   const total = await countUsers(hot);
   let done = 0;
-  let users = await nextUsers(hot, 0n, usersAtATime);
+  let users = await nextUsers(hot, 0n, batchSize);
   while (users !== null) {
     const { first, last, count } = users;
     for (const difference of await findDifferences(hot, first, last)) report.counter(difference);
     for (const difference of await findHourDifferences(hot, first, last)) report.hour(difference);
     done += count;
     report.progress(Math.min(done, total), total);
-    users = await nextUsers(hot, last, usersAtATime);
+    users = await nextUsers(hot, last, batchSize);
   }
   for (const difference of await findTotalDifferences(hot)) report.total(difference);
   return { users: done };
 }
 
-/** Makes the counters and hours of a user what the ledger folds to, while nobody records for this user. */
+/** Recounts the counters and hours of a user from the ledger, with the user locked. */
 export async function repair(prisma: PrismaClient, userKey: bigint): Promise<void> {
   await longTransaction(prisma, async (tx) => {
     if ((await lockUser(tx, userKey)) === userKey) await recount(tx, userKey);
   });
 }
 
-/** Makes the hours of features the sums of all users' hours. */
+/** Recounts the hours of features from the hours of users. */
 export async function repairTotals(prisma: PrismaClient): Promise<void> {
   await longTransaction(prisma, (tx) => recountTotals(tx), 300_000);
 }

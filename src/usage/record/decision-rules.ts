@@ -19,30 +19,30 @@ import {
 
 type FeatureType = Standing['featureType'];
 
-/** A usage whose result depends on what is there already, with all that the decision looks at. */
+/** A usage whose result depends on current usage, with all inputs of the decision. */
 export interface Case {
   usage: Usage;
-  /** Null when there is no such user. */
+  /** Null if the user is unknown. */
   userKey: bigint | null;
-  /** Null when there is no such feature. */
+  /** Null if the feature is unknown. */
   featureType: FeatureType | null;
-  /** What was recorded before under the same idempotency key. */
+  /** The earlier usage with the same idempotency key. */
   first: FirstUse | null;
   now: Date;
-  /** When it was used, never later than now. */
+  /** The time of the usage, never later than now. */
   at: Date;
-  /** What usage at these instants may count towards, and what is live now; see readGrants. */
+  /** The grants that usage may count towards, and the live ones; see readGrants. */
   grants: readonly CountingGrant[];
 }
 
-/** One usage that was decided to be recorded. */
+/** A usage to append to the ledger. */
 export interface Entry {
   userKey: bigint;
   usage: Usage;
   occurredAt: Date;
 }
 
-/** What is there, changed in memory while one case after the other is decided. */
+/** The state in memory, which changes as cases are decided in order. */
 export interface Tally {
   counters: Map<string, Counter>;
   keys: Map<string, FirstUse>;
@@ -50,27 +50,27 @@ export interface Tally {
   changed: Set<Counter>;
 }
 
-/** The counters that these cases touch or look at, none counted yet. */
+/** The counters that these cases read or write, with usage 0. */
 export function emptyTally(cases: readonly Case[]): Tally {
   const counters = new Map<string, Counter>();
   for (const item of cases) {
     const winner = winnerAt(item.grants, item.now);
-    for (const place of [...windowsOf(item.grants, item.at), ...(winner ? [winner] : [])]) {
-      counters.set(counterName(item, place), counterAt(item, place));
+    for (const grantWindow of [...windowsOf(item.grants, item.at), ...(winner ? [winner] : [])]) {
+      counters.set(counterName(item, grantWindow), counterAt(item, grantWindow));
     }
   }
   return { counters, keys: new Map(), entries: [], changed: new Set() };
 }
 
-interface Place {
+interface GrantWindow {
   grant: Grant;
   window: Window;
 }
 
-const counterName = ({ usage }: Case, { grant, window }: Place) =>
+const counterName = ({ usage }: Case, { grant, window }: GrantWindow) =>
   `${grant.subscriptionId} ${window.start.getTime()} ${usage.featureId}`;
 
-const counterAt = ({ usage, userKey }: Case, { grant, window }: Place): Counter => ({
+const counterAt = ({ usage, userKey }: Case, { grant, window }: GrantWindow): Counter => ({
   environmentId: usage.environmentId,
   userKey: userKey ?? 0n,
   subscriptionId: grant.subscriptionId,
@@ -80,8 +80,8 @@ const counterAt = ({ usage, userKey }: Case, { grant, window }: Place): Counter 
 });
 
 /**
- * Decides one usage: first by what is known of it (see decideKnown); then an enforced usage that the user is not
- * entitled to is refused; everything else is recorded, over the budget too, for it has already happened.
+ * Decides one usage: first the cases of decideKnown; then refuses an enforced usage without entitlement; everything
+ * else is recorded, even over the budget, because the usage has already happened.
  */
 export function decide(item: Case, tally: Tally): Recorded | Error {
   const { usage, userKey, featureType } = item;
@@ -109,8 +109,8 @@ function judge(
 }
 
 /**
- * What an enforced usage is judged by: of the live subscriptions that it counts towards, the one that counts, in the
- * window that it falls in. Judged by the present window, usage of an earlier one would pass without end.
+ * The standing that decides an enforced usage: the winning live subscription that it counts towards, in the window of
+ * the usage. With the current window, usage in an earlier window would never be limited.
  */
 function judgedStanding(item: Case, featureType: FeatureType, tally: Tally): Standing {
   const counting = item.grants.filter((grant) => countsTowards(grant, item.at));
@@ -119,15 +119,20 @@ function judgedStanding(item: Case, featureType: FeatureType, tally: Tally): Sta
 
 function record(item: Case, userKey: bigint, tally: Tally): void {
   tally.entries.push({ userKey, usage: item.usage, occurredAt: item.at });
-  for (const place of windowsOf(item.grants, item.at)) {
-    const counter = tally.counters.get(counterName(item, place));
-    if (!counter) throw new Error('a window that usage counts in is missing from the tally');
+  for (const grantWindow of windowsOf(item.grants, item.at)) {
+    const counter = tally.counters.get(counterName(item, grantWindow));
+    if (!counter) throw new Error('the tally lacks a window of this usage');
     counter.used = usedAfter(counter.used, item.usage);
     tally.changed.add(counter);
   }
 }
 
-function standingOf(item: Case, featureType: FeatureType, tally: Tally, winner: Place | null): Standing {
+function standingOf(
+  item: Case,
+  featureType: FeatureType,
+  tally: Tally,
+  winner: GrantWindow | null,
+): Standing {
   const used = winner && tally.counters.get(counterName(item, winner))?.used;
   return { featureType, grant: winner?.grant ?? null, used: Number(used ?? 0n) };
 }

@@ -9,7 +9,7 @@ import { parse } from '../../input.ts';
 import { type Recorded, readUsage, type Usage, UsageList } from './rules.ts';
 
 const RecordUsageAction = builder.enumType('RecordUsageAction', {
-  description: 'What a usage does to the usage of its window.',
+  description: 'The effect on the usage of the window.',
   values: {
     ADD: { description: 'Adds `delta`; a negative one reverts.' },
     SET: { description: 'Replaces the usage of the window with `delta`.' },
@@ -23,26 +23,25 @@ const CreateUsageEventInput = builder.inputType('CreateUsageEventInput', {
     featureId: t.string({ required: true, description: 'The id of the feature.' }),
     delta: t.int({
       defaultValue: 1,
-      description: 'How much was used. With ADD it may be negative, with SET it is 0 or more.',
+      description: 'The amount. With ADD it may be negative; with SET it is 0 or more.',
     }),
-    action: t.field({ type: RecordUsageAction, defaultValue: 'ADD', description: 'What `delta` does.' }),
+    action: t.field({ type: RecordUsageAction, defaultValue: 'ADD', description: 'The effect of `delta`.' }),
     idempotencyKey: t.string({
       description:
-        'A name of this call, 1 to 255 characters, unique for the user: sent again, it records nothing and answers as the first time. With another feature, delta or action it is an `IdempotencyKeyConflictError`. A call that was refused leaves it free.',
+        'A key of this call, 1 to 255 characters, unique for the user. A repeated call records nothing and returns the first result. With another feature, delta or action it fails with `IdempotencyKeyConflictError`. A refused call does not use up the key.',
     }),
     timestamp: t.field({
       type: 'DateTime',
       description:
-        'When it was used; without it, now. It counts in the window that it falls in. At most 5 minutes ahead, which counts as now.',
+        'The time of the usage; default: now. It decides the window. It may be at most 5 minutes in the future, which counts as now.',
     }),
     enforce: t.boolean({
       defaultValue: false,
       description:
-        'Record only if the user is entitled to this delta at this instant: never over a hard limit, however many calls race. With a `timestamp`, in the window that it falls in. A negative delta is never refused, and SET is judged by its delta alone.',
+        'Record only if the user is entitled to this delta at this instant. Concurrent calls never exceed a hard limit. With a `timestamp`, its window counts. A negative delta is never refused; for SET, only the delta counts.',
     }),
     note: t.string({
-      description:
-        'Why it is recorded, in words, up to 255 characters: it stands beside the usage in the ledger.',
+      description: 'A note about this usage, up to 255 characters. The ledger keeps it.',
     }),
   }),
 });
@@ -50,34 +49,34 @@ const CreateUsageEventInput = builder.inputType('CreateUsageEventInput', {
 function recordedFields<Shape extends Recorded>(t: Fields<Shape>) {
   return {
     recorded: t.boolean({
-      description: 'Whether it is recorded. If so, it is on disk and survives any crash.',
+      description: 'Whether the usage is recorded. If so, it is on disk and survives a crash.',
       resolve: ({ recorded }) => recorded,
     }),
     reason: t.string({
       nullable: true,
-      description: 'Why it was not recorded, as a sentence; null if it was.',
+      description: 'Why the usage was not recorded, as a sentence; null if it was.',
       resolve: ({ reason }) => reason,
     }),
     duplicate: t.boolean({
       description:
-        'Whether the idempotency key had recorded this call before, so that nothing was recorded now.',
+        'Whether an earlier call with this idempotency key recorded the usage, so that this call did not.',
       resolve: ({ duplicate }) => duplicate,
     }),
     entitlement: t.field({
       type: Entitlement,
       nullable: true,
-      description: 'Where the user stands right after this call.',
+      description: 'The entitlement directly after this call.',
       resolve: ({ standing }) => standing && entitlementOf(standing, 1),
     }),
   };
 }
 
 const RecordedUsage = builder.objectRef<Recorded>('RecordedUsage').implement({
-  description: 'What became of one usage.',
+  description: 'The result of one usage.',
   fields: recordedFields,
 });
 
-/** An error as data: GraphQL takes an Error object in a list for a failure of the whole list. */
+/** An error as data: GraphQL treats an Error object in a list as a failure of the whole list. */
 interface ItemError {
   name: string;
   message: string;
@@ -85,13 +84,13 @@ interface ItemError {
 }
 
 const RecordUsageError = builder.objectRef<ItemError>('RecordUsageError').implement({
-  description: 'Why one usage of a list could not be taken.',
+  description: 'Why one usage of a list failed.',
   fields: (t) => ({
-    name: t.exposeString('name', { description: 'Its typed name, such as `UserNotFoundError`.' }),
-    message: t.exposeString('message', { description: 'What is wrong, as a sentence.' }),
+    name: t.exposeString('name', { description: 'The typed name, such as `UserNotFoundError`.' }),
+    message: t.exposeString('message', { description: 'The error, as a sentence.' }),
     code: t.exposeString('code', {
       description:
-        '`BAD_USER_INPUT`, `NOT_FOUND` or `CONFLICT`; or, where only others of the list could be recorded, `SERVICE_UNAVAILABLE` or `INTERNAL_SERVER_ERROR`: send this usage again, with its key if it has one.',
+        '`BAD_USER_INPUT`, `NOT_FOUND` or `CONFLICT`. `SERVICE_UNAVAILABLE` or `INTERNAL_SERVER_ERROR` if only other usages of the list were recorded: send this usage again, with its key if it has one.',
     }),
   }),
 });
@@ -99,13 +98,13 @@ const RecordUsageError = builder.objectRef<ItemError>('RecordUsageError').implem
 const RecordUsageResult = builder
   .objectRef<Recorded & { error: ItemError | null }>('RecordUsageResult')
   .implement({
-    description: 'What became of one usage of a list: the fields of RecordedUsage, or an error.',
+    description: 'The result of one usage of a list: the fields of RecordedUsage, or an error.',
     fields: (t) => ({
       ...recordedFields(t),
       error: t.expose('error', {
         type: RecordUsageError,
         nullable: true,
-        description: 'What was wrong with this usage; its neighbours are not touched by it.',
+        description: 'The error of this usage; it does not affect the others.',
       }),
     }),
   });
@@ -121,14 +120,14 @@ builder.mutationFields((t) => ({
     type: RecordedUsage,
     nullable: true,
     description:
-      'Records usage of a CONSUMABLE feature, over the budget too unless `enforce` is set: it has already happened. Answered once it is on disk. For a BINARY feature `recorded` is false. `UserNotFoundError` or `FeatureNotFoundError` if unknown, `IdempotencyKeyConflictError` if the key names another usage.',
+      'Records usage of a CONSUMABLE feature, even over the budget unless `enforce` is set, because the usage has already happened. Returns after the usage is on disk. For a BINARY feature `recorded` is false. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown, `IdempotencyKeyConflictError` if the key belongs to another usage.',
     args: { input: t.arg(inputArg) },
     resolve: (_root, { input }, context, info) => recordOne(input, context, selects(info, 'entitlement')),
   }),
   recordUsages: t.field({
     type: [RecordUsageResult],
     description:
-      'Records up to 1,000 usages, and answers one result for each, in order. A list that holds SET or `enforce` is applied in order, in one transaction; of others each usage is recorded by itself.',
+      'Records up to 1,000 usages and returns one result for each, in order. A list with SET or `enforce` is applied in order, in one transaction; otherwise each usage is recorded on its own.',
     args: {
       input: t.arg({ type: [CreateUsageEventInput], required: true, description: 'The usages, in order.' }),
     },
@@ -137,13 +136,13 @@ builder.mutationFields((t) => ({
   createUsageEvent: t.boolean({
     nullable: true,
     deprecationReason: 'Use recordUsage.',
-    description: 'Records usage as recordUsage does; true when it is recorded.',
+    description: 'Records usage like recordUsage; true if it is recorded.',
     args: { input: t.arg(inputArg) },
     resolve: async (_root, { input }, context) => (await recordOne(input, context, false)).recorded,
   }),
 }));
 
-/** What time it is for these usages. Only their timestamps are compared with it: without any, nothing is asked. */
+/** The current time for these usages. Only timestamps are compared with it, so without any the database is not asked. */
 async function clockFor(inputs: readonly unknown[], { readClock }: Context): Promise<Date> {
   const isTimed = inputs.some((input) => (input as { timestamp?: unknown } | null)?.timestamp);
   return isTimed ? readClock() : new Date();
@@ -155,18 +154,18 @@ const usageOf = (input: unknown, { environmentId }: Context, field: string, now:
   source: 'API',
 });
 
-/** Who records in the console, which is by hand. Calls with a key are the servers' and leave no trace but the usage. */
+/** The author of usage recorded by hand in the console; null for calls with a key, which are not audited. */
 const byHandOf = ({ author }: Context) => (author.kind === 'CONSOLE' ? author : null);
 
 async function recordOne(input: unknown, context: Context, withStanding: boolean): Promise<Recorded> {
   const usage = usageOf(input, context, 'input', await clockFor([input], context));
   const [result] = await context.recordUsage([usage], { withStanding, byHandOf: byHandOf(context) });
-  if (result === undefined) throw new Error('a usage was left without a result');
+  if (result === undefined) throw new Error('a usage has no result');
   if (result instanceof Error) throw result;
   return result;
 }
 
-/** One bad usage of a list never fails its neighbours: it gets its own error. */
+/** An invalid usage of a list gets its own error and does not affect the others. */
 async function recordList(inputs: unknown[], context: Context, info: GraphQLResolveInfo) {
   const now = await clockFor(inputs, context);
   const usages = inputs.map((input, index) => {
@@ -182,7 +181,7 @@ async function recordList(inputs: unknown[], context: Context, info: GraphQLReso
     withStanding: selects(info, 'entitlement'),
     byHandOf: byHandOf(context),
   });
-  // What is known of some is told, lest they are sent again; if nothing is known, the call has failed as a whole.
+  // If all usages failed unexpectedly, the call fails. Otherwise each result is returned, so that no usage is sent twice.
   const [failure] = results;
   if (failure !== undefined && results.every(isFailure)) throw failure;
   return usages.map((usage) => itemResult(usage instanceof DomainError ? usage : results.shift(), context));
@@ -194,7 +193,7 @@ function itemResult(
   result: Recorded | Error | undefined,
   { tellFault }: Context,
 ): Recorded & { error: ItemError | null } {
-  if (result === undefined) throw new Error('a usage was left without a result');
+  if (result === undefined) throw new Error('a usage has no result');
   if (!(result instanceof Error)) return { ...result, error: null };
   const error = itemError(result, tellFault);
   return { recorded: false, reason: error.message, duplicate: false, standing: null, error };

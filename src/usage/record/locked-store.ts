@@ -6,8 +6,8 @@ import type { Case, Entry } from './decision-rules.ts';
 import type { IfLocked, Usage } from './rules.ts';
 
 /*
- * What a decision needs to see while it holds its users' rows FOR UPDATE: nobody else records for these
- * users, or changes what their usage counts towards, before the transaction ends.
+ * The reads and writes of a decision. The users' rows are locked FOR UPDATE, so until the transaction ends nobody else
+ * records for them or changes their subscriptions.
  */
 
 const ids = (usages: readonly Usage[]) => [
@@ -16,10 +16,10 @@ const ids = (usages: readonly Usage[]) => [
 ];
 
 /**
- * Locks the users of these usages, in the order of their keys; answers the keys.
+ * Locks the users of these usages, in the order of their keys, and returns the keys.
  *
- * @param locked whether to wait for whoever has locked one, or to leave that one out
- * @param strength `key share` keeps others from changing what usage counts towards, and not from recording
+ * @param locked whether to wait for locked users, or to omit them
+ * @param strength `key share` blocks changes of subscriptions, but not recording
  */
 export async function lockUsers(
   client: PoolClient,
@@ -49,7 +49,7 @@ interface SubjectRow {
   delta: number;
 }
 
-/** Who and what each usage is about, as the database knows them. */
+/** Reads the user, the feature and the first use of the idempotency key of each usage. */
 export async function readSubjects(client: PoolClient, usages: readonly Usage[]): Promise<Subject[]> {
   const { rows } = await client.query<SubjectRow>(
     `select coalesce(u.merged_into, u.key) as user_key, f.type, first.feature_id, first.action, first.delta
@@ -84,10 +84,10 @@ interface GrantRow {
 }
 
 /**
- * What these users are granted of these features, by user and feature (see grantsKey): the live subscriptions, and all
- * that usage from the user's instant on may count towards. Those that ended before are not read.
+ * Reads the grants by user and feature (see grantsKey): live subscriptions, and those that had not ended at the earliest
+ * usage of the user.
  *
- * @param since the users, each with the earliest instant of usage
+ * @param since the users, each with the time of the earliest usage
  */
 export async function readGrants(
   client: PoolClient,
@@ -109,7 +109,7 @@ export async function readGrants(
   return grants;
 }
 
-/* Three look-ups by index for each user; a subscription that two of them find is told once. */
+/* Three look-ups by index for each user; the union removes duplicates. */
 const subscriptionSql = (condition: string) => `
   select user_key, id, environment_id, package_id, status, started_at, ended_at from subscription
   where user_key = i.user_key and ${condition}`;
@@ -142,7 +142,7 @@ const counterColumns = (counters: readonly Omit<Counter, 'used'>[]) => [
   counters.map((counter) => counter.windowStart),
 ];
 
-/** What these windows count so far, in their order. */
+/** The usage in these windows, in their order. */
 export async function readCounters(
   client: PoolClient,
   windows: readonly Omit<Counter, 'used'>[],
@@ -158,7 +158,7 @@ export async function readCounters(
   return rows.map(({ used }) => BigInt(used ?? 0));
 }
 
-/** Appends to the ledger; the order of the entries becomes the order of the ids. */
+/** Appends entries to the ledger. Ids follow the order of the entries. */
 export async function appendEntries(client: PoolClient, entries: readonly Entry[]): Promise<void> {
   await client.query(
     `insert into usage_event
@@ -183,7 +183,7 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
   );
 }
 
-/** Writes the totals of these windows. */
+/** Writes the usage of these windows. */
 export async function saveCounters(client: PoolClient, counters: readonly Counter[]): Promise<void> {
   await client.query(
     `insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)

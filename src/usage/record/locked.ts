@@ -20,11 +20,10 @@ import type { IfLocked, Recorded, Usage } from './rules.ts';
 import { RETRY } from './store.ts';
 
 /**
- * Records lists of usages in one transaction: with their users locked, it loads what is there, decides item
- * by item in order, and saves what was decided.
+ * Records lists of usages in one transaction: locks the users, loads the current state, decides all usages in order,
+ * and saves the results.
  *
- * @param locked whether to wait for whoever has locked a user, or to skip each list with such a user, which is to be
- *   asked again
+ * @param locked whether to wait for locked users, or to skip each list with such a user, which then returns RETRY
  */
 export function recordLocked(
   hot: Pool,
@@ -34,7 +33,7 @@ export function recordLocked(
   return inTransaction(hot, async (client) => {
     const usages = lists.flat();
     const loaded = await (locked === 'wait'
-      ? loadPatiently(client, usages)
+      ? loadWaiting(client, usages)
       : loadCases(client, usages, 'skip'));
     const cases = lists.map((list) => readyOnly(loaded.splice(0, list.length)));
     const results = await recordAll(
@@ -45,27 +44,27 @@ export function recordLocked(
   });
 }
 
-/** Records usages by hand: with an entry in the audit log for each that is recorded, in the same transaction. */
+/** Records usages by hand, each with an entry in the audit log in the same transaction. */
 export function recordByHand(
   hot: Pool,
   author: Author,
   usages: readonly Usage[],
 ): Promise<(Recorded | Error)[]> {
   return inTransaction(hot, async (client) => {
-    const cases = readyOnly(await loadPatiently(client, usages));
-    if (cases === null) throw new Error('a user was waited for and not locked');
+    const cases = readyOnly(await loadWaiting(client, usages));
+    if (cases === null) throw new Error('a user could not be locked');
     const results = await recordAll(client, cases);
     for (const [index, { usage, userKey }] of cases.entries()) {
       const result = results[index];
       if (result === undefined || result instanceof Error || !result.recorded || result.duplicate) continue;
-      await appendUsageEntry(client, author, { subjectId: usage.userId, userKey, after: told(usage) });
+      await appendUsageEntry(client, author, { subjectId: usage.userId, userKey, after: auditFields(usage) });
     }
     return results;
   });
 }
 
-/** What the audit log tells of a usage. */
-const told = ({ featureId, action, delta, timestamp, note }: Usage) => ({
+/** The fields of a usage in the audit log. */
+const auditFields = ({ featureId, action, delta, timestamp, note }: Usage) => ({
   featureId,
   action,
   delta,
@@ -73,13 +72,14 @@ const told = ({ featureId, action, delta, timestamp, note }: Usage) => ({
   ...(note ? { note } : {}),
 });
 
-/** The cases of a list, unless one is of a user who could not be locked. */
+/** The cases of a list; null if a user of the list could not be locked. */
 function readyOnly(list: readonly (Case | null)[]): Case[] | null {
   const ready = list.filter((item) => item !== null);
   return ready.length === list.length ? ready : null;
 }
 
-const decidedInARow = 100;
+/** The number of decisions before other requests get the event loop. */
+const decisionsPerTurn = 100;
 
 async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
   const tally = emptyTally(cases);
@@ -90,8 +90,7 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
   const results: (Recorded | Error)[] = [];
   for (const [index, item] of cases.entries()) {
     results.push(decide(item, tally));
-    // Others are answered while a long list is decided.
-    if (index % decidedInARow === decidedInARow - 1) await nextTurn();
+    if (index % decisionsPerTurn === decisionsPerTurn - 1) await nextTurn();
   }
   await appendEntries(client, tally.entries);
   await saveCounters(client, [...tally.changed]);
@@ -99,10 +98,10 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
 }
 
 /**
- * Waits for the users' locks. If a user was merged into another meanwhile, it lets all locks go and begins anew: a
- * survivor's row is never waited for with later rows in hand.
+ * Waits for the locks of the users. If a user was merged meanwhile, it releases all locks and starts again: to keep
+ * the lock order, it never waits for a survivor while it holds rows with larger keys.
  */
-async function loadPatiently(client: PoolClient, usages: readonly Usage[]): Promise<(Case | null)[]> {
+async function loadWaiting(client: PoolClient, usages: readonly Usage[]): Promise<(Case | null)[]> {
   for (let attempt = 0; attempt < maxMergesFollowed; attempt += 1) {
     const cases = await loadCases(client, usages, 'wait');
     if (!cases.includes(null)) return cases;
@@ -111,7 +110,7 @@ async function loadPatiently(client: PoolClient, usages: readonly Usage[]): Prom
   throw new BusyError(`usage met a merge of its user ${maxMergesFollowed} times in a row`);
 }
 
-/** Locks the users, and loads what is known of each usage; null for a usage of a user who is not locked. */
+/** Locks the users and loads the case of each usage; null if its user could not be locked. */
 async function loadCases(
   client: PoolClient,
   usages: readonly Usage[],

@@ -13,36 +13,36 @@ import { type Addition, appendUsage, RETRY } from './store.ts';
 const maxAttempts = 20;
 
 /**
- * Records usages, and answers one result per usage, in order; an Error in a result's place is that usage's
- * alone. What it calls recorded is committed to disk.
+ * Records usages and returns one result per usage, in order. An Error is the result of that usage only. A recorded
+ * usage is committed to disk.
  *
- * `byHandOf` is the person who records by hand, if one does: the audit log tells of it.
+ * `byHandOf` is the author of usage that is recorded by hand; the audit log then gets an entry for each usage.
  */
 export type RecordUsage = (
   usages: readonly Usage[],
   options: { withStanding: boolean; byHandOf?: Author | null },
 ) => Promise<(Recorded | Error)[]>;
 
-type Judged = Recorded | typeof RETRY;
-type JudgedList = (Recorded | Error)[] | typeof RETRY;
+type AppendResult = Recorded | typeof RETRY;
+type DecisionResult = (Recorded | Error)[] | typeof RETRY;
 
 /**
- * Plain additions of all concurrent callers share one statement. Where the result depends on what is there
- * already (SET, enforce), the whole list is decided item by item, in order, with its users locked.
+ * Additions of concurrent callers share one statement. If the result depends on current usage (SET, enforce), the whole
+ * list is decided in order, with its users locked.
  *
- * Nobody waits there for a user whom someone else has locked, which may last as long as a merge: calls for such a
- * user wait in lanes of their own, where they hold up nobody but each other.
+ * These lanes never wait for a user whom another transaction has locked, for instance a merge. Calls for such users wait
+ * in two lanes of their own, so they delay only each other.
  */
 export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordUsage {
-  const append = createLane<Addition, Judged>(
+  const append = createLane<Addition, AppendResult>(
     { connections: 2, maxItems: 1_000, meter: meters.lane('record') },
     (items) => appendUsage(hot, items, 'skip'),
   );
-  const appendLocked = createLane<Addition, Judged>(
+  const appendLocked = createLane<Addition, AppendResult>(
     { connections: 1, maxItems: 1_000, meter: meters.lane('record_locked') },
     (items) =>
       inTransaction(hot, async (client) => {
-        // First the lock, and what is read then stays true: no number of changers can make this fail for ever.
+        // Lock first: what is read after that does not change, so concurrent changes cannot repeat the call for ever.
         await lockUsers(
           client,
           items.map(({ usage }) => usage),
@@ -52,11 +52,11 @@ export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordU
         return appendUsage(client, items, 'wait');
       }),
   );
-  const decide = createLane<readonly Usage[], JudgedList>(
+  const decide = createLane<readonly Usage[], DecisionResult>(
     { connections: 1, maxItems: 100, meter: meters.lane('decide') },
     (lists) => recordLocked(hot, lists, 'skip'),
   );
-  const decideLocked = createLane<readonly Usage[], JudgedList>(
+  const decideLocked = createLane<readonly Usage[], DecisionResult>(
     { connections: 1, maxItems: 100, meter: meters.lane('decide_locked') },
     (lists) => recordLocked(hot, lists, 'wait'),
   );
@@ -68,13 +68,13 @@ export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordU
     const [first] = usages;
     const environmentId = first !== undefined && usages.length > largeList ? first.environmentId : null;
     if (usages.some(needsDecision)) {
-      if (environmentId === null) return judged(usages, decide, decideLocked);
-      return judged(usages, (list) => decideInTurn(environmentId, () => decide(list)), decideLocked);
+      if (environmentId === null) return withRetries(usages, decide, decideLocked);
+      return withRetries(usages, (list) => decideInTurn(environmentId, () => decide(list)), decideLocked);
     }
     const appendAll = () =>
       Promise.all(
         usages.map((usage) =>
-          judged({ usage, withStanding }, append, appendLocked).catch((error: Error) => error),
+          withRetries({ usage, withStanding }, append, appendLocked).catch((error: Error) => error),
         ),
       );
     return environmentId === null ? appendAll() : appendInTurn(environmentId, appendAll);
@@ -82,26 +82,26 @@ export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordU
 }
 
 /**
- * A list of more usages waits for others of its environment before it enters a lane: however many such lists come at once,
- * single calls pass between them, and those of another environment do not wait for them.
+ * A larger list waits for other large lists of its environment before it enters a lane, so that single calls and other
+ * environments do not wait for them.
  */
 const largeList = 20;
 
 const needsDecision = (usage: Usage) => usage.action === 'SET' || usage.enforce;
 
-type Ask<Question, Answer> = (question: Question) => Promise<Answer | typeof RETRY>;
+type Attempt<Input, Result> = (input: Input) => Promise<Result | typeof RETRY>;
 
-/** Asks where nobody waits; and then, as often as need be, where the user's lock is waited for. */
-async function judged<Question, Answer>(
-  question: Question,
-  ask: Ask<Question, Answer>,
-  askLocked: Ask<Question, Answer>,
-): Promise<Answer> {
-  let answer = await ask(question);
-  for (let attempts = 1; answer === RETRY; attempts += 1) {
+/** Tries the lane that never waits for locks; after that, the lane that waits. */
+async function withRetries<Input, Result>(
+  input: Input,
+  tryUnlocked: Attempt<Input, Result>,
+  tryLocked: Attempt<Input, Result>,
+): Promise<Result> {
+  let result = await tryUnlocked(input);
+  for (let attempts = 1; result === RETRY; attempts += 1) {
     if (attempts === maxAttempts)
       throw new BusyError(`usage met a concurrent change of its user ${maxAttempts} times in a row`);
-    answer = await askLocked(question);
+    result = await tryLocked(input);
   }
-  return answer;
+  return result;
 }

@@ -5,7 +5,7 @@ import { Id, Note, parse } from '../../input.ts';
 
 const maxClockSkewMs = 5 * 60_000;
 
-/** One usage to record, as its caller meant it. */
+/** One usage to record. */
 export interface Usage {
   environmentId: string;
   source: 'API' | 'SEGMENT';
@@ -14,15 +14,15 @@ export interface Usage {
   action: 'ADD' | 'SET';
   delta: number;
   idempotencyKey: string | null;
-  /** When it was used; null is now. */
+  /** The time of the usage; null is now. */
   timestamp: Date | null;
-  /** Record only what the user is entitled to at this instant. */
+  /** Record only if the user is entitled to it at this instant. */
   enforce: boolean;
   /** Why it is recorded, in words of whoever records it. */
   note?: string | null;
 }
 
-/** What became of one usage. The standing, where it was asked for, is the one right after it. */
+/** The result of one usage. The standing, if requested, is the one directly after it. */
 export interface Recorded {
   recorded: boolean;
   reason: string | null;
@@ -33,8 +33,8 @@ export interface Recorded {
 export const binaryReason = 'Usage is only recorded for consumable features, and this feature is binary.';
 
 /**
- * The input of recordUsage. ADD adds delta, and a negative one reverts; SET replaces the window's usage, so it
- * takes no less than 0.
+ * The input of recordUsage. ADD adds delta; a negative delta reverts usage. SET replaces the usage of the window, so
+ * its delta is 0 or more.
  */
 const NewUsage = z
   .object({
@@ -65,8 +65,8 @@ const NewUsage = z
   });
 
 /**
- * Reads one usage of the arguments; `field` is its path in them. A clock that runs up to five minutes fast is
- * forgiven.
+ * Parses one usage; `field` is its path in the arguments. The timestamp may be up to five minutes in the future, for
+ * clocks that are fast.
  */
 export function readUsage(input: unknown, field: string, now: Date): Omit<Usage, 'environmentId' | 'source'> {
   const usage = parse(NewUsage, input, field);
@@ -76,15 +76,15 @@ export function readUsage(input: unknown, field: string, now: Date): Omit<Usage,
   return usage;
 }
 
-/** What the first call with an idempotency key recorded. */
+/** The usage that the first call with an idempotency key recorded. */
 export type FirstUse = Pick<Usage, 'featureId' | 'action' | 'delta'>;
 
-/** What decides a usage before anybody looks at budgets. */
-export interface Known {
+/** The facts that decide a usage without its budget. */
+export interface KnownFacts {
   userKnown: boolean;
-  /** Null when there is no such feature. */
+  /** Null if the feature is unknown. */
   featureType: Standing['featureType'] | null;
-  /** What was recorded before under the same idempotency key. */
+  /** The earlier usage with the same idempotency key. */
   first: FirstUse | null;
 }
 
@@ -93,12 +93,15 @@ export type Decision = Omit<Recorded, 'standing'>;
 export const recordedNow: Decision = { recorded: true, reason: null, duplicate: false };
 
 /**
- * Decides what needs no budget, in this order: unknown users and features are errors; a binary feature records
- * nothing; a repeated idempotency key answers as the first call did.
+ * Decides the cases that need no budget, in this order: unknown users and features are errors; a BINARY feature records
+ * nothing; a repeated idempotency key returns the first result.
  *
- * @returns null for a usage that may be recorded
+ * @returns null if the usage may be recorded
  */
-export function decideKnown(usage: Usage, { userKnown, featureType, first }: Known): Decision | Error | null {
+export function decideKnown(
+  usage: Usage,
+  { userKnown, featureType, first }: KnownFacts,
+): Decision | Error | null {
   if (!userKnown) return userNotFound(usage.userId);
   if (featureType === null) return featureNotFound(usage.featureId);
   if (featureType === 'BINARY') return { recorded: false, reason: binaryReason, duplicate: false };
@@ -107,15 +110,15 @@ export function decideKnown(usage: Usage, { userKnown, featureType, first }: Kno
   return { recorded: true, reason: null, duplicate: true };
 }
 
-/** The same idempotency key means the same call: one with another feature, delta or action is a conflict. */
+/** Whether a call repeats the first one with its key. Another feature, delta or action is a conflict. */
 const repeats = (first: FirstUse, usage: Usage): boolean =>
   first.featureId === usage.featureId && first.action === usage.action && first.delta === usage.delta;
 
-/** A list of usages is taken whole, and each of them read by itself. */
+/** A list of usages. Each item is parsed on its own. */
 export const UsageList = z.array(z.unknown()).max(1_000, 'must hold at most 1,000 usages');
 
-/** What to do about a user whom somebody else has locked: wait, or skip what is about that user. */
+/** What to do if another transaction has locked a user: wait, or skip the usage of this user. */
 export type IfLocked = 'wait' | 'skip';
 
-/** How many past windows a history shows. */
+/** The number of past windows in a history. */
 export const PastPeriods = z.int().min(0, 'must be 0 or more').max(120, 'must be at most 120');

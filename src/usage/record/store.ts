@@ -11,30 +11,29 @@ import {
   type Usage,
 } from './rules.ts';
 
-/** An ADD without enforce, and whether its caller asks where the user stands afterwards. */
+/** An ADD without enforce, and whether to return the standing after it. */
 export interface Addition {
   usage: Usage;
   withStanding: boolean;
 }
 
-/** Someone changes the user, or used the idempotency key at the same instant: ask again. */
+/** A concurrent change of the user, or a concurrent use of the idempotency key: run the call again. */
 export const RETRY = Symbol('retry');
 
 /*
  * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the
- * ledger, and folds what was really appended into the counters.
+ * ledger, and adds the appended usage to the counters.
  *
- * Exactness rests on the lock. Whoever changes what a user's usage counts towards holds the user's row FOR
- * UPDATE and moves its revision (see src/subscriptions/store.ts). The lock waits for such a change and then
- * shows the newest revision, while `item` saw the one that the statement's other reads belong to. If they
- * differ, the item gets no event id, and is asked again. So is an item whose user is locked, in a batch that does
- * not wait for locks. Ids of events are drawn after the lock, so that for each user the order of ids is the order in
- * which events count.
+ * The lock makes it exact. A change of subscriptions holds the user's row FOR UPDATE and increases its revision (see
+ * src/subscriptions/store.ts). The lock waits for such a change and then returns the newest revision, while `item` has
+ * the revision of the statement's snapshot. If they differ, the item gets no event id and runs again. So does an item
+ * with a locked user, in a batch that does not wait for locks. Event ids are drawn after the lock, so for each user
+ * the order of ids is the order in which events count.
  *
- * Users, then idempotency keys, then counters are taken in one fixed order each: two batches never deadlock.
+ * Lock order: users, then idempotency keys, then counters, each in a fixed order. So batches never deadlock.
  *
- * Every look-up is a lateral one, by key: whatever the planner believes of a table's size, no plan may read
- * a whole table, or compare each item with each other.
+ * Every look-up is a lateral join by key, so that wrong statistics never lead to a scan of a whole table, or to a
+ * comparison of all pairs of items.
  */
 const appendSql = (locked: IfLocked) => `
   with item as materialized (
@@ -109,7 +108,7 @@ const firstSql = `
     where not outcome.inserted and user_key = outcome.user_key and idempotency_key = outcome.idempotency_key limit 1
   ) first on true`;
 
-/* Only what was not inserted needs telling: a batch of new usage is answered by no row at all. */
+/* Returns rows only for items that were not inserted: a batch of new usage returns no row. */
 const recordSql = (locked: IfLocked) =>
   `${appendSql(locked)} ${outcomeSql} ${firstSql} where not outcome.inserted`;
 
@@ -118,7 +117,7 @@ interface StandingRow extends OutcomeRow, GrantRow {
   counts_in_winner: boolean;
 }
 
-/* The same, where each user stands, and what the counters say after the whole batch. */
+/* Also returns the standing of each user, and the counters after the whole batch. */
 const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeSql},
     winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
     current.window_start, counter.used,
@@ -143,10 +142,10 @@ const statements = {
 };
 
 /**
- * Records additions, and answers one result per item: durable once it answers, or once the transaction that it
- * runs in is committed.
+ * Records additions and returns one result per item. They are durable when it returns, or when the surrounding
+ * transaction commits.
  *
- * @param locked whether to wait for whoever has locked a user, or to skip the user's items, which are to be asked again
+ * @param locked whether to wait for locked users, or to skip their items, which then return RETRY
  */
 export async function appendUsage(
   client: Pick<ClientBase, 'query'>,
@@ -178,8 +177,8 @@ const columns = (usages: readonly Usage[]) => [
 ];
 
 /**
- * Where each user stands right after each item. The statement tells what each window counts after the whole
- * batch; walking back from its end and taking off what each item added tells it for the items before.
+ * The standing directly after each item. The statement returns the counters after the whole batch; this walks backwards
+ * from its end and subtracts what each item added.
  */
 function standingsOf(
   rows: readonly (StandingRow & { feature_id: string | null })[],

@@ -5,24 +5,24 @@ import { throttle } from '../../jobs/throttle.ts';
 import { findWriters, prepareRollups, readLastId, rollUpNext } from './store.ts';
 
 /**
- * Runs at start and every minute. A query adds what is not rolled up yet, so neither recording nor a query waits for
- * it. Merging or deleting users waits at most while one batch of their own environment is saved.
+ * Runs at start and every minute. Recording and queries never wait for it: a query adds the part of the ledger that is
+ * not rolled up yet. Merging or deleting users waits at most for one batch of the same environment.
  */
 export const rollUpJob = 'usage-rollup';
 export const rollUpJobs: Record<string, Job> = {
   [rollUpJob]: (_payload, context) => rollUp(context),
 };
 
-/** How long to wait for transactions that write to the ledger, and how often to look. */
+/** The timeout and the poll interval of waiting for transactions that write to the ledger. */
 const writersTimeoutMs = 20_000;
 const pollMs = 10;
 
 /**
- * Rolls up the ledger, up to what is recorded now, one environment beside the other. It can be killed anywhere, and
- * several processes can do it at once: each batch is one transaction, under the lock of its environment. A batch that
- * fails is begun again by the next run.
+ * Rolls up the ledger of all environments, up to the current last id. It may be killed at any point, and several
+ * processes may run it: each batch is one transaction, under the lock of its environment. The next run repeats a
+ * failed batch.
  *
- * @param batchSize how many events of the ledger one batch reads
+ * @param batchSize the number of events in one batch
  */
 export async function rollUp(
   { pool, stop }: Pick<JobContext, 'pool' | 'stop'>,
@@ -31,7 +31,7 @@ export async function rollUp(
   const session = await pool.connect();
   try {
     const upTo = await settledId(session, stop);
-    // One batch each in turn: an environment with much to roll up does not keep the others waiting.
+    // Environments take turns, one batch each: a large backlog does not delay the others.
     let behind = upTo === null ? [] : await prepareRollups(session);
     while (upTo !== null && behind.length > 0 && !stop.aborted) {
       const left: string[] = [];
@@ -45,20 +45,20 @@ export async function rollUp(
     }
     session.release();
   } catch (error) {
-    // A connection whose transaction failed is not used again: it may be the connection that failed.
+    // Discards the connection: it may be the cause of the failure.
     session.release(true);
     throw error;
   }
 }
 
 /**
- * An id up to which the ledger is complete: transactions draw ids and commit in different orders, so every transaction
- * that was writing when the id was the last one must have ended. It blocks nobody.
+ * Returns an id up to which the ledger is complete. Transactions draw ids and commit in different orders, so this waits
+ * until all transactions that were writing have ended. It blocks nobody.
  *
- * Locks tell who writes, not transaction ids: a transaction draws an id of the ledger before it has one of its own, and
- * the oldest running transaction may belong to another database of the same server.
+ * Writers are found by their locks, not by transaction ids: a transaction draws an id of the ledger before it has a
+ * transaction id, and the oldest running transaction may belong to another database of the server.
  *
- * @returns null if one of them goes on writing for too long
+ * @returns null if a writer does not end within the timeout
  */
 async function settledId(session: PoolClient, stop: AbortSignal): Promise<bigint | null> {
   const last = await readLastId(session);

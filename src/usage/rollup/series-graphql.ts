@@ -9,22 +9,22 @@ import { type Bucket, FeatureCount, fillSpan, type Point, readSpan } from './ser
 import { findFeatureSeries, findTopSeries, findUserSeries } from './series-store.ts';
 
 const UsageBucket = builder.enumType('UsageBucket', {
-  description: 'How long the pieces are in which usage over time is told. All begin and end in UTC.',
+  description: 'Bucket size, in UTC.',
   values: {
-    HOUR: { description: 'From one full hour to the next.' },
-    DAY: { description: 'From midnight to midnight.' },
-    MONTH: { description: 'From the first of a month to the first of the next.' },
+    HOUR: { description: 'One hour, from a full hour.' },
+    DAY: { description: 'One day, from midnight.' },
+    MONTH: { description: 'One month, from its first day.' },
   } as const,
 });
 
 const UsageInBucket = builder.objectRef<Point>('UsageInBucket').implement({
-  description: 'What was used in one hour, day or month.',
+  description: 'Usage in one bucket.',
   fields: (t) => ({
-    start: t.expose('start', { type: 'DateTime', description: 'When it begins; it is included.' }),
-    end: t.expose('end', { type: 'DateTime', description: 'When it ends; it is excluded.' }),
+    start: t.expose('start', { type: 'DateTime', description: 'The start, inclusive.' }),
+    end: t.expose('end', { type: 'DateTime', description: 'The end, exclusive.' }),
     used: t.exposeFloat('used', {
       description:
-        'What was used, a whole number: ADD counts its delta, SET the difference that it made. Negative where more was reverted than used.',
+        'The usage, a whole number: ADD counts its delta, SET the difference to the usage before. Negative if more was reverted than used.',
     }),
   }),
 });
@@ -37,14 +37,14 @@ interface Series {
 const totalOf = ({ points }: Series) => points.reduce((sum, { used }) => sum + used, 0);
 
 const FeatureUsage = builder.objectRef<Series>('FeatureUsage').implement({
-  description: 'What a user, or all users together, used of a feature over time.',
+  description: 'Usage of one feature over time, by one user or by all users.',
   fields: (t) => ({
     feature: t.expose('feature', { type: Feature, description: 'The feature.' }),
     used: t.float({
-      description: 'What was used in all the buckets together.',
+      description: 'The sum of all buckets.',
       resolve: totalOf,
     }),
-    buckets: t.expose('points', { type: [UsageInBucket], description: 'Every bucket, the oldest first.' }),
+    buckets: t.expose('points', { type: [UsageInBucket], description: 'All buckets, oldest first.' }),
   }),
 });
 
@@ -52,16 +52,17 @@ const spanArgs = builder.args((t) => ({
   from: t.field({
     type: 'DateTime',
     description:
-      'The first bucket is the one that holds this. Without it there are 24 hours, 30 days or 12 months.',
+      'The first bucket contains this time. Default: 24 hours, 30 days or 12 months before the end.',
   }),
   to: t.field({
     type: 'DateTime',
-    description: 'The last bucket is the one that holds the moment before this. Without it, the running one.',
+    description:
+      'The end, exclusive: the last bucket contains the moment before. Default: the end of the current bucket.',
   }),
   bucket: t.field({
     type: UsageBucket,
     defaultValue: 'DAY',
-    description: 'How long each bucket is. There are at most 1,000 of them.',
+    description: 'The bucket size. At most 1,000 buckets are possible.',
   }),
 }));
 
@@ -71,7 +72,7 @@ interface SpanArgs {
   bucket?: Bucket | null;
 }
 
-/** The running bucket is the one that PostgreSQL counts usage in. */
+/** The current bucket follows the clock of PostgreSQL. */
 const spanOf = async ({ from = null, to = null, bucket }: SpanArgs, { readClock }: Context) =>
   readSpan({ from, to, bucket: bucket ?? 'DAY' }, to ?? (await readClock()));
 
@@ -79,10 +80,10 @@ builder.queryFields((t) => ({
   usageSeries: t.field({
     type: [UsageInBucket],
     description:
-      'What was used of a feature over time, every bucket with what was used in it, the oldest first. Usage is told in the bucket that it was used in, whenever it was recorded. `UserNotFoundError` or `FeatureNotFoundError` if unknown.',
+      'Usage of a feature over time, in buckets, oldest first. Usage counts in the bucket of its timestamp, whenever it was recorded. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
       featureId: t.arg.string({ required: true, description: 'The id of the feature.' }),
-      userId: t.arg.string({ description: 'The id of the user. Without it, of all users together.' }),
+      userId: t.arg.string({ description: 'The id of the user. Default: all users together.' }),
       ...spanArgs,
     },
     resolve: async (_root, args, context) => {
@@ -100,10 +101,10 @@ builder.queryFields((t) => ({
   usageByFeature: t.field({
     type: [FeatureUsage],
     description:
-      'The features of which most was used, with what was used over time; the most used first. Whether a subscription grants them makes no difference. `UserNotFoundError` if unknown.',
+      'The most used features with their usage over time, most used first. Usage without a subscription is included. `UserNotFoundError` if the id is unknown.',
     args: {
-      userId: t.arg.string({ description: 'What this user used. Without it, what all users together used.' }),
-      first: t.arg.int({ defaultValue: 6, description: 'How many features at most, 1 to 50.' }),
+      userId: t.arg.string({ description: 'The id of the user. Default: all users together.' }),
+      first: t.arg.int({ defaultValue: 6, description: 'The maximum number of features, 1 to 50.' }),
       ...spanArgs,
     },
     resolve: async (_root, args, context, info): Promise<Series[]> => {

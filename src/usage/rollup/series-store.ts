@@ -2,7 +2,7 @@ import type { Db } from '../../database/client.ts';
 import type { Span } from './series-rules.ts';
 import { changesSql } from './store.ts';
 
-/** What was used of a feature in one bucket. */
+/** Usage of a feature in one bucket. */
 export interface Used {
   featureId: string;
   start: Date;
@@ -10,8 +10,8 @@ export interface Used {
 }
 
 /*
- * Each answer is the rollup plus the part of the ledger that is not rolled up yet, read by one statement. So it is exact
- * whatever is recorded, rolled up, merged or deleted at the same time. $4 is the environment in every statement.
+ * One statement reads the rollup plus the part of the ledger that is not rolled up yet. So the result is exact during
+ * concurrent recording, rollups, merges and deletions. $4 is the environment in every statement.
  */
 const notRolledUp =
   'id > coalesce((select last_id from usage_rollup where environment_id = $4), 0) and occurred_at >= $1::timestamptz and occurred_at < $2::timestamptz';
@@ -48,7 +48,7 @@ const boundsOf = ({ starts, end, bucket }: Span) => [
   bucket.toLowerCase(),
 ];
 
-/** What a user used of a feature, in every bucket in which it was anything. */
+/** Usage of a feature by one user, in the buckets with usage. */
 export function findUserSeries(
   db: Db,
   { environmentId, userId, featureId }: { environmentId: string; userId: string; featureId: string },
@@ -57,7 +57,7 @@ export function findUserSeries(
   return db.$queryRawUnsafe(userSql, ...boundsOf(span), environmentId, userId, featureId);
 }
 
-/** What all users together used of a feature. */
+/** Usage of a feature by all users. */
 export function findFeatureSeries(
   db: Db,
   { environmentId, featureId }: { environmentId: string; featureId: string },
@@ -66,7 +66,7 @@ export function findFeatureSeries(
   return db.$queryRawUnsafe(featureSql, ...boundsOf(span), environmentId, featureId);
 }
 
-/** What a user, or without one all users together, used of the features of which most was used. */
+/** Usage of the most used features, by one user or (null) by all users. */
 export function findTopSeries(
   db: Db,
   { environmentId, userId }: { environmentId: string; userId: string | null },

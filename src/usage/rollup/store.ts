@@ -5,12 +5,12 @@ import { highestFirstSql } from '../../entitlements/store.ts';
 import { countingSql } from '../../subscriptions/store.ts';
 
 /*
- * Usage over time, rolled up by hours: `usage_hour` per user, `feature_hour` for all users of an environment. Both hold
- * the events of the environment up to `usage_rollup.last_id`, and nothing after it; a query adds the events after it
- * (see series-store.ts). They change only under the lock of the environment's row in `usage_rollup`.
+ * Usage over time by hours: `usage_hour` per user, `feature_hour` for all users of an environment. Both contain exactly
+ * the events up to `usage_rollup.last_id`; a query adds the later events (see series-store.ts). They change only under
+ * the lock of the environment's row in `usage_rollup`.
  */
 
-/** The terms by which a subscription `s` counts a feature of its package, `pf`; in the order of highestGrant. */
+/** The winning subscription of a feature at an instant, in the order of highestGrant. */
 const winnerAtSql = (userKey: string, featureId: string, at: string) => `
   select s.id, s.started_at, s.ended_at, pf.reset_period
   from ${countingSql(userKey, at)} s
@@ -20,13 +20,13 @@ const winnerAtSql = (userKey: string, featureId: string, at: string) => `
   limit 1`;
 
 /**
- * By how much each event changed usage, and in which hour: ADD by its delta, SET by the difference that it made in the
- * window of the subscription that counted most (highestGrant) of those that the event counts towards. What was recorded
- * of a feature outside every subscription is one window without end. Only a merge changes the change of an event.
+ * The change by each event, and its hour: ADD changes usage by its delta, SET by the difference in the window of the
+ * winning subscription (highestGrant). Usage outside every subscription is one window without end. Only a merge affects
+ * the change of an old event.
  *
- * The work is bounded, whatever the planner believes. The users' events of the features that were SET are read
- * once for each subscription (`step`), and sorted once. A SET stands in that order twice, first as a step of 0 by
- * which it learns what its window held.
+ * The plan is fixed, so that wrong statistics cannot make it slow. The events of features with a SET are read once for
+ * each subscription (`step`) and sorted once. A SET appears twice in that order, first as a step of 0 that reads the
+ * usage before it.
  *
  * @param which the condition on `usage_event` that selects the events; they are looked up by an index
  */
@@ -78,12 +78,12 @@ export const changesSql = (which: string) => `
   union all
   select user_key, environment_id, feature_id, hour, set_to - used from counted where set_to is not null`;
 
-/** What events changed in sum, by user, feature and hour. */
+/** The sum of changes by user, feature and hour. */
 const sumsSql = (which: string) => `
   select user_key, environment_id, feature_id, hour, sum(change)::bigint as used
   from (${changesSql(which)}) changes group by user_key, environment_id, feature_id, hour`;
 
-/** Adds sums, as sumsSql tells them, to the hours of users and features. */
+/** Adds the sums of sumsSql to the hours of users and features. */
 const addSql = (sums: string) => `
   with changed as materialized (${sums}), by_user as (
     insert into usage_hour as known (user_key, feature_id, hour, environment_id, used)
@@ -100,22 +100,22 @@ const addRowsSql = addSql(
 );
 
 interface Progress {
-  /** The last event that the hours hold. */
+  /** The last event that the hours contain. */
   last_id: string;
-  /** Moves when the hours change otherwise than by rolling up: users were merged or deleted. */
+  /** Increases when users are merged or deleted, which changes the hours without a rollup. */
   revision: string;
 }
 
 const nextIdSql = `
   select max(id) as last from (select id from usage_event where id > $1 and id <= $2 order by id limit $3) next`;
 
-/** How often the sums of a batch are made without the lock; after that with it. */
+/** The number of attempts to sum a batch without the lock; after that, with the lock. */
 const maxUnlockedAttempts = 3;
 
 /**
- * Rolls up the next events of an environment, of the next `count` of the whole ledger up to `upTo`. Sums and progress are
- * saved in one transaction, so that each event is rolled up once. The sums are made before, without a lock; if users
- * were merged or deleted meanwhile, they are made again.
+ * Rolls up one batch of an environment: its events among the next `count` events of the ledger, up to `upTo`. One
+ * transaction saves sums and progress, so each event is rolled up once. The sums are computed before, without a lock,
+ * and again if users were merged or deleted meanwhile.
  *
  * @returns whether there may be more
  */
@@ -164,7 +164,7 @@ async function readProgress(client: PoolClient, environmentId: string, lock = ''
   return row;
 }
 
-/** The environments, each with a row for its progress. */
+/** Returns all environments; adds missing rows for their progress. */
 export async function prepareRollups(client: PoolClient): Promise<string[]> {
   await client.query(`insert into usage_rollup (environment_id)
     select id from environment where id not in (select environment_id from usage_rollup) on conflict do nothing`);
@@ -174,7 +174,7 @@ export async function prepareRollups(client: PoolClient): Promise<string[]> {
   return rows.map(({ id }) => id);
 }
 
-/** The last id that any event of the ledger has been given, by transactions that may not be committed yet. */
+/** The last id that was drawn for the ledger, perhaps by a transaction that is not committed yet. */
 export async function readLastId(client: PoolClient): Promise<bigint> {
   const { rows } = await client.query<{ last: string }>(
     'select last_value - case when is_called then 0 else 1 end as last from usage_event_id_seq',
@@ -182,7 +182,7 @@ export async function readLastId(client: PoolClient): Promise<bigint> {
   return BigInt(rows[0]?.last ?? 0);
 }
 
-/** The transactions that are writing to the ledger now: who draws ids has this lock before, until all can see them. */
+/** The transactions that write to the ledger now. A writer holds this lock from before it draws ids until its commit. */
 export async function findWriters(client: PoolClient): Promise<Set<string>> {
   const { rows } = await client.query<{ writer: string }>(
     `select virtualtransaction || ' ' || coalesce(pid, 0) as writer from pg_locks
@@ -192,7 +192,7 @@ export async function findWriters(client: PoolClient): Promise<Set<string>> {
   return new Set(rows.map(({ writer }) => writer));
 }
 
-/** Keeps everybody else from changing the hours of these users' environments until the end of the transaction. */
+/** Locks the hours of these users' environments until the transaction ends. */
 async function lockHours(tx: Db, userKeys: readonly bigint[]): Promise<void> {
   await tx.$executeRaw`
     INSERT INTO usage_rollup AS known (environment_id)
@@ -200,8 +200,8 @@ async function lockHours(tx: Db, userKeys: readonly bigint[]): Promise<void> {
     ON CONFLICT (environment_id) DO UPDATE SET revision = known.revision + 1`;
 }
 
-/** Takes these users out of the hours; call it in the transaction that takes them out of the ledger. */
-export async function forgetHours(tx: Db, userKeys: readonly bigint[]): Promise<void> {
+/** Deletes the hours of these users. Call it in the transaction that changes their ledger. */
+export async function deleteHours(tx: Db, userKeys: readonly bigint[]): Promise<void> {
   await lockHours(tx, userKeys);
   await tx.$executeRaw`
     WITH gone AS (
@@ -214,20 +214,20 @@ export async function forgetHours(tx: Db, userKeys: readonly bigint[]): Promise<
       AND known.hour = total.hour`;
 }
 
-/** The condition on `usage_event`, of one environment or of users, for the events that the hours hold. */
+/** The condition on `usage_event` for rolled-up events. */
 export const rolledUpSql = `
   id <= coalesce((select last_id from usage_rollup r where r.environment_id = usage_event.environment_id), 0)`;
 
 /**
- * Makes the hours of a user what the ledger says, after it was changed otherwise than by appending.
+ * Recounts the hours of a user from the ledger, after a change other than appending.
  *
- * @param formerKeys users whose ledger has become this user's
+ * @param formerKeys users whose ledger was moved to this user
  */
 export async function recountHours(
   tx: Db,
   userKey: bigint,
   formerKeys: readonly bigint[] = [],
 ): Promise<void> {
-  await forgetHours(tx, [userKey, ...formerKeys]);
+  await deleteHours(tx, [userKey, ...formerKeys]);
   await tx.$executeRawUnsafe(addSql(sumsSql(`user_key = $1 and ${rolledUpSql}`)), userKey);
 }

@@ -2,25 +2,25 @@ import type { Pool } from 'pg';
 import type { Db } from '../../database/client.ts';
 import { changesSql, rolledUpSql } from './store.ts';
 
-/** An hour of a user that is not what the ledger folds to. */
+/** An hour of a user that differs from the ledger. */
 export interface HourDifference {
   userKey: bigint;
   featureId: string;
   hour: Date;
-  /** What the ledger folds to, as far as it is rolled up. */
+  /** The sum of the rolled-up part of the ledger. */
   ledger: bigint;
-  /** What the rollup says. */
+  /** The value of the rollup. */
   rollup: bigint;
 }
 
-/** An hour of a feature that is not the sum of all users' hours. */
+/** An hour of a feature that differs from the sum of all users. */
 export interface TotalDifference {
   environmentId: string;
   featureId: string;
   hour: Date;
-  /** What the hours of all users add up to. */
+  /** The sum of the hours of all users. */
   users: bigint;
-  /** What the rollup says. */
+  /** The value of the rollup. */
   rollup: bigint;
 }
 
@@ -35,7 +35,7 @@ const hoursSql = `
   where coalesce(folded.used, 0) <> coalesce(known.used, 0)
   order by user_key, feature_id, hour`;
 
-/** The hours of the users with keys from `first` to `last` that are not what the ledger folds to. */
+/** Finds differing hours of the users with keys from `first` to `last`. */
 export async function findHourDifferences(hot: Pool, first: bigint, last: bigint): Promise<HourDifference[]> {
   const { rows } = await hot.query(hoursSql, [first, last]);
   return rows.map((row) => ({
@@ -50,7 +50,7 @@ export async function findHourDifferences(hot: Pool, first: bigint, last: bigint
 const summedSql = `
   select environment_id, feature_id, hour, sum(used)::bigint as used
   from usage_hour group by environment_id, feature_id, hour`;
-/* The lock comes first: a snapshot taken before it would miss what was rolled up meanwhile. */
+/* Lock first: an earlier snapshot would miss a concurrent rollup. */
 const lockAllSql = 'select from usage_rollup order by environment_id for update';
 
 const totalsSql = `
@@ -59,7 +59,7 @@ const totalsSql = `
   where coalesce(summed.used, 0) <> coalesce(known.used, 0)
   order by environment_id, feature_id, hour`;
 
-/** The hours of features that are not the sum of all users' hours. */
+/** Finds hours of features that differ from the sum of all users. */
 export async function findTotalDifferences(hot: Pool): Promise<TotalDifference[]> {
   const { rows } = await hot.query(totalsSql);
   return rows.map((row) => ({
@@ -71,7 +71,7 @@ export async function findTotalDifferences(hot: Pool): Promise<TotalDifference[]
   }));
 }
 
-/** Makes the hours of features the sums of all users' hours, while nobody else changes either. */
+/** Recounts the hours of features from the hours of users, with all environments locked. */
 export async function recountTotals(tx: Db): Promise<void> {
   await tx.$queryRawUnsafe(lockAllSql);
   await tx.$executeRaw`UPDATE usage_rollup SET revision = revision + 1`;

@@ -7,7 +7,7 @@ import { jsonValue } from '../../database/json.ts';
 import { longTransaction } from '../../database/long-transaction.ts';
 import { planMerge, type SubscriptionTerms } from '../../subscriptions/rules.ts';
 import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../../subscriptions/store.ts';
-import { recount } from '../../usage/ledger/recount-store.ts';
+import { recount } from '../../usage/ledger/store.ts';
 import { findUserKey } from '../store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
 import { deleteUsers, lockUsers, moveSubscriptions, moveUsage, turnSignposts } from './store.ts';

@@ -2,7 +2,7 @@ import type { Db } from '../../database/client.ts';
 import { BusyError } from '../../database/errors.ts';
 import type { User } from '../../database/generated/client.ts';
 import { userNotFound } from '../../errors.ts';
-import { forgetHours } from '../../usage/rollup/store.ts';
+import { deleteHours } from '../../usage/rollup/store.ts';
 import { maxMergesFollowed } from '../store.ts';
 
 /**
@@ -93,7 +93,7 @@ export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string;
   const owned = { where: { userKey: { in: keys } } };
   await tx.usageCounter.deleteMany(owned);
   await tx.$executeRaw`SELECT forget_usage(${keys}::bigint[], 'deleteUser')`;
-  await forgetHours(tx, keys);
+  await deleteHours(tx, keys);
   await tx.subscription.deleteMany(owned);
   return tx.$queryRaw<{ id: string; key: bigint }[]>`
     DELETE FROM "user" WHERE key = ANY(${keys}) OR merged_into = ANY(${keys}) RETURNING id, key`;

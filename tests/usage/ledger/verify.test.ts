@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { type Database, openDatabase } from '../../../src/database/client.ts';
-import { recount } from '../../../src/usage/ledger/recount-store.ts';
 import { usedAfter, windowsOf } from '../../../src/usage/ledger/rules.ts';
+import { recount } from '../../../src/usage/ledger/store.ts';
 import { findDifferences } from '../../../src/usage/ledger/verify-store.ts';
 import { createUsageRecorder } from '../../../src/usage/record/record.ts';
 import type { Usage } from '../../../src/usage/record/rules.ts';
