@@ -12,8 +12,23 @@ export interface Figures {
   failures: Map<string, number>;
   /** Errors that no call should have been answered with. */
   faults: string[];
-  /** Attempts that were answered, or failed: when they began and how long that took, in milliseconds. */
-  attempts: { at: number; took: number }[];
+  attempts: Attempt[];
+}
+
+/** One request, and what came back. */
+export interface Attempt {
+  /** When it began, and how long it took until it was answered or failed, in milliseconds. */
+  at: number;
+  took: number;
+  /** When it was sent and answered, in one count of events of this process. */
+  began: number;
+  ended: number;
+  query: string;
+  variables: Answer;
+  /** Null where its outcome is not known. */
+  answer: Answer | null;
+  /** Nothing took the connection, so that nothing has happened. */
+  isRefused: boolean;
 }
 
 export interface Caller {
@@ -22,6 +37,8 @@ export interface Caller {
     query: string,
     variables: object,
   ): Promise<{ data: Answer; error: { code: string; message: string } | null }>;
+  /** Sends an operation once. Null when the outcome is not known. */
+  attempt(query: string, variables: object): Promise<Answer | null>;
   figures: Figures;
 }
 
@@ -31,13 +48,27 @@ const patience = 15_000;
 /** Sends as a careful client does: until there is an answer that is not about the state of the server. */
 export function createCaller(url: string, key: string, random: Random): Caller {
   const figures: Figures = { calls: 0, retries: 0, failures: new Map(), faults: [], attempts: [] };
+  let events = 0;
 
   /** Null when the attempt failed in a way that asks for another one. */
-  async function attempt(body: string): Promise<Answer | null> {
+  async function attempt(query: string, variables: object): Promise<Answer | null> {
     const at = Date.now();
-    const result = await post(body).catch((error) => reasonOf(error));
-    figures.attempts.push({ at, took: Date.now() - at });
-    if (typeof result !== 'string') return result;
+    events += 1;
+    const began = events;
+    const result = await post(JSON.stringify({ query, variables })).catch((error) => reasonOf(error));
+    events += 1;
+    const answer = typeof result === 'string' ? null : result;
+    figures.attempts.push({
+      at,
+      took: Date.now() - at,
+      began,
+      ended: events,
+      query,
+      variables,
+      answer,
+      isRefused: result === 'ECONNREFUSED',
+    });
+    if (typeof result !== 'string') return answer;
     figures.failures.set(result, (figures.failures.get(result) ?? 0) + 1);
     return null;
   }
@@ -59,11 +90,11 @@ export function createCaller(url: string, key: string, random: Random): Caller {
 
   return {
     figures,
+    attempt,
     async call(query, variables) {
-      const body = JSON.stringify({ query, variables });
       figures.calls += 1;
       for (;;) {
-        const answer = await attempt(body);
+        const answer = await attempt(query, variables);
         if (answer !== null) {
           const [error] = answer.errors ?? [];
           return {

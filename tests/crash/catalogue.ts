@@ -13,6 +13,15 @@ export const packages = ['first', 'second'] as const;
 /** How many credits a user of either package may use. */
 export const hardLimit = 30;
 
+/** The users and features whose whole history is checked: those whose packages stay. */
+export const checked: [userId: string, featureId: string][] = [
+  ...users.plain.flatMap((id): [string, string][] => [
+    [id, 'calls'],
+    [id, 'seats'],
+  ]),
+  ...users.limited.map((id): [string, string] => [id, 'credits']),
+];
+
 function names(kind: string, count: number): string[] {
   return Array.from({ length: count }, (_, index) => `${kind}-${index}`);
 }

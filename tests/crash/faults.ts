@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { users } from './catalogue.ts';
 import type { Machine } from './machine.ts';
 import type { Random } from './random.ts';
 
@@ -64,6 +65,55 @@ export const allFaults: Record<string, Fault> = {
     await killServer(machine);
     await sleep(pauseMs);
     thaw();
+  },
+};
+
+/** Holds the locks of a statement, as a person at a console would. */
+const held =
+  (sql: string): Fault =>
+  async ({ postgres }, _random, pauseMs) => {
+    const release = await postgres.hold(sql);
+    await sleep(pauseMs);
+    await release();
+  };
+
+const diskFull = `
+  create or replace function fail_as_full_disk() returns trigger language plpgsql as
+    $$ begin raise exception 'could not extend file' using errcode = '53100'; end $$;
+  create trigger full_disk before insert on usage_event execute function fail_as_full_disk()`;
+
+const endOtherSessions = `
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where datname = current_database() and pid <> pg_backend_pid()`;
+
+/** The user whose row is locked. */
+export const heldUser = users.plain[0] as string;
+
+/** What happens around the server and PostgreSQL while both are alive. */
+export const disturbances: Record<string, Fault> = {
+  'row of a user locked by another': held(`select 1 from "user" where id = '${heldUser}' for update`),
+  'ledger locked by another': held('lock table usage_event in share mode'),
+  'queue of jobs locked by another': held(
+    'lock table graphile_worker._private_jobs in access exclusive mode',
+  ),
+  'disk full': async ({ postgres }, _random, pauseMs) => {
+    await postgres.query(diskFull);
+    await sleep(pauseMs);
+    await postgres.query('drop trigger full_disk on usage_event');
+  },
+  'read-only, as after a failover': async ({ postgres }, _random, pauseMs) => {
+    await postgres.query('alter database open_kana set default_transaction_read_only = on');
+    await postgres.query(endOtherSessions);
+    await sleep(pauseMs);
+    await postgres.query('alter database open_kana reset default_transaction_read_only');
+    await postgres.query(endOtherSessions);
+  },
+  'clock of the server set back, then ahead': async (machine, random, pauseMs) => {
+    for (const direction of [-1, 1]) {
+      await machine.shiftClock(direction * random.between(10_000, 90 * 24 * 3_600_000));
+      await sleep(pauseMs / 2);
+    }
+    await machine.shiftClock(0);
   },
 };
 

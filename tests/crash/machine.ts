@@ -1,7 +1,10 @@
 import { once } from 'node:events';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { createDataDir, endAll, launchServer } from '../helpers/process.ts';
 import { findPostgres, type Postgres, send } from './postgres.ts';
 
@@ -20,6 +23,8 @@ export interface Machine {
   serverAnswers(): Promise<void>;
   /** Resolves when the server that runs now has ended. */
   serverEnds(): Promise<void>;
+  /** Sets the server's clock so many milliseconds ahead of the true one, or behind it. */
+  shiftClock(ms: number): Promise<void>;
   /** What the server's process holds: memory in MiB, and open files, connections among them. */
   holdings(): Promise<{ memory: number; files: number }>;
   shutDown(): Promise<void>;
@@ -28,12 +33,17 @@ export interface Machine {
 export async function startMachine(env: Record<string, string>): Promise<Machine> {
   const { dataDir, remove } = await createDataDir();
   const port = await freePort();
+  const shiftFile = join(dataDir, 'clock-shift');
+  const clock = {
+    NODE_OPTIONS: `--import=${pathToFileURL('tests/crash/shifted-clock.mjs')}`,
+    SHIFT_FILE: shiftFile,
+  };
   let current = launch();
   let isDown = false;
   const failedStarts: string[] = [];
 
   function launch() {
-    const { child, answering } = launchServer({ ...env, PORT: `${port}`, DATA_DIR: dataDir });
+    const { child, answering } = launchServer({ ...env, ...clock, PORT: `${port}`, DATA_DIR: dataDir });
     const run = { child, ended: once(child, 'exit'), answers: answering.catch(() => null), isWanted: true };
     let said = '';
     child.stderr?.on('data', (chunk) => {
@@ -61,6 +71,10 @@ export async function startMachine(env: Record<string, string>): Promise<Machine
     serverAnswers,
     async serverEnds() {
       await current.ended;
+    },
+    async shiftClock(ms) {
+      await writeFile(shiftFile, `${ms}`);
+      await sleep(200); // The server has read it then.
     },
     async holdings() {
       const { pid } = current.child;

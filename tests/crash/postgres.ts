@@ -13,6 +13,8 @@ export interface Postgres {
   freeze(): Promise<() => void>;
   /** Runs a statement over a connection of its own. */
   query(sql: string): Promise<Record<string, string>[]>;
+  /** Runs a statement in a transaction that stays open, with its locks, until the answered function is called. */
+  hold(sql: string): Promise<() => Promise<void>>;
 }
 
 export function findPostgres(dataDir: string): Postgres {
@@ -21,6 +23,19 @@ export function findPostgres(dataDir: string): Postgres {
   async function postmaster(): Promise<{ pid: number; port: number }> {
     const lines = (await readFile(join(home, 'cluster/postmaster.pid'), 'utf8')).split('\n');
     return { pid: Number(lines[0]), port: Number(lines[3]) };
+  }
+  async function connect(): Promise<Client> {
+    const password = await readFile(join(await realpath(home), 'password'), 'utf8');
+    const client = new Client({
+      connectionString: `postgresql://postgres:${password}@127.0.0.1:${(await postmaster()).port}/open_kana`,
+      application_name: 'crash suite',
+      connectionTimeoutMillis: 1_000,
+      // Also while the database is read-only for everybody else.
+      options: '-c default_transaction_read_only=off',
+    });
+    client.on('error', () => undefined);
+    await client.connect();
+    return client;
   }
   return {
     async kill() {
@@ -44,19 +59,18 @@ export function findPostgres(dataDir: string): Postgres {
       };
     },
     async query(sql) {
-      const password = await readFile(join(await realpath(home), 'password'), 'utf8');
-      const client = new Client({
-        connectionString: `postgresql://postgres:${password}@127.0.0.1:${(await postmaster()).port}/open_kana`,
-        application_name: 'crash suite',
-        connectionTimeoutMillis: 1_000,
-      });
-      client.on('error', () => undefined);
+      const client = await connect();
       try {
-        await client.connect();
         return (await client.query(sql)).rows;
       } finally {
         await client.end().catch(() => undefined);
       }
+    },
+    async hold(sql) {
+      const client = await connect();
+      await client.query('begin');
+      await client.query(sql);
+      return () => client.end();
     },
   };
 }

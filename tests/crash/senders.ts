@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer, Caller } from './caller.ts';
-import { packages, users } from './catalogue.ts';
+import { checked, packages, users } from './catalogue.ts';
 import type { Random } from './random.ts';
 
 /** A usage as it was sent, and what the last answer said. */
@@ -38,10 +38,16 @@ export const emptyJournal = (): Journal => ({
 /** Makes one call and notes its answer in the journal. `turn` is unique among the sender's calls. */
 type Sender = (caller: Caller, journal: Journal, random: Random, turn: string) => Promise<void>;
 
-const recordOne =
-  'mutation ($input: CreateUsageEventInput!) { recordUsage(input: $input) { recorded reason } }';
+const standing = 'access consumption { used budget }';
+/** Recording is another statement where the caller asks where the user stands afterwards. */
+const recordOne = [
+  'mutation ($input: CreateUsageEventInput!) { recordUsage(input: $input) { recorded reason duplicate } }',
+  `mutation ($input: CreateUsageEventInput!) {
+    recordUsage(input: $input) { recorded reason duplicate entitlement { ${standing} } }
+  }`,
+];
 const recordMany = `mutation ($input: [CreateUsageEventInput!]!) {
-  recordUsages(input: $input) { recorded reason error { code message } }
+  recordUsages(input: $input) { recorded reason duplicate error { code message } }
 }`;
 
 function note(journal: Journal, key: string, usage: Omit<SentUsage, 'recorded'>, result: Answer): void {
@@ -52,7 +58,8 @@ function note(journal: Journal, key: string, usage: Omit<SentUsage, 'recorded'>,
 }
 
 async function sendUsage(caller: Caller, journal: Journal, key: string, usage: Omit<SentUsage, 'recorded'>) {
-  const { data, error } = await caller.call(recordOne, { input: { ...usage, idempotencyKey: key } });
+  const query = recordOne[Math.abs(usage.delta) % 2] as string;
+  const { data, error } = await caller.call(query, { input: { ...usage, idempotencyKey: key } });
   note(journal, key, usage, data?.recordUsage ?? error);
 }
 
@@ -83,6 +90,31 @@ const enforced: Sender = (caller, journal, random, turn) =>
     delta: random.between(1, 4) === 1 ? random.between(-20, -1) : random.between(1, 9),
     enforce: true,
   });
+
+/** The first delta of usages without a key: more than any other, so that the ledger tells each of them. */
+export const firstLoose = 10_000;
+
+/** A usage without a key is sent once: sent again, it might count again. */
+const loose: Sender = async (caller, _journal, random, turn) => {
+  const userId = random.pick(users.plain);
+  const delta = firstLoose + Number(turn.split('-').at(-1));
+  await caller.attempt(recordOne[0] as string, { input: { userId, featureId: 'calls', delta } });
+};
+
+/** Asks the server where a user stands. */
+export async function readStanding(caller: Caller, userId: string, featureId: string, delta = 1) {
+  await caller.call(
+    `query ($userId: String!, $featureId: String!, $delta: Int) {
+      canUseFeature(userId: $userId, featureId: $featureId, delta: $delta) { ${standing} }
+    }`,
+    { userId, featureId, delta },
+  );
+}
+
+const read: Sender = async (caller, _journal, random) => {
+  const [userId, featureId] = random.pick(checked);
+  await readStanding(caller, userId, featureId, random.between(0, 5));
+};
 
 const list: Sender = async (caller, journal, random, turn) => {
   const usages = Array.from({ length: random.between(2, 20) }, () => ({
@@ -173,6 +205,8 @@ const senders: [string, Sender, number][] = [
   ['list', list, 2],
   ['set', set, 2],
   ['enforced', enforced, 4],
+  ['loose', loose, 1],
+  ['read', read, 4],
   ['move', move, moverCount],
   ['subscribe', subscribe, 1],
   ['track', track, 1],

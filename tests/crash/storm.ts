@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createCaller, type Figures } from './caller.ts';
-import { createCatalogue } from './catalogue.ts';
-import { allFaults, planFaults, postgresFaults } from './faults.ts';
+import { type Attempt, createCaller, type Figures } from './caller.ts';
+import { checked, createCatalogue } from './catalogue.ts';
+import { allFaults, disturbances, heldUser, planFaults, postgresFaults } from './faults.ts';
 import { type Machine, startMachine } from './machine.ts';
 import { createRandom } from './random.ts';
-import { emptyJournal, type Journal, startSenders } from './senders.ts';
+import { emptyJournal, type Journal, readStanding, startSenders } from './senders.ts';
 
 export interface Settings {
   seed: number;
@@ -27,6 +27,10 @@ export interface Storm {
   blows: Blow[];
   /** The longest that an attempt took while the server itself was not harmed, in milliseconds. */
   longestAnswerMs: number;
+  /** The longest that an attempt took while something else was in the way, in milliseconds; see disturbances. */
+  longestDisturbedMs: number;
+  /** The same about other users, while one user's row was locked. */
+  longestBesideHeldMs: number;
   /** What one process held before and after it outlived a row of faults of PostgreSQL. */
   holdings: { before: Holdings; after: Holdings };
 }
@@ -35,6 +39,8 @@ type Holdings = Awaited<ReturnType<Machine['holdings']>>;
 
 /** The part of the faults that one server process is to outlive. */
 const endurance = 1 / 3;
+/** How many disturbances there are to a fault; each kind occurs once at least. */
+const disturbed = 1 / 4;
 
 /** Lets the load run while the machine is harmed again and again, and resolves when all calls are answered. */
 export async function rage(
@@ -52,8 +58,10 @@ export async function rage(
   const journal = emptyJournal();
   const finish = startSenders(caller, journal, fork);
   const blows: Blow[] = [];
-  const harm: [from: number, to: number][] = [];
+  const harm: Span[] = [];
+  const disturbance: (Span & { kind: string })[] = [];
   const enduring = Math.floor(faults * endurance);
+  const disturbing = Math.max(Object.keys(disturbances).length, Math.floor(faults * disturbed));
 
   async function strike(kinds: typeof allFaults, count: number) {
     for (const [kind, fault] of planFaults(kinds, count, random)) {
@@ -61,33 +69,52 @@ export async function rage(
       const began = Date.now();
       await fault(machine, random, pauseMs);
       const recoveryMs = await recover(machine, key);
-      if (!(kind in postgresFaults)) harm.push([began, Date.now()]);
+      const span = { from: began, to: Date.now() };
+      if (kind in disturbances) disturbance.push({ ...span, kind });
+      else if (!(kind in postgresFaults)) harm.push(span);
       blows.push({ kind, recoveryMs });
-      tell(`${blows.length}/${faults} ${kind}: ${recoveryMs} ms`);
+      tell(`${blows.length}/${faults + disturbing} ${kind}: ${recoveryMs} ms`);
     }
   }
   await strike(allFaults, faults - enduring);
+  await strike(disturbances, disturbing);
   await sleep(2_000);
   const before = await machine.holdings();
   await strike(postgresFaults, enduring);
   await sleep(2_000);
   const after = await machine.holdings();
   await finish();
+  for (const [userId, featureId] of checked) await readStanding(caller, userId, featureId);
 
-  const isHarmed = (at: number, took: number) => harm.some(([from, to]) => at < to && at + took > from);
-  const longestAnswerMs = Math.max(
-    ...caller.figures.attempts.filter(({ at, took }) => !isHarmed(at, took)).map(({ took }) => took),
-  );
+  const { attempts } = caller.figures;
+  const peaceful = attempts.filter((attempt) => !meets(attempt, harm));
+  const beside = (kind: string) => disturbance.filter((each) => each.kind === kind);
   return {
     machine,
     key,
     journal,
     figures: caller.figures,
     blows,
-    longestAnswerMs,
+    longestAnswerMs: longestOf(peaceful.filter((attempt) => !meets(attempt, disturbance))),
+    longestDisturbedMs: longestOf(peaceful.filter((attempt) => meets(attempt, disturbance))),
+    longestBesideHeldMs: longestOf(
+      peaceful
+        .filter((attempt) => meets(attempt, beside('row of a user locked by another')))
+        .filter(({ variables }) => !JSON.stringify(variables).includes(`"${heldUser}"`)),
+    ),
     holdings: { before, after },
   };
 }
+
+interface Span {
+  from: number;
+  to: number;
+}
+
+const meets = ({ at, took }: Attempt, spans: readonly Span[]) =>
+  spans.some(({ from, to }) => at < to && at + took > from);
+
+const longestOf = (attempts: readonly Attempt[]) => Math.max(0, ...attempts.map(({ took }) => took));
 
 /** Waits until usage is recorded again. Answers how long after the return of both processes that was. */
 async function recover(machine: Machine, key: string): Promise<number> {

@@ -4,6 +4,7 @@ import { ensureBuilt, run } from '../helpers/process.ts';
 import { createCaller } from './caller.ts';
 import { hardLimit } from './catalogue.ts';
 import { createRandom } from './random.ts';
+import { findViolations, operationsOf, type Recorded } from './recording.ts';
 import { rage, type Storm } from './storm.ts';
 
 const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -23,6 +24,7 @@ interface LedgerRow {
 
 let storm: Storm;
 let ledger: LedgerRow[];
+let history: Recorded[];
 
 beforeAll(async () => {
   tell(`SEED=${seed} FAULTS=${faults} PAUSE_MS=${pauseMs}`);
@@ -32,13 +34,21 @@ beforeAll(async () => {
     `select u.id as user_id, e.feature_id, e.action, e.delta, e.idempotency_key, e.source
      from usage_event e join "user" u on u.key = e.user_key order by e.id`,
   )) as unknown as LedgerRow[];
+  const keys = new Set(ledger.map(({ user_id, idempotency_key }) => `${user_id} ${idempotency_key}`));
+  const loose = new Set(
+    ledger.filter((row) => row.idempotency_key === null).map(({ user_id, delta }) => `${user_id} ${delta}`),
+  );
+  history = operationsOf(storm.figures.attempts, ({ key, delta }, userId) =>
+    key === null ? loose.has(`${userId} ${delta}`) : keys.has(`${userId} ${key}`),
+  );
   tellFigures();
 }, 60 * 60_000);
 
 afterAll(() => storm?.machine.shutDown());
 
 function tellFigures() {
-  const { figures, blows, longestAnswerMs, holdings, machine } = storm;
+  const { figures, blows, longestAnswerMs, longestDisturbedMs, longestBesideHeldMs, holdings, machine } =
+    storm;
   const recoveries = blows.map(({ recoveryMs }) => recoveryMs).sort((one, other) => one - other);
   tell(`faults            ${blows.length}`);
   tell(`calls             ${figures.calls}`);
@@ -50,6 +60,11 @@ function tellFigures() {
     `recovery          ${recoveries[Math.floor(recoveries.length / 2)]} ms in the middle, ${recoveries.at(-1)} ms at most`,
   );
   tell(`longest answer    ${longestAnswerMs} ms while the server itself was not harmed`);
+  tell(
+    `                  ${longestDisturbedMs} ms while others were in the way, ${longestBesideHeldMs} ms about other users than the locked one`,
+  );
+  const unknown = history.filter(({ operation }) => operation.answer === null).length;
+  tell(`histories         ${history.length} operations, ${unknown} of unknown outcome`);
   tell(
     `one process       ${JSON.stringify(holdings.before)} before, ${JSON.stringify(holdings.after)} after faults of PostgreSQL`,
   );
@@ -117,6 +132,21 @@ describe('usage', () => {
   });
 });
 
+describe('the history of each user and feature', () => {
+  test('has usages, refusals, repeats, reads and unknown outcomes', () => {
+    const kinds = new Set(
+      history.map(({ operation: { answer } }) =>
+        answer?.kind === 'recorded' && answer.duplicate ? 'repeated' : (answer?.kind ?? 'unknown'),
+      ),
+    );
+    expect([...kinds].sort()).toEqual(['read', 'recorded', 'refused', 'repeated', 'unknown']);
+  });
+
+  test('can be true: each call took effect at one instant between its beginning and its answer', () => {
+    expect(findViolations(history)).toEqual([]);
+  });
+});
+
 describe('subscriptions', () => {
   test('are what the last answer said, and one base for each user', async () => {
     const rows = await storm.machine.postgres.query(
@@ -162,12 +192,20 @@ describe('the server', () => {
   });
 
   test('came back by itself after every fault, within 2 seconds of the return of its processes', () => {
-    expect(storm.blows).toHaveLength(faults);
+    expect(storm.blows.length).toBeGreaterThan(faults);
     expect(storm.blows.filter(({ recoveryMs }) => recoveryMs > 2_000)).toEqual([]);
   });
 
   test('kept nobody waiting for more than 5 seconds while it was not harmed itself', () => {
     expect(storm.longestAnswerMs).toBeLessThan(5_000);
+  });
+
+  test('kept nobody waiting for more than 12 seconds while others were in the way', () => {
+    expect(storm.longestDisturbedMs).toBeLessThan(12_000);
+  });
+
+  test('kept nobody waiting for more than 5 seconds for the row of another user', () => {
+    expect(storm.longestBesideHeldMs).toBeLessThan(5_000);
   });
 
   test('leaks neither memory nor files nor connections', async () => {
