@@ -9,8 +9,8 @@ import type { NewUser, UserChange, UserFacts } from './rules.ts';
 import { findUserKey, lockUser, requireUserKey } from './store.ts';
 
 /**
- * Runs `work` in the transaction in which these ids may begin to lead to a user. Whoever holds something back
- * until there is such a user learns of it in the same transaction, so that nothing is forgotten.
+ * Runs `work` in a transaction that may create users with these ids, or give them to users. Events that wait for such
+ * a user are released in the same transaction, so that none is lost.
  */
 export type AdmitUsers = <Result>(
   environmentId: string,
@@ -18,16 +18,15 @@ export type AdmitUsers = <Result>(
   work: (tx: Db) => Promise<Result>,
 ) => Promise<Result>;
 
-/** Whose users are changed, by whom, and by what ways. */
-interface Place {
+interface ChangeContext {
   db: Db;
   admitUsers: AdmitUsers;
   author: Author;
 }
 
-/** @returns the key of the new user @throws UserAlreadyExistsError when the id is taken */
+/** @returns the key of the new user @throws UserAlreadyExistsError if the id is taken */
 export async function createUser(
-  { admitUsers, author }: Omit<Place, 'db'>,
+  { admitUsers, author }: Omit<ChangeContext, 'db'>,
   { metadata, ...user }: NewUser,
 ): Promise<bigint> {
   const { environmentId } = author;
@@ -45,14 +44,14 @@ export async function createUser(
 }
 
 /**
- * Changes the user to whom this id leads, the user's own id included; see UserChange.
+ * Changes the user with this id, or the survivor if the user was merged. The id may change too; see UserChange.
  *
  * @returns the key of the user
  * @throws UserNotFoundError
- * @throws UserAlreadyExistsError when the new id is taken
+ * @throws UserAlreadyExistsError if the new id is taken
  */
 export async function updateUser(
-  { db, admitUsers, author }: Place,
+  { db, admitUsers, author }: ChangeContext,
   id: string,
   { id: newId, metadata, ...facts }: UserChange,
 ): Promise<bigint> {
@@ -63,7 +62,7 @@ export async function updateUser(
     return await inTurn(`${known}`, () =>
       admitUsers(environmentId, [newId], async (tx) => {
         const key = await lockUser(tx, known);
-        // Under the lock: the id may have been given away, or taken away, since it was looked up.
+        // Read again under the lock: the id may belong to another user since the look-up.
         if (key === null || (await findUserKey(tx, environmentId, id)) !== key) throw userNotFound(id);
         await audited(tx, author, { action: 'updateUser', type: 'USER', handles: [key] }, async () => {
           if (newId !== id) await renameUser(tx, key, newId);
@@ -77,17 +76,17 @@ export async function updateUser(
   }
 }
 
-/** Whoever is given a new id has one of the company's own from then on. */
+/** A user with a new id no longer counts as imported. */
 async function renameUser(tx: Db, key: bigint, id: string): Promise<void> {
   await tx.user.updateMany({ where: { key, NOT: { id } }, data: { id, imported: false } });
 }
 
 /**
- * Gives an imported user an id of the company's own. From then on the user is like any that the company made.
+ * Gives an imported user an id chosen by the company. After that, the user does not count as imported.
  *
- * @param facts what to change besides; what is left out stays
- * @returns false, and nothing is done, when the user was claimed, renamed, merged or deleted in the meantime
- * @throws UserAlreadyExistsError when the id is taken; a transaction around it is then lost
+ * @param facts other fields to change; omitted fields stay
+ * @returns false, without a change, if the user was claimed, renamed, merged or deleted meanwhile
+ * @throws UserAlreadyExistsError if the id is taken; this aborts a surrounding transaction
  */
 export async function claimUser(db: Db, key: bigint, id: string, facts: UserFacts = {}): Promise<boolean> {
   const { metadata, ...rest } = facts;

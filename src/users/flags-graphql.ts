@@ -5,7 +5,7 @@ import { User } from './graphql.ts';
 import { findListed, findSharing } from './store.ts';
 
 async function listSharing(
-  what: 'email' | 'billingId',
+  field: 'email' | 'billingId',
   query: object,
   args: PageArgs,
   { db, environmentId }: Context,
@@ -13,18 +13,18 @@ async function listSharing(
   const keys = await listAfter(
     args,
     (id) => findListed(db, environmentId, id),
-    (page) => findSharing(db, environmentId, what, page),
+    (page) => findSharing(db, environmentId, field, page),
   );
   const orderBy = [{ createdAt: 'asc' as const }, { id: 'asc' as const }];
   return db.user.findMany({ ...query, where: { key: { in: keys } }, orderBy });
 }
 
 const FlaggedUsers = builder.objectRef<object>('FlaggedUsers').implement({
-  description: 'Users whom someone should look at. Those who were merged into another are left out.',
+  description: 'Users to review, without merged users.',
   fields: (t) => ({
     withoutBillingId: t.prismaField({
       type: [User],
-      description: 'Users whom no customer of the billing provider is known for, the oldest first.',
+      description: 'Users without a billing id, oldest first.',
       args: listArgs,
       resolve: (query, _flags, args, { db, environmentId }) =>
         listPage(
@@ -41,14 +41,14 @@ const FlaggedUsers = builder.objectRef<object>('FlaggedUsers').implement({
     sameEmail: t.prismaField({
       type: [User],
       description:
-        'Users who share their email with another user, whatever the case and the spaces around it, the oldest first. They may be one person, whom mergeUsers makes one user.',
+        'Users who share their email with another user, oldest first. Case and surrounding spaces are ignored. If they are one person, merge them with mergeUsers.',
       args: listArgs,
       resolve: (query, _flags, args, context) => listSharing('email', query, args, context),
     }),
     sameBillingId: t.prismaField({
       type: [User],
       description:
-        'Users who share their billing id with another user, the oldest first. The billing provider takes them for one customer; mergeUsers makes them one user.',
+        'Users who share their billing id with another user, oldest first. For the billing provider they are one customer: merge them with mergeUsers.',
       args: listArgs,
       resolve: (query, _flags, args, context) => listSharing('billingId', query, args, context),
     }),
@@ -58,7 +58,7 @@ const FlaggedUsers = builder.objectRef<object>('FlaggedUsers').implement({
 builder.queryField('flaggedUsers', (t) =>
   t.field({
     type: FlaggedUsers,
-    description: 'Users who may be doubles, or whom billing does not know.',
+    description: 'Users who may be duplicates, or who have no billing id.',
     resolve: () => ({}),
   }),
 );

@@ -11,16 +11,16 @@ import { searchUsers } from './search-store.ts';
 import { findListed, requireUserKey } from './store.ts';
 
 export const User = builder.prismaObject('User', {
-  description: 'A person who uses what the company sells.',
+  description: 'A user of your product.',
   fields: (t) => ({
     id: t.exposeString('id', {
-      description: 'Chosen by the company, unique in the environment. It can be changed.',
+      description: 'The id, chosen by you, unique in the environment. It can change.',
     }),
     billingId: t.exposeString('billingId', {
       nullable: true,
       description: 'The id of the customer at the billing provider, such as "cus_Lp1bSKob4laHDD".',
     }),
-    name: t.exposeString('name', { nullable: true, description: 'What people call the user.' }),
+    name: t.exposeString('name', { nullable: true, description: 'The name.' }),
     email: t.exposeString('email', {
       nullable: true,
       description: 'The email address. Several users may have the same.',
@@ -38,28 +38,28 @@ const CreateUserInput = builder.inputType('CreateUserInput', {
   fields: (t) => ({
     id: t.string({ required: true, description: 'Unique in the environment, 1 to 255 characters.' }),
     billingId: t.string({ description: 'The id of the customer at the billing provider.' }),
-    name: t.string({ description: 'What people call the user.' }),
+    name: t.string({ description: 'The name.' }),
     email: t.string({ description: 'The email address. Several users may have the same.' }),
     metadata: t.field({ type: 'JSON', description: 'An object of your own, at most 16 KiB.' }),
   }),
 });
 
 const UpdateUserInput = builder.inputType('UpdateUserInput', {
-  description: 'What to change of a user: an omitted field stays, null clears. Email and billing id stay.',
+  description:
+    'The fields to change of a user. An omitted field stays; null clears. Email and billing id do not change.',
   fields: (t) => ({
     id: t.string({
       required: true,
-      description:
-        'The new id; to keep the id, the present one, or the one that this call finds the user by.',
+      description: 'The new id. To keep the id, pass the current id, or the id in the first argument.',
     }),
-    name: t.string({ description: 'What people call the user.' }),
+    name: t.string({ description: 'The name.' }),
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object.' }),
   }),
 });
 
 /**
- * @param query what the client selected of the user
- * @param id to which the key belongs
+ * @param query the client's selection
+ * @param id the id for the error message
  * @throws UserNotFoundError
  */
 export async function readUser(db: PrismaClient, query: object, key: bigint, id: string) {
@@ -72,7 +72,7 @@ builder.queryFields((t) => ({
   user: t.prismaField({
     type: User,
     description:
-      'One user; the id of a user who was merged finds the survivor. `UserNotFoundError` when there is none with this id.',
+      'One user. The id of a merged user returns the survivor. `UserNotFoundError` if the id is unknown.',
     args: { id: t.arg.string({ required: true, description: 'The id of the user.' }) },
     resolve: async (query, _root, args, { db, environmentId }) => {
       const id = parse(Id, args.id, 'id');
@@ -81,15 +81,15 @@ builder.queryFields((t) => ({
   }),
   users: t.prismaField({
     type: [User],
-    description: 'All users, the oldest first. Users who were merged into another are left out.',
+    description: 'All users, oldest first, without merged users.',
     args: {
       ...listArgs,
       search: t.arg.string({
         description:
-          'Only users who fit: each word of it begins a word of the id, name, email or billing id, whatever the case.',
+          'Only matching users: each word must be the start of a word in the id, name, email or billing id. Case is ignored.',
       }),
       id: t.arg.string({
-        description: 'Ignored. It is here because a documented example of the original sends it.',
+        description: 'Ignored. A documented example of Kana sends it.',
       }),
     },
     resolve: (query, _root, { first, after, ...args }, { db, environmentId }) => {
@@ -118,7 +118,7 @@ builder.queryFields((t) => ({
 builder.mutationFields((t) => ({
   createUser: t.prismaField({
     type: User,
-    description: 'Makes a user. `UserAlreadyExistsError` when the id is taken.',
+    description: 'Creates a user. `UserAlreadyExistsError` if the id is taken.',
     args: { input: t.arg({ type: CreateUserInput, required: true, description: 'The new user.' }) },
     resolve: async (query, _root, args, { db, admitUsers, author }) => {
       const user = parse(NewUser, args.input, 'input');
@@ -128,13 +128,13 @@ builder.mutationFields((t) => ({
   updateUser: t.prismaField({
     type: User,
     description:
-      'Changes a user, the id included: everything the user owns follows. `UserNotFoundError` when there is none with this id, `UserAlreadyExistsError` when the new id is taken.',
+      'Changes a user. The id may change too; subscriptions and usage stay with the user. `UserNotFoundError` if the id is unknown, `UserAlreadyExistsError` if the new id is taken.',
     args: {
       id: t.arg.string({
         required: true,
-        description: 'The present id of the user, or one that was merged into the user.',
+        description: 'The current id of the user, or an id that was merged into the user.',
       }),
-      input: t.arg({ type: UpdateUserInput, required: true, description: 'What to change.' }),
+      input: t.arg({ type: UpdateUserInput, required: true, description: 'The fields to change.' }),
     },
     resolve: async (query, _root, args, { db, admitUsers, author }) => {
       const id = parse(Id, args.id, 'id');

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Id, Line, Metadata } from '../input.ts';
 
-/** What a new user needs: an id of the company's own. The same email may belong to several users. */
+/** A new user. Several users may have the same email. */
 export const NewUser = z.object({
   id: Id,
   billingId: Line.nullish(),
@@ -12,8 +12,8 @@ export const NewUser = z.object({
 export type NewUser = z.output<typeof NewUser>;
 
 /**
- * The id is the new one. The one under which the user was named changes nothing, also if it is the id of a user
- * who was merged into this one. Of the rest, an omitted field stays and null clears it.
+ * A change of a user. `id` is the new id; the current id, or a merged id by which the user was found, changes nothing. An
+ * omitted field stays, null clears.
  */
 export const UserChange = z.object({
   id: Id,
@@ -23,12 +23,12 @@ export const UserChange = z.object({
 export type UserChange = z.output<typeof UserChange>;
 
 /**
- * By what emails are compared: without case, and without space around them. They are stored as they are given. The
- * database's function kana_email_key does the same.
+ * The form in which emails are compared: lower case, without space around it. Emails are stored unchanged. The SQL
+ * function kana_email_key is equivalent.
  */
 export const emailKey = (email: string) => email.normalize('NFC').toLowerCase().trim();
 
-/** What is known of a user besides the id. In a change, what is left out stays and null clears it. */
+/** The fields of a user except the id. In a change, an omitted field stays and null clears. */
 export interface UserFacts {
   name?: string | null;
   email?: string | null;

@@ -1,18 +1,18 @@
 import { z } from 'zod';
 
-/** What users are searched for; it may be empty, which every user fits. */
+/** The search text. An empty text matches all users. */
 export const Search = z
   .string()
   .max(255, 'must be at most 255 characters')
   .refine((text) => !text.includes('\u0000'), 'must not contain null characters');
 
-/** What ends a word, besides space: the same as in the database's function kana_search_words. */
+/** The separators of words, as in the SQL function kana_search_words. */
 const marks = /[!"#$%&'()*+,\-./:;<=>?@[\\\]^_`{|}~\s]+/;
 
 /**
- * The query of PostgreSQL's full-text search that finds who fits: every word of the search begins a word of
- * the user's id, name, email or billing id, whatever the case. Punctuation that stands alone is searched for as it is.
- * Null when the search is empty.
+ * Converts a search text to a full-text query of PostgreSQL: each word of the search must be the start of a word in the
+ * id, name, email or billing id. Case is ignored. Punctuation on its own is searched literally. Null if the text is
+ * empty.
  */
 export function searchQuery(search: string): string | null {
   const terms = search.normalize('NFC').toLowerCase().split(/\s+/).filter(Boolean);

@@ -5,11 +5,11 @@ import { Prisma } from '../database/generated/client.ts';
 const words = Prisma.sql`kana_search_words("id", "name", "email", "billing_id")`;
 
 /**
- * The keys of the users who fit, in the order of lists. Who fits is found before the order is looked at: left
- * to itself, the planner walks the users in their order and reads the words of each, until enough fit.
+ * The keys of matching users, in the order of lists. The materialized step searches before it sorts; otherwise the
+ * planner may scan all users in order.
  *
  * @param query see searchQuery
- * @param last the user whom the page follows; null for the first page
+ * @param last the user before the page; null for the first page
  */
 export async function searchUsers(
   db: Db,
@@ -19,11 +19,11 @@ export async function searchUsers(
 ): Promise<bigint[]> {
   const { createdAt, id } = last ?? { createdAt: new Date(0), id: '' };
   const rows = await db.$queryRaw<{ key: bigint }[]>`
-    WITH fitting AS MATERIALIZED (
+    WITH matching AS MATERIALIZED (
       SELECT key, environment_id, created_at, id FROM "user"
       WHERE merged_into IS NULL AND ${words} @@ ${query}::tsquery
     )
-    SELECT key FROM fitting
+    SELECT key FROM matching
     WHERE environment_id = ${environmentId} AND (created_at, id) > (${createdAt}::timestamptz, ${id}::text)
     ORDER BY created_at, id LIMIT ${take}`;
   return rows.map(({ key }) => key);

@@ -3,12 +3,12 @@ import { BusyError } from '../database/errors.ts';
 import { Prisma } from '../database/generated/client.ts';
 import { userNotFound } from '../errors.ts';
 
-/** How many concurrent merges of one user a caller follows before it gives up. */
+/** The maximum number of concurrent merges of one user that a call follows. */
 export const maxMergesFollowed = 20;
 
 /**
- * The key of the user with this id, null when there is none. The id of a user who was merged into another
- * leads to the survivor; a merge turns every signpost to the final survivor, so one step is enough.
+ * Returns the key of the user with this id, or of the survivor if the user was merged; null if the id is unknown. A
+ * merge redirects all merged users to the final survivor, so one step is enough.
  */
 export async function findUserKey(db: Db, environmentId: string, id: string): Promise<bigint | null> {
   const user = await db.user.findUnique({
@@ -18,14 +18,14 @@ export async function findUserKey(db: Db, environmentId: string, id: string): Pr
   return user === null ? null : (user.mergedInto ?? user.key);
 }
 
-/** The same where a user must be there. @throws UserNotFoundError */
+/** Returns the key of the user with this id, or of the survivor. @throws UserNotFoundError */
 export async function requireUserKey(db: Db, environmentId: string, id: string): Promise<bigint> {
   const key = await findUserKey(db, environmentId, id);
   if (key === null) throw userNotFound(id);
   return key;
 }
 
-/** Where the user with this id stands in lists; null when there is none. */
+/** The position of the user with this id in lists; null if the id is unknown. */
 export function findListed(db: Db, environmentId: string, id: string) {
   return db.user.findUnique({
     where: { environmentId_id: { environmentId, id } },
@@ -33,28 +33,28 @@ export function findListed(db: Db, environmentId: string, id: string) {
   });
 }
 
-/** What several users may have in common that should be one user's alone; an empty text is nothing. */
-const shared = {
+/** Values that should be unique. An empty text does not count. */
+const uniqueValues = {
   email: Prisma.sql`nullif(kana_email_key(email), '')`,
   billingId: Prisma.sql`nullif(billing_id, '')`,
 };
 
 /**
- * The keys of users whose email or billing id another user has too, in the order of lists.
+ * The keys of users who share their email or billing id with another user, in the order of lists.
  *
- * @param last the user whom the page follows; null for the first page
+ * @param last the user before the page; null for the first page
  */
 export async function findSharing(
   db: Db,
   environmentId: string,
-  what: keyof typeof shared,
+  field: keyof typeof uniqueValues,
   { take, last }: { take: number; last: { createdAt: Date; id: string | bigint } | null },
 ): Promise<bigint[]> {
   const { createdAt, id } = last ?? { createdAt: new Date(0), id: '' };
   const rows = await db.$queryRaw<{ key: bigint }[]>`
     SELECT key FROM (
-      SELECT key, created_at, id, count(*) OVER (PARTITION BY ${shared[what]}) AS sharers FROM "user"
-      WHERE environment_id = ${environmentId} AND merged_into IS NULL AND ${shared[what]} IS NOT NULL
+      SELECT key, created_at, id, count(*) OVER (PARTITION BY ${uniqueValues[field]}) AS sharers FROM "user"
+      WHERE environment_id = ${environmentId} AND merged_into IS NULL AND ${uniqueValues[field]} IS NOT NULL
     ) known
     WHERE sharers > 1 AND (created_at, id) > (${createdAt}::timestamptz, ${id}::text)
     ORDER BY created_at, id LIMIT ${take}`;
@@ -76,22 +76,22 @@ export async function findByEmails(
 }
 
 /**
- * Locks the user's row until the transaction ends. Answers the key of the row that is now ours: the
- * survivor's when the user was merged in the meantime, and null when it was deleted.
+ * Locks the user's row until the transaction ends. Returns the key of the locked row: the survivor's if the user was
+ * merged meanwhile, null if the user was deleted.
  *
- * Rows of users are locked in the ascending order of their keys, so that no two ever wait for each other. A
- * survivor's key may be the smaller one: the merged row is let go before the survivor's is asked for.
+ * Lock order: ascending keys of users, so that transactions never deadlock. The key of a survivor may be smaller, so the
+ * merged row is released before the survivor's is locked.
  */
 export async function lockUser(tx: Db, key: bigint): Promise<bigint | null> {
-  let asked = key;
+  let current = key;
   for (let attempt = 0; attempt < maxMergesFollowed; attempt += 1) {
     await tx.$executeRaw`SAVEPOINT before_lock`;
     const [user] = await tx.$queryRaw<{ merged_into: bigint | null }[]>`
-      SELECT merged_into FROM "user" WHERE key = ${asked} FOR UPDATE`;
+      SELECT merged_into FROM "user" WHERE key = ${current} FOR UPDATE`;
     if (user === undefined) return null;
-    if (user.merged_into === null) return asked;
+    if (user.merged_into === null) return current;
     await tx.$executeRaw`ROLLBACK TO SAVEPOINT before_lock`;
-    asked = user.merged_into;
+    current = user.merged_into;
   }
-  throw new BusyError(`a user was merged ${maxMergesFollowed} times while its row was asked for`);
+  throw new BusyError(`a user was merged ${maxMergesFollowed} times while its row was being locked`);
 }

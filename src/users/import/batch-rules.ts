@@ -1,7 +1,7 @@
-/** How many rows are looked up, or users made, by one statement. */
+/** The number of rows in one statement. */
 export const batchSize = 500;
 
-/** These items in their order, at most `size` at a time. */
+/** Splits items into batches of at most `size`, in order. */
 export function batches<Item>(items: readonly Item[], size: number): Item[][] {
   const count = Math.ceil(items.length / size);
   return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));

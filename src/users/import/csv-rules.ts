@@ -7,11 +7,11 @@ import { Id, Line, Metadata, parse } from '../../input.ts';
 
 const maxRows = 10_000;
 
-/** The columns of a file of users, in the order in which they are written. They are read in any order. */
+/** The columns of a file of users, in the order of an export. An import may have any order. */
 const columns = ['id', 'email', 'name', 'billingId', 'metadata'] as const;
 type Column = (typeof columns)[number];
 
-/** What a row says. An empty cell says nothing; metadata is a JSON object, or null for none. */
+/** The values of a row. Empty cells are omitted; metadata is a JSON object or null. */
 const Facts = z.object({
   id: Id.optional(),
   email: Line.optional(),
@@ -33,16 +33,15 @@ const Facts = z.object({
 
 export type Facts = z.output<typeof Facts>;
 
-/** One row and the line of the file on which it begins; an error in place of the facts is that row's alone. */
+/** One row, with the line on which it starts. An error in place of the facts concerns only this row. */
 export interface Row {
   line: number;
   facts: Facts | DomainError;
 }
 
 /**
- * Reads a file of users: a header, then a row for each. A byte order mark, any line endings, quoted cells and
- * rows without anything in them are taken as they come. What makes the whole file unreadable is an error
- * of the whole file, and nothing of it is imported.
+ * Parses a file of users: a header, then one row for each user. A byte order mark, all line endings, quoted cells and
+ * empty rows are allowed. An error in the syntax or the header concerns the whole file.
  *
  * @throws ValidationError
  */
@@ -81,10 +80,10 @@ function readRecords(csv: string): CsvRecord[] {
 
 const countLineBreaks = (record: readonly string[]) => record.join('').split('\n').length - 1;
 
-/** What stands between the cells of the header: Excel writes semicolons or tabs in most of Europe. */
+/** The delimiter in the header. Excel writes semicolons or tabs in most of Europe. */
 const delimiterOf = (text: string) => /[,;\t]/.exec(text.trimStart().split('\n', 1)[0] ?? '')?.[0] ?? ',';
 
-/** Names of columns are read in any case, with spaces, hyphens and underscores anywhere: "Billing ID" is billingId. */
+/** Column names are matched without case, spaces, hyphens and underscores: "Billing ID" is billingId. */
 function readHeader(names: readonly string[]): Column[] {
   const plain = (name: string) => name.replace(/[\s_-]/g, '').toLowerCase();
   return names.map((name, index) => {
@@ -110,8 +109,8 @@ function readFacts(header: readonly Column[], record: readonly string[]): Facts 
   }
 }
 
-/** A user as a row tells it. */
-export interface WrittenUser {
+/** A user in an export. */
+export interface ExportedUser {
   id: string;
   email: string | null;
   name: string | null;
@@ -119,21 +118,21 @@ export interface WrittenUser {
   metadata: unknown;
 }
 
-/** The first line of a file of users. */
+/** The header of a file of users. */
 export const headerLine = stringify([[...columns]]);
 
 /**
- * Writes a user as readRows reads it. Imported into an empty environment the users of a file are the same people with the
- * same ids, but none of them is marked as imported, and a text that was empty is null.
+ * Writes a user as a row for readRows. Importing an export into an empty environment restores ids and fields, except that
+ * no user counts as imported and empty texts become null.
  */
-export function writeRow({ metadata, ...texts }: WrittenUser): string {
+export function writeRow({ metadata, ...texts }: ExportedUser): string {
   const cells = columns.flatMap((column) => (column === 'metadata' ? [] : [guarded(texts[column] ?? '')]));
   return stringify([[...cells, JSON.stringify(metadata)]]);
 }
 
 /*
- * A spreadsheet takes a cell that begins with one of these for a formula, and names come from anyone. Such a
- * cell is written with an apostrophe before it, which is taken off again when it is read.
+ * A spreadsheet interprets a cell that starts with one of these as a formula, and names are untrusted input. An export
+ * adds an apostrophe before such a cell; an import removes it.
  */
 const formula = /^'*[=+\-@＝＋－＠]/;
 const guarded = (cell: string) => (formula.test(cell) ? `'${cell}` : cell);

@@ -1,62 +1,62 @@
 import { emailKey } from '../rules.ts';
 
-/** A user as an import finds it, or as the rows before have left it. */
-export interface KnownUser {
-  /** Null for a user whom a row of this file makes. */
+/** A user during an import, with the changes of earlier rows. */
+export interface DirectoryUser {
+  /** Null for a user whom this file creates. */
   key: bigint | null;
   id: string;
   name: string | null;
   email: string | null;
   billingId: string | null;
   metadata: unknown;
-  /** Whether a billing provider brought the user, who has no id of the company's own. */
+  /** Whether the user comes from a billing provider and has no id chosen by the company. */
   imported: boolean;
 }
 
-/** All users whom the rows of a file may be about, by what rows name. */
+/** All users whom the rows of a file may refer to, by id, email and billing id. */
 export interface Directory {
-  byId: Map<string, KnownUser>;
+  byId: Map<string, DirectoryUser>;
   /** By emailKey. */
-  byEmail: Map<string, Set<KnownUser>>;
-  byBillingId: Map<string, Set<KnownUser>>;
+  byEmail: Map<string, Set<DirectoryUser>>;
+  byBillingId: Map<string, Set<DirectoryUser>>;
 }
 
-/** @param signposts the ids of users who were merged, and the keys of the survivors to whom they lead */
+/** @param mergedIds the ids of merged users, with the keys of their survivors */
 export function openDirectory(
-  users: readonly KnownUser[],
-  signposts: readonly { id: string; survivorKey: bigint }[],
+  users: readonly DirectoryUser[],
+  mergedIds: readonly { id: string; survivorKey: bigint }[],
 ): Directory {
   const directory = { byId: new Map(), byEmail: new Map(), byBillingId: new Map() };
   for (const user of users) enter(user, directory);
   const byKey = new Map(users.map((user) => [user.key, user]));
-  for (const { id, survivorKey } of signposts) {
+  for (const { id, survivorKey } of mergedIds) {
     const survivor = byKey.get(survivorKey);
     if (survivor !== undefined) directory.byId.set(id, survivor);
   }
   return directory;
 }
 
-export function enter(user: KnownUser, directory: Directory): void {
+export function enter(user: DirectoryUser, directory: Directory): void {
   directory.byId.set(user.id, user);
-  for (const [value, holders] of facets(user, directory)) {
+  for (const [value, holders] of lookupsOf(user, directory)) {
     if (value) holders.set(value, (holders.get(value) ?? new Set()).add(user));
   }
 }
 
-/** Nobody finds the user by email or billing id any more; by id still. */
-export function leave(user: KnownUser, directory: Directory): void {
-  for (const [value, holders] of facets(user, directory)) {
+/** Removes the user from the look-ups by email and billing id; the id stays. */
+export function leave(user: DirectoryUser, directory: Directory): void {
+  for (const [value, holders] of lookupsOf(user, directory)) {
     if (value) holders.get(value)?.delete(user);
   }
 }
 
-export function alter(user: KnownUser, change: Partial<KnownUser>, directory: Directory): void {
+export function alter(user: DirectoryUser, change: Partial<DirectoryUser>, directory: Directory): void {
   leave(user, directory);
   Object.assign(user, change);
   enter(user, directory);
 }
 
-const facets = ({ email, billingId }: KnownUser, { byEmail, byBillingId }: Directory) =>
+const lookupsOf = ({ email, billingId }: DirectoryUser, { byEmail, byBillingId }: Directory) =>
   [
     [email && emailKey(email), byEmail],
     [billingId, byBillingId],

@@ -4,19 +4,18 @@ import { invalidInput } from '../../errors.ts';
 import { writeRow } from './csv-rules.ts';
 import { findPage } from './store.ts';
 
-/** How long one file may be, in characters. */
+/** The maximum size of a file, in Mi characters. */
 const maxMiB = 16;
 const maxLength = maxMiB * 1024 * 1024;
-/** About as much of a file is made before other requests have their turn. */
+/** The target length of a page. Other requests get the event loop between pages. */
 const pageLength = 256 * 1024;
-const firstPage = 20;
-const largestPage = 500;
+const firstPageUsers = 20;
+const maxPageUsers = 500;
 
 /**
- * The rows of a file of users, at most `take`, of those after `last`. Users are read in pages of a bounded length, and a
- * file that becomes too long is given up at once.
+ * Returns at most `take` CSV rows of the users after `last`. Reads users in pages of bounded length.
  *
- * @throws ValidationError
+ * @throws ValidationError as soon as the file is too long
  */
 export async function exportRows(
   db: Db,
@@ -26,7 +25,7 @@ export async function exportRows(
   const rows: string[] = [];
   let after = last;
   let length = 0;
-  let size = firstPage;
+  let size = firstPageUsers;
   while (rows.length < take) {
     const asked = Math.min(size, take - rows.length);
     const users = await findPage(db, environmentId, { take: asked, last: after });
@@ -38,7 +37,7 @@ export async function exportRows(
     rows.push(...page);
     if (users.length < asked) break;
     after = users.at(-1) ?? null;
-    size = Math.max(1, Math.min(largestPage, Math.floor((asked * pageLength) / pageTotal)));
+    size = Math.max(1, Math.min(maxPageUsers, Math.floor((asked * pageLength) / pageTotal)));
     await nextTurn();
   }
   return rows;

@@ -12,17 +12,16 @@ import { exportRows } from './export.ts';
 import { type ImportedRow, importUsers } from './import.ts';
 
 const ImportOutcome = builder.enumType('ImportOutcome', {
-  description: 'What became of a row.',
+  description: 'The result of a row.',
   values: {
-    CREATED: { description: 'A user was made.' },
+    CREATED: { description: 'A user was created.' },
     UPDATED: { description: 'The user was changed.' },
     CLAIMED: {
-      description:
-        "A user whom a billing provider brought, and who had no id of the company's own, was given the id.",
+      description: 'A user from a billing provider got the id of the row.',
     },
-    MERGED: { description: 'Two users who are one customer were merged into the one with an id of its own.' },
-    UNCHANGED: { description: 'The user is already as the row says.' },
-    FAILED: { description: 'Nothing was done; see the error.' },
+    MERGED: { description: 'Two users of one customer were merged into the one whose id you chose.' },
+    UNCHANGED: { description: 'The user already has the values of the row.' },
+    FAILED: { description: 'Nothing changed; see the error.' },
   } as const,
 });
 
@@ -31,42 +30,42 @@ const ImportRowError = builder
   .implement({
     description: 'Why a row was not imported.',
     fields: (t) => ({
-      name: t.exposeString('name', { description: 'Its typed name, such as `ValidationError`.' }),
+      name: t.exposeString('name', { description: 'The typed name, such as `ValidationError`.' }),
       message: t.exposeString('message', {
-        description: 'What is wrong, as a sentence or after the column.',
+        description: 'The error, as a sentence or after the column.',
       }),
       code: t.exposeString('code', { description: '`BAD_USER_INPUT`, `NOT_FOUND` or `CONFLICT`.' }),
     }),
   });
 
 const ImportedUser = builder.objectRef<ImportedRow & { user: UserRow | null }>('ImportedUser').implement({
-  description: 'One row of an import, and what became of it.',
+  description: 'The result of one row of an import.',
   fields: (t) => ({
     line: t.exposeInt('line', {
-      description: 'The line of the file on which the row begins; the header is line 1.',
+      description: 'The line on which the row starts; the header is line 1.',
     }),
-    outcome: t.expose('outcome', { type: ImportOutcome, description: 'What became of it.' }),
+    outcome: t.expose('outcome', { type: ImportOutcome, description: 'The result.' }),
     user: t.expose('user', {
       type: User,
       nullable: true,
-      description: 'The user whom the row is about; null if it failed.',
+      description: 'The user of the row; null if it failed.',
     }),
     error: t.field({
       type: ImportRowError,
       nullable: true,
-      description: 'Why it failed; null if it did not. Its neighbours are not touched by it.',
-      // GraphQL takes an Error that a resolver answers for a failure of the field.
+      description: 'Why the row failed; null if it did not. Other rows are not affected.',
+      // GraphQL treats an Error that a resolver returns as a failure of the field.
       resolve: ({ error }) => error && { name: error.typedName, message: error.message, code: error.code },
     }),
   }),
 });
 
 const ImportedUsers = builder.objectRef<ImportedRow[]>('ImportedUsers').implement({
-  description: 'What became of a file of users.',
+  description: 'The result of an import.',
   fields: (t) => ({
     rows: t.field({
       type: [ImportedUser],
-      description: 'One for each row, in the order of the file. Rows without anything in them are left out.',
+      description: 'One result for each row, in the order of the file, without empty rows.',
       resolve: async (rows, _args, context, info) => {
         const query = queryFromInfo({ context, info, path: ['user'] });
         const users = selects(info, 'user') ? await loadUsers(context.db, query, rows) : new Map();
@@ -76,7 +75,7 @@ const ImportedUsers = builder.objectRef<ImportedRow[]>('ImportedUsers').implemen
   }),
 });
 
-/** The users of these rows by their keys, some hundred at a time: one by one would take minutes. */
+/** Loads the users of these rows in batches, by key: one by one would take minutes. */
 async function loadUsers(db: PrismaClient, query: object, rows: readonly ImportedRow[]) {
   const users = new Map<bigint | null, UserRow>();
   const keys = rows.flatMap(({ userKey }) => userKey ?? []);
@@ -91,19 +90,19 @@ builder.mutationField('importUsers', (t) =>
   t.field({
     type: ImportedUsers,
     description:
-      'Makes, changes and merges users as a CSV file says, each row for itself. The file begins with a header of some of the columns id, email, name, billingId and metadata. An empty cell leaves what is there; metadata is a JSON object that replaces the whole one, or null. A row with an id is about the user with that id. A row without one is about a customer of a billing provider, found by billing id or else by email, and made with the email as id. A user whom a provider brought is given the id of the first row that names one for the same billing id or, if nobody else has it, the same email. The same file again changes nothing.',
+      'Creates, changes and merges users from a CSV file. Each row succeeds or fails on its own. The header names some of the columns id, email, name, billingId and metadata. An empty cell leaves the value unchanged; metadata is a JSON object that replaces the stored one, or null. A row with an id is about the user with that id. A row without an id is about a customer of a billing provider, found by billing id or else by email, and created with the email as id. An imported user gets the id of the first row with the same billing id or, if no other user has it, the same email. Importing the same file again changes nothing.',
     args: {
       csv: t.arg.string({
         required: true,
-        description: 'The file, up to 10,000 rows. A request is at most 1 MiB: split what is larger.',
+        description: 'The file, up to 10,000 rows. A request is at most 1 MiB: split a larger file.',
       }),
       note: t.arg.string({
-        description: 'Why it is imported, in words, up to 255 characters: it stands in the audit log.',
+        description: 'A note about this import, up to 255 characters. The audit log keeps it.',
       }),
     },
-    resolve: (_root, { csv, ...args }, { db, admitUsers, author }) => {
+    resolve: (_root, { csv, ...args }, { db, admitUsers, doHeavyWork, author }) => {
       const note = parse(Note.nullish(), args.note, 'note') ?? null;
-      return importUsers({ prisma: db, admitUsers, author, note }, csv);
+      return importUsers({ prisma: db, admitUsers, doHeavyWork, author, note }, csv);
     },
   }),
 );
@@ -111,7 +110,7 @@ builder.mutationField('importUsers', (t) =>
 builder.queryField('exportUsers', (t) =>
   t.string({
     description:
-      'Users as a CSV file, the oldest first, as importUsers reads it. Users who were merged into another are left out. A cell that a spreadsheet would take for a formula has an apostrophe before it, which importUsers takes off. A file is at most 16 MiB: page through what is larger.',
+      'Users as a CSV file for importUsers, oldest first, without merged users. A cell that a spreadsheet would interpret as a formula has an apostrophe before it, which importUsers removes. A file is at most 16 MiB: use paging for more.',
     args: listArgs,
     resolve: (_root, args, { db, environmentId, doHeavyWork }) =>
       doHeavyWork(environmentId, async () => {

@@ -7,107 +7,105 @@ import { type AdmitUsers, claimUser } from '../change.ts';
 import { mergeUsers } from '../merge/merge.ts';
 import { batches, batchSize } from './batch-rules.ts';
 import { type Row, readRows } from './csv-rules.ts';
-import { planImport, type Step } from './plan-rules.ts';
-import { changeUser, findKnown, insertUsers } from './store.ts';
+import { type ImportStep, planImport } from './plan-rules.ts';
+import { changeUser, insertUsers, loadDirectory } from './store.ts';
 
-/** What became of one row. */
+/** The result of one row. */
 export interface ImportedRow {
   line: number;
-  outcome: Step['outcome'];
-  /** The user whom the row is about; null when it failed. */
+  outcome: ImportStep['outcome'];
+  /** The user of the row; null if it failed. */
   userKey: bigint | null;
-  /** Why it failed; null when it did not. */
+  /** Why the row failed; null if it did not. */
   error: DomainError | null;
 }
 
-/** Who imports, in the author's environment, and the ways to it. */
-interface Place {
+interface ImportContext {
   prisma: PrismaClient;
   admitUsers: AdmitUsers;
+  /** Runs CPU-bound work within the budget of the environment; see http/heavy-work.ts. */
+  doHeavyWork: <Result>(environmentId: string, work: () => Promise<Result>) => Promise<Result>;
   author: Author;
-  /** Why the file is imported, in words. */
+  /** The reason for the import, for the audit log. */
   note?: string | null;
 }
 
-type Creation = Extract<Step, { outcome: 'CREATED' }>;
-type Claim = Extract<Step, { outcome: 'CLAIMED' }>;
-type Change = Exclude<Step, Creation | Claim>;
+type Creation = Extract<ImportStep, { outcome: 'CREATED' }>;
+type Claim = Extract<ImportStep, { outcome: 'CLAIMED' }>;
+type OtherStep = Exclude<ImportStep, Creation | Claim>;
 
-/** How many changes are made side by side: no two are about the same user. */
+/** The number of concurrent changes. Each is about another user. */
 const changesAtOnce = 5;
-/** How many imported users are given their ids by one transaction. */
+/** The number of claims in one transaction. */
 const claimsAtOnce = 50;
 
-const changedMeanwhile = importConflict(
-  'The user was changed by someone else at the same moment: import the row again.',
-);
+const changedMeanwhile = importConflict('The user was changed concurrently: import the row again.');
 
 /**
- * Imports a file of users; see readRows, matchRow and planImport. Each row succeeds or fails alone. Users are made
- * a millisecond apart, so that lists keep the order of the file.
+ * Imports a file of users; see readRows, matchRow and planImport. Each row succeeds or fails on its own. Creation times
+ * are one millisecond apart, so that lists keep the order of the file.
  *
- * The audit log learns of the file as a whole: what is about to be done before anything is, and what came of it
- * afterwards. So even of an import that a crash has cut short there is a trace.
+ * The audit log gets one entry before the import and one after it, so that an import that a crash interrupts is logged
+ * too.
  *
- * @throws ValidationError when the file cannot be read, and then nothing is imported
+ * @throws ValidationError if the file cannot be parsed; then nothing is imported
  */
-export async function importUsers(place: Place, csv: string): Promise<ImportedRow[]> {
-  const rows = readRows(csv);
-  const steps = await plan(place, rows);
+export async function importUsers(context: ImportContext, csv: string): Promise<ImportedRow[]> {
+  const steps = await context.doHeavyWork(context.author.environmentId, () => plan(context, readRows(csv)));
   const claims = steps.filter((step) => step.outcome === 'CLAIMED');
   const creations = steps.filter((step) => step.outcome === 'CREATED');
   const changes = steps.filter((step) => step.outcome !== 'CLAIMED' && step.outcome !== 'CREATED');
 
-  const log = await announce(place, steps);
+  const log = await logPlan(context, steps);
   const results: ImportedRow[] = [];
   for (const group of batches(changes, changesAtOnce))
-    results.push(...(await Promise.all(group.map((step) => makeChange(place, step)))));
-  for (const group of batches(claims, claimsAtOnce)) results.push(...(await claimUsers(place, group)));
-  results.push(...(await createUsers(place, creations)));
+    results.push(...(await Promise.all(group.map((step) => makeChange(context, step)))));
+  for (const group of batches(claims, claimsAtOnce)) results.push(...(await claimUsers(context, group)));
+  results.push(...(await createUsers(context, creations)));
   await log(results);
   return results.sort((a, b) => a.line - b.line);
 }
 
-/** Tells the audit log what is planned, if it is anything; answers how to tell it what was done. */
-async function announce({ prisma, author, note: why }: Place, steps: readonly Step[]) {
+/** Logs the plan, unless it changes nothing. Returns a function that logs the results. */
+async function logPlan({ prisma, author, note: why }: ImportContext, steps: readonly ImportStep[]) {
   const changesNothing = steps.every(({ outcome }) => outcome === 'UNCHANGED' || outcome === 'FAILED');
   if (changesNothing) return async () => undefined;
   const what = { action: 'importUsers', type: 'IMPORT', id: randomUUID() } as const;
-  const tell = (state: string, rows: readonly Pick<Step, 'outcome'>[]) =>
+  const write = (state: string, rows: readonly Pick<ImportStep, 'outcome'>[]) =>
     note(prisma, author, what, { state, ...counted(rows), ...(why ? { note: why } : {}) });
-  await tell('BEGUN', steps);
-  return (results: readonly ImportedRow[]) => tell('DONE', results);
+  await write('BEGUN', steps);
+  return (results: readonly ImportedRow[]) => write('DONE', results);
 }
 
-/** How many rows came to each outcome, such as `{ created: 3, failed: 1 }`. */
-function counted(rows: readonly Pick<Step, 'outcome'>[]): Fields {
+/** The number of rows by outcome, such as `{ created: 3, failed: 1 }`. */
+function counted(rows: readonly Pick<ImportStep, 'outcome'>[]): Fields {
   const counts: Record<string, number> = {};
   for (const { outcome } of rows) counts[outcome.toLowerCase()] = (counts[outcome.toLowerCase()] ?? 0) + 1;
   return counts;
 }
 
-async function plan({ prisma, author }: Place, rows: readonly Row[]): Promise<Step[]> {
+async function plan({ prisma, author }: ImportContext, rows: readonly Row[]): Promise<ImportStep[]> {
   const readable = rows.flatMap(({ facts }) => (facts instanceof DomainError ? [] : facts));
-  return planImport(rows, await findKnown(prisma, author.environmentId, readable));
+  return planImport(rows, await loadDirectory(prisma, author.environmentId, readable));
 }
 
-const succeeded = ({ line, outcome }: Step, userKey: bigint): ImportedRow => ({
+const succeeded = ({ line, outcome }: ImportStep, userKey: bigint): ImportedRow => ({
   line,
   outcome,
   userKey,
   error: null,
 });
-const failed = ({ line }: Step, error: DomainError): ImportedRow => ({
+const failed = ({ line }: ImportStep, error: DomainError): ImportedRow => ({
   line,
   outcome: 'FAILED',
   userKey: null,
   error,
 });
 
-async function makeChange(place: Place, step: Change): Promise<ImportedRow> {
+async function makeChange(context: ImportContext, step: OtherStep): Promise<ImportedRow> {
   if (step.outcome === 'FAILED') return failed(step, step.error);
   if (step.outcome === 'UNCHANGED') return succeeded(step, step.key);
-  const { prisma, author } = place;
+  const { prisma, author } = context;
   try {
     const key =
       step.outcome === 'UPDATED'
@@ -122,23 +120,23 @@ async function makeChange(place: Place, step: Change): Promise<ImportedRow> {
   }
 }
 
-/** Gives imported users their ids, all in one transaction; if one cannot be given, each in its own. */
-async function claimUsers(place: Place, claims: readonly Claim[]): Promise<ImportedRow[]> {
+/** Claims imported users in one transaction; if one claim fails, each in its own transaction. */
+async function claimUsers(context: ImportContext, claims: readonly Claim[]): Promise<ImportedRow[]> {
   try {
-    await claimAll(place, claims);
+    await claimAll(context, claims);
     return claims.map((step) => succeeded(step, step.key));
   } catch (error) {
     if (!(error instanceof DomainError)) throw error;
     if (claims.length === 1) return claims.map((step) => failed(step, error));
   }
   const rows: ImportedRow[] = [];
-  for (const step of claims) rows.push(...(await claimUsers(place, [step])));
+  for (const step of claims) rows.push(...(await claimUsers(context, [step])));
   return rows;
 }
 
-function claimAll({ admitUsers, author }: Place, claims: readonly Claim[]): Promise<void> {
+function claimAll({ admitUsers, author }: ImportContext, claims: readonly Claim[]): Promise<void> {
   const ids = claims.map(({ id }) => id);
-  // In the ascending order of their keys, as everyone locks several users.
+  // Lock order: ascending keys of users.
   const inOrder = claims.toSorted((a, b) => (a.key < b.key ? -1 : 1));
   return admitUsers(author.environmentId, ids, async (tx) => {
     for (const { key, id, change } of inOrder)
@@ -147,7 +145,7 @@ function claimAll({ admitUsers, author }: Place, claims: readonly Claim[]): Prom
 }
 
 async function createUsers(
-  { admitUsers, author: { environmentId } }: Place,
+  { admitUsers, author: { environmentId } }: ImportContext,
   creations: readonly Creation[],
 ): Promise<ImportedRow[]> {
   const rows: ImportedRow[] = [];
@@ -159,6 +157,6 @@ async function createUsers(
   return rows;
 }
 
-/** Whoever was made by someone else since the rows were planned is left as they are. */
+/** A user who was created concurrently stays unchanged, and the row fails. */
 const createdRow = (step: Creation, userKey: bigint | undefined): ImportedRow =>
   userKey === undefined ? failed(step, userAlreadyExists(step.id)) : succeeded(step, userKey);

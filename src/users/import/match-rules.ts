@@ -1,15 +1,15 @@
 import { importConflict } from '../../errors.ts';
 import { emailKey } from '../rules.ts';
 import type { Facts } from './csv-rules.ts';
-import type { Directory, KnownUser } from './directory-rules.ts';
+import type { Directory, DirectoryUser } from './directory-rules.ts';
 
-/** Who a row is about, and so what becomes of it. */
+/** The user of a row, and the action. */
 export type Match =
-  | { kind: 'create' | 'update'; user: KnownUser }
-  /** The user, who was imported, is given the id. */
-  | { kind: 'claim'; user: KnownUser; id: string }
-  /** The other is merged into the user. */
-  | { kind: 'merge'; user: KnownUser; other: KnownUser };
+  | { kind: 'create' | 'update'; user: DirectoryUser }
+  /** The imported user gets the id. */
+  | { kind: 'claim'; user: DirectoryUser; id: string }
+  /** `other` is merged into `user`. */
+  | { kind: 'merge'; user: DirectoryUser; other: DirectoryUser };
 
 /**
  * A row with an id is about the user with that id:
@@ -46,7 +46,7 @@ function matchOwn(facts: Facts & { id: string }, directory: Directory): Match {
   return user.imported ? { kind: 'merge', user: customer, other: user } : { kind: 'update', user };
 }
 
-function findClaimable(facts: Facts, directory: Directory): KnownUser | null {
+function findClaimable(facts: Facts, directory: Directory): DirectoryUser | null {
   const customers = withBillingId(facts, directory);
   const [user, ...others] = customers.length > 0 ? customers : withEmail(facts, directory);
   return user?.imported && others.length === 0 && mayBeCustomer(user, facts) ? user : null;
@@ -70,14 +70,18 @@ function matchCustomer(facts: Facts, directory: Directory): Match {
   };
 }
 
-/** Those who stand nearest to the row: by billing id, by email, or by id. */
-function findCandidates(facts: Facts, namesake: KnownUser | undefined, directory: Directory): KnownUser[] {
-  const acquaintances = [withEmail(facts, directory), namesake ? [namesake] : []];
-  const nearest = [
+/** The candidates of the first non-empty match: by billing id, by email, or by id. */
+function findCandidates(
+  facts: Facts,
+  namesake: DirectoryUser | undefined,
+  directory: Directory,
+): DirectoryUser[] {
+  const weakMatches = [withEmail(facts, directory), namesake ? [namesake] : []];
+  const matches = [
     withBillingId(facts, directory),
-    ...acquaintances.map((users) => users.filter((user) => mayBeCustomer(user, facts))),
+    ...weakMatches.map((users) => users.filter((user) => mayBeCustomer(user, facts))),
   ];
-  return nearest.find((users) => users.length > 0) ?? [];
+  return matches.find((users) => users.length > 0) ?? [];
 }
 
 /** The id of a customer whose email is the id of another one. */
@@ -87,7 +91,7 @@ function spareId({ billingId }: Facts, { byId }: Directory): string {
   return billingId;
 }
 
-const newUser = (facts: Facts, id: string, imported: boolean): KnownUser => ({
+const newUser = (facts: Facts, id: string, imported: boolean): DirectoryUser => ({
   ...{ key: null, name: null, email: null, billingId: null, metadata: {} },
   ...{ ...facts, id, imported },
 });
@@ -101,6 +105,6 @@ const withEmail = ({ email }: Facts, { byEmail }: Directory) =>
 const isSameEmail = (a: string | null, b: string | undefined) =>
   a !== null && b !== undefined && emailKey(a) === emailKey(b);
 
-/** One email may belong to several customers, but no customer has two billing ids. */
-const mayBeCustomer = (user: KnownUser, { billingId }: Facts) =>
+/** Several customers may have one email, but a customer has only one billing id. */
+const mayBeCustomer = (user: DirectoryUser, { billingId }: Facts) =>
   billingId === undefined || !user.billingId || user.billingId === billingId;

@@ -3,11 +3,11 @@ import { DomainError, importConflict } from '../../errors.ts';
 import { mergedFacts } from '../merge/rules.ts';
 import type { UserFacts } from '../rules.ts';
 import type { Facts, Row } from './csv-rules.ts';
-import { alter, type Directory, enter, type KnownUser, leave } from './directory-rules.ts';
+import { alter, type Directory, type DirectoryUser, enter, leave } from './directory-rules.ts';
 import { type Match, matchRow } from './match-rules.ts';
 
-/** What becomes of one row. */
-export type Step =
+/** The planned action of one row. */
+export type ImportStep =
   | { outcome: 'CREATED'; line: number; id: string; imported: boolean; facts: UserFacts }
   | { outcome: 'UPDATED'; line: number; key: bigint; change: UserFacts }
   | { outcome: 'CLAIMED'; line: number; key: bigint; id: string; change: UserFacts }
@@ -16,14 +16,13 @@ export type Step =
   | { outcome: 'FAILED'; line: number; error: DomainError };
 
 /**
- * Plans what becomes of each row, one after the other; see matchRow. A file says what it says of a user once:
- * a second row about the same user fails. So the users whom a file makes are made last, and all at once; and
- * a file of the company's ids, or of a provider's customers, changes nothing when it comes again.
+ * Plans all rows in order; see matchRow. A second row about the same user fails. So created users can be inserted last,
+ * in batches, and importing the same file again changes nothing.
  *
- * @param directory whom the rows may be about; it is left as the rows leave it
+ * @param directory the users whom rows may refer to; it is updated with each row
  */
-export function planImport(rows: readonly Row[], directory: Directory): Step[] {
-  const seen = new Map<KnownUser, number>();
+export function planImport(rows: readonly Row[], directory: Directory): ImportStep[] {
+  const seen = new Map<DirectoryUser, number>();
   return rows.map(({ line, facts }) => {
     try {
       if (facts instanceof DomainError) throw facts;
@@ -32,7 +31,7 @@ export function planImport(rows: readonly Row[], directory: Directory): Step[] {
       const before = users.map((user) => seen.get(user)).find((other) => other !== undefined);
       if (before !== undefined) throw importConflict(`The row is about the same user as line ${before}.`);
       for (const user of users) seen.set(user, line);
-      return take(match, line, facts, directory);
+      return applyMatch(match, line, facts, directory);
     } catch (error) {
       if (error instanceof DomainError) return { outcome: 'FAILED', line, error };
       throw error;
@@ -40,8 +39,13 @@ export function planImport(rows: readonly Row[], directory: Directory): Step[] {
   });
 }
 
-/** Takes a step in the directory. */
-function take(match: Match, line: number, { id: _id, ...facts }: Facts, directory: Directory): Step {
+/** Applies a match to the directory and returns its step. */
+function applyMatch(
+  match: Match,
+  line: number,
+  { id: _id, ...facts }: Facts,
+  directory: Directory,
+): ImportStep {
   const { user } = match;
   switch (match.kind) {
     case 'create':
@@ -65,15 +69,15 @@ function take(match: Match, line: number, { id: _id, ...facts }: Facts, director
   }
 }
 
-/** What the row says otherwise than what is known. */
-function differing(facts: UserFacts, user: KnownUser): UserFacts {
+/** The fields of the row that differ from the user. */
+function differing(facts: UserFacts, user: DirectoryUser): UserFacts {
   const known: Record<string, unknown> = { ...user };
   return Object.fromEntries(
     Object.entries(facts).filter(([name, value]) => !isDeepStrictEqual(value, known[name])),
   );
 }
 
-function keyOf({ id, key }: KnownUser): bigint {
-  if (key === null) throw new Error(`the user "${id}" is of this file, and was taken for one who is known`);
+function keyOf({ id, key }: DirectoryUser): bigint {
+  if (key === null) throw new Error(`the user "${id}" is created by this file and has no key yet`);
   return key;
 }

@@ -3,8 +3,8 @@ import { jsonValue } from '../../database/json.ts';
 import type { UserFacts } from '../rules.ts';
 import { findByEmails } from '../store.ts';
 import { batches, batchSize } from './batch-rules.ts';
-import type { Facts, WrittenUser } from './csv-rules.ts';
-import { type Directory, type KnownUser, openDirectory } from './directory-rules.ts';
+import type { ExportedUser, Facts } from './csv-rules.ts';
+import { type Directory, type DirectoryUser, openDirectory } from './directory-rules.ts';
 
 const known = {
   key: true,
@@ -16,10 +16,14 @@ const known = {
   imported: true,
 } as const;
 
-/** Everyone whom these rows may be about; see matchRow. */
-export async function findKnown(db: Db, environmentId: string, rows: readonly Facts[]): Promise<Directory> {
-  const users = new Map<bigint, KnownUser>();
-  const signposts: { id: string; survivorKey: bigint }[] = [];
+/** Reads all users whom these rows may refer to; see matchRow. */
+export async function loadDirectory(
+  db: Db,
+  environmentId: string,
+  rows: readonly Facts[],
+): Promise<Directory> {
+  const users = new Map<bigint, DirectoryUser>();
+  const mergedIds: { id: string; survivorKey: bigint }[] = [];
   for (const batch of batches(rows, batchSize)) {
     const ids = batch.flatMap(({ id, email }) => id ?? email ?? []);
     const emails = batch.flatMap(({ email }) => email ?? []);
@@ -38,15 +42,15 @@ export async function findKnown(db: Db, environmentId: string, rows: readonly Fa
     for (const { survivor, ...user } of found) {
       const person = survivor ?? user;
       if (!users.has(person.key)) users.set(person.key, person);
-      if (survivor !== null) signposts.push({ id: user.id, survivorKey: survivor.key });
+      if (survivor !== null) mergedIds.push({ id: user.id, survivorKey: survivor.key });
     }
   }
-  return openDirectory([...users.values()], signposts);
+  return openDirectory([...users.values()], mergedIds);
 }
 
 /**
- * When the next users are created: a millisecond after the newest, and not before now, by the database's clock. The table
- * is locked as for an insert before the clock is read; see src/database/settled.ts.
+ * The creation time of the next users: one millisecond after the newest user, and not before now, by the database's
+ * clock. Takes the table lock of an insert before it reads the clock; see src/database/settled.ts.
  */
 async function nextCreation(tx: Db, environmentId: string): Promise<number> {
   await tx.$executeRaw`LOCK TABLE "user" IN ROW EXCLUSIVE MODE`;
@@ -65,8 +69,8 @@ interface CreatedUser {
 }
 
 /**
- * Makes these users, but for those whose ids are taken; answers the keys by the ids. They are created a millisecond apart,
- * so that lists keep their order.
+ * Creates these users, except those whose ids are taken. Returns the keys by id. Creation times are one millisecond
+ * apart, so that lists keep the order.
  */
 export async function insertUsers(
   tx: Db,
@@ -86,7 +90,7 @@ export async function insertUsers(
   return new Map(created.map(({ id, key }) => [id, key]));
 }
 
-/** Changes a user; false, and nothing is done, when the user was merged or deleted in the meantime. */
+/** Changes a user. Returns false, without a change, if the user was merged or deleted meanwhile. */
 export async function changeUser(db: Db, key: bigint, { metadata, ...facts }: UserFacts): Promise<boolean> {
   const { count } = await db.user.updateMany({
     where: { key, mergedInto: null },
@@ -95,12 +99,12 @@ export async function changeUser(db: Db, key: bigint, { metadata, ...facts }: Us
   return count > 0;
 }
 
-/** A user of a file, and where the user stands in lists. */
-export interface ListedUser extends WrittenUser {
+/** An exported user with the position in lists. */
+export interface ListedUser extends ExportedUser {
   createdAt: Date;
 }
 
-/** The next users in the order of lists, without those who were merged into another. */
+/** The next users in the order of lists, without merged users. */
 export function findPage(
   db: Db,
   environmentId: string,

@@ -10,20 +10,19 @@ import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../..
 import { recount } from '../../usage/ledger/store.ts';
 import { findUserKey } from '../store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
-import { deleteUsers, lockUsers, moveSubscriptions, moveUsage, turnSignposts } from './store.ts';
+import { deleteUsers, lockUsers, moveSubscriptions, moveUsage, redirectToSurvivor } from './store.ts';
 
 /**
- * Makes several users one. The survivor takes over all that the others own, and their ids lead to the survivor
- * from then on; see inOrder, mergedFacts and planMerge for who survives and what stays.
+ * Merges several users into one. The survivor gets the subscriptions and the usage of the others, and their ids lead to
+ * the survivor. For the rules, see inOrder, mergedFacts and planMerge.
  *
- * Afterwards everything is as if all these ids had named one user from the beginning: the usage of all of them
- * is one ledger in the order in which it was recorded, in which a SET replaces what was recorded before it under
- * whichever of the ids; and every window of every subscription is counted anew from it. So it makes no
- * difference whether a usage is recorded before or after the merge.
+ * The result is the same as if all ids had always been one user. The ledgers become one, in the order of recording; a
+ * SET replaces earlier usage under any of the ids; all windows are recounted. So it makes no difference whether usage is
+ * recorded before or after the merge.
  *
- * Ids that lead to one person already count once; if all do, nothing changes.
+ * Ids of one user count once. If all ids lead to one user, nothing changes.
  *
- * @param survivorId which of the ids survives, if not the user who was created first
+ * @param survivorId the id of the survivor; default: the oldest user
  * @returns the key of the survivor
  * @throws UserNotFoundError
  */
@@ -47,7 +46,7 @@ export function mergeUsers(
   });
 }
 
-/** The same as one step of a transaction that does more. */
+/** Merges within a larger transaction, without audit entries. */
 export async function mergeWithin(
   tx: Db,
   environmentId: string,
@@ -66,7 +65,7 @@ async function mergeLocked(
   const chosen = survivorId === undefined ? null : await findUserKey(tx, environmentId, survivorId);
   const people = inOrder(locked, chosen);
   const [survivorKey, ...mergedKeys] = people.map(({ key }) => key);
-  if (survivorKey === undefined) throw new Error('there is nobody to merge');
+  if (survivorKey === undefined) throw new Error('there are no users to merge');
   if (mergedKeys.length === 0) return survivorKey;
 
   await endSurplus(tx, [survivorKey, ...mergedKeys]);
@@ -74,13 +73,13 @@ async function mergeLocked(
   await moveUsage(tx, survivorKey, mergedKeys);
   await recount(tx, survivorKey, mergedKeys);
 
-  await turnSignposts(tx, survivorKey, mergedKeys);
+  await redirectToSurvivor(tx, survivorKey, mergedKeys);
   const { metadata, ...facts } = mergedFacts(people);
   await tx.user.update({ where: { key: survivorKey }, data: { ...facts, metadata: jsonValue(metadata) } });
   return survivorKey;
 }
 
-/** Cancels what one user cannot hold beside the rest; see planMerge. */
+/** Cancels subscriptions that one user cannot have together; see planMerge. */
 async function endSurplus(tx: Db, userKeys: bigint[]): Promise<void> {
   const instant = await beginChange(tx, userKeys);
   const held: SubscriptionTerms[] = [];
@@ -89,7 +88,7 @@ async function endSurplus(tx: Db, userKeys: bigint[]): Promise<void> {
   for (const userKey of userKeys) await cancelSubscriptions(tx, { userKey, instant }, surplus);
 }
 
-/** A person who is deleted: the id of the user, and the ids and keys of all who were merged into the user too. */
+/** A deleted user, with the ids and keys of all users merged into the user. */
 export interface DeletedPerson {
   id: string;
   ids: string[];
@@ -97,7 +96,7 @@ export interface DeletedPerson {
 }
 
 /**
- * Deletes a person for good, as deleteUser does, and besides what is kept of the person elsewhere.
+ * Deletes a user as deleteUser does, and data about the user in other places.
  *
  * @returns the id of the user
  * @throws UserNotFoundError
@@ -105,11 +104,10 @@ export interface DeletedPerson {
 export type DeletePerson = (author: Author, id: string, now: Date) => Promise<string>;
 
 /**
- * Deletes a person for good: the user that this id leads to, everything the user owns, and every id that was
- * merged into the user. All these ids are free again. What the audit log tells about the person is taken out of
- * it, but for that it happened.
+ * Deletes a user permanently: the user or survivor with this id, all subscriptions and usage, and all merged ids. The
+ * ids can be used again. Personal data is removed from the audit log; the entries stay.
  *
- * @param alongside what else is to be done in the same transaction, in which the rows are already deleted
+ * @param alongside more work in the same transaction, after the rows are deleted
  * @throws UserNotFoundError
  */
 export function deleteUser(

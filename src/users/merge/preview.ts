@@ -4,7 +4,7 @@ import { findHeldByAll } from '../../subscriptions/store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
 import { findPeople } from './store.ts';
 
-/** What mergeUsers would do, by the same rules. */
+/** The effect of mergeUsers, by the same rules. */
 export interface MergePlan {
   survivor: { key: bigint; id: string };
   mergedIds: string[];
@@ -17,7 +17,7 @@ export interface MergePlan {
 }
 
 /**
- * Plans a merge without locking anybody: by the time of the merge, the users may have changed.
+ * Plans a merge without locks: the users may change before the merge.
  *
  * @throws UserNotFoundError
  */
@@ -28,7 +28,7 @@ export async function previewMerge(
 ): Promise<MergePlan> {
   const people = inOrder(await findPeople(db, environmentId, ids), null);
   const [survivor, ...others] = people;
-  if (survivor === undefined) throw new Error('there is nobody to merge');
+  if (survivor === undefined) throw new Error('there are no users to merge');
   const held = await findHeldByAll(
     db,
     people.map(({ key }) => key),

@@ -2,15 +2,15 @@ import { Id, listOf, maxMetadataBytes } from '../../input.ts';
 
 const maxUsers = 100;
 
-/** The users of one merge: at least two, and no id twice. */
+/** The users of one merge: at least two, without duplicate ids. */
 export const MergedIds = listOf(Id, (id) => id, {
   max: maxUsers,
   tooMany: `must name at most ${maxUsers} users`,
   again: 'names a user that was named before',
 }).min(2, 'must name at least two users');
 
-/** What the rules ask about a user who is about to be merged. */
-export interface Person {
+/** A user of a merge. */
+export interface MergeUser {
   key: bigint;
   createdAt: Date;
   name: string | null;
@@ -21,27 +21,25 @@ export interface Person {
 }
 
 /**
- * The order in which users count in a merge. The first of them survives: the one created first, unless another
- * is chosen to. The rest follow in the order of their creation.
+ * Sorts the users of a merge. The first one survives: the oldest, or the chosen one. The others follow in the order of
+ * their creation.
  */
-export function inOrder<P extends Person>(people: readonly P[], survivorKey: bigint | null): P[] {
+export function inOrder<P extends MergeUser>(people: readonly P[], survivorKey: bigint | null): P[] {
   const rank = ({ key, createdAt }: P) =>
     key === survivorKey ? Number.NEGATIVE_INFINITY : createdAt.getTime();
   return people.toSorted((a, b) => rank(a) - rank(b) || (a.key < b.key ? -1 : 1));
 }
 
 /**
- * What the survivor looks like afterwards. What the survivor has wins; a gap, which is null or an empty text, is
- * filled from the first of the others who can. Metadata is filled key by key, in the same order, as long as the
- * whole stays as short as metadata may be; a key that has no room is left out. Each of the objects is valid
- * metadata, so all but the length of the whole is as it should be.
+ * The fields of the survivor after the merge. Values of the survivor win. A gap (null or an empty text) is filled from
+ * the first other user with a value. Metadata is filled key by key, in the same order; keys that would exceed the size
+ * limit are omitted.
  *
- * A user is imported who has no id of its own but the email that a billing provider knew. That stays so only if
- * all of them were: whoever is merged with a user of the company's own has an id of the company's own.
+ * The survivor counts as imported only if all users do: otherwise one of the ids was chosen by the company.
  *
  * @param people in the order of inOrder
  */
-export function mergedFacts(people: readonly Omit<Person, 'key' | 'createdAt'>[]) {
+export function mergedFacts(people: readonly Omit<MergeUser, 'key' | 'createdAt'>[]) {
   return {
     name: firstFilled(people.map(({ name }) => name)),
     email: firstFilled(people.map(({ email }) => email)),
@@ -53,7 +51,7 @@ export function mergedFacts(people: readonly Omit<Person, 'key' | 'createdAt'>[]
 
 const firstFilled = (texts: readonly (string | null)[]) => texts.find(Boolean) ?? texts[0] ?? null;
 
-/** Each value is looked at once, however many keys there are: users are locked meanwhile. */
+/** Linear in the number of keys, because users are locked meanwhile. */
 function mergedMetadata(objects: readonly unknown[]): Record<string, unknown> | null {
   const [first, ...others] = objects.filter((object) => object !== null) as Record<string, unknown>[];
   if (first === undefined) return null;
@@ -69,5 +67,5 @@ function mergedMetadata(objects: readonly unknown[]): Record<string, unknown> | 
   return Object.fromEntries(merged);
 }
 
-/** As metadata is measured: the bytes of its text in JSON. */
+/** The size as JSON, as in the limit for metadata. */
 const bytesOf = (value: unknown) => Buffer.byteLength(JSON.stringify(value));

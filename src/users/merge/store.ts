@@ -6,12 +6,11 @@ import { deleteHours } from '../../usage/rollup/store.ts';
 import { maxMergesFollowed } from '../store.ts';
 
 /**
- * Locks the rows of the users that these ids lead to, and of all who were merged into them before, until the
- * transaction ends. All rows are locked by one statement in the ascending order of their keys, as everyone
- * locks several users, so that no two ever wait for each other. Who is meant is read again under the lock: if
- * a merge has changed it meanwhile, all is let go and locked anew.
+ * Locks the users or survivors with these ids, and all users merged into them, until the transaction ends. One statement
+ * locks all rows in ascending order of their keys, so that transactions never deadlock. The ids are read again under the
+ * lock: if a merge has changed them, all locks are released and taken again.
  *
- * @returns the users that the ids lead to, each once, as they are under the lock
+ * @returns the users or survivors, without duplicates, as they are under the lock
  * @throws UserNotFoundError
  */
 export async function lockUsers(tx: Db, environmentId: string, ids: readonly string[]): Promise<User[]> {
@@ -29,15 +28,15 @@ export async function lockUsers(tx: Db, environmentId: string, ids: readonly str
     if (family.every(({ key }) => locked.has(key))) return family.filter(({ key }) => keys.includes(key));
     await tx.$executeRaw`ROLLBACK TO SAVEPOINT before_lock`;
   }
-  throw new BusyError(`users were merged ${maxMergesFollowed} times while their rows were asked for`);
+  throw new BusyError(`users were merged ${maxMergesFollowed} times while their rows were being locked`);
 }
 
-/** The users that these ids lead to, each once, without a lock. @throws UserNotFoundError */
+/** Reads the users or survivors with these ids, without duplicates and without a lock. @throws UserNotFoundError */
 export async function findPeople(db: Db, environmentId: string, ids: readonly string[]): Promise<User[]> {
   return db.user.findMany({ where: { key: { in: await findKeys(db, environmentId, ids) } } });
 }
 
-/** The keys of the users that these ids lead to, each once. */
+/** The keys of the users or survivors with these ids, without duplicates. */
 async function findKeys(tx: Db, environmentId: string, ids: readonly string[]): Promise<bigint[]> {
   const rows = await tx.user.findMany({
     where: { environmentId, id: { in: [...ids] } },
@@ -49,10 +48,10 @@ async function findKeys(tx: Db, environmentId: string, ids: readonly string[]): 
 }
 
 /**
- * Turns users into signposts: their ids lead to the survivor from now on, and so do the ids of all who were
- * merged into them before, so that one step is enough. A signpost keeps what was known of the user.
+ * Redirects users, and all users merged into them, to the survivor, so that one step always leads there. Their rows stay,
+ * with their fields.
  */
-export async function turnSignposts(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+export async function redirectToSurvivor(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
   await tx.user.updateMany({
     where: { OR: [{ key: { in: mergedKeys } }, { mergedInto: { in: mergedKeys } }] },
     data: { mergedInto: survivorKey },

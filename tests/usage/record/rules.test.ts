@@ -45,6 +45,7 @@ describe('the input of recordUsage', () => {
     idempotencyKey: null,
     timestamp: null,
     enforce: false,
+    note: null,
   };
 
   it.each([

@@ -176,7 +176,7 @@ describe('importUsers', () => {
     ['claimed', 'leaver-2@x.io', ['leaver-2,,,cus_leaver,', 'stayer,,Stays too,,']],
   ])('fails alone the row whose user is deleted while being %s', async (_name, id, lines) => {
     await importRows(['leaver-1,,,,', ',leaver-2@x.io,,cus_leaver,', 'stayer,,,,']);
-    const message = 'The user was changed by someone else at the same moment: import the row again.';
+    const message = 'The user was changed concurrently: import the row again.';
     const rows = await importBeside(`delete from "user" where id = '${id}'`, lines);
     expect(rows).toMatchObject([
       failed(2, 'CONFLICT', 'ImportConflictError', message),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DomainError, invalidInput } from '../../../src/errors.ts';
-import { headerLine, readRows, type WrittenUser, writeRow } from '../../../src/users/import/csv-rules.ts';
+import { type ExportedUser, headerLine, readRows, writeRow } from '../../../src/users/import/csv-rules.ts';
 import { seed } from '../../fuzz/settings.ts';
 
 const header = 'id,email,name,billingId,metadata';
@@ -140,12 +140,12 @@ describe('readRows', () => {
   });
 });
 
-const writeRows = (users: readonly WrittenUser[]) => headerLine + users.map(writeRow).join('');
+const writeRows = (users: readonly ExportedUser[]) => headerLine + users.map(writeRow).join('');
 
 describe('writeRow', () => {
   const bare = { email: null, name: null, billingId: null, metadata: {} };
 
-  it.each<[string, WrittenUser[], string]>([
+  it.each<[string, ExportedUser[], string]>([
     ['nobody is a header', [], `${header}\n`],
     [
       'users are rows, in order',

@@ -2,12 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { importConflict, invalidInput } from '../../../src/errors.ts';
 import type { Facts } from '../../../src/users/import/csv-rules.ts';
-import { type KnownUser, openDirectory } from '../../../src/users/import/directory-rules.ts';
+import { type DirectoryUser, openDirectory } from '../../../src/users/import/directory-rules.ts';
 import { planImport } from '../../../src/users/import/plan-rules.ts';
 import { seed } from '../../fuzz/settings.ts';
 
 const nobody = { name: null, email: null, billingId: null, metadata: {}, imported: false };
-const user = (key: number, id: string, facts: Partial<KnownUser> = {}): KnownUser => ({
+const user = (key: number, id: string, facts: Partial<DirectoryUser> = {}): DirectoryUser => ({
   ...nobody,
   key: BigInt(key),
   id,
@@ -18,7 +18,7 @@ const customer = (key: number, email: string, billingId: string | null = null) =
   user(key, email, { email, billingId, imported: true });
 
 /** Plans rows that begin on line 2; the signposts lead to the users of these keys. */
-function plan(users: KnownUser[], facts: Facts[], signposts: Record<string, number> = {}) {
+function plan(users: DirectoryUser[], facts: Facts[], signposts: Record<string, number> = {}) {
   const posts = Object.entries(signposts).map(([id, key]) => ({ id, survivorKey: BigInt(key) }));
   const directory = openDirectory(users, posts);
   return planImport(
@@ -26,7 +26,7 @@ function plan(users: KnownUser[], facts: Facts[], signposts: Record<string, numb
     directory,
   );
 }
-function planOne(users: KnownUser[], facts: Facts, signposts?: Record<string, number>) {
+function planOne(users: DirectoryUser[], facts: Facts, signposts?: Record<string, number>) {
   const [planned] = plan(users, [facts], signposts);
   if (planned === undefined) throw new Error('a row was left without a step');
   const { line, ...step } = planned;
@@ -62,7 +62,7 @@ const bothTaken = failed('The email and the billing id are ids of other users: g
 const nameless = failed('The row has no id, no email that could be one, and a billing id that nobody has.');
 
 describe('a row with an id', () => {
-  it.each<[string, KnownUser[], Facts, object, Record<string, number>?]>([
+  it.each<[string, DirectoryUser[], Facts, object, Record<string, number>?]>([
     [
       'makes a user',
       [],
@@ -122,7 +122,7 @@ describe('a row with an id', () => {
     expect(planOne(users, facts, signposts)).toEqual(step);
   });
 
-  it.each<[string, KnownUser[], Facts, object]>([
+  it.each<[string, DirectoryUser[], Facts, object]>([
     [
       'gives it to the imported user of its billing id',
       [customer(1, 'x', 'c')],
@@ -169,7 +169,7 @@ describe('a row with an id', () => {
     expect(planOne(users, facts)).toEqual(step);
   });
 
-  it.each<[string, KnownUser[], Facts, object]>([
+  it.each<[string, DirectoryUser[], Facts, object]>([
     [
       'merges the imported user of its billing id into its user',
       [user(1, '1'), customer(2, 'x', 'c')],
@@ -218,7 +218,7 @@ describe('a row with an id', () => {
 });
 
 describe('a row without an id', () => {
-  it.each<[string, KnownUser[], Facts, object, Record<string, number>?]>([
+  it.each<[string, DirectoryUser[], Facts, object, Record<string, number>?]>([
     [
       'makes an imported user whose id is the email',
       [],
@@ -327,7 +327,7 @@ describe('a row without an id', () => {
 describe('a file', () => {
   const again = (line: number) => failed(`The row is about the same user as line ${line}.`);
 
-  it.each<[string, KnownUser[], Facts[], object[]]>([
+  it.each<[string, DirectoryUser[], Facts[], object[]]>([
     [
       'says of a user once, by id',
       [user(1, '1')],

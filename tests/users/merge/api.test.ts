@@ -201,6 +201,7 @@ describe('mergeUsers', () => {
         recordedAt: at(4),
         idempotencyKey: 'kept',
         source: 'SEGMENT',
+        note: 'a note',
       },
     });
     const rowsOf = async (userKey: bigint) => [

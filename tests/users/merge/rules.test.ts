@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Metadata } from '../../../src/input.ts';
-import { inOrder, mergedFacts, type Person } from '../../../src/users/merge/rules.ts';
+import { inOrder, type MergeUser, mergedFacts } from '../../../src/users/merge/rules.ts';
 import { seed } from '../../fuzz/settings.ts';
 
 const created = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second));
 
-const person = (key: number, facts: Partial<Person> = {}): Person => ({
+const person = (key: number, facts: Partial<MergeUser> = {}): MergeUser => ({
   key: BigInt(key),
   createdAt: created(key),
   name: null,
@@ -18,10 +18,10 @@ const person = (key: number, facts: Partial<Person> = {}): Person => ({
 });
 
 describe('inOrder', () => {
-  const keysOf = (people: Person[], survivor: bigint | null = null) =>
+  const keysOf = (people: MergeUser[], survivor: bigint | null = null) =>
     inOrder(people, survivor).map(({ key }) => Number(key));
 
-  it.each<[string, Person[], bigint | null, number[]]>([
+  it.each<[string, MergeUser[], bigint | null, number[]]>([
     ['the one created first comes first', [person(2), person(3), person(1)], null, [1, 2, 3]],
     [
       'the time of creation outranks the key',
@@ -44,7 +44,7 @@ describe('inOrder', () => {
 describe('mergedFacts', () => {
   const none = { name: null, email: null, billingId: null, metadata: {}, imported: false };
 
-  it.each<[string, Partial<Person>[], object]>([
+  it.each<[string, Partial<MergeUser>[], object]>([
     ['nothing known stays nothing', [{}, {}], none],
     [
       'the survivor wins',
