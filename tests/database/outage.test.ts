@@ -84,8 +84,8 @@ describe('a database that does not answer', () => {
   beforeEach(async () => {
     network = await createNetwork(testDatabase.url);
     database = openDatabase(network.url);
+    await Promise.all(statements()); // Before the watch, which would give up on connections that are slow to open.
     watch = watchDatabase(network.url, database, { intervalMs: 50, unansweredLimit: 10 });
-    await Promise.all(statements());
   });
   afterEach(async () => {
     await watch.stop();
@@ -172,6 +172,10 @@ describe('a request while the database cannot be reached', () => {
   });
 
   test('so is the webhook of Segment, which sends again what was answered 5xx', async () => {
+    // Known keys are forgotten after some seconds: then the key itself cannot be looked up.
+    app.database.reconnect();
+    await app.ok('{ users { id } }');
+    app.database.cutOff();
     const { status, body } = await app.http
       .post('/segment/events')
       .set('Authorization', app.keys.test)
