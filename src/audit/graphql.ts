@@ -73,7 +73,8 @@ const AuditEntry = builder.prismaObject('AuditEntry', {
       resolve: (entry) => entry,
     }),
     action: t.exposeString('action', {
-      description: 'The name of the mutation, `installKey` for a configured key, or `makeTokenSecret`.',
+      description:
+        'The name of the mutation, `installKey` for a configured key, `makeTokenSecret`, or `repairTimestamps`.',
     }),
     subjectType: t.expose('subjectType', {
       type: AuditSubject,
