@@ -97,8 +97,10 @@ async function receive(
   if (events.length > maxEvents)
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
-  const now = await webhook.database.readClock();
-  const results = await webhook.ingestEvents(environmentId, events, now);
+  const results = await webhook.database.readClock().then(
+    (now) => webhook.ingestEvents(environmentId, events, now),
+    (error: Error) => events.map(() => error),
+  );
   const items = results.map((result) => itemOf(result, webhook.log, context));
   const answer = isList ? items : items[0];
   const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
