@@ -7,7 +7,7 @@ import { type TracingSettings, tracingSettings, tracingVariables } from './telem
 export interface Config {
   port: number;
   host: string;
-  /** A PostgreSQL of the operator's own; undefined runs the embedded one. */
+  /** The operator's own PostgreSQL. Undefined: the embedded one. */
   databaseUrl: string | undefined;
   /** The same database, as the role that owns its tables and migrates them; undefined where that is the server's own. */
   databaseOwnerUrl: string | undefined;
@@ -21,13 +21,13 @@ export interface Config {
   tokenSecrets: string[];
   /** The issuer in user tokens. */
   tokenIssuer: string;
-  /** The origins whose pages may call the client API from a browser; `*` is every one. */
+  /** The origins that may call the client API from a browser. `*` allows every origin. */
   clientOrigins: string[];
   /** The secret with which Segment signs requests; undefined accepts requests without a signature. */
   segmentSecret: string | undefined;
   /** How many requests per second each key may send to a process; null is without a limit. */
   rateLimit: number | null;
-  /** How many server processes share the port. */
+  /** The number of server processes. They share the port. */
   processes: number;
   /** Whether an empty test environment gets the demo catalogue. */
   demo: boolean;
@@ -62,12 +62,12 @@ const rate = z
   .refine((text) => /^[1-9]\d{0,5}$/.test(text), 'must be a number from 1 to 999999')
   .transform(Number);
 
-/** What is wrong with the address of a database; null if nothing is. Repeats none of it: it holds a password. */
+/** Returns what is wrong with a database address, or null. Never quotes the address: it contains a password. */
 function addressProblem(text: string): string | null {
   const [, authority, path = '', query = ''] =
     /^postgres(?:ql)?:\/\/([^/?#]*)([^?#]*)(.*)$/s.exec(text) ?? [];
   if (authority === undefined) return 'must be an address like postgresql://user:password@host:5432/database';
-  // Behind a special character of the password, the @ that ends it stands where none belongs.
+  // An unencoded /, ? or # in the password moves the @ into the path or the query.
   const isCutShort = path.includes('@') || query.includes('#') || /^\?[^=]*@/.test(query);
   if (isCutShort || !isDecodable(authority + path))
     return 'has a character that must be percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %';
@@ -77,7 +77,7 @@ function addressProblem(text: string): string | null {
     return 'names several hosts: name one, such as a proxy or an address that leads to the primary';
   if ((parameters.get('schema') ?? 'public') !== 'public')
     return 'asks for a schema: tables are kept in the schema public, so give Open Kana a database of its own';
-  // Without a host it is a socket of this machine.
+  // Without a host, it is a local socket.
   const isAddress = URL.canParse(text.replace('@/', '@localhost/'));
   return isAddress ? null : 'must be an address like postgresql://user:password@host:5432/database';
 }
@@ -91,10 +91,10 @@ function isDecodable(text: string): boolean {
 }
 
 /**
- * The driver checks certificates in all of these modes, as in `verify-full`. It warns of that in several lines, unless
- * it is told so, or told to do as PostgreSQL's own clients.
+ * The driver treats these modes as `verify-full`, and prints a long warning about it unless the address says
+ * `verify-full` or `uselibpqcompat=true`.
  */
-const withCheckedMode = (text: string) =>
+const withVerifyFull = (text: string) =>
   text.includes('uselibpqcompat=true')
     ? text
     : text.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full');
@@ -105,7 +105,7 @@ const databaseUrl = z
     const problem = addressProblem(text);
     if (problem !== null) context.addIssue({ code: 'custom', message: problem });
   })
-  .transform(withCheckedMode);
+  .transform(withVerifyFull);
 
 const key = (prefix: string) =>
   z
@@ -115,7 +115,7 @@ const key = (prefix: string) =>
 
 const truth = z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true');
 
-/** A comma-separated list; spaces around its items do not count. */
+/** A comma-separated list. Spaces around items are ignored. */
 const list = (item: z.ZodType<string>, problem: string) =>
   z
     .string()
@@ -127,7 +127,7 @@ const secretKey = z.string().min(32, 'must be a text of at least 32 characters')
 /** HMAC-SHA256 needs a secret of 256 bits: shorter ones are refused. */
 const tokenSecrets = list(z.string().min(32), 'must be secrets of at least 32 characters, between commas');
 
-/** As browsers write them: no path, no slash at the end. Apps have schemes of their own. */
+/** As browsers write them: no path, no trailing slash. Apps have their own schemes. */
 const origins = list(
   z.string().regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^/?#*\sA-Z]+)$/),
   'must be * or origins like https://app.example.com, between commas',
@@ -164,8 +164,8 @@ const variables = z.object({
 });
 
 /**
- * Reads the configuration from environment variables; one that is set to nothing counts as not set. Throws a
- * StartupError that names every bad variable at once, and repeats no value: it may be a secret.
+ * Reads the configuration from environment variables. An empty variable counts as not set. Throws a StartupError that
+ * names every invalid variable, and never quotes a value: it may be a secret.
  */
 export function parseConfig(env: Record<string, string | undefined>): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value?.trim()));
@@ -201,7 +201,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   };
 }
 
-/** The configuration of this process: its environment, and `.env` for what is not set there. */
+/** Reads the configuration of this process from its environment, and from `.env` for variables that are not set. */
 export function loadConfig(): Config {
   if (existsSync('.env')) process.loadEnvFile('.env');
   return parseConfig(process.env);

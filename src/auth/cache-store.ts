@@ -1,16 +1,15 @@
-/** Remembers answers of the database for a moment, so that a busy server does not ask it at every request. */
+/** Caches answers of the database for a short time, so that not every request needs a query. */
 export interface Cache<Value> {
-  /** The value of this name: as it was found a moment ago, or as `find` finds it now. */
+  /** Returns the cached value of this name, or else what `find` returns. */
   get(name: string, find: () => Promise<Value | null>): Promise<Value | null>;
   forget(name: string): void;
 }
 
 /**
- * What is not found is not remembered: nobody can fill the memory by guessing. What is remembered goes with its
- * lifetime, so that there is never more of it than was asked for within one.
+ * Misses are not cached: nobody can fill the memory with guesses. Entries are removed when their lifetime ends, so the
+ * cache holds at most what was requested within one lifetime.
  *
- * @param now a clock in milliseconds that never goes back, whatever the wall clock does: a value that was taken away
- *   must not come back with it
+ * @param now a monotonic clock in milliseconds. With the wall clock, a revoked value could become valid again
  */
 export function createCache<Value>(
   lifetimeMs: number,
@@ -18,8 +17,8 @@ export function createCache<Value>(
 ): Cache<Value> {
   const known = new Map<string, { value: Promise<Value | null>; until: number }>();
 
-  /** The oldest come first. */
-  function forgetOutdated(at: number): void {
+  /** A Map keeps the order of insertion: oldest first. */
+  function removeExpired(at: number): void {
     for (const [name, { until }] of known) {
       if (until > at) return;
       known.delete(name);
@@ -30,9 +29,9 @@ export function createCache<Value>(
       const at = now();
       const entry = known.get(name);
       if (entry !== undefined && at < entry.until) return entry.value;
-      forgetOutdated(at);
+      removeExpired(at);
 
-      // Counted from before the question, and shared by all who ask meanwhile.
+      // The lifetime starts before the query. Concurrent callers share the query.
       const fresh = { value: find(), until: at + lifetimeMs };
       known.set(name, fresh);
       const forget = () => {

@@ -4,27 +4,27 @@ import type { Identity, Keyring } from './keys/store.ts';
 import { consoleHeader, type ProxyHeaders, readSessionCookie } from './sessions/rules.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
-/** Who does what a private key allows, and how: with the key itself, or signed in to the console with it. */
+/** A caller of the admin API: with a private key, or with a console session that the key started. */
 export interface Caller extends Identity {
   through: 'PRIVATE_KEY' | 'CONSOLE';
 }
 
-/** Where a request may carry credentials. */
+/** The headers that may contain credentials. */
 interface Credentials extends ProxyHeaders {
   authorization?: string;
   cookie?: string;
   [consoleHeader]?: string | string[];
 }
 
-/** Who holds this key; null if it is not a valid private one. */
+/** Returns the caller with this key. Null if it is not a valid private key. */
 export async function identifyHolder(keyring: Keyring, key: string | null): Promise<Caller | null> {
   const identity = key === null ? null : await keyring.identify(key);
   return identity?.kind === 'PRIVATE' ? { ...identity, through: 'PRIVATE_KEY' } : null;
 }
 
 /**
- * Who calls the admin API: whoever sends a key; or else, from a page of the console, whoever is signed in to the
- * environment that the page names.
+ * Identifies the caller of the admin API: by the key, or else, for pages of the console, by the session of the
+ * environment that the page names. Null if neither is valid.
  */
 export async function identifyCaller(
   headers: Credentials,
@@ -40,12 +40,12 @@ export async function identifyCaller(
 }
 
 /**
- * Whose allowance a call counts against. In the console somebody sees why the rest is refused: it has an allowance
- * of its own.
+ * The rate limit that a call counts against. The console has its own, so that it still works while a key's calls are
+ * refused.
  */
 export const allowanceOf = ({ through, keyId }: Caller): string => `${through} ${keyId}`;
 
-/** Who a caller is in the audit log. */
+/** Returns the caller as an author in the audit log. */
 export function authorOf(
   caller: Caller,
   { id: requestId, clientId: clientRequestId }: { id: string; clientId: string | null },

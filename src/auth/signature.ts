@@ -2,21 +2,21 @@ import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT }
 
 const bytesOf = (secret: string) => new TextEncoder().encode(secret);
 
-/** A token that says this, signed with the secret. */
+/** Returns a JWT with these claims, signed with the secret. */
 export function sign(claims: JWTPayload, header: JWTHeaderParameters, secret: string): Promise<string> {
   return new SignJWT(claims).setProtectedHeader(header).sign(bytesOf(secret));
 }
 
-/** What a token has to be, besides signed. */
+/** What verifyToken requires of a token. */
 export interface Expected {
   algorithm: string;
   audience: string;
-  /** Without one, whoever holds the secret. */
+  /** Without it, every issuer is accepted. */
   issuer?: string;
   requiredClaims: string[];
 }
 
-/** What the token says, if one of these secrets signed it, it is what is expected, and it is good now; else null. */
+/** Returns the claims of a token that one of these secrets signed and that is valid now, else null. */
 export async function verifyToken(
   token: string,
   secrets: readonly string[],
@@ -28,14 +28,14 @@ export async function verifyToken(
     try {
       return (await jwtVerify(token, bytesOf(secret), options)).payload;
     } catch (error) {
-      refusal(error);
+      nullIfInvalid(error);
     }
   }
   return null;
 }
 
-/** Null, if the error is about the token; anything else is a fault of ours, and thrown. */
-export function refusal(error: unknown): null {
+/** Returns null for an error about the token. Rethrows any other error. */
+export function nullIfInvalid(error: unknown): null {
   if (error instanceof errors.JOSEError) return null;
   throw error;
 }

@@ -1,7 +1,7 @@
 import '../start/driver.ts';
 import { z } from 'zod';
 import { ownAuthor } from '../audit/rules.ts';
-import { makeKey, withdrawKey } from '../auth/keys/issue.ts';
+import { issueKey, revokeKeyWithAudit } from '../auth/keys/issue.ts';
 import { environmentIds } from '../auth/keys/rules.ts';
 import { listKeys } from '../auth/keys/store.ts';
 import { createEncryption } from '../auth/secrets/encryption.ts';
@@ -33,7 +33,7 @@ function parseCommand([verb, ...words]: string[]): Command {
   if (verb === 'create') {
     const { data } = z.tuple([environmentWord, kindWord]).safeParse(words);
     if (data !== undefined)
-      return async (db) => (await makeKey(db, ...data, ownAuthor('COMMAND', data[0]))).key;
+      return async (db) => (await issueKey(db, ...data, ownAuthor('COMMAND', data[0]))).key;
   }
   if (verb === 'revoke') {
     const { data } = z.tuple([z.string()]).safeParse(words);
@@ -61,7 +61,7 @@ async function listTokenSecrets(db: PrismaClient): Promise<string> {
 
 async function revoke(db: PrismaClient, id: string): Promise<string> {
   const by = (environmentId: string) => ownAuthor('COMMAND', environmentId);
-  const revoked = z.uuid().safeParse(id).success && (await withdrawKey(db, id, new Date(), by));
+  const revoked = z.uuid().safeParse(id).success && (await revokeKeyWithAudit(db, id, new Date(), by));
   if (!revoked) throw new StartupError(`There is no active key with the id ${id}.`);
   return `Revoked ${id}: it stops working within 5 seconds.`;
 }

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { ownAuthor } from '../audit/rules.ts';
-import { admitKeyWithin, makeKeyWithin } from '../auth/keys/issue.ts';
+import { installKeyWithin, issueKeyWithin } from '../auth/keys/issue.ts';
 import { environmentIds, type KeyShape, lastFourOf, parseKey } from '../auth/keys/rules.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
@@ -67,7 +67,7 @@ async function makeKeys(tx: Db, shapes: KeyShape[]): Promise<MadeKey[]> {
   const made: MadeKey[] = [];
   for (const shape of shapes) {
     const author = ownAuthor('SERVER', shape.environmentId);
-    const { key } = await makeKeyWithin(tx, shape.environmentId, shape.kind, author);
+    const { key } = await issueKeyWithin(tx, shape.environmentId, shape.kind, author);
     made.push({ ...shape, key });
   }
   return made;
@@ -79,7 +79,7 @@ async function installKeys(tx: Db, keys: readonly string[]): Promise<RevokedKey[
   for (const key of keys) {
     const shape = parseKey(key);
     if (shape === null) throw new TypeError('A key must be well-formed to be installed.');
-    const isValid = await admitKeyWithin(tx, key, ownAuthor('SERVER', shape.environmentId));
+    const isValid = await installKeyWithin(tx, key, ownAuthor('SERVER', shape.environmentId));
     if (!isValid) revoked.push({ ...shape, lastFour: lastFourOf(key) });
   }
   return revoked;

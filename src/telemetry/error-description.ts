@@ -6,7 +6,7 @@ const maxMessage = 2_000;
 const maxCauses = 4;
 
 /** PostgreSQL's fields that say where it failed. `detail` and `where` are left out: they quote rows. */
-const places = ['code', 'severity', 'schema', 'table', 'column', 'constraint', 'routine'] as const;
+const locationFields = ['code', 'severity', 'schema', 'table', 'column', 'constraint', 'routine'] as const;
 
 /** SQLSTATEs and Prisma's codes for a value that does not fit. Their messages quote the value. */
 const aboutValues = /^(22...|P20(00|05|06|07|20|23|33))$/;
@@ -24,7 +24,7 @@ export function describeError(error: unknown, depth = 0): Record<string, unknown
     message: quotesValue(error)
       ? '(left out: it quotes a value)'
       : redact(ownMessage(error).slice(0, maxMessage)),
-    ...placesOf(error),
+    ...locationOf(error),
     stack: framesOf(stack),
     ...(behind === undefined || depth >= maxCauses
       ? {}
@@ -59,10 +59,10 @@ function asError(cause: unknown): unknown {
   return Object.assign(error, { name: String(kind ?? 'Error'), code: originalCode, stack: undefined });
 }
 
-function placesOf(error: Error): Record<string, string> {
-  const known = error as Partial<Record<(typeof places)[number], unknown>>;
-  const told = places.filter((place) => typeof known[place] === 'string');
-  return Object.fromEntries(told.map((place) => [place, redact(String(known[place]))]));
+function locationOf(error: Error): Record<string, string> {
+  const known = error as Partial<Record<(typeof locationFields)[number], unknown>>;
+  const present = locationFields.filter((field) => typeof known[field] === 'string');
+  return Object.fromEntries(present.map((field) => [field, redact(String(known[field]))]));
 }
 
 /** A stack begins with the message, which is described already. */

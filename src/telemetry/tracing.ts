@@ -66,13 +66,15 @@ export function createTracing(
         run: (work) => current.run(context, work),
         end({ name: lastName = name, attributes: more = {}, failure } = {}) {
           if (!sampled) return;
-          const told = { name: lastName, kind, links, attributes: { ...attributes, ...more } };
-          const times = { startedAt, endedAt: now() };
           take({
             context,
             parentSpanId: parent?.spanId ?? null,
-            ...told,
-            ...times,
+            name: lastName,
+            kind,
+            links,
+            attributes: { ...attributes, ...more },
+            startedAt,
+            endedAt: now(),
             failure: failure ?? null,
           });
         },

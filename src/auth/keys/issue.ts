@@ -5,18 +5,18 @@ import type { PrismaClient } from '../../database/generated/client.ts';
 import type { EnvironmentId, KeyKind } from './rules.ts';
 import { createKey, findKeyId, installKey, lockKey, revokeKey } from './store.ts';
 
-/** Issues a key, as createKey does, and tells the audit log. */
-export function makeKey(
+/** Creates a key, with an audit entry. */
+export function issueKey(
   db: PrismaClient,
   environmentId: EnvironmentId,
   kind: KeyKind,
   author: Author,
 ): Promise<{ id: string; key: string }> {
-  return db.$transaction((tx) => makeKeyWithin(tx, environmentId, kind, author));
+  return db.$transaction((tx) => issueKeyWithin(tx, environmentId, kind, author));
 }
 
-/** The same as one step of a transaction that does more. */
-export function makeKeyWithin(tx: Db, environmentId: EnvironmentId, kind: KeyKind, author: Author) {
+/** Does the same within a larger transaction. */
+export function issueKeyWithin(tx: Db, environmentId: EnvironmentId, kind: KeyKind, author: Author) {
   return audited(
     tx,
     author,
@@ -27,10 +27,10 @@ export function makeKeyWithin(tx: Db, environmentId: EnvironmentId, kind: KeyKin
 }
 
 /**
- * Makes a key valid that was chosen outside; the audit log learns of it unless it is known already. False if it was
- * revoked, and so stays invalid.
+ * Installs a key that the operator chose, with an audit entry if it is new. False if it was revoked: then it stays
+ * invalid.
  */
-export async function admitKeyWithin(tx: Db, key: string, author: Author): Promise<boolean> {
+export async function installKeyWithin(tx: Db, key: string, author: Author): Promise<boolean> {
   const known = await findKeyId(tx, key);
   const { isRevoked } = await audited(
     tx,
@@ -43,11 +43,11 @@ export async function admitKeyWithin(tx: Db, key: string, author: Author): Promi
 }
 
 /**
- * Ends a key's validity, and tells the audit log; false if there is none to end.
+ * Revokes a key, with an audit entry. False if it is unknown or already revoked.
  *
- * @param authorIn who does it, given the environment of the key
+ * @param authorIn returns the author for the key's environment
  */
-export function withdrawKey(
+export function revokeKeyWithAudit(
   db: PrismaClient,
   id: string,
   now: Date,

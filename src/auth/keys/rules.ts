@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 
-/** A private key may do everything in its environment; a public one only reads, for one user. */
+/** A private key allows everything in its environment. A public key only reads, about one user. */
 export type KeyKind = 'PRIVATE' | 'PUBLIC';
 
 export const environmentIds = ['test', 'live'] as const;
 export type EnvironmentId = (typeof environmentIds)[number];
 
-/** The environment of this name; null if there is none. */
+/** Returns the environment with this name, or null. */
 export function readEnvironmentId(name: string | string[] | undefined): EnvironmentId | null {
   return environmentIds.find((id) => id === name) ?? null;
 }
 
-/** What a key says about itself. Whether it was ever issued, only the store knows. */
+/** What the text of a key contains. Only the store knows whether the key exists. */
 export interface KeyShape {
   kind: KeyKind;
   environmentId: EnvironmentId;
@@ -28,7 +28,7 @@ export function formatKey({ kind, environmentId }: KeyShape, secret: string): st
   return `${prefixes[kind]}_${environmentId}_${secret}`;
 }
 
-/** Reads kind and environment off a key; null if it is not written like one. */
+/** Returns the kind and environment of a key. Null if it is not written like a key. */
 export function parseKey(key: string): KeyShape | null {
   const groups = keyPattern.exec(key)?.groups;
   if (groups === undefined) return null;
@@ -38,17 +38,17 @@ export function parseKey(key: string): KeyShape | null {
   };
 }
 
-/** What is stored of a key: its SHA-256, in hex. A random key of this length needs no salt. */
+/** Returns the SHA-256 of a key, in hex. A random key of this length needs no salt. */
 export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
-/** What tells two keys apart in a list, without giving either away. */
+/** Identifies a key in a list without revealing it. */
 export function lastFourOf(key: string): string {
   return key.slice(-4);
 }
 
-/** The `Authorization` header holds the key alone, or `Bearer <key>`; null if it holds neither. */
+/** Reads an `Authorization` header: the key alone, or `Bearer <key>`. Null for anything else. */
 export function readAuthorization(header: string | null | undefined): string | null {
   const words = (header ?? '').trim().split(/\s+/);
   const [first, second] = words;

@@ -12,7 +12,7 @@ import {
   secretLength,
 } from './rules.ts';
 
-/** Who a request's key stands for. */
+/** A valid key and its environment. */
 export interface Identity {
   environmentId: string;
   keyId: string;
@@ -30,7 +30,7 @@ interface StoredKey {
 }
 
 export interface Keyring {
-  /** Who the key stands for; null if it was never issued, or is revoked. */
+  /** Returns the identity of the key. Null if it is unknown or revoked. */
   identify(key: string): Promise<Identity | null>;
 }
 
@@ -43,7 +43,7 @@ const shown = {
   revokedAt: true,
 } as const;
 
-/** Issues a new key. The key itself is in this answer only: the database keeps its hash. */
+/** Creates a key. Only this answer contains the key: the database stores its hash. */
 export async function createKey(
   db: Db,
   environmentId: EnvironmentId,
@@ -56,8 +56,7 @@ export async function createKey(
 }
 
 /**
- * Makes a key valid that was chosen outside, unless it was revoked before: it may be revoked because others know it.
- * The key must be well-formed.
+ * Stores a key that was chosen outside. A revoked key stays revoked: others may know it. The key must be well-formed.
  */
 export async function installKey(db: Db, key: string): Promise<{ id: string; isRevoked: boolean }> {
   const shape = parseKey(key);
@@ -72,20 +71,20 @@ export async function installKey(db: Db, key: string): Promise<{ id: string; isR
   return { id, isRevoked: revokedAt !== null };
 }
 
-/** The id of this key; null if it was never issued. */
+/** Returns the id of this key, or null. */
 export async function findKeyId(db: Db, key: string): Promise<string | null> {
   const found = await db.apiKey.findUnique({ where: { hash: hashKey(key) }, select: { id: true } });
   return found?.id ?? null;
 }
 
-/** Locks a key against every other change until the transaction ends; the environment that it is for, or null. */
+/** Locks a key until the transaction ends. Returns its environment, or null if there is no such key. */
 export async function lockKey(tx: Db, id: string): Promise<string | null> {
   const [row] = await tx.$queryRaw<{ environment_id: string }[]>`
     SELECT environment_id FROM api_key WHERE id = ${id}::uuid FOR UPDATE`;
   return row?.environment_id ?? null;
 }
 
-/** Ends a key's validity; every running instance follows within seconds. False if there is none to end. */
+/** Revokes a key; every instance follows within seconds. False if it is unknown or already revoked. */
 export async function revokeKey(db: Db, id: string, now: Date): Promise<boolean> {
   const { count } = await db.apiKey.updateMany({ where: { id, revokedAt: null }, data: { revokedAt: now } });
   return count > 0;
@@ -106,13 +105,13 @@ async function findActiveKey(db: Lookups, hash: string): Promise<Identity | null
   return rows[0] ?? null;
 }
 
-/** For how long valid credentials are remembered: those that are revoked stop working within 5 s. */
+/** How long valid credentials are cached. Revoked ones stop working within 5 s. */
 export const credentialLifetimeMs = 3_000;
 
 /**
- * Remembers valid keys for a moment; see createCache.
+ * Caches valid keys for a short time; see createCache.
  *
- * @param db connections that nobody keeps while waiting for somebody else: every request begins here
+ * @param db connections that never wait for locks: every request needs one
  */
 export function createKeyring(db: Lookups, now?: () => number): Keyring {
   const known = createCache<Identity>(credentialLifetimeMs, now);

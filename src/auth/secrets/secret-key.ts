@@ -1,11 +1,11 @@
 import { hkdfSync } from 'node:crypto';
 
-/** What a key is for. Each purpose has a key of its own: one that gets out says nothing about the others. */
+/** What a derived key is for. Each purpose has its own key: a leaked one does not reveal the others. */
 type Purpose = 'console sessions' | 'secrets at rest';
 
-/** KANA_SECRET_KEY: the one secret that the database does not hold. */
+/** KANA_SECRET_KEY: the only secret outside the database. */
 export interface SecretKey {
-  /** A key of 256 bits for this purpose; always the same one. */
+  /** Derives a 256-bit key for this purpose, always the same one. */
   derive(purpose: Purpose): Buffer;
 }
 

@@ -11,9 +11,8 @@ import type { Session, Sessions } from './sessions.ts';
 const SignIn = z.object({ key: z.string().trim() });
 
 /**
- * Where the console's pages sign in and out: GET tells which environments somebody is signed in to, POST takes
- * a private key, DELETE signs out of the environment that the header names. Every answer is about this browser
- * alone, and no other site's page can ask: see consoleHeader.
+ * The sessions of the console. GET lists the sessions of this browser, POST signs in with a private key, DELETE signs
+ * out of the environment in the header. Pages of other sites cannot call this: see consoleHeader.
  */
 export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
   return {
@@ -59,7 +58,7 @@ const wrongKey = unauthenticated(
   'This is not a valid private key. Private keys start with prv_test_ or prv_live_.',
 );
 
-/** Refuses what does not bring the console's header, whatever it says. */
+/** Refuses requests without the console's header, whatever its value. */
 function fromConsole(handle: Handler): Handler {
   return (request, response, requestContext) => {
     if (headerOf(request) !== undefined) return handle(request, response, requestContext);

@@ -1,45 +1,44 @@
 import type { EnvironmentId } from '../keys/rules.ts';
 
 /**
- * The console's pages send this header with every request, and name their environment in it. The session is a
- * cookie, which a browser sends by itself; a header no other site can make it send. So the cookie counts for
- * nothing without the header.
+ * The console's pages send this header with every request. Its value is the environment. Browsers send cookies by
+ * themselves, but no other site can make them send this header. So a cookie without it is ignored.
  */
 export const consoleHeader = 'x-kana-console';
 
-/** For how long a session is good at most, in seconds: a working day. */
-export const sessionLifetime = 12 * 60 * 60;
+/** The maximum lifetime of a session: a working day. */
+export const sessionLifetimeSeconds = 12 * 60 * 60;
 
-/** For how many days a session that has expired stays in the table. */
-export const keptForDays = 30;
+/** How long expired sessions stay in the table. */
+export const retentionDays = 30;
 
-/** How many sessions one key may have; the oldest go first. */
+/** The most sessions of one key. Beyond it, the oldest are removed. */
 export const maxSessionsPerKey = 1_000;
 
-/** How much of a token is random. */
+/** The random part of a token. */
 export const tokenBytes = 32;
 
 const tokenPattern = /^ses_(?<environment>test|live)_[\w-]{43}$/;
 
-/** A token is `ses_`, then `test_` or `live_`, then random bytes: the log knows it by its beginning. */
+/** A token is `ses_`, then `test_` or `live_`, then random bytes. The log redacts it by its prefix. */
 export function formatToken(environmentId: string, random: Buffer): string {
   return `ses_${environmentId}_${random.toString('base64url')}`;
 }
 
-/** The environment that a token says it is for; null if it is not written like one. */
+/** Returns the environment that a token claims. Null if it is not written like a token. */
 export function parseToken(token: string): string | null {
   return tokenPattern.exec(token)?.groups?.environment ?? null;
 }
 
-/** The headers by which a proxy that ends TLS tells how the browser came. */
+/** The headers in which a proxy that ends TLS reports the browser's protocol. */
 export interface ProxyHeaders {
   'x-forwarded-proto'?: string | string[] | undefined;
   forwarded?: string | string[] | undefined;
 }
 
 /**
- * Whether the browser came by https. Anybody can send these headers; they only make the cookie stricter. Of several
- * proxies the first has seen the browser.
+ * Whether the browser uses HTTPS. Anybody can send these headers, but they only make the cookie stricter. With several
+ * proxies, the first value is the browser's.
  */
 export function isSecure(headers: ProxyHeaders): boolean {
   const first = (value: string | string[] | undefined) => String(value ?? '').split(',', 1)[0] ?? '';
@@ -48,13 +47,13 @@ export function isSecure(headers: ProxyHeaders): boolean {
 }
 
 /**
- * Each environment has a cookie of its own, so that somebody can be signed in to both. With the prefix `__Host-`, which
- * browsers take by https only, no other host of the domain can set it.
+ * Each environment has its own cookie, so that one browser can be signed in to both. The prefix `__Host-` needs HTTPS;
+ * with it, no other host of the domain can set the cookie.
  */
 const cookieName = (environmentId: EnvironmentId, secure: boolean) =>
   `${secure ? '__Host-' : ''}kana_console_${environmentId}`;
 
-/** The token of an environment's session in these headers; null if they hold none. */
+/** Returns the session token of an environment from these headers, or null. */
 export function readSessionCookie(
   headers: ProxyHeaders & { cookie?: string | undefined },
   environmentId: EnvironmentId,
@@ -65,13 +64,13 @@ export function readSessionCookie(
 }
 
 /**
- * The `Set-Cookie` that begins a session in a browser, or ends it when the token is empty. No script can read
- * it, and no request that another site brings about carries it.
+ * Returns the `Set-Cookie` that stores a session in a browser, or removes it if the token is empty. Scripts cannot read
+ * the cookie, and requests from other sites do not carry it.
  *
- * @param secure whether the browser may send it by https only
+ * @param secure whether the browser may send it over HTTPS only
  */
 export function sessionCookie(environmentId: EnvironmentId, token: string, secure: boolean): string {
-  const age = token === '' ? 0 : sessionLifetime;
-  const parts = [`${cookieName(environmentId, secure)}=${token}`, 'Path=/', `Max-Age=${age}`, 'HttpOnly'];
+  const maxAge = token === '' ? 0 : sessionLifetimeSeconds;
+  const parts = [`${cookieName(environmentId, secure)}=${token}`, 'Path=/', `Max-Age=${maxAge}`, 'HttpOnly'];
   return [...parts, 'SameSite=Strict', ...(secure ? ['Secure'] : [])].join('; ');
 }

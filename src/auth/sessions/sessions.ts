@@ -7,24 +7,24 @@ import type { SecretKey } from '../secrets/secret-key.ts';
 import { formatToken, parseToken, tokenBytes } from './rules.ts';
 import { findActiveSession, insertSession, removeOldSessions, revokeSession, touchSession } from './store.ts';
 
-/** That somebody is signed in to the console. */
+/** A session of the console. */
 export interface Session {
   identity: Identity;
   expiresAt: Date;
 }
 
 export interface Sessions {
-  /** Begins a session for who holds this private key; null if the key is not a valid private one. */
+  /** Starts a session with this private key. Null if the key is not a valid private key. */
   begin(key: string): Promise<(Session & { token: string }) | null>;
-  /** The session of this environment; null once it has expired or ended, its key is revoked, or if it never began. */
+  /** Returns the session. Null if it is unknown, expired, ended or of another environment, or its key is revoked. */
   find(token: string, environmentId: EnvironmentId): Promise<Session | null>;
-  /** Ends the session: here at once, on every other instance within 5 s. */
+  /** Ends the session: on this instance at once, on every other one within 5 s. */
   end(token: string, environmentId: EnvironmentId): Promise<void>;
 }
 
 /**
- * Sessions are rows. A browser holds a random token, the database a keyed hash of it: neither a read of the database
- * nor a row of somebody else's making lets anybody in.
+ * Sessions are rows. The browser holds a random token, the database its keyed hash. So neither reading the database
+ * nor inserting a row gives access.
  *
  * @param db writes
  * @param lookups reads; see createKeyring
@@ -48,8 +48,8 @@ export function createSessions({
 
   async function read(idHash: string): Promise<Session | null> {
     const found = await findActiveSession(lookups, idHash);
-    // The session is good whether or not its use can be written down.
-    if (found?.isUseOld) void touchSession(db, idHash).catch(() => undefined);
+    // A failed update of the last use does not make the session invalid.
+    if (found?.isLastSeenOld) void touchSession(db, idHash).catch(() => undefined);
     return found;
   }
   return {

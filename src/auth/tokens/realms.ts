@@ -6,26 +6,26 @@ import type { PrismaClient } from '../../database/generated/client.ts';
 import { StartupError } from '../../errors.ts';
 import { type Encryption, isEncrypted, WrongSecretKey } from '../secrets/encryption.ts';
 
-/** An environment as user tokens know it. */
+/** An environment, and the secrets of its user tokens. */
 export interface TokenRealm {
   environmentId: string;
   appId: string;
-  /** The first signs; a token that any of them signed is good. */
+  /** The first one signs; all verify. */
   secrets: string[];
 }
 
 /**
- * The environments, and what their tokens are signed with: the configured secrets, or else a secret of each
- * environment's own, which is made here when there is none. The database keeps it encrypted.
+ * Returns the environments with the secrets of their tokens: the configured ones, or else one for each environment. If
+ * it is missing, it is created. The database stores it encrypted.
  *
- * @throws StartupError when a kept secret was encrypted with another KANA_SECRET_KEY
+ * @throws StartupError if a stored secret was encrypted with another KANA_SECRET_KEY
  */
 export async function loadTokenRealms(
   db: PrismaClient,
   configured: readonly string[],
   encryption: Encryption,
 ): Promise<TokenRealm[]> {
-  if (configured.length === 0) await db.$transaction((tx) => makeMissing(tx, encryption));
+  if (configured.length === 0) await db.$transaction((tx) => createMissing(tx, encryption));
   await encryptPlain(db, encryption);
   const environments = await db.environment.findMany({ include: { tokenSecret: true } });
   return environments.map(({ id, appId, tokenSecret }) => ({
@@ -34,43 +34,43 @@ export async function loadTokenRealms(
     secrets:
       configured.length > 0 || tokenSecret === null
         ? [...configured]
-        : [decryptKept(encryption, id, tokenSecret.secret)],
+        : [decryptStored(encryption, id, tokenSecret.secret)],
   }));
 }
 
-const placeOf = (environmentId: string) => `user_token_secret ${environmentId}`;
+const locationOf = (environmentId: string) => `user_token_secret ${environmentId}`;
 
-/** Instances that start together keep the one that came first. */
-async function makeMissing(tx: Db, encryption: Encryption): Promise<void> {
-  const bare = await tx.environment.findMany({ where: { tokenSecret: null }, select: { id: true } });
-  const kept = await tx.userTokenSecret.createManyAndReturn({
-    data: bare.map(({ id }) => ({
+/** If several instances start together, the first secret is used. */
+async function createMissing(tx: Db, encryption: Encryption): Promise<void> {
+  const missing = await tx.environment.findMany({ where: { tokenSecret: null }, select: { id: true } });
+  const created = await tx.userTokenSecret.createManyAndReturn({
+    data: missing.map(({ id }) => ({
       environmentId: id,
-      secret: encryption.encrypt(randomBytes(32).toString('base64url'), placeOf(id)),
+      secret: encryption.encrypt(randomBytes(32).toString('base64url'), locationOf(id)),
     })),
     skipDuplicates: true,
     select: { environmentId: true },
   });
-  for (const { environmentId: id } of kept)
+  for (const { environmentId: id } of created)
     await appendEntries(tx, ownAuthor('SERVER', id), { action: 'makeTokenSecret', type: 'TOKEN_SECRET' }, [
       { subjectId: id, userKey: null, before: null, after: null, withheld: [] },
     ]);
 }
 
-/** Earlier versions stored secrets as they are. Tokens that these signed stay good. */
+/** Encrypts secrets that earlier versions stored as plain text. Tokens that they signed stay valid. */
 async function encryptPlain(db: Db, encryption: Encryption): Promise<void> {
-  const kept = await db.userTokenSecret.findMany();
-  for (const { environmentId, secret } of kept.filter((each) => !isEncrypted(each.secret)))
+  const stored = await db.userTokenSecret.findMany();
+  for (const { environmentId, secret } of stored.filter((each) => !isEncrypted(each.secret)))
     await db.userTokenSecret.updateMany({
       // Another instance may have encrypted it in the meantime.
       where: { environmentId, secret },
-      data: { secret: encryption.encrypt(secret, placeOf(environmentId)) },
+      data: { secret: encryption.encrypt(secret, locationOf(environmentId)) },
     });
 }
 
-function decryptKept(encryption: Encryption, environmentId: string, stored: string): string {
+function decryptStored(encryption: Encryption, environmentId: string, stored: string): string {
   try {
-    return encryption.decrypt(stored, placeOf(environmentId));
+    return encryption.decrypt(stored, locationOf(environmentId));
   } catch (error) {
     if (!(error instanceof WrongSecretKey)) throw error;
     throw new StartupError(

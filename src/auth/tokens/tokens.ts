@@ -1,25 +1,25 @@
 import { decodeJwt } from 'jose';
-import { refusal, sign, verifyToken } from '../signature.ts';
+import { nullIfInvalid, sign, verifyToken } from '../signature.ts';
 import type { TokenRealm } from './realms.ts';
 import { claimsFor, TokenSubject, tokenAlgorithm, tokenAudience } from './rules.ts';
 
-/** A user of one environment, by the id that the company chose. */
+/** A user of one environment, by the id that the company assigned. */
 export interface UserIdentity {
   environmentId: string;
   userId: string;
 }
 
 export interface UserTokens {
-  /** A token that stands for the user, until it expires. Whether there is such a user is not looked at. */
+  /** Issues a token for the user. Does not check whether the user exists. */
   issue(user: UserIdentity, now: Date): Promise<string>;
-  /** Whom the token stands for; null if it is expired, meant for something else, or not made by us. */
+  /** Returns the user of the token. Null if it is expired, has another purpose, or was not issued here. */
   identify(token: string, now: Date): Promise<UserIdentity | null>;
 }
 
 /**
- * Issues and recognises the tokens of these environments.
+ * Issues and verifies the tokens of these environments.
  *
- * @param issuer who the tokens say they are from; those of another are refused
+ * @param issuer the `iss` claim. Tokens with another one are refused
  */
 export function createUserTokens(realms: readonly TokenRealm[], issuer: string): UserTokens {
   const expected = {
@@ -38,7 +38,7 @@ export function createUserTokens(realms: readonly TokenRealm[], issuer: string):
       return sign({ ...claims }, { alg: tokenAlgorithm, typ: 'JWT' }, secret);
     },
     async identify(token, now) {
-      // What an unproven token says only chooses the secrets that may prove it.
+      // The claims are not verified yet. They only select the secrets to verify with.
       const appId = claimedApp(token);
       const realm = realms.find((each) => each.appId === appId);
       if (realm === undefined) return null;
@@ -48,11 +48,11 @@ export function createUserTokens(realms: readonly TokenRealm[], issuer: string):
   };
 }
 
-/** The environment that the token says it belongs to, which anybody can write. */
+/** Returns the `appId` claim, unverified. */
 function claimedApp(token: string): unknown {
   try {
     return decodeJwt(token).appId;
   } catch (error) {
-    return refusal(error);
+    return nullIfInvalid(error);
   }
 }
