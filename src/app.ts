@@ -35,8 +35,8 @@ import { createAdmission } from './segment/arrival.ts';
 import { createDeletion } from './segment/erasure/delete-person.ts';
 import { createIngestion } from './segment/events/ingest.ts';
 import { createSegmentRoute } from './segment/events/route.ts';
-import { tellSegment } from './segment/metrics-store.ts';
-import { createMeters, type Meters } from './telemetry/metrics.ts';
+import { registerSegmentMetrics } from './segment/metrics-store.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createUsageRecorder } from './usage/record/record.ts';
 
 export interface Dependencies {
@@ -46,40 +46,40 @@ export interface Dependencies {
   sessions: Sessions;
   /** The built console; null serves none. */
   consoleFiles: ConsoleFiles | null;
-  /** The origins whose pages may call the client API from a browser; see withCors. */
+  /** The origins that may call the client API from a browser; see withCors. */
   clientOrigins: readonly string[];
-  /** What Segment signs its requests with; undefined takes them without a signature. */
+  /** The secret of Segment's signatures. Undefined: signatures are not required. */
   segmentSecret: string | undefined;
-  /** How many operations of each environment may be worked on at once; see createGate. */
+  /** The most concurrent operations of each environment; see createGate. */
   capacity?: number | undefined;
-  /** How many bytes of their bodies may be held at once for each environment; see createGate. */
+  /** The most memory for request bodies of each environment, in bytes; see createGate. */
   bodyRoom?: number | undefined;
-  /** How often each key may call. */
+  /** The rate limit of each key. */
   rateLimit: RateLimit;
   log: Logger;
   /** The worker that reads and writes catalogue files; see createCatalogueFiles. */
   catalogueWorker?: URL | undefined;
-  /** The metrics; without them nothing is exported. */
-  meters?: Meters | undefined;
-  /** Who may read the figures, and how those of all processes are read; null where nobody may. */
-  metrics?: Pick<MetricsSources, 'token' | 'readProcesses'> | null;
+  /** The metrics to write to. */
+  metrics?: Metrics | undefined;
+  /** The token for /metrics, and how the metrics of all processes are read. Null: /metrics is off. */
+  metricsAccess?: Pick<MetricsSources, 'token' | 'readProcesses'> | null;
 }
 
 export interface App {
   /** Handles every request of an HTTP server. */
   listener: RequestListener;
-  /** The paths at which something answers. */
+  /** The paths of all routes. */
   paths: readonly string[];
 }
 
-/** Composes the server; it does not listen. */
+/** Creates the server's routes. Does not listen. */
 export function createApp(dependencies: Dependencies): App {
   const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
-  const { meters = createMeters() } = dependencies;
-  const servicesOf = createServices({ ...dependencies, meters });
-  const gate = createGate(meters.refused, dependencies.capacity, dependencies.bodyRoom);
-  registerGateMetrics(meters.registry, gate);
-  registerPoolMetrics(meters.registry, database.pools);
+  const { metrics = createMetrics() } = dependencies;
+  const servicesOf = createServices({ ...dependencies, metrics });
+  const gate = createGate(metrics.refused, dependencies.capacity, dependencies.bodyRoom);
+  registerGateMetrics(metrics.registry, gate);
+  registerPoolMetrics(metrics.registry, database.pools);
   const doHeavyWork = createHeavyWork();
   const admin = adminApi(dependencies, servicesOf, doHeavyWork);
   const client = clientApi(dependencies, servicesOf);
@@ -89,7 +89,7 @@ export function createApp(dependencies: Dependencies): App {
     api: Api<Caller, object>,
     graphiql: GraphiqlPage,
   ): Route => {
-    const server = createGraphqlServer(api, log, meters.tracing);
+    const server = createGraphqlServer(api, log, metrics.tracing);
     return createGraphqlRoute({ api, server, page: graphiql, gate, rateLimit: dependencies.rateLimit });
   };
   const routes = {
@@ -109,34 +109,34 @@ export function createApp(dependencies: Dependencies): App {
     '/health/ready': createReadyRoute(database, writes),
     ...metricsRoutes(dependencies),
   };
-  return { listener: createRouter(routes, { log, meters, writes }, page), paths: Object.keys(routes) };
+  return { listener: createRouter(routes, { log, metrics, writes }, page), paths: Object.keys(routes) };
 }
 
-function metricsRoutes({ metrics, database: { work } }: Dependencies): Record<string, Route> {
-  if (!metrics) return {};
-  const tellDatabase = async (registry: Registry) => {
-    await Promise.all([registerJobMetrics(registry, work), tellSegment(registry, work)]);
+function metricsRoutes({ metricsAccess, database: { work } }: Dependencies): Record<string, Route> {
+  if (!metricsAccess) return {};
+  const registerDatabaseMetrics = async (registry: Registry) => {
+    await Promise.all([registerJobMetrics(registry, work), registerSegmentMetrics(registry, work)]);
   };
-  return { '/metrics': createMetricsRoute({ ...metrics, tellDatabase }) };
+  return { '/metrics': createMetricsRoute({ ...metricsAccess, registerDatabaseMetrics }) };
 }
 
-/** What requests of one environment work with: its own connections, and batches of its own calls alone. */
+/** The services of one environment: its own connections and its own batches. */
 type Services = Pick<
   Context,
   'db' | 'findStanding' | 'recordUsage' | 'admitUsers' | 'deletePerson' | 'ingestEvents'
 >;
 type ServicesOf = (environmentId: string) => Services;
 
-function createServices({ database, log, meters }: Dependencies): ServicesOf {
+function createServices({ database, log, metrics }: Dependencies): ServicesOf {
   const create = (environmentId: string): Services => {
     const connections = database.of(environmentId);
     return {
       db: connections.prisma,
-      findStanding: createStandingFinder(connections.hot, meters),
-      recordUsage: createUsageRecorder(connections.hot, meters),
+      findStanding: createStandingFinder(connections.hot, metrics),
+      recordUsage: createUsageRecorder(connections.hot, metrics),
       admitUsers: createAdmission(connections, log),
       deletePerson: createDeletion(connections, log),
-      ingestEvents: createIngestion(connections, meters),
+      ingestEvents: createIngestion(connections, metrics),
     };
   };
   const services = new Map<string, Services>();
@@ -166,10 +166,10 @@ function adminApi(
     contextOf(caller, requestContext) {
       const author = authorOf(caller, requestContext);
       const { environmentId } = author;
-      const tellFault = (error: unknown) => reportFault(log, error, requestContext);
       const services = { ...servicesOf(environmentId), readClock: database.readClock, userTokens };
       const heavy = { catalogueFiles, doHeavyWork };
-      return { environmentId, author, ...services, ...heavy, tellFault };
+      const report = (error: unknown) => reportFault(log, error, requestContext);
+      return { environmentId, author, ...services, ...heavy, reportFault: report };
     },
   };
 }

@@ -15,7 +15,7 @@ import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
 import { migrate } from './database/migrations.ts';
 import { grantServerRights } from './database/roles.ts';
-import { findUnproven } from './database/unproven.ts';
+import { findUnvalidated } from './database/unvalidated.ts';
 import { type Watch, watchDatabase } from './database/watch.ts';
 import type { EmbeddedServer } from './embedded-postgres/server.ts';
 import { StartupError } from './errors.ts';
@@ -32,7 +32,7 @@ import { welcome } from './start/welcome.ts';
 import { forwardMetrics, shareMetrics } from './start/worker-metrics.ts';
 import { isPrepared, notifyPrimary, startWorkers, type Workers } from './start/workers.ts';
 import { createLog } from './telemetry/log.ts';
-import { createMeters, type Meters, registerProcessMetrics } from './telemetry/metrics.ts';
+import { createMetrics, type Metrics, registerProcessMetrics } from './telemetry/metrics.ts';
 import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import type { TracingSettings } from './telemetry/tracing-settings.ts';
@@ -68,7 +68,7 @@ async function start(config: Config, running: Running): Promise<void> {
   const traces = config.tracing === null ? null : startTraces(config.tracing, log);
   running.traces = traces?.exporter;
   const tracing = traces?.tracing ?? null;
-  const meters = createMeters(tracing);
+  const metrics = createMetrics(tracing);
   const database = openDatabase(postgres.url, { tracing });
   running.database = database;
   running.watch = watchDatabase(postgres.url, database);
@@ -87,14 +87,14 @@ async function start(config: Config, running: Running): Promise<void> {
     segmentSecret: config.segmentSecret,
     rateLimit: config.rateLimit === null ? noRateLimit : createRateLimit(config.rateLimit),
     log,
-    meters,
-    metrics: openMetrics(config, meters),
+    metrics,
+    metricsAccess: openMetrics(config, metrics),
   });
   const jobs = { ...segmentJobs(database.prisma), ...rollUpJobs, ...sealJobs };
   running.queue = await startQueue(postgres.url, jobs, {
     atStart: [sweepJob, rollUpJob, sealJob],
     log,
-    meters,
+    metrics,
   });
   http.open(app.listener);
 
@@ -112,8 +112,8 @@ async function prepare(
   const ownerUrl = config.databaseOwnerUrl ?? url;
   await migrate(ownerUrl);
   if (ownerUrl !== url) await grantServerRights(ownerUrl, url);
-  for (const unproven of await findUnproven(work))
-    log.warn(unproven, 'rows of an earlier version break an invariant; npm run verify tells what to do');
+  for (const constraint of await findUnvalidated(work))
+    log.warn(constraint, 'rows of an earlier version break a constraint; npm run verify shows what to do');
   const provisioned = await provision(prisma, config, new Date());
   for (const { environmentId, kind, lastFour } of provisioned.revokedKeys)
     log.warn({ key: { environmentId, kind, lastFour } }, 'a configured key is revoked, and stays so');
@@ -121,7 +121,7 @@ async function prepare(
 }
 
 /** Enables metrics if a token is configured. Process metrics cost a little. */
-function openMetrics({ metricsToken: token }: Config, { registry }: Meters) {
+function openMetrics({ metricsToken: token }: Config, { registry }: Metrics) {
   if (token === undefined) return null;
   registerProcessMetrics(registry, version);
   return { token, readProcesses: cluster.isWorker ? shareMetrics(registry) : () => registry.metrics() };

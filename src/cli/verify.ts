@@ -1,7 +1,7 @@
 import '../start/driver.ts';
 import { parseArgs } from 'node:util';
 import type { Database } from '../database/client.ts';
-import { findUnproven } from '../database/unproven.ts';
+import { findUnvalidated } from '../database/unvalidated.ts';
 import { StartupError } from '../errors.ts';
 import { verifySeals } from '../seals/verify.ts';
 import { repair, repairTotals, verify } from '../usage/ledger/verify.ts';
@@ -70,8 +70,8 @@ async function findAll(database: Database) {
 }
 
 /** Prints the invariants that old rows violate. The operator must correct them; --repair does not. */
-async function printUnproven(database: Database): Promise<void> {
-  for (const { table, constraint } of await findUnproven(database.work)) {
+async function printUnvalidated(database: Database): Promise<void> {
+  for (const { table, constraint } of await findUnvalidated(database.work)) {
     process.stdout.write(
       `table ${table}: rows of an earlier version violate ${constraint}. Correct or delete them, then run: ALTER TABLE "${table}" VALIDATE CONSTRAINT "${constraint}";\n`,
     );
@@ -99,7 +99,7 @@ async function printBrokenSeals(database: Database): Promise<void> {
 await runCommand(async () => {
   const options = readOptions();
   await withDatabase(async (database) => {
-    await printUnproven(database);
+    await printUnvalidated(database);
     await printBrokenSeals(database);
     const { userKeys, counters, hours } = await findAll(database);
     if (counters + hours === 0) return;

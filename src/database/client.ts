@@ -6,54 +6,53 @@ import { PrismaClient } from './generated/client.ts';
 import { type CuttablePool, openPool, takeTurns } from './pool.ts';
 import { lookupPlans, sessionSettings } from './settings.ts';
 
-/** Inside and outside of a transaction alike: what a store needs to read and write. */
+/** What a store needs to read and write, inside and outside a transaction. */
 export type Db = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
 
-/** Where single statements are run that only read, and never wait for the lock of a row. */
+/** Runs single read-only statements that never wait for a row lock. */
 export type Lookups = Pick<Pool, 'query'>;
 
-/** The connections of one environment, and of one kind of work each: nobody waits for those of another. */
+/** The connections of one environment, separate for each kind of work. */
 export interface Connections {
   /** Requests that read and change everything but usage. */
   prisma: PrismaClient;
   /** The few connections of the hot path; see src/usage/record/store.ts. */
   hot: Pool;
-  /** The connections of Segment's events, which must not hold up the hot path. */
+  /** The connections of Segment's events. Separate, so that they do not delay the hot path. */
   work: Pool;
 }
 
-/** What belongs to no environment, or to any, has the connections of its own that are named here. */
+/** All connections. The inherited ones are for work that belongs to no single environment. */
 export interface Database extends Connections {
   /** The connections of an environment. */
   of(environmentId: string): Connections;
-  /** A few connections for what has to be answered whoever waits for whom: nobody locks anything on them. */
+  /** A few connections on which nothing is locked, so that they are always free soon. */
   lookups: Lookups;
-  /** What time it is for all servers on this database. */
+  /** Reads the database's clock, which all its servers share. */
   readClock: ReadClock;
-  /** All of them, by the names that operators see. */
+  /** All pools, by the names that operators see. */
   pools: Record<string, Pool>;
-  /** Fails at once, and from now on, what waits for a database that does not answer; see watch.ts. */
+  /** Makes all running and new statements fail at once, while the database does not answer; see watch.ts. */
   cutOff(): void;
   reconnect(): void;
   close(): Promise<void>;
 }
 
-/** The environments that there are. */
 const environments = ['live', 'test'];
 
-/** How the connections of requests are told from all others. */
+/** Identifies the connections of requests in pg_stat_activity. */
 export const applicationName = 'open-kana';
 
-/** How many connections each environment has for each kind of work. */
+/** The number of connections of each environment, for each kind of work. */
 const connectionsOf = { requests: 8, hot: 7, work: 5 };
 /** For start, commands, jobs and the metrics, which belong to no environment. */
 const sharedConnections = { requests: 4, hot: 2, work: 4 };
 const lookupConnections = 2;
 
-/** How long a transaction may wait for a connection, and then last, in milliseconds. */
+/** The maximum wait for a connection, and the maximum duration of a transaction, in milliseconds. */
 const transactionLimits = { maxWait: 10_000, timeout: 15_000 };
 
-/** What the connections of each pool are set to. A longer task sets longer deadlines in its own transaction. */
+/** The session settings of each pool. A longer task sets longer timeouts in its own transaction. */
 const serverSessions = {
   requests: sessionSettings({ lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 }),
   hot: sessionSettings({ lockTimeoutMs: 2_500, statementTimeoutMs: 10_000 }, lookupPlans),
@@ -70,11 +69,11 @@ const commandSessions = {
 
 interface Options {
   tracing?: Tracing | null;
-  /** Whether an operator runs a command, which may read whole tables and take as long as it needs. */
+  /** For an operator's command, which may read whole tables: no statement timeout. */
   isCommand?: boolean;
 }
 
-/** Opens the connections lazily: nothing is reached before the first statement. */
+/** Connections are opened lazily, with the first statement. */
 export function openDatabase(url: string, { tracing = null, isCommand = false }: Options = {}): Database {
   const sessions = isCommand ? commandSessions : serverSessions;
   const pools: Record<string, CuttablePool> = {};
@@ -91,7 +90,7 @@ export function openDatabase(url: string, { tracing = null, isCommand = false }:
     const prisma = new PrismaClient({
       adapter: new PrismaPg(requests),
       transactionOptions: transactionLimits,
-      // Without excerpts of our source in each message; what they leave out, its callers' stack tells.
+      // No excerpts of our source in messages. The stack shows the location.
       errorFormat: 'minimal',
     });
     prismas.push(prisma);

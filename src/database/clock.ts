@@ -1,12 +1,12 @@
 import type { ClientBase } from 'pg';
 import type { Lookups } from './client.ts';
 
-/** The time by the database's clock, whole milliseconds. It is not before the call. */
+/** Reads the database's clock, in whole milliseconds, at or after the call. */
 export type ReadClock = () => Promise<Date>;
 
 /**
- * Reads the database's clock. Instants that are compared with those of rows come from there: the clocks of
- * servers differ from it, and from each other. Concurrent callers share a reading that begins after their call.
+ * Returns a function that reads the database's clock. Instants that are compared with rows must come from it, because
+ * the clocks of servers differ. Concurrent callers share a reading that starts after their calls.
  */
 export function createClock(db: Lookups): ReadClock {
   let running: Promise<unknown> = Promise.resolve();
@@ -24,13 +24,13 @@ export function createClock(db: Lookups): ReadClock {
   };
 }
 
-/** The database's clock, in whole milliseconds. Whoever decides under a lock reads it with the lock held. */
+/** Reads the database's clock, in whole milliseconds. For a decision under a lock, call it while holding the lock. */
 export async function readClock(db: Lookups | ClientBase): Promise<Date> {
   const { rows } = await db.query<{ now: Date }>({
     name: 'clock',
     text: `select date_trunc('milliseconds', clock_timestamp()) as now`,
   });
   const [row] = rows;
-  if (row === undefined) throw new Error('the database did not tell the time');
+  if (row === undefined) throw new Error('the database returned no time');
   return row.now;
 }

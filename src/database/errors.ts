@@ -1,19 +1,18 @@
 import { Prisma } from './generated/client.ts';
 
 /*
- * What the errors of the database mean, in one place: by SQLSTATE, by the codes of Prisma and of its adapter, and by
- * those of the network.
+ * The meanings of database errors: by SQLSTATE, by the codes of Prisma and its adapter, and by network codes.
  */
 
 /**
- * Why the database cannot do something at the moment. The same call may succeed later.
- *  - unreachable: there is no connection, or no longer one. Whether a statement has taken effect is not known.
- *  - locked: somebody else holds what is needed, and has gone on holding it.
- *  - conflict: PostgreSQL gave the transaction up so that another could go on.
- *  - slow: a deadline has passed, or the statement was cancelled.
- *  - exhausted: too many connections, or no memory.
- *  - full: no room on the disk.
- *  - readOnly: the database takes no writes, as a standby does.
+ * Why the database cannot do something now. The same call may succeed later.
+ *  - unreachable: there is no connection, or it broke. It is unknown whether the statement took effect.
+ *  - locked: another transaction held a lock for too long.
+ *  - conflict: PostgreSQL aborted the transaction, because it conflicted with another one.
+ *  - slow: a timeout expired, or the statement was cancelled.
+ *  - exhausted: too many connections, or out of memory.
+ *  - full: the disk is full.
+ *  - readOnly: the database does not accept writes, like a standby.
  */
 export type Unavailability =
   | 'unreachable'
@@ -24,13 +23,13 @@ export type Unavailability =
   | 'full'
   | 'readOnly';
 
-/** Codes that mean something else than their class does, or stand alone. */
+/** Codes whose meaning differs from their class, or that have no class. */
 const meanings: Record<string, Unavailability> = {
   '53100': 'full',
-  '57014': 'slow', // Cancelled, by a deadline among others.
+  '57014': 'slow', // Cancelled, for instance by a timeout.
   '55P03': 'locked',
   '25006': 'readOnly',
-  '25P03': 'slow', // Idle in a transaction for too long, which ended the session.
+  '25P03': 'slow', // Idle in a transaction for too long. PostgreSQL ended the session.
   '25P04': 'slow', // The transaction took too long.
   ECONNREFUSED: 'unreachable',
   ECONNRESET: 'unreachable',
@@ -44,8 +43,8 @@ const meanings: Record<string, Unavailability> = {
   P1002: 'unreachable',
   P1008: 'slow',
   P1017: 'unreachable',
-  P2024: 'exhausted', // No connection of the pool in time.
-  P2028: 'slow', // The transaction could not begin, or not end, in time.
+  P2024: 'exhausted', // The pool had no free connection in time.
+  P2028: 'slow', // The transaction could not start or end in time.
   P2034: 'conflict',
   P2037: 'exhausted',
   DatabaseNotReachable: 'unreachable',
@@ -55,7 +54,7 @@ const meanings: Record<string, Unavailability> = {
   TransactionWriteConflict: 'conflict',
 };
 
-/** SQLSTATE classes: the first two characters of a code of five. */
+/** SQLSTATE classes: the first two of five characters. */
 const classes: Record<string, Unavailability> = {
   '08': 'unreachable',
   '40': 'conflict',
@@ -63,11 +62,11 @@ const classes: Record<string, Unavailability> = {
   '57': 'unreachable',
 };
 
-/** What the driver says, without a code, of a connection that broke, or that did not come about in time. */
+/** The driver's messages, which have no code, about a connection that broke or was not opened in time. */
 const brokenConnection =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|Query read timeout)/;
 
-/** An error is found inside others: Prisma's holds the adapter's, which holds PostgreSQL's. */
+/** Errors are nested: Prisma's contains the adapter's, which contains PostgreSQL's. */
 const maxDepth = 8;
 
 interface Reported {
@@ -79,13 +78,13 @@ interface Reported {
   meta?: { driverAdapterError?: unknown };
 }
 
-/** Why the database could not do it; null if the error is no passing one, and so a fault of ours. */
+/** Returns why the database could not do it. Null if the error is not temporary: then it is a bug. */
 export function unavailabilityOf(error: unknown, depth = 0): Unavailability | null {
   if (typeof error !== 'object' || error === null || depth > maxDepth) return null;
   const { code, kind, originalCode, message, cause, meta } = error as Reported;
   for (const name of [originalCode, code, kind]) {
     const meaning = typeof name === 'string' ? meaningOf(name) : null;
-    // Prisma names a statement that failed, and what is inside tells more.
+    // Prisma's P20xx codes only say that a statement failed. The nested error is more precise.
     if (meaning !== null && !code?.toString().startsWith('P20')) return meaning;
   }
   const inside = unavailabilityOf(cause, depth + 1) ?? unavailabilityOf(meta?.driverAdapterError, depth + 1);
@@ -99,20 +98,20 @@ function meaningOf(name: string): Unavailability | null {
   return /^[0-9][0-9A-Z]{4}$/.test(name) ? (classes[name.slice(0, 2)] ?? null) : null;
 }
 
-/** Whether the same work in a new transaction can succeed at once: PostgreSQL gave it up for another one. */
+/** Whether PostgreSQL aborted the transaction because of another one. A retry can succeed at once. */
 export const isWriteConflict = (error: unknown): boolean => unavailabilityOf(error) === 'conflict';
 
 /**
- * Whether a write failed because a row with the same unique key exists already.
+ * Whether a write failed because a row with the same unique key already exists.
  *
- * @param index the name of the index that must have refused it; without it any
+ * @param index the name of the violated index. Without it, any index
  */
 export function isUniqueViolation(error: unknown, index?: string): boolean {
   if (!(error instanceof Prisma.PrismaClientKnownRequestError) || error.code !== 'P2002') return false;
   return index === undefined || violatedIndex(error) === index;
 }
 
-/** The name of the index as the driver adapter reports it. */
+/** Returns the name of the index, as the driver adapter reports it. */
 function violatedIndex({ meta }: Prisma.PrismaClientKnownRequestError): unknown {
   const report = meta as
     | { driverAdapterError?: { cause?: { constraint?: { index?: unknown } } } }
@@ -120,7 +119,7 @@ function violatedIndex({ meta }: Prisma.PrismaClientKnownRequestError): unknown 
   return report?.driverAdapterError?.cause?.constraint?.index;
 }
 
-/** The caller met somebody else's change of the same row too often, or waited for it too long: nothing has happened. */
+/** Concurrent changes of the same row conflicted too often or took too long. Nothing was written. */
 export class BusyError extends Error {
   readonly code = '55P03';
 }

@@ -1,26 +1,24 @@
 import DataLoader from 'dataloader';
-import type { LaneMeter } from '../telemetry/metrics.ts';
+import type { LaneMetrics } from '../telemetry/metrics.ts';
 import type { SpanContext, Tracing } from '../telemetry/tracing.ts';
 import { unavailabilityOf } from './errors.ts';
 
-/** How many callers of a batch a trace names besides the first. */
+/** The most callers of a batch that a span links to, besides the first. */
 const maxLinks = 100;
 
 /**
- * Collects concurrent calls and answers them together, by one statement for all that wait. A batch leaves as
- * soon as one of the lane's few connections is free: an idle server adds no wait, and a busy one grows its
- * batches by itself.
+ * Collects concurrent calls and answers them together, with one statement for all that wait. A batch starts as soon as
+ * one of the lane's connections is free. So an idle server adds no wait, and under load batches grow.
  *
- * @param connections how many batches may run at once
- * @param maxItems how many calls one batch may hold
- * @param meter what tells the operator of it
- * @param run answers one result per item, in their order; an Error in an item's place is that item's alone
+ * @param connections the maximum number of concurrent batches
+ * @param maxItems the maximum number of calls in a batch
+ * @param run returns one result for each item, in order. An Error fails only its own item
  */
 export function createLane<Item, Result>(
-  { connections, maxItems, meter }: { connections: number; maxItems: number; meter: LaneMeter },
+  { connections, maxItems, metrics }: { connections: number; maxItems: number; metrics: LaneMetrics },
   run: (items: readonly Item[]) => Promise<(Result | Error)[]>,
 ): (item: Item) => Promise<Result> {
-  const { name, tracing } = meter;
+  const { name, tracing } = metrics;
   const waiting: (() => void)[] = [];
   let running = 0;
 
@@ -36,12 +34,12 @@ export function createLane<Item, Result>(
   const callers: (SpanContext | null)[] = [];
   function answer(items: readonly Item[]) {
     const startedAt = performance.now();
-    meter.waiting -= items.length;
-    meter.size.observe(items.length);
+    metrics.waiting -= items.length;
+    metrics.size.observe(items.length);
     const work = () => run(items);
     const running = tracing === null ? work() : traced(tracing, name, callers.splice(0, items.length), work);
     return running.finally(() => {
-      meter.duration.observe((performance.now() - startedAt) / 1_000);
+      metrics.duration.observe((performance.now() - startedAt) / 1_000);
       finish();
     });
   }
@@ -51,13 +49,13 @@ export function createLane<Item, Result>(
     batchScheduleFn: (dispatch) => (running < connections ? start(dispatch) : waiting.push(dispatch)),
   });
   return (item) => {
-    meter.waiting += 1;
+    metrics.waiting += 1;
     if (tracing !== null) callers.push(tracing.here());
     return loader.load(item);
   };
 }
 
-/** Runs a batch as part of the trace of its first caller, and with links to the others. */
+/** Runs a batch in the trace of its first caller, with links to the others. */
 async function traced<Result>(
   tracing: Tracing,
   name: string,
@@ -81,9 +79,8 @@ async function traced<Result>(
 }
 
 /**
- * Runs a batch, and if it fails each item alone: what is wrong with one does not fail its neighbours. An Error
- * in an item's place is that item's. What has waited for the database in vain fails all of them at once: each item
- * alone would wait as long again.
+ * Runs a batch. If it fails, runs each item individually, so that one bad item does not fail the others: its result is
+ * an Error. After a timeout, all items fail at once: each one would wait as long again.
  */
 export async function retryIndividually<Item, Result>(
   items: readonly Item[],
@@ -92,14 +89,14 @@ export async function retryIndividually<Item, Result>(
   try {
     return await run(items);
   } catch (error) {
-    if (items.length <= 1 || waitsAgain(error)) return items.map(() => error as Error);
+    if (items.length <= 1 || wouldWaitAgain(error)) return items.map(() => error as Error);
     const results: (Result | Error)[] = [];
     for (const item of items) results.push(...(await retryIndividually([item], run)));
     return results;
   }
 }
 
-function waitsAgain(error: unknown): boolean {
+function wouldWaitAgain(error: unknown): boolean {
   const reason = unavailabilityOf(error);
   return reason !== null && reason !== 'unreachable' && reason !== 'conflict';
 }

@@ -1,14 +1,14 @@
 import type { Db } from './client.ts';
 import type { PrismaClient } from './generated/client.ts';
 
-/** Long enough for a user with a long history, or a whole catalogue. */
-const usualTimeoutMs = 60_000;
+/** Long enough for a user with a long history, or for a whole catalogue. */
+const defaultTimeoutMs = 60_000;
 
-/** Runs `work` in a transaction whose statements may take longer than those of other requests. */
+/** Runs `work` in a transaction with longer timeouts than other requests have. */
 export function longTransaction<Result>(
   prisma: PrismaClient,
   work: (tx: Db) => Promise<Result>,
-  timeoutMs = usualTimeoutMs,
+  timeoutMs = defaultTimeoutMs,
 ): Promise<Result> {
   return prisma.$transaction(
     async (tx) => {

@@ -1,23 +1,23 @@
 import type { Pool } from 'pg';
 import { Gauge, type Registry } from 'prom-client';
-import { goneSql } from '../jobs/recovery.ts';
+import { endedWorkersSql } from '../jobs/recovery.ts';
 
-/** How many connections each pool has open, in use, and wanted. */
+/** Registers the connections of each pool: open, in use, and waited for. */
 export function registerPoolMetrics(registry: Registry, pools: Record<string, Pool>): void {
-  const tell = (name: string, help: string, of: (pool: Pool) => number) =>
+  const gauge = (name: string, help: string, read: (pool: Pool) => number) =>
     new Gauge({
       name,
       help,
       labelNames: ['pool'],
       registers: [registry],
       collect() {
-        for (const [pool, metrics] of Object.entries(pools)) this.set({ pool }, of(metrics));
+        for (const [name, pool] of Object.entries(pools)) this.set({ pool: name }, read(pool));
       },
     });
-  tell('kana_pool_connections', 'Open connections to the database.', (pool) => pool.totalCount);
-  tell('kana_pool_busy', 'Connections in use.', (pool) => pool.totalCount - pool.idleCount);
-  tell('kana_pool_limit', 'Connections that may be open.', (pool) => pool.options.max);
-  tell('kana_pool_waiting', 'Who waits for a connection.', (pool) => pool.waitingCount);
+  gauge('kana_pool_connections', 'Open connections to the database.', (pool) => pool.totalCount);
+  gauge('kana_pool_busy', 'Connections in use.', (pool) => pool.totalCount - pool.idleCount);
+  gauge('kana_pool_limit', 'The maximum number of connections.', (pool) => pool.options.max);
+  gauge('kana_pool_waiting', 'Calls that wait for a connection.', (pool) => pool.waitingCount);
 }
 
 interface JobRow {
@@ -28,9 +28,9 @@ interface JobRow {
   left: number;
 }
 
-/* The table holds what is still to be done, which is little: done jobs leave it. */
+/* The table is small: it contains only unfinished jobs. */
 const jobsSql = `
-  with gone as materialized (${goneSql})
+  with gone as materialized (${endedWorkersSql})
   select task_identifier as task,
     (count(*) filter (where due))::float as waiting,
     coalesce(extract(epoch from now() - min(run_at) filter (where due)), 0)::float as lag,
@@ -41,15 +41,15 @@ const jobsSql = `
   ) job
   group by task_identifier order by task_identifier`;
 
-/** Tells what waits to be done in the background, for how long, and what was given up. */
+/** Registers the jobs that wait, for how long, and those that failed too often. */
 export async function registerJobMetrics(registry: Registry, pool: Pool): Promise<void> {
   const { rows } = await pool.query<JobRow>({ name: 'job metrics', text: jobsSql });
-  const tell = (name: string, help: string, of: (row: JobRow) => number) => {
-    const gauge = new Gauge({ name, help, labelNames: ['task'], registers: [registry] });
-    for (const row of rows) gauge.set({ task: row.task }, of(row));
+  const gauge = (name: string, help: string, read: (row: JobRow) => number) => {
+    const metric = new Gauge({ name, help, labelNames: ['task'], registers: [registry] });
+    for (const row of rows) metric.set({ task: row.task }, read(row));
   };
-  tell('kana_jobs_waiting', 'Jobs that are due and that nobody works on.', ({ waiting }) => waiting);
-  tell('kana_job_lag_seconds', 'For how long the oldest of them has been due.', ({ lag }) => lag);
-  tell('kana_jobs_given_up', 'Jobs that failed too often.', ({ given_up }) => given_up);
-  tell('kana_jobs_left', 'Jobs of processes that ended on the way.', ({ left }) => left);
+  gauge('kana_jobs_waiting', 'Jobs that are due and not running.', ({ waiting }) => waiting);
+  gauge('kana_job_lag_seconds', 'How long the oldest of them has been due.', ({ lag }) => lag);
+  gauge('kana_jobs_given_up', 'Jobs that failed too often.', ({ given_up }) => given_up);
+  gauge('kana_jobs_left', 'Unfinished jobs of processes that have ended.', ({ left }) => left);
 }

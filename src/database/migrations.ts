@@ -6,7 +6,7 @@ import type { Client } from 'pg';
 import { StartupError } from '../errors.ts';
 import { migrateQueue } from '../jobs/queue.ts';
 import { findMissingRight, findWriteObstacle, refuse } from './requirements.ts';
-import { openSession, place } from './session.ts';
+import { openSession, publicAddress } from './session.ts';
 
 interface Migration {
   name: string;
@@ -14,7 +14,7 @@ interface Migration {
   checksum: string;
 }
 
-/** A row of the table in which Prisma records what it has applied. */
+/** A row of the table in which Prisma records applied migrations. */
 interface AppliedRow {
   migration_name: string;
   checksum: string;
@@ -22,24 +22,23 @@ interface AppliedRow {
 }
 
 const folder = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
-/** Prisma's own lock: `prisma migrate deploy` and we wait for each other. */
+/** Prisma's own advisory lock, so that `prisma migrate deploy` and this code wait for each other. */
 const prismaLock = 72_707_369;
 
 /**
- * Migrates the database to the version of this code: applies the new migrations of prisma/migrations in order, each in
- * one transaction. Records them as Prisma does, so that Prisma's commands agree afterwards. Servers that start at
- * the same time wait for each other. Throws a StartupError if the database cannot be
- * reached, or is at a version that this code does not know.
+ * Migrates the database to the version of this code: applies the new migrations in prisma/migrations in order, each in
+ * one transaction. Records them as Prisma does, so that Prisma's commands work afterwards. Instances that start together
+ * wait for each other. Throws a StartupError if the database cannot be reached or has a newer version.
  */
 export async function migrate(url: string): Promise<void> {
   const migrations = await readMigrations();
   const session = await openSession(url);
   try {
-    refuse(place(url), await findWriteObstacle(session));
+    refuse(publicAddress(url), await findWriteObstacle(session));
     await session.query('select pg_advisory_lock($1)', [prismaLock]);
     const missing = pending(migrations, await readApplied(session));
     if (missing.length > 0) {
-      refuse(place(url), await findMissingRight(session));
+      refuse(publicAddress(url), await findMissingRight(session));
       await session.query(recordTable);
     }
     for (const migration of missing) await apply(session, migration);
@@ -54,7 +53,7 @@ export async function readMigrations(): Promise<Migration[]> {
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
   return Promise.all(
     names.sort().map(async (name) => {
-      // The line ends of a checkout must not change the checksum.
+      // Line endings of a checkout must not change the checksum.
       const sql = (await readFile(join(folder, name, 'migration.sql'), 'utf8')).replaceAll('\r\n', '\n');
       return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
     }),
@@ -72,19 +71,19 @@ async function readApplied(session: Client): Promise<AppliedRow[]> {
   return rows;
 }
 
-/** The migrations that are not applied yet. Throws if an applied one is unknown, edited or unfinished. */
+/** Returns the migrations to apply. Throws if an applied one is unknown, unfinished or was edited. */
 function pending(migrations: Migration[], applied: AppliedRow[]): Migration[] {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   for (const row of applied) {
     const migration = known.get(row.migration_name);
     if (migration === undefined)
       throw new StartupError(
-        `The database has the migration ${row.migration_name}, which this version does not know: ` +
-          'it is of a newer version, or of another application.',
+        `The database has the migration ${row.migration_name}, which this version does not know. ` +
+          'It belongs to a newer version or to another application.',
       );
     if (row.finished_at === null)
       throw new StartupError(
-        `The migration ${row.migration_name} was begun and never finished: repair the database, then run ` +
+        `The migration ${row.migration_name} was started and never finished. Repair the database, then run ` +
           '`prisma migrate resolve`.',
       );
     if (row.checksum !== migration.checksum)
@@ -106,7 +105,7 @@ async function apply(session: Client, { name, sql, checksum }: Migration): Promi
     await session.query('commit');
   } catch (error) {
     await session.query('rollback');
-    throw new StartupError(`The migration ${name} failed, and changed nothing: ${String(error)}`);
+    throw new StartupError(`The migration ${name} failed and was rolled back: ${String(error)}`);
   }
 }
 

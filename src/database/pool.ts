@@ -6,15 +6,15 @@ import { tracePool } from './statement-tracing.ts';
 
 export interface CuttablePool {
   pool: Pool;
-  /** Breaks every connection, and each that is opened from now on: whoever waits for the database fails at once. */
+  /** Closes every connection, and each new one. Waiting calls fail at once. */
   cutOff(): void;
-  /** Lets connections be opened again. */
+  /** Allows new connections again. */
   reconnect(): void;
 }
 
 /**
- * Lets a connection have one statement at a time: the next is given to it when the one before has ended. Prisma
- * gives it those of a nested read at once, which the driver will no longer take.
+ * Makes a connection run one statement at a time: each one is sent after the previous one has ended. Prisma sends the
+ * statements of a nested read at once, which the next version of the driver refuses.
  */
 export function takeTurns(client: PoolClient): void {
   const own = Object.getOwnPropertyDescriptor(client, 'query')?.value;
@@ -43,13 +43,13 @@ export function takeTurns(client: PoolClient): void {
 const connectionTimeoutMs = 10_000;
 
 interface Config extends PoolConfig {
-  /** What every connection is set to before its first statement. */
+  /** Applied to each connection before its first statement. */
   settings?: SessionSettings;
 }
 
 const usualSettings = sessionSettings({ lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 });
 
-/** A pool that can be cut off from a database that does not answer. */
+/** Opens a pool that can be cut off from a database that does not answer. */
 export function openPool(
   { settings = usualSettings, ...config }: Config,
   tracing: Tracing | null = null,
@@ -70,8 +70,8 @@ export function openPool(
     stream: createSocket,
     onConnect: (client) => applySettings(client, settings),
   });
-  // A connection that breaks must not end the process: an idle one is replaced by the next statement, and the
-  // statement of one that is in use fails by itself.
+  // A broken connection must not end the process. An idle one is replaced with the next statement; on one in use, the
+  // statement fails.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
   if (tracing !== null) tracePool(pool, tracing);

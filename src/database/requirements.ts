@@ -2,8 +2,8 @@ import { Client } from 'pg';
 import { StartupError } from '../errors.ts';
 
 /*
- * What a database must have for Open Kana to work on it. Each is refused at start, in one line that says what to do:
- * later it would show as wrong answers, or as errors of some calls.
+ * What Open Kana requires of a database. A start on any other database fails, with one line that says what to do.
+ * Without this check, some answers would be wrong and some calls would fail later.
  */
 
 const oldestVersion = 14;
@@ -21,7 +21,7 @@ const factsSql = `
     pg_is_in_recovery() as standby, current_setting('transaction_read_only')::bool as read_only,
     pg_backend_pid() as pid`;
 
-/** Why nothing can work on this database, as the end of a sentence that begins with it; null if it can. */
+/** Returns why Open Kana cannot use this database, as the end of a sentence about it, or null. */
 export async function findObstacle(session: Client, url: string): Promise<string | null> {
   const { rows } = await session.query<FactsRow>(factsSql);
   const [facts] = rows;
@@ -41,7 +41,7 @@ export async function findObstacle(session: Client, url: string): Promise<string
   return null;
 }
 
-/** Why nothing can be written here, in the same way. */
+/** Returns why this database cannot be written to, in the same form, or null. */
 export async function findWriteObstacle(session: Client): Promise<string | null> {
   const { rows } = await session.query<FactsRow>(factsSql);
   if (rows[0]?.standby) return 'is a standby, which takes no writes; name the primary in DATABASE_URL';
@@ -50,7 +50,7 @@ export async function findWriteObstacle(session: Client): Promise<string | null>
   return null;
 }
 
-/** What the role lacks to create tables, and the schema of the job queue; null if it lacks nothing. */
+/** Returns which right the role lacks to create tables and the schema of the job queue, or null. */
 export async function findMissingRight(session: Client): Promise<string | null> {
   const { rows } = await session.query<{
     role: string;
@@ -75,14 +75,14 @@ export async function findMissingRight(session: Client): Promise<string | null> 
   return null;
 }
 
-/** As many as a pooler may have sessions at rest, of which it may give any to the next transaction. */
+/** A pooler may have several idle sessions, and may use any of them for the next transaction. */
 const probes = 3;
 const probeTimeoutMs = 2_000;
 
 /**
- * Whether a pooler gives this connection another session of PostgreSQL for each transaction. A pooler shows by the
- * number that it tells instead of the session's own. Then transactions are opened beside us: in such a pool they take
- * the session that we had.
+ * Whether a pooler may use another PostgreSQL session for each transaction of this connection. A pooler reports a
+ * process id that differs from the session's. In that case other transactions are opened: with transaction pooling,
+ * one of them gets the session of this connection.
  */
 async function isPooledByTransaction(session: Client, url: string, pid: number): Promise<boolean> {
   const { processID } = session as Client & { processID?: number };
@@ -103,7 +103,7 @@ async function isPooledByTransaction(session: Client, url: string, pid: number):
     }
     return false;
   } catch (error) {
-    // Statement pooling refuses transactions. A full pool of sessions lets a probe wait.
+    // Statement pooling refuses transactions. With session pooling, a probe may wait for a full pool.
     if (/transaction.*not allowed/i.test(String(error))) return true;
     return false;
   } finally {
@@ -116,7 +116,7 @@ async function pidOf(session: Client): Promise<number | undefined> {
   return rows[0]?.pid;
 }
 
-/** Throws what was found as a StartupError. `place` says which database it is, without the password. */
-export function refuse(place: string, obstacle: string | null): void {
-  if (obstacle !== null) throw new StartupError(`The database at ${place} ${obstacle}.`);
+/** Throws a StartupError if there is an obstacle. `address` names the database, without the password. */
+export function refuse(address: string, obstacle: string | null): void {
+  if (obstacle !== null) throw new StartupError(`The database at ${address} ${obstacle}.`);
 }

@@ -6,18 +6,19 @@ import { applySettings, sessionSettings } from './settings.ts';
 
 /** How long to wait for a database that is starting. */
 const startTimeoutMs = 5_000;
+const retryDelayMs = 250;
 
-/** A migration may take as long as it needs, and wait for one that another instance runs. */
+/** A migration has no time limit, and may wait for another instance's migration. */
 const startSettings = sessionSettings({ lockTimeoutMs: 600_000, statementTimeoutMs: 0 });
 
 /**
- * Opens one connection for a task at start. Throws a StartupError, within a few seconds and without the
- * password, if the server cannot be reached, refuses us, or cannot be worked on.
+ * Opens one connection for a task at start. If the database cannot be reached or used, throws a StartupError within a
+ * few seconds. Its message does not contain the password.
  */
 export async function openSession(url: string): Promise<Client> {
   const session = await connect(url, performance.now() + startTimeoutMs);
   try {
-    refuse(place(url), await findObstacle(session, url));
+    refuse(publicAddress(url), await findObstacle(session, url));
     return session;
   } catch (error) {
     await session.end();
@@ -40,15 +41,15 @@ async function connect(url: string, deadline: number): Promise<Client> {
       return session;
     } catch (error) {
       await session.end().catch(() => undefined);
-      if (!isPassing(error) || performance.now() + 250 > deadline)
-        throw new StartupError(`The database at ${place(url)} cannot be used: ${reason(error)}.`);
-      await sleep(250);
+      if (!isTemporary(error) || performance.now() + retryDelayMs > deadline)
+        throw new StartupError(`The database at ${publicAddress(url)} cannot be used: ${reason(error)}.`);
+      await sleep(retryDelayMs);
     }
   }
 }
 
-/** Whether the server may answer soon: it is not listening yet, starts, shuts down, or hangs. */
-export function isPassing(error: unknown): boolean {
+/** Whether the server does not listen yet, is starting or stopping, or hangs. It may answer soon. */
+export function isTemporary(error: unknown): boolean {
   const { code, message } = error as { code?: string; message?: string };
   return (
     /^(ECONNREFUSED|ECONNRESET|EPIPE|57P0.)$/.test(code ?? '') ||
@@ -62,7 +63,7 @@ function reason(error: unknown): string {
   return message || code || String(error);
 }
 
-/** The error codes of Node.js for a certificate without a trusted issuer. */
+/** Node.js' codes for untrusted certificates. */
 const certificateCodes = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -71,11 +72,11 @@ const certificateCodes = new Set([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
 const certificateAdvice =
-  'in DATABASE_URL, add sslrootcert=/path/to/ca.pem to trust it, or set sslmode=no-verify to encrypt without knowing the server';
+  'in DATABASE_URL, add sslrootcert=/path/to/ca.pem to trust it, or set sslmode=no-verify to encrypt without verifying the server';
 
-/** The address without user and password: host, port and database name. */
-export function place(url: string): string {
-  // A URL of a socket may have no host, and the directory as a parameter.
+/** Returns the address without user and password: host, port and database name. */
+export function publicAddress(url: string): string {
+  // The host may be missing, and a socket's directory be a parameter.
   const { hostname, port, pathname, searchParams } = new URL(url.replace('@/', '@localhost/'));
   const host = searchParams.get('host') ?? (decodeURIComponent(hostname) || 'localhost');
   return `${host}${port && `:${port}`}${pathname}`;

@@ -3,22 +3,22 @@ import type { ClientBase } from 'pg';
 /** Parameters of a PostgreSQL session, as SET takes them. */
 export type SessionSettings = Readonly<Record<string, string>>;
 
-/** For how long one statement may wait for somebody else's lock, and run in all. */
-interface Deadlines {
+/** How long one statement may wait for a lock, and how long it may run in total. */
+interface Timeouts {
   lockTimeoutMs: number;
   statementTimeoutMs: number;
 }
 
-/** A session that holds locks in a transaction without working, because its process stands still, is ended. */
+/** Ends a session whose process stopped within a transaction, so that its locks are released. */
 const idleInTransactionTimeoutMs = 60_000;
 
 /**
- * What every session relies on. It is set when a connection opens, so that no setting of the database, of the
- * role or of the process environment decides. Statements do it, because poolers refuse startup parameters.
+ * The settings that our statements rely on. They are set when a connection opens, so that settings of the database, the
+ * role or the process environment do not matter. SET statements are used because poolers refuse startup parameters.
  */
 export const everySession: SessionSettings = {
   idle_in_transaction_session_timeout: `${idleInTransactionTimeoutMs}ms`,
-  // Prisma's adapter reads and writes timestamps as UTC, whatever the offset that PostgreSQL tells.
+  // Prisma's adapter reads and writes timestamps as UTC, and ignores PostgreSQL's offset.
   TimeZone: 'UTC',
   DateStyle: 'ISO, MDY',
   IntervalStyle: 'postgres',
@@ -26,7 +26,7 @@ export const everySession: SessionSettings = {
   bytea_output: 'hex',
   extra_float_digits: '1',
   standard_conforming_strings: 'on',
-  // Prisma names the schema in its statements; ours must find the same tables.
+  // Prisma's statements name the schema. Ours must find the same tables.
   search_path: 'public',
   // Transactions lock what they depend on. Stricter levels would make them fail instead.
   default_transaction_isolation: 'read committed',
@@ -35,9 +35,9 @@ export const everySession: SessionSettings = {
   transform_null_equals: 'off',
 };
 
-/** The settings of a session, in addition to those of every session. */
+/** Returns the settings of a session: those of every session, timeouts, and more. */
 export function sessionSettings(
-  { lockTimeoutMs, statementTimeoutMs }: Deadlines,
+  { lockTimeoutMs, statementTimeoutMs }: Timeouts,
   more: SessionSettings = {},
 ): SessionSettings {
   return {
@@ -49,20 +49,20 @@ export function sessionSettings(
 }
 
 /**
- * For sessions whose few statements look rows up by key, whatever the values. Planning a statement anew for each
- * batch costs several times what running a small one costs. A generic plan that is made while the tables are small
- * would read them whole, and go on doing so when they have grown.
+ * For sessions with few statements that look up rows by key. Planning each batch costs several times more than running
+ * a small one, so plans are generic. A generic plan made for small tables would use sequential scans, and keep them
+ * when the tables have grown.
  */
 export const lookupPlans: SessionSettings = {
   plan_cache_mode: 'force_generic_plan',
   enable_seqscan: 'off',
 };
 
-/** An answer promises that a commit is on disk. Any level but `off` keeps that, and is the operator's choice. */
+/** An answer guarantees that the commit is on disk. Only `off` breaks that; other levels are the operator's choice. */
 const durableCommits = `
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;
 
-/** Applies settings to a session, in one round trip. Names and values are ours, never a caller's. */
+/** Applies settings to a session, in one round trip. Names and values must never come from callers. */
 export async function applySettings(
   session: Pick<ClientBase, 'query'>,
   settings: SessionSettings,

@@ -3,7 +3,7 @@ import { isWriteConflict } from './errors.ts';
 
 const maxAttempts = 10;
 
-/** Runs `work` in a transaction on this connection. Whatever it throws undoes everything. */
+/** Runs `work` in a transaction on this connection. An error rolls it back. */
 export async function transaction<Result>(client: PoolClient, work: () => Promise<Result>): Promise<Result> {
   await client.query('begin');
   try {
@@ -11,15 +11,14 @@ export async function transaction<Result>(client: PoolClient, work: () => Promis
     await client.query('commit');
     return result;
   } catch (error) {
-    // If the connection itself has failed, its transaction is undone already.
+    // If the connection has failed, PostgreSQL rolls back by itself.
     await client.query('rollback').catch(() => undefined);
     throw error;
   }
 }
 
 /**
- * Runs `work` in a transaction on one connection of the pool, and again from the beginning if PostgreSQL gave
- * it up for another one.
+ * Runs `work` in a transaction on one connection of the pool. Retries if PostgreSQL aborted it because of another one.
  */
 export async function inTransaction<Result>(
   pool: Pool,
@@ -32,7 +31,7 @@ export async function inTransaction<Result>(
       client.release();
       return result;
     } catch (error) {
-      // A connection whose transaction failed is not used again: it may be the connection that failed.
+      // Close the connection: it may be the cause of the failure.
       client.release(true);
       if (!isWriteConflict(error) || attempt === maxAttempts) throw error;
     }

@@ -1,22 +1,22 @@
-/** Does the work when fewer than so many of its key's are being done; the others wait, the first to come first. */
+/** Runs work with a limit of concurrency for each key. Waiting work runs in order of arrival. */
 export type InTurn = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
 
-/** @param atOnce how much work of one key is done at once; that of another key never waits for it */
-export function createTurns(atOnce: number): InTurn {
-  const lines = new Map<string, { running: number; waiting: (() => void)[] }>();
+/** @param concurrency how much work of one key runs at once. Different keys never wait for each other */
+export function createTurns(concurrency: number): InTurn {
+  const queues = new Map<string, { running: number; waiting: (() => void)[] }>();
   return async (key, work) => {
-    const line = lines.get(key) ?? { running: 0, waiting: [] };
-    lines.set(key, line);
-    if (line.running < atOnce) line.running += 1;
-    else await new Promise<void>((resolve) => line.waiting.push(resolve));
+    const queue = queues.get(key) ?? { running: 0, waiting: [] };
+    queues.set(key, queue);
+    if (queue.running < concurrency) queue.running += 1;
+    else await new Promise<void>((resolve) => queue.waiting.push(resolve));
     try {
       return await work();
     } finally {
-      // Whoever is next takes the place over.
-      const next = line.waiting.shift();
+      // The next one takes over this one's slot.
+      const next = queue.waiting.shift();
       if (next) next();
-      else line.running -= 1;
-      if (line.running === 0) lines.delete(key);
+      else queue.running -= 1;
+      if (queue.running === 0) queues.delete(key);
     }
   };
 }

@@ -1,20 +1,20 @@
 import { BusyError } from './errors.ts';
 
-/** How long a change may wait for the changes of the same user before it. */
+/** How long a change may wait for earlier changes of the same user. */
 const turnTimeoutMs = 5_000;
 
-const ahead = new Map<string, Promise<unknown>>();
+const previousChanges = new Map<string, Promise<unknown>>();
 
 /**
- * Runs the changes of one user one after the other in this process. Whoever waits has no connection yet: a user whom
- * somebody holds takes one connection, not all of them.
+ * Runs the changes of one user in this process one after another. A waiting change has no connection yet, so a locked
+ * user blocks one connection, not all.
  *
- * @throws BusyError when the turn does not come in time
+ * @throws BusyError if earlier changes take too long
  */
 export async function inTurn<Result>(user: string, work: () => Promise<Result>): Promise<Result> {
-  const before = ahead.get(user) ?? Promise.resolve();
+  const previous = previousChanges.get(user) ?? Promise.resolve();
   let isLate = false;
-  const turn = before.then(() => {
+  const turn = previous.then(() => {
     if (isLate) return undefined;
     clearTimeout(timer);
     return work();
@@ -23,15 +23,15 @@ export async function inTurn<Result>(user: string, work: () => Promise<Result>):
     () => undefined,
     () => undefined,
   );
-  ahead.set(user, ended);
+  previousChanges.set(user, ended);
   ended.then(() => {
-    if (ahead.get(user) === ended) ahead.delete(user);
+    if (previousChanges.get(user) === ended) previousChanges.delete(user);
   });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       isLate = true;
-      reject(new BusyError('the changes of the same user before this one took too long'));
+      reject(new BusyError('earlier changes of the same user took too long'));
     }, turnTimeoutMs);
   });
   return Promise.race([turn as Promise<Result>, late]);

@@ -25,7 +25,7 @@ const usual = { intervalMs: 500, unansweredLimit: 8 };
  * A database that is killed refuses connections by itself. One that hangs, or whose network is gone, would keep
  * all callers waiting.
  *
- * Time is counted in questions, not by the clock: a process that was stopped itself does not blame the database.
+ * Counts checks, not time: a process that was itself suspended does not blame the database.
  */
 export function watchDatabase(
   url: string,

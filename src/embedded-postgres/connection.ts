@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
-import { isPassing } from '../database/session.ts';
+import { isTemporary } from '../database/session.ts';
 import { StartupError } from '../errors.ts';
 import { type Cluster, runningPort, startServer, stopServer, superuser } from './cluster.ts';
 
@@ -41,7 +41,7 @@ export async function enter(cluster: Cluster, password: string, port?: number): 
       return { port: actualPort, session };
     } catch (error) {
       await session.end().catch(() => undefined);
-      if (!isPassing(error) || performance.now() > deadline)
+      if (!isTemporary(error) || performance.now() > deadline)
         throw new StartupError(`The embedded PostgreSQL does not answer: ${String(error)}`);
       await sleep(100);
     }

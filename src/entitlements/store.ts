@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { createLane } from '../database/lane.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
 import { isLiveSql } from '../subscriptions/store.ts';
-import { createMeters } from '../telemetry/metrics.ts';
+import { createMetrics } from '../telemetry/metrics.ts';
 import type { ResetPeriod, Standing } from './rules.ts';
 
 /** A user and a feature, by the ids that customers chose. */
@@ -77,8 +77,8 @@ const standingSql = `
   order by q.ord`;
 
 /** Reads the standings of concurrent calls in one statement; see createLane. */
-export function createStandingFinder(hot: Pool, meters = createMeters()): FindStanding {
-  const lane = { connections: 2, maxItems: 1_000, meter: meters.lane('check') };
+export function createStandingFinder(hot: Pool, metrics = createMetrics()): FindStanding {
+  const lane = { connections: 2, maxItems: 1_000, metrics: metrics.lane('check') };
   return createLane<Question, Standing>(lane, async (questions) => {
     const { rows } = await hot.query<StandingRow>({
       name: 'standing',

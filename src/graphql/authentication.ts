@@ -3,8 +3,8 @@ import { parseWithin, strangerText } from './limits/document.ts';
 import { someField } from './selection.ts';
 
 /**
- * Whether anybody may have this text answered: it is short, and asks for nothing but the schema, which is public; or it
- * is short and no GraphQL, which the answer will say. Every other field needs credentials.
+ * Whether this operation needs no credentials: it is short and only queries the schema, which is public. Also true for a
+ * short text with a syntax error, so that the answer can report it. Every other field needs credentials.
  */
 export function isOpenToAll(text: string): boolean {
   try {
@@ -14,7 +14,7 @@ export function isOpenToAll(text: string): boolean {
   }
 }
 
-/** Aliases would let anybody ask for the whole schema thousands of times in one request. */
+/** With aliases, one request could query the whole schema thousands of times. */
 function asksForSchemaOnly(document: DocumentNode): boolean {
   if (hasAlias(document)) return false;
   const fragments = fragmentsOf(document);

@@ -20,14 +20,14 @@ type Types = PothosSchemaTypes.ExtendDefaultTypes<{
 /** For fields that several object types share. */
 export type Fields<Shape> = ObjectFieldBuilder<Types, Shape>;
 
-/** How the types of every schema reach their rows. A selection that a resolver leaves unused is a defect. */
+/** The options of the Prisma plugin, for both schemas. An unused selection is an error outside production. */
 export const prismaOptions = {
   client: ({ db }: { db: PrismaClient }) => db,
   dmmf: getDatamodel(),
   onUnusedQuery: process.env.NODE_ENV === 'production' ? null : ('error' as const),
 };
 
-/** Where every type, query and mutation of the admin API is declared, concept by concept. */
+/** The schema builder of the admin API. Each concept adds its types, queries and mutations. */
 export const builder = new SchemaBuilder<Types>({
   plugins: [PrismaPlugin],
   defaultFieldNullability: false,
@@ -38,6 +38,6 @@ builder.scalarType('DateTime', dateTime);
 builder.scalarType('JSON', json);
 
 builder.queryType({
-  description: `Everything that can be read. Every field needs a private key. An answer has up to ${maxItems} items of all its lists together, and ${maxFields} fields of them: one that would have more is refused as a whole, and the error tells what to page.`,
+  description: `All queries. Every field needs a private key. All lists of an answer together have at most ${maxItems} items and ${maxFields} fields. A larger answer is refused, and the error names the list to page through.`,
 });
-builder.mutationType({ description: 'Everything that can be changed. Every field needs a private key.' });
+builder.mutationType({ description: 'All mutations. Every field needs a private key.' });

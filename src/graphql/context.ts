@@ -11,14 +11,14 @@ import type { RecordUsage } from '../usage/record/record.ts';
 import type { AdmitUsers } from '../users/change.ts';
 import type { DeletePerson } from '../users/merge/merge.ts';
 
-/** What every resolver gets: who asks, and the ways to the data. */
+/** The context of every resolver: the caller, and access to the data. */
 export interface Context {
   db: PrismaClient;
   /** The environment of the request's key. */
   environmentId: string;
-  /** Who asks, for the audit log. */
+  /** The caller, for the audit log. */
   author: Author;
-  /** What time it is for what is compared with rows. */
+  /** Reads the database's clock. Use it for instants that are compared with rows. */
   readClock: ReadClock;
   findStanding: FindStanding;
   recordUsage: RecordUsage;
@@ -28,6 +28,6 @@ export interface Context {
   userTokens: UserTokens;
   catalogueFiles: CatalogueFiles;
   doHeavyWork: DoHeavyWork;
-  /** Logs a failure that is told as data, beside what succeeded; answers what its caller may know of it. */
-  tellFault: (error: unknown) => Fault;
+  /** Logs a failure that is returned as data, beside other results. Returns what the caller may see of it. */
+  reportFault: (error: unknown) => Fault;
 }

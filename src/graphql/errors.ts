@@ -5,10 +5,10 @@ import { faultCodeOf, reportFault } from '../http/faults.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import { headersOf, statusOf } from '../http/response.ts';
 
-/** A caller's mistake as clients of the original read it: a code, and the typed error beside it. */
+/** Converts a caller's mistake into the error that Kana's clients expect: a code and a typed error. */
 export function graphQLErrorOf(error: DomainError, where?: GraphQLError): GraphQLError {
   return new GraphQLError(error.message, {
-    ...placeOf(where),
+    ...locationOf(where),
     extensions: {
       code: error.code,
       exception: { name: error.typedName, message: error.message },
@@ -19,8 +19,8 @@ export function graphQLErrorOf(error: DomainError, where?: GraphQLError): GraphQ
 const badInput = { code: 'BAD_USER_INPUT', http: { spec: true, status: 400 } };
 
 /**
- * Yoga's masking: mistakes of the caller pass; faults of ours keep what happened, out of sight, until the
- * request's report.
+ * Masks errors for Yoga. A caller's mistake passes. An internal error is hidden, and kept until createFaultReport
+ * logs it.
  */
 export function maskError(error: unknown): GraphQLError {
   const located = error instanceof GraphQLError ? error : undefined;
@@ -33,8 +33,7 @@ export function maskError(error: unknown): GraphQLError {
 }
 
 /**
- * Tells the request context how its operation ended, and the log of faults of ours, which callers see as nothing but
- * the id of their request.
+ * Sets the outcome of the request context, and logs internal errors. Callers see only the id of their request.
  */
 export function createFaultReport(log: Logger) {
   return (result: ExecutionResult, requestContext: RequestContext): ExecutionResult => {
@@ -44,7 +43,7 @@ export function createFaultReport(log: Logger) {
       if (!(error.originalError instanceof Masked)) return error;
       const { message, requestId } = reportFault(log, error.originalError.cause, requestContext);
       return new GraphQLError(message, {
-        ...placeOf(error),
+        ...locationOf(error),
         extensions: { ...extensions, requestId },
       });
     });
@@ -54,51 +53,51 @@ export function createFaultReport(log: Logger) {
   };
 }
 
-/** Holds what was thrown, until it is reported. */
+/** Holds the internal error until it is logged. */
 class Masked extends Error {}
 
-/** The error that was thrown first; GraphQL wraps it to say where. */
+/** Returns the original error. GraphQL wraps it to add a location. */
 function originOf(error: unknown): unknown {
   return error instanceof GraphQLError && error.originalError ? originOf(error.originalError) : error;
 }
 
-/** Variables are read before any field, so their errors have no path. GraphQL gives them no code. */
+/** Variables are coerced before any field is resolved, so their errors have no path. GraphQL gives them no code. */
 function isOfVariable({ path, extensions }: GraphQLError): boolean {
   return path === undefined && (extensions.code === undefined || extensions.code === 'BAD_USER_INPUT');
 }
 
 /**
- * The error of an argument has no code either, but points at the argument from the beginning. Without that,
- * it is an answer of ours that has the wrong type.
+ * An error about an argument has no code either, but its nodes point to the argument. Without nodes, a resolver
+ * returned the wrong type.
  */
 function isOfArgument({ extensions }: GraphQLError, { nodes }: GraphQLError): boolean {
   return extensions.code === undefined && nodes !== undefined;
 }
 
-/** Some of GraphQL's refusals get their code only after the masking, or from a scalar. */
+/** Some of GraphQL's errors get their code only after masking, or from a scalar. */
 const isUnnamed = ({ extensions: { code, exception } }: GraphQLError): boolean =>
   exception === undefined && (code === 'GRAPHQL_VALIDATION_FAILED' || code === 'BAD_USER_INPUT');
 
-/** GraphQL's own refusal of an operation or its variables, with the typed name that ours have. */
+/** Adds our typed name to GraphQL's own error about an operation or its variables. */
 function invalid(error: GraphQLError, extensions: object): GraphQLError {
   const exception = { name: 'ValidationError', message: error.message };
-  return new GraphQLError(error.message, { ...placeOf(error), extensions: { ...extensions, exception } });
+  return new GraphQLError(error.message, { ...locationOf(error), extensions: { ...extensions, exception } });
 }
 
 function unexpected(error: unknown, located?: GraphQLError): GraphQLError {
   const code = faultCodeOf(error);
-  // As in the original, an operation that fails answers 200; one that could not begin, or can be sent again
-  // as it is, does not.
-  const tells = located === undefined || code === 'SERVICE_UNAVAILABLE';
+  // As in Kana, an operation that fails returns HTTP 200. If it could not start, or can be retried, it returns an
+  // HTTP error.
+  const isHttpError = located === undefined || code === 'SERVICE_UNAVAILABLE';
   const http = { status: statusOf(code), headers: headersOf(code) };
   return new GraphQLError('Unexpected error.', {
-    ...placeOf(located),
+    ...locationOf(located),
     originalError: new Masked('an unexpected error', { cause: error }),
-    extensions: { code, ...(tells ? { http } : {}) },
+    extensions: { code, ...(isHttpError ? { http } : {}) },
   });
 }
 
-function placeOf(error: GraphQLError | undefined) {
+function locationOf(error: GraphQLError | undefined) {
   return {
     nodes: error?.nodes,
     source: error?.source,

@@ -2,8 +2,8 @@ import { type ASTNode, type DocumentNode, GraphQLError, isValueNode, Kind, visit
 import type { Plugin } from 'graphql-yoga';
 
 /**
- * Names the field, as every violation does: what GraphQL and the scalars say of a value that is written out in the
- * operation begins with the path of it, such as `input.features.0.id`. Of a variable they name it themselves.
+ * Adds the field's path, such as `input.features.0.id`, to the message of each error about a literal value in the
+ * operation. For variables, GraphQL names the path itself.
  */
 export function useFieldNames(): Plugin {
   return {
@@ -27,13 +27,13 @@ function named(errors: readonly GraphQLError[], document: DocumentNode): readonl
   });
 }
 
-/** The value that an error is about, if it stands in the operation. */
+/** Returns the literal value that an error is about. */
 function wrongValue({ nodes }: GraphQLError): ASTNode | undefined {
   const [node] = nodes ?? [];
   return node && isValueNode(node) && node.kind !== Kind.VARIABLE ? node : undefined;
 }
 
-/** The paths of these values in the arguments, by one walk through the document however many they are. */
+/** Returns the paths of these values in the arguments. Visits the document once. */
 function pathsOf(values: ReadonlySet<ASTNode>, document: DocumentNode): Map<ASTNode, string> {
   const paths = new Map<ASTNode, string>();
   const names: string[][] = [];
@@ -49,7 +49,7 @@ function pathsOf(values: ReadonlySet<ASTNode>, document: DocumentNode): Map<ASTN
   return paths;
 }
 
-/** What a node adds to the path of the values in it. */
+/** Returns the path segments that a node adds for the values in it. */
 function nameOf(node: ASTNode, key: unknown, holder: unknown): string[] {
   if (node.kind === Kind.ARGUMENT || node.kind === Kind.OBJECT_FIELD) return [node.name.value];
   if (node.kind === Kind.VARIABLE_DEFINITION) return [`$${node.variable.name.value}`];

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import type { Handler } from '../http/router.ts';
 
-/** What the page of one API starts with. */
+/** The initial content of the GraphiQL page of one API. */
 export interface GraphiqlPage {
   endpoint: string;
   /** The headers to fill in. */
@@ -15,10 +15,10 @@ const howTo = (fillIn: string) => `# Welcome to Open Kana.
 #
 # 1. Fill in the headers below:
 #    ${fillIn}
-#    They stay in this browser until you empty them.
+#    They stay in this browser until you clear them.
 # 2. Press the play button, or Ctrl-Enter.
 #
-# The book on the left explains everything.
+# The book icon on the left opens the documentation.
 `;
 
 export const adminPage: GraphiqlPage = {
@@ -77,8 +77,7 @@ query CurrentUser {
 };
 
 /**
- * The browser itself makes sure that the page runs its own scripts alone, loads nothing from elsewhere, and sends
- * nothing elsewhere.
+ * The Content-Security-Policy: the page runs only its own scripts, and neither loads from nor sends to other origins.
  */
 function policyOf(html: string): string {
   const scripts = [...html.matchAll(/<script>(.*?)<\/script>/gs)].map(([, script = '']) => hashOf(script));
@@ -99,8 +98,8 @@ function policyOf(html: string): string {
 const hashOf = (script: string) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
 
 /**
- * The page by which people try operations in a browser. Scripts, styles and workers are all inside it, so it
- * works without the internet. It weighs megabytes, so it is made when the first person asks for it.
+ * The GraphiQL page. It contains its scripts, styles and workers, so it works without the internet. It is several
+ * megabytes large, so it is rendered on the first request.
  */
 export function createGraphiqlPage(start: GraphiqlPage): Handler {
   let page: ReturnType<typeof renderPage> | undefined;

@@ -19,7 +19,7 @@ const listArguments = z.object({
 export interface PageArgs {
   first?: number | null;
   after?: string | null;
-  /** For the few lists that can be turned round. */
+  /** For the few lists that can be reversed. */
   newestFirst?: boolean | null;
 }
 
@@ -46,24 +46,23 @@ interface Page<Time extends string, Id extends string> {
 
 const byCreation = { time: 'createdAt', id: 'id' } as const;
 
-/** The two arguments that page any list; add them to the field's own. */
+/** The arguments of every list that has pages. */
 export const listArgs = builder.args((t) => ({
   first: t.int({
-    description: `How many to return at most, up to ${maxPage}. Without it: everything, but an error when that is more than ${maxWhole}.`,
+    description: `The maximum number of items, up to ${maxPage}. Without it: all items, or an error if there are more than ${maxWhole}.`,
   }),
   after: t.string({
-    description:
-      'Return what follows the item with this id; an error when there is none with it, or no longer.',
+    description: 'Returns the items after the item with this id. An error if there is no such item.',
   }),
 }));
 
 /**
- * Lists are ordered by creation, then id, the oldest first unless `newestFirst` says otherwise. Without `first`
- * everything is returned, up to 10,000 rows; beyond that an error asks for paging, rather than cutting silently.
+ * Returns a page of a list. Lists are ordered by creation, then id, oldest first unless `newestFirst` is set. Without
+ * `first`, all rows are returned, up to 10,000. Beyond that it is an error, so that no list is cut off silently.
  *
- * @param find one item by the id that `after` names, null when there is none
- * @param load the rows of the page
- * @param settledUntil for a list that callers follow while rows are added: an instant before which none are added any more
+ * @param find returns the item with the id `after`, or null
+ * @param load returns the rows of the page
+ * @param settledUntil for lists that callers poll: returns an instant before which no more rows are added
  */
 export function listPage<Row extends Listed>(
   args: PageArgs,
@@ -93,15 +92,15 @@ export function listPageBy<Time extends string, Id extends string, Row extends O
   });
 }
 
-/** Rows that are older than any transaction may last are settled. */
-const surelySettledMs = 600_000;
+/** No transaction lasts this long. Older rows are settled. */
+const alwaysSettledMs = 600_000;
 const settlingTimeoutMs = 2_000;
 const pollMs = 5;
 
 /**
- * A page whose rows no later row can come before: whoever asks for what follows the last one misses none. If the page
- * holds rows that another may still come before, it waits for that to be settled, and at last leaves them to the
- * next page.
+ * Returns a page before which no row can still be inserted, so a caller who continues after its last row misses none. A
+ * running transaction may still insert rows between those of the page. Then this waits, and after a timeout returns only
+ * the settled rows.
  */
 async function settledPage<Row>(
   read: () => Promise<Row[]>,
@@ -113,10 +112,10 @@ async function settledPage<Row>(
   if (last === undefined) return rows;
   const newest = timeOf(last);
   const now = Date.now();
-  if (newest.getTime() < now - surelySettledMs) return rows;
+  if (newest.getTime() < now - alwaysSettledMs) return rows;
   for (;;) {
     const until = await settledUntil();
-    // Read after that, so that all that is settled is seen.
+    // Read after `until` is known, so that all settled rows are visible.
     const settled = (await read()).filter((row) => timeOf(row) < until);
     if (newest < until || Date.now() > now + settlingTimeoutMs) return settled;
     await sleep(pollMs);
@@ -124,9 +123,9 @@ async function settledPage<Row>(
 }
 
 /**
- * The same for a list that only SQL can select.
+ * The same for a list that needs SQL.
  *
- * @param load at most `take` items that come after `last`, in the order of lists
+ * @param load returns at most `take` items after `last`, in the order of lists
  */
 export async function listAfter<Item, Last = Listed>(
   args: PageArgs,

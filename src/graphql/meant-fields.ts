@@ -1,8 +1,8 @@
 import { type DocumentNode, type FieldNode, Kind, type SelectionSetNode } from 'graphql';
 
 /**
- * One documented cURL example of Kana lists a user's subscriptions by `subscription(userId: …)`, which its schema does
- * not have. It is served as the `subscriptions(userId: …)` that it meant, under the name that the client wrote.
+ * One documented cURL example of Kana uses the field `subscription(userId: …)`, which Kana's schema does not have. It is
+ * answered as `subscriptions(userId: …)`, under the name that the client wrote.
  */
 export function withMeantFields(document: DocumentNode): DocumentNode {
   if (!document.definitions.some((definition) => 'operation' in definition && isMeant(definition)))

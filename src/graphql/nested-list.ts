@@ -1,21 +1,20 @@
 import DataLoader from 'dataloader';
 import type { GraphQLResolveInfo } from 'graphql';
-import { placeOf } from './limits/answer-size.ts';
+import { answerPathOf } from './limits/answer-size.ts';
 
-/** So many ids at once: Prisma gives each a parameter of the statement, and takes at most 32,767. */
+/** Prisma uses one parameter for each id, and PostgreSQL allows at most 32,767. */
 const maxIds = 10_000;
 
 type Loader<Item> = DataLoader<string, Item[]>;
 
-/** By the context of the request, and the place in its operation. */
+/** By the context of the request, and the path in its answer. */
 const loaders = new WeakMap<object, Map<string, Loader<unknown>>>();
 
 /**
- * One of the lists that many items of an answer have. All that are asked for at one place of the operation are read
- * together, by the ids of their owners, each once. Prisma would put a copy of them into each of its rows, lists
- * within lists, before anybody could count them.
+ * Returns a list that each item of another list has. All such lists at one path of the answer are loaded together, by
+ * the ids of their owners. Prisma would nest copies of the rows, and they could not be counted first.
  *
- * @param load the items of these owners' lists, in the order of the lists; it reads with readRows
+ * @param load returns the items of these owners' lists, in the order of the lists. Reads with readRows
  */
 export function nestedList<Item>(
   context: object,
@@ -23,11 +22,11 @@ export function nestedList<Item>(
   ownerId: string,
   load: (ownerIds: string[]) => Promise<{ ownerId: string; item: Item }[]>,
 ): Promise<Item[]> {
-  const places = loaders.get(context) ?? new Map<string, Loader<unknown>>();
-  loaders.set(context, places);
-  const place = placeOf(info);
-  const loader = (places.get(place) as Loader<Item> | undefined) ?? createLoader(load);
-  places.set(place, loader);
+  const byPath = loaders.get(context) ?? new Map<string, Loader<unknown>>();
+  loaders.set(context, byPath);
+  const path = answerPathOf(info);
+  const loader = (byPath.get(path) as Loader<Item> | undefined) ?? createLoader(load);
+  byPath.set(path, loader);
   return loader.load(ownerId);
 }
 
@@ -43,7 +42,7 @@ const createLoader = <Item>(
     { maxBatchSize: maxIds },
   );
 
-/** Finds rows by their ids, in as many statements as the ids take. */
+/** Finds rows by their ids, in several statements if there are many ids. */
 export async function findByIds<Row>(
   ids: Iterable<string>,
   find: (ids: string[]) => Promise<Row[]>,

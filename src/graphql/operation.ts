@@ -8,7 +8,7 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import type { Operation, RequestContext } from '../http/request-context.ts';
 
-/** Tells each request context what it asks for, once that is known to be an operation of the schema. */
+/** Sets the operation of each request context, once the operation is validated. */
 export function useOperationReading(schema: GraphQLSchema): Plugin<{ requestContext: RequestContext }> {
   const read = createOperationReader(schema);
   return {
@@ -18,7 +18,7 @@ export function useOperationReading(schema: GraphQLSchema): Plugin<{ requestCont
   };
 }
 
-/** Reads an operation of this schema; each document, which clients send again and again, is read once. */
+/** Reads operations of this schema. Results are cached for each document, because clients repeat documents. */
 function createOperationReader(schema: GraphQLSchema) {
   const known = new WeakMap<OperationDefinitionNode, Operation>();
   return (document: DocumentNode, operationName: string | null | undefined): Operation | null => {
@@ -35,13 +35,13 @@ function createOperationReader(schema: GraphQLSchema) {
 function readOperation(schema: GraphQLSchema, definition: OperationDefinitionNode): Operation {
   const { operation: type, name, selectionSet } = definition;
   const fields = schema.getRootType(type)?.getFields() ?? {};
-  const asked = new Set(
+  const requested = new Set(
     selectionSet.selections.map((selection) => {
       if (selection.kind !== Kind.FIELD) return 'several';
       const field = selection.name.value;
       return field.startsWith('__') ? 'introspection' : Object.hasOwn(fields, field) ? field : 'several';
     }),
   );
-  const [field = 'several', ...others] = asked;
+  const [field = 'several', ...others] = requested;
   return { type, field: others.length === 0 ? field : 'several', name: name?.value ?? null };
 }

@@ -6,12 +6,12 @@ import { schema } from './schema.ts';
 
 const print = (each: GraphQLSchema) => `${printSchema(lexicographicSortSchema(each))}\n`;
 
-/** The schemas as they are committed, by the name of the file. */
+/** Returns the schemas in SDL, by file name. */
 export const printedSchemas = () => ({
   'schema.graphql': print(schema),
   'schema.client.graphql': print(clientSchema),
 });
 
-// Written only when this file is what Node was started with, wherever the project lies.
+// Writes the files only if Node was started with this file.
 if (import.meta.url === pathToFileURL(realpathSync(process.argv[1] ?? '.')).href)
   for (const [file, text] of Object.entries(printedSchemas())) writeFileSync(file, text);

@@ -6,10 +6,10 @@ import { parseExactJson } from '../exact-json.ts';
 import { parseJson, readEncoding } from '../http/body.ts';
 import { refusalError } from '../http/response.ts';
 
-/** The original's older cURL examples name no type, and cURL then says that the body is a form. */
+/** Kana's older cURL examples set no type. Then cURL sends the type of a form. */
 const jsonTypes = ['', 'application/json', 'application/x-www-form-urlencoded'];
 
-// Clients of the original may send a string that holds the object, as each of its cURL examples does.
+// Kana's clients may send a string that contains the object, as each of its cURL examples does.
 const JsonObject = z.preprocess(
   fromText,
   z.custom<Record<string, unknown>>(isObject, 'must be a JSON object, or a string that holds one'),
@@ -30,13 +30,13 @@ const PersistedOperation = z.object({
   extensions: z.preprocess(fromText, z.object({ persistedQuery: z.looseObject({}) })),
 });
 
-/** Reads the operation off a body. A request that holds none is refused before GraphQL begins. */
+/** Reads the operation from a body. Throws a refusal if there is none. */
 export function readBodyOperation(headers: IncomingHttpHeaders, body: Buffer): GraphQLParams {
   checkHeaders(headers);
   return readOperation(parseBody(body));
 }
 
-/** Reads the operation off an address, as clients write it that send queries by GET. */
+/** Reads the operation from the address of a GET request. */
 export function readGetOperation(url: string): GraphQLParams {
   const parameters = new URLSearchParams(url.slice(url.indexOf('?') + 1));
   const given = [...parameters].filter(([name, value]) => name === 'query' || value !== '');
@@ -75,7 +75,7 @@ function readOperation(request: unknown): GraphQLParams {
   throw refusalError('BAD_REQUEST', `${issue?.path.join('.') || 'The body'} ${issue?.message}.`);
 }
 
-/** Clients of Apollo send the hash of an operation first, and the operation itself when they are told this. */
+/** Apollo's clients first send the hash of an operation. After this error they send the operation itself. */
 const persistedQueryNotSupported = () =>
   new GraphQLError('PersistedQueryNotSupported', {
     extensions: { code: 'PERSISTED_QUERY_NOT_SUPPORTED' },

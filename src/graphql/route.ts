@@ -10,10 +10,10 @@ import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
 import { readBodyOperation, readGetOperation } from './request.ts';
 import { type Api, type GraphqlServer, unauthenticatedMessage } from './server.ts';
 
-/** The newer media type, by whose rules an answer without data has a status of its own. */
+/** The newer media type. With it, an answer without data has its own HTTP status. */
 const responseType = 'application/graphql-response+json';
 
-/** An answer to a GET could be kept by caches on the way, but it is for its caller alone, and true only now. */
+/** Answers to GET must not be cached: they are for their caller only, and may change. */
 function forbidCaching(response: ServerResponse): void {
   response.setHeader('Cache-Control', 'private, no-store');
   response.appendHeader('Vary', 'Authorization, X-User-ID, Accept');
@@ -26,8 +26,8 @@ interface Serving<Caller> extends Pick<Admission<Caller>, 'gate' | 'rateLimit'> 
 }
 
 /**
- * Operations are posted; queries may be sent by GET, too, and a browser that comes by gets GraphiQL. Who calls is
- * looked up first: an operation of somebody unknown must be short and ask for the schema only.
+ * Serves operations by POST, queries also by GET, and GraphiQL to browsers. The caller is identified first:
+ * unauthenticated operations must be short and query only the schema.
  */
 export function createGraphqlRoute<Caller extends { environmentId: string }>({
   api,
@@ -90,7 +90,7 @@ function refuse(request: IncomingMessage, response: ServerResponse, answer: Answ
   refuseBody(request, response, { ...answer, headers });
 }
 
-/** What an error asks of the HTTP answer; with `spec`, only of answers of the newer media type. */
+/** How an error changes the HTTP answer. With `spec`, only for the newer media type. */
 interface HttpExtension {
   status?: number;
   headers?: Record<string, string>;
@@ -98,8 +98,8 @@ interface HttpExtension {
 }
 
 /**
- * Writes a result. As in the original it is sent with 200, also where the operation failed, unless an error
- * says otherwise; of several errors the highest status counts.
+ * Writes a result. As in Kana, the status is 200 even if the operation failed, unless an error sets another one. With
+ * several errors, the highest status is used.
  */
 function writeResult(
   request: IncomingMessage,
@@ -121,7 +121,7 @@ function writeResult(
   response.end(text);
 }
 
-/** There is no other page yet. */
+/** The home page without the console: redirects to GraphiQL. */
 export const homeRoute: Route = {
   GET(_request, response) {
     response.writeHead(302, { Location: '/graphql' }).end();

@@ -21,7 +21,7 @@ export const dateTime = {
   parseLiteral: (node: ValueNode) => parseDateTime(node.kind === Kind.STRING ? node.value : null, node),
 };
 
-/** As GraphQL reads a value without a type, but that numbers are read exactly. */
+/** Like valueFromASTUntyped, but keeps numbers exact. */
 function valueOfLiteral(node: ValueNode, variables?: Record<string, unknown> | null): unknown {
   switch (node.kind) {
     case Kind.INT:

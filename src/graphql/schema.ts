@@ -22,5 +22,5 @@ import '../users/graphql.ts';
 import { builder } from './builder.ts';
 import { withCountedAnswers } from './limits/answer-size.ts';
 
-/** The admin API: each import above adds its concept. */
+/** The schema of the admin API. Each import above adds a concept. */
 export const schema = withCountedAnswers(builder.toSchema());

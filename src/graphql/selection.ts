@@ -8,7 +8,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 
-/** Whether the operation selects this field of the answer; @skip and @include are not looked at. */
+/** Whether the operation selects this field. Ignores @skip and @include. */
 export function selects(info: GraphQLResolveInfo, field: string): boolean {
   return info.fieldNodes.some(
     ({ selectionSet }) =>
@@ -17,31 +17,31 @@ export function selects(info: GraphQLResolveInfo, field: string): boolean {
 }
 
 /**
- * Whether a selection, its fragments included, has such a field at its top. Each fragment is looked at once: where
- * fragments spread others twice, to follow every spread would take twice as long for each further one.
+ * Whether a selection or its fragments contain such a field at the top level. Visits each fragment once: following
+ * every spread would take exponential time.
  */
 export function someField(
   set: SelectionSetNode,
   fragments: Record<string, FragmentDefinitionNode>,
-  isSuch: (field: FieldNode) => boolean,
+  matches: (field: FieldNode) => boolean,
 ): boolean {
   const open = [set];
   const seen = new Set<string>();
   for (const { selections } of open) {
     for (const selection of selections) {
       if (selection.kind === Kind.FIELD) {
-        if (isSuch(selection)) return true;
+        if (matches(selection)) return true;
         continue;
       }
-      const beside = besideOf(selection, fragments, seen);
-      if (beside !== undefined) open.push(beside);
+      const inner = selectionSetOf(selection, fragments, seen);
+      if (inner !== undefined) open.push(inner);
     }
   }
   return false;
 }
 
-/** What a fragment adds beside its spread; undefined if it was seen before. */
-function besideOf(
+/** Returns the selection set of a fragment. Undefined if it was seen before. */
+function selectionSetOf(
   fragment: InlineFragmentNode | FragmentSpreadNode,
   fragments: Record<string, FragmentDefinitionNode>,
   seen: Set<string>,

@@ -17,49 +17,48 @@ import { useOperationReading } from './operation.ts';
 
 export interface Api<Caller, Context extends object> {
   schema: GraphQLSchema;
-  /** Who calls, by the headers alone; tells the request context. Null without valid credentials. */
+  /** Returns the caller from the headers, and sets the bearer of the request context. Null without valid credentials. */
   identify: (headers: IncomingHttpHeaders, requestContext: RequestContext) => Promise<Caller | null>;
-  /** Whose rate limit a call counts against. */
+  /** Returns the key of the rate limit that a call counts against. */
   allowanceOf: (caller: Caller) => string;
-  /** What every resolver gets. */
+  /** Returns the context of resolvers. */
   contextOf: (caller: Caller, requestContext: RequestContext) => Context;
-  /** What a request without valid credentials is told to send. */
+  /** Which credentials are needed, for the error message. */
   credentials: string;
 }
 
 export const unauthenticatedMessage = ({ credentials }: Pick<Api<never, object>, 'credentials'>) =>
   `Unauthenticated: send ${credentials}.`;
 
-/** One operation, as it was sent. */
+/** A received operation. */
 export interface Sent<Caller> {
   method: 'GET' | 'POST';
   caller: Caller;
-  /** Reads the operation; throws a GraphQLError if the request holds none. */
+  /** Reads the operation. Throws a GraphQLError if there is none. */
   read: () => GraphQLParams;
   requestContext: RequestContext;
 }
 
 export interface GraphqlServer<Caller> {
-  /** Answers one operation of a known caller. Whatever goes wrong is in the result. */
+  /** Answers an operation of an authenticated caller. Never rejects: errors are in the result. */
   answer(sent: Sent<Caller>): Promise<ExecutionResult>;
-  /** Answers introspection, and refuses everything else before it is validated. */
+  /** Answers introspection. Refuses everything else before validation. */
   answerStranger(sent: Omit<Sent<Caller>, 'caller'>): Promise<ExecutionResult>;
 }
 
-/** All that Yoga and its plugins look at of a request is how the operation was sent. */
+/** Yoga and its plugins use only the method of a request. */
 const requests = {
   GET: new Request('http://localhost/graphql'),
   POST: new Request('http://localhost/graphql', { method: 'POST' }),
 };
 
-/** So many characters of operations of strangers are remembered. */
-const strangersMaxRemembered = 16 * 1024;
+/** The size of the document cache for unauthenticated operations, in characters. */
+const strangersMaxCached = 16 * 1024;
 
 /**
- * Answers the operations of one API; all APIs read, refuse and mask alike. Yoga's pipeline runs with all of its
- * plugins, but without its HTTP layer: to turn each of Node's requests into one of the web's, and the
- * answer back, would cost more than to answer it. Strangers have a pipeline of their own, so that they do not make
- * the server forget what its callers send.
+ * Answers the operations of one API. Yoga's pipeline runs with all its plugins, but without its HTTP layer: converting
+ * Node's requests to web requests, and answers back, would cost more than the answer. Unauthenticated operations have
+ * their own pipeline, so that they do not evict the cached documents of callers.
  */
 export function createGraphqlServer<Caller, Context extends object>(
   api: Api<Caller, Context>,
@@ -69,7 +68,7 @@ export function createGraphqlServer<Caller, Context extends object>(
   const report = createFaultReport(log);
   const pipelines = {
     callers: createPipeline(api.schema, createDocumentCache()),
-    strangers: createPipeline(api.schema, createDocumentCache(strangersMaxRemembered)),
+    strangers: createPipeline(api.schema, createDocumentCache(strangersMaxCached)),
   };
   async function run(
     pipeline: ReturnType<typeof createPipeline>,
@@ -81,7 +80,7 @@ export function createGraphqlServer<Caller, Context extends object>(
       const context = { ...contextOf(params), requestContext };
       const result = await pipeline.getResultForParams({ params, request: requests[method] }, context);
       if (isSingle(result)) return report(result, requestContext);
-      throw new Error('an operation was left without a single result');
+      throw new Error('an operation did not return a single result');
     } catch (error) {
       return report({ errors: [maskError(error)] }, requestContext);
     }
@@ -115,7 +114,7 @@ function createPipeline(schema: GraphQLSchema, documentCache: ReturnType<typeof 
   });
 }
 
-/** Tells each operation as a span. */
+/** Traces each operation as a span. */
 function traced<Caller>(
   tracing: Tracing,
   answer: GraphqlServer<Caller>['answer'],

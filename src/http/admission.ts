@@ -1,23 +1,23 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { type Body, readBody, readStrangerBody, refuseBody } from './body.ts';
 import type { Gate, Share } from './gate.ts';
-import type { Places } from './places.ts';
 import { type RateLimit, rateLimited } from './rate-limit.ts';
 import type { RequestContext } from './request-context.ts';
 import { type Answer, overloaded } from './response.ts';
 import type { Handler } from './router.ts';
+import type { Slots } from './slots.ts';
 
-/** How callers of a route are recognised by the headers alone, before anything of the body is read. */
+/** How a route identifies its callers. It uses only the headers, before the body is read. */
 export interface Admission<Caller> {
   gate: Gate;
   rateLimit: RateLimit;
-  /** Who calls, and tells the request context; null without valid credentials. */
+  /** Returns the caller and sets the bearer of the request context. Null without valid credentials. */
   identify(headers: IncomingHttpHeaders, context: RequestContext): Promise<Caller | null>;
-  /** Whose rate limit a call counts against. */
+  /** Returns the key of the rate limit that a call counts against. */
   allowanceOf(caller: Caller): string;
 }
 
-/** Answers a request of a known caller, whose body has been read whole. */
+/** Answers a request of an authenticated caller, after its body is read. */
 export type CallerHandler<Caller> = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -25,10 +25,10 @@ export type CallerHandler<Caller> = (
 ) => unknown;
 
 /**
- * Answers known callers, each within the share of its environment, and refuses everybody else before the body is read:
- * a stranger takes up no memory, and no environment takes up another's.
+ * Answers authenticated callers, each within the share of its environment. Other requests are passed on before the body
+ * is read: they use no memory, and no environment uses the memory of another.
  *
- * @param unauthenticated answers whoever has no valid credentials
+ * @param unauthenticated answers requests without valid credentials
  */
 export function forCallers<Caller extends { environmentId: string }>(
   { gate, rateLimit, identify, allowanceOf }: Admission<Caller>,
@@ -42,7 +42,7 @@ export function forCallers<Caller extends { environmentId: string }>(
     const limited = rateLimited(rateLimit, allowanceOf(caller));
     if (limited !== null) return refuse(request, response, limited);
     const share = gate.of(caller.environmentId);
-    const body = await readInside(request, share);
+    const body = await readWithin(request, share);
     if ('status' in body) return refuse(request, response, body);
     try {
       const working = share.run(async () =>
@@ -57,13 +57,13 @@ export function forCallers<Caller extends { environmentId: string }>(
 
 const empty: Body = { bytes: Buffer.alloc(0), release: () => undefined };
 
-/** A full share refuses before it reads what was sent. */
-function readInside(request: IncomingMessage, share: Share): Promise<Body | Answer> | Body | Answer {
+/** Refuses before reading if the share is full. */
+function readWithin(request: IncomingMessage, share: Share): Promise<Body | Answer> | Body | Answer {
   if (share.isFull()) return overloaded;
   return hasNoBody(request) ? empty : readBody(request, share.bodies);
 }
 
-/** Answers a request of somebody unknown, whose small body has been read whole. */
+/** Answers an unauthenticated request, after its small body is read. */
 type StrangerHandler = (
   request: IncomingMessage,
   response: ServerResponse,
@@ -72,24 +72,24 @@ type StrangerHandler = (
 ) => unknown;
 
 /**
- * Answers whoever comes without credentials in its headers: as many at once as there are places.
+ * Answers requests without valid credentials, as many at once as there are slots.
  *
- * @param tooLong answers who sends a body that is not small
+ * @param tooLong the answer to a body that is too large
  */
 export function forStrangers(
-  places: Places,
+  slots: Slots,
   handle: StrangerHandler,
   { tooLong, refuse = refuseBody }: { tooLong?: Answer; refuse?: typeof refuseBody } = {},
 ): Handler {
   return async (request, response, context) => {
-    const leave = places.enter(request.socket.remoteAddress);
-    if (leave === null) return refuse(request, response, overloaded);
+    const releaseSlot = slots.acquire(request.socket.remoteAddress);
+    if (releaseSlot === null) return refuse(request, response, overloaded);
     try {
       const body = hasNoBody(request) ? empty : await readStrangerBody(request, tooLong);
       if ('status' in body) return refuse(request, response, body);
       return await handle(request, response, body.bytes, context);
     } finally {
-      leave();
+      releaseSlot();
     }
   };
 }

@@ -5,16 +5,16 @@ import { parseExactJson } from '../exact-json.ts';
 import type { Room } from './gate.ts';
 import { type Answer, overloaded, refusal, writeJson } from './response.ts';
 
-/** The most that a request body may hold, in bytes. */
+/** The maximum size of a request body. */
 const maxBodyBytes = 1024 * 1024;
 
-/** The most that the body of a request without valid credentials may hold, in bytes. */
+/** The maximum size of a body without valid credentials. */
 const maxStrangerBodyBytes = 16 * 1024;
 
-/** How long a request without valid credentials may take to send its body. */
+/** How long a client without valid credentials may take to send its body. */
 const strangerBodyTimeoutMs = 5_000;
 
-/** For how long the rest of a refused body is taken in and dropped. */
+/** How long the rest of a refused body is read and discarded. */
 const drainTimeoutMs = 500;
 
 const tooLarge = refusal('PAYLOAD_TOO_LARGE', 'The body of a request may hold at most 1 MiB.');
@@ -24,28 +24,28 @@ const tooLargeForStranger = refusal(
 );
 const tooSlow = refusal('REQUEST_TIMEOUT', 'The body of the request came too slowly.');
 
-/** A body that has been read whole, and how to give back the memory that it has taken. */
+/** A complete body, and how to release its memory. */
 export interface Body {
   bytes: Buffer;
   release(): void;
 }
 
 /**
- * Reads the body of a known caller, or answers why not. A body of more than 1 MiB is refused as soon as its length, or
- * else its bytes, tell. Never resolves if the client disconnects.
+ * Reads the body of an authenticated caller, or returns a refusal. A body of more than 1 MiB is refused as soon as its
+ * Content-Length or its bytes exceed the limit. Never resolves if the client disconnects.
  *
- * Thousands of bodies may be on their way at once, so the memory that they hold is bounded until they are answered.
- * A body that comes in one piece, as small ones do, needs no room: nobody waits for the rest of it, and the share
- * bounds the number of requests that are worked on.
+ * Thousands of bodies may arrive at once, so their memory is bounded until the requests are answered. A body that
+ * arrives in one chunk, as small ones do, does not count: it never waits for more data, and the share bounds the number
+ * of running requests.
  */
 export function readBody(request: IncomingMessage, room: Room): Promise<Body | Answer> {
   return collect(request, { room, maxBytes: maxBodyBytes, tooLarge });
 }
 
 /**
- * Reads a body of somebody unknown, which must be small and come soon. How many there are at once is bounded by Places.
+ * Reads a body without valid credentials, which must be small and arrive soon. Slots bound how many there are at once.
  *
- * @param tooLong answers who sends more
+ * @param tooLong the answer to a larger body
  */
 export function readStrangerBody(
   request: IncomingMessage,
@@ -114,14 +114,14 @@ function collectBytes(request: IncomingMessage, limits: Limits, length: number):
 
 const inflate = promisify(gunzip);
 
-/** What the header says of the body: not compressed, compressed as we can read it, or in a way that we cannot. */
+/** Reads a Content-Encoding. Null if it is not supported. */
 export function readEncoding(header: string | undefined): 'identity' | 'gzip' | null {
   const encoding = (header ?? '').trim().toLowerCase();
   if (encoding === '' || encoding === 'identity') return 'identity';
   return encoding === 'gzip' || encoding === 'x-gzip' ? 'gzip' : null;
 }
 
-/** Decompresses a body, of which as much counts as is in it; or answers why not. */
+/** Decompresses a body, or returns a refusal. The decompressed size counts. */
 export async function decompress(bytes: Buffer, room: Room): Promise<Body | Answer> {
   try {
     const inflated = await inflate(bytes, { maxOutputLength: maxBodyBytes });
@@ -134,9 +134,8 @@ export async function decompress(bytes: Buffer, room: Room): Promise<Body | Answ
 }
 
 /**
- * Answers without the body. The connection is kept only if what is left of the body is small; otherwise it is closed,
- * but not at once: that would reset it under a client that is still sending and has not read the answer. The rest of
- * the body is taken in and dropped first, for a moment.
+ * Answers without reading the whole body, and closes the connection, but not at once: a client that is still sending
+ * would see a reset instead of the answer. First, the rest of the body is read and discarded for a short time.
  */
 export function refuseBody(request: IncomingMessage, response: ServerResponse, answer: Answer): void {
   if (request.complete) {
@@ -153,12 +152,12 @@ export function refuseBody(request: IncomingMessage, response: ServerResponse, a
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** What a body holds; throws what is wrong with it if that is not JSON in UTF-8. */
+/** Parses a body. Throws if it is not JSON in UTF-8. */
 export function parseJson(body: Buffer): unknown {
   return parseExactJson(utf8.decode(body));
 }
 
-/** What a body holds; undefined, which no JSON says, if that is not JSON in UTF-8. */
+/** Parses a body. Undefined if it is not JSON in UTF-8. */
 export function readJson(body: Buffer): unknown {
   try {
     return parseJson(body);

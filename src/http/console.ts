@@ -2,9 +2,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { Handler, Route } from './router.ts';
 
-/** The console's files, as its build left them; each also compressed, by its encoding. */
+/** The built files of the console, each also compressed. */
 export interface ConsoleFiles {
-  /** By the path that they are asked for at, such as `/assets/index-1a2b3c.js`. */
+  /** By their request path, such as `/assets/index-1a2b3c.js`. */
   assets: Map<string, ConsoleFile>;
   page: ConsoleFile;
 }
@@ -24,8 +24,8 @@ const types: Record<string, string> = {
 };
 
 /**
- * Nothing from outside, and no script but the console's own files. Styles may be in the page: the component
- * library writes its theme's variables into it.
+ * Only the console's own files, and nothing from other origins. Inline styles are allowed: the component library writes
+ * the variables of its theme into the page.
  */
 const policy = [
   "default-src 'none'",
@@ -44,10 +44,10 @@ const pageHeaders = {
   'Cross-Origin-Opener-Policy': 'same-origin',
 };
 
-/** Its name changes with its content, so it never has to be asked for again. */
+/** The name of an asset changes with its content, so browsers may cache it for ever. */
 const assetHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 
-/** Reads the built console into memory; null if it has not been built. */
+/** Reads the built console into memory. Null if it is not built. */
 export async function loadConsole(directory: string): Promise<ConsoleFiles | null> {
   const names = await readdir(directory, { recursive: true }).catch(() => []);
   const read = async (name: string): Promise<[string, ConsoleFile]> => {
@@ -66,13 +66,13 @@ export async function loadConsole(directory: string): Promise<ConsoleFiles | nul
   return { assets, page };
 }
 
-/** The routes of the console's files. */
+/** Returns the routes of the console's assets. */
 export function createAssetRoutes({ assets }: ConsoleFiles): Record<string, Route> {
   const routes = [...assets].map(([path, file]) => [path, { GET: serve(file, assetHeaders) }]);
   return Object.fromEntries(routes);
 }
 
-/** The one page: which part of it is shown, the address tells the scripts in it. */
+/** Serves the single page. Its scripts read the address to choose what to show. */
 export const createConsolePage = ({ page }: ConsoleFiles): Handler => serve(page, pageHeaders);
 
 function serve(file: ConsoleFile, headers: Record<string, string>): Handler {

@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Answer, overloaded } from './response.ts';
 
-/** How many milliseconds of rest follow each millisecond of work: such work takes a fifth of the time at most. */
+/** Each millisecond of work is followed by this many of rest, so this work uses at most a fifth of the time. */
 const restRatio = 4;
 const maxRestMs = 500;
 const maxWaitMs = 2_000;
 
-/** Runs work one by one, with rests between, so that it takes a bounded part of the process's time. */
+/** Runs work one after another with rests, so that it uses a bounded part of the process's time. */
 export interface DutyCycle {
-  /** The result of the work; or a refusal, without starting it, if its turn comes too late. */
+  /** Returns the result of the work. If its turn comes too late, returns a refusal without starting it. */
   run<Result>(work: () => Promise<Result>): Promise<Result | Answer>;
 }
 
@@ -16,11 +16,11 @@ export function createDutyCycle(now: () => number = () => performance.now()): Du
   let turn: Promise<unknown> = Promise.resolve();
   return {
     run(work) {
-      const cameAt = now();
+      const arrivedAt = now();
       let restMs = 0;
       const result = turn.then(async () => {
         const startedAt = now();
-        if (startedAt - cameAt > maxWaitMs) return overloaded;
+        if (startedAt - arrivedAt > maxWaitMs) return overloaded;
         try {
           return await work();
         } finally {

@@ -1,50 +1,50 @@
 import { type Counter, Gauge, type Registry } from 'prom-client';
 import { environmentIds } from '../auth/keys/rules.ts';
-import { createPlaces, type Places } from './places.ts';
+import { createSlots, type Slots } from './slots.ts';
 
-/** How many operations of one environment a process works on at once. Beyond this, it rejects with 503 and does not queue. */
+/** The most concurrent operations of one environment in a process. Beyond this, reject with 503; do not queue. */
 const defaultCapacity = 1_000;
 
 /**
- * How many bytes of bodies of one environment a process holds at once, but for those that came in one piece: as much
- * as 32 clients that each send the largest body at the same moment. Ordinary load stays far below.
+ * The most memory for request bodies of one environment in a process, without bodies that arrived in one chunk. This is
+ * enough for 32 concurrent bodies of the maximum size. Ordinary load stays far below.
  */
 const defaultBodyRoom = 32 * 1024 * 1024;
 
 /** Memory for request bodies. */
 export interface Room {
-  /** Takes so many bytes; false, without taking them, if there is no room. */
+  /** Takes this many bytes. False, without taking them, if there is not enough room. */
   take(bytes: number): boolean;
   giveBack(bytes: number): void;
-  /** All of it, in bytes. */
+  /** The total, in bytes. */
   readonly size: number;
   taken(): number;
 }
 
-/** What the requests of one environment may take of this process at once. No environment takes from another's. */
+/** The limits of the concurrent requests of one environment. No environment uses the share of another. */
 export interface Share {
-  /** Starts the work if there is a place for it, and finishes it; null, without starting it, if there is none. */
+  /** Runs the work. Null, without starting it, if the share is full. */
   run<Result>(work: () => Promise<Result>): Promise<Result> | null;
   isFull(): boolean;
   readonly capacity: number;
-  inside(): number;
-  /** For the bodies of requests that are on their way in, or inside. */
+  running(): number;
+  /** Memory for the bodies of requests that are arriving or running. */
   readonly bodies: Room;
 }
 
 export interface Gate {
-  /** The share of an environment whose credentials have been checked. */
+  /** The share of an environment. The caller must be authenticated. */
   of(environmentId: string): Share;
   /** For requests without valid credentials. */
-  readonly strangers: Places;
-  /** For sign-ins to the console, so that other strangers cannot keep people out. */
-  readonly signIns: Places;
+  readonly strangers: Slots;
+  /** For sign-ins to the console, so that other unauthenticated requests cannot block them. */
+  readonly signIns: Slots;
 }
 
 /**
- * @param refused counts whom there was no room for
- * @param capacity how many operations of one environment may be inside at once
- * @param bodyRoom for how many bytes of its bodies there is room; see readBody
+ * @param refused counts refused requests
+ * @param capacity the most concurrent operations of one environment
+ * @param bodyRoom the most memory for its bodies, in bytes; see readBody
  */
 export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoom = defaultBodyRoom): Gate {
   const shares = new Map<string, Share>();
@@ -54,28 +54,28 @@ export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoo
       shares.set(environmentId, share);
       return share;
     },
-    strangers: createPlaces(refused),
-    signIns: createPlaces(refused),
+    strangers: createSlots(refused),
+    signIns: createSlots(refused),
   };
 }
 
 function createShare(refused: Counter, capacity: number, bodyRoom: number): Share {
-  let inside = 0;
+  let running = 0;
   function isFull() {
-    if (inside < capacity) return false;
+    if (running < capacity) return false;
     refused.inc();
     return true;
   }
   return {
     bodies: createRoom(refused, bodyRoom),
     capacity,
-    inside: () => inside,
+    running: () => running,
     isFull,
     run(work) {
       if (isFull()) return null;
-      inside += 1;
+      running += 1;
       return work().finally(() => {
-        inside -= 1;
+        running -= 1;
       });
     },
   };
@@ -100,7 +100,7 @@ function createRoom(refused: Counter, size: number): Room {
   };
 }
 
-/** The shares of environments and their limits, for operators. */
+/** Registers the shares of environments and their limits. */
 export function registerGateMetrics(registry: Registry, gate: Gate): void {
   const registers = [registry];
   const labelNames = ['environment'] as const;
@@ -115,20 +115,20 @@ export function registerGateMetrics(registry: Registry, gate: Gate): void {
       },
     });
   }
-  gauge('kana_requests_in_flight', 'Requests that are worked on.', (share) => share.inside());
+  gauge('kana_requests_in_flight', 'Running requests.', (share) => share.running());
   gauge(
     'kana_requests_in_flight_limit',
-    'As many are worked on at once for each environment.',
+    'The maximum number of running requests of each environment.',
     (share) => share.capacity,
   );
   gauge(
     'kana_request_bodies_bytes',
-    'Bodies of requests that are held in memory, but for those that came in one piece.',
+    'Memory used by request bodies, without those that arrived in one chunk.',
     (share) => share.bodies.taken(),
   );
   gauge(
     'kana_request_bodies_limit_bytes',
-    'As much of them is held at once for each environment.',
+    'The maximum memory for request bodies of each environment.',
     (share) => share.bodies.size,
   );
 }

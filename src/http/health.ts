@@ -3,22 +3,22 @@ import type { Unavailability } from '../database/errors.ts';
 import { sendJson } from './response.ts';
 import type { Route } from './router.ts';
 
-/** Whether the process runs. It does not look at the database: a restart would not bring that back. */
+/** Whether the process runs. Ignores the database: a restart would not repair it. */
 export const liveRoute: Route = {
   GET: (_request, response) => sendJson(response, { status: 200, body: { status: 'live' } }),
 };
 
-/** Remembers whether the database has refused to write. */
+/** Whether the database has refused a write recently. */
 export interface WriteHealth {
-  /** Takes note of why the database could not serve a request. */
+  /** Records why the database could not serve a request. */
   note(reason: Unavailability | null): void;
   isRefusing(): boolean;
 }
 
-/** For how long a refused write counts. Each further one begins this time anew. */
+/** How long a refused write counts. Each further one restarts this time. */
 const refusalMs = 10_000;
 
-/** Requests tell it: a probe of its own would have to write, and anybody may ask whether the server is ready. */
+/** Requests report refused writes. A health check must not write: it needs no credentials. */
 export function createWriteHealth(): WriteHealth {
   let refusedAt = Number.NEGATIVE_INFINITY;
   return {
@@ -29,11 +29,11 @@ export function createWriteHealth(): WriteHealth {
   };
 }
 
-/* Fails where the database takes no writes: a standby, or one that is set to be read-only. */
+/* Fails if the database takes no writes: a standby, or a read-only setting. */
 const writableSql = `
   select 1 / case when pg_is_in_recovery() or current_setting('transaction_read_only')::boolean then 0 else 1 end`;
 
-/** Whether requests can be answered now: 503 while the database does not answer, or takes no writes. */
+/** Whether requests can be answered now. 503 while the database does not answer or takes no writes. */
 export function createReadyRoute({ lookups }: Pick<Database, 'lookups'>, writes: WriteHealth): Route {
   async function problem(): Promise<string | null> {
     if (!(await succeedsInTime(lookups.query('select 1')))) return 'the database does not answer';
@@ -48,18 +48,18 @@ export function createReadyRoute({ lookups }: Pick<Database, 'lookups'>, writes:
   };
 }
 
-/** How long a health check, or a reading of the metrics, waits for the database. */
+/** Health-check timeout. Reading metrics uses it too. */
 const checkTimeoutMs = 1_000;
 
-/** Whether the work succeeds in time. What it does later is ignored. */
+/** Whether the work succeeds within the timeout. A later result is ignored. */
 export async function succeedsInTime(work: Promise<unknown>): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
+  const timeout = new Promise<false>((resolve) => {
     timer = setTimeout(() => resolve(false), checkTimeoutMs);
   });
   const done = work.then(
     () => true,
     () => false,
   );
-  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+  return Promise.race([done, timeout]).finally(() => clearTimeout(timer));
 }

@@ -1,26 +1,26 @@
 import { overloadedMessage, refusalError } from './response.ts';
 
 /*
- * Work that keeps a core busy, or much memory: catalogue files and exports. Counted by itself, because the gate, which
- * counts operations, takes each of them for one.
+ * Work that needs much CPU or memory: catalogue files and exports. It has its own limits, because the gate counts each
+ * operation as one.
  */
 
-/** How much of it a process does at once. */
+/** The limits of heavy work in a process. */
 const defaults = {
-  /** For all environments together. */
+  /** Concurrent work of all environments. */
   total: 2,
-  /** For each environment: one never takes all places. */
+  /** Concurrent work of one environment. Less than the total. */
   perEnvironment: 1,
-  /** How many callers of an environment wait for their turn. */
+  /** The most waiting calls of one environment. */
   maxWaiting: 10,
-  /** How long one waits before it is told to come back. */
+  /** The longest wait before a call is refused. */
   waitTimeoutMs: 5_000,
 };
 
 /**
- * Does the work when it is its environment's turn.
+ * Runs heavy work within these limits, in order of arrival.
  *
- * @throws a refusal with status 503 if too many wait, or its turn does not come in time
+ * @throws a refusal with status 503 if too many calls wait, or the wait is too long
  */
 export type DoHeavyWork = <Result>(environmentId: string, work: () => Promise<Result>) => Promise<Result>;
 
@@ -35,7 +35,7 @@ export function createHeavyWork(limits: Partial<typeof defaults> = {}): DoHeavyW
   const waiting: Waiter[] = [];
 
   const runningFor = (environmentId: string) => running.get(environmentId) ?? 0;
-  const hasPlace = (environmentId: string) =>
+  const canStart = (environmentId: string) =>
     runningFor(environmentId) < perEnvironment &&
     [...running.values()].reduce((sum, n) => sum + n, 0) < total;
   const count = (environmentId: string, change: number) =>
@@ -62,11 +62,11 @@ export function createHeavyWork(limits: Partial<typeof defaults> = {}): DoHeavyW
   }
   function finish(environmentId: string): void {
     count(environmentId, -1);
-    const next = waiting.findIndex((waiter) => hasPlace(waiter.environmentId));
+    const next = waiting.findIndex((waiter) => canStart(waiter.environmentId));
     if (next >= 0) waiting.splice(next, 1)[0]?.start();
   }
   return async (environmentId, work) => {
-    if (hasPlace(environmentId)) count(environmentId, 1);
+    if (canStart(environmentId)) count(environmentId, 1);
     else await waitForTurn(environmentId);
     try {
       return await work();

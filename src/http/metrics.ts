@@ -6,22 +6,22 @@ import { sendJson, unauthenticated } from './response.ts';
 import type { Route } from './router.ts';
 
 export interface MetricsSources {
-  /** What a reader has to send: the figures tell about both environments, so no key of one opens them. */
+  /** The token that readers must send. Metrics cover both environments, so an API key is not enough. */
   token: string;
-  /** The figures of all processes that share our port, as Prometheus reads them. */
+  /** Reads the metrics of all processes that share the port, in the text format of Prometheus. */
   readProcesses: () => Promise<string>;
-  /** Tells what only the database knows. */
-  tellDatabase: (registry: Registry) => Promise<void>;
+  /** Registers the metrics that are read from the database. */
+  registerDatabaseMetrics: (registry: Registry) => Promise<void>;
 }
 
 const wrongToken = unauthenticated('Unauthenticated: send METRICS_TOKEN in the Authorization header.');
 
-/** Where Prometheus reads the figures of all processes; 401 without the token. */
-export function createMetricsRoute({ token, readProcesses, tellDatabase }: MetricsSources): Route {
+/** Serves the metrics of all processes to Prometheus. 401 without the token. */
+export function createMetricsRoute({ token, readProcesses, registerDatabaseMetrics }: MetricsSources): Route {
   return {
     async GET({ headers }, response) {
       if (!isToken(readAuthorization(headers.authorization), token)) return sendJson(response, wrongToken);
-      const [processes, stored] = await Promise.all([readProcesses(), readDatabase(tellDatabase)]);
+      const [processes, stored] = await Promise.all([readProcesses(), readDatabase(registerDatabaseMetrics)]);
       const text = `${processes}\n${stored}`;
       response.writeHead(200, {
         'Content-Type': Registry.PROMETHEUS_CONTENT_TYPE,
@@ -39,12 +39,12 @@ function isToken(given: string | null, token: string): boolean {
   return one.length === other.length && timingSafeEqual(one, other);
 }
 
-/** Whether the database answered in time, and what it knows if it did. */
-async function readDatabase(tell: MetricsSources['tellDatabase']): Promise<string> {
+/** Reads the metrics of the database, and whether it answered in time. */
+async function readDatabase(register: MetricsSources['registerDatabaseMetrics']): Promise<string> {
   const stored = new Registry();
-  const told = await succeedsInTime(tell(stored));
-  const registry = told ? stored : new Registry();
-  const help = 'Whether the database answered this reading.';
-  new Gauge({ name: 'kana_database_up', help, registers: [registry] }).set(told ? 1 : 0);
+  const isUp = await succeedsInTime(register(stored));
+  const registry = isUp ? stored : new Registry();
+  const help = 'Whether the database answered this request for metrics.';
+  new Gauge({ name: 'kana_database_up', help, registers: [registry] }).set(isUp ? 1 : 0);
   return registry.metrics();
 }

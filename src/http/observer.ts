@@ -1,40 +1,39 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
-import type { Meters } from '../telemetry/metrics.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import { readTraceparent, type Span, type Tracing } from '../telemetry/tracing.ts';
 import { isFault, levelOf } from './faults.ts';
 import type { WriteHealth } from './health.ts';
 import { type Bearer, createRequestContext, type RequestContext } from './request-context.ts';
 import { codeOf } from './response.ts';
 
-/** Who learns of requests. */
+/** The receivers of the log lines and metrics of requests. */
 export interface Observing {
   log: Logger;
-  meters: Meters;
-  /** What readiness goes by; without it nobody asks. */
+  metrics: Metrics;
+  /** Used by the readiness check. */
   writes?: WriteHealth;
 }
 
-/** Follows each request from its arrival to the end of its answer. */
+/** Observes a request from its arrival to the end of its answer. */
 type Observe = (request: IncomingMessage, response: ServerResponse, path: string | null) => RequestContext;
 
 /**
- * Gives each request its id, counts it, and writes one line about it when it is answered: at `debug`, but for our own
- * faults. The line holds nothing that the client wrote, except the name of its operation and an acceptable id, which
- * stands beside ours.
+ * Gives each request an id, counts it, and logs one line when it is answered: at `debug`, unless it failed on the
+ * server's side. The line contains nothing from the client except the operation's name and an acceptable request id.
  */
-export function createObserver({ log, meters, writes }: Observing): Observe {
+export function createObserver({ log, metrics, writes }: Observing): Observe {
   return (request, response, path) => {
     const startedAt = performance.now();
-    const span = meters.tracing === null ? null : beginSpan(meters.tracing, request, path);
+    const span = metrics.tracing === null ? null : beginSpan(metrics.tracing, request, path);
     const requestContext = createRequestContext(request.headers['x-request-id'], span, writes?.note);
     response.setHeader('X-Request-Id', requestContext.id);
     response.once('close', () => {
       const outcome = outcomeOf(requestContext, response);
       const elapsed = performance.now() - startedAt;
-      const place = path ?? elsewhere;
+      const loggedPath = path ?? unmatchedPath;
       const operation = requestContext.operation?.field ?? '';
-      meters.countRequest({ path: groupOf(place), operation, outcome, seconds: elapsed / 1_000 });
+      metrics.countRequest({ path: groupOf(loggedPath), operation, outcome, seconds: elapsed / 1_000 });
       if (span !== null) endSpan(span, requestContext, outcome, response.statusCode);
       const level = levelOf(outcome);
       if (!log.isLevelEnabled(level)) return;
@@ -44,7 +43,7 @@ export function createObserver({ log, meters, writes }: Observing): Observe {
           requestId,
           clientRequestId: clientId ?? undefined,
           method: request.method,
-          path: place,
+          path: loggedPath,
           status: response.statusCode,
           outcome,
           durationMs: Math.round(elapsed * 1_000) / 1_000,
@@ -58,7 +57,7 @@ export function createObserver({ log, meters, writes }: Observing): Observe {
   };
 }
 
-/** As OpenTelemetry names what is told of a request to a server. */
+/** Starts the span of a request, with the attributes of OpenTelemetry. */
 function beginSpan(tracing: Tracing, { method = '', headers }: IncomingMessage, path: string | null): Span {
   const known = methods.has(method) ? method : '_OTHER';
   const attributes = { 'http.request.method': known, 'http.route': path ?? undefined };
@@ -85,15 +84,15 @@ function endSpan(
   span.end({ attributes, failure: isFault(outcome) ? outcome : undefined });
 }
 
-/** Where nothing is. What was asked for there is the client's to know. */
-const elsewhere = '(unknown)';
+/** Unmatched route; the raw path is not logged. */
+const unmatchedPath = '(unknown)';
 
-/** The names of the console's files change from version to version. */
+/** The console's assets are counted together: their names change with each version. */
 const groupOf = (path: string) => (path.startsWith('/assets/') ? '/assets' : path);
 
 const shown = ({ environmentId, kind, lastFour }: Bearer) => ({ environmentId, kind, lastFour });
 
-/** `ok`, or the code of what went wrong; `ABORTED` if the client left before the answer was out. */
+/** Returns `ok` or an error code. `ABORTED` if the client disconnected before the end of the answer. */
 function outcomeOf({ outcome }: RequestContext, { writableFinished, statusCode }: ServerResponse): string {
   if (!writableFinished) return outcome === 'INTERNAL_SERVER_ERROR' ? outcome : 'ABORTED';
   return outcome ?? (statusCode < 400 ? 'ok' : codeOf(statusCode));

@@ -1,48 +1,47 @@
 import { type Answer, refusal } from './response.ts';
 
-/** Says who may go on, and tells the others when to come back. */
 export interface RateLimit {
-  /** Counts one request of this caller: 0 if it may go on, else in how many milliseconds it may. */
+  /** Counts a request of this caller. Returns 0 if it is allowed, else how many milliseconds to wait. */
   take(caller: string): number;
 }
 
-/** Callers who are remembered before those who have not called for a while are forgotten. */
-const maxRemembered = 10_000;
+/** Beyond this many callers, those with a full allowance are removed. */
+const maxCallers = 10_000;
 
 export const noRateLimit: RateLimit = { take: () => 0 };
 
 /**
- * Lets each caller make so many requests a second on average, and as many at once after a pause of a second. All
- * that is kept of a caller is one number: the moment at which the allowance is whole again. That needs neither
- * timers nor windows, at whose edges twice as much would pass.
+ * Allows each caller this many requests a second on average, and as many at once after a second without requests. Only
+ * one number is stored for each caller: when the allowance is full again. This needs no timers, and no fixed windows,
+ * whose edges would allow twice as much.
  *
- * @param now a clock in milliseconds that never goes back
+ * @param now a monotonic clock in milliseconds
  */
 export function createRateLimit(perSecond: number, now: () => number = () => performance.now()): RateLimit {
-  const interval = 1_000 / perSecond;
-  const wholeAt = new Map<string, number>();
+  const intervalMs = 1_000 / perSecond;
+  const fullAt = new Map<string, number>();
 
-  function forgetRested(at: number): void {
-    for (const [caller, whole] of wholeAt) if (whole <= at) wholeAt.delete(caller);
+  function removeFull(at: number): void {
+    for (const [caller, full] of fullAt) if (full <= at) fullAt.delete(caller);
   }
   return {
     take(caller) {
       const at = now();
-      const whole = Math.max(wholeAt.get(caller) ?? at, at) + interval;
-      const tooEarly = whole - at - 1_000;
-      // A thousandth of a request is a matter of rounding.
-      if (tooEarly > interval / 1_000) return tooEarly;
-      if (wholeAt.size >= maxRemembered) forgetRested(at);
-      wholeAt.set(caller, whole);
+      const full = Math.max(fullAt.get(caller) ?? at, at) + intervalMs;
+      const waitMs = full - at - 1_000;
+      // Less than a thousandth of a request is a rounding error.
+      if (waitMs > intervalMs / 1_000) return waitMs;
+      if (fullAt.size >= maxCallers) removeFull(at);
+      fullAt.set(caller, full);
       return 0;
     },
   };
 }
 
-const message = 'Too many requests with these credentials. Come back after the time that Retry-After tells.';
+const message = 'Too many requests with these credentials. Try again after the time in Retry-After.';
 const retryAfter = (waitMs: number) => ({ 'Retry-After': `${Math.ceil(waitMs / 1_000)}` });
 
-/** The refusal of a request that comes too early; null if it may go on. */
+/** Returns a refusal if the caller has no allowance left, else null. */
 export function rateLimited(limit: RateLimit, caller: string): Answer | null {
   const waitMs = limit.take(caller);
   return waitMs === 0 ? null : { ...refusal('RATE_LIMITED', message), headers: retryAfter(waitMs) };

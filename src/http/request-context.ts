@@ -3,44 +3,44 @@ import type { Unavailability } from '../database/errors.ts';
 import { redact } from '../telemetry/redaction.ts';
 import type { Span } from '../telemetry/tracing.ts';
 
-/** Whose credentials a request brought. */
+/** The credentials of a request. */
 export interface Bearer {
   environmentId: string;
   kind: 'PRIVATE' | 'PUBLIC' | 'USER_TOKEN';
-  /** Of the key, or of the one that a session of the console began with; a user token has none. */
+  /** Of the key, or of the key that started the console session. Null for a user token. */
   lastFour: string | null;
 }
 
-/** What a GraphQL request asks for. */
+/** The operation of a GraphQL request. */
 export interface Operation {
   type: 'query' | 'mutation' | 'subscription';
-  /** The field of the schema, `introspection`, or `several`: never a word of the client's. */
+  /** The field of the schema, `introspection` or `several`. Never a client's text. */
   field: string;
-  /** What the client calls it; null if it has no name. */
+  /** The name that the client chose, or null. */
   name: string | null;
 }
 
-/** One request and its answer, as an operator sees them. Who learns something of them adds it. */
+/** A request, as operators see it. Each layer adds what it learns. */
 export interface RequestContext {
-  /** Names the request in its answer and in the log; made here, so that no two have the same. */
+  /** Identifies the request in its answer and in the log. Generated here, so that it is unique. */
   readonly id: string;
-  /** What a proxy or the client calls the request; null without one that can stand in a log. */
+  /** The id from a proxy or the client. Null if there is none that may be logged. */
   readonly clientId: string | null;
   bearer: Bearer | null;
   operation: Operation | null;
-  /** `ok`, or the code of the error that it ended with; null where the HTTP status tells. */
+  /** `ok` or an error code. Null: derived from the HTTP status. */
   outcome: string | null;
-  /** Takes note of why the database could not do something for it. */
+  /** Records why the database could not serve this request. */
   readonly noteUnavailability: (reason: Unavailability) => void;
-  /** Its span in a trace; null if nothing is traced. */
+  /** Its span. Null if nothing is traced. */
   span: Span | null;
 }
 
-/** Ids of others that can stand in a log as they are. */
+/** Ids from outside that may be logged unchanged. */
 const acceptable = /^[\w.:+=/-]{1,64}$/;
 
 /**
- * @param givenId the id that a proxy or the client gave the request
+ * @param givenId the id from a proxy or the client
  */
 export function createRequestContext(
   givenId: string | string[] | undefined,
@@ -48,9 +48,9 @@ export function createRequestContext(
   noteUnavailability: RequestContext['noteUnavailability'] = () => undefined,
 ): RequestContext {
   const clientId = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : null;
-  const nothingYet = { bearer: null, operation: null, outcome: null };
-  return { id: randomUUID(), clientId, ...nothingYet, noteUnavailability, span };
+  const unknown = { bearer: null, operation: null, outcome: null };
+  return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span };
 }
 
-/** An id that looks like a key must not get into the log either. */
+/** An id that looks like a key must not be logged either. */
 const isAcceptable = (id: string) => acceptable.test(id) && redact(id) === id;

@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { GraphQLError } from 'graphql';
 
-/** What can be wrong with a request before it is known what is asked for, and the status that says so. */
+/** Error codes of requests outside GraphQL execution, and their HTTP statuses. */
 const statuses = {
   BAD_REQUEST: 400,
   UNAUTHENTICATED: 401,
@@ -18,7 +18,7 @@ const statuses = {
 
 export type RequestErrorCode = keyof typeof statuses;
 
-/** Of two codes with one status, the last: answers that a fault made tell theirs themselves. */
+/** If two codes share a status, the last one. Failures on the server's side set their code themselves. */
 const codes = new Map<number, RequestErrorCode>(
   (Object.keys(statuses) as RequestErrorCode[]).map((code) => [statuses[code], code]),
 );
@@ -29,34 +29,33 @@ export interface Answer {
   headers?: OutgoingHttpHeaders;
 }
 
-/** An answer that says why a request is refused, in the one form that GraphQL clients read. */
+/** A refusal, in the form that GraphQL clients read. */
 export interface Refusal extends Answer {
   body: { errors: { message: string; extensions: object }[] };
 }
 
 export const statusOf = (code: RequestErrorCode): number => statuses[code];
 
-/** The headers that go with a code: who is told to come back is told when, in seconds. */
+/** Returns the headers of a code: Retry-After for 503. */
 export const headersOf = (code: RequestErrorCode): Record<string, string> =>
   statuses[code] === 503 ? { 'Retry-After': '1' } : {};
 
-/** What went wrong, as an answer's status tells it. */
+/** Returns the error code of an HTTP status. */
 export function codeOf(status: number): RequestErrorCode {
   return codes.get(status) ?? 'INTERNAL_SERVER_ERROR';
 }
 
-/** A refusal, whatever the path. */
+/** Creates a refusal. It has the same form at every path. */
 export function refusal(code: RequestErrorCode, message: string, details: object = {}): Refusal {
   const body = { errors: [{ message, extensions: { code, ...details } }] };
   return { status: statusOf(code), body, headers: headersOf(code) };
 }
 
-export const overloadedMessage = 'The server has more to do than it can. Try again in a second.';
+export const overloadedMessage = 'The server is overloaded. Try again in a second.';
 
-/** The process has as much to do as it takes on. */
 export const overloaded = refusal('OVERLOADED', overloadedMessage);
 
-/** The same for GraphQL, which makes the answer of it. */
+/** The same as a GraphQL error. */
 export function refusalError(
   code: RequestErrorCode,
   message: string,
@@ -65,25 +64,25 @@ export function refusalError(
   return new GraphQLError(message, { extensions: { code, http: { status: statusOf(code), headers } } });
 }
 
-/** What every 401 says, whatever the path. */
+/** The extensions of every 401, at every path. */
 const authenticationError = (message: string) => ({
   code: 'UNAUTHENTICATED' as const,
   exception: { name: 'AuthenticationError', message },
 });
 
-/** The refusal of a request without valid credentials; `scheme` says how they are sent. */
+/** Creates the refusal of a request without valid credentials. `scheme` is their scheme in the header. */
 export function unauthenticated(message: string, scheme = 'Bearer'): Refusal {
   const { code, ...details } = authenticationError(message);
   return { ...refusal(code, message, details), headers: { 'WWW-Authenticate': scheme } };
 }
 
-/** The same for GraphQL. */
+/** The same as a GraphQL error, for authentication. */
 export function unauthenticatedError(message: string): GraphQLError {
   const http = { status: statuses.UNAUTHENTICATED, headers: { 'WWW-Authenticate': 'Bearer' } };
   return new GraphQLError(message, { extensions: { ...authenticationError(message), http } });
 }
 
-/** Writes a whole answer as JSON, if its headers name no other type, and leaves the response open. */
+/** Writes an answer as JSON, and leaves the response open. Its headers may set another content type. */
 export function writeJson(response: ServerResponse, { status, body, headers }: Answer): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {

@@ -10,7 +10,7 @@ export type Handler = (
   requestContext: RequestContext,
 ) => unknown;
 
-/** What answers at one path, by method. */
+/** The handlers of one path, by method. */
 export interface Route {
   GET?: Handler;
   POST?: Handler;
@@ -19,7 +19,7 @@ export interface Route {
   OPTIONS?: Handler;
 }
 
-/** On every answer: it is what its type says, shows nothing in another site's frame, and names itself to nobody. */
+/** On every answer: no content sniffing, no framing by other sites, no referrer. */
 const securityHeaders = [
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
   ['Referrer-Policy', 'no-referrer'],
@@ -28,9 +28,9 @@ const securityHeaders = [
 ] as const;
 
 /**
- * Hands each request to the route of its path; a slash at the end makes no difference.
+ * Routes each request by its path. A trailing slash is ignored.
  *
- * @param page what a browser gets at every other path
+ * @param page serves browsers at every other path
  */
 export function createRouter(
   routes: Record<string, Route>,
@@ -47,7 +47,7 @@ export function createRouter(
     try {
       if (route !== undefined)
         await inSpan(requestContext, () => follow(route, request, response, requestContext));
-      else if (page !== undefined && asksForPage(request)) await page(request, response, requestContext);
+      else if (page !== undefined && acceptsPage(request)) await page(request, response, requestContext);
       else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
     } catch (error) {
       const { code, message, requestId } = reportFault(observing.log, error, requestContext);
@@ -59,11 +59,11 @@ export function createRouter(
 
 const inSpan = ({ span }: RequestContext, work: () => unknown) => (span === null ? work() : span.run(work));
 
-/** Whether a person's browser asks for a page, rather than a program for data. */
-const asksForPage = ({ method, headers }: IncomingMessage): boolean =>
+/** Whether a browser requests a page, not a program data. */
+const acceptsPage = ({ method, headers }: IncomingMessage): boolean =>
   (method === 'GET' || method === 'HEAD') && headers.accept?.includes('text/html') === true;
 
-/** The path of an address; clients that take us for a proxy send the whole address. */
+/** Returns the path of a request. Some clients send the whole address, as for a proxy. */
 function pathOf({ url = '/' }: IncomingMessage): string {
   const [address = '/'] = url.split('?', 1);
   const path = address.startsWith('/') ? address : address.replace(/^https?:\/\/[^/]*/i, '') || '/';
@@ -76,7 +76,7 @@ function follow(
   response: ServerResponse,
   requestContext: RequestContext,
 ): unknown {
-  // Node sends no body with the answer to a HEAD, so GET can answer it.
+  // Node.js sends no body in answer to HEAD, so GET can answer it.
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   const handle = isRouted(method) ? route[method] : undefined;
   return handle === undefined

@@ -4,54 +4,54 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
 
 export interface HttpServer {
-  /** Where it can be called from this machine, such as `http://127.0.0.1:4000`. */
+  /** The address on this machine, such as `http://127.0.0.1:4000`. */
   address: string;
-  /** Answers requests, also those that came before. */
+  /** Starts answering requests, including those that arrived before. */
   open(listener: RequestListener): void;
-  /** Accepts nothing new, and finishes what was accepted. */
+  /** Stops accepting requests, and finishes accepted ones. */
   close(): Promise<void>;
 }
 
-/** How long requests that were accepted may take to finish when the server closes, in milliseconds. */
-const grace = 10_000;
-/** How long an instance that is being replaced may take to give up the port, in milliseconds. */
-const patience = 1_000;
+/** How long accepted requests may take when the server closes. */
+const closeTimeoutMs = 10_000;
+/** How long to wait for another instance to release the port. */
+const portTimeoutMs = 1_000;
 
-/** How patient the server is with those who send slowly, in milliseconds. */
-interface Patience {
-  /** Until all headers are there. */
+/** Node.js' timeouts for slow clients, in milliseconds. */
+interface ClientTimeouts {
+  /** For all headers. */
   headersTimeout: number;
-  /** Until the whole request is there, its body too. */
+  /** For the whole request with its body. */
   requestTimeout: number;
-  /** Until the next request on a connection: longer than proxies keep theirs, so that it is they who close. */
+  /** Until the next request on a connection. Longer than proxies keep connections, so that they close first. */
   keepAliveTimeout: number;
-  /** Between two looks at who is late. */
+  /** How often timeouts are checked. */
   connectionsCheckingInterval: number;
 }
 
-const usualPatience: Patience = {
+const defaultTimeouts: ClientTimeouts = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 1_000,
 };
 
-/** The most that the headers of a request may hold, in bytes. */
+/** The maximum size of the headers of a request, in bytes. */
 const maxHeaderSize = 16 * 1024;
 
 /**
- * Takes the port; requests wait until the server is opened. Port 0 takes any free one. Throws a StartupError
- * if the port cannot be had. Who sends too slowly is answered 408, whose headers are too long 431.
+ * Binds the port. Requests wait until the server is opened. Port 0 binds any free port. Throws a StartupError if the
+ * port is not available. Slow clients get 408, too large headers 431.
  */
-export async function listen(host: string, port: number, slow = usualPatience): Promise<HttpServer> {
+export async function listen(host: string, port: number, timeouts = defaultTimeouts): Promise<HttpServer> {
   let open: (listener: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => {
     open = resolve;
   });
-  const server = createServer({ ...slow, maxHeaderSize }, (request, response) => {
+  const server = createServer({ ...timeouts, maxHeaderSize }, (request, response) => {
     opened.then((listener) => listener(request, response));
   });
-  await bind(server, host, port, performance.now() + patience);
+  await bind(server, host, port, performance.now() + portTimeoutMs);
   return {
     address: addressOf(host, server, port),
     open(listener) {
@@ -79,9 +79,9 @@ async function bind(server: Server, host: string, port: number, deadline: number
 
 async function close(server: Server): Promise<void> {
   const closed = new Promise((done) => server.close(done));
-  // A connection that a client keeps open for later counts as closed once it is idle.
+  // Close keep-alive connections as soon as they are idle.
   const sweep = setInterval(() => server.closeIdleConnections(), 20);
-  const end = setTimeout(() => server.closeAllConnections(), grace);
+  const end = setTimeout(() => server.closeAllConnections(), closeTimeoutMs);
   await closed;
   clearInterval(sweep);
   clearTimeout(end);

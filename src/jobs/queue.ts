@@ -13,46 +13,45 @@ import type { Logger } from 'pino';
 import type { Db } from '../database/client.ts';
 import { openPool, takeTurns } from '../database/pool.ts';
 import { sessionSettings } from '../database/settings.ts';
-import { createMeters, type Meters } from '../telemetry/metrics.ts';
-import { recoverJobs, showLife } from './recovery.ts';
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { holdLifeLock, recoverJobs } from './recovery.ts';
 
-/** What the worker does; runs until it has stopped. */
+/** The running job queue. */
 export interface Queue {
-  /** Lets running jobs come to a good place to stop, and starts no more. */
+  /** Starts no more jobs, and waits until running ones reach a point where they can stop. */
   stop(): Promise<void>;
 }
 
-/** What a job gets to work with. */
 export interface JobContext {
-  /** The jobs' own connections. */
+  /** The connections of jobs. */
   pool: Pool;
   log: Logger;
-  /** Says when the job should stop at the next good place; what is left is done after the next start. */
+  /** Aborted when the job should stop early. The rest is done after the next start. */
   stop: AbortSignal;
 }
 
-/** Does one job. The payload is what was enqueued. */
+/** Runs one job with its enqueued payload. */
 export type Job = (payload: unknown, context: JobContext) => Promise<void>;
 
-/** How the connections of jobs are told from those of requests. */
+/** Identifies the connections of jobs in pg_stat_activity. */
 const applicationName = 'open-kana jobs';
-/** How many jobs run at once: a long one of each kind, and a short one beside them. */
+/** The number of concurrent jobs: enough for long ones and a short one beside them. */
 const concurrency = 3;
 const connections = 6;
 
-/** Run at start and every minute: takes up the jobs of processes that were killed. */
+/** Runs at start and every minute: releases the jobs of killed processes. */
 const recoveryJob = 'queue-recovery';
 
 /**
- * Adds a job, in the transaction of what makes it necessary. With the same key there is never more than one
- * waiting; one that is running already does not count, for it may have looked at the data before.
+ * Adds a job, in the transaction that makes it necessary. At most one job with the same key waits. A running one does
+ * not count, because it may have read the data before this change.
  */
 export async function enqueue(db: Db, task: string, payload: object, key: string): Promise<void> {
   await db.$executeRaw`
     SELECT graphile_worker.add_job(${task}, payload => ${JSON.stringify(payload)}::json, job_key => ${key})`;
 }
 
-/** Brings the queue's own tables, in a schema of their own, to the version of this code. */
+/** Migrates the queue's own tables, which have their own schema. */
 export async function migrateQueue(url: string): Promise<void> {
   const { pool } = openPool({
     connectionString: url,
@@ -64,14 +63,14 @@ export async function migrateQueue(url: string): Promise<void> {
 }
 
 /**
- * Starts working on jobs, in this process; other processes on the same database share them.
+ * Starts running jobs in this process. Other processes on the same database share the queue.
  *
- * @param atStart the jobs to run at once, and again every minute: what was left by a process that was killed
+ * @param atStart the jobs to run at once and then every minute. They finish the work of killed processes
  */
 export async function startQueue(
   url: string,
   jobs: Record<string, Job>,
-  { atStart, log, meters = createMeters() }: { atStart: readonly string[]; log: Logger; meters?: Meters },
+  { atStart, log, metrics = createMetrics() }: { atStart: readonly string[]; log: Logger; metrics?: Metrics },
 ): Promise<Queue> {
   const { pool } = openPool({
     connectionString: url,
@@ -85,7 +84,7 @@ export async function startQueue(
   const allJobs: Record<string, Job> = { ...jobs, [recoveryJob]: () => recoverJobs(pool, self.worker()) };
   const everyMinute = [recoveryJob, ...atStart];
   const taskList: TaskList = Object.fromEntries(
-    Object.entries(allJobs).map(([task, job]) => [task, counted(task, job, context, meters)]),
+    Object.entries(allJobs).map(([task, job]) => [task, counted(task, job, context, metrics)]),
   );
   const start = async () => {
     const runner = await run({
@@ -95,11 +94,11 @@ export async function startQueue(
       noHandleSignals: true,
       logger: loggerOf(log),
       events: self.events,
-      // Batched, a job that cannot be marked as done or failed ends the queue; alone it would end the process.
+      // A job that cannot be marked as done or failed then ends only the queue. By default it ends the process.
       preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
       crontab: everyMinute.map((task) => `* * * * * ${task} ?jobKey=${task}&max=1`).join('\n'),
     });
-    // Whoever waits for it may come later; until then a failure is nobody's unhandled rejection.
+    // Awaited later. Until then, a failure must not be an unhandled rejection.
     runner.promise.catch(() => undefined);
     for (const task of everyMinute) await runner.addJob(task, {}, { jobKey: task, maxAttempts: 1 });
     return runner;
@@ -114,12 +113,12 @@ export async function startQueue(
   };
 }
 
-/** How long the queue stays stopped after it has ended by itself: longer each time that it soon ends again. */
-const restartPause = { firstMs: 250, lastMs: 30_000, forgottenAfterMs: 60_000 };
+/** The delay before a failed queue restarts. It doubles with each failure, and is reset after a long run. */
+const restartDelay = { minMs: 250, maxMs: 30_000, resetAfterMs: 60_000 };
 
 /**
- * Keeps the queue running until `stop`. One statement of its own that fails, such as the one that marks a job as
- * done, ends it: it is then started again. What it was doing is taken up by the recovery job.
+ * Keeps the queue running until `stop`. The queue ends if one of its own statements fails, such as the one that marks a
+ * job as done. Then it is restarted, and the recovery job releases its jobs.
  */
 async function supervise(
   first: Runner,
@@ -127,27 +126,27 @@ async function supervise(
   { log, stop, ended }: { log: Logger; stop: AbortSignal; ended: () => void },
 ): Promise<void> {
   let runner: Runner | null = first;
-  let pauseMs = restartPause.firstMs;
+  let delayMs = restartDelay.minMs;
   while (!stop.aborted) {
     const startedAt = performance.now();
     if (runner !== null) await endOf(runner, stop);
     if (stop.aborted) break;
     await runner?.stop().catch(() => undefined);
-    // What it has left is nobody's now, and recovery takes it up at the next start.
+    // Releases its jobs for recovery at the next start.
     ended();
-    if (performance.now() - startedAt > restartPause.forgottenAfterMs) pauseMs = restartPause.firstMs;
-    log.warn({ pauseMs }, 'the queue of jobs has stopped, and is started again');
-    await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined);
-    pauseMs = Math.min(pauseMs * 2, restartPause.lastMs);
+    if (performance.now() - startedAt > restartDelay.resetAfterMs) delayMs = restartDelay.minMs;
+    log.warn({ delayMs }, 'the job queue has stopped and restarts');
+    await sleep(delayMs, undefined, { signal: stop }).catch(() => undefined);
+    delayMs = Math.min(delayMs * 2, restartDelay.maxMs);
     runner = await start().catch((err) => {
-      log.error({ err }, 'the queue of jobs could not be started');
+      log.error({ err }, 'the job queue could not be started');
       return null;
     });
   }
   await runner?.stop().catch(() => undefined);
 }
 
-/** Resolves when the runner has ended by itself, or is to be stopped. */
+/** Resolves when the runner ends or must stop. */
 async function endOf(runner: Runner, stop: AbortSignal): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     if (stop.aborted) resolve();
@@ -159,11 +158,11 @@ async function endOf(runner: Runner, stop: AbortSignal): Promise<void> {
 interface Identity {
   events: WorkerEvents;
   worker(): string;
-  /** Has others see that the worker is gone. */
+  /** Shows other processes that this worker has ended. */
   end(): void;
 }
 
-/** By what name the queue knows this process, and what lets others see that it is there. */
+/** Returns the worker id of this process, and holds the lock that shows others that it is alive. */
 function createIdentity(log: Logger): Identity {
   const events: WorkerEvents = new EventEmitter();
   let worker = '';
@@ -171,19 +170,19 @@ function createIdentity(log: Logger): Identity {
   events.on('pool:create', ({ workerPool }) => {
     worker = workerPool.id;
   });
-  // The connection by which it hears of new jobs; the queue opens another one whenever it breaks.
+  // The connection that listens for new jobs. The queue opens another one if it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
     takeTurns(client);
     listening = client;
-    showLife(client, workerPool.id).catch((err) =>
-      log.warn({ err }, 'other processes cannot see that this one works on jobs'),
+    holdLifeLock(client, workerPool.id).catch((err) =>
+      log.warn({ err }, 'other processes cannot see that this one runs jobs'),
     );
   });
   return { events, worker: () => worker, end: () => listening?.connection.stream.destroy() };
 }
 
 /** Counts each run of a job. */
-function counted(task: string, job: Job, context: JobContext, meters: Meters) {
+function counted(task: string, job: Job, context: JobContext, metrics: Metrics) {
   return async (payload: unknown) => {
     const startedAt = performance.now();
     let outcome: 'ok' | 'failed' = 'failed';
@@ -191,21 +190,21 @@ function counted(task: string, job: Job, context: JobContext, meters: Meters) {
       await job(payload, context);
       outcome = 'ok';
     } finally {
-      meters.countJob({ task, outcome, seconds: (performance.now() - startedAt) / 1_000 });
+      metrics.countJob({ task, outcome, seconds: (performance.now() - startedAt) / 1_000 });
     }
   };
 }
 
 const silent = new QueueLogger(() => () => undefined);
 
-/** The queue's own messages: what is wrong is worth a line, the rest is not. */
+/** Logs only the warnings and errors of the queue. */
 function loggerOf(log: Logger): QueueLogger {
   return new QueueLogger(() => (level, message, meta) => {
     if (level !== 'error' && level !== 'warning') return;
-    // Of what it adds, a job's payload and rows are not the log's.
+    // Do not log payloads or rows.
     const { error: err, job } = (meta ?? {}) as { error?: unknown; job?: { task_identifier?: string } };
-    const failed = job === undefined ? 'the queue of jobs met an error' : 'a job failed';
-    const what = err === undefined ? message : failed;
-    log[level === 'error' ? 'error' : 'warn']({ err, task: job?.task_identifier }, what);
+    const failure = job === undefined ? 'the job queue failed' : 'a job failed';
+    const text = err === undefined ? message : failure;
+    log[level === 'error' ? 'error' : 'warn']({ err, task: job?.task_identifier }, text);
   });
 }

@@ -11,8 +11,8 @@ const sql = `
 const maxCounted = 10_000;
 
 /** Tells which events are stored and still to be processed; in good health none is older than a sweep, a minute. */
-export async function tellSegment(registry: Registry, pool: Pool): Promise<void> {
-  const { rows } = await pool.query({ name: 'segment figures', text: sql, values: [maxCounted] });
+export async function registerSegmentMetrics(registry: Registry, pool: Pool): Promise<void> {
+  const { rows } = await pool.query({ name: 'segment metrics', text: sql, values: [maxCounted] });
   const tell = (name: string, help: string, value: number) =>
     new Gauge({ name, help, registers: [registry] }).set(value);
   tell(

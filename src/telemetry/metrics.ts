@@ -3,7 +3,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Tracing } from './tracing.ts';
 
 /** The metrics of one lane. See createLane. */
-export interface LaneMeter {
+export interface LaneMetrics {
   name: string;
   /** Null: nothing is traced. */
   tracing: Tracing | null;
@@ -15,13 +15,13 @@ export interface LaneMeter {
 }
 
 /** The metrics of one server. Labels are our own words, never a client's: their number is bounded. */
-export interface Meters {
+export interface Metrics {
   registry: Registry;
   /** Traces requests. Null: nothing is traced. */
   tracing: Tracing | null;
   /** @param operation the field of the schema. Empty without one */
   countRequest(request: { path: string; operation: string; outcome: string; seconds: number }): void;
-  lane(name: string): LaneMeter;
+  lane(name: string): LaneMetrics;
   /** Requests that the gate refused. */
   refused: Counter;
   countSegmentEvent(outcome: string): void;
@@ -33,7 +33,7 @@ const batchBuckets = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 const jobBuckets = [0.01, 0.1, 1, 10, 60, 600];
 
 /** Each server has its own registry, so that several in one process do not share counters. */
-export function createMeters(tracing: Tracing | null = null): Meters {
+export function createMetrics(tracing: Tracing | null = null): Metrics {
   const registry = new Registry();
   const counter = (name: string, help: string, labelNames: string[] = []) =>
     new Counter({ name, help, labelNames, registers: [registry] });
@@ -58,7 +58,7 @@ export function createMeters(tracing: Tracing | null = null): Meters {
       requests.inc({ path, operation, outcome });
       durations.observe({ path, operation }, seconds);
     },
-    lane: createLaneMeters(registry, tracing),
+    lane: createLaneMetrics(registry, tracing),
     refused: counter(
       'kana_requests_refused_total',
       'Requests that were refused because there was no room for them.',
@@ -71,8 +71,8 @@ export function createMeters(tracing: Tracing | null = null): Meters {
   };
 }
 
-function createLaneMeters(registry: Registry, tracing: Tracing | null): Meters['lane'] {
-  const lanes = new Map<string, LaneMeter>();
+function createLaneMetrics(registry: Registry, tracing: Tracing | null): Metrics['lane'] {
+  const lanes = new Map<string, LaneMetrics>();
   const common = { labelNames: ['lane'], registers: [registry] };
   const sizes = new Histogram({
     name: 'kana_batch_size',
@@ -95,9 +95,9 @@ function createLaneMeters(registry: Registry, tracing: Tracing | null): Meters['
     ...common,
   });
   return (name) => {
-    const meter = { name, tracing, waiting: 0, size: sizes.labels(name), duration: durations.labels(name) };
-    lanes.set(name, meter);
-    return meter;
+    const metrics = { name, tracing, waiting: 0, size: sizes.labels(name), duration: durations.labels(name) };
+    lanes.set(name, metrics);
+    return metrics;
   };
 }
 

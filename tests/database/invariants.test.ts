@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { readMigrations } from '../../src/database/migrations.ts';
-import { findUnproven } from '../../src/database/unproven.ts';
+import { findUnvalidated } from '../../src/database/unvalidated.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 
 /* What the database refuses, whoever writes: each bad row by SQL. */
@@ -126,7 +126,7 @@ test.each([
 });
 
 test('every invariant is proven for the rows of a fresh database', async () => {
-  expect(await findUnproven(client)).toEqual([]);
+  expect(await findUnvalidated(client)).toEqual([]);
 });
 
 test('foreign keys to a row of an environment contain the environment', async () => {
@@ -166,7 +166,7 @@ test('rows of earlier bugs are repaired, or reported, and stop no start', async 
     { id: 3, at_once: false, now: true },
   ]);
   expect((await session.query('select revision from "user" where key = 1')).rows).toEqual([{ revision: 1 }]);
-  expect(await findUnproven(session)).toEqual([
+  expect(await findUnvalidated(session)).toEqual([
     { table: 'subscription', constraint: 'subscription_environment_id_user_key_fkey' },
     { table: 'usage_event', constraint: 'usage_event_set_not_negative' },
   ]);

@@ -58,7 +58,7 @@ test.each([
   [
     'that was never finished',
     'update _prisma_migrations set finished_at = null',
-    /_init was begun and never finished/,
+    /_init was started and never finished/,
   ],
 ])('a database with a migration %s is left alone', async (_, damage, message) => {
   const damaged = await createTestDatabase();
@@ -77,7 +77,7 @@ test('a migration that fails changes nothing', async () => {
   const session = await connect(occupied.url);
   await session.query('create table environment (id text)');
 
-  await expect(migrate(occupied.url)).rejects.toThrow(/_init failed, and changed nothing: .*already exists/);
+  await expect(migrate(occupied.url)).rejects.toThrow(/_init failed and was rolled back: .*already exists/);
 
   const { rows } = await session.query(
     `select table_name from information_schema.tables where table_schema = 'public' order by 1`,

@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { isPassing } from '../../src/database/session.ts';
+import { isTemporary } from '../../src/database/session.ts';
 
 /** Why a connection fails to a server that treats it so. */
 async function failureOf(treat: (socket: Socket) => void): Promise<unknown> {
@@ -18,11 +18,11 @@ async function failureOf(treat: (socket: Socket) => void): Promise<unknown> {
 }
 
 test('a server that hangs up, or hangs, is waited for', async () => {
-  expect(isPassing(await failureOf((socket) => socket.destroy()))).toBe(true);
-  expect(isPassing(await failureOf((socket) => socket.on('error', () => undefined)))).toBe(true);
+  expect(isTemporary(await failureOf((socket) => socket.destroy()))).toBe(true);
+  expect(isTemporary(await failureOf((socket) => socket.on('error', () => undefined)))).toBe(true);
 });
 
 test('a server that refuses us is not', () => {
   const refusal = Object.assign(new Error('password authentication failed'), { code: '28P01' });
-  expect(isPassing(refusal)).toBe(false);
+  expect(isTemporary(refusal)).toBe(false);
 });

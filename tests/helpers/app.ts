@@ -52,8 +52,8 @@ export async function startTestApp({
   bodyRoom = undefined as number | undefined,
   rateLimit = noRateLimit,
   log = pino({ level: 'silent' }),
-  meters = undefined as Dependencies['meters'],
-  metrics = null as NonNullable<Dependencies['metrics']> | null,
+  metrics = undefined as Dependencies['metrics'],
+  metricsAccess = null as NonNullable<Dependencies['metricsAccess']> | null,
   databaseSettings = {} as Record<string, string>,
 } = {}): Promise<TestApp> {
   const testDatabase = await createTestDatabase();
@@ -84,8 +84,8 @@ export async function startTestApp({
     rateLimit,
     log,
     catalogueWorker: pathToFileURL(process.env.TEST_CATALOGUE_WORKER ?? ''),
-    meters,
     metrics,
+    metricsAccess,
   });
   const server = createServer(app.listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createMeters } from '../../src/telemetry/metrics.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createUser } from '../helpers/factories.ts';
 import { parseFigures } from '../helpers/figures.ts';
@@ -11,11 +11,11 @@ import { someoneWaits } from '../helpers/locks.ts';
 
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
-const meters = createMeters();
+const metrics = createMetrics();
 
 let app: TestApp;
 beforeAll(async () => {
-  app = await startTestApp({ bodyRoom: mebibyte, meters });
+  app = await startTestApp({ bodyRoom: mebibyte, metrics });
   await createUser(app.database.prisma, { id: '124' });
 });
 afterAll(() => app.close());
@@ -23,7 +23,9 @@ afterAll(() => app.close());
 /** Resolves once so many bytes of bodies are held. */
 async function held(bytes: number): Promise<void> {
   const told = async () =>
-    parseFigures(`${await meters.registry.metrics()}\n`).get('kana_request_bodies_bytes{environment="test"}');
+    parseFigures(`${await metrics.registry.metrics()}\n`).get(
+      'kana_request_bodies_bytes{environment="test"}',
+    );
   while ((await told()) !== bytes) await turn();
 }
 
@@ -47,7 +49,7 @@ const operation = (bytes: number, query = '{ users { id } }') => ({
 const overloaded = {
   errors: [
     {
-      message: 'The server has more to do than it can. Try again in a second.',
+      message: 'The server is overloaded. Try again in a second.',
       extensions: { code: 'OVERLOADED' },
     },
   ],
@@ -64,7 +66,7 @@ test('a body that there is no room for is refused, and read once those before it
     'close',
   ]);
   expect(await refused.json()).toEqual(overloaded);
-  expect((await meters.refused.get()).values).toMatchObject([{ value: 1 }]);
+  expect((await metrics.refused.get()).values).toMatchObject([{ value: 1 }]);
 
   await held(900 * kibibyte);
   for (const socket of others) socket.destroy();

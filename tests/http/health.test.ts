@@ -6,7 +6,7 @@ import supertest from 'supertest';
 import { openDatabase } from '../../src/database/client.ts';
 import { createReadyRoute, createWriteHealth } from '../../src/http/health.ts';
 import { createRouter } from '../../src/http/router.ts';
-import { createMeters } from '../../src/telemetry/metrics.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { onServer, withDatabase } from '../helpers/server.ts';
 
@@ -51,7 +51,7 @@ test('a database that takes connections but never answers does not keep the chec
   const silent = createTcpServer((socket) => sockets.push(socket));
   const port = await listen(silent);
   const database = openDatabase(`postgresql://127.0.0.1:${port}/kana`);
-  const observing = { log: pino({ level: 'silent' }), meters: createMeters() };
+  const observing = { log: pino({ level: 'silent' }), metrics: createMetrics() };
   const server = createServer(
     createRouter({ '/health/ready': createReadyRoute(database, createWriteHealth()) }, observing),
   );

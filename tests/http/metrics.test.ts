@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { createMeters } from '../../src/telemetry/metrics.ts';
+import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createUser } from '../helpers/factories.ts';
 import { parseFigures } from '../helpers/figures.ts';
 
 const token = 'shown-to-prometheus-alone';
-const meters = createMeters();
+const metrics = createMetrics();
 let app: TestApp;
 
 beforeAll(async () => {
-  app = await startTestApp({ meters, metrics: { token, readProcesses: () => meters.registry.metrics() } });
+  app = await startTestApp({
+    metrics,
+    metricsAccess: { token, readProcesses: () => metrics.registry.metrics() },
+  });
   await createFeature(app.database.prisma, { id: 'api-calls' });
   await createUser(app.database.prisma, { id: '124' });
 });

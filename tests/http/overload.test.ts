@@ -44,7 +44,7 @@ const doors = [
 const overloaded = {
   errors: [
     {
-      message: 'The server has more to do than it can. Try again in a second.',
+      message: 'The server is overloaded. Try again in a second.',
       extensions: { code: 'OVERLOADED' },
     },
   ],

@@ -55,7 +55,7 @@ describe('a server with an allowance of 2 a second', () => {
   const refused = {
     errors: [
       {
-        message: 'Too many requests with these credentials. Come back after the time that Retry-After tells.',
+        message: 'Too many requests with these credentials. Try again after the time in Retry-After.',
         extensions: { code: 'RATE_LIMITED' },
       },
     ],

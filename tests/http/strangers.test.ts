@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Counter, Registry } from 'prom-client';
 import { createDutyCycle } from '../../src/http/duty-cycle.ts';
-import { createPlaces } from '../../src/http/places.ts';
+import { createSlots } from '../../src/http/slots.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 
 // Whoever has no valid key takes up little: no body is read that is not small, nothing is validated but introspection.
@@ -107,23 +107,23 @@ describe('places', () => {
   const refused = new Counter({ name: 'refused', help: 'Refused.', registers: [new Registry()] });
 
   test('are bounded in all and for each address, and are given back', () => {
-    const places = createPlaces(refused, 3, 2);
-    const [first, second] = [places.enter('192.0.2.1'), places.enter('192.0.2.1')];
+    const slots = createSlots(refused, 3, 2);
+    const [first, second] = [slots.acquire('192.0.2.1'), slots.acquire('192.0.2.1')];
     expect([first, second]).not.toContain(null);
-    expect(places.enter('192.0.2.1')).toBeNull();
-    expect(places.enter('192.0.2.2')).not.toBeNull();
-    expect(places.enter('192.0.2.3')).toBeNull();
+    expect(slots.acquire('192.0.2.1')).toBeNull();
+    expect(slots.acquire('192.0.2.2')).not.toBeNull();
+    expect(slots.acquire('192.0.2.3')).toBeNull();
     first?.();
-    expect(places.enter('192.0.2.3')).not.toBeNull();
+    expect(slots.acquire('192.0.2.3')).not.toBeNull();
   });
 
   test('count the addresses of one IPv6 network together', () => {
-    const places = createPlaces(refused, 10, 1);
-    expect(places.enter('2001:db8:1:2::1')).not.toBeNull();
-    expect(places.enter('2001:db8:1:2:ffff::9')).toBeNull();
-    expect(places.enter('2001:db8:1:3::1')).not.toBeNull();
-    expect(places.enter('::ffff:192.0.2.1')).not.toBeNull();
-    expect(places.enter('::ffff:192.0.2.2')).not.toBeNull();
+    const slots = createSlots(refused, 10, 1);
+    expect(slots.acquire('2001:db8:1:2::1')).not.toBeNull();
+    expect(slots.acquire('2001:db8:1:2:ffff::9')).toBeNull();
+    expect(slots.acquire('2001:db8:1:3::1')).not.toBeNull();
+    expect(slots.acquire('::ffff:192.0.2.1')).not.toBeNull();
+    expect(slots.acquire('::ffff:192.0.2.2')).not.toBeNull();
   });
 });
 

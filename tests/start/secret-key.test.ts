@@ -44,6 +44,6 @@ test('a file that was emptied is told, and left alone', async () => {
 
 test('a directory that cannot be written is told', async () => {
   await expect(findSecretKey({ ...embedded(), dataDir: join(dataDir, 'nowhere') })).rejects.toThrow(
-    /^The secret key cannot be stored in \S+: ENOENT/,
+    /^The secret key cannot be kept in \S+: ENOENT/,
   );
 });

@@ -11,7 +11,7 @@ import {
   type SelectionSetNode,
 } from 'graphql';
 
-interface Asked {
+interface RequestedList {
   schema: GraphQLSchema;
   fieldNodes: readonly FieldNode[];
   fragments: Readonly<Record<string, FragmentDefinitionNode | undefined>>;
@@ -19,11 +19,11 @@ interface Asked {
 }
 
 /**
- * How many fields of the answer each item of a list brings: its own, and those of objects in it. Of a list in it
- * just the one field: what it holds counts when it is there. One that is asked for twice counts twice. The item of
- * a list of plain values is one field.
+ * Returns how many fields each item of a list has in the answer, including the fields of objects in it. A nested list
+ * counts as one field: its items count when they are loaded. A field that is requested twice counts twice. An item of a
+ * list of scalars is one field.
  */
-export function fieldsOfItem(asked: Asked): number {
+export function fieldsOfItem(requested: RequestedList): number {
   const fragments = new Map<string, number>();
 
   function ofSet(set: SelectionSetNode | undefined, parent: unknown): number {
@@ -41,19 +41,19 @@ export function fieldsOfItem(asked: Asked): number {
     return 1 + (type === undefined || isList ? 0 : ofSet(selectionSet, getNamedType(type)));
   }
   function ofFragment(name: string, parent: unknown): number {
-    const count = fragments.get(name) ?? ofSet(asked.fragments[name]?.selectionSet, parent);
+    const count = fragments.get(name) ?? ofSet(requested.fragments[name]?.selectionSet, parent);
     fragments.set(name, count);
     return count;
   }
-  const item = getNamedType(asked.returnType);
-  const count = asked.fieldNodes.reduce((sum, { selectionSet }) => sum + ofSet(selectionSet, item), 0);
+  const item = getNamedType(requested.returnType);
+  const count = requested.fieldNodes.reduce((sum, { selectionSet }) => sum + ofSet(selectionSet, item), 0);
   return Math.max(count, 1);
 }
 
-const charactersOfField = 64;
+const charactersPerField = 64;
 
-/** As how many more fields a long text counts, or a JSON value: by its characters in the answer. */
+/** Extra cost of a text or a JSON value: one field per 64 characters. */
 export function fieldsOfText(value: unknown): number {
   const text = typeof value === 'string' ? value : JSON.stringify(value ?? null);
-  return Math.floor(text.length / charactersOfField);
+  return Math.floor(text.length / charactersPerField);
 }

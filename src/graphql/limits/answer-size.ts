@@ -15,31 +15,31 @@ import { graphQLErrorOf } from '../errors.ts';
 import { fieldsOfItem, fieldsOfText } from './answer-rules.ts';
 
 /*
- * How large an answer may become. It is built in memory, and what the lists in it hold together is known only when
- * they are there: limits.ts, which looks at the operation alone, takes each for a short one. So it is counted while
- * it is built, before the items of a list become part of it, and refused as a whole when it is too large.
+ * The size limit of an answer. Answers are built in memory, and the lengths of lists are known only after loading:
+ * operation.ts estimates them from the operation alone. So items are counted while the answer is built, before they
+ * become part of it. An answer that is too large is refused as a whole.
  */
 
-/** Items of all lists together, each wherever it is told. */
+/** The items of all lists together. An item that appears twice counts twice. */
 export const maxItems = 100_000;
-/** Fields of all items together; a JSON value, and a long text, count by their length. */
+/** The fields of all items together. JSON values and long texts count by their length. */
 export const maxFields = 1_000_000;
 
-/** What one answer holds so far. */
+/** The size of one answer so far. */
 interface Tally {
   items: number;
   fields: number;
-  /** Rows that were read for lists within lists; each is told at least once. */
+  /** Rows that were read for nested lists. Each appears at least once. */
   rows: number;
-  /** The places of the lists that can be paged. */
+  /** The paths of the lists that have pages. */
   pageable: Set<string>;
-  /** What reads now. */
+  /** Resolves when the current read is complete. */
   reading: Promise<unknown>;
-  /** Set once it is too large: what the caller is told. */
+  /** The error, once the answer is too large. */
   refusal?: DomainError;
 }
 
-/** By the context of the request, so that one who tells no list pays nothing. */
+/** By the context of the request. A request without lists has no tally. */
 const tallies = new WeakMap<object, Tally>();
 
 function tallyOf(context: object): Tally {
@@ -56,30 +56,30 @@ function tallyOf(context: object): Tally {
   return tally;
 }
 
-/** What was measured before: the lists of one place have the same nodes, and many items may tell one object. */
+/** A cache: lists at one path share their nodes, and several items may share one object. */
 const measures = new WeakMap<object, number>();
 
-function measured(what: unknown, measure: () => number): number {
-  if (!(what instanceof Object)) return measure();
-  const size = measures.get(what) ?? measure();
-  measures.set(what, size);
+function measured(subject: unknown, measure: () => number): number {
+  if (!(subject instanceof Object)) return measure();
+  const size = measures.get(subject) ?? measure();
+  measures.set(subject, size);
   return size;
 }
 
-/** Where something is in the answer, whichever item of its lists: `features.packages`. */
-export function placeOf({ path }: Pick<GraphQLResolveInfo, 'path'>): string {
+/** Returns the path of a field in the answer, without list indexes, such as `features.packages`. */
+export function answerPathOf({ path }: Pick<GraphQLResolveInfo, 'path'>): string {
   const names: string[] = [];
-  for (let step: typeof path | undefined = path; step !== undefined; step = step.prev)
-    if (typeof step.key === 'string') names.unshift(step.key);
+  for (let segment: typeof path | undefined = path; segment !== undefined; segment = segment.prev)
+    if (typeof segment.key === 'string') names.unshift(segment.key);
   return names.join('.');
 }
 
 /**
- * Reads the rows of lists within lists: one such reading of a request at a time, so that they are never in memory
- * together before they are counted. Lists at the root have their turn already, and must not wait for another.
+ * Reads the rows of nested lists. One read at a time for each request, so that rows are counted before more are loaded.
+ * Root lists take their turn elsewhere: two turns for one field would block each other.
  *
- * @param load at most `take` rows: one more than may be
- * @throws ValidationError when the answer has become too large
+ * @param load returns at most `take` rows: one more than allowed
+ * @throws ValidationError if the answer is too large
  */
 export async function readRows<Row>(
   context: object,
@@ -115,15 +115,15 @@ function check(tally: Tally, info: GraphQLResolveInfo): void {
 }
 
 function refuse({ fields, pageable }: Tally, info: GraphQLResolveInfo): DomainError {
-  const place = placeOf(info);
-  const page = [...pageable].find((list) => `${place}.`.startsWith(`${list}.`));
-  const many = fields > maxFields ? `${maxFields} fields` : `${maxItems} items of lists`;
+  const path = answerPathOf(info);
+  const page = [...pageable].find((list) => `${path}.`.startsWith(`${list}.`));
+  const limit = fields > maxFields ? `${maxFields} fields` : `${maxItems} items of lists`;
   const remedy = page === undefined ? 'ask for less at once' : `page through ${page} with first and after`;
-  const isMade = info.operation.operation === 'mutation' ? '; the change is made' : '';
-  return invalidInput(place, `with this the answer has more than ${many}; ${remedy}${isMade}`);
+  const note = info.operation.operation === 'mutation' ? '; the change is made' : '';
+  return invalidInput(path, `with this the answer has more than ${limit}; ${remedy}${note}`);
 }
 
-/** Refuses an answer that is too large as a whole, and once: each field that is still on its way would say so. */
+/** Replaces an answer that is too large by one error. Each pending field would add the same error. */
 export function useWholeAnswers(): Plugin {
   return {
     onExecute: ({ args }) => ({
@@ -139,7 +139,7 @@ export function useWholeAnswers(): Plugin {
 
 type Resolve = GraphQLFieldResolver<unknown, object>;
 
-/** Has every answer of this schema counted; see above. Answers the schema. */
+/** Counts every answer of this schema, by wrapping its resolvers; see above. Returns the schema. */
 export function withCountedAnswers(schema: GraphQLSchema): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap())) {
     if (!isObjectType(type) || type.name.startsWith('__')) continue;
@@ -149,7 +149,7 @@ export function withCountedAnswers(schema: GraphQLSchema): GraphQLSchema {
   return schema;
 }
 
-/** How a field is resolved, and counted if it can be large. Lists at the root, and those in pages, read in turn. */
+/** Wraps the resolver of a field that can be large. Root lists, and lists with pages, are read one after another. */
 function counted(field: GraphQLField<unknown, object>, isRoot: boolean): Resolve {
   const { resolve = defaultFieldResolver } = field;
   const isList = isListType(getNullableType(field.type));
@@ -160,16 +160,16 @@ function counted(field: GraphQLField<unknown, object>, isRoot: boolean): Resolve
   if (!isRoot && !isPaged)
     return (source, args, context, info) => {
       check(tallyOf(context), info);
-      return whenThere(resolve(source, args, context, info), (value) => count(value, context, info));
+      return whenResolved(resolve(source, args, context, info), (value) => count(value, context, info));
     };
   return (source, args, context, info) => {
     const tally = tallyOf(context);
-    if (isPaged) tally.pageable.add(placeOf(info));
+    if (isPaged) tally.pageable.add(answerPathOf(info));
     return inTurn(tally, info, async () => count(await resolve(source, args, context, info), context, info));
   };
 }
 
-function whenThere(value: unknown, count: (value: unknown) => unknown): unknown {
+function whenResolved(value: unknown, count: (value: unknown) => unknown): unknown {
   return value instanceof Object && 'then' in value ? (value as Promise<unknown>).then(count) : count(value);
 }
 

@@ -2,26 +2,26 @@ import { type DocumentNode, Lexer, type ParseOptions, parse, Source, syntaxError
 import type { Plugin } from 'graphql-yoga';
 import { withMeantFields } from '../meant-fields.ts';
 
-/** What the text of an operation may hold. */
+/** The limits of an operation's text. */
 interface TextLimits {
   maxTokens: number;
-  /** Brackets within brackets: parsing goes as deep as the text does, on a stack that ends. */
+  /** Nested brackets. Parsing is recursive, and the stack is limited. */
   maxDepth: number;
-  /** An error tells its line, for which all before it are counted. */
+  /** An error reports its line, for which all lines before it are counted. */
   maxLines: number;
 }
 
-/** Enough for a list of 1,000 usages written out in the operation. */
+/** Enough for a literal list of 1,000 usages. */
 export const callerText: TextLimits = { maxTokens: 50_000, maxDepth: 200, maxLines: 20_000 };
 
-/** Enough for introspection as tools write it, which takes some 300 tokens. */
+/** Enough for the introspection queries of tools, which have some 300 tokens. */
 export const strangerText: TextLimits = { maxTokens: 1_000, maxDepth: 50, maxLines: 1_000 };
 
 const opening = new Set<string>([TokenKind.BRACE_L, TokenKind.BRACKET_L, TokenKind.PAREN_L]);
 const closing = new Set<string>([TokenKind.BRACE_R, TokenKind.BRACKET_R, TokenKind.PAREN_R]);
 
 /**
- * Parses an operation unless it is so long or so deep that it would hold up the server. Refusals are syntax errors.
+ * Parses an operation. Throws a syntax error if it is so long or so deep that parsing would block the server.
  */
 export function parseWithin(
   { maxTokens, maxDepth, maxLines }: TextLimits,
@@ -42,7 +42,7 @@ export function parseWithin(
   return parse(source, options);
 }
 
-/** Parses within the limits for callers whose credentials are valid. */
+/** Parses within the limits for authenticated callers. */
 export function useBoundedParsing(): Plugin {
   return {
     onParse: ({ setParseFn }) =>
@@ -52,29 +52,29 @@ export function useBoundedParsing(): Plugin {
   };
 }
 
-/** How many characters of operations are remembered at most. Parsed, each takes some 250 bytes. */
-const defaultMaxRemembered = 256 * 1024;
+/** The default size of the cache, in characters of operations. Parsed, each character takes some 250 bytes. */
+const defaultMaxCached = 256 * 1024;
 
 /**
- * Remembers parsed operations, since clients send the same few again and again. It forgets all of them when
- * it is full, so that nobody can fill the memory with operations that differ.
+ * Caches parsed operations, because clients repeat a few of them. When it is full, it is cleared, so that its memory is
+ * bounded.
  */
-export function createDocumentCache(maxRemembered = defaultMaxRemembered) {
+export function createDocumentCache(maxCached = defaultMaxCached) {
   const documents = new Map<string, DocumentNode>();
-  let remembered = 0;
+  let cached = 0;
   return {
     get: (text: string) => documents.get(text),
     set(text: string, document: DocumentNode) {
-      if (text.length > maxRemembered) return;
-      if (remembered + text.length > maxRemembered) {
+      if (text.length > maxCached) return;
+      if (cached + text.length > maxCached) {
         documents.clear();
-        remembered = 0;
+        cached = 0;
       }
       documents.set(text, document);
-      remembered += text.length;
+      cached += text.length;
     },
   };
 }
 
-/** Operations that cannot be parsed are not worth remembering. */
+/** Invalid operations are not cached. */
 export const noErrorCache = { get: () => undefined, set: () => undefined };

@@ -13,20 +13,19 @@ import {
 import type { Plugin } from 'graphql-yoga';
 
 /*
- * What one operation may ask for. It is measured when a document is validated, which happens once, and not again
- * while it is remembered. How long a text may be is limited before that, see document.ts, and so is the work of
- * validating it, see validation-work.ts.
+ * The limits of one operation. They are checked once, when a document is validated, and not again while it is cached.
+ * The length of the text is limited earlier (document.ts), and so is the work of validating it (validation-work.ts).
  *
- * Written here rather than taken from a library: those at hand know neither which fields are lists, which is what
- * makes an answer large, nor what a fragment has cost before, and walk the document once for each limit.
+ * This is our own code because the available libraries do not know which fields are lists, which is what makes answers
+ * large. They also measure fragments again and again, and visit the document once for each limit.
  */
 
-/** Fields within fields. */
+/** Nested fields. */
 export const maxDepth = 15;
-/** Fields that are called otherwise: the way to ask for the same thing many times. */
+/** Aliases allow an operation to request the same field many times. */
 export const maxAliases = 1_000;
 export const maxDirectives = 100;
-/** Fields of the answer, if every list in it held so many items. */
+/** The estimated fields of the answer, with every list counted as itemsOfList items. */
 export const maxCost = 2_000_000;
 const itemsOfList = 10;
 
@@ -39,14 +38,14 @@ interface Measure {
 
 const nothing: Measure = { depth: 0, aliases: 0, directives: 0, cost: 0 };
 
-const beside = (a: Measure, b: Measure): Measure => ({
+const sum = (a: Measure, b: Measure): Measure => ({
   depth: Math.max(a.depth, b.depth),
   aliases: a.aliases + b.aliases,
   directives: a.directives + b.directives,
   cost: a.cost + b.cost,
 });
 
-/** Refuses operations that go too deep or ask for too much. Fragments count wherever they are spread. */
+/** Refuses operations that are too deep or too expensive. Fragments count wherever they are spread. */
 export function withinLimits(context: ValidationContext): ASTVisitor {
   const known = new Map<string, Measure>();
 
@@ -54,9 +53,9 @@ export function withinLimits(context: ValidationContext): ASTVisitor {
     return (set?.selections ?? [])
       .map((selection) => {
         const directives = selection.directives?.length ?? 0;
-        return beside({ ...nothing, directives }, measureSelection(selection, parent));
+        return sum({ ...nothing, directives }, measureSelection(selection, parent));
       })
-      .reduce(beside, nothing);
+      .reduce(sum, nothing);
   }
   function measureSelection(selection: SelectionSetNode['selections'][number], parent: unknown): Measure {
     if (selection.kind === Kind.INLINE_FRAGMENT)
@@ -64,7 +63,7 @@ export function withinLimits(context: ValidationContext): ASTVisitor {
     if (selection.kind === Kind.FRAGMENT_SPREAD) return measureFragment(selection.name.value);
     const { name, alias, selectionSet } = selection;
     const aliases = alias === undefined ? 0 : 1;
-    // Introspection goes as deep as types do, and tells the same to everybody.
+    // Introspection is deep, but its answer is the same for everybody.
     if (name.value.startsWith('__')) return { ...nothing, aliases };
     const type = isObjectType(parent) ? parent.getFields()[name.value]?.type : undefined;
     const inner = measure(selectionSet, type && getNamedType(type));
@@ -79,7 +78,7 @@ export function withinLimits(context: ValidationContext): ASTVisitor {
   function measureFragment(name: string): Measure {
     const before = known.get(name);
     if (before !== undefined) return before;
-    // A fragment that contains itself is refused by another rule; here it ends.
+    // Another rule refuses a fragment that contains itself. Here the recursion ends.
     known.set(name, nothing);
     const fragment = context.getFragment(name);
     const own = measure(fragment?.selectionSet, typeOf(fragment?.typeCondition.name.value));

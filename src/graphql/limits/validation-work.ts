@@ -12,27 +12,27 @@ import {
 import type { Plugin } from 'graphql-yoga';
 
 /*
- * How much work an operation makes to validate. GraphQL's own rules compare each two fields of one name at one place of
- * the answer, and follow each spread of a fragment: 40 KB of text could take half a second. So that work is counted
- * first, by one walk that ends as soon as it is too much, and an operation that would take it is not validated.
+ * The limit of validation work. GraphQL's own rules compare all pairs of fields with one name at one path of the answer,
+ * and follow each fragment spread: 40 KB of text could take half a second. So this work is counted first, in one pass
+ * that ends as soon as it is too much. Such an operation is not validated.
  */
 
-/** Fragments that a document may define. */
+/** Fragments of a document. */
 export const maxFragments = 100;
-/** Selections, each counted wherever its fragment is spread, and long arguments as several. */
+/** Selections. They count wherever their fragment is spread. Long arguments count as several. */
 export const maxSelections = 50_000;
-/** Comparisons of two fields of one name at one place. */
+/** Comparisons of two fields with one name at one path. */
 export const maxComparisons = 6_000;
-/** Each comparison may end in an error that reads the text to tell its line: the longer the text, the fewer. */
+/** Each comparison may cause an error, which reads the text to find its line. So long texts have a lower limit. */
 const maxComparedCharacters = 50_000_000;
-/** Fields within fields, through fragments too. Ordinary operations may have 15; introspection has no such limit. */
+/** Nested fields, including fragments. Ordinary operations may have 15. Introspection does not have that limit. */
 const maxNesting = 200;
-/** So many characters of a selection's arguments and directives count as one more selection. */
+/** This many characters of arguments and directives count as one more selection. */
 const charactersOfSelection = 32;
-/** Errors of one validation. Each tells its line, for which the text is read from its start. */
+/** Errors of one validation. Each one reads the text from its start to find its line. */
 const maxErrors = 20;
 
-/** Has operations validated only if that takes little work. */
+/** Validates operations only if that takes little work. */
 export function useBoundedValidation(): Plugin {
   return {
     onValidate({ validateFn, setValidationFn }) {
@@ -46,7 +46,7 @@ export function useBoundedValidation(): Plugin {
   };
 }
 
-/** Why validating this document would take too much work; null if it would not. */
+/** Returns an error if validating this document would take too much work, else null. */
 export function validationProblem(document: DocumentNode): GraphQLError | null {
   const counted = countValidationWork(document);
   if (counted.excess === null) return null;
@@ -56,38 +56,38 @@ export function validationProblem(document: DocumentNode): GraphQLError | null {
 interface ValidationWork {
   selections: number;
   comparisons: number;
-  /** What there is too much of; then the counting has ended early. */
+  /** The exceeded limit. Counting stops there. */
   excess: string | null;
 }
 
-/** Selection sets that tell one place of the answer together. */
-interface Place {
+/** The selection sets at one path of the answer. */
+interface PathSelection {
   sets: SelectionSetNode[];
   level: number;
 }
 
 type Fragments = ReadonlyMap<string, FragmentDefinitionNode>;
 
-/** Counts what GraphQL's rules do at most; see above. */
+/** Counts the work of GraphQL's rules, as an upper bound; see above. */
 export function countValidationWork(document: DocumentNode): ValidationWork {
   const fragments = fragmentsOf(document);
-  const open = placesOf(document);
-  const maxHere = allowedComparisons(document);
+  const open = rootSelections(document);
+  const allowed = allowedComparisons(document);
   const work: ValidationWork = { selections: 0, comparisons: 0, excess: null };
   if (fragments.size > maxFragments) work.excess = `The operation has more than ${maxFragments} fragments.`;
 
-  for (let place = open.pop(); place !== undefined && work.excess === null; place = open.pop()) {
-    const fields = collectFields(place.sets, fragments, work);
-    open.push(...placesWithin(fields, place.level + 1));
-    work.excess ??= excessOf(work, place, maxHere);
+  for (let next = open.pop(); next !== undefined && work.excess === null; next = open.pop()) {
+    const fields = collectFields(next.sets, fragments, work);
+    open.push(...nestedSelections(fields, next.level + 1));
+    work.excess ??= excessOf(work, next, allowed);
   }
   return work;
 }
 
-function excessOf({ comparisons }: ValidationWork, { level }: Place, maxHere: number): string | null {
+function excessOf({ comparisons }: ValidationWork, { level }: PathSelection, allowed: number): string | null {
   if (level > maxNesting) return `The operation has more than ${maxNesting} levels of fields.`;
-  if (comparisons > maxHere)
-    return `The operation names the same fields too often: more than ${maxHere} times two of them would have to be compared.`;
+  if (comparisons > allowed)
+    return `The operation names the same fields too often: more than ${allowed} times two of them would have to be compared.`;
   return null;
 }
 
@@ -98,15 +98,15 @@ const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
       .map((fragment) => [fragment.name.value, fragment]),
   );
 
-/** Where comparing begins: GraphQL compares within each fragment by itself, too. */
-const placesOf = ({ definitions }: DocumentNode): Place[] =>
+/** Where comparisons start. GraphQL also compares within each fragment separately. */
+const rootSelections = ({ definitions }: DocumentNode): PathSelection[] =>
   definitions.flatMap((definition) =>
     'selectionSet' in definition && definition.selectionSet !== undefined
       ? [{ sets: [definition.selectionSet], level: 1 }]
       : [],
   );
 
-const placesWithin = (fields: Iterable<FieldNode[]>, level: number): Place[] =>
+const nestedSelections = (fields: Iterable<FieldNode[]>, level: number): PathSelection[] =>
   [...fields]
     .map((same) => ({ sets: same.flatMap(({ selectionSet }) => selectionSet ?? []), level }))
     .filter(({ sets }) => sets.length > 0);
@@ -116,7 +116,7 @@ function allowedComparisons({ loc }: DocumentNode): number {
   return Math.min(maxComparisons, Math.floor(maxComparedCharacters / characters));
 }
 
-/** The fields of one place, those of one name together; counts them, and how often two of them are compared. */
+/** Returns the fields at one path, grouped by name. Counts them, and their comparisons. */
 function collectFields(sets: SelectionSetNode[], fragments: Fragments, work: ValidationWork): FieldNode[][] {
   const byName = new Map<string, FieldNode[]>();
   for (const selection of selectionsOf(sets, fragments)) {
@@ -132,13 +132,13 @@ function collectFields(sets: SelectionSetNode[], fragments: Fragments, work: Val
   }
   const groups = [...byName.values()];
   for (const same of groups) work.comparisons += comparisonsOf(same);
-  // Fragments that are spread beside each other are compared, too; those within them only once.
+  // Sibling fragment spreads are compared too. Those within them are compared only once.
   const spreads = sets.reduce((sum, set) => sum + spreadsOf(set).size, 0);
   work.comparisons += (spreads * (spreads - 1)) / 2;
   return groups;
 }
 
-/** All selections of these sets, fragments included: of each set, each fragment once. */
+/** Yields all selections of these sets with their fragments, each fragment once for each set. */
 function* selectionsOf(sets: SelectionSetNode[], fragments: Fragments): Generator<SelectionNode> {
   for (const set of sets) {
     const seen = new Set<string>();
@@ -146,21 +146,21 @@ function* selectionsOf(sets: SelectionSetNode[], fragments: Fragments): Generato
     for (const { selections } of open)
       for (const selection of selections) {
         yield selection;
-        const beside = besideOf(selection, fragments, seen);
-        if (beside !== undefined) open.push(beside);
+        const inner = innerSetOf(selection, fragments, seen);
+        if (inner !== undefined) open.push(inner);
       }
   }
 }
 
-/** What a fragment adds beside its spread; undefined if this is none, or it was seen before. */
-function besideOf(selection: SelectionNode, fragments: Fragments, seen: Set<string>) {
+/** Returns the selection set of a fragment. Undefined for a field, or if the fragment was seen before. */
+function innerSetOf(selection: SelectionNode, fragments: Fragments, seen: Set<string>) {
   if (selection.kind === Kind.INLINE_FRAGMENT) return selection.selectionSet;
   if (selection.kind === Kind.FIELD || seen.has(selection.name.value)) return undefined;
   seen.add(selection.name.value);
   return fragments.get(selection.name.value)?.selectionSet;
 }
 
-/** The names of the fragments that a set spreads itself, and not only by another fragment. */
+/** Returns the names of the fragments that a set spreads directly, not through another fragment. */
 function spreadsOf(set: SelectionSetNode): ReadonlySet<string> {
   const names = new Set<string>();
   const open = [set];
@@ -172,14 +172,14 @@ function spreadsOf(set: SelectionSetNode): ReadonlySet<string> {
   return names;
 }
 
-/** How often two of these are compared, where comparing long ones counts more. */
+/** Returns the number of comparisons of these fields, weighted by their length. */
 function comparisonsOf(same: FieldNode[]): number {
   if (same.length === 1) return 0;
   const weight = same.reduce((sum, field) => sum + weightOf(field), 0);
   return ((same.length - 1) * weight) / 2;
 }
 
-/** Arguments are compared, and looked through, as text: long ones count as more than one selection. */
+/** Arguments are compared as text, so long ones count as more than one selection. */
 function weightOf(selection: SelectionNode): number {
   const { loc } = selection;
   if (loc === undefined) return 1;

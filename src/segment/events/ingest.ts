@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Connections } from '../../database/client.ts';
 import { createLane, retryIndividually } from '../../database/lane.ts';
 import { DomainError } from '../../errors.ts';
-import { createMeters } from '../../telemetry/metrics.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
 import { processIdentify } from '../identify/identify.ts';
 import { processTracks } from '../track/track.ts';
 import { type IgnoredEvent, readEvent, type SegmentEvent, type SegmentWarning } from './rules.ts';
@@ -49,9 +49,9 @@ interface Processed {
  * Track events of all concurrent callers share transactions. Each identify event has transactions of its own, and
  * a few of them are processed at once.
  */
-export function createIngestion({ prisma, work }: Connections, meters = createMeters()): IngestEvents {
-  const trackLane = { connections: 2, maxItems: 200, meter: meters.lane('track') };
-  const identifyLane = { connections: 4, maxItems: 1, meter: meters.lane('identify') };
+export function createIngestion({ prisma, work }: Connections, metrics = createMetrics()): IngestEvents {
+  const trackLane = { connections: 2, maxItems: 200, metrics: metrics.lane('track') };
+  const identifyLane = { connections: 4, maxItems: 1, metrics: metrics.lane('identify') };
   const track = createLane<SegmentEvent, Processed>(trackLane, async (events) => {
     // Stored once, whatever has to be repeated then: an event is not new twice.
     const arrivals = await retryIndividually(events, store);
@@ -86,7 +86,7 @@ export function createIngestion({ prisma, work }: Connections, meters = createMe
     for (const run of runsOf(read)) {
       results.push(...(await Promise.all(run.map((event) => take(event, { track, identify })))));
     }
-    for (const result of results) meters.countSegmentEvent(nameOutcome(result));
+    for (const result of results) metrics.countSegmentEvent(nameOutcome(result));
     return results;
   };
 }

@@ -39,13 +39,13 @@ export async function processIdentify(prisma: PrismaClient, key: EventKey): Prom
     try {
       return await longTransaction(prisma, (tx) => identify(tx, key));
     } catch (error) {
-      if (!isPassing(error) || attempt === maxAttempts) throw error;
+      if (!isTemporary(error) || attempt === maxAttempts) throw error;
     }
   }
 }
 
 /** Whether someone was quicker, and everything is to be looked at again. */
-function isPassing(error: unknown): boolean {
+function isTemporary(error: unknown): boolean {
   return (
     error === changedMeanwhile ||
     error instanceof DomainError ||

@@ -191,17 +191,17 @@ const isFailure = (result: Recorded | Error) => result instanceof Error && !(res
 
 function itemResult(
   result: Recorded | Error | undefined,
-  { tellFault }: Context,
+  { reportFault }: Context,
 ): Recorded & { error: ItemError | null } {
   if (result === undefined) throw new Error('a usage has no result');
   if (!(result instanceof Error)) return { ...result, error: null };
-  const error = itemError(result, tellFault);
+  const error = itemError(result, reportFault);
   return { recorded: false, reason: error.message, duplicate: false, standing: null, error };
 }
 
-function itemError(error: Error, tellFault: Context['tellFault']): ItemError {
+function itemError(error: Error, reportFault: Context['reportFault']): ItemError {
   if (error instanceof DomainError)
     return { name: error.typedName, message: error.message, code: error.code };
-  const { code, message } = tellFault(error);
+  const { code, message } = reportFault(error);
   return { name: code === 'SERVICE_UNAVAILABLE' ? 'UnavailableError' : 'InternalServerError', message, code };
 }

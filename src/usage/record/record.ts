@@ -4,7 +4,7 @@ import { BusyError } from '../../database/errors.ts';
 import { createLane } from '../../database/lane.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { createTurns } from '../../database/turns.ts';
-import { createMeters } from '../../telemetry/metrics.ts';
+import { createMetrics } from '../../telemetry/metrics.ts';
 import { recordByHand, recordLocked } from './locked.ts';
 import { lockUsers } from './locked-store.ts';
 import type { Recorded, Usage } from './rules.ts';
@@ -33,13 +33,13 @@ type DecisionResult = (Recorded | Error)[] | typeof RETRY;
  * These lanes never wait for a user whom another transaction has locked, for instance a merge. Calls for such users wait
  * in two lanes of their own, so they delay only each other.
  */
-export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordUsage {
+export function createUsageRecorder(hot: Pool, metrics = createMetrics()): RecordUsage {
   const append = createLane<Addition, AppendResult>(
-    { connections: 2, maxItems: 1_000, meter: meters.lane('record') },
+    { connections: 2, maxItems: 1_000, metrics: metrics.lane('record') },
     (items) => appendUsage(hot, items, 'skip'),
   );
   const appendLocked = createLane<Addition, AppendResult>(
-    { connections: 1, maxItems: 1_000, meter: meters.lane('record_locked') },
+    { connections: 1, maxItems: 1_000, metrics: metrics.lane('record_locked') },
     (items) =>
       inTransaction(hot, async (client) => {
         // Lock first: what is read after that does not change, so concurrent changes cannot repeat the call for ever.
@@ -53,11 +53,11 @@ export function createUsageRecorder(hot: Pool, meters = createMeters()): RecordU
       }),
   );
   const decide = createLane<readonly Usage[], DecisionResult>(
-    { connections: 1, maxItems: 100, meter: meters.lane('decide') },
+    { connections: 1, maxItems: 100, metrics: metrics.lane('decide') },
     (lists) => recordLocked(hot, lists, 'skip'),
   );
   const decideLocked = createLane<readonly Usage[], DecisionResult>(
-    { connections: 1, maxItems: 100, meter: meters.lane('decide_locked') },
+    { connections: 1, maxItems: 100, metrics: metrics.lane('decide_locked') },
     (lists) => recordLocked(hot, lists, 'wait'),
   );
   const byHandInTurn = createTurns(1);

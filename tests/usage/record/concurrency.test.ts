@@ -209,7 +209,7 @@ describe('with many callers at once', () => {
   it('who waits too long for a locked user is told to come back, and nothing is recorded', async () => {
     await newUser('held');
     await newUser('beside');
-    const message = 'Somebody else is changing the same data at the moment. Try again in a second.';
+    const message = 'Another request is changing the same data. Try again in a second.';
     const usages = ['held', 'beside'].map((userId) => ({ userId, featureId }));
     await app.database.prisma.$transaction(
       async (tx) => {
