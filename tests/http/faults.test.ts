@@ -71,7 +71,7 @@ test.each([
 );
 
 test('a fault before the operation begins answers 500', async () => {
-  await app.database.prisma.$executeRawUnsafe('DROP TABLE api_key');
+  await app.database.prisma.$executeRawUnsafe('DROP TABLE api_key CASCADE');
 
   const { status, body } = await send('{ users { id } }');
 
