@@ -1,22 +1,54 @@
-/** Runs work with a limit of concurrency for each key. Waiting work runs in order of arrival. */
+import { BusyError } from './errors.ts';
+
+/** Does the work when fewer than so many of its key's are being done; the others wait, the first to come first. */
 export type InTurn = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
 
-/** @param concurrency how much work of one key runs at once. Different keys never wait for each other */
-export function createTurns(concurrency: number): InTurn {
-  const queues = new Map<string, { running: number; waiting: (() => void)[] }>();
+interface Line {
+  running: number;
+  waiting: Set<() => void>;
+}
+
+/**
+ * @param atOnce how much work of one key is done at once; that of another key never waits for it
+ * @param timeoutMs how long work may wait for its turn. It throws a BusyError then
+ */
+export function createTurns(atOnce: number, timeoutMs: number | null = null): InTurn {
+  const lines = new Map<string, Line>();
   return async (key, work) => {
-    const queue = queues.get(key) ?? { running: 0, waiting: [] };
-    queues.set(key, queue);
-    if (queue.running < concurrency) queue.running += 1;
-    else await new Promise<void>((resolve) => queue.waiting.push(resolve));
+    const line = lines.get(key) ?? { running: 0, waiting: new Set() };
+    lines.set(key, line);
+    if (line.running < atOnce) line.running += 1;
+    else await turnIn(line, timeoutMs);
     try {
       return await work();
     } finally {
-      // The next one takes over this one's slot.
-      const next = queue.waiting.shift();
+      // Whoever is next takes the place over.
+      const [next] = line.waiting;
       if (next) next();
-      else queue.running -= 1;
-      if (queue.running === 0) queues.delete(key);
+      else line.running -= 1;
+      if (line.running === 0) lines.delete(key);
     }
   };
 }
+
+function turnIn({ waiting }: Line, timeoutMs: number | null): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const begin = () => {
+      clearTimeout(timer);
+      waiting.delete(begin);
+      resolve();
+    };
+    const giveUp = () => {
+      waiting.delete(begin);
+      reject(new BusyError('the work before this one took too long'));
+    };
+    const timer = timeoutMs === null ? undefined : setTimeout(giveUp, timeoutMs);
+    waiting.add(begin);
+  });
+}
+
+/**
+ * Lets the changes of one user run one after the other in this process. Whoever waits has no connection yet: a user
+ * whom somebody holds takes one connection, not all of them.
+ */
+export const inUserTurn = createTurns(1, 5_000);

@@ -25,6 +25,16 @@ export async function lock(client: PoolClient, names: readonly string[]): Promis
   await client.query(lockSql(''), [names]);
 }
 
+const tryLockSql = `
+  select name from (select name, hashtextextended(name, 0) as key from unnest($1::text[]) as name order by key) named
+  where pg_try_advisory_xact_lock(key)`;
+
+/** Takes those of these that nobody else has; answers them. */
+export async function tryLock(client: PoolClient, names: readonly string[]): Promise<Set<string>> {
+  const { rows } = await client.query<{ name: string }>(tryLockSql, [names]);
+  return new Set(rows.map(({ name }) => name));
+}
+
 /** Waits for whoever has one of these to itself; others may share them. */
 export async function lockShared(client: PoolClient, names: readonly string[]): Promise<void> {
   await client.query(lockSql('_shared'), [names]);

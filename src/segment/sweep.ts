@@ -1,10 +1,11 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { PrismaClient } from '../database/generated/client.ts';
+import { RETRY, runHeld } from '../database/held.ts';
 import { retryIndividually } from '../database/lane.ts';
-import { type EventKey, findUnprocessed, type UnprocessedEvent } from './events/store.ts';
+import { type EventKey, findUnprocessed, readEffects, type UnprocessedEvent } from './events/store.ts';
 import { processIdentify } from './identify/identify.ts';
-import { processTracks } from './track/track.ts';
+import { processFreeTracks, processHeldTracks } from './track/track.ts';
 
 const pageSize = 100;
 
@@ -18,7 +19,7 @@ export interface Work {
 
 /**
  * Processes every event that is stored and still to be processed: what was left by a process that ended in
- * between. What somebody else is at is waited for. An event that fails is left to the next sweep.
+ * between. What somebody else is at is waited for, briefly. An event that fails is left to the next sweep.
  */
 export async function sweep(work: Work): Promise<void> {
   let last: UnprocessedEvent | null = null;
@@ -38,20 +39,29 @@ async function identify(work: Work, event: EventKey): Promise<void> {
   try {
     await settleTracks(work, await processIdentify(work.prisma, event));
   } catch (error) {
-    leave(work, error);
+    work.log.error({ err: error }, leftMessage);
   }
 }
 
-/** Processes track events; those that fail are left to the next sweep. Answers how many have failed. */
-export async function settleTracks(work: Work, events: readonly EventKey[]): Promise<number> {
-  const results = await retryIndividually(events, async (batch) => {
-    await processTracks(work.pool, batch);
-    return [];
+/**
+ * Processes track events. Those that fail, or whose users somebody goes on holding, are left to the next sweep. Answers
+ * how many those are.
+ */
+export async function settleTracks({ pool, log }: Work, events: readonly EventKey[]): Promise<number> {
+  const run = async (batch: readonly EventKey[], process: typeof processFreeTracks) => {
+    await process(pool, batch);
+    return readEffects(pool, batch);
+  };
+  const results = await runHeld(events, {
+    // Whose they are is not known here: all that are held are waited for at once.
+    ownersOf: () => [],
+    runFree: (free) => retryIndividually(free, (batch) => run(batch, processFreeTracks)),
+    runWaiting: (held) => run(held, processHeldTracks),
   });
-  for (const result of results) leave(work, result);
-  return results.length;
+  const left = results.filter((result) => result === RETRY || result instanceof Error);
+  for (const result of left) if (result instanceof Error) log.error({ err: result }, leftMessage);
+  if (left.includes(RETRY)) log.info({ events: left.length }, 'Segment events of held users are left');
+  return left.length;
 }
 
-function leave({ log }: Work, error: unknown): void {
-  log.error({ err: error }, 'a Segment event is left to the next sweep');
-}
+const leftMessage = 'a Segment event is left to the next sweep';

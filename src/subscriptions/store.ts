@@ -1,7 +1,7 @@
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { Prisma, PrismaClient } from '../database/generated/client.ts';
-import { inTurn } from '../database/user-turns.ts';
+import { inUserTurn } from '../database/turns.ts';
 import { subscriptionError } from '../errors.ts';
 import { lockUser } from '../users/store.ts';
 import {
@@ -46,7 +46,7 @@ export function changeSubscriptions<Result>(
   userKey: bigint,
   work: (tx: Db, change: Change) => Promise<Result>,
 ): Promise<Result | null> {
-  return inTurn(`${userKey}`, () =>
+  return inUserTurn(`${userKey}`, () =>
     prisma.$transaction(async (tx) => {
       const locked = await lockUser(tx, userKey);
       if (locked === null) return null;

@@ -3,7 +3,7 @@ import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import { jsonValue } from '../database/json.ts';
-import { inTurn } from '../database/user-turns.ts';
+import { inUserTurn } from '../database/turns.ts';
 import { userAlreadyExists, userNotFound } from '../errors.ts';
 import type { NewUser, UserChange, UserFacts } from './rules.ts';
 import { findUserKey, lockUser, requireUserKey } from './store.ts';
@@ -59,7 +59,7 @@ export async function updateUser(
   const known = await requireUserKey(db, environmentId, id);
   const change = { ...facts, metadata: jsonValue(metadata) };
   try {
-    return await inTurn(`${known}`, () =>
+    return await inUserTurn(`${known}`, () =>
       admitUsers(environmentId, [newId], async (tx) => {
         const key = await lockUser(tx, known);
         // Read again under the lock: the id may belong to another user since the look-up.

@@ -139,8 +139,26 @@ export async function createWorld(
   const key = { environmentId, kind: 'PUBLIC', lastFour } as const;
   const { id: apiKey } = await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 1` } });
   await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 2` } });
+  await createTraces(db, environmentId, { prefix, keyId: apiKey });
   const auditEntry = await createHistory(db, environmentId, { user, keyId: apiKey });
   return { ...names, subscription: `${subscription.id}`, apiKey, auditEntry: `${auditEntry}` };
+}
+
+/** What nobody is shown: a session of the console, a deleted user, and how far usage is rolled up. */
+async function createTraces(
+  db: PrismaClient,
+  environmentId: 'test' | 'live',
+  { prefix, keyId }: { prefix: string; keyId: string },
+): Promise<void> {
+  const expiresAt = new Date(Date.now() + 3_600_000);
+  await db.consoleSession.create({
+    data: { environmentId, keyId, idHash: `${environmentId} ${prefix}`, expiresAt },
+  });
+  const salt = Buffer.from(environmentId.padEnd(16));
+  await db.deletedUserSalt.upsert({ where: { environmentId }, create: { environmentId, salt }, update: {} });
+  const idHash = Buffer.from(`${environmentId} ${prefix}`.padEnd(32));
+  await db.deletedUser.create({ data: { environmentId, idHash, deletedAt: new Date(0) } });
+  await db.usageRollup.upsert({ where: { environmentId }, create: { environmentId }, update: {} });
 }
 
 /** Two entries of the audit log about this user and key; the id of the newer one. */

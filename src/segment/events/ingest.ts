@@ -1,14 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Connections } from '../../database/client.ts';
+import { RETRY, runHeld, untilAnswered } from '../../database/held.ts';
 import { createLane, retryIndividually } from '../../database/lane.ts';
+import { createTurns } from '../../database/turns.ts';
 import { DomainError } from '../../errors.ts';
 import { createMetrics } from '../../telemetry/metrics.ts';
 import { processIdentify } from '../identify/identify.ts';
-import { processTracks } from '../track/track.ts';
+import { processFreeTracks, processHeldTracks, processTracks } from '../track/track.ts';
 import { type IgnoredEvent, readEvent, type SegmentEvent, type SegmentWarning } from './rules.ts';
 import { type Effect, type EventKey, readEffects, storeEvents } from './store.ts';
 
 const maxAttempts = 3;
+/** How long an identify event waits for those of the same user before it. */
+const turnTimeoutMs = 5_000;
 
 /** Accepted, and not kept. */
 type NotKept = 'IGNORED' | 'USER_DELETED';
@@ -36,36 +40,60 @@ export type IngestEvents = (
 /** Whether an event was new; DELETED is one that is older than the deletion of its user. */
 type Arrival = 'NEW' | 'KNOWN' | 'DELETED';
 
-/** How the event arrived, and what it did; null if it is not stored any more. */
-interface Processed {
+/** What a stored event did; null if it is not stored any more. */
+type Known = Effect | null;
+
+/** How the event arrived, and what it did. */
+interface Processed<Effects = Known> {
   arrival: Arrival;
-  effect: Effect | null;
+  effect: Effects;
 }
 
 /**
  * Each event is stored first, and processed then, in a second transaction. Whatever crashes in between, the
  * event is there and still to be processed: by whoever sends it again, or by the next sweep.
  *
- * Track events of all concurrent callers share transactions. Each identify event has transactions of its own, and
- * a few of them are processed at once.
+ * Track events of all concurrent callers share transactions. Events of a user whom somebody holds move to a lane of
+ * their own, where they hold up nobody else. Each identify event has transactions of its own, and a few of them are
+ * processed at once, one of each user.
  */
 export function createIngestion({ prisma, work }: Connections, metrics = createMetrics()): IngestEvents {
   const trackLane = { connections: 2, maxItems: 200, metrics: metrics.lane('track') };
   const identifyLane = { connections: 4, maxItems: 1, metrics: metrics.lane('identify') };
-  const track = createLane<SegmentEvent, Processed>(trackLane, async (events) => {
-    // Stored once, whatever has to be repeated then: an event is not new twice.
-    const arrivals = await retryIndividually(events, store);
-    const effects = await retryIndividually(events, async (batch) => {
-      await processTracks(work, batch);
+  const heldLane = { connections: 1, maxItems: 200, metrics: metrics.lane('track_locked') };
+  const runFree = (events: readonly SegmentEvent[]) =>
+    retryIndividually(events, async (batch) => {
+      await processFreeTracks(work, batch);
       return readEffects(work, batch);
     });
-    return answers(arrivals, effects);
+  async function runWaiting(events: readonly SegmentEvent[]) {
+    await processHeldTracks(work, events);
+    return readEffects(work, events);
+  }
+  const trackFree = createLane<SegmentEvent, Processed<Known | typeof RETRY>>(trackLane, async (events) => {
+    // Stored once, whatever has to be repeated then: an event is not new twice.
+    const arrivals = await retryIndividually(events, store);
+    return answers(arrivals, await runFree(events));
   });
-  const identify = createLane<SegmentEvent, Processed>(identifyLane, async (events) => {
+  const trackHeld = createLane<SegmentEvent, Known | typeof RETRY>(heldLane, (events) =>
+    runHeld(events, { ownersOf: (event) => [userOf(event)], runFree, runWaiting }),
+  );
+  async function track(event: SegmentEvent): Promise<Processed> {
+    const { arrival, effect } = await trackFree(event);
+    if (effect !== RETRY) return { arrival, effect };
+    return { arrival, effect: await untilAnswered(() => trackHeld(event)) };
+  }
+  const identifyFirst = createLane<SegmentEvent, Processed>(identifyLane, async (events) => {
     const arrivals = await store(events);
     for (const event of events) await processTracks(work, await processIdentify(prisma, event));
-    return answers(arrivals, await readEffects(work, events));
+    const effects = await readEffects(work, events);
+    return answers(
+      arrivals,
+      effects.map((effect) => (effect === RETRY ? null : effect)),
+    );
   });
+  const inTurn = createTurns(1, turnTimeoutMs);
+  const identify = (event: SegmentEvent) => inTurn(userOf(event), () => identifyFirst(event));
 
   /** Within a batch, only the first of several with one id is new. */
   async function store(events: readonly SegmentEvent[]): Promise<Arrival[]> {
@@ -92,16 +120,19 @@ export function createIngestion({ prisma, work }: Connections, metrics = createM
 }
 
 /** What each event did, in their order; an Error if it could not be stored, or not be processed. */
-function answers(
+function answers<Effects>(
   arrivals: readonly (Arrival | Error)[],
-  effects: readonly (Effect | null | Error)[],
-): (Processed | Error)[] {
-  return arrivals.map((arrival, index) => {
-    const effect = effects[index] ?? null;
-    if (arrival instanceof Error) return arrival;
+  effects: readonly (Effects | Error)[],
+): (Processed<Effects> | Error)[] {
+  return effects.map((effect, index) => {
+    const arrival = arrivals[index];
+    if (arrival === undefined || arrival instanceof Error)
+      return arrival ?? new Error('a Segment event was left without an arrival');
     return effect instanceof Error ? effect : { arrival, effect };
   });
 }
+
+const userOf = ({ environmentId, userId }: SegmentEvent) => `${environmentId} ${userId}`;
 
 /** As operators count them. */
 function nameOutcome(result: Ingested | Error): string {

@@ -1,4 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
+import { RETRY } from '../../database/held.ts';
+import type { IfLocked } from '../../usage/record/rules.ts';
 import { wasDeletedSql } from '../erasure/store.ts';
 import type { Mapping } from '../mapping/rules.ts';
 import type { SegmentEvent } from './rules.ts';
@@ -104,7 +106,7 @@ interface WaitingRow extends EventKey {
  * hides the index of unprocessed events from the planner: it believes it to be empty, and what is dead in it would
  * be read for each event.
  */
-const lockSql = `
+const lockSql = (locked: IfLocked) => `
   select e.* from (
     select distinct * from unnest($1::text[], $2::text[]) as k(environment_id, message_id)
     order by environment_id, message_id
@@ -115,16 +117,24 @@ const lockSql = `
     from segment_event
     where environment_id = k.environment_id and message_id = k.message_id and type = 'TRACK'
       and num_nulls(outcome) = 1
-    for update
+    for update ${locked === 'skip' ? 'skip locked' : ''}
   ) e`;
+const lockStatements = {
+  wait: { name: 'lock tracks', text: lockSql('wait') },
+  skip: { name: 'lock tracks, skip', text: lockSql('skip') },
+};
 
-/** Locks those of these track events that are still to be processed; waits for whoever is at it. */
-export async function lockTracks(client: PoolClient, keys: readonly EventKey[]): Promise<WaitingTrack[]> {
-  const { rows } = await client.query<WaitingRow>({
-    name: 'lock tracks',
-    text: lockSql,
-    values: keyColumns(keys),
-  });
+/**
+ * Locks those of these track events that are still to be processed.
+ *
+ * @param locked whether to wait for whoever is at one, or to leave that one out
+ */
+export async function lockTracks(
+  client: PoolClient,
+  keys: readonly EventKey[],
+  locked: IfLocked,
+): Promise<WaitingTrack[]> {
+  const { rows } = await client.query<WaitingRow>({ ...lockStatements[locked], values: keyColumns(keys) });
   return rows.map((row) => ({
     environmentId: row.environmentId,
     messageId: row.messageId,
@@ -162,20 +172,24 @@ export async function saveTracks(client: PoolClient, outcomes: readonly TrackOut
 }
 
 const effectSql = `
-  select e.outcome, e.feature_id as "featureId", e.rule_id as "ruleId", e.delta, e.user_key as "userKey"
+  select e.is_stored, e.outcome, e.feature_id as "featureId", e.rule_id as "ruleId", e.delta, e.user_key as "userKey"
   from unnest($1::text[], $2::text[]) with ordinality as k(environment_id, message_id, ord)
   left join lateral (
-    select outcome, feature_id, rule_id, delta, user_key from segment_event
+    select true as is_stored, outcome, feature_id, rule_id, delta, user_key from segment_event
     where environment_id = k.environment_id and message_id = k.message_id limit 1
   ) e on true
   order by k.ord`;
 
-/** What each of these events did, in their order; null for one that is not processed. */
-export async function readEffects(pool: Pool, keys: readonly EventKey[]): Promise<(Effect | null)[]> {
+/** What each of these events did, in their order; null for one that is not stored, RETRY for one not processed. */
+export async function readEffects(
+  pool: Pool,
+  keys: readonly EventKey[],
+): Promise<(Effect | null | typeof RETRY)[]> {
   const { rows } = await pool.query({ name: 'read effects', text: effectSql, values: keyColumns(keys) });
-  return rows.map((row) =>
-    row.outcome === null ? null : { ...row, userKey: row.userKey === null ? null : BigInt(row.userKey) },
-  );
+  return rows.map(({ is_stored: isStored, ...effect }) => {
+    if (effect.outcome === null) return isStored ? RETRY : null;
+    return { ...effect, userKey: effect.userKey === null ? null : BigInt(effect.userKey) };
+  });
 }
 
 const keyColumns = (keys: readonly EventKey[]) => [

@@ -1,10 +1,11 @@
 import type { Pool, PoolClient } from 'pg';
 import { BusyError } from '../../database/errors.ts';
+import { RETRY, waitBriefly } from '../../database/held.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { DomainError } from '../../errors.ts';
 import { lockUsers } from '../../usage/record/locked-store.ts';
-import type { Usage } from '../../usage/record/rules.ts';
-import { appendUsage, RETRY } from '../../usage/record/store.ts';
+import type { IfLocked, Usage } from '../../usage/record/rules.ts';
+import { appendUsage } from '../../usage/record/store.ts';
 import { dropDeleted } from '../erasure/store.ts';
 import {
   type EventKey,
@@ -13,7 +14,7 @@ import {
   type TrackOutcome,
   type WaitingTrack,
 } from '../events/store.ts';
-import { arrival, lock, lockShared, rules as rulesLock } from '../lock-store.ts';
+import { arrival, lock, lockShared, rules as rulesLock, tryLock } from '../lock-store.ts';
 import { type Mapping, mapTrack, namedFeature, type UnusableDelta } from '../mapping/rules.ts';
 import { findUserKeys, readCatalogue } from './store.ts';
 
@@ -35,15 +36,35 @@ interface Mapped {
  */
 export async function processTracks(pool: Pool, keys: readonly EventKey[]): Promise<void> {
   for (let round = 0; round < maxRounds; round += 1) {
-    const left = await inTransaction(pool, (client) => decide(client, keys, round > 0));
+    const left = await inTransaction(pool, (client) =>
+      decide(client, keys, round > 0 ? 'lock first' : 'wait'),
+    );
     if (left === 0) return;
   }
   throw new BusyError(`Segment events met a concurrent change of their user ${maxRounds} times in a row`);
 }
 
+/** The same, once, for those events that nobody is at, and whose users nobody holds. The others stay as they are. */
+export async function processFreeTracks(pool: Pool, keys: readonly EventKey[]): Promise<void> {
+  await inTransaction(pool, (client) => decide(client, keys, 'skip'));
+}
+
+/** The same, once, after waiting for users briefly: one that stays held fails all of these. */
+export async function processHeldTracks(pool: Pool, keys: readonly EventKey[]): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await waitBriefly(client);
+    await decide(client, keys, 'lock first');
+  });
+}
+
+/** Whether to wait for who is locked by somebody else, to lock before anything is read, or to wait for nobody. */
+type Locking = IfLocked | 'lock first';
+
+const ifLocked = (locking: Locking): IfLocked => (locking === 'skip' ? 'skip' : 'wait');
+
 /** Answers how many of the events are still to be processed. */
-async function decide(client: PoolClient, keys: readonly EventKey[], lockFirst: boolean): Promise<number> {
-  const events = await lockTracks(client, keys);
+async function decide(client: PoolClient, keys: readonly EventKey[], locking: Locking): Promise<number> {
+  const events = await lockTracks(client, keys, ifLocked(locking));
   if (events.length === 0) return 0;
   const mappings = await mapEvents(client, events);
   const mapped: Mapped[] = [];
@@ -53,7 +74,7 @@ async function decide(client: PoolClient, keys: readonly EventKey[], lockFirst: 
     if (mapping === null || 'unusableFor' in mapping) outcomes.push(unmapped(event, mapping));
     else mapped.push({ event, mapping });
   }
-  const { recorded, dropped } = await record(client, mapped, lockFirst);
+  const { recorded, dropped } = await record(client, mapped, locking);
   outcomes.push(...recorded);
   await saveTracks(client, outcomes);
   return events.length - outcomes.length - dropped;
@@ -96,7 +117,7 @@ async function mapEvents(
 async function record(
   client: PoolClient,
   mapped: readonly Mapped[],
-  lockFirst: boolean,
+  locking: Locking,
 ): Promise<{ recorded: TrackOutcome[]; dropped: number }> {
   const userKeys = await findUserKeys(
     client,
@@ -108,28 +129,28 @@ async function record(
   });
   const unknown = mapped.filter((_each, index) => userKeys[index] === null);
   // Lock order: id, then row, as in updateUser.
-  const { waiting, dropped } = await leaveWaiting(client, unknown);
-  return { recorded: [...waiting, ...(await recordKnown(client, known, lockFirst))], dropped };
+  const { waiting, dropped } = await leaveWaiting(client, unknown, locking);
+  return { recorded: [...waiting, ...(await recordKnown(client, known, locking))], dropped };
 }
 
 async function recordKnown(
   client: PoolClient,
   known: readonly (Mapped & { userKey: bigint })[],
-  lockFirst: boolean,
+  locking: Locking,
 ): Promise<TrackOutcome[]> {
   if (known.length === 0) return [];
   const usages = known.map((each) => ({ usage: usageOf(each), withStanding: false }));
-  if (lockFirst)
+  if (locking === 'lock first')
     await lockUsers(
       client,
       usages.map(({ usage }) => usage),
       'wait',
       'key share',
     );
-  const results = await appendUsage(client, usages);
+  const results = await appendUsage(client, usages, ifLocked(locking));
   return known.flatMap(({ event, mapping, userKey }, index) => {
     const result = results[index];
-    // Changed or deleted since this transaction looked.
+    // Held by somebody else, or changed or deleted since this transaction looked.
     if (result === RETRY || (result instanceof DomainError && result.code === 'NOT_FOUND')) return [];
     if (result === undefined || result instanceof Error)
       throw result ?? new Error('a usage was left without a result');
@@ -144,15 +165,15 @@ async function recordKnown(
 async function leaveWaiting(
   client: PoolClient,
   unknown: readonly Mapped[],
+  locking: Locking,
 ): Promise<{ waiting: TrackOutcome[]; dropped: number }> {
   if (unknown.length === 0) return { waiting: [], dropped: 0 };
-  const events = unknown.map(({ event }) => event);
-  await lock(
+  const held = await lockArrivals(client, unknown, locking);
+  const userKeys = await findUserKeys(
     client,
-    events.map(({ environmentId, userId }) => arrival(environmentId, userId)),
+    held.map(({ event }) => event),
   );
-  const userKeys = await findUserKeys(client, events);
-  const strangers = unknown.filter((_each, index) => userKeys[index] === null);
+  const strangers = held.filter((_each, index) => userKeys[index] === null);
   const dropped = await dropDeleted(
     client,
     strangers.map(({ event }) => event),
@@ -167,6 +188,22 @@ async function leaveWaiting(
       userKey: null,
     }));
   return { waiting, dropped: dropped.length };
+}
+
+/** Answers those whose arrival nobody can bring about now. */
+async function lockArrivals(
+  client: PoolClient,
+  unknown: readonly Mapped[],
+  locking: Locking,
+): Promise<readonly Mapped[]> {
+  const nameOf = ({ event }: Mapped) => arrival(event.environmentId, event.userId);
+  const names = unknown.map(nameOf);
+  if (locking !== 'skip') {
+    await lock(client, names);
+    return unknown;
+  }
+  const locked = await tryLock(client, names);
+  return unknown.filter((each) => locked.has(nameOf(each)));
 }
 
 const isSame = (a: EventKey, b: EventKey) =>

@@ -4,6 +4,7 @@ import type { Author } from '../../audit/rules.ts';
 import { appendUsageEntry } from '../../audit/store.ts';
 import { readClock } from '../../database/clock.ts';
 import { BusyError } from '../../database/errors.ts';
+import { RETRY, waitBriefly } from '../../database/held.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
 import { type Case, decide, emptyTally } from './decision-rules.ts';
@@ -17,7 +18,6 @@ import {
   saveCounters,
 } from './locked-store.ts';
 import type { IfLocked, Recorded, Usage } from './rules.ts';
-import { RETRY } from './store.ts';
 
 /**
  * Records lists of usages in one transaction: locks the users, loads the current state, decides all usages in order,
@@ -33,7 +33,7 @@ export function recordLocked(
   return inTransaction(hot, async (client) => {
     const usages = lists.flat();
     const loaded = await (locked === 'wait'
-      ? loadWaiting(client, usages)
+      ? loadWaiting(client, usages, waitBriefly)
       : loadCases(client, usages, 'skip'));
     const cases = lists.map((list) => readyOnly(loaded.splice(0, list.length)));
     const results = await recordAll(
@@ -101,8 +101,13 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
  * Waits for the locks of the users. If a user was merged meanwhile, it releases all locks and starts again: to keep
  * the lock order, it never waits for a survivor while it holds rows with larger keys.
  */
-async function loadWaiting(client: PoolClient, usages: readonly Usage[]): Promise<(Case | null)[]> {
+async function loadWaiting(
+  client: PoolClient,
+  usages: readonly Usage[],
+  prepare?: (client: PoolClient) => Promise<void>,
+): Promise<(Case | null)[]> {
   for (let attempt = 0; attempt < maxMergesFollowed; attempt += 1) {
+    await prepare?.(client);
     const cases = await loadCases(client, usages, 'wait');
     if (!cases.includes(null)) return cases;
     await client.query('rollback and chain');

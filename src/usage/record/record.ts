@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Author } from '../../audit/rules.ts';
-import { BusyError } from '../../database/errors.ts';
+import { RETRY, runHeld, untilAnswered, waitBriefly } from '../../database/held.ts';
 import { createLane } from '../../database/lane.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { createTurns } from '../../database/turns.ts';
@@ -8,9 +8,7 @@ import { createMetrics } from '../../telemetry/metrics.ts';
 import { recordByHand, recordLocked } from './locked.ts';
 import { lockUsers } from './locked-store.ts';
 import type { Recorded, Usage } from './rules.ts';
-import { type Addition, appendUsage, RETRY } from './store.ts';
-
-const maxAttempts = 20;
+import { type Addition, appendUsage } from './store.ts';
 
 /**
  * Records usages and returns one result per usage, in order. An Error is the result of that usage only. A recorded
@@ -31,7 +29,7 @@ type DecisionResult = (Recorded | Error)[] | typeof RETRY;
  * list is decided in order, with its users locked.
  *
  * These lanes never wait for a user whom another transaction has locked, for instance a merge. Calls for such users wait
- * in two lanes of their own, so they delay only each other.
+ * in two lanes of their own, one user at a time and never for long; see held.ts.
  */
 export function createUsageRecorder(hot: Pool, metrics = createMetrics()): RecordUsage {
   const append = createLane<Addition, AppendResult>(
@@ -41,15 +39,10 @@ export function createUsageRecorder(hot: Pool, metrics = createMetrics()): Recor
   const appendLocked = createLane<Addition, AppendResult>(
     { connections: 1, maxItems: 1_000, metrics: metrics.lane('record_locked') },
     (items) =>
-      inTransaction(hot, async (client) => {
-        // Lock first: what is read after that does not change, so concurrent changes cannot repeat the call for ever.
-        await lockUsers(
-          client,
-          items.map(({ usage }) => usage),
-          'wait',
-          'key share',
-        );
-        return appendUsage(client, items, 'wait');
+      runHeld(items, {
+        ownersOf: ({ usage }) => [nameOf(usage)],
+        runFree: (free) => appendUsage(hot, free, 'skip'),
+        runWaiting: (held) => appendWaiting(hot, held),
       }),
   );
   const decide = createLane<readonly Usage[], DecisionResult>(
@@ -58,7 +51,12 @@ export function createUsageRecorder(hot: Pool, metrics = createMetrics()): Recor
   );
   const decideLocked = createLane<readonly Usage[], DecisionResult>(
     { connections: 1, maxItems: 100, metrics: metrics.lane('decide_locked') },
-    (lists) => recordLocked(hot, lists, 'wait'),
+    (lists) =>
+      runHeld(lists, {
+        ownersOf: (list) => list.map(nameOf),
+        runFree: (free) => recordLocked(hot, free, 'skip'),
+        runWaiting: (held) => recordLocked(hot, held, 'wait'),
+      }),
   );
   const byHandInTurn = createTurns(1);
   const decideInTurn = createTurns(1);
@@ -87,21 +85,28 @@ export function createUsageRecorder(hot: Pool, metrics = createMetrics()): Recor
  */
 const largeList = 20;
 
+const nameOf = ({ environmentId, userId }: Usage) => `${environmentId} ${userId}`;
+
+/** Locks first: what is read after that does not change, so concurrent changes cannot repeat the call for ever. */
+function appendWaiting(hot: Pool, items: readonly Addition[]): Promise<(AppendResult | Error)[]> {
+  return inTransaction(hot, async (client) => {
+    const usages = items.map(({ usage }) => usage);
+    await waitBriefly(client);
+    await lockUsers(client, usages, 'wait', 'key share');
+    return appendUsage(client, items, 'wait');
+  });
+}
+
 const needsDecision = (usage: Usage) => usage.action === 'SET' || usage.enforce;
 
 type Attempt<Input, Result> = (input: Input) => Promise<Result | typeof RETRY>;
 
-/** Tries the lane that never waits for locks; after that, the lane that waits. */
+/** Tries the lane that never waits for locks; after that, for some seconds, the lane that waits. */
 async function withRetries<Input, Result>(
   input: Input,
   tryUnlocked: Attempt<Input, Result>,
   tryLocked: Attempt<Input, Result>,
 ): Promise<Result> {
-  let result = await tryUnlocked(input);
-  for (let attempts = 1; result === RETRY; attempts += 1) {
-    if (attempts === maxAttempts)
-      throw new BusyError(`usage met a concurrent change of its user ${maxAttempts} times in a row`);
-    result = await tryLocked(input);
-  }
-  return result;
+  const result = await tryUnlocked(input);
+  return result === RETRY ? untilAnswered(() => tryLocked(input)) : result;
 }

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { RETRY } from '../../database/held.ts';
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
 import { countingSql } from '../../subscriptions/store.ts';
@@ -16,9 +17,6 @@ export interface Addition {
   usage: Usage;
   withStanding: boolean;
 }
-
-/** A concurrent change of the user, or a concurrent use of the idempotency key: run the call again. */
-export const RETRY = Symbol('retry');
 
 /*
  * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the

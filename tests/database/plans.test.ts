@@ -1,0 +1,150 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Client } from 'pg';
+import { applySettings, lookupPlans, sessionSettings } from '../../src/database/settings.ts';
+import { sweep } from '../../src/segment/sweep.ts';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+import { postEvents, trackEvent, workOn } from '../helpers/segment.ts';
+import { statementsOf } from '../helpers/statements.ts';
+
+/*
+ * The planner chooses by what it believes of a table, and a generic plan that it made while the tables were small stays.
+ * So no statement of the hot path, as it is really sent, may have a plan that reads a whole table: not on a new database
+ * that was never analyzed, and not on one that has grown and was not analyzed since.
+ */
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp();
+  const { prisma, lookups } = app.database;
+  // Nobody may analyze the tables between the two halves of this test.
+  await prisma.$executeRawUnsafe(`do $$ declare name regclass; begin
+    for name in select oid from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' loop
+      execute format('alter table %s set (autovacuum_enabled = off)', name);
+    end loop; end $$`);
+  await createFeature(prisma, { id: 'messages' });
+  await createPackage(prisma, {
+    id: 'base',
+    features: [{ id: 'messages', limit: 1_000, resetPeriod: 'MONTH' }],
+  });
+  await createUser(prisma, { id: 'u' });
+  await createSubscription(prisma, { userId: 'u', packageId: 'base' });
+  await lookups.query('select');
+});
+afterAll(() => app.close());
+
+const record = (more: string) =>
+  `mutation { recordUsage(input: { userId: "u", featureId: "messages", delta: 1${more} }) { recorded } }`;
+const recordAndStand = record('').replace('recorded }', 'recorded entitlement { access } }');
+const track = () => trackEvent({ properties: { featureId: 'messages' } });
+
+/** Whatever the hot path does, with a user who is held for a moment, so that the lanes that wait are there too. */
+async function workHard(): Promise<void> {
+  const calls = () => [
+    app.ok(record('')),
+    app.ok(recordAndStand),
+    app.ok(record(`, idempotencyKey: "${Math.random()}"`)),
+    app.ok(record(', enforce: true')),
+    app.ok(record(', action: SET')),
+    app.ok('{ canUseFeature(userId: "u", featureId: "messages") { access } }'),
+    postEvents(app, [
+      track(),
+      track(),
+      trackEvent({ userId: 'unknown', properties: { featureId: 'messages' } }),
+    ]),
+  ];
+  await Promise.all(calls());
+  const holder = await app.database.hot.connect();
+  await holder.query(`begin; select from "user" where id = 'u' for update`);
+  const held = calls();
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  await holder.query('rollback');
+  holder.release();
+  await Promise.all(held);
+  await sweep(workOn(app.database));
+}
+
+/** Which statements are looked at: those that name a table, as text that PostgreSQL takes parameters for. */
+const isPlanned = (text: string) => /\$1/.test(text) && !/graphile_worker|"public"/.test(text);
+
+interface Plan {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Cond'?: string;
+  'Recheck Cond'?: string;
+  Plans?: Plan[];
+}
+
+/** The nodes that read a table from one end to the other. */
+function wholeReads(plan: Plan): string[] {
+  const name = plan['Relation Name'];
+  const isWhole =
+    plan['Node Type'] === 'Seq Scan' ||
+    (/^Index (Only )?Scan$/.test(plan['Node Type']) && plan['Index Cond'] === undefined);
+  const own = name !== undefined && isWhole ? [`${plan['Node Type']} of ${name}`] : [];
+  return [...own, ...(plan.Plans ?? []).flatMap(wholeReads)];
+}
+
+/** What these statements read whole, on a new connection that is set as those of the hot path are. */
+async function readWhole(statements: Iterable<string>): Promise<Record<string, string[]>> {
+  const session = new Client({ connectionString: app.database.hot.options.connectionString });
+  await session.connect();
+  await applySettings(
+    session,
+    sessionSettings({ lockTimeoutMs: 2_500, statementTimeoutMs: 10_000 }, lookupPlans),
+  );
+  const found: Record<string, string[]> = {};
+  for (const text of statements) {
+    await session.query(`prepare planned as ${text}`);
+    const { rows } = await session.query(
+      `select cardinality(parameter_types) as count from pg_prepared_statements where name = 'planned'`,
+    );
+    const nulls = Array(rows[0].count).fill('null').join();
+    const explained = await session.query(`explain (format json) execute planned(${nulls})`);
+    const reads = wholeReads(explained.rows[0]['QUERY PLAN'][0].Plan);
+    if (reads.length > 0) found[text] = reads;
+    await session.query('deallocate planned');
+  }
+  await session.end();
+  return found;
+}
+
+describe('no statement of the hot path reads a whole table', () => {
+  let statements: Set<string>;
+  beforeAll(async () => {
+    statements = new Set((await statementsOf(workHard)).filter(isPlanned));
+  });
+
+  it('and this test sees them all', () => {
+    const all = [...statements].join('\n');
+    for (const part of ['insert into usage_event', 'insert into usage_counter', 'for key share skip locked'])
+      expect(all).toContain(part);
+    for (const part of [
+      'with question as',
+      'insert into segment_event',
+      'update segment_event',
+      'for update skip locked',
+    ])
+      expect(all).toContain(part);
+    expect(statements.size).toBeGreaterThan(15);
+  });
+
+  it('on a new database that was never analyzed', async () => {
+    expect(await readWhole(statements)).toEqual({});
+  });
+
+  it('with 10,000 counters, not analyzed since', async () => {
+    const { prisma } = app.database;
+    await prisma.$executeRawUnsafe(`
+      with u as (
+        insert into "user" (environment_id, id, updated_at)
+        select 'test', 'many ' || i, now() from generate_series(1, 10000) i returning key
+      ), s as (
+        insert into subscription (environment_id, user_key, package_id, is_addon, started_at)
+        select 'test', key, 'base', false, now() from u returning user_key, id
+      )
+      insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
+      select user_key, id, 'messages', now(), 'test', 1 from s`);
+    expect(await readWhole(statements)).toEqual({});
+  });
+});
