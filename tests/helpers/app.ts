@@ -31,6 +31,8 @@ export interface TestApp {
   /** The paths at which something answers. */
   paths: readonly string[];
   database: Database;
+  /** Where tests connect by themselves: for statements that take longer than a server's may. */
+  databaseUrl: string;
   keys: { test: string; live: string; publicTest: string; publicLive: string };
   /** Sends an operation that must succeed; answers its data. */
   ok(query: string, variables?: object, key?: string): Promise<Answer>;
@@ -101,6 +103,7 @@ export async function startTestApp({
     url,
     paths: app.paths,
     database,
+    databaseUrl: testDatabase.url,
     keys,
     async ok(query, variables, key = keys.test) {
       const body = await send(query, variables, key);

@@ -1,19 +1,26 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Client } from 'pg';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { invalidInput } from '../../helpers/errors.ts';
 import { createSubscription, createUser } from '../../helpers/factories.ts';
 import { statementsOf } from '../../helpers/statements.ts';
 
 let app: TestApp;
+let client: Client;
 beforeAll(async () => {
   app = await startTestApp();
+  client = new Client(app.databaseUrl);
+  await client.connect();
 });
-afterAll(() => app.close());
+afterAll(async () => {
+  await client.end();
+  await app.close();
+});
 beforeEach(async () => {
-  await app.database.hot.query('truncate feature, package, "user" cascade');
+  await client.query('truncate feature, package, "user" cascade');
 });
 
-const sql = (text: string, values: unknown[]) => app.database.hot.query(text, values);
+const sql = (text: string, values: unknown[]) => client.query(text, values);
 
 /** So many features and packages, `f1` and `p1` first, the ones of the environment oldest first. */
 async function fill({ features, packages }: { features: number; packages: number }): Promise<void> {
