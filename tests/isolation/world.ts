@@ -184,7 +184,7 @@ async function createEvents(db: PrismaClient, environmentId: 'test' | 'live', na
     environmentId,
     type: 'TRACK',
     eventName: happening,
-    payload: { type: 'track', event: happening, properties: { happening, word } },
+    payload: { type: 'track', event: happening, properties: { happening, word, seats: 2 } },
     occurredAt: new Date(),
     receivedAt: new Date(),
   } as const;
