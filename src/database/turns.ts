@@ -1,37 +1,37 @@
 import { BusyError } from './errors.ts';
 
-/** Does the work when fewer than so many of its key's are being done; the others wait, the first to come first. */
+/** Runs work with a limit of concurrency for each key. Waiting work runs in order of arrival. */
 export type InTurn = <Result>(key: string, work: () => Promise<Result>) => Promise<Result>;
 
-interface Line {
+interface Queue {
   running: number;
   waiting: Set<() => void>;
 }
 
 /**
- * @param atOnce how much work of one key is done at once; that of another key never waits for it
- * @param timeoutMs how long work may wait for its turn. It throws a BusyError then
+ * @param concurrency how much work of one key runs at once. Different keys never wait for each other
+ * @param timeoutMs how long work may wait for its turn; then it fails with a BusyError
  */
-export function createTurns(atOnce: number, timeoutMs: number | null = null): InTurn {
-  const lines = new Map<string, Line>();
+export function createTurns(concurrency: number, timeoutMs: number | null = null): InTurn {
+  const queues = new Map<string, Queue>();
   return async (key, work) => {
-    const line = lines.get(key) ?? { running: 0, waiting: new Set() };
-    lines.set(key, line);
-    if (line.running < atOnce) line.running += 1;
-    else await turnIn(line, timeoutMs);
+    const queue = queues.get(key) ?? { running: 0, waiting: new Set() };
+    queues.set(key, queue);
+    if (queue.running < concurrency) queue.running += 1;
+    else await waitForTurn(queue, timeoutMs);
     try {
       return await work();
     } finally {
-      // Whoever is next takes the place over.
-      const [next] = line.waiting;
+      // The next one takes over this one's slot.
+      const [next] = queue.waiting;
       if (next) next();
-      else line.running -= 1;
-      if (line.running === 0) lines.delete(key);
+      else queue.running -= 1;
+      if (queue.running === 0) queues.delete(key);
     }
   };
 }
 
-function turnIn({ waiting }: Line, timeoutMs: number | null): Promise<void> {
+function waitForTurn({ waiting }: Queue, timeoutMs: number | null): Promise<void> {
   return new Promise((resolve, reject) => {
     const begin = () => {
       clearTimeout(timer);
@@ -48,7 +48,7 @@ function turnIn({ waiting }: Line, timeoutMs: number | null): Promise<void> {
 }
 
 /**
- * Lets the changes of one user run one after the other in this process. Whoever waits has no connection yet: a user
- * whom somebody holds takes one connection, not all of them.
+ * Runs the changes of one user in this process one after another. A waiting change has no connection yet, so a locked
+ * user blocks one connection, not all.
  */
 export const inUserTurn = createTurns(1, 5_000);
