@@ -181,7 +181,9 @@ describe('a request while the database cannot be reached', () => {
       .set('Authorization', app.keys.test)
       .send([{ type: 'identify', userId: 'ada' }]);
     expect(status).toBe(503);
-    expect(body).toEqual({ errors: [unavailable] });
+    expect(body).toEqual([
+      { error: { code: 'SERVICE_UNAVAILABLE', message: unavailable.message, requestId: expect.any(String) } },
+    ]);
   });
 
   test('afterwards everything works again', async () => {
