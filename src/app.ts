@@ -31,13 +31,14 @@ import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
 import { createRouter, type Route } from './http/router.ts';
-import { createAdmission } from './segment/arrival.ts';
+import { releaseOnArrival } from './segment/arrival.ts';
 import { createDeletion } from './segment/erasure/delete-person.ts';
 import { createIngestion } from './segment/events/ingest.ts';
 import { createSegmentRoute } from './segment/events/route.ts';
-import { registerSegmentMetrics } from './segment/metrics-store.ts';
+import { registerSegmentMetrics } from './segment/unprocessed-store.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createUsageRecorder } from './usage/record/record.ts';
+import { createAdmission } from './users/arrival.ts';
 
 export interface Dependencies {
   database: Database;
@@ -130,11 +131,12 @@ type ServicesOf = (environmentId: string) => Services;
 function createServices({ database, log, metrics }: Dependencies): ServicesOf {
   const create = (environmentId: string): Services => {
     const connections = database.of(environmentId);
+    const onUserArrived = [releaseOnArrival(connections, log)];
     return {
       db: connections.prisma,
       findStanding: createStandingFinder(connections.hot, metrics),
       recordUsage: createUsageRecorder(connections.hot, metrics),
-      admitUsers: createAdmission(connections, log),
+      admitUsers: createAdmission(connections.prisma, onUserArrived),
       deletePerson: createDeletion(connections, log),
       ingestEvents: createIngestion(connections, metrics),
     };

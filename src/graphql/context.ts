@@ -8,7 +8,7 @@ import type { Fault } from '../http/faults.ts';
 import type { DoHeavyWork } from '../http/heavy-work.ts';
 import type { IngestEvents } from '../segment/events/ingest.ts';
 import type { RecordUsage } from '../usage/record/record.ts';
-import type { AdmitUsers } from '../users/change.ts';
+import type { AdmitUsers } from '../users/arrival.ts';
 import type { DeletePerson } from '../users/merge/merge.ts';
 
 /** The context of every resolver: the caller, and access to the data. */

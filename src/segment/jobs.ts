@@ -5,11 +5,11 @@ import { enqueue, type Job } from '../jobs/queue.ts';
 import { erase } from './erasure/erase.ts';
 import type { Traces } from './erasure/store.ts';
 import { backfill } from './mapping/backfill.ts';
-import { findUnfinished } from './mapping/backfill-store.ts';
-import { takeUpNewFeatures } from './mapping/new-features.ts';
+import { processNewFeatures } from './mapping/new-features.ts';
+import { findUnfinished } from './mapping/store.ts';
 import { sweep } from './sweep.ts';
 
-/** Run at start and every minute: picks up what was left by a process that ended in between. */
+/** Runs at start and every minute: processes events that a killed process left. */
 export const sweepJob = 'segment-sweep';
 const backfillJob = 'segment-backfill';
 const erasureJob = 'segment-erasure';
@@ -22,7 +22,7 @@ const ErasurePayload = z.object({
   before: z.coerce.date(),
 });
 
-/** What Segment needs done in the background. */
+/** The background jobs of Segment. */
 export function segmentJobs(prisma: PrismaClient): Record<string, Job> {
   return {
     [sweepJob]: async (_payload, context) => {
@@ -34,22 +34,23 @@ export function segmentJobs(prisma: PrismaClient): Record<string, Job> {
     [backfillJob]: (payload, context) =>
       backfill({ prisma, ...context }, EnvironmentPayload.parse(payload).environmentId),
     [featuresJob]: (payload, context) =>
-      takeUpNewFeatures({ prisma, ...context }, EnvironmentPayload.parse(payload).environmentId),
+      processNewFeatures({ prisma, ...context }, EnvironmentPayload.parse(payload).environmentId),
     [erasureJob]: async (payload, { pool, stop }) => {
-      // The queue tries again what throws.
-      if (!(await erase(pool, ErasurePayload.parse(payload), stop))) throw new Error('stopped on the way');
+      // The queue retries a job that throws.
+      if (!(await erase(pool, ErasurePayload.parse(payload), stop)))
+        throw new Error('stopped before the end');
     },
   };
 }
 
-/** Has the new and edited rules of an environment applied to stored events; see backfill. */
+/** Enqueues the backfill of an environment's new and edited rules. */
 export function enqueueBackfill(db: Parameters<typeof enqueue>[0], environmentId: string): Promise<void> {
   return enqueue(db, backfillJob, { environmentId }, `${backfillJob} ${environmentId}`);
 }
 
 /**
- * Has the events of a person erased who is deleted in this transaction; see erase. One of the person's keys, which
- * are never used again, names the job: the names of jobs are short, and a person may have been merged of many.
+ * Enqueues the erasure of a deleted person's events, in the transaction of the deletion. One of the person's keys
+ * names the job: keys are never used again, names of jobs must be short, and a person may have many keys.
  */
 export function enqueueErasure(db: Parameters<typeof enqueue>[0], traces: Traces): Promise<void> {
   const keys = traces.keys.map(String);

@@ -12,35 +12,35 @@ import {
 } from './status-store.ts';
 
 const UnmatchedByName = builder.objectRef<{ eventName: string; count: number }>('UnmatchedByName').implement({
-  description: 'How many unmatched events have a name.',
+  description: 'The number of unmatched events with a name.',
   fields: (t) => ({
-    eventName: t.exposeString('eventName', { description: 'The name.' }),
-    count: t.exposeInt('count', { description: 'How many events have it.' }),
+    eventName: t.exposeString('eventName', { description: 'The name of the events.' }),
+    count: t.exposeInt('count', { description: 'How many events there are.' }),
   }),
 });
 
 const UnmatchedByProperty = builder
   .objectRef<{ path: string; value: string; count: number }>('UnmatchedByProperty')
   .implement({
-    description: 'How many unmatched events have a value at a path of their properties.',
+    description: 'The number of unmatched events with a value at a path of their properties.',
     fields: (t) => ({
-      path: t.exposeString('path', { description: 'Where, as a condition of a rule names it.' }),
-      value: t.exposeString('value', { description: 'What is there, as text.' }),
-      count: t.exposeInt('count', { description: 'How many events have it.' }),
+      path: t.exposeString('path', { description: 'The path, as in a condition of a rule.' }),
+      value: t.exposeString('value', { description: 'The value, as text.' }),
+      count: t.exposeInt('count', { description: 'How many events there are.' }),
     }),
   });
 
 const UnmatchedEvents = builder.objectRef<object>('UnmatchedEvents').implement({
-  description: 'What the events have in common that nothing has claimed yet: what rules can be made of.',
+  description: 'Unmatched events in groups. They suggest rules.',
   fields: (t) => ({
     byEventName: t.field({
       type: [UnmatchedByName],
-      description: `By name, the most frequent first; at most ${maxGroups}.`,
+      description: `Groups by name, most frequent first; at most ${maxGroups}.`,
       resolve: (_root, _args, { db, environmentId }) => findUnmatchedNames(db, environmentId),
     }),
     byProperty: t.field({
       type: [UnmatchedByProperty],
-      description: `By what is at each path of the properties, the most frequent first; at most ${maxGroups}, of the latest ${maxSampled} events.`,
+      description: `Groups by path and value of the properties, most frequent first; at most ${maxGroups}, of the latest ${maxSampled} events.`,
       resolve: (_root, _args, { db, environmentId }) => findUnmatchedProperties(db, environmentId),
     }),
   }),
@@ -49,20 +49,20 @@ const UnmatchedEvents = builder.objectRef<object>('UnmatchedEvents').implement({
 const OutcomeCount = builder
   .objectRef<{ outcome: StoredOutcome; count: number }>('SegmentOutcomeCount')
   .implement({
-    description: 'How many events had an outcome.',
+    description: 'The number of events with an outcome.',
     fields: (t) => ({
-      outcome: t.expose('outcome', { type: SegmentOutcome, description: 'What became of them.' }),
-      count: t.exposeInt('count', { description: 'Of how many.' }),
+      outcome: t.expose('outcome', { type: SegmentOutcome, description: 'The outcome.' }),
+      count: t.exposeInt('count', { description: 'How many events there are.' }),
     }),
   });
 
 const SegmentStatus = builder.objectRef<object>('SegmentStatus').implement({
-  description: 'How the connection to Segment is doing.',
+  description: 'The state of the connection to Segment.',
   fields: (t) => ({
     lastEventAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'When the last event arrived that was kept; null before the first.',
+      description: 'When the last stored event arrived; null before the first.',
       resolve: async (_root, _args, { db, environmentId }) => {
         const last = await db.segmentEvent.findFirst({
           where: { environmentId },
@@ -74,21 +74,21 @@ const SegmentStatus = builder.objectRef<object>('SegmentStatus').implement({
     }),
     outcomes: t.field({
       type: [OutcomeCount],
-      description: `What became of the latest ${maxCounted} events, the most frequent first.`,
+      description: `The outcomes of the latest ${maxCounted} events, most frequent first.`,
       resolve: (_root, _args, { db, environmentId }) => countOutcomes(db, environmentId),
     }),
     unmatched: t.int({
-      description: 'How many track events nothing has claimed yet.',
+      description: 'How many track events are unmatched.',
       resolve: (_root, _args, { db, environmentId }) =>
         db.segmentEvent.count({ where: { environmentId, outcome: 'UNMATCHED' } }),
     }),
     deltaUnusable: t.int({
-      description: 'How many track events a rule matches that finds no usable delta in them.',
+      description: 'How many track events match a rule that finds no usable delta.',
       resolve: (_root, _args, { db, environmentId }) =>
         db.segmentEvent.count({ where: { environmentId, outcome: 'DELTA_UNUSABLE' } }),
     }),
     pendingEvents: t.int({
-      description: 'How many track events wait for a user who is not known yet.',
+      description: 'How many track events wait for an unknown user.',
       resolve: (_root, _args, { db, environmentId }) =>
         db.segmentEvent.count({ where: { environmentId, outcome: 'PENDING_USER' } }),
     }),
@@ -102,12 +102,12 @@ const SegmentStatus = builder.objectRef<object>('SegmentStatus').implement({
 builder.queryFields((t) => ({
   unmatchedEvents: t.field({
     type: UnmatchedEvents,
-    description: 'The track events that nothing has claimed yet, in groups.',
+    description: 'Unmatched track events, in groups.',
     resolve: () => ({}),
   }),
   segmentStatus: t.field({
     type: SegmentStatus,
-    description: 'Whether events arrive, and how many wait for a rule or a user.',
+    description: 'When the last event arrived, and how many wait for a rule or a user.',
     resolve: () => ({}),
   }),
 }));

@@ -1,17 +1,17 @@
 import type { Db } from '../database/client.ts';
 import type { SegmentOutcome } from '../database/generated/enums.ts';
-import { groupByText, type PropertyCount } from './mapping/suggestion-rules.ts';
+import { groupByText, type PropertyCount } from './mapping/rules.ts';
 
-/** How many groups of unmatched events are told, the largest ones. */
+/** How many groups of unmatched events are returned, largest first. */
 export const maxGroups = 1_000;
-/** How many unmatched events are looked into for their properties, the latest ones. */
+/** How many unmatched events are searched for properties, latest first. */
 export const maxSampled = 20_000;
 
-/** How long a path or value of a condition may be, and how deep a path is followed. */
+/** The longest path or value of a condition, and the deepest path. */
 const maxText = 255;
 const maxLevels = 8;
 
-/** The names of unmatched events, the most frequent first. */
+/** The names of unmatched events, most frequent first. */
 export function findUnmatchedNames(
   db: Db,
   environmentId: string,
@@ -22,9 +22,9 @@ export function findUnmatchedNames(
     GROUP BY event_name ORDER BY count DESC, event_name LIMIT ${maxGroups}`;
 }
 
-/** What the latest unmatched events have among their properties that a condition could name. */
+/** Paths and values in the properties of the latest unmatched events, as conditions could name them. */
 export async function findUnmatchedProperties(db: Db, environmentId: string): Promise<PropertyCount[]> {
-  // Of the same text there are at most two values: text itself, and a number or truth value.
+  // At most two values have the same text: the text itself, and a number or boolean.
   const found = await db.$queryRaw<{ path: string; value: unknown; count: number }[]>`
     WITH RECURSIVE latest AS (
       SELECT payload -> 'properties' AS properties FROM segment_event
@@ -45,7 +45,7 @@ export async function findUnmatchedProperties(db: Db, environmentId: string): Pr
   return groupByText(found).slice(0, maxGroups);
 }
 
-/** How many users there are whom events wait for. */
+/** How many unknown users events wait for. */
 export async function countPendingUsers(db: Db, environmentId: string): Promise<number> {
   const [row] = await db.$queryRaw<[{ count: number }]>`
     SELECT count(DISTINCT user_id)::int AS count FROM segment_event
@@ -53,10 +53,10 @@ export async function countPendingUsers(db: Db, environmentId: string): Promise<
   return row.count;
 }
 
-/** How many events are counted by what became of them, the latest ones. */
+/** How many events are counted by outcome, latest first. */
 export const maxCounted = 10_000;
 
-/** What became of the latest events, the most frequent outcome first; those still being processed are left out. */
+/** The outcomes of the latest events, most frequent first, without unprocessed events. */
 export function countOutcomes(
   db: Db,
   environmentId: string,

@@ -3,11 +3,13 @@ import type { Logger } from 'pino';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { RETRY, runHeld } from '../database/held.ts';
 import { retryIndividually } from '../database/lane.ts';
-import { type EventKey, findUnprocessed, readEffects, type UnprocessedEvent } from './events/store.ts';
+import { type EventKey, readEffects } from './events/store.ts';
 import { processIdentify } from './identify/identify.ts';
-import { processFreeTracks, processHeldTracks } from './track/track.ts';
+import { processFreeTracks, processHeldTracks } from './track.ts';
+import { findUnprocessed, type UnprocessedEvent } from './unprocessed-store.ts';
 
 const pageSize = 100;
+const batchSize = 100;
 
 /** What a job of Segment works with. */
 export interface Work {
@@ -18,8 +20,8 @@ export interface Work {
 }
 
 /**
- * Processes every event that is stored and still to be processed: what was left by a process that ended in
- * between. What somebody else is at is waited for, briefly. An event that fails is left to the next sweep.
+ * Processes every stored event that is not processed yet, such as those of a process that ended too early. Waits
+ * briefly for events and users locked by others. An event that fails is left to the next sweep.
  */
 export async function sweep(work: Work): Promise<void> {
   let last: UnprocessedEvent | null = null;
@@ -27,7 +29,7 @@ export async function sweep(work: Work): Promise<void> {
     const page: UnprocessedEvent[] = await findUnprocessed(work.pool, last, pageSize);
     last = page.at(-1) ?? null;
     if (last === null) return;
-    for (const event of page.filter(({ type }) => type === 'IDENTIFY')) await identify(work, event);
+    for (const event of page.filter(({ type }) => type === 'IDENTIFY')) await settleIdentify(work, event);
     await settleTracks(
       work,
       page.filter(({ type }) => type === 'TRACK'),
@@ -35,33 +37,45 @@ export async function sweep(work: Work): Promise<void> {
   }
 }
 
-async function identify(work: Work, event: EventKey): Promise<void> {
+async function settleIdentify(work: Work, event: EventKey): Promise<void> {
   try {
-    await settleTracks(work, await processIdentify(work.prisma, event));
+    const { released } = await processIdentify(work.prisma, event);
+    await settleTracks(work, released);
   } catch (error) {
-    work.log.error({ err: error }, leftMessage);
+    logFailure(work, error);
   }
 }
 
 /**
- * Processes track events. Those that fail, or whose users somebody goes on holding, are left to the next sweep. Answers
- * how many those are.
+ * Processes track events, in batches. Those that fail, or whose users stay locked, are left to the next sweep.
+ *
+ * @returns how many are left
  */
-export async function settleTracks({ pool, log }: Work, events: readonly EventKey[]): Promise<number> {
+export async function settleTracks(work: Work, events: readonly EventKey[]): Promise<number> {
+  let left = 0;
+  for (let index = 0; index < events.length; index += batchSize)
+    left += await settleBatch(work, events.slice(index, index + batchSize));
+  return left;
+}
+
+async function settleBatch(work: Work, events: readonly EventKey[]): Promise<number> {
   const run = async (batch: readonly EventKey[], process: typeof processFreeTracks) => {
-    await process(pool, batch);
-    return readEffects(pool, batch);
+    await process(work.pool, batch);
+    return readEffects(work.pool, batch);
   };
   const results = await runHeld(events, {
-    // Whose they are is not known here: all that are held are waited for at once.
+    // Their users are not known here: waits for all of them at once.
     ownersOf: () => [],
     runFree: (free) => retryIndividually(free, (batch) => run(batch, processFreeTracks)),
     runWaiting: (held) => run(held, processHeldTracks),
   });
-  const left = results.filter((result) => result === RETRY || result instanceof Error);
-  for (const result of left) if (result instanceof Error) log.error({ err: result }, leftMessage);
-  if (left.includes(RETRY)) log.info({ events: left.length }, 'Segment events of held users are left');
-  return left.length;
+  const failures = results.filter((result) => result instanceof Error);
+  for (const failure of failures) logFailure(work, failure);
+  const held = results.filter((result) => result === RETRY).length;
+  if (held > 0) work.log.info({ events: held }, 'Segment events of locked users are left to the next sweep');
+  return failures.length + held;
 }
 
-const leftMessage = 'a Segment event is left to the next sweep';
+function logFailure({ log }: Work, error: unknown): void {
+  log.error({ err: error }, 'a Segment event is left to the next sweep');
+}

@@ -5,18 +5,9 @@ import { isUniqueViolation } from '../database/errors.ts';
 import { jsonValue } from '../database/json.ts';
 import { inUserTurn } from '../database/turns.ts';
 import { userAlreadyExists, userNotFound } from '../errors.ts';
+import type { AdmitUsers } from './arrival.ts';
 import type { NewUser, UserChange, UserFacts } from './rules.ts';
 import { findUserKey, lockUser, requireUserKey } from './store.ts';
-
-/**
- * Runs `work` in a transaction that may create users with these ids, or give them to users. Events that wait for such
- * a user are released in the same transaction, so that none is lost.
- */
-export type AdmitUsers = <Result>(
-  environmentId: string,
-  userIds: readonly string[],
-  work: (tx: Db) => Promise<Result>,
-) => Promise<Result>;
 
 interface ChangeContext {
   db: Db;

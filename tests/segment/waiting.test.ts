@@ -104,7 +104,7 @@ describe('usage of an unknown user', () => {
     expect((await usageOf(app.database, 'messages')).late).toEqual({ events: 2, delta: 6, windows: [5] });
   });
 
-  it('keeps the rule that claimed it, also when the rule is edited or deleted before the user appears', async () => {
+  it('keeps the rule that matched it, also when the rule is edited or deleted before the user appears', async () => {
     const ruleId = await createRule(app, { name: 'Calls', featureId: 'calls', eventName: 'Called' });
     const event = trackEvent({ userId: 'ruled', event: 'Called' });
     expect((await ingest(app, event)).outcome).toBe('PENDING_USER');

@@ -5,14 +5,13 @@ import { enqueueErasure } from '../jobs.ts';
 import { erase } from './erase.ts';
 import { rememberDeleted } from './store.ts';
 
-/** For how long a caller waits for the events of a person with very many; the rest is done in the background. */
-const patience = 5_000;
+/** How long the caller waits for the erasure. A job erases the rest. */
+const erasureTimeoutMs = 5_000;
 
 /**
- * Deletes a person with all events that Segment sent about the person, and remembers the ids, hashed: an older event
- * that comes again is not taken. The events are erased after the user is
- * gone and nobody holds the user's row: whoever processes an event takes the event first and then the user. A
- * job is made in the same transaction, which erases them if this process ends in between.
+ * Deletes a person and all events about the person. Stores hashes of the ids, so that older events are rejected if they
+ * are sent again. Erases the events after the deletion has committed: processing locks events first and then the
+ * user, so erasing under the user's lock could deadlock. A job of the same transaction erases them if this process ends.
  */
 export function createDeletion({ prisma, work: pool }: Connections, log: Logger): DeletePerson {
   return async (author, id, now) => {
@@ -22,7 +21,7 @@ export function createDeletion({ prisma, work: pool }: Connections, log: Logger)
       await rememberDeleted(tx, environmentId, person.ids);
       await enqueueErasure(tx, tracesOf(person));
     });
-    await erase(pool, tracesOf(deleted), AbortSignal.timeout(patience)).catch((error) =>
+    await erase(pool, tracesOf(deleted), AbortSignal.timeout(erasureTimeoutMs)).catch((error) =>
       log.error({ err: error }, 'the events of a deleted user are left to a job'),
     );
     return deleted.id;

@@ -3,34 +3,31 @@ import type { Pool, PoolClient } from 'pg';
 import type { Db } from '../../database/client.ts';
 import type { EventKey } from '../events/store.ts';
 
-/** What events are known by to be about a person who was deleted. */
+/** By what events of a deleted person are found. */
 export interface Traces {
   environmentId: string;
-  /** The ids that the person had. They may be somebody else's by now. */
+  /** The person's ids. Others may use them by now. */
   ids: readonly string[];
-  /** The keys that the person had. They are never anybody else's. */
+  /** The person's keys. They are never used again. */
   keys: readonly bigint[];
-  /** When it was asked to delete the person: an event that arrived later is not about this person. */
+  /** When the deletion was requested: later events are not about this person. */
   before: Date;
 }
 
-/* Each branch has an index of its own. An event that has touched somebody tells whom by the key. */
+/* Each branch has its own index. Events that concern a known user have the user's key. */
 const byKey = 'select environment_id, message_id from segment_event where user_key = any($2::bigint[])';
 const byId = `
   select environment_id, message_id from segment_event
   where environment_id = $1 and user_id = any($3::text[]) and user_key is null and received_at <= $4`;
 
-/*
- * Whoever processes an event holds it, and then asks for its user. What is held is skipped, so that this never
- * waits, and nobody ever waits in a circle.
- */
+/* Processing locks an event, then its user. This skips locked events: it never waits, so it cannot deadlock. */
 const eraseSql = `
   with touched as (${byKey} limit $5 for update skip locked),
     named as (${byId} limit $5 for update skip locked)
   delete from segment_event e using (select * from touched union all select * from named) doomed
   where e.environment_id = doomed.environment_id and e.message_id = doomed.message_id`;
 
-/** Erases about so many of the events that nobody is at; answers how many. */
+/** Erases up to about `count` events that are not locked. @returns how many */
 export async function eraseSome(pool: Pool, traces: Traces, count: number): Promise<number> {
   const values = [...columns(traces), count];
   return (await pool.query({ name: 'erase events', text: eraseSql, values })).rowCount ?? 0;
@@ -38,7 +35,7 @@ export async function eraseSome(pool: Pool, traces: Traces, count: number): Prom
 
 const leftSql = `select exists (${byKey}) or exists (${byId}) as left`;
 
-/** Whether there is an event of the person still, such as one that somebody is processing. */
+/** Whether events of the person remain, such as one that is being processed. */
 export async function isAnyLeft(pool: Pool, traces: Traces): Promise<boolean> {
   const { rows } = await pool.query<{ left: boolean }>({
     name: 'find events to erase',
@@ -51,15 +48,14 @@ export async function isAnyLeft(pool: Pool, traces: Traces): Promise<boolean> {
 const columns = ({ environmentId, ids, keys, before }: Traces) => [environmentId, keys, ids, before];
 
 /**
- * Remembers that these ids were deleted, by a hash: an older event that comes again must not bring the person back.
- * The salt is of the environment, so that the hashes of two databases cannot be compared. Whoever has the salt too can
- * test a guess.
+ * Stores hashes of the deleted ids: an older event that is sent again must not create the person again. Each
+ * environment has its own salt, so hashes of two databases cannot be compared. With the salt, a guess can be tested.
  */
 export async function rememberDeleted(tx: Db, environmentId: string, ids: readonly string[]): Promise<void> {
   await tx.$executeRaw`
     INSERT INTO deleted_user_salt (environment_id, salt) VALUES (${environmentId}, ${randomBytes(32)})
     ON CONFLICT DO NOTHING`;
-  // A later millisecond than now: all that happened before is older.
+  // The next millisecond: everything until now is older.
   await tx.$executeRaw`
     INSERT INTO deleted_user (environment_id, id_hash, deleted_at)
     SELECT environment_id, sha256(salt || convert_to(id, 'UTF8')),
@@ -85,7 +81,7 @@ const dropSql = `
   where e.environment_id = k.environment_id and e.message_id = k.message_id and ${wasDeletedSql('e')}
   returning e.environment_id as "environmentId", e.message_id as "messageId"`;
 
-/** Drops those of these locked events that are older than the deletion of their user; answers which. */
+/** Deletes those of these locked events that are older than the deletion of their user. @returns them */
 export async function dropDeleted(client: PoolClient, events: readonly EventKey[]): Promise<EventKey[]> {
   const { rows } = await client.query<EventKey>({
     name: 'drop events of deleted users',
@@ -95,7 +91,7 @@ export async function dropDeleted(client: PoolClient, events: readonly EventKey[
   return rows;
 }
 
-/** The same for one event, within a transaction of Prisma's. */
+/** The same for one event, in a transaction of Prisma. */
 export async function dropDeletedIn(tx: Db, { environmentId, messageId }: EventKey): Promise<boolean> {
   const rows = await tx.$queryRawUnsafe<EventKey[]>(dropSql, [environmentId], [messageId]);
   return rows.length > 0;

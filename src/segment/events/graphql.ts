@@ -15,34 +15,34 @@ import { warningsOf } from './rules.ts';
 import { createTouched, type Touched } from './touched-store.ts';
 
 export const SegmentOutcome = builder.enumType('SegmentOutcome', {
-  description: 'What became of a Segment event.',
+  description: 'The outcome of a Segment event.',
   values: {
     RECORDED: { description: 'Track: usage is recorded.' },
     UNMATCHED: {
-      description: 'Track: neither the event nor a rule says which feature. Kept until a rule does.',
+      description:
+        'Track: the event names no CONSUMABLE feature, and no rule matches it. Stored until a rule does.',
     },
     DELTA_UNUSABLE: {
       description:
-        'Track: a rule matches, but its `deltaPath` leads to no integer. Kept until another rule claims it, or this one is edited.',
+        'Track: a rule matches, but there is no integer at its `deltaPath`. Stored until another rule matches, or this one is edited.',
     },
     PENDING_USER: {
-      description: 'Track: usage of a user who is not known yet. Recorded when the user appears.',
+      description: 'Track: usage of an unknown user. Recorded when the user appears.',
     },
-    USER_CREATED: { description: 'Identify: the user is new.' },
-    USER_UPDATED: { description: 'Identify: the user was known.' },
-    USERS_MERGED: { description: 'Identify: an imported user with the same email is merged into the user.' },
+    USER_CREATED: { description: 'Identify: a user was created.' },
+    USER_UPDATED: { description: 'Identify: the user was updated.' },
+    USERS_MERGED: { description: 'Identify: an imported user with the same email was merged into the user.' },
     USER_CLAIMED: { description: 'Identify: an imported user with the same email got the id.' },
-    DUPLICATE: { description: 'An event with this message id came before. Nothing has changed.' },
-    IGNORED: { description: 'An event of another type, such as page. It is not kept.' },
+    DUPLICATE: { description: 'An event with this message id was received before. Nothing changed.' },
+    IGNORED: { description: 'An event of another type, such as page. Not stored.' },
     USER_DELETED: {
-      description:
-        'An event that is older than the deletion of its user. Nothing is done, and it is not kept.',
+      description: 'The event is older than the deletion of its user. Not stored, and nothing changed.',
     },
   } as const,
 });
 
 const SegmentEventType = builder.enumType('SegmentEventType', {
-  description: 'The types of event that are kept.',
+  description: 'The types of event that are stored.',
   values: {
     IDENTIFY: { description: 'Says who a user is.' },
     TRACK: { description: 'Says what a user did.' },
@@ -50,35 +50,35 @@ const SegmentEventType = builder.enumType('SegmentEventType', {
 });
 
 const SegmentWarningType = builder.enumType('SegmentWarning', {
-  description: 'What of an event cannot be used, although the event is kept and counts.',
+  description: 'A part of an event that cannot be used. The event itself counts.',
   values: {
     UNREADABLE_TIMESTAMP: {
-      description: 'The timestamp is of no form that is read: the event counts when it arrived.',
+      description: 'The format of the timestamp is unknown: the event counts at its arrival.',
     },
   } as const,
 });
 
 const warningsField = {
   type: [SegmentWarningType] as [typeof SegmentWarningType],
-  description: 'What of it cannot be used, although it is kept and counts; mostly nothing.',
+  description: 'Parts of the event that cannot be used; usually none. The event itself counts.',
 };
 
 export const SegmentEvent = builder.prismaObject('SegmentEvent', {
-  description: 'An event that Segment sent, and what became of it.',
+  description: 'A stored Segment event and its outcome.',
   fields: (t) => ({
     messageId: t.exposeString('messageId', {
-      description: 'What Segment calls this event; each is taken once.',
+      description: 'The message id. Each counts once.',
     }),
-    type: t.expose('type', { type: SegmentEventType, description: 'What kind of event it is.' }),
-    userId: t.exposeString('userId', { description: 'The id of the user, as the event says it.' }),
+    type: t.expose('type', { type: SegmentEventType, description: 'The type of the event.' }),
+    userId: t.exposeString('userId', { description: 'The user id in the event.' }),
     eventName: t.exposeString('eventName', {
       nullable: true,
-      description: 'What a track event calls what happened; null for identify.',
+      description: 'The name of a track event; null for identify.',
     }),
-    payload: t.expose('payload', { type: 'JSON', description: 'The whole event, as it came.' }),
+    payload: t.expose('payload', { type: 'JSON', description: 'The whole event, as it was received.' }),
     timestamp: t.expose('occurredAt', {
       type: 'DateTime',
-      description: 'When it happened; usage counts then.',
+      description: 'When it happened. Usage counts at this time.',
     }),
     receivedAt: t.expose('receivedAt', { type: 'DateTime', description: 'When it arrived.' }),
     warnings: t.field({
@@ -89,27 +89,31 @@ export const SegmentEvent = builder.prismaObject('SegmentEvent', {
     outcome: t.expose('outcome', {
       type: SegmentOutcome,
       nullable: true,
-      description: 'What became of it; null for the moment until it is processed.',
+      description: 'The outcome; null until it is processed.',
     }),
-    delta: t.exposeInt('delta', { nullable: true, description: 'How much usage it is; null if it is none.' }),
+    delta: t.exposeInt('delta', {
+      nullable: true,
+      description: 'The amount of usage; null if it is no usage.',
+    }),
     feature: t.field({
       type: Feature,
       nullable: true,
-      description: 'The feature that it is usage of.',
+      description: 'The feature whose usage it is.',
       select: { featureId: true },
       resolve: ({ featureId }, _args, context) => load(touched(context).feature, featureId),
     }),
     rule: t.field({
       type: MappingRule,
       nullable: true,
-      description: 'The rule that claimed it; null if it named the feature itself, or the rule is deleted.',
+      description:
+        'The rule that matched it; null if the event names the feature itself, or the rule is deleted.',
       select: { ruleId: true },
       resolve: ({ ruleId }, _args, context) => load(touched(context).rule, ruleId),
     }),
     user: t.field({
       type: User,
       nullable: true,
-      description: 'The user whom it identified, or whose usage it is.',
+      description: 'The user whom it identifies, or whose usage it is.',
       select: { userKey: true },
       resolve: ({ userKey }, _args, context) => load(touched(context).user, userKey),
     }),
@@ -118,34 +122,38 @@ export const SegmentEvent = builder.prismaObject('SegmentEvent', {
 
 const IngestedSegmentEvent = builder.objectRef<Ingested>('IngestedSegmentEvent').implement({
   description:
-    'What became of an event that was sent, and what it touched; of a DUPLICATE, what the first one did.',
+    'The outcome of an event, with its feature, rule and user. For a DUPLICATE, those of the first event.',
   fields: (t) => ({
     messageId: t.exposeString('messageId', {
-      description: 'What the event is called; made by the server if the event has none.',
+      description: 'The message id; made by the server if the event has none.',
     }),
-    outcome: t.expose('outcome', { type: SegmentOutcome, description: 'What became of it.' }),
+    outcome: t.expose('outcome', { type: SegmentOutcome, description: 'The outcome.' }),
     firstOutcome: t.expose('firstOutcome', {
       type: SegmentOutcome,
-      description: 'What became of it when it came first; the outcome itself unless that is DUPLICATE.',
+      description:
+        'The outcome of the first event with this message id. It differs from `outcome` only for a DUPLICATE.',
     }),
     warnings: t.field({ ...warningsField, resolve: ({ warnings }) => warnings }),
-    delta: t.exposeInt('delta', { nullable: true, description: 'How much usage it is; null if it is none.' }),
+    delta: t.exposeInt('delta', {
+      nullable: true,
+      description: 'The amount of usage; null if it is no usage.',
+    }),
     feature: t.field({
       type: Feature,
       nullable: true,
-      description: 'The feature that it is usage of.',
+      description: 'The feature whose usage it is.',
       resolve: ({ featureId }, _args, context) => load(touchedNow(context).feature, featureId),
     }),
     rule: t.field({
       type: MappingRule,
       nullable: true,
-      description: 'The rule that claimed it.',
+      description: 'The rule that matched it.',
       resolve: ({ ruleId }, _args, context) => load(touchedNow(context).rule, ruleId),
     }),
     user: t.field({
       type: User,
       nullable: true,
-      description: 'The user whom it identified, or whose usage it is.',
+      description: 'The user whom it identifies, or whose usage it is.',
       resolve: ({ userKey }, _args, context) => load(touchedNow(context).user, userKey),
     }),
   }),
@@ -155,7 +163,7 @@ const touchedNow = ({ db, environmentId }: Context) => createTouched(db, environ
 
 const requests = new WeakMap<Context, Touched>();
 
-/** The same for all events that a request lists; a mutation looks anew, for it may have changed what it touched. */
+/** One loader for all events that a request lists. A mutation has its own: it may have changed what it loads. */
 function touched(context: Context): Touched {
   const known = requests.get(context) ?? touchedNow(context);
   requests.set(context, known);
@@ -168,17 +176,18 @@ const load = <Key, Row>(loader: DataLoader<Key, Row | null>, key: Key | null) =>
 builder.queryFields((t) => ({
   segmentEvents: t.prismaField({
     type: [SegmentEvent],
-    description: 'Events that Segment sent, in the order of their arrival.',
+    description: 'Stored Segment events, in order of arrival.',
     args: {
       ...listArgs,
       newestFirst: t.arg.boolean({
         required: true,
         defaultValue: false,
-        description: 'Whether the last one to arrive comes first.',
+        description: 'Newest first.',
       }),
       outcome: t.arg({
         type: SegmentOutcome,
-        description: 'Only events with this outcome. DUPLICATE, IGNORED and USER_DELETED ones are not kept.',
+        description:
+          'Only events with this outcome. DUPLICATE, IGNORED and USER_DELETED events are not stored.',
       }),
     },
     resolve: async (query, _root, { outcome, ...args }, { db, environmentId }) => {
@@ -206,12 +215,12 @@ builder.mutationFields((t) => ({
   ingestSegmentEvent: t.field({
     type: IngestedSegmentEvent,
     description:
-      'Takes one event as Segment sends it. It is answered once the event is kept and processed. An event without a `userId`, a type, or the name of what was tracked is refused, with HTTP 400.',
+      'Ingests one event in Segment’s format. Returns after it is stored and processed. Refuses an event without a `userId` or type, or a track event without a name, with HTTP 400.',
     args: {
       event: t.arg({
         type: 'JSON',
         required: true,
-        description: 'The event: an object with type, userId and so on.',
+        description: 'The event: an object with `type`, `userId` and so on.',
       }),
     },
     resolve: async (_root, { event }, { ingestEvents, environmentId, readClock }) => {
@@ -224,7 +233,7 @@ builder.mutationFields((t) => ({
   }),
 }));
 
-/** Refused at both doors with the same status. */
+/** The same HTTP status as at /segment/events. */
 function refused(error: DomainError): GraphQLError {
   const { message, extensions } = graphQLErrorOf(error);
   return new GraphQLError(message, { extensions: { ...extensions, http: { status: 400 } } });

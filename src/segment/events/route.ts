@@ -1,6 +1,8 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { allowanceOf, identifyHolder } from '../../auth/caller.ts';
+import { readAuthorization } from '../../auth/keys/rules.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
 import type { Database } from '../../database/client.ts';
 import { DomainError } from '../../errors.ts';
@@ -13,9 +15,8 @@ import type { RequestContext } from '../../http/request-context.ts';
 import { type Answer, headersOf, refusal, sendJson, statusOf, unauthenticated } from '../../http/response.ts';
 import type { Route } from '../../http/router.ts';
 import type { IngestEvents, Ingested } from './ingest.ts';
-import { eventsOf, isSigned, readWebhookKey } from './webhook-rules.ts';
 
-/** As many as one request may bring. Segment itself sends one at a time. */
+/** Events per request. Segment itself sends one at a time. */
 const maxEvents = 1_000;
 
 interface Webhook {
@@ -24,15 +25,14 @@ interface Webhook {
   ingestEvents: IngestEvents;
   gate: Gate;
   rateLimit: RateLimit;
-  /** What Segment signs requests with; undefined takes requests without a signature. */
+  /** The shared secret of the signature; undefined requires no signature. */
   segmentSecret: string | undefined;
   log: Logger;
 }
 
 /**
- * Where Segment's webhook sends events: one event, answered by what became of it, or an array or batch, answered by an
- * array in the same order. A refused event does not fail its neighbours. PUT, which Segment's form offers too, is the
- * same as POST.
+ * The endpoint of Segment's webhook. Takes one event and returns its result, or an array or batch and returns an array in
+ * the same order. A refused event does not fail the others. PUT, which Segment's form offers too, does the same.
  */
 export function createSegmentRoute(webhook: Webhook): Route {
   const { gate, rateLimit, keyring } = webhook;
@@ -62,7 +62,7 @@ export function createSegmentRoute(webhook: Webhook): Route {
   return { POST: receiveEvents, PUT: receiveEvents };
 }
 
-/** The body as it was before its sender compressed it. */
+/** The decompressed body. */
 async function readEvents(headers: IncomingHttpHeaders, body: Buffer, room: Room): Promise<Body | Answer> {
   const encoding = readEncoding(headers['content-encoding']);
   if (encoding === 'identity') return { bytes: body, release: () => undefined };
@@ -74,7 +74,7 @@ const unknownEncoding: Answer = {
   headers: { 'Accept-Encoding': 'gzip, identity' },
 };
 
-/** What was posted. */
+/** A request. */
 interface Delivery {
   headers: IncomingHttpHeaders;
   body: Buffer;
@@ -87,7 +87,7 @@ async function receive(
   { headers, body, environmentId, context }: Delivery,
 ): Promise<Answer> {
   const { segmentSecret } = webhook;
-  // The signature of a batch needs its first event. Only who has a key has a body parsed.
+  // A batch's signature needs its first event.
   const sent = readJson(body);
   const signature = headers['x-signature']?.toString();
   if (segmentSecret !== undefined && !isSigned({ body, sent }, signature, segmentSecret))
@@ -104,7 +104,7 @@ async function receive(
   const items = results.map((result) => itemOf(result, webhook.log, context));
   const answer = isList ? items : items[0];
   const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
-  // Segment sends a request again that was answered 5xx, and the events that were taken are then duplicates.
+  // Segment retries after 5xx; the events that were accepted are duplicates then.
   if (failure !== undefined) {
     const code = faultCodeOf(failure);
     return { status: statusOf(code), body: answer, headers: headersOf(code) };
@@ -123,6 +123,41 @@ function itemOf(result: Ingested | Error, log: Logger, requestContext: RequestCo
     return { error: { name: typedName, message, code } };
   }
   if (result instanceof Error) return { error: reportFault(log, result, requestContext) };
-  const { userKey: _internal, warnings, ...told } = result;
-  return warnings.length === 0 ? told : { ...told, warnings };
+  const { userKey: _internal, warnings, ...item } = result;
+  return warnings.length === 0 ? item : { ...item, warnings };
+}
+
+/** Reads the key: alone, after `Bearer`, or as the user name of Basic authentication. */
+function readWebhookKey(header: string | undefined): string | null {
+  const [scheme, credentials] = (header ?? '').trim().split(/\s+/);
+  if (scheme?.toLowerCase() !== 'basic') return readAuthorization(header);
+  const [user] = Buffer.from(credentials ?? '', 'base64')
+    .toString('utf8')
+    .split(':');
+  return user || null;
+}
+
+/**
+ * Verifies the signature: the HMAC-SHA1, in hexadecimal digits, of the body or, as Segment signs a batch, of the JSON
+ * text of its first event alone. The latter proves nothing about the other events: only the key vouches for them.
+ *
+ * @param sent the parsed body
+ */
+function isSigned(
+  { body, sent }: { body: Buffer; sent: unknown },
+  signature: string | undefined,
+  secret: string,
+): boolean {
+  const given = Buffer.from(signature ?? '', 'hex');
+  const isOf = (signed: Buffer | string) => {
+    const expected = createHmac('sha1', secret).update(signed).digest();
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  };
+  return isOf(body) || (Array.isArray(sent) && sent.length > 0 && isOf(JSON.stringify(sent[0])));
+}
+
+/** The events of a request: one event, an array, or a batch as in Segment's own HTTP API. */
+function eventsOf(sent: unknown): { events: readonly unknown[]; isList: boolean } {
+  const batch = typeof sent === 'object' && sent !== null && 'batch' in sent ? sent.batch : sent;
+  return Array.isArray(batch) ? { events: batch, isList: true } : { events: [sent], isList: false };
 }

@@ -2,37 +2,38 @@ import type { Pool, PoolClient } from 'pg';
 import { RETRY } from '../../database/held.ts';
 import type { IfLocked } from '../../usage/record/rules.ts';
 import { wasDeletedSql } from '../erasure/store.ts';
-import type { Mapping } from '../mapping/rules.ts';
+import { lockRulesSharedSql } from '../lock-store.ts';
+import type { Mapping, MappingRule } from '../mapping/rules.ts';
 import type { SegmentEvent } from './rules.ts';
 
-/** What names an event. */
+/** Identifies an event. */
 export interface EventKey {
   environmentId: string;
   messageId: string;
 }
 
-/** A track event as it waits to be processed. */
+/** A track event that is not processed yet. */
 export interface WaitingTrack extends EventKey {
   userId: string;
   eventName: string;
   properties: unknown;
   occurredAt: Date;
-  /** What it is usage of, if that was decided before. */
+  /** Its feature and delta, if they were decided before. */
   mapping: Mapping | null;
 }
 
-/** What became of a track event. */
+/** The outcome of a track event. */
 export interface TrackOutcome extends EventKey {
   outcome: 'RECORDED' | 'UNMATCHED' | 'DELTA_UNUSABLE' | 'PENDING_USER';
   mapping: Mapping | null;
-  /** The rule that claims it, or that would if it had a usable delta. */
+  /** The rule that matches it; for DELTA_UNUSABLE, the one that finds no usable delta. */
   ruleId: string | null;
   userKey: bigint | null;
 }
 
 type Outcome = TrackOutcome['outcome'] | 'USER_CREATED' | 'USER_UPDATED' | 'USERS_MERGED' | 'USER_CLAIMED';
 
-/** What a processed event did. */
+/** The effect of a processed event. */
 export interface Effect {
   outcome: Outcome;
   featureId: string | null;
@@ -64,14 +65,15 @@ const storeSql = `
   union all
   select environment_id, message_id, true from arrived where is_deleted`;
 
-/** An event that is stored now, or one that is not because its user was deleted since it happened. */
+/** An event that was stored now, or was rejected because its user was deleted after it happened. */
 export interface Arrived extends EventKey {
   isDeleted: boolean;
 }
 
 /**
- * Stores events that are not stored yet, and answers which of them were new. Durable once it answers. They are stored at the
- * database's time; see src/database/settled.ts.
+ * Stores new events, committed on return. `receivedAt` is the database's time; see src/database/settled.ts.
+ *
+ * @returns the new events, and the rejected ones
  */
 export async function storeEvents(pool: Pool, events: readonly SegmentEvent[]): Promise<Arrived[]> {
   const { rows } = await pool.query<Arrived>({
@@ -84,7 +86,7 @@ export async function storeEvents(pool: Pool, events: readonly SegmentEvent[]): 
       events.map((event) => event.userId),
       events.map((event) => event.eventName),
       events.map((event) => event.payload),
-      // One without a time of its own happened when it arrived: by the database's clock, as all that it is compared with.
+      // Null: it happened when it arrived, by the database's clock.
       events.map(({ occurredAt, receivedAt }) => (occurredAt < receivedAt ? occurredAt : null)),
     ],
   });
@@ -102,9 +104,8 @@ interface WaitingRow extends EventKey {
 }
 
 /*
- * One look-up by key for each: no plan may read the whole table. That the outcome is null is said in a way that
- * hides the index of unprocessed events from the planner: it believes it to be empty, and what is dead in it would
- * be read for each event.
+ * One look-up by key for each event: no plan may read the whole table. `num_nulls` keeps the planner from the index of
+ * unprocessed events: it estimates that index as empty, and would read all its dead entries for each event.
  */
 const lockSql = (locked: IfLocked) => `
   select e.* from (
@@ -125,9 +126,9 @@ const lockStatements = {
 };
 
 /**
- * Locks those of these track events that are still to be processed.
+ * Locks those of these track events that are not processed yet.
  *
- * @param locked whether to wait for whoever is at one, or to leave that one out
+ * @param locked whether to wait for events locked by others, or to skip them
  */
 export async function lockTracks(
   client: PoolClient,
@@ -147,6 +148,75 @@ export async function lockTracks(
   }));
 }
 
+/** The rules and features that decide track events. */
+export interface Catalogue {
+  /** All rules by environment, oldest first. */
+  rules: ReadonlyMap<string, MappingRule[]>;
+  /** The requested features that are CONSUMABLE, by environment. */
+  consumableIds: ReadonlyMap<string, ReadonlySet<string>>;
+}
+
+const rulesSql = `
+  select environment_id, id, feature_id as "featureId", event_name as "eventName", conditions,
+    delta_path as "deltaPath"
+  from mapping_rule where environment_id = any($1::text[]) order by created_at, id`;
+
+const consumableSql = `
+  select distinct i.environment_id, i.id
+  from unnest($1::text[], $2::text[]) as i(environment_id, id)
+  cross join lateral (
+    select from feature f
+    where f.environment_id = i.environment_id and f.id = i.id and f.type = 'CONSUMABLE' limit 1
+  ) known`;
+
+/**
+ * Locks the rules against changes until the commit, then reads them: a rule that is made later finds every event that
+ * they left unmatched.
+ *
+ * @param named features that events name; they need not exist
+ */
+export async function readCatalogue(
+  client: PoolClient,
+  environmentIds: readonly string[],
+  named: readonly { environmentId: string; featureId: string }[],
+): Promise<Catalogue> {
+  await client.query(lockRulesSharedSql, [environmentIds]);
+  const rules = await client.query<MappingRule & { environment_id: string }>(rulesSql, [environmentIds]);
+  const consumable = await client.query<{ environment_id: string; id: string }>(consumableSql, [
+    named.map(({ environmentId }) => environmentId),
+    named.map(({ featureId }) => featureId),
+  ]);
+  const of = <Row extends { environment_id: string }>(rows: Row[], environmentId: string) =>
+    rows.filter((row) => row.environment_id === environmentId);
+  return {
+    rules: new Map(environmentIds.map((id) => [id, of(rules.rows, id)])),
+    consumableIds: new Map(
+      environmentIds.map((id) => [id, new Set(of(consumable.rows, id).map((feature) => feature.id))]),
+    ),
+  };
+}
+
+const usersSql = `
+  select u.key
+  from unnest($1::text[], $2::text[]) with ordinality as i(environment_id, id, ord)
+  left join lateral (
+    select coalesce(merged_into, key) as key from "user"
+    where environment_id = i.environment_id and id = i.id limit 1
+  ) u on true
+  order by i.ord`;
+
+/** The keys of the users that these ids lead to, in order; null where there is none. */
+export async function findUserKeys(
+  client: PoolClient,
+  users: readonly { environmentId: string; userId: string }[],
+): Promise<(bigint | null)[]> {
+  const { rows } = await client.query<{ key: string | null }>(usersSql, [
+    users.map(({ environmentId }) => environmentId),
+    users.map(({ userId }) => userId),
+  ]);
+  return rows.map(({ key }) => (key === null ? null : BigInt(key)));
+}
+
 const saveSql = `
   update segment_event e
   set outcome = o.outcome::"SegmentOutcome", feature_id = o.feature_id, rule_id = o.rule_id, delta = o.delta,
@@ -155,7 +225,7 @@ const saveSql = `
     as o(environment_id, message_id, outcome, feature_id, rule_id, delta, user_key)
   where e.environment_id = o.environment_id and e.message_id = o.message_id`;
 
-/** Saves what became of track events that this transaction has locked. */
+/** Saves the outcomes of track events that this transaction has locked. */
 export async function saveTracks(client: PoolClient, outcomes: readonly TrackOutcome[]): Promise<void> {
   await client.query({
     name: 'save tracks',
@@ -171,6 +241,14 @@ export async function saveTracks(client: PoolClient, outcomes: readonly TrackOut
   });
 }
 
+export const effectOf = ({ outcome, mapping, ruleId, userKey }: TrackOutcome): Effect => ({
+  outcome,
+  featureId: mapping?.featureId ?? null,
+  ruleId,
+  delta: mapping?.delta ?? null,
+  userKey,
+});
+
 const effectSql = `
   select e.is_stored, e.outcome, e.feature_id as "featureId", e.rule_id as "ruleId", e.delta, e.user_key as "userKey"
   from unnest($1::text[], $2::text[]) with ordinality as k(environment_id, message_id, ord)
@@ -180,7 +258,7 @@ const effectSql = `
   ) e on true
   order by k.ord`;
 
-/** What each of these events did, in their order; null for one that is not stored, RETRY for one not processed. */
+/** The effect of each event, in order; null if it is not stored, RETRY if it is not processed. */
 export async function readEffects(
   pool: Pool,
   keys: readonly EventKey[],
@@ -196,30 +274,3 @@ const keyColumns = (keys: readonly EventKey[]) => [
   keys.map(({ environmentId }) => environmentId),
   keys.map(({ messageId }) => messageId),
 ];
-
-/** An event that is still to be processed, and where it stands among them. */
-export interface UnprocessedEvent extends EventKey {
-  type: SegmentEvent['type'];
-  receivedAt: Date;
-}
-
-const unprocessedSql = `
-  select environment_id as "environmentId", message_id as "messageId", type, received_at as "receivedAt"
-  from segment_event
-  where outcome is null and (received_at, message_id) > (coalesce($1::timestamptz, '-infinity'), $2::text)
-  order by received_at, message_id limit $3`;
-
-/** The events of all environments that are still to be processed, after `last`, in the order of their arrival. */
-export async function findUnprocessed(
-  pool: Pool,
-  last: UnprocessedEvent | null,
-  count: number,
-): Promise<UnprocessedEvent[]> {
-  const values = [last?.receivedAt ?? null, last?.messageId ?? '', count];
-  const { rows } = await pool.query<UnprocessedEvent>({
-    name: 'find unprocessed',
-    text: unprocessedSql,
-    values,
-  });
-  return rows;
-}

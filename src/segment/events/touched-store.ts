@@ -2,11 +2,11 @@ import DataLoader from 'dataloader';
 import type { Db } from '../../database/client.ts';
 import type { Feature, MappingRule, User } from '../../database/generated/client.ts';
 
-/** Finds what events touched: what many events of a list ask for at once is looked up once, and together. */
+/** Loads what events refer to, batched: one query for all events of a list. */
 export interface Touched {
   feature: DataLoader<string, Feature | null>;
   rule: DataLoader<string, MappingRule | null>;
-  /** By the user's key; the survivor of a user who has been merged since. */
+  /** By key; for a merged user, the survivor. */
   user: DataLoader<bigint, User | null>;
 }
 

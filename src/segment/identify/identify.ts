@@ -8,44 +8,52 @@ import { mergeWithin } from '../../users/merge/merge.ts';
 import { lockUsers } from '../../users/merge/store.ts';
 import { emailKey } from '../../users/rules.ts';
 import { dropDeletedIn } from '../erasure/store.ts';
-import type { EventKey } from '../events/store.ts';
+import type { Effect, EventKey } from '../events/store.ts';
 import { arrival, email, lockIn } from '../lock-store.ts';
-import { type IdentifyPlan, type KnownUser, planIdentify, readTraits, type Traits } from './rules.ts';
+import { type Candidate, type IdentifyPlan, planIdentify, readTraits, type Traits } from './rules.ts';
 import { findIdentified, findOthers, lockIdentify, releaseWaiting, saveIdentify } from './store.ts';
 
 const maxAttempts = 20;
 
-/** Someone changed one of the users while it was decided who is who. */
+/** A user changed between the decision and the lock: decide again. */
 const changedMeanwhile = new Error('a user was changed while it was identified');
 
-/** Who identifies: an id in an environment, and what is said about it. */
+/** The user of an identify event, and what the event says about the user. */
 interface Subject {
   environmentId: string;
   userId: string;
   traits: Traits;
 }
 
+/** What applying an identify event did. */
+export interface Identified {
+  /** Null if nothing was done: the event is processed already, or its user was deleted. */
+  effect: Effect | null;
+  /** Events that waited for the user and can be processed now. */
+  released: EventKey[];
+}
+
+const nothingDone: Identified = { effect: null, released: [] };
+
 /**
- * Makes an identify event that is stored true, in one transaction: the user, the outcome, and the release of
- * events that waited for the user. An event that is processed already is left alone.
+ * Applies a stored identify event, in one transaction: the user, the outcome, and the release of events that wait
+ * for the user. Skips an event that is processed already.
  *
- * Whoever identifies the same id, or by the same email, waits: of ten who bring a new user at once, one makes
- * the user and nine update it.
- *
- * @returns the events that waited for the user, and can be processed now
+ * Events with the same id or email wait for each other: of ten at once for a new user, one creates the user and nine
+ * update it.
  */
-export async function processIdentify(prisma: PrismaClient, key: EventKey): Promise<EventKey[]> {
+export async function processIdentify(prisma: PrismaClient, key: EventKey): Promise<Identified> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await longTransaction(prisma, (tx) => identify(tx, key));
     } catch (error) {
-      if (!isTemporary(error) || attempt === maxAttempts) throw error;
+      if (!isConflict(error) || attempt === maxAttempts) throw error;
     }
   }
 }
 
-/** Whether someone was quicker, and everything is to be looked at again. */
-function isTemporary(error: unknown): boolean {
+/** Whether a concurrent change caused the error: then try again. */
+function isConflict(error: unknown): boolean {
   return (
     error === changedMeanwhile ||
     error instanceof DomainError ||
@@ -54,43 +62,46 @@ function isTemporary(error: unknown): boolean {
   );
 }
 
-async function identify(tx: Db, key: EventKey): Promise<EventKey[]> {
+async function identify(tx: Db, key: EventKey): Promise<Identified> {
   const event = await lockIdentify(tx, key);
-  if (event === null) return [];
+  if (event === null) return nothingDone;
   const { environmentId } = key;
   const subject = { environmentId, userId: event.userId, traits: readTraits(event.payload) };
   const plan = await decide(tx, subject);
-  // Deleted since the event was stored.
+  // The user may have been deleted after the event was stored.
   const isNew = plan.outcome === 'USER_CREATED' || plan.outcome === 'USER_CLAIMED';
-  if (isNew && (await dropDeletedIn(tx, key))) return [];
+  if (isNew && (await dropDeletedIn(tx, key))) return nothingDone;
   const userKey = await apply(tx, subject, plan);
   await saveIdentify(tx, key, plan.outcome, userKey);
   const released = await releaseWaiting(tx, environmentId, [event.userId]);
-  return released.map((messageId) => ({ environmentId, messageId }));
+  return {
+    effect: { outcome: plan.outcome, featureId: null, ruleId: null, delta: null, userKey },
+    released: released.map((messageId) => ({ environmentId, messageId })),
+  };
 }
 
-/** Decides who is who, and holds everyone concerned until the transaction ends. */
+/** Decides which users are concerned, and locks them. Decides again under the locks. */
 async function decide(tx: Db, subject: Subject): Promise<IdentifyPlan> {
   const { environmentId, userId, traits } = subject;
   await lockIn(tx, [arrival(environmentId, userId)]);
   if (traits.email !== undefined) await lockIn(tx, [email(environmentId, emailKey(traits.email))]);
-  const plan = await look(tx, subject);
+  const plan = await planFor(tx, subject);
   await lockUsers(
     tx,
     environmentId,
     concerned(plan).map(({ id }) => id),
   );
-  const underLock = await look(tx, subject);
+  const underLock = await planFor(tx, subject);
   if (plan.outcome !== underLock.outcome || keysOf(plan) !== keysOf(underLock)) throw changedMeanwhile;
   return underLock;
 }
 
-async function look(tx: Db, { environmentId, userId, traits }: Subject): Promise<IdentifyPlan> {
+async function planFor(tx: Db, { environmentId, userId, traits }: Subject): Promise<IdentifyPlan> {
   const self = await findIdentified(tx, environmentId, userId);
   return planIdentify(self, await findOthers(tx, environmentId, traits.email, self));
 }
 
-function concerned(plan: IdentifyPlan): KnownUser[] {
+function concerned(plan: IdentifyPlan): Candidate[] {
   switch (plan.outcome) {
     case 'USER_CREATED':
       return [];
@@ -108,7 +119,7 @@ const keysOf = (plan: IdentifyPlan) =>
     .map(({ key }) => key)
     .join();
 
-/** Answers the key of the identified user. */
+/** @returns the key of the identified user */
 async function apply(
   tx: Db,
   { environmentId, userId, traits }: Subject,
@@ -128,7 +139,7 @@ async function apply(
   }
 }
 
-/** Whoever is identified by an id has it from the company, also one that a billing provider brought. */
+/** An identified user has an id of the company: it no longer counts as imported. */
 async function update(tx: Db, key: bigint, traits: Traits): Promise<bigint> {
   await tx.user.update({ where: { key }, data: { ...traits, imported: false } });
   return key;

@@ -1,28 +1,28 @@
 import { z } from 'zod';
 import { Line } from '../../input.ts';
 
-/** What identify says about a user. A trait that is absent changes nothing. */
+/** Traits of an identify event. An absent trait changes nothing. */
 export interface Traits {
   name?: string;
   email?: string;
   billingId?: string;
 }
 
-/** A user as identify compares it. */
-export interface KnownUser {
+/** A user whom an identify event may be about. */
+export interface Candidate {
   key: bigint;
   id: string;
   email: string | null;
-  /** Came from a billing provider, and has no id of the company's own. */
+  /** Imported from a billing provider, without an id of the company. */
   imported: boolean;
 }
 
-/** What to do with an identified user; `self` is the user who has the id already. */
+/** What an identify event does; `self` is the user who has its id already. */
 export type IdentifyPlan =
   | { outcome: 'USER_CREATED' }
-  | { outcome: 'USER_UPDATED'; self: KnownUser }
-  | { outcome: 'USER_CLAIMED'; claimed: KnownUser }
-  | { outcome: 'USERS_MERGED'; self: KnownUser; other: KnownUser };
+  | { outcome: 'USER_UPDATED'; self: Candidate }
+  | { outcome: 'USER_CLAIMED'; claimed: Candidate }
+  | { outcome: 'USERS_MERGED'; self: Candidate; other: Candidate };
 
 const Trait = Line.refine((text) => text.trim() !== '')
   .optional()
@@ -39,9 +39,8 @@ const Payload = z.object({
 });
 
 /**
- * Reads name, email and billing id off an identify event, and drops the rest. They stand in its traits; where it has
- * none, in those of its context, as RudderStack's libraries send them. A trait that no user can have is ignored as if
- * it were absent: one that is not text, blank, or too long.
+ * Reads name, email and billing id from an identify event; drops the rest. If the event has no `traits`, reads
+ * `context.traits`, as RudderStack's libraries send them. Ignores a trait that is not text, blank or too long.
  */
 export function readTraits(payload: unknown): Traits {
   const { traits, context } = Payload.parse(payload);
@@ -52,17 +51,17 @@ export function readTraits(payload: unknown): Traits {
 }
 
 /**
- * Decides who an identified user is. The id outranks the email: of users with an id of their own, several may
- * have one email, and none of them is ever taken for another. Only a user who was imported from a billing
- * provider has nothing but the email, and is the identified user when exactly one such user has it:
- *  - when nobody has the id yet, the imported user gets it;
- *  - when somebody has the id, but no email, the two are merged, and the id stays.
- * In every other case somebody who has the id is updated, and otherwise a user is created.
+ * Decides what an identify event does. The id decides before the email: several users with ids of the company may
+ * share an email, and stay separate users. The email decides only if exactly one other user has it, and that user was
+ * imported from a billing provider:
+ *  - if no user has the id, the imported user gets it;
+ *  - if a user has the id and no email, the two are merged, and the id stays.
+ * Otherwise, the user with the id is updated, or created.
  *
- * @param self the user with the id of the event; null when there is none
- * @param others all other users with the email of the event; none when the event has no email
+ * @param self the user with the id of the event; null if there is none
+ * @param others other users with the email of the event; empty if the event has no email
  */
-export function planIdentify(self: KnownUser | null, others: readonly KnownUser[]): IdentifyPlan {
+export function planIdentify(self: Candidate | null, others: readonly Candidate[]): IdentifyPlan {
   const [only] = others;
   const imported = others.length === 1 && only?.imported ? only : null;
   if (imported && self === null) return { outcome: 'USER_CLAIMED', claimed: imported };

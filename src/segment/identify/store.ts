@@ -1,15 +1,15 @@
 import type { Db } from '../../database/client.ts';
 import { findUserKey } from '../../users/store.ts';
 import type { EventKey } from '../events/store.ts';
-import type { IdentifyPlan, KnownUser } from './rules.ts';
+import type { Candidate, IdentifyPlan } from './rules.ts';
 
-/** An identify event that is still to be processed. */
+/** An identify event that is not processed yet. */
 export interface WaitingIdentify {
   userId: string;
   payload: unknown;
 }
 
-/** Locks an identify event until the transaction ends; null if it is processed already. By key, as lockTracks. */
+/** Locks an identify event until the commit; null if it is processed already. Looks it up as lockTracks does. */
 export async function lockIdentify(
   tx: Db,
   { environmentId, messageId }: EventKey,
@@ -23,21 +23,21 @@ export async function lockIdentify(
 
 const comparable = { key: true, id: true, email: true, imported: true } as const;
 
-/** The user that this id leads to; null when there is none. */
-export async function findIdentified(tx: Db, environmentId: string, id: string): Promise<KnownUser | null> {
+/** The user that this id leads to; null if there is none. */
+export async function findIdentified(tx: Db, environmentId: string, id: string): Promise<Candidate | null> {
   const key = await findUserKey(tx, environmentId, id);
   return key === null ? null : tx.user.findUnique({ where: { key }, select: comparable });
 }
 
-/** Who else has this email. LIMIT 2: is there exactly one? */
+/** Other users with this email. LIMIT 2: is there exactly one? */
 export async function findOthers(
   db: Db,
   environmentId: string,
   email: string | undefined,
-  self: KnownUser | null,
-): Promise<KnownUser[]> {
+  self: Candidate | null,
+): Promise<Candidate[]> {
   if (email === undefined) return [];
-  // Materialized, or the planner may walk all users in the order of their keys.
+  // Without MATERIALIZED the planner may scan all users by key.
   return db.$queryRaw`
     WITH same AS MATERIALIZED (
       SELECT key, id, email, imported FROM "user"
@@ -47,7 +47,7 @@ export async function findOthers(
     SELECT key, id, email, imported FROM same WHERE key <> ${self?.key ?? -1n} ORDER BY key LIMIT 2`;
 }
 
-/** Saves what an identify event did that this transaction has locked. */
+/** Saves the outcome of an identify event that this transaction has locked. */
 export async function saveIdentify(
   tx: Db,
   { environmentId, messageId }: EventKey,
@@ -61,9 +61,9 @@ export async function saveIdentify(
 }
 
 /**
- * Lets the events be processed that waited for these users, in the transaction in which the users appear.
+ * Releases the events that wait for these users, in the transaction in which the users appear.
  *
- * @returns their message ids
+ * @returns the message ids of the released events
  */
 export async function releaseWaiting(
   tx: Db,

@@ -3,109 +3,105 @@ import { transaction } from '../../database/transaction.ts';
 import { throttle } from '../../jobs/throttle.ts';
 import type { EventKey } from '../events/store.ts';
 import { settleTracks, sweep, type Work } from '../sweep.ts';
+import { type Mapping, mapBy } from './rules.ts';
 import {
-  claim,
   findUnfinished,
   findUnmatched,
   findUnsettled,
-  giveUpLead,
   lockNextRule,
   saveDone,
+  saveMatches,
   saveProgress,
   saveUnusable,
-  takeLead,
+  tryLockSession,
   type UnfinishedRule,
-} from './backfill-store.ts';
-import { claimBy, type Mapping } from './rules.ts';
+  unlockSession,
+} from './store.ts';
 
 /** How many events are examined in one transaction. */
 const chunkSize = 500;
-const batchSize = 100;
 
-const leadOf = (environmentId: string) => `segment backfill ${environmentId}`;
+const lockName = (environmentId: string) => `segment backfill ${environmentId}`;
 
 /**
- * Applies every new or edited rule of an environment to the stored events that nothing has claimed, the oldest
- * rule first. One process at a time does it; if that is another one, this returns.
+ * Applies every new or edited rule of an environment to its unmatched events, oldest rule first. One process at a
+ * time does this; if another one does, this returns.
  *
- * Whoever held the lead may have looked for rules just before the newest was made, so it looks once more
- * after giving it up.
+ * Looks for rules once more after unlocking: a rule may have been made after the last look, and its job has returned.
  */
 export async function backfill(work: Work, environmentId: string): Promise<void> {
   do {
     const session = await work.pool.connect();
     try {
-      if (!(await takeLead(session, leadOf(environmentId)))) return session.release();
+      if (!(await tryLockSession(session, lockName(environmentId)))) return session.release();
       await applyRules(work, session, environmentId);
-      await giveUpLead(session, leadOf(environmentId));
+      await unlockSession(session, lockName(environmentId));
       session.release();
     } catch (error) {
-      // With the connection ends the lead.
+      // Closing the connection releases the lock.
       session.release(true);
       throw error;
     }
   } while (!work.stop.aborted && (await findUnfinished(work.pool)).includes(environmentId));
 }
 
-/** @throws when usage that a rule has claimed cannot be recorded at the moment: that rule is not done */
+/** @throws if usage of matched events cannot be recorded at the moment: their rule is not done then */
 async function applyRules(work: Work, session: PoolClient, environmentId: string): Promise<void> {
-  // What was claimed before the process ended that had claimed it.
+  // Records events that a killed process had matched.
   await sweep(work);
   const stuck = new Set<string>();
   while (!work.stop.aborted) {
     const began = performance.now();
-    const step = await transaction(session, () => examine(session, environmentId, stuck));
-    if (step === null) break;
-    let failed = 0;
-    for (let index = 0; index < step.claimed.length; index += batchSize)
-      failed += await settleTracks(work, step.claimed.slice(index, index + batchSize));
-    if (step.isLast && failed > 0) stuck.add(step.ruleId);
+    const chunk = await transaction(session, () => examine(session, environmentId, stuck));
+    if (chunk === null) break;
+    const failed = await settleTracks(work, chunk.matched);
+    if (chunk.isLast && failed > 0) stuck.add(chunk.ruleId);
     await throttle(session, performance.now() - began, work.stop);
   }
-  // The queue tries again what throws.
-  if (stuck.size > 0) throw new Error('usage that a rule has claimed could not be recorded yet');
+  // The queue retries a job that throws.
+  if (stuck.size > 0) throw new Error('usage of matched events could not be recorded yet');
 }
 
-/** What a rule has done at once. */
-interface Step {
+/** What a rule has examined in one transaction. */
+interface Chunk {
   ruleId: string;
-  /** Events that it claims, and that are to be recorded. */
-  claimed: EventKey[];
-  /** Whether it has examined all events, and only these are between it and its end. */
+  /** Matched events, whose usage is recorded next. */
+  matched: EventKey[];
+  /** Whether all events are examined: the rule is done once these are recorded. */
   isLast: boolean;
 }
 
 /**
- * Lets the oldest unfinished rule examine its next events; null when no rule is left but those that are stuck. What
- * it claims and how far it has come are saved together, so that each event is examined once. A rule is done only
- * after everything that it has claimed is recorded; the younger ones need not wait for that.
+ * Applies the oldest unfinished rule to its next events; null if all remaining rules are stuck. Matches and progress
+ * are saved together, so each event is examined once. A rule is done only after the usage of all its matches is
+ * recorded; younger rules do not wait for that.
  */
 async function examine(
   session: PoolClient,
   environmentId: string,
   stuck: ReadonlySet<string>,
-): Promise<Step | null> {
+): Promise<Chunk | null> {
   const rule = await lockNextRule(session, environmentId, [...stuck]);
   if (rule === null) return null;
   const events = await findUnmatched(session, rule, chunkSize);
   const last = events.at(-1);
   if (last === undefined) return finish(session, rule);
-  const claims: { event: EventKey; mapping: Mapping }[] = [];
+  const matches: { event: EventKey; mapping: Mapping }[] = [];
   const unusable: EventKey[] = [];
   for (const event of events) {
-    const mapping = claimBy(rule, event);
+    const mapping = mapBy(rule, event);
     if (mapping === null) continue;
     if ('unusableFor' in mapping) unusable.push(event);
-    else claims.push({ event, mapping });
+    else matches.push({ event, mapping });
   }
-  await claim(session, rule, claims);
+  await saveMatches(session, rule, matches);
   await saveUnusable(session, rule, unusable);
-  await saveProgress(session, rule, { last, examined: events.length, matched: claims.length });
-  return { ruleId: rule.id, claimed: claims.map(({ event }) => event), isLast: false };
+  await saveProgress(session, rule, { last, examined: events.length, matched: matches.length });
+  return { ruleId: rule.id, matched: matches.map(({ event }) => event), isLast: false };
 }
 
-async function finish(session: PoolClient, rule: UnfinishedRule): Promise<Step> {
-  const claimed = await findUnsettled(session, rule, chunkSize);
-  if (claimed.length === 0) await saveDone(session, rule);
-  return { ruleId: rule.id, claimed, isLast: true };
+async function finish(session: PoolClient, rule: UnfinishedRule): Promise<Chunk> {
+  const matched = await findUnsettled(session, rule, chunkSize);
+  if (matched.length === 0) await saveDone(session, rule);
+  return { ruleId: rule.id, matched, isLast: true };
 }

@@ -11,7 +11,7 @@ import { checkTarget, type NewMappingRule } from './rules.ts';
 
 type RuleFields = z.output<typeof NewMappingRule>;
 
-/** What a rule begins with that is applied to stored events from the first one on. */
+/** Makes the backfill begin with the first stored event. */
 const fromTheBeginning = {
   backfill: 'PENDING',
   examinedAt: null,
@@ -21,8 +21,9 @@ const fromTheBeginning = {
 } as const;
 
 /**
- * Makes a rule; answers its id. It decides every event from now on, and the stored ones in the background.
+ * Creates a rule. It maps new events from now on, and stored ones in the background.
  *
+ * @returns its id
  * @throws FeatureNotFoundError, and ValidationError for a BINARY feature
  */
 export function createRule(prisma: PrismaClient, author: Author, rule: RuleFields): Promise<string> {
@@ -36,7 +37,7 @@ export function createRule(prisma: PrismaClient, author: Author, rule: RuleField
 }
 
 /**
- * Replaces what a rule says. It is applied to stored events anew; what it has recorded stays.
+ * Replaces the fields of a rule, and applies it to stored events again. Recorded usage stays.
  *
  * @throws MappingRuleNotFoundError, FeatureNotFoundError, and ValidationError for a BINARY feature
  */
@@ -59,7 +60,7 @@ export function updateRule(
   });
 }
 
-/** Deletes a rule; what it has recorded stays. @throws MappingRuleNotFoundError */
+/** Deletes a rule. Recorded usage stays. @throws MappingRuleNotFoundError */
 export function deleteRule(prisma: PrismaClient, author: Author, id: string): Promise<string> {
   return changeRules(prisma, author, change('deleteMappingRule', id), async (tx) => {
     const { environmentId } = author;
@@ -70,8 +71,8 @@ export function deleteRule(prisma: PrismaClient, author: Author, id: string): Pr
 }
 
 /**
- * Changes rules while no event is being decided: an event that is committed as unmatched before is found by
- * the backfill, and one that is decided afterwards knows the change.
+ * Changes rules while no event is being processed. The backfill finds events that were committed as unmatched before;
+ * events that are processed later see the change.
  */
 function changeRules(
   prisma: PrismaClient,

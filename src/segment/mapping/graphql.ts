@@ -6,13 +6,13 @@ import { createRule, deleteRule, updateRule } from './change.ts';
 import { type Condition, NewMappingRule } from './rules.ts';
 
 const BackfillState = builder.enumType('BackfillState', {
-  description: 'How far a rule has been applied to the events that were stored before it.',
+  description: 'The state of a backfill.',
   values: {
-    PENDING: { description: 'Not begun: rules that are older come first.' },
-    RUNNING: { description: 'Begun.' },
+    PENDING: { description: 'Not started: older rules are applied first.' },
+    RUNNING: { description: 'Started.' },
     DONE: {
       description:
-        'Every event that was stored before the rule is examined, and all that it claimed is recorded, or waits for its user.',
+        'All events stored before the rule are examined. Usage of matching events is recorded, or waits for its user.',
     },
   } as const,
 });
@@ -20,100 +20,104 @@ const BackfillState = builder.enumType('BackfillState', {
 type Progress = Pick<MappingRuleRow, 'backfill' | 'examined' | 'matched'>;
 
 const Backfill = builder.objectRef<Progress>('Backfill').implement({
-  description:
-    'How far a rule has been applied to the events that were stored before it, or before its last edit.',
+  description: 'The progress of applying a rule to the events that were stored before it was made or edited.',
   fields: (t) => ({
     state: t.field({
       type: BackfillState,
-      description: 'Whether it is waiting, running or done.',
+      description: 'Whether it is pending, running or done.',
       resolve: ({ backfill }) => backfill,
     }),
-    examined: t.exposeInt('examined', { description: 'How many unmatched events were looked at.' }),
-    matched: t.exposeInt('matched', { description: 'How many of them the rule has claimed.' }),
+    examined: t.exposeInt('examined', { description: 'How many unmatched events were examined.' }),
+    matched: t.exposeInt('matched', {
+      description: 'How many of them the rule matches, with a usable delta.',
+    }),
   }),
 });
 
 const MappingCondition = builder.objectRef<Condition>('MappingCondition').implement({
-  description: 'What must be at a path of an event’s properties.',
+  description: 'A value that an event must have at a path of its properties.',
   fields: (t) => ({
-    path: t.exposeString('path', { description: 'Where, with dots between nested names.' }),
-    equals: t.exposeString('equals', { description: 'What must be there, as text: 5 equals "5".' }),
+    path: t.exposeString('path', { description: 'The path, with dots between nested names.' }),
+    equals: t.exposeString('equals', { description: 'The value, compared as text: 5 equals "5".' }),
   }),
 });
 
 export const MappingRule = builder.prismaObject('MappingRule', {
-  description: 'Says which track events are usage of which feature. All of its conditions must hold.',
+  description: 'Maps track events to usage of a feature. An event matches if it meets all conditions.',
   fields: (t) => ({
-    id: t.exposeString('id', { description: 'Made by the server; opaque.' }),
-    name: t.exposeString('name', { description: 'What people call it.' }),
-    feature: t.relation('feature', { description: 'The feature that matching events are usage of.' }),
+    id: t.exposeString('id', { description: 'An opaque id, made by the server.' }),
+    name: t.exposeString('name', { description: 'The name for people.' }),
+    feature: t.relation('feature', { description: 'The feature whose usage matching events are.' }),
     deltaPath: t.exposeString('deltaPath', {
       nullable: true,
       description:
-        'Where among the properties the delta stands, with dots between nested names; null counts 1.',
+        'The path of the delta in the properties, with dots between nested names. Null: each event counts 1.',
     }),
     eventName: t.exposeString('eventName', {
       nullable: true,
-      description: 'What the event must be called; null if any name will do.',
+      description: 'The name that the event must have; null for any name.',
     }),
     conditions: t.field({
       type: [MappingCondition],
-      description: 'What must be among the properties of the event.',
+      description: 'Conditions on the properties of the event.',
       select: { conditions: true },
-      // Written by us, from input that was read by the rules.
+      // Stored from input that NewMappingRule has validated.
       resolve: ({ conditions }) => conditions as unknown as Condition[],
     }),
     backfill: t.field({
       type: Backfill,
-      description: 'How far it has been applied to the events that were stored before.',
+      description: 'The progress of applying it to stored events.',
       select: { backfill: true, examined: true, matched: true },
       resolve: (rule) => rule,
     }),
     createdAt: t.expose('createdAt', {
       type: 'DateTime',
-      description: 'When it was made. Of several rules that match an event, the oldest counts.',
+      description: 'When it was made. If several rules match an event, the oldest counts.',
     }),
     updatedAt: t.expose('updatedAt', { type: 'DateTime', description: 'When it was last edited.' }),
   }),
 });
 
 const MappingConditionInput = builder.inputType('MappingConditionInput', {
-  description: 'What must be at a path of an event’s properties.',
+  description: 'A value that an event must have at a path of its properties.',
   fields: (t) => ({
-    path: t.string({ required: true, description: 'Where, with dots between nested names: "object.name".' }),
+    path: t.string({
+      required: true,
+      description: 'The path, with dots between nested names: "object.name".',
+    }),
     equals: t.string({
       required: true,
-      description: 'What must be there, as text: 5 equals "5", true equals "true".',
+      description: 'The value, compared as text: 5 equals "5", true equals "true".',
     }),
   }),
 });
 
 export const MappingRuleInput = builder.inputType('MappingRuleInput', {
-  description: 'What a rule says. It needs an event name or a condition.',
+  description: 'The fields of a rule. It needs an event name or a condition.',
   fields: (t) => ({
-    name: t.string({ required: true, description: 'What people call it.' }),
+    name: t.string({ required: true, description: 'The name for people.' }),
     featureId: t.string({ required: true, description: 'The id of a CONSUMABLE feature.' }),
-    eventName: t.string({ description: 'What the event must be called.' }),
+    eventName: t.string({ description: 'The name that the event must have.' }),
     conditions: t.field({
       type: [MappingConditionInput],
-      description: 'What must be among its properties; up to 20, and all must hold.',
+      description: 'Conditions on its properties, up to 20. All must be met.',
     }),
     deltaPath: t.string({
       description:
-        'Where among the properties the delta stands, with dots between nested names: "call.minutes". Without it, each event counts 1. An event without an integer there is DELTA_UNUSABLE, and waits for a better rule.',
+        'The path of the delta in the properties, with dots between nested names: "call.minutes". Without it, each event counts 1. An event without an integer there is DELTA_UNUSABLE and waits for a better rule.',
     }),
   }),
 });
 
 const DeletedMappingRule = builder.objectRef<{ id: string }>('DeletedMappingRule').implement({
-  description: 'A rule that is no more.',
-  fields: (t) => ({ id: t.exposeString('id', { description: 'The id that it had.' }) }),
+  description: 'A deleted rule.',
+  fields: (t) => ({ id: t.exposeString('id', { description: 'Its id.' }) }),
 });
 
 builder.queryFields((t) => ({
   mappingRules: t.prismaField({
     type: [MappingRule],
-    description: 'All mapping rules, the oldest first.',
+    description: 'All mapping rules, oldest first.',
     args: listArgs,
     resolve: (query, _root, args, { db, environmentId }) =>
       listPage(
@@ -125,14 +129,14 @@ builder.queryFields((t) => ({
   }),
 }));
 
-const inputArg = { type: MappingRuleInput, required: true, description: 'What the rule says.' } as const;
+const inputArg = { type: MappingRuleInput, required: true, description: 'The fields of the rule.' } as const;
 const idArg = { required: true, description: 'The id of the rule.' } as const;
 
 builder.mutationFields((t) => ({
   createMappingRule: t.prismaField({
     type: MappingRule,
     description:
-      'Makes a rule. It decides events from now on, and in the background those that are stored and unmatched. `FeatureNotFoundError` when the feature is unknown.',
+      'Creates a rule. It applies to new events at once, and to stored unmatched events in the background. `FeatureNotFoundError` if the feature is unknown.',
     args: { input: t.arg(inputArg) },
     resolve: async (query, _root, args, { db, environmentId, author }) => {
       const id = await createRule(db, author, parse(NewMappingRule, args.input, 'input'));
@@ -145,7 +149,7 @@ builder.mutationFields((t) => ({
   updateMappingRule: t.prismaField({
     type: MappingRule,
     description:
-      'Replaces what a rule says, and applies it anew to the stored events that are unmatched. What it has recorded stays. `MappingRuleNotFoundError` when there is none with this id.',
+      'Replaces the fields of a rule, and applies it to the stored unmatched events again. Recorded usage stays. `MappingRuleNotFoundError` if there is no rule with this id.',
     args: { id: t.arg.string(idArg), input: t.arg(inputArg) },
     resolve: async (query, _root, args, { db, environmentId, author }) => {
       const id = parse(Id, args.id, 'id');
@@ -159,7 +163,7 @@ builder.mutationFields((t) => ({
   deleteMappingRule: t.field({
     type: DeletedMappingRule,
     description:
-      'Deletes a rule. What it has recorded stays. `MappingRuleNotFoundError` when there is none with this id.',
+      'Deletes a rule. Recorded usage stays. `MappingRuleNotFoundError` if there is no rule with this id.',
     args: { id: t.arg.string(idArg) },
     resolve: async (_root, args, { db, author }) => ({
       id: await deleteRule(db, author, parse(Id, args.id, 'id')),

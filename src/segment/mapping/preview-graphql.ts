@@ -6,21 +6,21 @@ import { maxExamined, type Preview, previewRule } from './preview.ts';
 import { NewMappingRule } from './rules.ts';
 
 const MappingRulePreview = builder.objectRef<Preview>('MappingRulePreview').implement({
-  description: 'What a rule would claim of the stored events that nothing has claimed yet.',
+  description: 'The unmatched events that a rule would match.',
   fields: (t) => ({
-    matched: t.exposeInt('matched', { description: 'How many of the examined events it would claim.' }),
+    matched: t.exposeInt('matched', { description: 'How many of the examined events it would match.' }),
     deltaUnusable: t.exposeInt('unusable', {
-      description: 'How many of them match besides, but have no usable delta at its `deltaPath`.',
+      description: 'How many more meet its conditions, but have no usable delta at its `deltaPath`.',
     }),
     examined: t.exposeInt('examined', {
-      description: `How many unmatched events were looked at, the latest first; those of other names are not counted. At most ${maxExamined}, and fewer when they are very large.`,
+      description: `How many unmatched events were examined, latest first, without events of other names. At most ${maxExamined}, and fewer if they are very large.`,
     }),
     complete: t.exposeBoolean('complete', {
-      description: 'Whether that is all of them. If not, the rule may claim more.',
+      description: 'Whether all of them were examined. If not, the rule may match more.',
     }),
     sample: t.prismaField({
       type: [SegmentEvent],
-      description: 'The latest of them, at most 5.',
+      description: 'The latest matching events, at most 5.',
       resolve: (query, { sampleIds }, _args, { db, environmentId }) =>
         db.segmentEvent.findMany({
           ...query,
@@ -34,9 +34,9 @@ const MappingRulePreview = builder.objectRef<Preview>('MappingRulePreview').impl
 builder.queryField('previewMappingRule', (t) =>
   t.field({
     type: MappingRulePreview,
-    description: `What a rule would claim if it were made now, of the latest ${maxExamined} events that nothing has claimed. Nothing changes.`,
+    description: `Previews which of the latest ${maxExamined} unmatched events a rule would match. Changes nothing.`,
     args: {
-      input: t.arg({ type: MappingRuleInput, required: true, description: 'What the rule would say.' }),
+      input: t.arg({ type: MappingRuleInput, required: true, description: 'The rule to preview.' }),
     },
     resolve: (_root, args, { db, environmentId }) =>
       previewRule(db, environmentId, parse(NewMappingRule, args.input, 'input')),

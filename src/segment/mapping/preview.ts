@@ -1,34 +1,34 @@
 import type { Db } from '../../database/client.ts';
-import { findCandidates } from './preview-store.ts';
-import { claimBy, type Terms } from './rules.ts';
+import { mapBy, type RuleCriteria } from './rules.ts';
+import { findCandidates } from './store.ts';
 
-/** What a rule would claim of the stored events. */
+/** Which stored events a rule would match. */
 export interface Preview {
   matched: number;
-  /** How many match besides, whose delta the rule cannot use. */
+  /** How many more match, but have no usable delta. */
   unusable: number;
   examined: number;
-  /** Whether all unmatched events that can match were examined. */
+  /** Whether all unmatched events that may match were examined. */
   complete: boolean;
-  /** The message ids of the latest that it would claim. */
+  /** The message ids of the latest matching events. */
   sampleIds: string[];
 }
 
-/** How many events are looked at: enough to see what a rule does, while somebody is typing it. */
+/** Enough to show the effect of a rule, and quick enough to run while a user types. */
 export const maxExamined = 2_000;
 const maxSample = 5;
 
-/** Tries a rule on the latest unmatched events, by the same rule of matching that the backfill follows. */
-export async function previewRule(db: Db, environmentId: string, rule: Terms): Promise<Preview> {
+/** Applies a rule to the latest unmatched events without saving anything, as the backfill would. */
+export async function previewRule(db: Db, environmentId: string, rule: RuleCriteria): Promise<Preview> {
   const events = await findCandidates(db, environmentId, rule, maxExamined + 1);
   const examined = events.slice(0, maxExamined).filter(({ isWithin }) => isWithin);
-  const claims = examined.map((event) => claimBy({ id: '', featureId: '', ...rule }, event));
-  const claimed = examined.filter((_event, index) => 'delta' in (claims[index] ?? {}));
+  const mappings = examined.map((event) => mapBy({ id: '', featureId: '', ...rule }, event));
+  const matched = examined.filter((_event, index) => 'delta' in (mappings[index] ?? {}));
   return {
-    matched: claimed.length,
-    unusable: claims.filter((claim) => 'unusableFor' in (claim ?? {})).length,
+    matched: matched.length,
+    unusable: mappings.filter((mapping) => 'unusableFor' in (mapping ?? {})).length,
     examined: examined.length,
     complete: examined.length === events.length,
-    sampleIds: claimed.slice(0, maxSample).map(({ messageId }) => messageId),
+    sampleIds: matched.slice(0, maxSample).map(({ messageId }) => messageId),
   };
 }

@@ -3,47 +3,47 @@ import { invalidInput } from '../../errors.ts';
 import { Id, Line, Name } from '../../input.ts';
 import { EventName } from '../events/rules.ts';
 
-/** What must be at a path of an event's properties, compared as text. */
+/** The value that must stand at a path of an event's properties, compared as text. */
 export interface Condition {
   path: string;
   equals: string;
 }
 
-/** What an event must say to be usage of a feature: everything named here. */
-export interface Terms {
+/** What an event must have to match a rule: all of it. */
+export interface RuleCriteria {
   eventName: string | null;
   conditions: readonly Condition[];
-  /** Where the delta stands among the properties; null counts 1. */
+  /** The path of the delta in the properties; null counts 1. */
   deltaPath: string | null;
 }
 
-/** A rule as it decides events. */
-export interface MappingRule extends Terms {
+/** A rule by which events are mapped. */
+export interface MappingRule extends RuleCriteria {
   id: string;
   featureId: string;
 }
 
-/** A track event as the rules see it. */
+/** The fields of a track event that rules compare. */
 export interface TrackedEvent {
   eventName: string;
   properties: unknown;
 }
 
-/** That an event is usage of a feature; by a rule, or by what the event itself says if `ruleId` is null. */
+/** Makes an event usage of a feature. `ruleId` is null if the event names the feature itself. */
 export interface Mapping {
   featureId: string;
   ruleId: string | null;
   delta: number;
 }
 
-/** That a rule matches an event, whose delta it cannot use. */
+/** A rule matches an event but finds no usable delta. */
 export interface UnusableDelta {
   unusableFor: string;
 }
 
 const maxConditions = 20;
 
-/** How much of properties is in memory at once while stored events are examined, as JSON text. */
+/** The most JSON text of properties in memory at once while stored events are examined. */
 export const maxExaminedBytes = 8 * 1024 * 1024;
 
 const Path = Line.refine(
@@ -51,7 +51,7 @@ const Path = Line.refine(
   'must be names between dots, such as "object.name"',
 );
 
-/** A new rule, or what an edited rule says from now on. */
+/** The fields of a new or edited rule. */
 export const NewMappingRule = z
   .object({
     name: Name,
@@ -69,18 +69,18 @@ export const NewMappingRule = z
     message: 'must hold a condition when there is no event name: a rule for every event is refused',
   });
 
-/** A rule records usage, which only a CONSUMABLE feature has. @throws ValidationError */
+/** Only a CONSUMABLE feature has usage. @throws ValidationError */
 export function checkTarget(type: 'BINARY' | 'CONSUMABLE'): void {
   if (type === 'BINARY') throw invalidInput('input.featureId', 'must name a CONSUMABLE feature');
 }
 
 /**
- * What a track event is usage of; null when nothing says so. An event that names a CONSUMABLE feature, with a
- * delta that is an integer or has none, speaks for itself. Any other falls to the rules, of which the oldest counts that
- * matches and finds its delta. If rules match but none finds its delta, the event waits for a better rule.
+ * Maps a track event to a feature; null if nothing matches. An event that names a CONSUMABLE feature, with an integer
+ * delta or none, needs no rule. Otherwise the oldest rule counts that matches and finds a usable delta. If rules match
+ * but none finds a delta, the event waits for a better rule.
  *
- * @param consumableIds the ids of features that are CONSUMABLE, this event's among them if it is one
- * @param rules all rules, the oldest first
+ * @param consumableIds the CONSUMABLE features among those that events name
+ * @param rules all rules, oldest first
  */
 export function mapTrack(
   event: TrackedEvent,
@@ -93,16 +93,16 @@ export function mapTrack(
     return { featureId, ruleId: null, delta };
   let unusable: UnusableDelta | null = null;
   for (const rule of rules) {
-    const claim = claimBy(rule, event);
-    if (claim !== null && !('unusableFor' in claim)) return claim;
-    unusable ??= claim;
+    const mapping = mapBy(rule, event);
+    if (mapping !== null && !('unusableFor' in mapping)) return mapping;
+    unusable ??= mapping;
   }
   return unusable;
 }
 
-/** What an event is usage of by this rule; null if it does not match. */
-export function claimBy(
-  rule: Terms & Pick<MappingRule, 'id' | 'featureId'>,
+/** Maps an event by one rule; null if the rule does not match. */
+export function mapBy(
+  rule: RuleCriteria & Pick<MappingRule, 'id' | 'featureId'>,
   event: TrackedEvent,
 ): Mapping | UnusableDelta | null {
   if (!matches(rule, event)) return null;
@@ -110,25 +110,28 @@ export function claimBy(
   return delta === null ? { unusableFor: rule.id } : { featureId: rule.featureId, ruleId: rule.id, delta };
 }
 
-/** The feature that the event names itself, known or not; null when it names none. */
+/** The feature id in the event's own properties, known or not; null if there is none. */
 export function namedFeature({ properties }: Pick<TrackedEvent, 'properties'>): string | null {
   const featureId = own(properties, 'featureId');
   return typeof featureId === 'string' ? featureId : null;
 }
 
-/** A delta as an event says it, a 32-bit integer or text of one; null for anything else. */
+/** A 32-bit integer, or text of one; null for anything else. */
 function readDelta(delta: unknown): number | null {
   const number = typeof delta === 'string' && /^\s*[+-]?\d+\s*$/.test(delta) ? Number(delta) : delta;
   return z.int32().safeParse(number).data ?? null;
 }
 
-/** Whether the event says everything that the rule asks for. */
-export function matches({ eventName, conditions }: Omit<Terms, 'deltaPath'>, event: TrackedEvent): boolean {
+/** Whether the event has the rule's name and meets all its conditions. */
+export function matches(
+  { eventName, conditions }: Omit<RuleCriteria, 'deltaPath'>,
+  event: TrackedEvent,
+): boolean {
   if (eventName !== null && eventName !== event.eventName) return false;
   return conditions.every(({ path, equals }) => textAt(event.properties, path) === equals);
 }
 
-/** Text, numbers and truth values as text; null for what is not there, objects, arrays and null itself. */
+/** Text, numbers and booleans as text; null for objects, arrays, null and undefined. */
 export function textOf(value: unknown): string | null {
   return ['string', 'number', 'boolean'].includes(typeof value) ? String(value) : null;
 }
@@ -136,8 +139,38 @@ export function textOf(value: unknown): string | null {
 const valueAt = (properties: unknown, path: string) => path.split('.').reduce(own, properties);
 const textAt = (properties: unknown, path: string) => textOf(valueAt(properties, path));
 
-/** Only what the event itself says counts, never what every object inherits; arrays are not looked into. */
+/** Reads own properties only, none that objects inherit, and does not look into arrays. */
 function own(object: unknown, key: string): unknown {
   if (typeof object !== 'object' || object === null || Array.isArray(object)) return undefined;
   return Object.getOwnPropertyDescriptor(object, key)?.value;
 }
+
+/** How many events have a value at a path of their properties. */
+export interface PropertyCount {
+  path: string;
+  /** The value as text, as a condition compares it. */
+  value: string;
+  count: number;
+}
+
+/**
+ * Suggests conditions, most frequent first. Values with the same text are one group, such as 5 and "5".
+ *
+ * @param found no objects, arrays or null
+ */
+export function groupByText(
+  found: readonly { path: string; value: unknown; count: number }[],
+): PropertyCount[] {
+  const groups = new Map<string, PropertyCount>();
+  for (const { path, value, count } of found) {
+    const text = textOf(value);
+    if (text === null) continue;
+    const name = JSON.stringify([path, text]);
+    groups.set(name, { path, value: text, count: (groups.get(name)?.count ?? 0) + count });
+  }
+  return [...groups.values()].sort(
+    (a, b) => b.count - a.count || compare(a.path, b.path) || compare(a.value, b.value),
+  );
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createAdmission } from '../../../src/segment/arrival.ts';
+import { releaseOnArrival } from '../../../src/segment/arrival.ts';
+import { createAdmission } from '../../../src/users/arrival.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createPackage, createSubscription } from '../../helpers/factories.ts';
 import { identifyEvent, ingest, postEvents, trackEvent, usageOf } from '../../helpers/segment.ts';
@@ -319,7 +320,9 @@ describe('when many identify at once', () => {
 describe('identify and the makers of users', () => {
   it('take ids before rows, in one order', async () => {
     // Someone renames a user to an id that an event waits for, while that user's usage is recorded.
-    const admitUsers = createAdmission(app.database, { error: () => undefined } as never);
+    const admitUsers = createAdmission(app.database.prisma, [
+      releaseOnArrival(app.database, { error: () => undefined } as never),
+    ]);
     await make({ id: 'renamed 0' });
     for (let round = 0; round < 20; round += 1) {
       const next = `renamed ${round + 1}`;

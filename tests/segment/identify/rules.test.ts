@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { type KnownUser, planIdentify, readTraits } from '../../../src/segment/identify/rules.ts';
+import { type Candidate, planIdentify, readTraits } from '../../../src/segment/identify/rules.ts';
 
-const user = (key: number, facts: Partial<KnownUser> = {}): KnownUser => ({
+const user = (key: number, facts: Partial<Candidate> = {}): Candidate => ({
   key: BigInt(key),
   id: `${key}`,
   email: 'x',
@@ -19,13 +19,13 @@ const stripe = user(4, { id: 'x', imported: true });
 const secondStripe = user(5, { id: 'x-2', imported: true });
 
 const created = { outcome: 'USER_CREATED' };
-const updated = (self: KnownUser) => ({ outcome: 'USER_UPDATED', self });
-const claimed = (from: KnownUser) => ({ outcome: 'USER_CLAIMED', claimed: from });
-const merged = (self: KnownUser, other: KnownUser) => ({ outcome: 'USERS_MERGED', self, other });
+const updated = (self: Candidate) => ({ outcome: 'USER_UPDATED', self });
+const claimed = (from: Candidate) => ({ outcome: 'USER_CLAIMED', claimed: from });
+const merged = (self: Candidate, other: Candidate) => ({ outcome: 'USERS_MERGED', self, other });
 
 /* The original's table, row by row: identify says id 1, email x. */
 describe('identify, as the original documents it,', () => {
-  it.each<[string, KnownUser | null, KnownUser[], object]>([
+  it.each<[string, Candidate | null, Candidate[], object]>([
     ['1: gives an email to a user without one', noEmail, [], updated(noEmail)],
     ['2: also when another user has that email', noEmail, [own], updated(noEmail)],
     ['3: updates a user who has the email, beside another who has it too', emailX, [own], updated(emailX)],

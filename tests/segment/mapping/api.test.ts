@@ -4,8 +4,8 @@ import { pino } from 'pino';
 import { startQueue } from '../../../src/jobs/queue.ts';
 import { segmentJobs, sweepJob } from '../../../src/segment/jobs.ts';
 import { backfill } from '../../../src/segment/mapping/backfill.ts';
-import { findUnmatched } from '../../../src/segment/mapping/backfill-store.ts';
-import { takeUpNewFeatures } from '../../../src/segment/mapping/new-features.ts';
+import { processNewFeatures } from '../../../src/segment/mapping/new-features.ts';
+import { findUnmatched } from '../../../src/segment/mapping/store.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { callerError, featureNotFound, invalidInput } from '../../helpers/errors.ts';
 import { createFeature, createUser } from '../../helpers/factories.ts';
@@ -254,7 +254,7 @@ describe('a rule reaches back', () => {
       'create trigger refuse before update on segment_event for each row execute function refuse()',
     );
     for (let attempt = 1; attempt <= 2; attempt += 1) {
-      await expect(run()).rejects.toThrow('usage that a rule has claimed could not be recorded yet');
+      await expect(run()).rejects.toThrow('usage of matched events could not be recorded yet');
       expect(await progress()).toEqual([
         ['first', 'RUNNING', 3, 2],
         ['second', 'DONE', 1, 1],
@@ -552,7 +552,7 @@ describe('a feature that appears after its events', () => {
     for (const event of events) expect((await ingest(app, event)).outcome).toBe('UNMATCHED');
     await app.ok(`mutation { createFeature(input: { id: "future", type: CONSUMABLE }) { id } }`);
     expect(await jobs()).toHaveLength(1);
-    for (let times = 0; times < 2; times += 1) await takeUpNewFeatures(workOn(app.database), 'test');
+    for (let times = 0; times < 2; times += 1) await processNewFeatures(workOn(app.database), 'test');
     expect(await outcomes()).toEqual({ RECORDED: 1, PENDING_USER: 1, UNMATCHED: 2 });
     expect(await sum()).toBe(5);
     expect(await ingest(app, events[0])).toMatchObject({
@@ -577,7 +577,7 @@ describe('a feature that appears after its events', () => {
     expect(await jobs()).toEqual([]);
     await publish([...file.features, { id: 'future', name: 'Future', type: 'CONSUMABLE' }]);
     expect(await jobs()).toEqual([{ payload: { environmentId: 'test' } }]);
-    await takeUpNewFeatures(workOn(app.database), 'test');
+    await processNewFeatures(workOn(app.database), 'test');
     expect(await sum()).toBe(5);
   });
 
@@ -585,7 +585,7 @@ describe('a feature that appears after its events', () => {
     await createRule(app, { name: 'r', featureId: 'packages', eventName: 'Message Sent', deltaPath: 'size' });
     expect((await ingest(app, future({}))).outcome).toBe('DELTA_UNUSABLE');
     await createFeature(app.database.prisma, { id: 'future' });
-    await takeUpNewFeatures(workOn(app.database), 'test');
+    await processNewFeatures(workOn(app.database), 'test');
     expect(await sum()).toBe(5);
   });
 });

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { groupByText } from '../../../src/segment/mapping/suggestion-rules.ts';
+import { groupByText } from '../../../src/segment/mapping/rules.ts';
 
 test('values that are the same as text are one group, and the largest group comes first', () => {
   const found = [

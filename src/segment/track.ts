@@ -1,71 +1,78 @@
 import type { Pool, PoolClient } from 'pg';
-import { BusyError } from '../../database/errors.ts';
-import { RETRY, waitBriefly } from '../../database/held.ts';
-import { inTransaction } from '../../database/transaction.ts';
-import { DomainError } from '../../errors.ts';
-import { lockUsers } from '../../usage/record/locked-store.ts';
-import type { IfLocked, Usage } from '../../usage/record/rules.ts';
-import { appendUsage } from '../../usage/record/store.ts';
-import { dropDeleted } from '../erasure/store.ts';
+import { BusyError } from '../database/errors.ts';
+import { RETRY, waitBriefly } from '../database/held.ts';
+import { inTransaction } from '../database/transaction.ts';
+import { DomainError } from '../errors.ts';
+import { lockUsers } from '../usage/record/locked-store.ts';
+import type { IfLocked, Usage } from '../usage/record/rules.ts';
+import { appendUsage } from '../usage/record/store.ts';
+import { dropDeleted } from './erasure/store.ts';
 import {
   type EventKey,
+  findUserKeys,
   lockTracks,
+  readCatalogue,
   saveTracks,
   type TrackOutcome,
   type WaitingTrack,
-} from '../events/store.ts';
-import { arrival, lock, lockShared, rules as rulesLock, tryLock } from '../lock-store.ts';
-import { type Mapping, mapTrack, namedFeature, type UnusableDelta } from '../mapping/rules.ts';
-import { findUserKeys, readCatalogue } from './store.ts';
+} from './events/store.ts';
+import { arrival, lock, tryLock } from './lock-store.ts';
+import { type Mapping, mapTrack, namedFeature, type UnusableDelta } from './mapping/rules.ts';
 
-const maxRounds = 20;
+const maxAttempts = 20;
 
-/** A track event that is known to be usage of a feature. */
+/** A track event that is usage of a known feature. */
 interface Mapped {
   event: WaitingTrack;
   mapping: Mapping;
 }
 
 /**
- * Decides track events that are stored, and records the usage that they are. All of it happens in one
- * transaction: the decision, the ledger and the windows, so that an event is either processed, once and
- * entirely, or still to be processed. Events that are processed already are left alone.
+ * Processes stored track events and records their usage. Outcome, ledger and counters change in one transaction:
+ * an event is processed once and entirely, or not yet. Skips events that are processed already.
  *
- * An event whose user someone was changing at the same instant is decided again, with the user locked first: then
- * no number of changers can make it fail for ever.
+ * Repeats for events whose user changes at the same moment, with the user locked first: then other changes, however
+ * many, cannot make it fail.
+ *
+ * @returns the outcomes of the events that this call has processed
+ * @throws BusyError when users keep changing
  */
-export async function processTracks(pool: Pool, keys: readonly EventKey[]): Promise<void> {
-  for (let round = 0; round < maxRounds; round += 1) {
-    const left = await inTransaction(pool, (client) =>
-      decide(client, keys, round > 0 ? 'lock first' : 'wait'),
-    );
-    if (left === 0) return;
+export async function processTracks(pool: Pool, keys: readonly EventKey[]): Promise<TrackOutcome[]> {
+  const outcomes: TrackOutcome[] = [];
+  for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
+    const locking = attempt > 0 ? 'lock first' : 'wait';
+    const processed = await inTransaction(pool, (client) => processOnce(client, keys, locking));
+    outcomes.push(...processed.outcomes);
+    if (processed.remaining === 0) return outcomes;
   }
-  throw new BusyError(`Segment events met a concurrent change of their user ${maxRounds} times in a row`);
+  throw new BusyError(`Segment events met a concurrent change of their user ${maxAttempts} times in a row`);
 }
 
-/** The same, once, for those events that nobody is at, and whose users nobody holds. The others stay as they are. */
-export async function processFreeTracks(pool: Pool, keys: readonly EventKey[]): Promise<void> {
-  await inTransaction(pool, (client) => decide(client, keys, 'skip'));
+/** Processes events once, except those that are locked by others, or whose users are. They stay unprocessed. */
+export async function processFreeTracks(pool: Pool, keys: readonly EventKey[]): Promise<TrackOutcome[]> {
+  return (await inTransaction(pool, (client) => processOnce(client, keys, 'skip'))).outcomes;
 }
 
-/** The same, once, after waiting for users briefly: one that stays held fails all of these. */
-export async function processHeldTracks(pool: Pool, keys: readonly EventKey[]): Promise<void> {
-  await inTransaction(pool, async (client) => {
+/** Processes events once, and waits briefly for locks. One user who stays locked fails all of these events. */
+export async function processHeldTracks(pool: Pool, keys: readonly EventKey[]): Promise<TrackOutcome[]> {
+  return inTransaction(pool, async (client) => {
     await waitBriefly(client);
-    await decide(client, keys, 'lock first');
+    return (await processOnce(client, keys, 'lock first')).outcomes;
   });
 }
 
-/** Whether to wait for who is locked by somebody else, to lock before anything is read, or to wait for nobody. */
+/** What to do about locks of others: skip, wait, or wait with the users locked before anything is recorded. */
 type Locking = IfLocked | 'lock first';
 
 const ifLocked = (locking: Locking): IfLocked => (locking === 'skip' ? 'skip' : 'wait');
 
-/** Answers how many of the events are still to be processed. */
-async function decide(client: PoolClient, keys: readonly EventKey[], locking: Locking): Promise<number> {
+async function processOnce(
+  client: PoolClient,
+  keys: readonly EventKey[],
+  locking: Locking,
+): Promise<{ outcomes: TrackOutcome[]; remaining: number }> {
   const events = await lockTracks(client, keys, ifLocked(locking));
-  if (events.length === 0) return 0;
+  if (events.length === 0) return { outcomes: [], remaining: 0 };
   const mappings = await mapEvents(client, events);
   const mapped: Mapped[] = [];
   const outcomes: TrackOutcome[] = [];
@@ -77,7 +84,7 @@ async function decide(client: PoolClient, keys: readonly EventKey[], locking: Lo
   const { recorded, dropped } = await record(client, mapped, locking);
   outcomes.push(...recorded);
   await saveTracks(client, outcomes);
-  return events.length - outcomes.length - dropped;
+  return { outcomes, remaining: events.length - outcomes.length - dropped };
 }
 
 function unmapped(event: WaitingTrack, unusable: UnusableDelta | null): TrackOutcome {
@@ -87,16 +94,12 @@ function unmapped(event: WaitingTrack, unusable: UnusableDelta | null): TrackOut
     : { ...nothing, outcome: 'DELTA_UNUSABLE', ruleId: unusable.unusableFor };
 }
 
-/**
- * What each event is usage of. The rules cannot change before these decisions are committed: a rule that is
- * made afterwards finds every event that they left unmatched.
- */
+/** Finds the feature and the delta of each event. Reading the catalogue locks the rules until the commit. */
 async function mapEvents(
   client: PoolClient,
   events: readonly WaitingTrack[],
 ): Promise<(Mapping | UnusableDelta | null)[]> {
   const environmentIds = [...new Set(events.map(({ environmentId }) => environmentId))];
-  await lockShared(client, environmentIds.map(rulesLock));
   const named = events.flatMap((event) => {
     const featureId = namedFeature(event);
     return featureId === null ? [] : [{ environmentId: event.environmentId, featureId }];
@@ -113,7 +116,7 @@ async function mapEvents(
   );
 }
 
-/** Records usage of users who are known, and lets that of the others wait for them. */
+/** Records the usage of known users. Events of unknown users wait for their user. */
 async function record(
   client: PoolClient,
   mapped: readonly Mapped[],
@@ -129,7 +132,7 @@ async function record(
   });
   const unknown = mapped.filter((_each, index) => userKeys[index] === null);
   // Lock order: id, then row, as in updateUser.
-  const { waiting, dropped } = await leaveWaiting(client, unknown, locking);
+  const { waiting, dropped } = await waitForUsers(client, unknown, locking);
   return { recorded: [...waiting, ...(await recordKnown(client, known, locking))], dropped };
 }
 
@@ -150,35 +153,35 @@ async function recordKnown(
   const results = await appendUsage(client, usages, ifLocked(locking));
   return known.flatMap(({ event, mapping, userKey }, index) => {
     const result = results[index];
-    // Held by somebody else, or changed or deleted since this transaction looked.
+    // The user is locked, or was changed or deleted after the look-up: the next attempt decides.
     if (result === RETRY || (result instanceof DomainError && result.code === 'NOT_FOUND')) return [];
     if (result === undefined || result instanceof Error)
-      throw result ?? new Error('a usage was left without a result');
+      throw result ?? new Error('recording a usage gave no result');
     return [{ ...keyOf(event), outcome: 'RECORDED' as const, mapping, ruleId: mapping.ruleId, userKey }];
   });
 }
 
 /**
- * Nobody can make these ids lead to a user before this is committed; who was quicker is found here, and the
- * event is left to be decided again. An event whose user was deleted since it was stored is dropped.
+ * Lets events wait for their user. The lock keeps these ids from leading to a user before the commit. If an id leads
+ * to one by now, the next attempt processes the event. If its user was deleted after the event, the event is dropped.
  */
-async function leaveWaiting(
+async function waitForUsers(
   client: PoolClient,
   unknown: readonly Mapped[],
   locking: Locking,
 ): Promise<{ waiting: TrackOutcome[]; dropped: number }> {
   if (unknown.length === 0) return { waiting: [], dropped: 0 };
-  const held = await lockArrivals(client, unknown, locking);
+  const locked = await lockArrivals(client, unknown, locking);
   const userKeys = await findUserKeys(
     client,
-    held.map(({ event }) => event),
+    locked.map(({ event }) => event),
   );
-  const strangers = held.filter((_each, index) => userKeys[index] === null);
+  const stillUnknown = locked.filter((_each, index) => userKeys[index] === null);
   const dropped = await dropDeleted(
     client,
-    strangers.map(({ event }) => event),
+    stillUnknown.map(({ event }) => event),
   );
-  const waiting = strangers
+  const waiting = stillUnknown
     .filter(({ event }) => !dropped.some((each) => isSame(each, event)))
     .map(({ event, mapping }) => ({
       ...keyOf(event),
@@ -190,7 +193,7 @@ async function leaveWaiting(
   return { waiting, dropped: dropped.length };
 }
 
-/** Answers those whose arrival nobody can bring about now. */
+/** @returns the events whose arrival lock it took */
 async function lockArrivals(
   client: PoolClient,
   unknown: readonly Mapped[],
@@ -210,7 +213,7 @@ const isSame = (a: EventKey, b: EventKey) =>
   a.messageId === b.messageId && a.environmentId === b.environmentId;
 const keyOf = ({ environmentId, messageId }: WaitingTrack): EventKey => ({ environmentId, messageId });
 
-/** No key of a caller's own holds a control character: theirs and ours never meet. */
+/** Keys of callers hold no control character: ours never collide with theirs. */
 const ledgerKey = (messageId: string) => `\u0001segment ${messageId}`;
 
 const usageOf = ({ event, mapping }: Mapped): Usage => ({
