@@ -93,7 +93,7 @@ test('after a kill the next start finds the database as it was', async () => {
   expect(await maxConnections()).toBe(100);
   const server = await startServer({ DATA_DIR: dataDir, WEB_CONCURRENCY: '3' });
   expect(await usedCalls(server)).toBe(1);
-  expect(await maxConnections()).toBe(140);
+  expect(await maxConnections()).toBe(200);
   await server.end('SIGKILL');
   const pid = Number.parseInt(await readFile(join(dataDir, 'postgres/cluster/postmaster.pid'), 'utf8'), 10);
   process.kill(pid, 'SIGKILL');
