@@ -35,7 +35,7 @@ test('a key that is created works at once, is listed by its end, and stops worki
   expect(await status(key)).toBe(200);
 
   const line = (await keys('list')).stdout.split('\n').find((each) => each.includes(`…${key.slice(-4)} `));
-  expect(line).toMatch(/^[0-9a-f-]{36} {2}live private {2}…\w{4} {2}made \S+Z {2}active$/);
+  expect(line).toMatch(/^[0-9a-f-]{36} {2}live private {2}…\w{4} {2}created \S+Z {2}active$/);
   const id = line?.slice(0, 36) ?? '';
 
   expect(await keys('revoke', id)).toEqual({
