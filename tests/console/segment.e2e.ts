@@ -135,7 +135,7 @@ it('makes a rule of one event that is unmatched, found from the overview', async
   await look('segment-event-unmatched');
   await dialog().getByRole('button', { name: 'Create rule' }).click();
   await dialog().getByText('Matches 1 stored event').waitFor();
-  await dialog().getByText('To count another amount').waitFor();
+  await dialog().getByText('An event that names the feature and the amount').waitFor();
   await look('segment-event-rule');
   await dialog().getByRole('button', { name: 'Create rule' }).click();
   await page.getByText('1 event matched').waitFor();
