@@ -79,7 +79,7 @@ export function readPassword(cluster: Cluster): Promise<string> {
   return readFile(passwordFileOf(cluster), 'utf8');
 }
 
-/** The port of the server that runs on these files, whoever started it; null if none runs. */
+/** The port of the server that runs on these files, also if another process started it; null if none runs. */
 export async function runningPort(cluster: Cluster): Promise<number | null> {
   const text = await readFile(pidFileOf(cluster), 'utf8').catch(() => '');
   const [pid, directory, , port] = text.split('\n');

@@ -6,7 +6,7 @@ import { throttle } from '../jobs/throttle.ts';
 import { type Log, logs } from './rules.ts';
 import { findRunning, findStillRunning, readLastId, sealNext } from './store.ts';
 
-/** Runs at start and every minute. Whoever records, or changes anything, does nothing for it. */
+/** Runs at start and every minute. Recording and other changes do no work for it. */
 export const sealJob = 'seals';
 export const sealJobs: Record<string, Job> = {
   [sealJob]: (_payload, context) => sealLogs(context),

@@ -8,7 +8,7 @@ export type Result<Data> = { data: Data; error?: undefined } | { data?: undefine
 /** Whether to send a call again. `retryNumber` is 1 before the first repeat. */
 export type Retry = (error: KanaError, retryNumber: number) => boolean | Promise<boolean>;
 
-/** Is told of every error that a call answers. */
+/** Called with every error that a call returns. */
 export type OnError = (error: KanaError) => void | Promise<void>;
 
 /** Sends operations, repeats them, and turns what is thrown into results. */

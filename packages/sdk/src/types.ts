@@ -48,7 +48,7 @@ export interface Package extends PricedPackage {
   features: PackageFeature[];
 }
 
-/** A user: whoever uses what you sell. */
+/** A user of your product. */
 export interface User extends Pick<schema.User, 'id' | 'billingId' | 'name' | 'email' | 'metadata'> {}
 
 /** A user's subscription to a package, current or past. */
