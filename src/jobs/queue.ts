@@ -166,19 +166,24 @@ interface Identity {
 function createIdentity(log: Logger): Identity {
   const events: WorkerEvents = new EventEmitter();
   let worker = '';
-  let listening: PoolClient | null = null;
+  // All of them: a connection that is replaced goes back to the pool, and would keep the lock of an ended worker.
+  const listening = new Set<PoolClient>();
   events.on('pool:create', ({ workerPool }) => {
     worker = workerPool.id;
   });
   // The connection that listens for new jobs. The queue opens another one if it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
     takeTurns(client);
-    listening = client;
+    listening.add(client);
     holdLifeLock(client, workerPool.id).catch((err) =>
       log.warn({ err }, 'other processes cannot see that this one runs jobs'),
     );
   });
-  return { events, worker: () => worker, end: () => listening?.connection.stream.destroy() };
+  const end = () => {
+    for (const client of listening) client.connection.stream.destroy();
+    listening.clear();
+  };
+  return { events, worker: () => worker, end };
 }
 
 /** Counts each run of a job. */
