@@ -1,8 +1,8 @@
 import type { Pool } from 'pg';
 import { createLane } from '../database/lane.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
-import { isLiveSql } from '../subscriptions/store.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
+import { highestFirstSql, liveHoldingsSql, windowStartSql } from './holdings-store.ts';
 import type { ResetPeriod, Standing } from './rules.ts';
 
 /** A user and a feature, by the ids that customers chose. */
@@ -31,26 +31,17 @@ interface StandingRow extends GrantRow {
 }
 
 /**
- * The order of rules.ts (highestGrant) for the grants of a subscription `s` to the feature of a package, `pf`: the
- * first one counts.
- */
-export const highestFirstSql = `pf."limit" desc nulls first, pf.overage_enabled desc, s.started_at, s.id`;
-
-/**
- * The winner of rules.ts (highestGrant) as a lateral join: of the live subscriptions of `userKey` that contain
- * `featureId`, the one that counts. Held to the rule by a randomized test.
+ * The winner of rules.ts (highestGrant) as a lateral join: of the live holdings of a user and a feature, the one that
+ * counts. Held to the rule by a randomized test.
  */
 export const winnerSql = (userKey: string, featureId: string) => `
   left join lateral (
-    select s.id as subscription_id, s.started_at, pf."limit", pf.reset_period, pf.overage_enabled
-    from subscription s
-    join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-    where s.user_key = ${userKey} and pf.feature_id = ${featureId} and ${isLiveSql('s.status')}
-    order by ${highestFirstSql}
+    select h.*, h.id as subscription_id from ${liveHoldingsSql(userKey, featureId)} h
+    order by ${highestFirstSql('h')}
     limit 1
   ) winner on true
   left join lateral (
-    select usage_window_start(winner.started_at, winner.reset_period, now()) as window_start offset 0
+    select ${windowStartSql('winner', 'now()')} as window_start offset 0
   ) current on true
   left join lateral (
     select used from usage_counter

@@ -26,18 +26,6 @@ export const isLiveSql = (status: string) =>
   `${status} in (${liveStatuses.map((live) => `'${live}'`).join(', ')})`;
 
 /**
- * The subscriptions of a user that usage at an instant counts towards (see countsTowards), as a table expression. Those
- * that ended before are not read, however many there are: each half is a look-up in an index of its own.
- */
-export const countingSql = (userKey: string, at: string) => `(
-  select id, environment_id, package_id, started_at, ended_at from subscription
-  where user_key = ${userKey} and ended_at is null and started_at <= ${at}
-  union all
-  select id, environment_id, package_id, started_at, ended_at from subscription
-  where user_key = ${userKey} and ended_at > ${at} and started_at <= ${at}
-)`;
-
-/**
  * Runs `work` with the user's row locked, the only way to change subscriptions (see beginChange).
  * Returns null, without running it, if the user no longer exists.
  */

@@ -1,26 +1,22 @@
 import type { Db } from '../../database/client.ts';
-import { countingSql } from '../../subscriptions/store.ts';
+import { countingHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
 import { recountHours } from '../rollup/store.ts';
 
 /*
  * The sums of the ledger for the users $1 to $2, by window; see rules.ts. An event counts in its window of every
- * subscription that had started and not ended. From the last SET on, in the order of the ledger, deltas add up,
+ * holding that had started and not ended. From the last SET on, in the order of the ledger, deltas add up,
  * including the delta of the SET.
  */
 export const foldedSql = `
   select user_key, subscription_id, feature_id, window_start, environment_id,
     sum(delta) filter (where last_set is null or id >= last_set) as used
   from (
-    select e.user_key, s.id as subscription_id, e.feature_id, w.window_start, e.environment_id, e.id, e.delta,
+    select e.user_key, h.id as subscription_id, e.feature_id, w.window_start, e.environment_id, e.id, e.delta,
       max(e.id) filter (where e.action = 'SET')
-        over (partition by e.user_key, s.id, e.feature_id, w.window_start) as last_set
+        over (partition by e.user_key, h.id, e.feature_id, w.window_start) as last_set
     from usage_event e
-    cross join lateral ${countingSql('e.user_key', 'e.occurred_at')} s
-    join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-      and pf.feature_id = e.feature_id
-    cross join lateral (
-      select usage_window_start(s.started_at, pf.reset_period, e.occurred_at) as window_start
-    ) w
+    cross join lateral ${countingHoldingsSql('e.user_key', 'e.feature_id', 'e.occurred_at')} h
+    cross join lateral (select ${windowStartSql('h', 'e.occurred_at')} as window_start) w
     where e.user_key between $1 and $2
   ) counted
   group by user_key, subscription_id, feature_id, window_start, environment_id`;

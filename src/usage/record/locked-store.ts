@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
+import { holdingsSinceSql } from '../../entitlements/holdings-store.ts';
 import type { ResetPeriod } from '../../entitlements/rules.ts';
-import { isLiveSql } from '../../subscriptions/store.ts';
 import type { Counter, CountingGrant } from '../ledger/rules.ts';
 import type { Case, Entry } from './decision-rules.ts';
 import type { IfLocked, Usage } from './rules.ts';
@@ -84,7 +84,7 @@ interface GrantRow {
 }
 
 /**
- * Reads the grants by user and feature (see grantsKey): live subscriptions, and those that had not ended at the earliest
+ * Reads the grants by user and feature (see grantsKey): live ones, and those that had not ended at the earliest
  * usage of the user.
  *
  * @param since the users, each with the time of the earliest usage
@@ -109,19 +109,9 @@ export async function readGrants(
   return grants;
 }
 
-/* Three look-ups by index for each user; the union removes duplicates. */
-const subscriptionSql = (condition: string) => `
-  select user_key, id, environment_id, package_id, status, started_at, ended_at from subscription
-  where user_key = i.user_key and ${condition}`;
 const grantsSql = `
-  select s.user_key, pf.feature_id, s.id, s.started_at, s.ended_at,
-    ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
-  from unnest($1::bigint[], $2::timestamptz[]) as i(user_key, since)
-  cross join lateral (
-    ${['ended_at is null', 'ended_at > i.since', isLiveSql('status')].map(subscriptionSql).join(' union ')}
-  ) s
-  join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-    and pf.feature_id = any($3::text[])`;
+  select h.* from unnest($1::bigint[], $2::timestamptz[]) as i(user_key, since)
+  cross join lateral ${holdingsSinceSql('i.user_key', '= any($3::text[])', 'i.since')} h`;
 
 export const grantsKey = (userKey: bigint, featureId: string) => `${userKey} ${featureId}`;
 

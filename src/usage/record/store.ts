@@ -1,8 +1,8 @@
 import type { ClientBase } from 'pg';
 import { RETRY } from '../../database/held.ts';
+import { countingHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
-import { countingSql } from '../../subscriptions/store.ts';
 import {
   decideKnown,
   type FirstUse,
@@ -67,17 +67,15 @@ const appendSql = (locked: IfLocked) => `
   ), counted as (
     insert into usage_counter as counter
       (user_key, subscription_id, feature_id, window_start, environment_id, used)
-    select e.user_key, granted.id, e.feature_id, granted.window_start, e.environment_id, sum(e.delta)
+    select e.user_key, held.id, e.feature_id, held.window_start, e.environment_id, sum(e.delta)
     from inserted e
     cross join lateral (
-      select s.id, usage_window_start(s.started_at, pf.reset_period, e.occurred_at) as window_start
-      from ${countingSql('e.user_key', 'e.occurred_at')} s
-      join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-        and pf.feature_id = e.feature_id
+      select h.id, ${windowStartSql('h', 'e.occurred_at')} as window_start
+      from ${countingHoldingsSql('e.user_key', 'e.feature_id', 'e.occurred_at')} h
       offset 0
-    ) granted
-    group by e.user_key, granted.id, e.feature_id, granted.window_start, e.environment_id
-    order by e.user_key, granted.id, e.feature_id, granted.window_start
+    ) held
+    group by e.user_key, held.id, e.feature_id, held.window_start, e.environment_id
+    order by e.user_key, held.id, e.feature_id, held.window_start
     on conflict (user_key, subscription_id, feature_id, window_start)
       do update set used = counter.used + excluded.used
     returning subscription_id, feature_id, window_start, used
@@ -120,7 +118,7 @@ const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeS
     winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
     current.window_start, counter.used,
     outcome.inserted and outcome.at >= winner.started_at
-      and usage_window_start(winner.started_at, winner.reset_period, outcome.at) = current.window_start as counts_in_winner,
+      and ${windowStartSql('winner', 'outcome.at')} = current.window_start as counts_in_winner,
     null as feature_id
   ${firstSql} ${winnerSql('outcome.user_key', 'outcome.feature_id')}
   union all

@@ -1,8 +1,12 @@
 import type { PoolClient } from 'pg';
 import type { Db } from '../../database/client.ts';
 import { transaction } from '../../database/transaction.ts';
-import { highestFirstSql } from '../../entitlements/store.ts';
-import { countingSql } from '../../subscriptions/store.ts';
+import {
+  countingHoldingsSql,
+  highestFirstSql,
+  windowColumnsSql,
+  windowStartSql,
+} from '../../entitlements/holdings-store.ts';
 
 /*
  * Usage over time by hours: `usage_hour` per user, `feature_hour` for all users of an environment. Both contain exactly
@@ -10,22 +14,17 @@ import { countingSql } from '../../subscriptions/store.ts';
  * the lock of the environment's row in `usage_rollup`.
  */
 
-/** The winning subscription of a feature at an instant, in the order of highestGrant. */
+/** The winning holding of a feature at an instant, in the order of highestGrant. */
 const winnerAtSql = (userKey: string, featureId: string, at: string) => `
-  select s.id, s.started_at, s.ended_at, pf.reset_period
-  from ${countingSql(userKey, at)} s
-  join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-    and pf.feature_id = ${featureId}
-  order by ${highestFirstSql}
-  limit 1`;
+  select h.* from ${countingHoldingsSql(userKey, featureId, at)} h order by ${highestFirstSql('h')} limit 1`;
 
 /**
  * The change by each event, and its hour: ADD changes usage by its delta, SET by the difference in the window of the
- * winning subscription (highestGrant). Usage outside every subscription is one window without end. Only a merge affects
+ * winning holding (highestGrant). Usage outside every holding is one window without end. Only a merge affects
  * the change of an old event.
  *
  * The plan is fixed, so that wrong statistics cannot make it slow. The events of features with a SET are read once for
- * each subscription (`step`) and sorted once. A SET appears twice in that order, first as a step of 0 that reads the
+ * each holding (`step`) and sorted once. A SET appears twice in that order, first as a step of 0 that reads the
  * usage before it.
  *
  * @param which the condition on `usage_event` that selects the events; they are looked up by an index
@@ -36,40 +35,40 @@ export const changesSql = (which: string) => `
       date_trunc('hour', occurred_at, 'UTC') as hour
     from usage_event where ${which}
   ), replacing as materialized (
-    select t.*, winner.id as subscription_id, winner.started_at, winner.ended_at, winner.reset_period
+    select t.*, winner.id as holding_id, winner.started_at, winner.ended_at, ${windowColumnsSql('winner')}
     from target t
     left join lateral (${winnerAtSql('t.user_key', 't.feature_id', 't.occurred_at')}) winner on true
     where t.action = 'SET'
   ), holder as materialized (
-    select user_key, feature_id, subscription_id, started_at, ended_at, reset_period, max(id) as last_id
-    from replacing group by user_key, feature_id, subscription_id, started_at, ended_at, reset_period
+    select user_key, feature_id, holding_id, started_at, ended_at, ${windowColumnsSql('replacing')}, max(id) as last_id
+    from replacing
+    group by user_key, feature_id, holding_id, started_at, ended_at, ${windowColumnsSql('replacing')}
   ), step as (
-    select h.user_key, h.feature_id, h.subscription_id,
-      usage_window_start(h.started_at, h.reset_period, e.occurred_at) as window_start,
+    select h.user_key, h.feature_id, h.holding_id, ${windowStartSql('h', 'e.occurred_at')} as window_start,
       e.id, e.action = 'SET' as replaces, e.delta, null::integer as set_to, null as environment_id,
       null::timestamptz as hour
     from holder h
     cross join lateral (
       select p.id, p.action, p.delta, p.occurred_at from usage_event p
       where p.user_key = h.user_key and p.id <= h.last_id and p.feature_id = h.feature_id
-        and case when h.subscription_id is null
+        and case when h.holding_id is null
           then not exists (${winnerAtSql('p.user_key', 'p.feature_id', 'p.occurred_at')})
           else p.occurred_at >= h.started_at and (h.ended_at is null or p.occurred_at < h.ended_at) end
       offset 0
     ) e
     union all
-    select user_key, feature_id, subscription_id, usage_window_start(started_at, reset_period, occurred_at),
+    select user_key, feature_id, holding_id, ${windowStartSql('replacing', 'occurred_at')},
       id, false, 0, delta, environment_id, hour
     from replacing
   ), since_set as (
     select *, count(*) filter (where replaces) over in_order as sets from step
     window in_order as (
-      partition by user_key, feature_id, subscription_id, window_start
+      partition by user_key, feature_id, holding_id, window_start
       order by id, (set_to is null) rows unbounded preceding
     )
   ), counted as (
     select *, sum(delta) over (
-      partition by user_key, feature_id, subscription_id, window_start, sets
+      partition by user_key, feature_id, holding_id, window_start, sets
       order by id, (set_to is null) rows unbounded preceding
     ) as used
     from since_set

@@ -1,0 +1,77 @@
+import { isLiveSql } from '../subscriptions/store.ts';
+
+/*
+ * What a user holds of a feature: each holding has a limit, and windows of its own in which usage counts. A holding is
+ * a subscription to a package with the feature. Every statement that asks which holdings count, which are live, which
+ * one wins, or in which window a usage counts, is made of these fragments; rules.ts holds the same rules in code.
+ *
+ * The columns of a holding:
+ *   kind               what it is; `id` is unique among all kinds
+ *   user_key, environment_id, feature_id, id
+ *   anchor             from where windows are counted
+ *   started_at, ended_at   usage from the start on counts, and usage before the end; no end is null
+ *   live               whether it may win now
+ *   "limit"            null is unlimited
+ *   reset_period       null never resets
+ *   overage_enabled
+ */
+
+const subscriptionColumns = 'user_key, id, environment_id, package_id, status, started_at, ended_at';
+
+/** Subscriptions `s` as holdings of a feature. `feature` is a condition, such as `= $1`. */
+const holdingsSql = (subscriptions: string, feature: string) => `(
+  select 'SUBSCRIPTION' as kind, s.user_key, s.environment_id, pf.feature_id, s.id, s.started_at as anchor,
+    s.started_at, s.ended_at, ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
+  from ${subscriptions} s
+  join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
+    and pf.feature_id ${feature}
+)`;
+
+/**
+ * The holdings of a user that usage of a feature at an instant counts towards (see countsTowards), as a table
+ * expression. Those that ended before are not read, however many there are: each half is a look-up in an index of its
+ * own.
+ */
+export const countingHoldingsSql = (userKey: string, featureId: string, at: string) =>
+  holdingsSql(
+    `(
+      select ${subscriptionColumns} from subscription
+      where user_key = ${userKey} and ended_at is null and started_at <= ${at}
+      union all
+      select ${subscriptionColumns} from subscription
+      where user_key = ${userKey} and ended_at > ${at} and started_at <= ${at}
+    )`,
+    `= ${featureId}`,
+  );
+
+/** The live holdings of a user and a feature: one of them wins. */
+export const liveHoldingsSql = (userKey: string, featureId: string) =>
+  holdingsSql(
+    `(select ${subscriptionColumns} from subscription where user_key = ${userKey} and ${isLiveSql('status')})`,
+    `= ${featureId}`,
+  );
+
+/**
+ * The holdings of a user that are live, or had not ended at the instant `since`. `feature` is a condition. Three
+ * look-ups by index for each user; the union removes duplicates.
+ */
+export const holdingsSinceSql = (userKey: string, feature: string, since: string) => {
+  const conditions = ['ended_at is null', `ended_at > ${since}`, isLiveSql('status')];
+  const parts = conditions.map(
+    (condition) =>
+      `select ${subscriptionColumns} from subscription where user_key = ${userKey} and ${condition}`,
+  );
+  return holdingsSql(`(${parts.join(' union ')})`, feature);
+};
+
+/** The order of rules.ts (highestGrant) for holdings: the first one wins. */
+export const highestFirstSql = (holding: string) =>
+  `${holding}."limit" desc nulls first, ${holding}.overage_enabled desc, ${holding}.started_at, ${holding}.id`;
+
+/** The columns of a holding that windowStartSql needs; all of them, for statements that pass holdings on. */
+export const windowColumnsSql = (holding: string) =>
+  ['anchor', 'reset_period'].map((column) => `${holding}.${column}`).join(', ');
+
+/** The start of the window of a holding that an instant falls in; see windowAt. */
+export const windowStartSql = (holding: string, at: string) =>
+  `usage_window_start(${holding}.anchor, ${holding}.reset_period, ${at})`;
