@@ -9,6 +9,11 @@ export interface Caller extends Identity {
   through: 'PRIVATE_KEY' | 'CONSOLE';
 }
 
+/** A sender of events: with a private or a write key. */
+export interface Sender extends Identity {
+  through: 'PRIVATE_KEY' | 'WRITE_KEY';
+}
+
 /** The headers that may contain credentials. */
 interface Credentials extends ProxyHeaders {
   authorization?: string;
@@ -20,6 +25,13 @@ interface Credentials extends ProxyHeaders {
 export async function identifyHolder(keyring: Keyring, key: string | null): Promise<Caller | null> {
   const identity = key === null ? null : await keyring.identify(key);
   return identity?.kind === 'PRIVATE' ? { ...identity, through: 'PRIVATE_KEY' } : null;
+}
+
+/** Returns the sender with this key. Null if it is neither a valid private nor a valid write key. */
+export async function identifySender(keyring: Keyring, key: string | null): Promise<Sender | null> {
+  const identity = key === null ? null : await keyring.identify(key);
+  if (identity === null || identity.kind === 'PUBLIC') return null;
+  return { ...identity, through: identity.kind === 'WRITE' ? 'WRITE_KEY' : 'PRIVATE_KEY' };
 }
 
 /**
@@ -43,7 +55,8 @@ export async function identifyCaller(
  * The rate limit that a call counts against. The console has its own, so that it still works while a key's calls are
  * refused.
  */
-export const allowanceOf = ({ through, keyId }: Caller): string => `${through} ${keyId}`;
+export const allowanceOf = ({ through, keyId }: Pick<Caller | Sender, 'through' | 'keyId'>): string =>
+  `${through} ${keyId}`;
 
 /** Returns the caller as an author in the audit log. */
 export function authorOf(

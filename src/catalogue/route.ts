@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { Author } from '../audit/rules.ts';
-import { allowanceOf, authorOf, identifyHolder } from '../auth/caller.ts';
+import { allowanceOf, authorOf, type Caller, identifyHolder } from '../auth/caller.ts';
 import { readAuthorization } from '../auth/keys/rules.ts';
 import type { Keyring } from '../auth/keys/store.ts';
 import type { Database } from '../database/client.ts';
@@ -37,7 +37,7 @@ export function createCatalogueRoutes({
   doHeavyWork,
 }: RouteDependencies): Record<string, Route> {
   const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): Handler =>
-    forCallers(
+    forCallers<Caller>(
       {
         gate,
         rateLimit,

@@ -15,7 +15,7 @@ import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
   npm run keys -- list
-  npm run keys -- create <test|live> <private|public>
+  npm run keys -- create <test|live> <private|public|write>
   npm run keys -- revoke <id>
   npm run keys -- token-secrets    show the generated secrets that sign user tokens`;
 
@@ -23,8 +23,8 @@ type Command = (db: PrismaClient) => Promise<string>;
 
 const environmentWord = z.enum(environmentIds);
 const kindWord = z
-  .enum(['private', 'public'])
-  .transform((word) => (word === 'private' ? 'PRIVATE' : 'PUBLIC'));
+  .enum(['private', 'public', 'write'])
+  .transform((word) => word.toUpperCase() as Uppercase<typeof word>);
 
 /** Parses the arguments. @throws StartupError with the usage text if they are invalid */
 function parseCommand([verb, ...words]: string[]): Command {

@@ -6,7 +6,7 @@ import type { Span } from '../telemetry/tracing.ts';
 /** The credentials of a request. */
 export interface Bearer {
   environmentId: string;
-  kind: 'PRIVATE' | 'PUBLIC' | 'USER_TOKEN';
+  kind: 'PRIVATE' | 'PUBLIC' | 'WRITE' | 'USER_TOKEN';
   /** Of the key, or of the key that started the console session. Null for a user token. */
   lastFour: string | null;
 }

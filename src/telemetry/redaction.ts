@@ -3,7 +3,7 @@
  * match.
  */
 const secrets: readonly [RegExp, string][] = [
-  [/(prv|pub)_(test|live)_\w{0,64}/g, '[key]'],
+  [/(prv|pub|wrt)_(test|live)_\w{0,64}/g, '[key]'],
   // Sessions of the console.
   [/ses_(test|live)_[\w-]{0,64}/g, '[session]'],
   // User tokens are JWTs. Their header is JSON in base64, which begins like this.

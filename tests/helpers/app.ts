@@ -33,7 +33,7 @@ export interface TestApp {
   database: Database;
   /** Where tests connect by themselves: for statements that take longer than a server's may. */
   databaseUrl: string;
-  keys: { test: string; live: string; publicTest: string; publicLive: string };
+  keys: { test: string; live: string; publicTest: string; publicLive: string; writeTest: string };
   /** Sends an operation that must succeed; answers its data. */
   ok(query: string, variables?: object, key?: string): Promise<Answer>;
   /** Sends an operation that must fail with one error; answers that error. */
@@ -70,6 +70,7 @@ export async function startTestApp({
     live: (await createKey(database.prisma, 'live', 'PRIVATE')).key,
     publicTest: (await createKey(database.prisma, 'test', 'PUBLIC')).key,
     publicLive: (await createKey(database.prisma, 'live', 'PUBLIC')).key,
+    writeTest: (await createKey(database.prisma, 'test', 'WRITE')).key,
   };
   const keyring = createKeyring(database.lookups);
   const realms = await loadTokenRealms(database.prisma, [], testEncryption);

@@ -10,18 +10,24 @@ let app: TestApp;
 let its: Names;
 let rows: Rows;
 let revoked: string;
+let revokedWriteKey: string;
 
 beforeAll(async () => {
   app = await startTestApp();
   its = await createWorld(app.database.prisma, 'test', '');
   await createWorld(app.database.prisma, 'live', '');
-  const { id, key } = await createKey(app.database.prisma, 'test', 'PRIVATE');
-  await revokeKey(app.database.prisma, id, new Date());
-  revoked = key;
+  revoked = await createRevokedKey('PRIVATE');
+  revokedWriteKey = await createRevokedKey('WRITE');
   rows = await readRows(app.database);
 });
 beforeEach(() => rows.restore());
 afterAll(() => app.close());
+
+async function createRevokedKey(kind: 'PRIVATE' | 'WRITE'): Promise<string> {
+  const { id, key } = await createKey(app.database.prisma, 'test', kind);
+  await revokeKey(app.database.prisma, id, new Date());
+  return key;
+}
 
 interface Call {
   method: 'get' | 'post' | 'delete';
@@ -29,6 +35,8 @@ interface Call {
   body?: (its: Names) => object;
   /** What a right key does by it. */
   does: 'tells' | 'changes';
+  /** Whether a write key does it too. */
+  takesWriteKey?: true;
 }
 
 /** Paths that tell everybody the same. */
@@ -45,6 +53,7 @@ const keyed: Call[] = [
       { type: 'identify', messageId: 'newer', userId: user, traits: { name: 'ours' } },
     ],
     does: 'changes',
+    takesWriteKey: true,
   },
   { method: 'get', path: '/cli/pull', does: 'tells' },
   { method: 'post', path: '/cli/validate', body: configuration, does: 'tells' },
@@ -69,6 +78,8 @@ describe.each(keyed)('$method $path', (call) => {
     ['nobody', () => ''],
     ['a public key', () => app.keys.publicTest],
     ['a private key that was revoked', () => revoked],
+    ['a write key that was revoked', () => revokedWriteKey],
+    ...(call.takesWriteKey ? [] : [['a write key', () => app.keys.writeTest] as [string, () => string]]),
     ['the public key as the name of Basic authentication', () => `Basic ${btoa(`${app.keys.publicTest}:`)}`],
   ])('is closed to %s', async (_whom, authorization) => {
     const before = [await rows.of('test'), await rows.of('live')];
@@ -90,6 +101,25 @@ describe.each(keyed)('$method $path', (call) => {
     else expect(reveals(text, secrets.test)).toBe(true);
   });
 });
+
+describe.each(keyed.filter(({ takesWriteKey }) => takesWriteKey))('$method $path', (call) => {
+  test('does for a write key what it does for a private one, and tells it nothing of the environment', async () => {
+    const theirs = await rows.of('live');
+    await send(call, app.keys.test);
+    const done = segmentRows(await rows.of('test'));
+    await rows.restore();
+    const { status, text } = await send(call, app.keys.writeTest);
+    expect(status).toBe(200);
+    expect(text).not.toMatch(/outcome|feature|rule|delta/i);
+    expect(reveals(text, secrets.test) || reveals(text, secrets.live)).toBe(false);
+    expect(segmentRows(await rows.of('test'))).toEqual(done);
+    expect(await rows.of('live')).toEqual(theirs);
+  });
+});
+
+/** The stored events, by their message ids. */
+const segmentRows = ({ segment_event: events = [] }: Record<string, string[]>) =>
+  events.map((event) => JSON.parse(event).message_id);
 
 describe.each(open)('%s', (path) => {
   test('tells nothing of any environment', async () => {

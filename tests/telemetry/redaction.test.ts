@@ -7,6 +7,7 @@ const jwt = `eyJhbGciOiJIUzI1NiJ9.eyJ1c2VySWQiOiIxMjQifQ.${secret}-_x`;
 test.each([
   ['a private key', `key prv_live_${secret}.`, 'key [key].'],
   ['a public key in an address', `/x?k=pub_test_${secret}&a=1`, '/x?k=[key]&a=1'],
+  ['a write key in an address', `/v1/projects/wrt_live_${secret}/settings`, '/v1/projects/[key]/settings'],
   ['the beginning of a key', '"prv_test_a1B2"... is not valid JSON', '"[key]"... is not valid JSON'],
   ['a token', `Bearer: "${jwt}"`, 'Bearer: "[token]"'],
   ['the beginning of a token', `"${jwt.slice(0, 15)}"...`, '"[token]"...'],

@@ -11,6 +11,7 @@ const ApiKeyKind = builder.enumType('ApiKeyKind', {
   values: {
     PRIVATE: { description: 'For servers: everything in its environment, through the admin API.' },
     PUBLIC: { description: 'For browsers: reads about one user, through the client API.' },
+    WRITE: { description: 'For event libraries: ingests events in Segment’s format, and nothing else.' },
   } as const,
 });
 

@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 
-/** A private key allows everything in its environment. A public key only reads, about one user. */
-export type KeyKind = 'PRIVATE' | 'PUBLIC';
+/**
+ * A private key allows everything in its environment. A public key only reads, about one user. A write key only ingests
+ * events, so that it may stand in a page's source.
+ */
+export type KeyKind = 'PRIVATE' | 'PUBLIC' | 'WRITE';
 
 export const environmentIds = ['test', 'live'] as const;
 export type EnvironmentId = (typeof environmentIds)[number];
@@ -17,13 +20,14 @@ export interface KeyShape {
   environmentId: EnvironmentId;
 }
 
-const prefixes = { PRIVATE: 'prv', PUBLIC: 'pub' } as const;
-const keyPattern = /^(?<prefix>prv|pub)_(?<environment>test|live)_[A-Za-z0-9]{32}$/;
+const prefixes = { PRIVATE: 'prv', PUBLIC: 'pub', WRITE: 'wrt' } as const;
+const kinds = { prv: 'PRIVATE', pub: 'PUBLIC', wrt: 'WRITE' } as const;
+const keyPattern = /^(?<prefix>prv|pub|wrt)_(?<environment>test|live)_[A-Za-z0-9]{32}$/;
 
 export const secretLength = 32;
 export const secretAlphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
-/** A key is `prv_` or `pub_`, then `test_` or `live_`, then 32 letters and digits. */
+/** A key is `prv_`, `pub_` or `wrt_`, then `test_` or `live_`, then 32 letters and digits. */
 export function formatKey({ kind, environmentId }: KeyShape, secret: string): string {
   return `${prefixes[kind]}_${environmentId}_${secret}`;
 }
@@ -33,7 +37,7 @@ export function parseKey(key: string): KeyShape | null {
   const groups = keyPattern.exec(key)?.groups;
   if (groups === undefined) return null;
   return {
-    kind: groups.prefix === 'prv' ? 'PRIVATE' : 'PUBLIC',
+    kind: kinds[groups.prefix as keyof typeof kinds],
     environmentId: groups.environment === 'test' ? 'test' : 'live',
   };
 }

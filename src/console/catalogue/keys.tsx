@@ -24,9 +24,15 @@ const columns = [
 
 type Key = ApiKeysQuery['apiKeys'][number];
 
+const kinds: Record<ApiKeyKind, { label: string; prefix: string }> = {
+  PRIVATE: { label: 'Private', prefix: 'prv' },
+  PUBLIC: { label: 'Public', prefix: 'pub' },
+  WRITE: { label: 'Write', prefix: 'wrt' },
+};
+
 /** The prefix and the last four characters of the key. */
 const shortOf = ({ kind, lastFour }: Key, environment: string) =>
-  `${kind === 'PRIVATE' ? 'prv' : 'pub'}_${environment}_…${lastFour}`;
+  `${kinds[kind].prefix}_${environment}_…${lastFour}`;
 
 export function Keys() {
   const environment = useEnvironment();
@@ -49,12 +55,14 @@ export function Keys() {
         <Group gap="xs">
           {button('PRIVATE', 'New private key')}
           {button('PUBLIC', 'New public key')}
+          {button('WRITE', 'New write key')}
         </Group>
       }
     >
       <Text c="dimmed">
         A private key is for your servers, and for this console: it may do everything in the {environment}{' '}
-        environment. A public key is for browsers: it reads what one user may see.
+        environment. A public key is for browsers: it reads what one user may see. A write key is for event
+        libraries: it sends events, and can do nothing else.
       </Text>
       {create.data && (
         <Alert
@@ -75,7 +83,7 @@ export function Keys() {
             {apiKeys.map((key) => (
               <Table.Tr key={key.id}>
                 <Table.Td className="mono">{shortOf(key, environment)}</Table.Td>
-                <Table.Td>{key.kind === 'PRIVATE' ? 'Private' : 'Public'}</Table.Td>
+                <Table.Td>{kinds[key.kind].label}</Table.Td>
                 <Table.Td>
                   <Moment at={key.createdAt} />
                 </Table.Td>

@@ -16,10 +16,14 @@ const keyLength = 32;
 export function findFault(typed: string, environment: Environment): WrongKey | null {
   const text = typed.trim();
   const wanted = `prv_${environment}_`;
-  const [, kind, of, rest = ''] = /^(prv|pub)_(test|live)_(.*)$/.exec(text) ?? [];
+  const [, kind, of, rest = ''] = /^(prv|pub|wrt)_(test|live)_(.*)$/.exec(text) ?? [];
   if (kind === 'pub')
     return {
       message: `This is a public key of ${of}. It is for browsers, which may only read. Sign in with the private key, which starts with ${wanted}.`,
+    };
+  if (kind === 'wrt')
+    return {
+      message: `This is a write key of ${of}. It only sends events. Sign in with the private key, which starts with ${wanted}.`,
     };
   if (/^[\w-]+\.[\w-]+\.[\w-]*$/.test(text))
     return {

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
-import { allowanceOf, identifyHolder } from '../../auth/caller.ts';
+import { allowanceOf, identifySender, type Sender } from '../../auth/caller.ts';
 import { readAuthorization } from '../../auth/keys/rules.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
 import type { Database } from '../../database/client.ts';
@@ -36,13 +36,13 @@ interface Webhook {
  */
 export function createSegmentRoute(webhook: Webhook): Route {
   const { gate, rateLimit, keyring } = webhook;
-  const receiveEvents = forCallers(
+  const receiveEvents = forCallers<Sender>(
     {
       gate,
       rateLimit,
       allowanceOf,
       async identify({ authorization }, context) {
-        const caller = await identifyHolder(keyring, readWebhookKey(authorization));
+        const caller = await identifySender(keyring, readWebhookKey(authorization));
         context.bearer = caller;
         return caller;
       },
@@ -51,7 +51,7 @@ export function createSegmentRoute(webhook: Webhook): Route {
       const read = await readEvents(headers, body, share.bodies);
       if ('status' in read) return sendJson(response, read);
       try {
-        const delivery = { headers, body: read.bytes, environmentId: caller.environmentId, context };
+        const delivery = { headers, body: read.bytes, caller, context };
         sendJson(response, await receive(webhook, delivery));
       } finally {
         read.release();
@@ -78,14 +78,11 @@ const unknownEncoding: Answer = {
 interface Delivery {
   headers: IncomingHttpHeaders;
   body: Buffer;
-  environmentId: string;
+  caller: Sender;
   context: RequestContext;
 }
 
-async function receive(
-  webhook: Webhook,
-  { headers, body, environmentId, context }: Delivery,
-): Promise<Answer> {
+async function receive(webhook: Webhook, { headers, body, caller, context }: Delivery): Promise<Answer> {
   const { segmentSecret } = webhook;
   // A batch's signature needs its first event.
   const sent = readJson(body);
@@ -98,10 +95,10 @@ async function receive(
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
   const results = await webhook.database.readClock().then(
-    (now) => webhook.ingestEvents(environmentId, events, now),
+    (now) => webhook.ingestEvents(caller.environmentId, events, now),
     (error: Error) => events.map(() => error),
   );
-  const items = results.map((result) => itemOf(result, webhook.log, context));
+  const items = results.map((result) => itemOf(result, caller, webhook.log, context));
   const answer = isList ? items : items[0];
   const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
   // Segment retries after 5xx; the events that were accepted are duplicates then.
@@ -113,17 +110,24 @@ async function receive(
 }
 
 const wrongCredentials = unauthenticated(
-  'Unauthenticated: send a valid private key, and the signature if a secret is shared.',
+  'Unauthenticated: send a valid private or write key, and the signature if a secret is shared.',
   'Basic realm="Segment"',
 );
 
-function itemOf(result: Ingested | Error, log: Logger, requestContext: RequestContext): object {
+/** A write key stands in pages and apps, so it learns nothing of users, features and rules: not what an event did. */
+function itemOf(
+  result: Ingested | Error,
+  { kind }: Sender,
+  log: Logger,
+  requestContext: RequestContext,
+): object {
   if (result instanceof DomainError) {
     const { typedName, message, code } = result;
     return { error: { name: typedName, message, code } };
   }
   if (result instanceof Error) return { error: reportFault(log, result, requestContext) };
-  const { userKey: _internal, warnings, ...item } = result;
+  const { userKey: _internal, warnings, ...known } = result;
+  const item = kind === 'WRITE' ? { messageId: known.messageId } : known;
   return warnings.length === 0 ? item : { ...item, warnings };
 }
 

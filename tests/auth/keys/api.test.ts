@@ -18,6 +18,7 @@ describe('createApiKey', () => {
   it.each([
     ['PRIVATE', /^prv_live_[A-Za-z0-9]{32}$/],
     ['PUBLIC', /^pub_live_[A-Za-z0-9]{32}$/],
+    ['WRITE', /^wrt_live_[A-Za-z0-9]{32}$/],
   ])('makes a %s key of the environment, and tells it once', async (kind, pattern) => {
     const { createApiKey: made } = await app.ok(create, { kind }, app.keys.live);
     expect(made).toEqual({

@@ -8,6 +8,8 @@ test.each([
   [`prv_live_${secret}`, { kind: 'PRIVATE', environmentId: 'live' }],
   [`pub_test_${secret}`, { kind: 'PUBLIC', environmentId: 'test' }],
   [`pub_live_${secret}`, { kind: 'PUBLIC', environmentId: 'live' }],
+  [`wrt_test_${secret}`, { kind: 'WRITE', environmentId: 'test' }],
+  [`wrt_live_${secret}`, { kind: 'WRITE', environmentId: 'live' }],
 ] as const)('%s says its kind and its environment', (key, shape) => {
   expect(parseKey(key)).toEqual(shape);
   expect(formatKey(shape, secret)).toBe(key);
