@@ -80,11 +80,12 @@ export async function startQueue(
   });
   const controller = new AbortController();
   const context = { pool, log, stop: controller.signal };
+  const running = new Set<Promise<void>>();
   const self = createIdentity(log);
   const allJobs: Record<string, Job> = { ...jobs, [recoveryJob]: () => recoverJobs(pool, self.worker()) };
   const everyMinute = [recoveryJob, ...atStart];
   const taskList: TaskList = Object.fromEntries(
-    Object.entries(allJobs).map(([task, job]) => [task, counted(task, job, context, metrics)]),
+    Object.entries(allJobs).map(([task, job]) => [task, counted(task, job, context, metrics, running)]),
   );
   const start = async () => {
     const runner = await run({
@@ -103,7 +104,7 @@ export async function startQueue(
     for (const task of everyMinute) await runner.addJob(task, {}, { jobKey: task, maxAttempts: 1 });
     return runner;
   };
-  const supervising = supervise(await start(), start, { log, stop: controller.signal, ended: self.end });
+  const supervising = supervise(await start(), start, { log, stop: controller.signal, self, running });
   return {
     async stop() {
       controller.abort();
@@ -116,6 +117,14 @@ export async function startQueue(
 /** The delay before a failed queue restarts. It doubles with each failure, and is reset after a long run. */
 const restartDelay = { minMs: 250, maxMs: 30_000, resetAfterMs: 60_000 };
 
+interface Supervision {
+  log: Logger;
+  stop: AbortSignal;
+  self: Identity;
+  /** The jobs that run now. */
+  running: ReadonlySet<Promise<void>>;
+}
+
 /**
  * Keeps the queue running until `stop`. The queue ends if one of its own statements fails, such as the one that marks a
  * job as done. Then it is restarted, and the recovery job releases its jobs.
@@ -123,17 +132,17 @@ const restartDelay = { minMs: 250, maxMs: 30_000, resetAfterMs: 60_000 };
 async function supervise(
   first: Runner,
   start: () => Promise<Runner>,
-  { log, stop, ended }: { log: Logger; stop: AbortSignal; ended: () => void },
+  { log, stop, self, running }: Supervision,
 ): Promise<void> {
   let runner: Runner | null = first;
   let delayMs = restartDelay.minMs;
   while (!stop.aborted) {
     const startedAt = performance.now();
-    if (runner !== null) await endOf(runner, stop);
+    if (runner !== null) await failureOrStop(runner, self, stop);
     if (stop.aborted) break;
-    await runner?.stop().catch(() => undefined);
+    if (runner !== null) await end(runner, running);
     // Releases its jobs for recovery at the next start.
-    ended();
+    await self.end();
     if (performance.now() - startedAt > restartDelay.resetAfterMs) delayMs = restartDelay.minMs;
     log.warn({ delayMs }, 'the job queue has stopped and restarts');
     await sleep(delayMs, undefined, { signal: stop }).catch(() => undefined);
@@ -143,33 +152,64 @@ async function supervise(
       return null;
     });
   }
-  await runner?.stop().catch(() => undefined);
+  if (runner !== null) await end(runner, running);
 }
 
-/** Resolves when the runner ends or must stop. */
-async function endOf(runner: Runner, stop: AbortSignal): Promise<void> {
+/** Resolves when the queue fails, ends or must stop. */
+async function failureOrStop(runner: Runner, self: Identity, stop: AbortSignal): Promise<void> {
   const stopped = new Promise<void>((resolve) => {
     if (stop.aborted) resolve();
     stop.addEventListener('abort', () => resolve(), { once: true });
   });
-  await Promise.race([runner.promise.catch(() => undefined), stopped]);
+  await Promise.race([runner.promise.catch(() => undefined), self.failed(), stopped]);
+}
+
+/** How long the queue may take to end after its last job. */
+const endTimeoutMs = 2_000;
+
+/**
+ * Ends the queue after its running jobs. Graphile Worker's own end cannot be relied on: if two statements that mark jobs
+ * as done fail at once, it counts too many as ended and waits for ever.
+ */
+async function end(runner: Runner, running: ReadonlySet<Promise<void>>): Promise<void> {
+  const stopping = Promise.allSettled([runner.stop(), runner.promise]);
+  while (running.size > 0) await Promise.allSettled(running);
+  const deadline = new AbortController();
+  await Promise.race([
+    stopping,
+    sleep(endTimeoutMs, undefined, { signal: deadline.signal }).catch(() => undefined),
+  ]);
+  deadline.abort();
 }
 
 interface Identity {
   events: WorkerEvents;
   worker(): string;
+  /** Resolves when a statement of the present worker fails that ends it. */
+  failed(): Promise<void>;
   /** Shows other processes that this worker has ended. */
-  end(): void;
+  end(): Promise<void>;
 }
+
+/** How long to wait for the database to release a life lock. If it does not answer, the lock ends with the connection. */
+const unlockTimeoutMs = 1_000;
 
 /** Returns the worker id of this process, and holds the lock that shows others that it is alive. */
 function createIdentity(log: Logger): Identity {
   const events: WorkerEvents = new EventEmitter();
   let worker = '';
+  let fail: () => void = () => undefined;
+  let failed = Promise.resolve();
   // All of them: a connection that is replaced goes back to the pool, and would keep the lock of an ended worker.
   const listening = new Set<PoolClient>();
   events.on('pool:create', ({ workerPool }) => {
     worker = workerPool.id;
+    failed = new Promise((resolve) => {
+      fail = resolve;
+    });
+  });
+  events.on('pool:fatalError', ({ workerPool }) => {
+    if (workerPool.id === worker) fail();
   });
   // The connection that listens for new jobs. The queue opens another one if it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
@@ -179,22 +219,31 @@ function createIdentity(log: Logger): Identity {
       log.warn({ err }, 'other processes cannot see that this one runs jobs'),
     );
   });
-  const end = () => {
-    for (const client of listening) client.connection.stream.destroy();
+  const end = async () => {
+    const clients = [...listening];
     listening.clear();
+    // Closing the connection alone would leave the lock until PostgreSQL notices.
+    const unlocking = Promise.allSettled(
+      clients.map((client) => client.query('select pg_advisory_unlock_all()')),
+    );
+    await Promise.race([unlocking, sleep(unlockTimeoutMs, undefined, { ref: false })]);
+    for (const client of clients) client.connection.stream.destroy();
   };
-  return { events, worker: () => worker, end };
+  return { events, worker: () => worker, failed: () => failed, end };
 }
 
-/** Counts each run of a job. */
-function counted(task: string, job: Job, context: JobContext, metrics: Metrics) {
+/** Counts each run of a job, and keeps it among the running ones. */
+function counted(task: string, job: Job, context: JobContext, metrics: Metrics, running: Set<Promise<void>>) {
   return async (payload: unknown) => {
     const startedAt = performance.now();
     let outcome: 'ok' | 'failed' = 'failed';
+    const work = job(payload, context);
+    running.add(work);
     try {
-      await job(payload, context);
+      await work;
       outcome = 'ok';
     } finally {
+      running.delete(work);
       metrics.countJob({ task, outcome, seconds: (performance.now() - startedAt) / 1_000 });
     }
   };
@@ -202,12 +251,20 @@ function counted(task: string, job: Job, context: JobContext, metrics: Metrics) 
 
 const silent = new QueueLogger(() => () => undefined);
 
+interface QueueFailure {
+  error?: unknown;
+  /** Of a statement that ends the queue. */
+  fatalError?: unknown;
+  job?: { task_identifier?: string };
+}
+
 /** Logs only the warnings and errors of the queue. */
 function loggerOf(log: Logger): QueueLogger {
   return new QueueLogger(() => (level, message, meta) => {
     if (level !== 'error' && level !== 'warning') return;
     // Do not log payloads or rows.
-    const { error: err, job } = (meta ?? {}) as { error?: unknown; job?: { task_identifier?: string } };
+    const { error, fatalError, job } = (meta ?? {}) as QueueFailure;
+    const err = error ?? fatalError;
     const failure = job === undefined ? 'the job queue failed' : 'a job failed';
     const text = err === undefined ? message : failure;
     log[level === 'error' ? 'error' : 'warn']({ err, task: job?.task_identifier }, text);
