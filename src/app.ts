@@ -31,6 +31,7 @@ import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
 import { createRouter, type Route } from './http/router.ts';
+import { createSegmentApiRoutes } from './segment/api/route.ts';
 import { releaseOnArrival } from './segment/arrival.ts';
 import { createDeletion } from './segment/erasure/delete-person.ts';
 import { createIngestion } from './segment/events/ingest.ts';
@@ -93,18 +94,21 @@ export function createApp(dependencies: Dependencies): App {
     const server = createGraphqlServer(api, log, metrics.tracing);
     return createGraphqlRoute({ api, server, page: graphiql, gate, rateLimit: dependencies.rateLimit });
   };
+  const events = {
+    ...dependencies,
+    gate,
+    readClock: database.readClock,
+    ingestEvents: (environmentId: string, ...rest: [readonly unknown[], Date]) =>
+      servicesOf(environmentId).ingestEvents(environmentId, ...rest),
+  };
   const routes = {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
     '/': page === undefined ? homeRoute : { GET: page },
     '/console/session': createSessionRoute(sessions, gate),
     '/graphql': serve(admin, adminPage),
     '/client/graphql': withCors(serve(client, clientPage), clientOrigins),
-    '/segment/events': createSegmentRoute({
-      ...dependencies,
-      ingestEvents: (environmentId, ...rest) =>
-        servicesOf(environmentId).ingestEvents(environmentId, ...rest),
-      gate,
-    }),
+    '/segment/events': createSegmentRoute(events),
+    ...createSegmentApiRoutes(events),
     ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),

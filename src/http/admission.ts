@@ -55,6 +55,59 @@ export function forCallers<Caller extends { environmentId: string }>(
   };
 }
 
+/** How callers are identified whose key is in the body. */
+export interface BodyAdmission<Caller> extends Omit<Admission<Caller>, 'identify'> {
+  /** Bounds how many such bodies arrive at once. */
+  slots: Slots;
+  /** The largest such body, in bytes, and the answer to a larger one. */
+  maxBytes: number;
+  tooLong: Answer;
+  identify(body: Buffer, context: RequestContext): Promise<Caller | null>;
+}
+
+/**
+ * Answers callers whose key is in the body, as old libraries for browsers send it. Until the key is known, the body is a
+ * stranger's: small, and one of few. After that it counts within the share of its environment.
+ */
+export function forKeysInBodies<Caller extends { environmentId: string }>(
+  { slots, maxBytes, tooLong, gate, rateLimit, identify, allowanceOf }: BodyAdmission<Caller>,
+  handle: CallerHandler<Caller>,
+  unauthenticated: Handler,
+  refuse = refuseBody,
+): Handler {
+  return async (request, response, context) => {
+    const releaseSlot = acquireSlot(slots, request, response);
+    if (releaseSlot === null) return refuse(request, response, overloaded);
+    const body = await readStrangerBody(request, tooLong, maxBytes);
+    if ('status' in body) {
+      releaseSlot();
+      return refuse(request, response, body);
+    }
+    const caller = await identify(body.bytes, context).finally(releaseSlot);
+    if (caller === null) return unauthenticated(request, response, context);
+    const limited = rateLimited(rateLimit, allowanceOf(caller));
+    if (limited !== null) return refuse(request, response, limited);
+    const share = gate.of(caller.environmentId);
+    const working = share.run(async () =>
+      handle(request, response, { caller, share, body: body.bytes, context }),
+    );
+    return working ?? refuse(request, response, overloaded);
+  };
+}
+
+/** Takes a slot, which is released once: by the caller, or when the client disconnects. Null if none is free. */
+function acquireSlot(slots: Slots, request: IncomingMessage, response: ServerResponse): (() => void) | null {
+  const release = slots.acquire(request.socket.remoteAddress);
+  if (release === null) return null;
+  let isHeld = true;
+  const releaseOnce = () => {
+    if (isHeld) release();
+    isHeld = false;
+  };
+  response.once('close', releaseOnce);
+  return releaseOnce;
+}
+
 const empty: Body = { bytes: Buffer.alloc(0), release: () => undefined };
 
 /** Refuses before reading if the share is full. */
@@ -82,7 +135,7 @@ export function forStrangers(
   { tooLong, refuse = refuseBody }: { tooLong?: Answer; refuse?: typeof refuseBody } = {},
 ): Handler {
   return async (request, response, context) => {
-    const releaseSlot = slots.acquire(request.socket.remoteAddress);
+    const releaseSlot = acquireSlot(slots, request, response);
     if (releaseSlot === null) return refuse(request, response, overloaded);
     try {
       const body = hasNoBody(request) ? empty : await readStrangerBody(request, tooLong);

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { parseExactJson } from '../exact-json.ts';
@@ -50,10 +50,11 @@ export function readBody(request: IncomingMessage, room: Room): Promise<Body | A
 export function readStrangerBody(
   request: IncomingMessage,
   tooLong: Answer = tooLargeForStranger,
+  maxBytes = maxStrangerBodyBytes,
 ): Promise<Body | Answer> {
   return collect(request, {
     room: unbounded,
-    maxBytes: maxStrangerBodyBytes,
+    maxBytes,
     tooLarge: tooLong,
     timeoutMs: strangerBodyTimeoutMs,
   });
@@ -122,7 +123,7 @@ export function readEncoding(header: string | undefined): 'identity' | 'gzip' | 
 }
 
 /** Decompresses a body, or returns a refusal. The decompressed size counts. */
-export async function decompress(bytes: Buffer, room: Room): Promise<Body | Answer> {
+async function decompress(bytes: Buffer, room: Room): Promise<Body | Answer> {
   try {
     const inflated = await inflate(bytes, { maxOutputLength: maxBodyBytes });
     if (!room.take(inflated.length)) return overloaded;
@@ -132,6 +133,22 @@ export async function decompress(bytes: Buffer, room: Room): Promise<Body | Answ
     return refusal('BAD_REQUEST', 'The body is not in the gzip format that its Content-Encoding names.');
   }
 }
+
+/** The body, decompressed as its headers say, or a refusal. */
+export async function decodeBody(
+  { 'content-encoding': encoding }: IncomingHttpHeaders,
+  bytes: Buffer,
+  room: Room,
+): Promise<Body | Answer> {
+  const read = readEncoding(encoding);
+  if (read === 'identity') return { bytes, release: () => undefined };
+  return read === 'gzip' ? decompress(bytes, room) : unknownEncoding;
+}
+
+const unknownEncoding: Answer = {
+  ...refusal('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, or with Content-Encoding: gzip.'),
+  headers: { 'Accept-Encoding': 'gzip, identity' },
+};
 
 /**
  * Answers without reading the whole body, and closes the connection, but not at once: a client that is still sending

@@ -11,8 +11,9 @@ const maxAgeSeconds = 86_400;
  * Allows pages of other origins to call a route. Cookies are not allowed: scripts send credentials in headers.
  *
  * @param origins such as `https://app.example.com`, or `*` for all. If empty, the route is unchanged
+ * @param headers the request headers that pages may set
  */
-export function withCors(route: Route, origins: readonly string[]): Route {
+export function withCors(route: Route, origins: readonly string[], headers = allowedHeaders): Route {
   if (origins.length === 0) return route;
   return {
     ...route,
@@ -21,7 +22,7 @@ export function withCors(route: Route, origins: readonly string[]): Route {
     // The preflight request, before requests with headers that a form could not send.
     OPTIONS: allowing(origins, (_request, response) => {
       response.setHeader('Access-Control-Allow-Methods', 'GET, POST');
-      response.setHeader('Access-Control-Allow-Headers', allowedHeaders);
+      response.setHeader('Access-Control-Allow-Headers', headers);
       response.setHeader('Access-Control-Max-Age', maxAgeSeconds);
       response.writeHead(204).end();
     }),

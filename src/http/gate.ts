@@ -39,6 +39,8 @@ export interface Gate {
   readonly strangers: Slots;
   /** For sign-ins to the console, so that other unauthenticated requests cannot block them. */
   readonly signIns: Slots;
+  /** For events whose key is in the body, so that other unauthenticated requests cannot block them. */
+  readonly pageEvents: Slots;
 }
 
 /**
@@ -56,6 +58,7 @@ export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoo
     },
     strangers: createSlots(refused),
     signIns: createSlots(refused),
+    pageEvents: createSlots(refused),
   };
 }
 

@@ -26,6 +26,8 @@ export interface RequestContext {
   readonly id: string;
   /** The id from a proxy or the client. Null if there is none that may be logged. */
   readonly clientId: string | null;
+  /** The parameters in the path, by name. */
+  params: Readonly<Record<string, string>>;
   bearer: Bearer | null;
   operation: Operation | null;
   /** `ok` or an error code. Null: derived from the HTTP status. */
@@ -48,7 +50,7 @@ export function createRequestContext(
   noteUnavailability: RequestContext['noteUnavailability'] = () => undefined,
 ): RequestContext {
   const clientId = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : null;
-  const unknown = { bearer: null, operation: null, outcome: null };
+  const unknown = { params: {}, bearer: null, operation: null, outcome: null };
   return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span };
 }
 

@@ -28,7 +28,8 @@ const securityHeaders = [
 ] as const;
 
 /**
- * Routes each request by its path. A trailing slash is ignored.
+ * Routes each request by its path. A trailing slash is ignored. A part of a path in braces, such as `{id}`, is a
+ * parameter: any text without a slash, percent-encoded. The request context gets it, and the log shows its name only.
  *
  * @param page serves browsers at every other path
  */
@@ -37,15 +38,15 @@ export function createRouter(
   observing: Observing,
   page?: Handler,
 ): RequestListener {
-  const known = new Map(Object.entries(routes));
+  const find = createFinder(routes);
   const observe = createObserver(observing);
   return async (request, response) => {
-    const path = pathOf(request);
-    const route = known.get(path);
-    const requestContext = observe(request, response, route === undefined ? null : path);
+    const { path, route, params } = find(pathOf(request)) ?? nothing;
+    const requestContext = observe(request, response, path);
+    requestContext.params = params;
     for (const [name, value] of securityHeaders) response.setHeader(name, value);
     try {
-      if (route !== undefined)
+      if (route !== null)
         await inSpan(requestContext, () => follow(route, request, response, requestContext));
       else if (page !== undefined && acceptsPage(request)) await page(request, response, requestContext);
       else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
@@ -55,6 +56,57 @@ export function createRouter(
       else sendJson(response, refusal(code, message, { requestId }));
     }
   };
+}
+
+const nothing = { path: null, route: null, params: {} };
+
+interface Found {
+  /** As in the table of routes: with the names of parameters. */
+  path: string;
+  route: Route;
+  params: Record<string, string>;
+}
+
+function createFinder(routes: Record<string, Route>): (path: string) => Found | null {
+  const exact = new Map(Object.entries(routes));
+  const patterns = Object.entries(routes)
+    .filter(([path]) => path.includes('{'))
+    .map(([path, route]) => ({ path, route, parts: path.split('/') }));
+  return (asked) => {
+    const route = exact.get(asked);
+    if (route !== undefined && !asked.includes('{')) return { path: asked, route, params: {} };
+    const parts = asked.split('/');
+    for (const pattern of patterns) {
+      const params = matchParts(pattern.parts, parts);
+      if (params !== null) return { path: pattern.path, route: pattern.route, params };
+    }
+    return null;
+  };
+}
+
+/** Returns the parameters. Null if the path is another one, or holds an invalid percent-encoding. */
+function matchParts(pattern: readonly string[], parts: readonly string[]): Record<string, string> | null {
+  if (pattern.length !== parts.length) return null;
+  const params: Record<string, string> = {};
+  for (const [index, expected] of pattern.entries()) {
+    const part = parts[index] ?? '';
+    if (!expected.startsWith('{')) {
+      if (part !== expected) return null;
+      continue;
+    }
+    const value = decode(part);
+    if (value === null) return null;
+    params[expected.slice(1, -1)] = value;
+  }
+  return params;
+}
+
+function decode(part: string): string | null {
+  try {
+    return decodeURIComponent(part) || null;
+  } catch {
+    return null;
+  }
 }
 
 const inSpan = ({ span }: RequestContext, work: () => unknown) => (span === null ? work() : span.run(work));

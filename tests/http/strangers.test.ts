@@ -31,6 +31,25 @@ test('bodies that strangers begin and do not end keep nobody who is known from s
   for (const socket of sockets) socket.destroy();
 });
 
+test('connections that end within a body give back what they held', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const sockets = Array.from({ length: 16 }, () => dial(12_000, undefined, 1));
+    await Promise.all(sockets.map((socket) => new Promise((done) => socket.once('ready', done))));
+    await introspect();
+    await Promise.all(
+      sockets.map((socket) => new Promise((closed) => socket.once('close', closed).destroy())),
+    );
+  }
+  let status = 503;
+  for (let attempt = 0; status === 503 && attempt < 100; attempt += 1) status = await introspect();
+  expect(status).toBe(200);
+});
+
+async function introspect(): Promise<number> {
+  const { status } = await app.http.post('/graphql').send({ query: '{ __typename }' });
+  return status;
+}
+
 test('bodies of one environment keep nobody of the other from sending theirs', async () => {
   const sockets = Array.from({ length: 8 }, () => dial(1_000_000, app.keys.test));
   const large = JSON.stringify({ query: '{ users { id } }' }).padEnd(900 * kibibyte);
@@ -45,14 +64,14 @@ test('bodies of one environment keep nobody of the other from sending theirs', a
   for (const socket of sockets) socket.destroy();
 });
 
-/** Announces a long body, and sends 200 KiB of it. */
-function dial(length: number, key?: string): Socket {
+/** Announces a long body, and sends the beginning of it. */
+function dial(length: number, key?: string, kibibytes = 200): Socket {
   const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
   socket.on('error', () => undefined);
   const authorization = key === undefined ? [] : [`Authorization: ${key}`];
   const head = ['POST /graphql HTTP/1.1', 'Host: localhost', ...authorization, `Content-Length: ${length}`];
   socket.write([...head, '', ''].join('\r\n'));
-  socket.write(' '.repeat(200 * kibibyte));
+  socket.write(' '.repeat(kibibytes * kibibyte));
   return socket;
 }
 

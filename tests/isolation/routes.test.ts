@@ -34,15 +34,17 @@ interface Call {
   path: string;
   body?: (its: Names) => object;
   /** What a right key does by it. */
-  does: 'tells' | 'changes';
+  does: 'tells' | 'changes' | 'nothing';
   /** Whether a write key does it too. */
   takesWriteKey?: true;
 }
 
 /** Paths that tell everybody the same. */
-const open = ['/', '/health/live', '/health/ready'];
+const open = ['/', '/health/live', '/health/ready', '/v1/m', '/v1/projects/{writeKey}/settings'];
 /** Paths whose tests are elsewhere: GraphQL in this folder, the console's sessions in tests/auth. */
 const elsewhere = ['/graphql', '/client/graphql', '/console/session'];
+/** Calls that differ from one of those below only in the type of the event, or in the name. */
+const alike = ['b', 'import', 't', 'identify', 'i', 'p', 'screen', 's', 'group', 'g', 'alias', 'a'];
 /** Calls that take the private key. */
 const keyed: Call[] = [
   {
@@ -55,10 +57,23 @@ const keyed: Call[] = [
     does: 'changes',
     takesWriteKey: true,
   },
+  segmentCall('batch', (event) => ({ batch: [event] })),
+  segmentCall('track', (event) => event),
+  { ...segmentCall('page', (event) => event), does: 'nothing' },
   { method: 'get', path: '/cli/pull', does: 'tells' },
   { method: 'post', path: '/cli/validate', body: configuration, does: 'tells' },
   { method: 'post', path: '/cli/publish', body: configuration, does: 'changes' },
 ];
+
+/** A call of Segment's own HTTP API. */
+function segmentCall(call: string, bodyOf: (event: object) => object): Call {
+  const body = ({ user, feature }: Names) =>
+    bodyOf({
+      ...{ type: 'track', messageId: 'newest', userId: user, event: 'ours' },
+      properties: { featureId: feature },
+    });
+  return { method: 'post', path: `/v1/${call}`, body, does: 'changes', takesWriteKey: true };
+}
 
 /** A catalogue that changes one feature of the world, and says nothing of its packages. */
 function configuration({ feature }: Names): object {
@@ -66,7 +81,12 @@ function configuration({ feature }: Names): object {
 }
 
 test('every path is here; if this fails, add it to a list of tests/isolation/routes.test.ts', () => {
-  const known = new Set([...open, ...elsewhere, ...keyed.map(({ path }) => path)]);
+  const known = new Set([
+    ...open,
+    ...elsewhere,
+    ...alike.map((call) => `/v1/${call}`),
+    ...keyed.map(({ path }) => path),
+  ]);
   expect([...known].sort()).toEqual([...app.paths].sort());
 });
 
@@ -97,7 +117,8 @@ describe.each(keyed)('$method $path', (call) => {
     expect({ status, text }).toMatchObject({ status: 200 });
     expect(reveals(text, secrets.live)).toBe(false);
     expect(await rows.of('live')).toEqual(theirs);
-    if (call.does === 'changes') expect(await rows.of('test')).not.toEqual(ours);
+    if (call.does === 'nothing') expect(await rows.of('test')).toEqual(ours);
+    else if (call.does === 'changes') expect(await rows.of('test')).not.toEqual(ours);
     else expect(reveals(text, secrets.test)).toBe(true);
   });
 });

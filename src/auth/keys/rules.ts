@@ -52,6 +52,16 @@ export function lastFourOf(key: string): string {
   return key.slice(-4);
 }
 
+/** Reads a key from an `Authorization` header: alone, after `Bearer`, or as the user name of Basic authentication. */
+export function readKey(header: string | undefined): string | null {
+  const [scheme, credentials] = (header ?? '').trim().split(/\s+/);
+  if (scheme?.toLowerCase() !== 'basic') return readAuthorization(header);
+  const [user] = Buffer.from(credentials ?? '', 'base64')
+    .toString('utf8')
+    .split(':');
+  return user || null;
+}
+
 /** Reads an `Authorization` header: the key alone, or `Bearer <key>`. Null for anything else. */
 export function readAuthorization(header: string | null | undefined): string | null {
   const words = (header ?? '').trim().split(/\s+/);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Connections } from '../../database/client.ts';
+import type { ReadClock } from '../../database/clock.ts';
 import { RETRY, runHeld, untilAnswered } from '../../database/held.ts';
 import { createLane, retryIndividually } from '../../database/lane.ts';
 import { createTurns } from '../../database/turns.ts';
@@ -131,6 +132,16 @@ export function createIngestion({ prisma, work }: Connections, metrics = createM
     for (const result of results) metrics.countSegmentEvent(nameOutcome(result));
     return results;
   };
+}
+
+/** Ingests events that arrive now. If the database's clock cannot be read, that is the result of each of them. */
+export async function ingestNow(
+  { readClock, ingestEvents }: { readClock: ReadClock; ingestEvents: IngestEvents },
+  environmentId: string,
+  events: readonly unknown[],
+): Promise<(Ingested | Error)[]> {
+  const now = await readClock().catch((error: Error) => error);
+  return now instanceof Error ? events.map(() => now) : ingestEvents(environmentId, events, now);
 }
 
 /** An Error where an event could not be stored or processed. */

@@ -2,25 +2,25 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
 import { allowanceOf, identifySender, type Sender } from '../../auth/caller.ts';
-import { readAuthorization } from '../../auth/keys/rules.ts';
+import { readKey } from '../../auth/keys/rules.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
-import type { Database } from '../../database/client.ts';
+import type { ReadClock } from '../../database/clock.ts';
 import { DomainError } from '../../errors.ts';
 import { forCallers } from '../../http/admission.ts';
-import { type Body, decompress, readEncoding, readJson, refuseBody } from '../../http/body.ts';
+import { decodeBody, readJson, refuseBody } from '../../http/body.ts';
 import { faultCodeOf, reportFault } from '../../http/faults.ts';
-import type { Gate, Room } from '../../http/gate.ts';
+import type { Gate } from '../../http/gate.ts';
 import type { RateLimit } from '../../http/rate-limit.ts';
 import type { RequestContext } from '../../http/request-context.ts';
 import { type Answer, headersOf, refusal, sendJson, statusOf, unauthenticated } from '../../http/response.ts';
 import type { Route } from '../../http/router.ts';
-import type { IngestEvents, Ingested } from './ingest.ts';
+import { type IngestEvents, type Ingested, ingestNow } from './ingest.ts';
 
 /** Events per request. Segment itself sends one at a time. */
 const maxEvents = 1_000;
 
 interface Webhook {
-  database: Pick<Database, 'readClock'>;
+  readClock: ReadClock;
   keyring: Keyring;
   ingestEvents: IngestEvents;
   gate: Gate;
@@ -42,13 +42,13 @@ export function createSegmentRoute(webhook: Webhook): Route {
       rateLimit,
       allowanceOf,
       async identify({ authorization }, context) {
-        const caller = await identifySender(keyring, readWebhookKey(authorization));
+        const caller = await identifySender(keyring, readKey(authorization));
         context.bearer = caller;
         return caller;
       },
     },
     async ({ headers }, response, { caller, share, body, context }) => {
-      const read = await readEvents(headers, body, share.bodies);
+      const read = await decodeBody(headers, body, share.bodies);
       if ('status' in read) return sendJson(response, read);
       try {
         const delivery = { headers, body: read.bytes, caller, context };
@@ -61,18 +61,6 @@ export function createSegmentRoute(webhook: Webhook): Route {
   );
   return { POST: receiveEvents, PUT: receiveEvents };
 }
-
-/** The decompressed body. */
-async function readEvents(headers: IncomingHttpHeaders, body: Buffer, room: Room): Promise<Body | Answer> {
-  const encoding = readEncoding(headers['content-encoding']);
-  if (encoding === 'identity') return { bytes: body, release: () => undefined };
-  return encoding === 'gzip' ? decompress(body, room) : unknownEncoding;
-}
-
-const unknownEncoding: Answer = {
-  ...refusal('UNSUPPORTED_MEDIA_TYPE', 'Send the body as it is, or with Content-Encoding: gzip.'),
-  headers: { 'Accept-Encoding': 'gzip, identity' },
-};
 
 /** A request. */
 interface Delivery {
@@ -94,10 +82,7 @@ async function receive(webhook: Webhook, { headers, body, caller, context }: Del
   if (events.length > maxEvents)
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
-  const results = await webhook.database.readClock().then(
-    (now) => webhook.ingestEvents(caller.environmentId, events, now),
-    (error: Error) => events.map(() => error),
-  );
+  const results = await ingestNow(webhook, caller.environmentId, events);
   const items = results.map((result) => itemOf(result, caller, webhook.log, context));
   const answer = isList ? items : items[0];
   const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));
@@ -131,16 +116,6 @@ function itemOf(
   return warnings.length === 0 ? item : { ...item, warnings };
 }
 
-/** Reads the key: alone, after `Bearer`, or as the user name of Basic authentication. */
-function readWebhookKey(header: string | undefined): string | null {
-  const [scheme, credentials] = (header ?? '').trim().split(/\s+/);
-  if (scheme?.toLowerCase() !== 'basic') return readAuthorization(header);
-  const [user] = Buffer.from(credentials ?? '', 'base64')
-    .toString('utf8')
-    .split(':');
-  return user || null;
-}
-
 /**
  * Verifies the signature: the HMAC-SHA1, in hexadecimal digits, of the body or, as Segment signs a batch, of the JSON
  * text of its first event alone. The latter proves nothing about the other events: only the key vouches for them.
@@ -160,7 +135,7 @@ function isSigned(
   return isOf(body) || (Array.isArray(sent) && sent.length > 0 && isOf(JSON.stringify(sent[0])));
 }
 
-/** The events of a request: one event, an array, or a batch as in Segment's own HTTP API. */
+/** Returns the events of a request: one event, an array, or a batch as in Segment's own HTTP API. */
 function eventsOf(sent: unknown): { events: readonly unknown[]; isList: boolean } {
   const batch = typeof sent === 'object' && sent !== null && 'batch' in sent ? sent.batch : sent;
   return Array.isArray(batch) ? { events: batch, isList: true } : { events: [sent], isList: false };
