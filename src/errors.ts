@@ -24,6 +24,9 @@ export const featureNotFound = (id: string) =>
 export const packageNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'PackageNotFoundError', `There is no package with the id "${id}".`);
 
+export const packageVersionNotFound = (id: string, version: number) =>
+  new DomainError('NOT_FOUND', 'PackageNotFoundError', `The package "${id}" has no version ${version}.`);
+
 export const priceNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'PriceNotFoundError', `The package has no price with the id "${id}".`);
 
@@ -38,6 +41,10 @@ export const apiKeyNotFound = (id: string) =>
 
 export const featureAlreadyExists = (id: string) =>
   new DomainError('CONFLICT', 'FeatureAlreadyExistsError', `A feature with the id "${id}" already exists.`);
+
+/** A feature that is in use cannot be deleted. */
+export const featureInUse = (id: string, use: string) =>
+  new DomainError('CONFLICT', 'FeatureInUseError', `The feature "${id}" cannot be deleted: ${use}.`);
 
 export const packageAlreadyExists = (id: string) =>
   new DomainError('CONFLICT', 'PackageAlreadyExistsError', `A package with the id "${id}" already exists.`);

@@ -6,6 +6,20 @@ import type { AuditSubject, Author, Difference, Fields, State } from './rules.ts
 /** Objects that are rows and so have a state. */
 export type StatefulSubject = Exclude<AuditSubject, 'IMPORT' | 'TOKEN_SECRET' | 'USAGE'>;
 
+/** What a version of the package `p` contains. */
+const contentsSql = (version: string) => `jsonb_build_object(
+  'features', coalesce((select jsonb_agg(jsonb_build_object('id', feature_id, 'name', f.name, 'limit', "limit",
+      'resetPeriod', reset_period, 'overageEnabled', overage_enabled) order by position)
+    from package_feature f
+    where f.environment_id = p.environment_id and f.package_id = p.id and f.version = ${version}), '[]'),
+  'basePackages', coalesce((select jsonb_agg(base_id order by base_id)
+    from package_base b
+    where b.environment_id = p.environment_id and b.addon_id = p.id and b.version = ${version}), '[]'),
+  'prices', coalesce((select jsonb_agg(jsonb_build_object('id', id, 'provider', provider, 'amount', amount,
+      'currency', currency, 'interval', "interval") order by id)
+    from package_price r
+    where r.environment_id = p.environment_id and r.package_id = p.id and r.version = ${version}), '[]'))`;
+
 /** States contain no key hashes, no counters, and nothing that changes by itself. */
 const states: Record<StatefulSubject, string> = {
   FEATURE: `
@@ -15,15 +29,10 @@ const states: Record<StatefulSubject, string> = {
     from feature where environment_id = $1 and id = any ($2::text[])`,
   PACKAGE: `
     select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
-      jsonb_build_object('name', name, 'isAddon', is_addon, 'status', status, 'metadata', metadata,
-        'features', coalesce((select jsonb_agg(jsonb_build_object('id', feature_id, 'name', f.name, 'limit', "limit",
-            'resetPeriod', reset_period, 'overageEnabled', overage_enabled) order by position)
-          from package_feature f where f.environment_id = p.environment_id and f.package_id = p.id), '[]'),
-        'basePackages', coalesce((select jsonb_agg(base_id order by base_id)
-          from package_base b where b.environment_id = p.environment_id and b.addon_id = p.id), '[]'),
-        'prices', coalesce((select jsonb_agg(jsonb_build_object('id', id, 'provider', provider, 'amount', amount,
-            'currency', currency, 'interval', "interval") order by id)
-          from package_price r where r.environment_id = p.environment_id and r.package_id = p.id), '[]')) as fields
+      jsonb_build_object('name', name, 'isAddon', is_addon, 'status', status, 'version', version, 'metadata', metadata,
+          'draft', case when draft_version is not null then
+            jsonb_build_object('version', draft_version) || ${contentsSql('p.draft_version')} end)
+        || ${contentsSql('p.version')} as fields
     from package p where environment_id = $1 and id = any ($2::text[])`,
   USER: `
     select u.key::text as handle, u.id as subject_id, u.key as user_key,
@@ -33,7 +42,8 @@ const states: Record<StatefulSubject, string> = {
     where u.environment_id = $1 and u.key = any ($2::bigint[])`,
   SUBSCRIPTION: `
     select s.id::text as handle, s.id::text as subject_id, s.user_key, '{}'::jsonb as personal,
-      jsonb_build_object('userId', u.id, 'packageId', s.package_id, 'status', s.status) as fields
+      jsonb_build_object('userId', u.id, 'packageId', s.package_id, 'version', s.package_version,
+        'status', s.status) as fields
     from subscription s join "user" u on u.key = s.user_key
     where s.environment_id = $1 and s.id = any ($2::bigint[])`,
   MAPPING_RULE: `

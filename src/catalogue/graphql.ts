@@ -3,7 +3,7 @@ import { builder } from '../graphql/builder.ts';
 import type { DesiredCatalogue } from './file/rules.ts';
 import { type Problem, type readYaml, sentenceOf } from './file/yaml-rules.ts';
 import type { Finding } from './plan/finding-rules.ts';
-import { detailsOf, fingerprintOf, isFinal } from './plan/finding-rules.ts';
+import { detailsOf, fingerprintOf, isFinal, sentenceOf as sentenceOfFinding } from './plan/finding-rules.ts';
 import { type PublishResult, preview, publish, pull } from './publish.ts';
 
 const CatalogueFindingKind = builder.enumType('CatalogueFindingKind', {
@@ -19,7 +19,10 @@ const CatalogueFinding = builder.objectRef<Finding>('CatalogueFinding').implemen
   description: 'One difference between a file and the catalogue.',
   fields: (t) => ({
     kind: t.expose('kind', { type: CatalogueFindingKind, description: 'The effect of publishing.' }),
-    message: t.exposeString('message', { description: 'The change, or why it is not made, as a sentence.' }),
+    message: t.string({
+      description: 'The change, or why it is not made, as a sentence, and whom it concerns.',
+      resolve: sentenceOfFinding,
+    }),
     details: t.stringList({
       description: 'The content of a package that is created or published, in phrases; otherwise empty.',
       resolve: detailsOf,
@@ -118,7 +121,7 @@ builder.mutationField('publishCatalogue', (t) =>
   t.field({
     type: PublishedCatalogue,
     description:
-      'Applies a file to the catalogue, in one transaction. Nothing is deleted: omitted features and packages stay. Of published packages, only prices and metadata change. Publishing a package cannot be undone.',
+      'Applies a file to the catalogue, in one transaction. Nothing is deleted: omitted features and packages stay. Other content of a published package is published as its next version; subscribers stay on theirs. Name, prices and metadata change without one.',
     args: {
       yaml: t.arg.string({ required: true, description: yamlDescription }),
       partly: t.arg.boolean({

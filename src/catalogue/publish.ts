@@ -9,18 +9,28 @@ import { announceFeatures } from '../features/store.ts';
 import { lockPackages } from '../packages/store.ts';
 import type { DesiredCatalogue } from './file/rules.ts';
 import { type CatalogueFile, fileOf } from './file/writing-rules.ts';
-import { type CatalogueStep, type Finding, fingerprintOf, lineOf } from './plan/finding-rules.ts';
+import {
+  type CatalogueStep,
+  type Finding,
+  fingerprintOf,
+  lineOf,
+  newVersions,
+  withSubscribers,
+} from './plan/finding-rules.ts';
 import { plan } from './plan/rules.ts';
 import {
   changeDraft,
   changeFeature,
+  changeNextDraft,
   changePricesAndMetadata,
+  countSubscribers,
   createFeature,
   createPackage,
   findAppId,
   loadCatalogue,
   lockCatalogue,
   lockFeatures,
+  publishVersion,
 } from './store.ts';
 
 /** The result of publishing. */
@@ -49,7 +59,14 @@ export async function pull(db: Db, environmentId: string): Promise<CatalogueFile
 
 /** Returns the plan without applying it; empty if file and server are equal. */
 export async function preview(db: Db, environmentId: string, desired: DesiredCatalogue): Promise<Finding[]> {
-  return plan(desired, await loadCatalogue(db, environmentId));
+  return tellSubscribers(db, environmentId, plan(desired, await loadCatalogue(db, environmentId)));
+}
+
+async function tellSubscribers(db: Db, environmentId: string, findings: Finding[]): Promise<Finding[]> {
+  const ids = newVersions(findings).map(({ id }) => id);
+  return ids.length === 0
+    ? findings
+    : withSubscribers(findings, await countSubscribers(db, environmentId, ids));
 }
 
 /**
@@ -101,7 +118,8 @@ async function publishOnce(
       await applyStep(tx, environmentId, step, { now, createdAt });
     }
   });
-  return { file: await pull(tx, environmentId), findings };
+  const told = await tellSubscribers(tx, environmentId, findings);
+  return { file: await pull(tx, environmentId), findings: told };
 }
 
 /** Runs `work` and records the changes of these steps in the audit log. */
@@ -145,6 +163,10 @@ async function applyStep(
       return createPackage(tx, environmentId, step.package, times.createdAt);
     case 'changeDraft':
       return changeDraft(tx, environmentId, step.package, times.now);
+    case 'publishVersion':
+      return publishVersion(tx, environmentId, step.package, times.now);
+    case 'changeNextDraft':
+      return changeNextDraft(tx, environmentId, step.package, times.now);
     case 'changePricesAndMetadata':
       return changePricesAndMetadata(tx, environmentId, step.package, times.now);
   }

@@ -13,12 +13,20 @@ export interface CatalogueFeature {
   metadata: unknown;
 }
 
-export interface CataloguePackage {
+export interface CataloguePackage extends Contents {
   id: string;
   name: string;
   isAddon: boolean;
   status: 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
+  /** The current version, which has these contents. */
+  version: number;
   metadata: unknown;
+  /** The contents of the draft of the next version; null if there is none. */
+  draft: Contents | null;
+}
+
+/** What a version of a package contains. */
+export interface Contents {
   features: PackageFeature[];
   /** The base packages whose subscribers may have this add-on; empty means every base package. */
   bases: string[];

@@ -1,8 +1,17 @@
 import type { Db } from '../database/client.ts';
 import { jsonValue } from '../database/json.ts';
 import { invalidInput } from '../errors.ts';
-import { replaceBases, replaceFeatures } from '../packages/store.ts';
-import type { Catalogue, CatalogueFeature, CataloguePackage, PackageFeature, Price } from './rules.ts';
+import { deleteContents, type PackageVersion, replaceBases, replaceFeatures } from '../packages/store.ts';
+import { heldStatuses } from '../subscriptions/rules.ts';
+import type { Subscribers } from './plan/finding-rules.ts';
+import type {
+  Catalogue,
+  CatalogueFeature,
+  CataloguePackage,
+  Contents,
+  PackageFeature,
+  Price,
+} from './rules.ts';
 
 const oldestFirst = [{ createdAt: 'asc' }, { id: 'asc' }] as const;
 
@@ -65,25 +74,68 @@ export async function loadCatalogue(db: Db, environmentId: string): Promise<Cata
       name: true,
       isAddon: true,
       status: true,
+      version: true,
+      draftVersion: true,
       metadata: true,
       features: {
         orderBy: { position: 'asc' },
-        select: { featureId: true, name: true, limit: true, resetPeriod: true, overageEnabled: true },
+        select: {
+          version: true,
+          featureId: true,
+          name: true,
+          limit: true,
+          resetPeriod: true,
+          overageEnabled: true,
+        },
       },
       bases: {
         orderBy: [{ base: { createdAt: 'asc' } }, { baseId: 'asc' }],
-        select: { baseId: true },
+        select: { version: true, baseId: true },
       },
       prices: {
         orderBy: [...oldestFirst],
-        select: { id: true, provider: true, amount: true, currency: true, interval: true },
+        select: { version: true, id: true, provider: true, amount: true, currency: true, interval: true },
       },
     },
   });
   return {
     features,
-    packages: packages.map((each) => ({ ...each, bases: each.bases.map(({ baseId }) => baseId) })),
+    packages: packages.map(({ features, bases, prices, draftVersion, ...facts }) => {
+      const stored = { features, bases, prices };
+      const draft = draftVersion === null ? null : contentsOf(stored, draftVersion);
+      return { ...facts, ...contentsOf(stored, facts.version), draft };
+    }),
   };
+}
+
+interface StoredContents {
+  features: (PackageFeature & { version: number })[];
+  bases: { version: number; baseId: string }[];
+  prices: (Price & { version: number })[];
+}
+
+function contentsOf({ features, bases, prices }: StoredContents, wanted: number): Contents {
+  const of = <Row extends { version: number }>(rows: readonly Row[]) =>
+    rows.filter(({ version }) => version === wanted).map(({ version: _, ...row }) => row);
+  return { features: of(features), bases: of(bases).map(({ baseId }) => baseId), prices: of(prices) };
+}
+
+/** The number of users who hold each version of these packages. */
+export async function countSubscribers(
+  db: Db,
+  environmentId: string,
+  packageIds: readonly string[],
+): Promise<Subscribers[]> {
+  const counts = await db.subscription.groupBy({
+    by: ['packageId', 'packageVersion'],
+    where: { environmentId, packageId: { in: [...packageIds] }, status: { in: [...heldStatuses] } },
+    _count: true,
+  });
+  return counts.map(({ packageId, packageVersion, _count }) => ({
+    packageId,
+    version: packageVersion,
+    count: _count,
+  }));
 }
 
 export async function createFeature(
@@ -111,7 +163,7 @@ export async function changeFeature(
 export async function createPackage(
   db: Db,
   environmentId: string,
-  { features, bases, prices, metadata, ...facts }: CataloguePackage,
+  { features, bases, prices, metadata, draft: _, ...facts }: CataloguePackage,
   createdAt: Date,
 ): Promise<void> {
   await db.package.create({
@@ -134,31 +186,91 @@ export async function changeDraft(
   draft: CataloguePackage,
   now: Date,
 ): Promise<void> {
-  const { id, name, isAddon, status, features, bases } = draft;
-  await replaceFeatures(db, environmentId, id, positioned(features));
-  await replaceBases(db, environmentId, id, bases);
+  const { id, isAddon, status, version } = draft;
+  await replaceContents(db, { environmentId, packageId: id, version }, draft, now);
   await db.package.update({
     where: { environmentId_id: { environmentId, id } },
-    data: { name, isAddon, status },
+    data: { isAddon, status },
   });
-  await changePricesAndMetadata(db, environmentId, draft, now);
+  await changeFacts(db, environmentId, draft, now);
 }
 
-/** Replaces prices and metadata of a locked package. */
+/** Replaces what belongs to all versions of a locked package, and the prices of its current version. */
 export async function changePricesAndMetadata(
   db: Db,
   environmentId: string,
-  { id, prices, metadata }: CataloguePackage,
+  published: CataloguePackage,
   now: Date,
 ): Promise<void> {
-  await db.packagePrice.deleteMany({ where: { environmentId, packageId: id } });
-  await db.packagePrice.createMany({
-    data: dated(prices, now).map((price) => ({ ...price, environmentId, packageId: id })),
-  });
+  const { id, version, prices } = published;
+  await replacePrices(db, { environmentId, packageId: id, version }, prices, now);
+  await changeFacts(db, environmentId, published, now);
+}
+
+/** Makes or replaces the draft of the next version of a locked package, or deletes it. */
+export async function changeNextDraft(
+  db: Db,
+  environmentId: string,
+  { id, version, draft }: CataloguePackage,
+  now: Date,
+): Promise<void> {
+  const next = { environmentId, packageId: id, version: version + 1 };
+  if (draft === null) await deleteContents(db, next);
+  else await replaceContents(db, next, draft, now);
   await db.package.update({
     where: { environmentId_id: { environmentId, id } },
-    data: { metadata: jsonColumn(metadata), updatedAt: now },
+    data: { draftVersion: draft === null ? null : next.version, updatedAt: now },
   });
+}
+
+/** Publishes the contents as the next version of a locked package, in the place of a draft. */
+export async function publishVersion(
+  db: Db,
+  environmentId: string,
+  published: CataloguePackage,
+  now: Date,
+): Promise<void> {
+  const { id, version } = published;
+  await replaceContents(db, { environmentId, packageId: id, version }, published, now);
+  await db.package.update({
+    where: { environmentId_id: { environmentId, id } },
+    data: { version, draftVersion: null },
+  });
+  await changeFacts(db, environmentId, published, now);
+}
+
+/** Replaces what belongs to all versions of a locked package. */
+async function changeFacts(
+  db: Db,
+  environmentId: string,
+  { id, name, metadata }: CataloguePackage,
+  now: Date,
+): Promise<void> {
+  await db.package.update({
+    where: { environmentId_id: { environmentId, id } },
+    data: { name, metadata: jsonColumn(metadata), updatedAt: now },
+  });
+}
+
+async function replaceContents(
+  db: Db,
+  version: PackageVersion,
+  { features, bases, prices }: Contents,
+  now: Date,
+): Promise<void> {
+  await replaceFeatures(db, version, positioned(features));
+  await replaceBases(db, version, bases);
+  await replacePrices(db, version, prices, now);
+}
+
+async function replacePrices(
+  db: Db,
+  version: PackageVersion,
+  prices: readonly Price[],
+  now: Date,
+): Promise<void> {
+  await db.packagePrice.deleteMany({ where: { ...version } });
+  await db.packagePrice.createMany({ data: dated(prices, now).map((price) => ({ ...price, ...version })) });
 }
 
 const positioned = (features: readonly PackageFeature[]) =>

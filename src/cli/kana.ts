@@ -68,6 +68,15 @@ const commands = {
     );
     // Usually equal to the lines above, unless the catalogue changed meanwhile.
     if (done.join() !== lines.join()) done.forEach(printLine);
+    const refused = done.filter(isError).length;
+    if (refused > 0) {
+      // What was not published stands only in this file: it is not replaced by what the server has.
+      print(
+        `${path} is unchanged: ${refused === 1 ? '1 error is' : `${refused} errors are`} left to correct in it.`,
+      );
+      process.exitCode = 1;
+      return;
+    }
     print('Kana config successfully updated!');
     await writeKanaFile(path, published, new Date());
   },

@@ -6,6 +6,7 @@ import {
 import { userNotFound } from '../errors.ts';
 import { Id, parse } from '../input.ts';
 import { contentsOf } from '../packages/lists-graphql.ts';
+import { atVersion, shownAs } from '../packages/rules.ts';
 import { liveStatuses } from '../subscriptions/rules.ts';
 import { requireUserKey } from '../users/store.ts';
 import { builder } from './builder.ts';
@@ -92,8 +93,8 @@ const Package = builder.prismaObject('Package', {
     features: t.field({
       type: [Feature],
       description: 'The features, in the order of the package.',
-      resolve: async ({ id }, _args, context, info) => {
-        const contents = await contentsOf(context, info, id, (where) =>
+      resolve: async (row, _args, context, info) => {
+        const contents = await contentsOf(context, info, shownAs(row), (where) =>
           context.db.feature.findMany({ where }),
         );
         return contents.flatMap(({ feature }) => feature ?? []);
@@ -115,10 +116,11 @@ const User = builder.prismaObject('User', {
         subscriptions: {
           where: { status: { in: [...liveStatuses] } },
           orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
-          select: { package: nestedSelection(true) },
+          select: { packageVersion: true, package: nestedSelection(true) },
         },
       }),
-      resolve: ({ subscriptions }) => subscriptions.map((subscription) => subscription.package),
+      resolve: ({ subscriptions }) =>
+        subscriptions.map((subscription) => atVersion(subscription.package, subscription.packageVersion)),
     }),
   }),
 });

@@ -111,6 +111,10 @@ export function isUniqueViolation(error: unknown, index?: string): boolean {
   return index === undefined || violatedIndex(error) === index;
 }
 
+/** Whether a row could not be deleted because other rows refer to it. */
+export const isForeignKeyViolation = (error: unknown): boolean =>
+  error instanceof Prisma.PrismaClientKnownRequestError && error.code === 'P2003';
+
 /** Returns the name of the index, as the driver adapter reports it. */
 function violatedIndex({ meta }: Prisma.PrismaClientKnownRequestError): unknown {
   const report = meta as

@@ -16,7 +16,8 @@ import { isLiveSql } from '../subscriptions/store.ts';
  *   overage_enabled
  */
 
-const subscriptionColumns = 'user_key, id, environment_id, package_id, status, started_at, ended_at';
+const subscriptionColumns =
+  'user_key, id, environment_id, package_id, package_version, status, started_at, ended_at';
 
 /** Subscriptions `s` as holdings of a feature. `feature` is a condition, such as `= $1`. */
 const holdingsSql = (subscriptions: string, feature: string) => `(
@@ -24,7 +25,7 @@ const holdingsSql = (subscriptions: string, feature: string) => `(
     s.started_at, s.ended_at, ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
   from ${subscriptions} s
   join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-    and pf.feature_id ${feature}
+    and pf.version = s.package_version and pf.feature_id ${feature}
 )`;
 
 /**

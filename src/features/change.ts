@@ -1,11 +1,11 @@
 import { audited } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
-import { isUniqueViolation } from '../database/errors.ts';
+import { isForeignKeyViolation, isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { jsonValue } from '../database/json.ts';
-import { featureAlreadyExists, featureNotFound } from '../errors.ts';
+import { featureAlreadyExists, featureInUse, featureNotFound } from '../errors.ts';
 import { checkUnits, type FeatureChange, type NewFeature } from './rules.ts';
-import { announceFeatures, lockFeature } from './store.ts';
+import { announceFeatures, findUse, lockFeature } from './store.ts';
 
 /** @throws ValidationError, FeatureAlreadyExistsError if the id is taken */
 export async function createFeature(
@@ -52,4 +52,21 @@ export async function updateFeature(
       tx.feature.update({ where, data: { ...change, metadata: jsonValue(metadata) } }),
     );
   });
+}
+
+/** Deletes a feature that nothing uses. @throws FeatureNotFoundError, FeatureInUseError */
+export async function deleteFeature(db: PrismaClient, author: Author, id: string): Promise<void> {
+  const { environmentId } = author;
+  try {
+    await db.$transaction(async (tx) => {
+      if ((await lockFeature(tx, environmentId, id)) === null) throw featureNotFound(id);
+      const use = await findUse(tx, environmentId, id);
+      if (use !== null) throw featureInUse(id, use);
+      await audited(tx, author, { action: 'deleteFeature', type: 'FEATURE', handles: [id] }, () =>
+        tx.feature.delete({ where: { environmentId_id: { environmentId, id } } }),
+      );
+    });
+  } catch (error) {
+    throw isForeignKeyViolation(error) ? featureInUse(id, 'something refers to it') : error;
+  }
 }

@@ -3,7 +3,7 @@ import { featureNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
-import { createFeature, updateFeature } from './change.ts';
+import { createFeature, deleteFeature, updateFeature } from './change.ts';
 import { FeatureChange, NewFeature } from './rules.ts';
 
 export const FeatureType = builder.enumType('FeatureType', {
@@ -95,6 +95,11 @@ builder.queryFields((t) => ({
   }),
 }));
 
+const DeletedFeature = builder.objectRef<{ id: string }>('DeletedFeature').implement({
+  description: 'A deleted feature.',
+  fields: (t) => ({ id: t.exposeString('id', { description: 'The id that it had.' }) }),
+});
+
 builder.mutationFields((t) => ({
   createFeature: t.prismaField({
     type: Feature,
@@ -120,6 +125,17 @@ builder.mutationFields((t) => ({
       const id = parse(Id, args.id, 'id');
       await updateFeature(db, author, id, change);
       return findFeature(db, query, environmentId, id);
+    },
+  }),
+  deleteFeature: t.field({
+    type: DeletedFeature,
+    description:
+      'Deletes a feature that no package contains, no mapping rule refers to, and of which no usage was recorded. `FeatureNotFoundError` if the id is unknown, `FeatureInUseError` if it is used.',
+    args: { id: t.arg.string({ required: true, description: 'The id of the feature.' }) },
+    resolve: async (_root, args, { db, author }) => {
+      const id = parse(Id, args.id, 'id');
+      await deleteFeature(db, author, id);
+      return { id };
     },
   }),
 }));

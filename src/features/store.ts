@@ -26,6 +26,22 @@ export async function lockFeature(
   return feature ?? null;
 }
 
+/** Where a feature is used, as the end of a sentence; null if it is unused. The feature is locked. */
+export async function findUse(db: Db, environmentId: string, id: string): Promise<string | null> {
+  const [use] = await db.$queryRaw<{ use: string }[]>`
+    (SELECT 'the package "' || package_id || '" contains it' AS use FROM package_feature
+      WHERE environment_id = ${environmentId} AND feature_id = ${id} LIMIT 1)
+    UNION ALL (SELECT 'the mapping rule "' || name || '" refers to it' FROM mapping_rule
+      WHERE environment_id = ${environmentId} AND feature_id = ${id} LIMIT 1)
+    UNION ALL (SELECT 'usage of it was recorded' FROM feature_hour
+      WHERE environment_id = ${environmentId} AND feature_id = ${id} LIMIT 1)
+    UNION ALL (SELECT 'usage of it was recorded' FROM usage_event
+      WHERE environment_id = ${environmentId} AND feature_id = ${id}
+        AND id > (SELECT coalesce(min(last_id), 0) FROM usage_rollup WHERE environment_id = ${environmentId}) LIMIT 1)
+    LIMIT 1`;
+  return use?.use ?? null;
+}
+
 /** The feature with this id. @throws FeatureNotFoundError if there is none */
 export async function requireFeature(
   db: Db,

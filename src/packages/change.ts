@@ -4,14 +4,21 @@ import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { jsonValue } from '../database/json.ts';
-import { invalidInput, packageAlreadyExists, packageNotFound, priceNotFound } from '../errors.ts';
+import {
+  invalidInput,
+  packageAlreadyExists,
+  packageNotFound,
+  packageStatusError,
+  priceNotFound,
+} from '../errors.ts';
 import {
   basePackages,
   checkContent,
   checkStatus,
   type DraftChange,
-  type MetadataChange,
+  editableVersion,
   type NewPackage,
+  type PackageChange,
   type Price,
   packageFeatures,
   type RequestedFeature,
@@ -23,6 +30,7 @@ import {
   findFeatures,
   type LockedPackage,
   lockPackages,
+  type PackageVersion,
   replaceBases,
   replaceFeatures,
 } from './store.ts';
@@ -32,6 +40,11 @@ export interface Target {
   author: Author;
   id: string;
   now: Date;
+}
+
+/** A package and one of its versions; without a version, the current one. */
+export interface VersionTarget extends Target {
+  version: number | null;
 }
 
 /** Creates a DRAFT, all or nothing. @throws PackageAlreadyExistsError if the id is taken */
@@ -66,7 +79,7 @@ export async function createPackage(
   }
 }
 
-/** Changes a DRAFT: its fields, features and base packages. */
+/** Changes the draft of a package: its fields, features and base packages. The name is that of all versions. */
 export function updateDraftPackage(db: PrismaClient, target: Target, change: DraftChange): Promise<void> {
   const {
     author: { environmentId },
@@ -80,19 +93,20 @@ export function updateDraftPackage(db: PrismaClient, target: Target, change: Dra
     async (tx, current, known) => {
       const isAddon = change.isAddon ?? current.isAddon;
       const bases = basePackages({ id, isAddon }, change.basePackages, known);
-      if (isAddon && !current.isAddon) await checkUnused(tx, target);
-      if (change.features !== undefined) await saveFeatures(tx, target, change.features);
-      if (bases !== undefined) await replaceBases(tx, environmentId, id, bases);
+      if (isAddon !== current.isAddon) await checkKind(tx, target, current, isAddon);
+      const version = { environmentId, packageId: id, version: draftOf(current) };
+      if (change.features !== undefined) await saveFeatures(tx, version, change.features);
+      if (bases !== undefined) await replaceBases(tx, version, bases);
       return { name: change.name, isAddon };
     },
   );
 }
 
-/** Replaces the metadata of a package of any status. @throws PackageNotFoundError */
+/** Changes the name and metadata of a package of any status, for all versions. @throws PackageNotFoundError */
 export function updatePackage(
   db: PrismaClient,
   { author, id }: Target,
-  { metadata }: MetadataChange,
+  { name, metadata }: PackageChange,
 ): Promise<void> {
   const { environmentId } = author;
   return db.$transaction(async (tx) => {
@@ -101,39 +115,39 @@ export function updatePackage(
     await audited(tx, author, { action: 'updatePackage', type: 'PACKAGE', handles: [id] }, () =>
       tx.package.update({
         where: { environmentId_id: { environmentId, id } },
-        data: { metadata: jsonValue(metadata) },
+        data: { name, metadata: jsonValue(metadata) },
       }),
     );
   });
 }
 
-/** Publishes a DRAFT. It cannot be undone. */
+/** Publishes the draft of a package. Subscribers of earlier versions keep theirs. */
 export function publishPackage(db: PrismaClient, target: Target): Promise<void> {
   const {
     author: { environmentId },
     id,
   } = target;
-  return changeInStatus(db, target, ['publishPackage', 'published'], [], async (tx) => {
-    checkContent(id, await tx.packageFeature.count({ where: { environmentId, packageId: id } }));
-    return { status: 'PUBLISHED' };
+  return changeInStatus(db, target, ['publishPackage', 'published'], [], async (tx, current) => {
+    const version = draftOf(current);
+    checkContent(id, await tx.packageFeature.count({ where: { environmentId, packageId: id, version } }));
+    return { status: 'PUBLISHED', version, draftVersion: null };
   });
 }
 
-/** Archives a package: no new subscribers; current ones keep it. It cannot be undone. */
-export function archivePackage(db: PrismaClient, target: Target): Promise<void> {
-  return changeInStatus(db, target, ['archivePackage', 'archived'], [], async () => ({ status: 'ARCHIVED' }));
-}
-
-/** Adds a price, or replaces the one with the same id. */
-export function setPackagePrice(db: PrismaClient, target: Target, { id, ...price }: Price): Promise<void> {
+/** Adds a price to a version, or replaces the one with the same id. */
+export function setPackagePrice(
+  db: PrismaClient,
+  target: VersionTarget,
+  { id, ...price }: Price,
+): Promise<void> {
   const {
     author: { environmentId },
     id: packageId,
   } = target;
-  return changeInStatus(db, target, ['setPackagePrice', 'priced'], [], async (tx) => {
-    const key = { environmentId, packageId, id };
+  return changeInStatus(db, target, ['setPackagePrice', 'priced'], [], async (tx, current) => {
+    const key = { environmentId, packageId, version: pricedVersion(target, current), id };
     await tx.packagePrice.upsert({
-      where: { environmentId_packageId_id: key },
+      where: { environmentId_packageId_version_id: key },
       create: { ...key, ...price },
       update: price,
     });
@@ -141,17 +155,29 @@ export function setPackagePrice(db: PrismaClient, target: Target, { id, ...price
   });
 }
 
-/** @throws PriceNotFoundError when the package has no such price */
-export function removePackagePrice(db: PrismaClient, target: Target, priceId: string): Promise<void> {
+/** @throws PriceNotFoundError when the version has no such price */
+export function removePackagePrice(db: PrismaClient, target: VersionTarget, priceId: string): Promise<void> {
   const {
     author: { environmentId },
     id: packageId,
   } = target;
-  return changeInStatus(db, target, ['removePackagePrice', 'priced'], [], async (tx) => {
-    const removed = await tx.packagePrice.deleteMany({ where: { environmentId, packageId, id: priceId } });
+  return changeInStatus(db, target, ['removePackagePrice', 'priced'], [], async (tx, current) => {
+    const version = pricedVersion(target, current);
+    const removed = await tx.packagePrice.deleteMany({
+      where: { environmentId, packageId, version, id: priceId },
+    });
     if (removed.count === 0) throw priceNotFound(priceId);
     return {};
   });
+}
+
+/** What a change saves in the row of the package. */
+interface SavedChange {
+  name?: string | undefined;
+  isAddon?: boolean;
+  status?: 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
+  version?: number;
+  draftVersion?: number | null;
 }
 
 /**
@@ -159,16 +185,12 @@ export function removePackagePrice(db: PrismaClient, target: Target, priceId: st
  * checks the status, and saves what `change` returns. Of two changes that exclude each other, exactly one
  * happens, however they race.
  */
-function changeInStatus(
+export function changeInStatus(
   db: PrismaClient,
   { author, id, now }: Target,
   [action, step]: [action: string, step: Step],
   others: readonly string[],
-  change: (
-    tx: Db,
-    current: LockedPackage,
-    known: ReadonlyMap<string, LockedPackage>,
-  ) => Promise<{ name?: string; isAddon?: boolean; status?: 'PUBLISHED' | 'ARCHIVED' }>,
+  change: (tx: Db, current: LockedPackage, known: ReadonlyMap<string, LockedPackage>) => Promise<SavedChange>,
 ): Promise<void> {
   const { environmentId } = author;
   return db.$transaction(async (tx) => {
@@ -186,20 +208,44 @@ function changeInStatus(
   });
 }
 
-/** Replaces the features of a package. Features that stay keep the name they have in it. */
-async function saveFeatures(
-  tx: Db,
-  { author: { environmentId }, id }: Target,
-  requested: RequestedFeature[],
-): Promise<void> {
-  const known = await findFeatures(tx, environmentId, requested);
-  const names = await findFeatureNames(tx, environmentId, id);
-  await replaceFeatures(tx, environmentId, id, packageFeatures(requested, known, names));
+/** The version that can be changed. The status was checked. */
+function draftOf(current: LockedPackage): number {
+  const version = editableVersion(current);
+  if (version === null) throw new Error(`the package "${current.id}" has no draft`);
+  return version;
 }
 
-/** A package that add-ons name as their base cannot become an add-on itself. */
-async function checkUnused(tx: Db, { author: { environmentId }, id }: Target): Promise<void> {
-  const addonId = await findAddonOf(tx, environmentId, id);
+/** The version whose prices change: the given one, or the current one. @throws PackageNotFoundError */
+function pricedVersion({ version }: VersionTarget, current: LockedPackage): number {
+  if (version === null) return current.version;
+  if (version > (current.draftVersion ?? current.version))
+    throw invalidInput('version', `the package "${current.id}" has no version ${version}`);
+  return version;
+}
+
+/** Replaces the features of a version. Features that stay keep the name they have in it. */
+async function saveFeatures(tx: Db, version: PackageVersion, requested: RequestedFeature[]): Promise<void> {
+  const known = await findFeatures(tx, version.environmentId, requested);
+  const names = await findFeatureNames(tx, version);
+  await replaceFeatures(tx, version, packageFeatures(requested, known, names));
+}
+
+/**
+ * A package that has been published stays a base package or an add-on. One that add-ons name as their base cannot become
+ * an add-on itself.
+ */
+async function checkKind(
+  tx: Db,
+  { author, id }: Target,
+  current: LockedPackage,
+  isAddon: boolean,
+): Promise<void> {
+  const { environmentId } = author;
+  if (current.status !== 'DRAFT')
+    throw packageStatusError(
+      `The package "${id}" stays ${current.isAddon ? 'an add-on' : 'a base package'}: it has been published.`,
+    );
+  const addonId = isAddon ? await findAddonOf(tx, environmentId, id) : null;
   if (addonId === null) return;
   throw invalidInput(
     'input.isAddon',

@@ -3,21 +3,36 @@ import type {
   PackageFeature as PackageFeatureRow,
   PrismaClient,
 } from '../database/generated/client.ts';
-import { packageNotFound } from '../errors.ts';
+import { packageNotFound, packageVersionNotFound } from '../errors.ts';
 import { Feature, FeatureType } from '../features/graphql.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { selects } from '../graphql/selection.ts';
 import { Id, parse } from '../input.ts';
-import { contentsOf, linkedPackages, pricesOf } from './lists-graphql.ts';
-import { displayAmount, packageFeatureKey, StatusFilter } from './rules.ts';
+import { findLinks } from './links-store.ts';
+import { addonsOf, contentsOf, linkedPackages, ownerOf, pricesOf } from './lists-graphql.ts';
+import {
+  atVersion,
+  displayAmount,
+  packageFeatureKey,
+  packageKey,
+  StatusFilter,
+  shownAs,
+  shownVersion,
+  statusOf,
+  Version,
+  type Versions,
+  versionsOf,
+} from './rules.ts';
 
 const PackageStatus = builder.enumType('PackageStatus', {
   description: 'The status of a package.',
   values: {
     ARCHIVED: { description: 'Nobody can subscribe to it any more. Current subscribers keep it.' },
     DRAFT: { description: 'It can be changed. Nobody can subscribe to it yet.' },
-    PUBLISHED: { description: 'Users can subscribe to it. Its features no longer change.' },
+    PUBLISHED: {
+      description: 'Users can subscribe to it. Its features no longer change: others are a new version.',
+    },
     ALL: { description: 'Every status. Only a filter; no package has it.' },
   } as const,
 });
@@ -49,8 +64,8 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
     }),
     key: t.string({
       description:
-        'Names this package and this feature: what a normalizing cache keeps this object under. Opaque.',
-      resolve: ({ packageId, featureId }) => packageFeatureKey(packageId, featureId),
+        'Names this version of the package and this feature: what a normalizing cache keeps this object under. Opaque.',
+      resolve: ({ packageId, version, featureId }) => packageFeatureKey(packageId, version, featureId),
     }),
     name: t.exposeString('name', {
       description: 'The name in this package: the name that the feature had when it was added.',
@@ -112,13 +127,35 @@ const PackagePrice = builder.prismaObject('PackagePrice', {
 export const Package = builder.prismaObject('Package', {
   description: 'A set of features that is sold together: a plan (base package) or an add-on.',
   fields: (t) => ({
-    id: t.exposeString('id', { description: 'Chosen by the company, unique in the environment.' }),
-    name: t.exposeString('name', { description: 'The display name.' }),
+    id: t.exposeString('id', {
+      description:
+        'Chosen by the company, unique in the environment. All versions of a package have it: `key` tells them apart.',
+    }),
+    key: t.string({
+      description:
+        'Names this version of the package: what a normalizing cache keeps this object under. Opaque.',
+      resolve: (row) => packageKey(row.id, shownVersion(row)),
+    }),
+    name: t.exposeString('name', { description: 'The display name, the same for all versions.' }),
+    version: t.int({
+      description:
+        'The number of this version, from 1. Publishing a draft of a published package makes the next one.',
+      resolve: shownVersion,
+    }),
+    isCurrent: t.boolean({
+      description: 'Whether it is the version that new subscribers get once the package is PUBLISHED.',
+      resolve: (row) => shownVersion(row) === row.version,
+    }),
     isAddon: t.exposeBoolean('isAddon', {
       description:
         'Whether it is an add-on. An add-on needs a base package; a user has at most one base package.',
     }),
-    status: t.expose('status', { type: PackageStatus, description: 'DRAFT, PUBLISHED or ARCHIVED.' }),
+    status: t.field({
+      type: PackageStatus,
+      description:
+        'DRAFT, PUBLISHED or ARCHIVED. The draft of the next version of a published package is a DRAFT.',
+      resolve: (row) => statusOf(row, shownVersion(row)),
+    }),
     updatedAt: t.expose('updatedAt', {
       type: 'DateTime',
       description:
@@ -127,8 +164,8 @@ export const Package = builder.prismaObject('Package', {
     features: t.field({
       type: [PackageFeature],
       description: 'The features, in the given order.',
-      resolve: ({ id }, _args, context, info) =>
-        contentsOf(context, info, id, async (where) => {
+      resolve: (row, _args, context, info) =>
+        contentsOf(context, info, shownAs(row), async (where) => {
           const isAsked = ['type', 'unitLabel', 'unitLabelPlural', 'metadata'].some((name) =>
             selects(info, name),
           );
@@ -140,7 +177,7 @@ export const Package = builder.prismaObject('Package', {
     prices: t.field({
       type: [PackagePrice],
       description: 'The prices, oldest first.',
-      resolve: ({ id }, _args, context, info) => pricesOf(context, info, id),
+      resolve: (row, _args, context, info) => pricesOf(context, info, shownAs(row)),
     }),
     metadata: t.expose('metadata', {
       type: 'JSON',
@@ -155,36 +192,31 @@ builder.prismaObjectFields(Package, (t) => ({
   basePackages: t.field({
     type: [Package],
     description: 'The base packages that this add-on is available with. Empty means every base package.',
-    resolve: ({ id }, _args, context, info) =>
-      linkedPackages(context, info, id, async (ownerIds, take) => {
-        const where = { environmentId: context.environmentId, addonId: { in: ownerIds } };
-        const links = await context.db.packageBase.findMany({ where, take });
-        return links.map(({ addonId, baseId }) => ({ ownerId: addonId, packageId: baseId }));
+    resolve: (row, _args, context, info) =>
+      linkedPackages(context, info, ownerOf(shownAs(row)), async (ownerIds, take) => {
+        const { environmentId, db } = context;
+        const where = { environmentId, ...addonsOf(ownerIds) };
+        const links = await db.packageBase.findMany({ where, take });
+        return links.map(({ addonId, version, baseId }) => ({
+          ownerId: ownerOf({ id: addonId, version }),
+          packageId: baseId,
+        }));
       }),
   }),
   addons: t.field({
     type: [Package],
-    description: 'The add-ons that name this package among their base packages.',
+    description: 'The add-ons whose current version names this package among its base packages.',
     resolve: ({ id }, _args, context, info) =>
-      linkedPackages(context, info, id, async (ownerIds, take) => {
-        const where = { environmentId: context.environmentId, baseId: { in: ownerIds } };
-        const links = await context.db.packageBase.findMany({ where, take });
-        return links.map(({ addonId, baseId }) => ({ ownerId: baseId, packageId: addonId }));
-      }),
+      linkedPackages(context, info, id, (ownerIds, take) => findLinks(context, 'addons', ownerIds, take)),
   }),
 }));
 
 builder.prismaObjectField(Feature, 'packages', (t) =>
   t.field({
     type: [Package],
-    description: 'The packages that contain this feature, in any status, oldest first.',
+    description: 'The packages whose current version contains this feature, in any status, oldest first.',
     resolve: ({ id }, _args, context, info) =>
-      linkedPackages(context, info, id, async (ownerIds, take) => {
-        const where = { environmentId: context.environmentId, featureId: { in: ownerIds } };
-        const select = { featureId: true, packageId: true };
-        const links = await context.db.packageFeature.findMany({ where, select, take });
-        return links.map(({ featureId, packageId }) => ({ ownerId: featureId, packageId }));
-      }),
+      linkedPackages(context, info, id, (ownerIds, take) => findLinks(context, 'packages', ownerIds, take)),
   }),
 );
 
@@ -200,18 +232,31 @@ export async function findPackage(db: PrismaClient, query: object, environmentId
   return found;
 }
 
+/** The package at this version. @throws PackageNotFoundError */
+export function requireVersion<Row extends Versions & { id: string }>(row: Row, version: number): Row {
+  if (!versionsOf(row).includes(version)) throw packageVersionNotFound(row.id, version);
+  return atVersion(row, version);
+}
+
 const includeFeatures = 'Ignored; accepted for older clients. Select `features` instead.';
 
 builder.queryFields((t) => ({
   package: t.prismaField({
     type: Package,
-    description: 'One package, in any status. `PackageNotFoundError` if the id is unknown.',
+    description:
+      'One package, in any status, at its current version. `PackageNotFoundError` if the id or the version is unknown.',
     args: {
       id: t.arg.string({ required: true, description: 'The id of the package.' }),
+      version: t.arg.int({
+        description: 'A version, or the draft of the next one. Default: the current version.',
+      }),
       includeFeatures: t.arg.boolean({ description: includeFeatures }),
     },
-    resolve: (query, _root, args, { db, environmentId }) =>
-      findPackage(db, query, environmentId, parse(Id, args.id, 'id')),
+    resolve: async (query, _root, args, { db, environmentId }) => {
+      const found = await findPackage(db, query, environmentId, parse(Id, args.id, 'id'));
+      const version = parse(Version.nullish(), args.version, 'version');
+      return version == null ? found : requireVersion(found, version);
+    },
   }),
   packages: t.prismaField({
     type: [Package],

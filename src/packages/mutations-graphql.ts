@@ -3,7 +3,6 @@ import { builder } from '../graphql/builder.ts';
 import type { Context } from '../graphql/context.ts';
 import { Id, parse } from '../input.ts';
 import {
-  archivePackage,
   createPackage,
   publishPackage,
   removePackagePrice,
@@ -13,7 +12,16 @@ import {
   updatePackage,
 } from './change.ts';
 import { findPackage, Package, ResetPeriod } from './graphql.ts';
-import { DraftChange, MetadataChange, NewPackage, Price } from './rules.ts';
+import {
+  atVersion,
+  DraftChange,
+  editableVersion,
+  NewPackage,
+  PackageChange,
+  Price,
+  Version,
+} from './rules.ts';
+import { archivePackage, unpublishPackage } from './versions.ts';
 
 const EntitlementInput = builder.inputType('EntitlementInput', {
   description: 'The allowance of a CONSUMABLE feature in a package.',
@@ -61,6 +69,7 @@ const CreatePackageInput = builder.inputType('CreatePackageInput', {
 const UpdatePackageInput = builder.inputType('UpdatePackageInput', {
   description: 'The fields to change of a package in any status.',
   fields: (t) => ({
+    name: t.string({ description: 'The display name, the same for all versions.' }),
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object; null clears it.' }),
   }),
 });
@@ -68,10 +77,10 @@ const UpdatePackageInput = builder.inputType('UpdatePackageInput', {
 const UpdateDraftPackageInput = builder.inputType('UpdateDraftPackageInput', {
   description: 'The fields to change of a DRAFT. An omitted field stays; none can be null.',
   fields: (t) => ({
-    name: t.string({ description: 'The display name.' }),
+    name: t.string({ description: 'The display name. All versions have it, so it changes at once.' }),
     isAddon: t.boolean({
       description:
-        'A package that stops being an add-on loses its base packages. One that add-ons name as their base ' +
+        'Only while no version was published. A package that stops being an add-on loses its base packages. One that add-ons name as their base ' +
         'package cannot become an add-on.',
     }),
     features: t.field({
@@ -96,7 +105,7 @@ const PackagePriceInput = builder.inputType('PackagePriceInput', {
 });
 
 /** Resolves a mutation on the package whose id is in `field`; returns the changed package. */
-function changing<Field extends string, Args extends Record<Field, string>>(
+export function changing<Field extends string, Args extends Record<Field, string>>(
   field: Field,
   change: (db: PrismaClient, target: Target, args: Args) => Promise<void>,
 ) {
@@ -106,6 +115,23 @@ function changing<Field extends string, Args extends Record<Field, string>>(
     return findPackage(db, query, environmentId, target.id);
   };
 }
+
+/** The same for its draft; returns the draft. */
+export function changingDraft<Args extends { id: string }>(
+  change: (db: PrismaClient, target: Target, args: Args) => Promise<void>,
+) {
+  const changed = changing('id', change);
+  return async (query: object, root: unknown, args: Args, context: Context) => {
+    const row = await changed(query, root, args, context);
+    return atVersion(row, editableVersion(row) ?? row.version);
+  };
+}
+
+const versionArg = {
+  description: 'The version, which may be the draft of the next one. Default: the current version.',
+} as const;
+const versionOf = (version: number | null | undefined) =>
+  parse(Version.nullish(), version, 'version') ?? null;
 
 builder.mutationFields((t) => {
   const id = t.arg.string({ required: true, description: 'The id of the package.' });
@@ -125,44 +151,51 @@ builder.mutationFields((t) => {
     updatePackage: t.prismaField({
       type: Package,
       description:
-        'Changes the metadata of a package in any status. `PackageNotFoundError` if the id is unknown.',
+        'Changes the name and metadata of a package in any status, without a new version. `PackageNotFoundError` if the id is unknown.',
       args: {
         id,
         input: t.arg({ type: UpdatePackageInput, required: true, description: 'The fields to change.' }),
       },
       resolve: changing('id', (db, target, { input }) =>
-        updatePackage(db, target, parse(MetadataChange, input, 'input')),
+        updatePackage(db, target, parse(PackageChange, input, 'input')),
       ),
     }),
     updateDraftPackage: t.prismaField({
       type: Package,
       description:
-        'Changes a DRAFT, all or nothing. `PackageStatusError` if it is not a DRAFT, ' +
+        'Changes a draft, all or nothing: a package that was never published, or the draft of the next version. Returns the draft. `PackageStatusError` if there is no draft, ' +
         '`PackageNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
       args: {
         id,
         input: t.arg({ type: UpdateDraftPackageInput, required: true, description: 'The fields to change.' }),
       },
-      resolve: changing('id', (db, target, { input }) =>
+      resolve: changingDraft((db, target, { input }) =>
         updateDraftPackage(db, target, parse(DraftChange, input, 'input')),
       ),
     }),
     publishPackage: t.prismaField({
       type: Package,
       description:
-        'Publishes a DRAFT. It cannot be undone: its features no longer change. `PackageNotFoundError` ' +
-        'if the id is unknown, `PackageStatusError` if it is not a DRAFT or has no features.',
+        'Publishes a draft: a package that was never published, or the draft of the next version. Its features no longer change. Subscribers of earlier versions keep theirs. `PackageNotFoundError` ' +
+        'if the id is unknown, `PackageStatusError` if there is no draft or it has no features.',
       args: { id },
       resolve: changing('id', publishPackage),
     }),
     archivePackage: t.prismaField({
       type: Package,
       description:
-        'Archives a package. It cannot be undone: nobody can subscribe any more; current subscribers keep it. ' +
+        'Archives a package, and deletes the draft of its next version. It cannot be undone: nobody can subscribe any more; current subscribers keep it. ' +
         'A DRAFT can be archived too. `PackageNotFoundError` if the id is unknown, `PackageStatusError` if it ' +
         'is ARCHIVED already.',
       args: { id },
       resolve: changing('id', archivePackage),
+    }),
+    unpublishPackage: t.prismaField({
+      type: Package,
+      description:
+        'Makes the current version a DRAFT again, if nobody ever subscribed to it; the version before it is the current one again. Returns the draft. `PackageNotFoundError` if the id is unknown, `PackageStatusError` otherwise.',
+      args: { id },
+      resolve: changingDraft(unpublishPackage),
     }),
     setPackagePrice: t.prismaField({
       type: Package,
@@ -171,10 +204,11 @@ builder.mutationFields((t) => {
         'the package is unknown, `PackageStatusError` if it is ARCHIVED.',
       args: {
         packageId: id,
+        version: t.arg.int(versionArg),
         input: t.arg({ type: PackagePriceInput, required: true, description: 'The price.' }),
       },
-      resolve: changing('packageId', (db, target, { input }) =>
-        setPackagePrice(db, target, parse(Price, input, 'input')),
+      resolve: changing('packageId', (db, target, { input, version }) =>
+        setPackagePrice(db, { ...target, version: versionOf(version) }, parse(Price, input, 'input')),
       ),
     }),
     removePackagePrice: t.prismaField({
@@ -188,9 +222,10 @@ builder.mutationFields((t) => {
           required: true,
           description: 'The id of the price at the billing provider.',
         }),
+        version: t.arg.int(versionArg),
       },
-      resolve: changing('packageId', (db, target, { priceId }) =>
-        removePackagePrice(db, target, parse(Id, priceId, 'priceId')),
+      resolve: changing('packageId', (db, target, { priceId, version }) =>
+        removePackagePrice(db, { ...target, version: versionOf(version) }, parse(Id, priceId, 'priceId')),
       ),
     }),
   };

@@ -47,9 +47,18 @@ export const DraftChange = z.object({
 });
 export type DraftChange = z.output<typeof DraftChange>;
 
-/** A change of a package in any status. */
-export const MetadataChange = z.object({ metadata: Metadata.nullish() });
-export type MetadataChange = z.output<typeof MetadataChange>;
+/** A change of a package in any status, without a new version. An omitted field stays. */
+export const PackageChange = z.object({ name: Name.optional(), metadata: Metadata.nullish() });
+export type PackageChange = z.output<typeof PackageChange>;
+
+/** A copy of a package. Default: the id as name. */
+export const Duplicate = z
+  .object({ newId: Id, name: Name.nullish() })
+  .transform(({ newId, name }) => ({ id: newId, name: name ?? newId }));
+export type Duplicate = z.output<typeof Duplicate>;
+
+/** The number of a version of a package. */
+export const Version = z.int('must be a whole number').min(1, 'must be 1 or more');
 
 /** A price at the billing provider. Setting it replaces the price with the same id. */
 export const Price = z.object({
@@ -74,22 +83,67 @@ export const StatusFilter = z
 
 type Status = 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
 
+/** The status of a package, and its versions. */
+export interface Versions {
+  /** Of the current version. */
+  status: Status;
+  version: number;
+  /** The draft of the next version; null if there is none. */
+  draftVersion: number | null;
+}
+
+/** The version that can be changed and published; null if there is none. */
+export const editableVersion = ({ status, version, draftVersion }: Versions): number | null =>
+  status === 'DRAFT' ? version : draftVersion;
+
+/** The status of one version of a package: the draft of the next one, or like the package. */
+export const statusOf = (versions: Versions, version: number): Status =>
+  version > versions.version ? 'DRAFT' : versions.status;
+
+/** All versions, newest first, with the draft of the next one. */
+export const versionsOf = ({ version, draftVersion }: Versions): number[] =>
+  Array.from({ length: draftVersion ?? version }, (_, index) => (draftVersion ?? version) - index);
+
+/** A row of a package. Without `shownVersion`, it is shown as its current version. */
+interface Shown {
+  id: string;
+  version: number;
+  shownVersion?: number;
+}
+
+/** The package as one of its versions. */
+export const atVersion = <Row extends { version: number }>(row: Row, version: number): Row =>
+  ({ ...row, shownVersion: version }) as Row;
+
+export const shownVersion = (row: { version: number }): number => (row as Shown).shownVersion ?? row.version;
+
+/** Whether one version is meant, not the package as a whole. */
+export const isOneVersion = (row: object): boolean => (row as Partial<Shown>).shownVersion !== undefined;
+
+/** The version of the package that is shown, as an owner of lists. */
+export const shownAs = (row: { id: string; version: number }) => ({ id: row.id, version: shownVersion(row) });
+
 /**
- * Which status allows which change. A DRAFT can be changed and published. PUBLISHED is final: the features that
- * users subscribed to no longer change, only the prices. ARCHIVED is the last status, also for drafts.
+ * Which status allows which change. A DRAFT can be changed and published. The features of a PUBLISHED version, which
+ * users subscribed to, no longer change, only the prices; others get a version of their own. ARCHIVED is the last
+ * status, also for drafts.
  */
 const statusesFor = {
   changed: ['DRAFT'],
   published: ['DRAFT'],
   archived: ['DRAFT', 'PUBLISHED'],
   priced: ['DRAFT', 'PUBLISHED'],
+  'given another version': ['PUBLISHED'],
+  unpublished: ['PUBLISHED'],
 } as const satisfies Record<string, readonly Status[]>;
 export type Step = keyof typeof statusesFor;
 
 /** @throws PackageStatusError when the status of the package does not allow the step */
-export function checkStatus(step: Step, { id, status }: { id: string; status: Status }): void {
+export function checkStatus(step: Step, current: Versions & { id: string }): void {
+  const { id, status } = current;
   const allowed: readonly Status[] = statusesFor[step];
-  if (allowed.includes(status)) return;
+  const isOfDraft = step === 'changed' || step === 'published';
+  if (isOfDraft ? editableVersion(current) !== null : allowed.includes(status)) return;
   throw packageStatusError(
     `The package "${id}" cannot be ${step}: it is ${status}, not ${allowed.join(' or ')}.`,
   );
@@ -183,6 +237,10 @@ export function displayAmount(amount: number, currency: string): string {
   return (amount / 10 ** decimals).toFixed(decimals);
 }
 
-/** One text for a feature in a package, unlike that of any other, whatever the ids hold. */
-export const packageFeatureKey = (packageId: string, featureId: string): string =>
-  `${encodeURIComponent(packageId)}/${encodeURIComponent(featureId)}`;
+/** One text for a version of a package, unlike that of any other, whatever the id holds. */
+export const packageKey = (packageId: string, version: number): string =>
+  `${encodeURIComponent(packageId)}/${version}`;
+
+/** One text for a feature in a version of a package, unlike that of any other, whatever the ids hold. */
+export const packageFeatureKey = (packageId: string, version: number, featureId: string): string =>
+  `${packageKey(packageId, version)}/${encodeURIComponent(featureId)}`;

@@ -1,10 +1,16 @@
 import type { Db } from '../database/client.ts';
-import type { packageFeatures } from './rules.ts';
+import type { packageFeatures, Versions } from './rules.ts';
 
-export interface LockedPackage {
+export interface LockedPackage extends Versions {
   id: string;
   isAddon: boolean;
-  status: 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
+}
+
+/** One version of a package. */
+export interface PackageVersion {
+  environmentId: string;
+  packageId: string;
+  version: number;
 }
 
 /**
@@ -18,7 +24,7 @@ export async function lockPackages(
   ids: readonly string[],
 ): Promise<Map<string, LockedPackage>> {
   const rows = await db.$queryRaw<LockedPackage[]>`
-    SELECT id, is_addon AS "isAddon", status::text AS status
+    SELECT id, is_addon AS "isAddon", status::text AS status, version, draft_version AS "draftVersion"
       FROM package
      WHERE environment_id = ${environmentId} AND id = ANY (${ids}::text[])
      ORDER BY id
@@ -35,16 +41,30 @@ export async function findFeatures(db: Db, environmentId: string, features: read
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** The names of the features in a package, by feature id. */
-export async function findFeatureNames(db: Db, environmentId: string, packageId: string) {
+/** Also keeps everybody out who is about to subscribe, until the transaction ends; see findPackages in src/subscriptions/store.ts. */
+export async function lockAgainstSubscribing(db: Db, environmentId: string, id: string): Promise<void> {
+  await db.$executeRaw`SELECT FROM package WHERE environment_id = ${environmentId} AND id = ${id} FOR UPDATE`;
+}
+
+/** Whether a version of a package ever had a subscription that is still known. */
+export async function hasSubscriptions(db: Db, { version, ...key }: PackageVersion): Promise<boolean> {
+  const found = await db.subscription.findFirst({
+    where: { ...key, packageVersion: version },
+    select: { id: true },
+  });
+  return found !== null;
+}
+
+/** The names of the features in a version of a package, by feature id. */
+export async function findFeatureNames(db: Db, where: PackageVersion) {
   const rows = await db.packageFeature.findMany({
-    where: { environmentId, packageId },
+    where: { ...where },
     select: { featureId: true, name: true },
   });
   return new Map(rows.map((row) => [row.featureId, row.name]));
 }
 
-/** The id of an add-on that has this package as a base package; null if there is none. */
+/** The id of an add-on that has this package as a base package, in any version; null if there is none. */
 export async function findAddonOf(db: Db, environmentId: string, baseId: string): Promise<string | null> {
   const row = await db.packageBase.findFirst({
     where: { environmentId, baseId },
@@ -53,26 +73,66 @@ export async function findAddonOf(db: Db, environmentId: string, baseId: string)
   return row?.addonId ?? null;
 }
 
-/** Replaces all features of a locked package. */
+/** Replaces all features of a version of a locked package. */
 export async function replaceFeatures(
   db: Db,
-  environmentId: string,
-  packageId: string,
+  version: PackageVersion,
   features: ReturnType<typeof packageFeatures>,
 ): Promise<void> {
-  await db.packageFeature.deleteMany({ where: { environmentId, packageId } });
-  await db.packageFeature.createMany({
-    data: features.map((feature) => ({ ...feature, environmentId, packageId })),
-  });
+  await db.packageFeature.deleteMany({ where: { ...version } });
+  await db.packageFeature.createMany({ data: features.map((feature) => ({ ...feature, ...version })) });
 }
 
-/** Replaces all base packages of an add-on. All rows are locked by the caller. */
+/** Replaces all base packages of a version of an add-on. All rows are locked by the caller. */
 export async function replaceBases(
   db: Db,
-  environmentId: string,
-  addonId: string,
+  { packageId: addonId, ...version }: PackageVersion,
   baseIds: readonly string[],
 ): Promise<void> {
-  await db.packageBase.deleteMany({ where: { environmentId, addonId } });
-  await db.packageBase.createMany({ data: baseIds.map((baseId) => ({ environmentId, addonId, baseId })) });
+  const key = { ...version, addonId };
+  await db.packageBase.deleteMany({ where: key });
+  await db.packageBase.createMany({ data: baseIds.map((baseId) => ({ ...key, baseId })) });
+}
+
+/** The tables of what a version of a package contains, each with its column of the package. */
+const contents = [
+  ['package_feature', 'package_id'],
+  ['package_base', 'addon_id'],
+  ['package_price', 'package_id'],
+] as const;
+
+/** Copies all columns of what a version contains, whatever columns there will be. */
+export async function copyContents(
+  db: Db,
+  from: PackageVersion,
+  to: Omit<PackageVersion, 'environmentId'>,
+  { withPrices }: { withPrices: boolean },
+): Promise<void> {
+  for (const [table, column] of contents) {
+    if (table === 'package_price' && !withPrices) continue;
+    await db.$executeRawUnsafe(
+      `insert into ${table} select (jsonb_populate_record(r, jsonb_build_object('${column}', $1::text, 'version', $2::integer))).*
+       from ${table} r where environment_id = $3 and ${column} = $4 and version = $5`,
+      to.packageId,
+      to.version,
+      from.environmentId,
+      from.packageId,
+      from.version,
+    );
+  }
+}
+
+/** Deletes what a version of a locked package contains. */
+export async function deleteContents(
+  db: Db,
+  { environmentId, packageId, version }: PackageVersion,
+): Promise<void> {
+  for (const [table, column] of contents) {
+    await db.$executeRawUnsafe(
+      `delete from ${table} where environment_id = $1 and ${column} = $2 and version = $3`,
+      environmentId,
+      packageId,
+      version,
+    );
+  }
 }

@@ -5,6 +5,8 @@ import { listArgs, listPage } from '../graphql/list.ts';
 import { nestedList } from '../graphql/nested-list.ts';
 import { Id, parse } from '../input.ts';
 import { findPackage, Package } from '../packages/graphql.ts';
+import { ownerOf as versionOwner } from '../packages/lists-graphql.ts';
+import { atVersion, isOneVersion, shownAs } from '../packages/rules.ts';
 import { requireUserKey } from '../users/store.ts';
 import { cancelSubscription, changePackage, type PackageChange, subscribe } from './change.ts';
 import { heldStatuses, PackageIds, readSubscriptionId } from './rules.ts';
@@ -37,7 +39,15 @@ export const PackageSubscription = builder.prismaObject('Subscription', {
       resolve: ({ user }) => user.id,
     }),
     status: t.expose('status', { type: SubscriptionStatus, description: 'The status.' }),
-    package: t.relation('package', { description: 'The package.' }),
+    package: t.field({
+      type: Package,
+      description: 'The package, at the version that the user holds.',
+      select: (_args, _context, nestedSelection) => ({
+        packageVersion: true,
+        package: nestedSelection(true),
+      }),
+      resolve: (row) => atVersion(row.package, row.packageVersion),
+    }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
       description: 'The start. Usage counts from here on, and periods are counted from here.',
@@ -57,10 +67,13 @@ export const PackageSubscription = builder.prismaObject('Subscription', {
 
 builder.prismaObjectField(Package, 'subscriberCount', (t) =>
   t.int({
-    description: 'The number of users who hold it now. Ended subscriptions do not count.',
-    resolve: async ({ id }, _args, context, info) => {
-      const [count = 0] = await nestedList(context, info, id, (packageIds) =>
-        countHolders(context.db, context.environmentId, packageIds),
+    description:
+      'The number of users who hold it now: any version of the package, or, where one version is shown (in `versions`, `draft`, of a subscription, or by its number), that version. Ended subscriptions do not count.',
+    resolve: async (row, _args, context, info) => {
+      const { id, version } = shownAs(row);
+      const owner = isOneVersion(row) ? versionOwner({ id, version }) : `0 ${id}`;
+      const [count = 0] = await nestedList(context, info, owner, (owners) =>
+        countHolders(context.db, context.environmentId, owners),
       );
       return count;
     },
@@ -101,14 +114,22 @@ const SubscriptionLink = builder.objectRef<{ url: string }>('SubscriptionLink').
   fields: (t) => ({ url: t.exposeString('url', { description: 'The address to send the user to.' }) }),
 });
 
-/** The number of users who hold each package. Packages without holders are left out. */
-async function countHolders(db: PrismaClient, environmentId: string, packageIds: string[]) {
+/** The number of users who hold each version of these packages, and, as version 0, any of them. */
+async function countHolders(db: PrismaClient, environmentId: string, owners: string[]) {
+  const packageIds = [...new Set(owners.map((owner) => owner.slice(owner.indexOf(' ') + 1)))];
   const counts = await db.subscription.groupBy({
-    by: ['packageId'],
+    by: ['packageId', 'packageVersion'],
     where: { environmentId, packageId: { in: packageIds }, status: { in: [...heldStatuses] } },
     _count: true,
   });
-  return counts.map(({ packageId, _count }) => ({ ownerId: packageId, item: _count }));
+  const sums = new Map<string, number>();
+  for (const { packageId: id, packageVersion, _count } of counts) {
+    for (const version of [packageVersion, 0]) {
+      const owner = versionOwner({ id, version });
+      sums.set(owner, (sums.get(owner) ?? 0) + _count);
+    }
+  }
+  return [...sums].map(([ownerId, item]) => ({ ownerId, item }));
 }
 
 /** The internal id of a subscription. @throws SubscriptionNotFoundError if no subscription can have it */

@@ -30,6 +30,8 @@ type SubscriptionStatus = (typeof heldStatuses)[number] | 'CANCELLED' | 'INCOMPL
 /** What the rules need to know about a package. */
 export interface PackageTerms {
   id: string;
+  /** The version that is held, or that people subscribe to. */
+  version: number;
   isAddon: boolean;
   status: 'DRAFT' | 'PUBLISHED' | 'ARCHIVED';
   /** The base packages that an add-on is available with; empty means every base package. */

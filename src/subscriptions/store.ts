@@ -61,24 +61,27 @@ export async function beginChange(tx: Db, userKeys: bigint[]): Promise<Date> {
   return row.instant;
 }
 
-const terms = { package: { include: { bases: { select: { baseId: true } } } } } as const;
+const terms = { package: { include: { bases: { select: { baseId: true, version: true } } } } } as const;
 type PackageRow = Prisma.PackageGetPayload<typeof terms.package>;
 type SubscriptionRow = Prisma.SubscriptionGetPayload<{ include: typeof terms }>;
 
-const packageTerms = ({ bases, ...row }: PackageRow): PackageTerms => ({
+const packageTerms = ({ bases, ...row }: PackageRow, version = row.version): PackageTerms => ({
   ...row,
-  baseIds: bases.map(({ baseId }) => baseId),
+  version,
+  baseIds: bases.filter((base) => base.version === version).map(({ baseId }) => baseId),
 });
 
 const subscriptionTerms = (row: SubscriptionRow): SubscriptionTerms => ({
   ...row,
-  package: packageTerms(row.package),
+  package: packageTerms(row.package, row.packageVersion),
 });
 
-/** The existing packages among these. */
+/** The existing packages among these, to subscribe to. None of them is unpublished until the transaction ends. */
 export async function findPackages(tx: Db, environmentId: string, ids: string[]): Promise<PackageTerms[]> {
+  await tx.$executeRaw`
+    SELECT FROM package WHERE environment_id = ${environmentId} AND id = ANY (${ids}::text[]) ORDER BY id FOR KEY SHARE`;
   const rows = await tx.package.findMany({ where: { environmentId, id: { in: ids } }, ...terms.package });
-  return rows.map(packageTerms);
+  return rows.map((row) => packageTerms(row));
 }
 
 /** All subscriptions that the user holds, oldest first. */
@@ -118,9 +121,17 @@ export async function startSubscription(
   tx: Db,
   environmentId: string,
   { userKey, instant }: Change,
-  { id: packageId, isAddon }: PackageTerms,
+  { id: packageId, version: packageVersion, isAddon }: PackageTerms,
 ): Promise<bigint> {
-  const begun = { environmentId, userKey, packageId, isAddon, startedAt: instant, createdAt: instant };
+  const begun = {
+    environmentId,
+    userKey,
+    packageId,
+    packageVersion,
+    isAddon,
+    startedAt: instant,
+    createdAt: instant,
+  };
   try {
     const { id } = await tx.subscription.create({ data: begun, select: { id: true } });
     return id;

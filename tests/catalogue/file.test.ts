@@ -156,6 +156,8 @@ describe('a catalogue as a file', () => {
             name: 'Pro',
             isAddon: false,
             status: 'PUBLISHED',
+            version: 1,
+            draft: null,
             metadata: {},
             features: [
               { featureId: 'sso', name: 'SSO', limit: null, ...grant },
@@ -169,6 +171,8 @@ describe('a catalogue as a file', () => {
             name: 'Old',
             isAddon: false,
             status: 'ARCHIVED',
+            version: 1,
+            draft: null,
             metadata: {},
             features: [],
             bases: [],
@@ -179,6 +183,8 @@ describe('a catalogue as a file', () => {
             name: 'More',
             isAddon: true,
             status: 'DRAFT',
+            version: 1,
+            draft: null,
             metadata: { tier: 1 },
             features: [{ featureId: 'calls', name: 'Calls', limit: 5, ...grant }],
             bases: ['pro', 'old'],
@@ -257,17 +263,25 @@ describe('a catalogue as a file', () => {
       overageEnabled: fc.boolean(),
     });
   /** The first package is a base, and the others are add-ons to it, or to all. */
-  const packageCalled = (id: string, [base]: string[], featureIds: string[]) =>
-    fc.record({
-      id: fc.constant(id),
-      name: text,
-      isAddon: fc.constant(id !== base),
-      status: fc.constantFrom('DRAFT' as const, 'PUBLISHED' as const),
-      metadata,
+  const packageCalled = (id: string, [base]: string[], featureIds: string[]) => {
+    const contents = {
       features: fc.subarray(featureIds, { minLength: 1 }).chain((chosen) => fc.tuple(...chosen.map(grantOf))),
       bases: fc.subarray(base === undefined || base === id ? [] : [base]),
       prices: fc.uniqueArray(price, { maxLength: 2, selector: (each) => each.id }),
-    });
+    };
+    return fc
+      .record({
+        id: fc.constant(id),
+        name: text,
+        isAddon: fc.constant(id !== base),
+        status: fc.constantFrom('DRAFT' as const, 'PUBLISHED' as const),
+        version: fc.constant(1),
+        metadata,
+        ...contents,
+        draft: fc.option(fc.record(contents)),
+      })
+      .map((each) => (each.status === 'DRAFT' ? { ...each, draft: null } : each));
+  };
   const catalogues = fc
     .tuple(ids({ minLength: 1, maxLength: 4 }), ids({ maxLength: 4 }))
     .chain(([featureIds, packageIds]) =>
@@ -287,7 +301,11 @@ describe('a catalogue as a file', () => {
 
         const made = plan(desired, { features: [], packages: [] }).flatMap(({ step }) => step ?? []);
         const features = made.flatMap((step) => ('feature' in step ? step.feature : []));
-        const packages = made.flatMap((step) => ('package' in step ? step.package : []));
+        // The last step of each package: the draft of its next version comes after it.
+        const last = new Map(
+          made.flatMap((step) => ('package' in step ? [[step.package.id, step.package]] : [])),
+        );
+        const packages = last.values();
         expect(new Set(features)).toEqual(new Set(catalogue.features));
         expect(new Set(packages)).toEqual(new Set(catalogue.packages));
       }),

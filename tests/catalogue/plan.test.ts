@@ -32,6 +32,8 @@ const plans = (id: string, rest: Partial<CataloguePackage> = {}): CataloguePacka
   name: id,
   isAddon: false,
   status: 'PUBLISHED',
+  version: 1,
+  draft: null,
   metadata: {},
   features: [grant('calls')],
   bases: [],
@@ -105,10 +107,11 @@ describe('a feature', () => {
 
 describe('a package', () => {
   const pro = plans('pro');
+  const { features, bases, prices } = pro;
+  const contents = { features, bases, prices };
   const draft = plans('pro', { status: 'DRAFT' });
   const archived = plans('pro', { status: 'ARCHIVED' });
-  const cannotChange = (what: string) =>
-    `[ERROR] Published package "pro" is unchanged, because subscribers depend on it (${what}). Create a new package with another id.`;
+  const nextVersion = (what: string) => `Will publish version 2 of package "pro": ${what}.`;
 
   it.each<[string, CataloguePackage[], CataloguePackage[], string[]]>([
     ['that is the same', [pro], [pro], []],
@@ -169,8 +172,8 @@ describe('a package', () => {
       [pro],
       [{ ...pro, name: 'Pro', features: [grant('calls', { limit: 20, overageEnabled: true })] }],
       [
-        cannotChange(
-          'name "pro" becomes "Pro"; limit of "calls" 10 becomes 20; overage of "calls" is enabled',
+        nextVersion(
+          'limit of "calls" 10 becomes 20; overage of "calls" is enabled; name "pro" becomes "Pro"',
         ),
       ],
     ],
@@ -190,19 +193,59 @@ describe('a package', () => {
       'that is published and whose content and price differ',
       [pro],
       [{ ...pro, prices: [price], features: [grant('calls', { limit: 20 })] }],
-      [cannotChange('limit of "calls" 10 becomes 20'), 'Published package "pro": price "price_1" is added.'],
+      [nextVersion('limit of "calls" 10 becomes 20; price "price_1" is added')],
+    ],
+    [
+      'that is published and whose name differs',
+      [pro],
+      [{ ...pro, name: 'Pro' }],
+      ['Published package "pro": name "pro" becomes "Pro".'],
+    ],
+    [
+      'whose next version is a draft in the file',
+      [pro],
+      [{ ...pro, draft: { ...contents, features: [grant('calls', { limit: 20 })] } }],
+      ['New draft of version 2 of package "pro": limit of "calls" 10 becomes 20.'],
+    ],
+    [
+      'whose draft of the next version changes',
+      [{ ...pro, version: 3, draft: contents }],
+      [{ ...pro, draft: { ...contents, features: [grant('calls', { limit: 20 })] } }],
+      ['The draft of version 4 of package "pro": limit of "calls" 10 becomes 20.'],
+    ],
+    [
+      'whose draft of the next version is the same',
+      [{ ...pro, draft: contents }],
+      [{ ...pro, draft: contents }],
+      [],
+    ],
+    [
+      'whose draft of the next version is not in the file',
+      [{ ...pro, draft: contents }],
+      [pro],
+      [
+        '[WARNING] The draft of version 2 of package "pro" is not in the file. It is kept. To discard it, delete it (deleteDraftPackage).',
+      ],
+    ],
+    [
+      'whose draft of the next version is published',
+      [{ ...pro, version: 3, draft: { ...contents, features: [grant('calls', { limit: 20 })] } }],
+      [{ ...pro, features: [grant('calls', { limit: 20 })] }],
+      ['Will publish version 4 of package "pro": limit of "calls" 10 becomes 20.'],
     ],
     [
       'that is published and a draft in the file',
       [pro],
       [draft],
-      ['[ERROR] Published package "pro" cannot become a draft again: it stays published.'],
+      [
+        '[ERROR] Published package "pro" cannot become a draft again: it stays published. To prepare its next version, list it as published too.',
+      ],
     ],
     [
       'that is published and an add-on in the file',
       [pro],
       [addon('pro')],
-      [cannotChange('becomes an add-on')],
+      ['[ERROR] Published package "pro" stays a base package: create a new package with another id.'],
     ],
     [
       'that is archived and in the file',
@@ -279,9 +322,7 @@ describe('an add-on', () => {
       'that is published and whose bases differ',
       [base, seats],
       [base, addon('seats')],
-      [
-        '[ERROR] Published add-on "seats" is unchanged, because subscribers depend on it (base packages "base" become all). Create a new package with another id.',
-      ],
+      ['Will publish version 2 of add-on "seats": base packages "base" become all.'],
     ],
     [
       'that is a draft and becomes a base package',
@@ -366,7 +407,7 @@ describe('what a file does not say', () => {
     expect(linesOfFile(stored, file)).toEqual([
       'Feature "calls": unit label "call" becomes none; metadata changes.',
       'Draft package "pro": price "price_1" is removed; metadata changes.',
-      expect.stringContaining('(base packages "pro" become all)'),
+      'Will publish version 2 of add-on "seats": base packages "pro" become all.',
     ]);
   });
 
@@ -408,7 +449,7 @@ describe('the steps of a plan', () => {
     expect(steps).toEqual([]);
     const repriced = catalogue([plans('pro', { name: 'Pro', prices: [price] })]);
     expect(compare(stored, repriced).flatMap(({ step }) => step ?? [])).toEqual([
-      { kind: 'changePricesAndMetadata', package: plans('pro', { prices: [price] }) },
+      { kind: 'changePricesAndMetadata', package: plans('pro', { name: 'Pro', prices: [price] }) },
     ]);
   });
 

@@ -16,7 +16,7 @@ import { dirname, join, resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { createFeature, createPackage } from '../helpers/factories.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { ensureBuilt } from '../helpers/process.ts';
 
 // The command as a process of its own, in a directory of its own, against a running server.
@@ -205,10 +205,10 @@ test('publishing into the empty live environment rebuilds the catalogue there', 
 
 describe('what cannot be done', () => {
   const told =
-    '[ERROR] Published package "pro" is unchanged, because subscribers depend on it (limit of "api-calls" 1000 becomes 2000). Create a new package with another id.\n';
+    '[ERROR] Feature "api-calls" is CONSUMABLE, and a feature\'s type never changes: create a BINARY feature with another id.\n';
   beforeEach(async () => {
     await kana('pull');
-    await edit('limit: 1000', 'limit: 2000');
+    await edit('type: CONSUMABLE', 'type: BINARY');
     await edit('name: next', 'name: Next');
   });
   const change = 'Draft package "next": name "next" becomes "Next".\n';
@@ -226,15 +226,31 @@ describe('what cannot be done', () => {
     expect((await kana('validate')).stdout).toContain(change);
   });
 
-  test('is left out of publish with --force, and the file tells what is there', async () => {
+  test('is left out of publish with --force, and the file keeps what somebody wrote', async () => {
+    const written = await read('kana.dev.yaml');
     expect(await kana('publish -f -y')).toEqual({
-      code: 0,
-      stdout: `${told}${change}Kana config successfully updated!\n`,
+      code: 1,
+      stdout: `${told}${change}./kana/kana.dev.yaml is unchanged: 1 error is left to correct in it.\n`,
       stderr: '',
     });
-    expect(await read('kana.dev.yaml')).toContain('limit: 1000');
-    expect(await kana('validate')).toEqual(upToDate);
+    expect(await read('kana.dev.yaml')).toBe(written);
+    expect(await kana('validate')).toEqual({ code: 1, stdout: told, stderr: '' });
   });
+});
+
+test('another limit of a published package is its next version, and the subscribers are told of', async () => {
+  const { prisma } = app.database;
+  await createUser(prisma, { id: 'ada' });
+  await createSubscription(prisma, { userId: 'ada', packageId: 'pro' });
+  await kana('pull');
+  await edit('limit: 1000', 'limit: 2000');
+  const told =
+    'Will publish version 2 of package "pro": limit of "api-calls" 1000 becomes 2000. 1 subscriber stays on version 1.\n';
+  expect(await kana('validate')).toEqual({ code: 0, stdout: told, stderr: '' });
+  expect((await kana('publish -y')).stdout).toBe(`${told}Kana config successfully updated!\n`);
+  expect(await kana('validate')).toEqual(upToDate);
+  await prisma.subscription.deleteMany();
+  await prisma.user.deleteMany();
 });
 
 test('without a terminal, publish wants --yes', async () => {

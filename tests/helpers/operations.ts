@@ -38,9 +38,11 @@ function selectionOf(type: GraphQLOutputType, nested: NestedArguments, left: num
   if (!isObjectType(named)) return '';
   const fields = Object.values(named.getFields())
     .filter((field) => left > 1 || !isObjectType(getNamedType(field.type)))
-    .map(
-      (field) => `${field.name}${literals(named, field, nested)}${selectionOf(field.type, nested, left - 1)}`,
-    );
+    .map((field) => {
+      // Versions of a package are packages again: of them only what is no object, or operations would grow too large.
+      const deeper = named.name === 'Package' && /^(versions|draft)$/.test(field.name) ? 1 : left - 1;
+      return `${field.name}${literals(named, field, nested)}${selectionOf(field.type, nested, deeper)}`;
+    });
   return ` { ${fields.length > 0 ? fields.join(' ') : '__typename'} }`;
 }
 

@@ -59,7 +59,7 @@ export const queries: Record<string, Row> = {
   features: { calls: pagesAfter(({ feature }) => feature) },
   flaggedUsers: { calls: [() => ({})] },
   mappingRules: { calls: pagesAfter(({ rule }) => rule) },
-  package: { calls: [({ base }) => ({ id: base, includeFeatures: true })] },
+  package: { calls: [({ base }) => ({ id: base, version: 1, includeFeatures: true })] },
   packages: {
     calls: [() => ({ status: 'ALL', first: 100, includeFeatures: true }), ({ base }) => ({ after: base })],
   },
@@ -155,6 +155,7 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  createPackageVersion: { calls: [({ base }) => ({ packageId: base })] },
   createUsageEvent: { calls: [(its) => ({ input: usage(its) })] },
   createUser: {
     calls: [
@@ -163,8 +164,11 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  deleteDraftPackage: byId(({ draft }) => draft),
+  deleteFeature: byId(({ looseFeature }) => looseFeature),
   deleteMappingRule: byId(({ rule }) => rule),
   deleteUser: byId(({ user }) => user),
+  duplicatePackage: { calls: [({ base }) => ({ id: base, newId: `new-${base}`, name: 'ours' })] },
   generateSubscriptionLink: {
     calls: [
       ({ user }) => ({
@@ -229,17 +233,19 @@ export const mutations: Record<string, Row> = {
       (its) => ({ input: [{ ...usage(its), action: 'SET', enforce: true }] }),
     ],
   },
-  removePackagePrice: { calls: [(its) => ({ packageId: its.base, priceId: its.price })] },
+  removePackagePrice: { calls: [(its) => ({ packageId: its.base, priceId: its.price, version: 1 })] },
   revokeApiKey: byId(({ apiKey }) => apiKey),
   setPackagePrice: {
     calls: [
       (its) => ({
         packageId: its.base,
+        version: 1,
         input: { id: its.price, provider: 'OURS', amount: 1, currency: 'eur', interval: 'year' },
       }),
     ],
   },
   subscribe: { calls: [(its) => ({ userId: its.newcomer, packageIds: [its.base] })] },
+  unpublishPackage: byId(({ otherBase }) => otherBase),
   updateDraftPackage: {
     calls: [
       (its) => ({
@@ -262,7 +268,7 @@ export const mutations: Record<string, Row> = {
       (its) => ({ id: its.rule, input: deltaRuleInput(its) }),
     ],
   },
-  updatePackage: { calls: [({ base }) => ({ id: base, input: { metadata } })] },
+  updatePackage: { calls: [({ base }) => ({ id: base, input: { name: 'ours', metadata } })] },
   updateUser: {
     calls: [({ user }) => ({ id: user, input: { id: `new-${user}`, name: 'ours', metadata } })],
   },

@@ -171,7 +171,9 @@ describe('checkStatus', () => {
     ['priced', 'PUBLISHED', undefined],
     ['priced', 'ARCHIVED', refusal('priced: it is ARCHIVED, not DRAFT or PUBLISHED')],
   ] as const)('answers whether a package can be %s while it is %s', (step, status, expected) => {
-    expect(outcome(() => checkStatus(step, { id: 'pro', status }))).toBe(expected);
+    expect(outcome(() => checkStatus(step, { id: 'pro', status, version: 1, draftVersion: null }))).toBe(
+      expected,
+    );
   });
 });
 

@@ -12,12 +12,14 @@ import {
 
 const base = (id: string, status: PackageTerms['status'] = 'PUBLISHED'): PackageTerms => ({
   id,
+  version: 1,
   isAddon: false,
   status,
   baseIds: [],
 });
 const addon = (id: string, ...baseIds: string[]): PackageTerms => ({
   id,
+  version: 1,
   isAddon: true,
   status: 'PUBLISHED',
   baseIds,

@@ -88,7 +88,10 @@ const byStatus = <Entry extends z.ZodType>(entry: Entry) => {
 
 const ignored = z.unknown().optional();
 
-/** Parses a catalogue file. Package ids are unique across all lists. */
+/**
+ * Parses a catalogue file. Package ids are unique across all lists, but for a published package: the draft of its next
+ * version has the same id.
+ */
 export const DesiredCatalogue = z
   .strictObject(
     {
@@ -118,7 +121,14 @@ export const DesiredCatalogue = z
     }),
   )
   .superRefine(({ packages }, check) => {
-    for (const index of repetitions(packages.map(({ id }) => id)))
+    const published = new Map(
+      packages.filter(({ status }) => status === 'PUBLISHED').map(({ id, isAddon }) => [id, isAddon]),
+    );
+    const isNextDraft = ({ id, status, isAddon }: DesiredPackage) =>
+      status === 'DRAFT' && published.get(id) === isAddon;
+    for (const index of repetitions(
+      packages.map((each) => (isNextDraft(each) ? `draft of ${each.id}` : each.id)),
+    ))
       check.addIssue({ code: 'custom', message: `the package id "${packages[index]?.id}" appears twice` });
   });
 

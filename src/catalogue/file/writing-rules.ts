@@ -53,13 +53,17 @@ interface FilePackageFeature {
 }
 
 /**
- * Converts a catalogue to a file. Archived packages are omitted, and so are optional fields with their default
+ * Converts a catalogue to a file. The draft of the next version of a published package stands among the drafts, with the
+ * same id. Archived packages are omitted, and so are optional fields with their default
  * value. BINARY features have no limit.
  */
 export function fileOf({ features, packages }: Catalogue, app: string): CatalogueFile {
   const known = new Map(features.map((feature) => [feature.id, feature]));
+  const drafts = packages.flatMap((each): CataloguePackage[] =>
+    each.draft === null ? [] : [{ ...each, ...each.draft, status: 'DRAFT' }],
+  );
   const ofStatus = (status: CataloguePackage['status'], isAddon: boolean) =>
-    packages.filter((each) => each.status === status && each.isAddon === isAddon);
+    [...packages, ...drafts].filter((each) => each.status === status && each.isAddon === isAddon);
   const plans = (status: CataloguePackage['status']) =>
     ofStatus(status, false).map((each) => filePackage(each, known));
   const addons = (status: CataloguePackage['status']) =>
@@ -92,14 +96,16 @@ function fileFeature({
 }
 
 function filePackage(
-  { id, name, features, prices, metadata }: CataloguePackage,
+  { id, name, status, draft, features, prices, metadata }: CataloguePackage,
   known: ReadonlyMap<string, CatalogueFeature>,
 ): FilePackage {
+  const isNextDraft = status === 'DRAFT' && draft !== null;
   return {
     id,
     name,
     features: features.map((feature) => filePackageFeature(feature, known.get(feature.featureId))),
-    ...(prices.length === 0 ? {} : { prices }),
+    // Without prices, the draft of a next version would get those of the published one.
+    ...(prices.length === 0 && !isNextDraft ? {} : { prices }),
     ...metadataField(metadata),
   };
 }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { CatalogueFeature, CataloguePackage, PackageFeature, Price } from '../rules.ts';
+import type { CatalogueFeature, CataloguePackage, Contents, PackageFeature, Price } from '../rules.ts';
 
 // The differences as phrases, for sentences such as: Draft package "pro": name "Pro" becomes "Pro 2"; …
 
@@ -29,10 +29,15 @@ export function featureChanges(before: CatalogueFeature, after: CatalogueFeature
   ];
 }
 
-/** The content that subscribers depend on: it never changes after publishing. The order of features is ignored. */
-export function contentChanges(before: CataloguePackage, after: CataloguePackage): string[] {
+/** The name is that of all versions. */
+export const nameChange = (before: CataloguePackage, after: CataloguePackage): string[] =>
+  change('name', before.name, after.name);
+
+type Kind = Pick<CataloguePackage, 'isAddon'>;
+
+/** The content that subscribers depend on: it changes with a new version. The order of features is ignored. */
+export function contentChanges(before: Contents & Kind, after: Contents & Kind): string[] {
   return [
-    ...change('name', before.name, after.name),
     ...(before.isAddon === after.isAddon
       ? []
       : [after.isAddon ? 'becomes an add-on' : 'becomes a base package']),
@@ -45,6 +50,12 @@ export function contentChanges(before: CataloguePackage, after: CataloguePackage
 export function priceAndMetadataChanges(before: CataloguePackage, after: CataloguePackage): string[] {
   return [...priceChanges(before.prices, after.prices), ...metadataChange(before.metadata, after.metadata)];
 }
+
+/** All that differs between two versions of a package. */
+export const versionChanges = (before: Contents & Kind, after: Contents & Kind): string[] => [
+  ...contentChanges(before, after),
+  ...priceChanges(before.prices, after.prices),
+];
 
 function grantChanges(before: readonly PackageFeature[], after: readonly PackageFeature[]): string[] {
   const former = new Map(before.map((grant) => [grant.featureId, grant]));

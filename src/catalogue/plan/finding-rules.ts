@@ -7,13 +7,23 @@ export type CatalogueStep =
   | { kind: 'changeFeature'; feature: CatalogueFeature }
   | { kind: 'createPackage'; package: CataloguePackage }
   | { kind: 'changeDraft'; package: CataloguePackage }
-  /** Of a published package, only prices and metadata change. */
-  | { kind: 'changePricesAndMetadata'; package: CataloguePackage };
+  /** Of a published package, name, prices and metadata change without a new version. */
+  | { kind: 'changePricesAndMetadata'; package: CataloguePackage }
+  /** The package with the contents of its next version, which are published. */
+  | { kind: 'publishVersion'; package: CataloguePackage }
+  /** The package with the draft of its next version. */
+  | { kind: 'changeNextDraft'; package: CataloguePackage };
 
 /** One difference between file and catalogue, as a sentence, with the step that removes it, if there is one. */
 export type Finding =
-  | { kind: 'CHANGE'; message: string; step: CatalogueStep }
-  | { kind: 'REFUSED' | 'KEPT'; message: string; step?: undefined };
+  | {
+      kind: 'CHANGE';
+      message: string;
+      step: CatalogueStep;
+      /** A sentence about the users whom it concerns. It is no part of the plan: their number changes by itself. */
+      note?: string;
+    }
+  | { kind: 'REFUSED' | 'KEPT'; message: string; step?: undefined; note?: undefined };
 
 /** A difference that publishing removes. */
 export const change = (message: string, step: CatalogueStep): Finding => ({ kind: 'CHANGE', message, step });
@@ -27,9 +37,47 @@ export const kept = (message: string): Finding => ({ kind: 'KEPT', message });
 const prefixes = { CHANGE: '', REFUSED: '[ERROR] ', KEPT: '[WARNING] ' };
 
 /** A finding as the `kana` command shows it. */
-export const lineOf = ({ kind, message }: Finding): string => `${prefixes[kind]}${message}`;
+export const lineOf = (finding: Finding): string => `${prefixes[finding.kind]}${sentenceOf(finding)}`;
 
-/** Whether the step cannot be undone: packages stay published. */
+/** A finding in words. */
+export const sentenceOf = ({ message, note }: Finding): string =>
+  note === undefined ? message : `${message} ${note}`;
+
+/** The packages of which a new version is published. */
+export const newVersions = (findings: readonly Finding[]): CataloguePackage[] =>
+  findings.flatMap(({ step }) => (step?.kind === 'publishVersion' ? step.package : []));
+
+/** How many users hold a version of a package. */
+export interface Subscribers {
+  packageId: string;
+  version: number;
+  count: number;
+}
+
+/** The findings with what becomes of the subscribers of packages that get a new version. */
+export const withSubscribers = (
+  findings: readonly Finding[],
+  subscribers: readonly Subscribers[],
+): Finding[] =>
+  findings.map((finding) => {
+    if (finding.kind !== 'CHANGE' || finding.step.kind !== 'publishVersion') return finding;
+    const { id } = finding.step.package;
+    const held = subscribers.filter(({ packageId }) => packageId === id);
+    return { ...finding, note: noteOf(held) };
+  });
+
+function noteOf(held: readonly Subscribers[]): string {
+  const parts = [...held]
+    .sort((a, b) => a.version - b.version)
+    .map(({ version, count }) =>
+      count === 1
+        ? `1 subscriber stays on version ${version}`
+        : `${count} subscribers stay on version ${version}`,
+    );
+  return parts.length === 0 ? 'Nobody is subscribed to it.' : `${parts.join(', ')}.`;
+}
+
+/** Whether the step cannot be undone once somebody subscribes: packages stay published. */
 export const isFinal = (finding: Finding): boolean => packageOf(finding)?.status === 'PUBLISHED';
 
 /** The content of a package that is created or published, in phrases; empty for other findings. */
@@ -47,7 +95,9 @@ export function detailsOf(finding: Finding): string[] {
 
 /** The package that is created or changed as a whole; null if there is none. */
 function packageOf({ step }: Finding): CataloguePackage | null {
-  return step?.kind === 'createPackage' || step?.kind === 'changeDraft' ? step.package : null;
+  return step?.kind === 'createPackage' || step?.kind === 'changeDraft' || step?.kind === 'publishVersion'
+    ? step.package
+    : null;
 }
 
 const periods = { DAY: 'a day', MONTH: 'a month', YEAR: 'a year' };
@@ -60,5 +110,6 @@ function grantOf({ limit, resetPeriod, overageEnabled }: PackageFeature): string
 
 /** A hash of the plan. Equal plans have equal fingerprints. */
 export function fingerprintOf(findings: readonly Finding[]): string {
-  return createHash('sha256').update(JSON.stringify(findings)).digest('hex').slice(0, 32);
+  const plan = findings.map(({ note: _, ...finding }) => finding);
+  return createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 32);
 }

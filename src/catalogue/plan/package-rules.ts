@@ -1,7 +1,13 @@
 import type { DesiredPackage, DesiredPackageFeature } from '../file/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
-import { contentChanges, orStored, priceAndMetadataChanges } from './difference-rules.ts';
-import { change, type Finding, refused } from './finding-rules.ts';
+import {
+  contentChanges,
+  nameChange,
+  orStored,
+  priceAndMetadataChanges,
+  versionChanges,
+} from './difference-rules.ts';
+import { change, type Finding, kept, refused } from './finding-rules.ts';
 
 type Features = ReadonlyMap<string, CatalogueFeature>;
 
@@ -27,10 +33,15 @@ export function planPackages(
   const present = new Map(stored.map((each) => [each.id, each]));
   const bases = new Set(stored.filter(({ isAddon }) => !isAddon).map(({ id }) => id));
   const references = { features, bases, usedAsBase: basesInUse(desired, stored) };
+  const published = new Set(desired.filter(({ status }) => status === 'PUBLISHED').map(({ id }) => id));
+  const draftOf = (id: string) => desired.find((each) => each.id === id && each.status === 'DRAFT');
   const planAll = (isAddon: boolean) =>
     desired
-      .filter((desired) => desired.isAddon === isAddon)
-      .flatMap((desired) => planPackage(desired, present.get(desired.id), references));
+      .filter((each) => each.isAddon === isAddon && (each.status === 'PUBLISHED' || !published.has(each.id)))
+      .flatMap((each) => {
+        const draft = each.status === 'PUBLISHED' ? draftOf(each.id) : undefined;
+        return planPackage(each, draft, present.get(each.id), references);
+      });
   const plans = planAll(false);
   for (const { step } of plans) if (step !== undefined && 'package' in step) bases.add(step.package.id);
   return [...plans, ...planAll(true)];
@@ -45,18 +56,52 @@ function basesInUse(desired: readonly DesiredPackage[], stored: readonly Catalog
   ]);
 }
 
+/** @param draft the draft of the next version, beside the published version */
 function planPackage(
   desired: DesiredPackage,
+  draft: DesiredPackage | undefined,
   stored: CataloguePackage | undefined,
   references: References,
 ): Finding[] {
   if (stored?.status === 'ARCHIVED')
     return [refused(`Package "${desired.id}" is archived permanently: choose another id.`)];
-  const problems = problemsOf(desired, stored, references);
+  const problems = [desired, ...(draft === undefined ? [] : [draft])].flatMap((each) =>
+    problemsOf(each, stored, references),
+  );
   if (problems.length > 0) return problems.map((problem) => refused(`Package "${desired.id}" ${problem}.`));
   const after = stateAfter(desired, stored, references.features);
+  const findings = planVersion(stored, after);
+  const published = findings.flatMap(({ step }) => (step && 'package' in step ? step.package : [])).at(-1);
+  return [...findings, ...planNextDraft(published ?? stored ?? after, draft, references.features)];
+}
+
+function planVersion(stored: CataloguePackage | undefined, after: CataloguePackage): Finding[] {
   if (stored === undefined) return [creation(after)];
   return stored.status === 'PUBLISHED' ? planPublished(stored, after) : planDraft(stored, after);
+}
+
+/** Plans the draft of the next version of a package that is published already, or by the same file. */
+function planNextDraft(
+  published: CataloguePackage,
+  desired: DesiredPackage | undefined,
+  features: Features,
+): Finding[] {
+  const { id, draft: stored } = published;
+  const what = `draft of version ${published.version + 1} of ${nounOf(published)} "${id}"`;
+  if (desired === undefined) {
+    if (stored === null) return [];
+    return [
+      kept(`The ${what} is not in the file. It is kept. To discard it, delete it (deleteDraftPackage).`),
+    ];
+  }
+  const former = { ...published, ...(stored ?? published) };
+  const { features: grants, bases, prices } = stateAfter(desired, former, features);
+  const draft = { features: grants, bases, prices };
+  const changes = versionChanges(former, { ...draft, isAddon: published.isAddon });
+  const step = { kind: 'changeNextDraft', package: { ...published, draft } } as const;
+  if (stored === null)
+    return [change(`New ${what}${changes.length > 0 ? `: ${changes.join('; ')}` : ''}.`, step)];
+  return changes.length === 0 ? [] : [change(`The ${what}: ${changes.join('; ')}.`, step)];
 }
 
 function creation(created: CataloguePackage): Finding {
@@ -66,37 +111,44 @@ function creation(created: CataloguePackage): Finding {
 
 /** A draft may change in any way, and be published. */
 function planDraft(stored: CataloguePackage, after: CataloguePackage): Finding[] {
-  const changes = [...contentChanges(stored, after), ...priceAndMetadataChanges(stored, after)];
+  const changes = [
+    ...nameChange(stored, after),
+    ...contentChanges(stored, after),
+    ...priceAndMetadataChanges(stored, after),
+  ];
   if (after.status === 'PUBLISHED') changes.push('is published permanently');
   if (changes.length === 0) return [];
   const message = `Draft ${nounOf(stored)} "${stored.id}": ${changes.join('; ')}.`;
   return [change(message, { kind: 'changeDraft', package: after })];
 }
 
-/** Subscribers depend on the content of a published package: only prices and metadata change. */
+/** Subscribers depend on the content of a published version: other content is published as a new version. */
 function planPublished(stored: CataloguePackage, after: CataloguePackage): Finding[] {
   const { id } = stored;
   const noun = nounOf(stored);
-  const findings: Finding[] = [];
   if (after.status === 'DRAFT')
-    findings.push(refused(`Published ${noun} "${id}" cannot become a draft again: it stays published.`));
-  const content = contentChanges(stored, after);
-  if (content.length > 0)
-    findings.push(
+    return [
       refused(
-        `Published ${noun} "${id}" is unchanged, because subscribers depend on it (${content.join('; ')}). Create a new package with another id.`,
+        `Published ${noun} "${id}" cannot become a draft again: it stays published. To prepare its next version, list it as published too.`,
       ),
-    );
-  const priceChanges = priceAndMetadataChanges(stored, after);
-  const { prices, metadata } = after;
-  if (priceChanges.length > 0)
-    findings.push(
-      change(`Published ${noun} "${id}": ${priceChanges.join('; ')}.`, {
-        kind: 'changePricesAndMetadata',
-        package: { ...stored, prices, metadata },
-      }),
-    );
-  return findings;
+    ];
+  if (after.isAddon !== stored.isAddon)
+    return [
+      refused(
+        `Published ${noun} "${id}" stays ${stored.isAddon ? 'an add-on' : 'a base package'}: create a new package with another id.`,
+      ),
+    ];
+  const content = contentChanges(stored, after);
+  const changes = [...nameChange(stored, after), ...priceAndMetadataChanges(stored, after)];
+  if (content.length > 0) {
+    const version = stored.version + 1;
+    const message = `Will publish version ${version} of ${noun} "${id}": ${[...content, ...changes].join('; ')}.`;
+    return [change(message, { kind: 'publishVersion', package: { ...after, version, draft: null } })];
+  }
+  if (changes.length === 0) return [];
+  const { name, prices, metadata } = after;
+  const step = { kind: 'changePricesAndMetadata', package: { ...stored, name, prices, metadata } } as const;
+  return [change(`Published ${noun} "${id}": ${changes.join('; ')}.`, step)];
 }
 
 /** The reasons why a package cannot be as in the file, each as the end of a sentence. */
@@ -145,6 +197,8 @@ function stateAfter(
   );
   return {
     ...desired,
+    version: stored?.version ?? 1,
+    draft: stored?.draft ?? null,
     features: grants,
     bases: desired.isAddon ? orStored(desired.bases, stored?.bases ?? []) : [],
     prices: orStored(desired.prices, stored?.prices ?? []),

@@ -20,10 +20,15 @@ const resetPeriods: unknown[] = ['DAY', 'MONTH', 'YEAR', null, undefined];
  */
 export function problemOf(file: unknown): string | null {
   const features = entriesOf(fieldOf(file, 'features'));
-  const listed = (status: string) =>
-    ['packages', 'addons'].flatMap((kind) => entriesOf(fieldOf(fieldOf(file, kind), status)));
+  const listed = (status: string, kinds = ['packages', 'addons']) =>
+    kinds.flatMap((kind) => entriesOf(fieldOf(fieldOf(file, kind), status)));
   const published = listed('published');
   const packages = [...published, ...listed('draft')];
+  // The draft of the next version of a published package has the same id.
+  const firstVersions = ['packages', 'addons'].flatMap((kind) => {
+    const ids = new Set(listed('published', [kind]).map(({ id }) => id));
+    return listed('draft', [kind]).filter(({ id }) => !ids.has(id));
+  });
   const grants = packages.flatMap((each) => entriesOf(each.features));
   const consumable = new Set(features.filter(({ type }) => type === 'CONSUMABLE').map(({ id }) => id));
   const hasLimit = ({ limit }: Entry) => limit === null || (typeof limit === 'number' && limit >= 0);
@@ -31,7 +36,8 @@ export function problemOf(file: unknown): string | null {
   if (features.length === 0) return 'your setup must contain at least one feature!';
   if (hasDuplicates(features)) return 'duplicate feature IDs are not allowed!';
   if (packages.length === 0) return 'your setup must contain at least one package!';
-  if (hasDuplicates(packages)) return 'all package IDs must be unique!';
+  if (hasDuplicates([...published, ...firstVersions]) || hasDuplicates(listed('draft')))
+    return 'all package IDs must be unique!';
   if (published.some((each) => entriesOf(each.features).length === 0))
     return 'all packages must link to at least one feature!';
   if (grants.some((grant) => consumable.has(grant.id) && !hasLimit(grant)))
