@@ -30,6 +30,7 @@ SELECT create_reference_table('seal');
 SELECT create_reference_table('seal_amendment');
 
 SELECT create_distributed_table('subscription', 'user_key');
+SELECT create_distributed_table('feature_grant', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_event', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_counter', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_hour', 'user_key', colocate_with => 'subscription');

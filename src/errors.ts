@@ -33,6 +33,9 @@ export const priceNotFound = (id: string) =>
 export const subscriptionNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'SubscriptionNotFoundError', `There is no subscription with the id "${id}".`);
 
+export const grantNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'GrantNotFoundError', `There is no grant with the id "${id}".`);
+
 export const mappingRuleNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'MappingRuleNotFoundError', `There is no mapping rule with the id "${id}".`);
 
@@ -84,6 +87,14 @@ export const invalidInput = (field: string, problem: string) =>
 export class StartupError extends Error {
   override readonly name = 'StartupError';
 }
+
+/** The same for calls other than those that record usage. */
+export const requestConflict = (key: string) =>
+  new DomainError(
+    'CONFLICT',
+    'IdempotencyKeyConflictError',
+    `The idempotency key "${key}" was used before with other values.`,
+  );
 
 /** An idempotency key names one call of one user for ever. */
 export const idempotencyConflict = (key: string) =>

@@ -29,6 +29,7 @@ const concepts = [
   'subscriptions',
   'entitlements',
   'usage',
+  'allowances',
   'users/merge',
   'users/import',
   'segment',

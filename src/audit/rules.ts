@@ -13,7 +13,8 @@ export type AuditSubject =
   | 'API_KEY'
   | 'IMPORT'
   | 'TOKEN_SECRET'
-  | 'USAGE';
+  | 'USAGE'
+  | 'FEATURE_GRANT';
 
 /** The author of a change, in one environment. */
 export interface Author {

@@ -20,6 +20,10 @@ const contentsSql = (version: string) => `jsonb_build_object(
     from package_price r
     where r.environment_id = p.environment_id and r.package_id = p.id and r.version = ${version}), '[]'))`;
 
+/** An instant as the API tells it. */
+const instantSql = (column: string) =>
+  `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
 /** States contain no key hashes, no counters, and nothing that changes by itself. */
 const states: Record<StatefulSubject, string> = {
   FEATURE: `
@@ -52,6 +56,14 @@ const states: Record<StatefulSubject, string> = {
         'deltaPath', delta_path)
         as fields
     from mapping_rule where environment_id = $1 and id = any ($2::text[])`,
+  FEATURE_GRANT: `
+    select g.id::text as handle, g.id::text as subject_id, g.user_key, '{}'::jsonb as personal,
+      jsonb_build_object('userId', u.id, 'featureId', g.feature_id, 'limit', g."limit", 'resetPeriod', g.reset_period,
+        'resetEvery', g.reset_every, 'overageEnabled', g.overage_enabled, 'startsAt', ${instantSql('g.starts_at')},
+        'endsAt', ${instantSql('g.ends_at')}, 'reason', g.reason, 'revokedAt', ${instantSql('g.revoked_at')},
+        'revokeReason', g.revoke_reason) as fields
+    from feature_grant g join "user" u on u.key = g.user_key
+    where g.environment_id = $1 and g.id = any ($2::bigint[])`,
   API_KEY: `
     select id::text as handle, id::text as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
       jsonb_build_object('kind', kind, 'lastFour', last_four, 'revoked', revoked_at is not null) as fields

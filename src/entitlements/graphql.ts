@@ -64,16 +64,23 @@ const CanUseFeatureData = builder.objectRef<EntitlementShape>('CanUseFeatureData
 
 interface UserEntitlementShape extends EntitlementShape {
   feature: FeatureRow;
-  subscription: Subscription;
+  /** Null if a grant counts. */
+  subscription: Subscription | null;
+  /** Null if a subscription counts. */
+  grantId: bigint | null;
+  userKey: bigint;
 }
 
-const UserEntitlement = builder.objectRef<UserEntitlementShape>('UserEntitlement').implement({
-  description: 'A feature that a user is subscribed to, with the subscription that counts.',
+export const UserEntitlement = builder.objectRef<UserEntitlementShape>('UserEntitlement').implement({
+  description:
+    'A feature that a user is entitled to, with the subscription or the feature grant that counts.',
   fields: (t) => ({
     feature: t.field({ type: Feature, description: 'The feature.', resolve: ({ feature }) => feature }),
     subscription: t.field({
       type: PackageSubscription,
-      description: 'The subscription that counts: it has the highest limit.',
+      nullable: true,
+      description:
+        'The subscription that counts: it has the highest limit. Null if a feature grant counts, see `grant`.',
       resolve: ({ subscription }) => subscription,
     }),
     ...entitlementFields(t),
@@ -117,7 +124,7 @@ builder.queryFields((t) => ({
   entitlements: t.field({
     type: [UserEntitlement],
     description:
-      "The features in a user's live subscriptions, one row for each feature. `UserNotFoundError` or " +
+      "The features in a user's live subscriptions and feature grants, one row for each feature. `UserNotFoundError` or " +
       '`FeatureNotFoundError` if an id is unknown.',
     args: {
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
@@ -136,26 +143,37 @@ builder.queryFields((t) => ({
       const standings = await Promise.all(
         features.map(({ id: featureId }) => findStanding({ environmentId, userId, featureId })),
       );
+      const winners = standings.flatMap(({ grant }) => grant ?? []);
       const subscriptions = await db.subscription.findMany({
         ...queryFromInfo({ context, info, path: ['subscription'] }),
         where: {
           userKey,
-          id: { in: [...new Set(standings.flatMap(({ grant }) => grant?.subscriptionId ?? []))] },
+          id: {
+            in: winners.filter(({ kind }) => kind === 'SUBSCRIPTION').map((each) => each.subscriptionId),
+          },
         },
       });
       return features.flatMap((feature, index) => {
         const standing = standings[index];
-        const subscription = subscriptions.find(({ id }) => id === standing?.grant?.subscriptionId);
-        return standing && subscription ? { feature, subscription, ...entitlementOf(standing, 1) } : [];
+        if (!standing?.grant) return [];
+        const { kind, subscriptionId } = standing.grant;
+        const subscription = subscriptions.find(({ id }) => id === subscriptionId) ?? null;
+        const grantId = kind === 'GRANT' ? subscriptionId : null;
+        if (grantId === null && subscription === null) return [];
+        return { feature, subscription, grantId, userKey, ...entitlementOf(standing, 1) };
       });
     },
   }),
 }));
 
-/** The filter for features in the user's live subscriptions, optionally only one feature. */
+/** The filter for features in the user's live subscriptions and among the grants, optionally only one feature. */
 async function grantedTo(db: Db, environmentId: string, userKey: bigint, only: string | null | undefined) {
   const id = parse(Id.nullish(), only, 'featureId') ?? undefined;
   if (id !== undefined) await requireFeature(db, environmentId, id);
   const live = { some: { userKey, status: { in: [...liveStatuses] } } };
-  return { environmentId, id, packages: { some: { package: { subscriptions: live } } } };
+  const held = [
+    { packages: { some: { package: { subscriptions: live } } } },
+    { grants: { some: { userKey } } },
+  ];
+  return { environmentId, id, OR: held };
 }

@@ -2,11 +2,11 @@ import { isLiveSql } from '../subscriptions/store.ts';
 
 /*
  * What a user holds of a feature: each holding has a limit, and windows of its own in which usage counts. A holding is
- * a subscription to a package with the feature. Every statement that asks which holdings count, which are live, which
+ * a subscription to a package with the feature, or a feature grant. Every statement that asks which holdings count, which are live, which
  * one wins, or in which window a usage counts, is made of these fragments; rules.ts holds the same rules in code.
  *
  * The columns of a holding:
- *   kind               what it is; `id` is unique among all kinds
+ *   kind               'SUBSCRIPTION' or 'GRANT'; `id` is unique among both
  *   user_key, environment_id, feature_id, id
  *   anchor             from where windows are counted
  *   started_at, ended_at   usage from the start on counts, and usage before the end; no end is null
@@ -19,50 +19,75 @@ import { isLiveSql } from '../subscriptions/store.ts';
 const subscriptionColumns =
   'user_key, id, environment_id, package_id, package_version, status, started_at, ended_at';
 
-/** Subscriptions `s` as holdings of a feature. `feature` is a condition, such as `= $1`. */
-const holdingsSql = (subscriptions: string, feature: string) => `(
+/** Whose holdings: SQL for the key of the user, and for whether the user may have grants (else none is looked up). */
+export interface Holder {
+  userKey: string;
+  hasGrants: string;
+}
+
+/**
+ * Subscriptions `s` and the grants for which `granted` is true as holdings of a feature. `feature` is a condition, such
+ * as `= $1`.
+ */
+const holdingsSql = (
+  { userKey, hasGrants }: Holder,
+  feature: string,
+  { subscriptions, granted }: { subscriptions: string; granted: string },
+) => `(
   select 'SUBSCRIPTION' as kind, s.user_key, s.environment_id, pf.feature_id, s.id, s.started_at as anchor,
     s.started_at, s.ended_at, ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
   from ${subscriptions} s
   join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
     and pf.version = s.package_version and pf.feature_id ${feature}
+  union all
+  select 'GRANT', user_key, environment_id, feature_id, id, starts_at, starts_at, ends_at, true, "limit"::integer,
+    reset_period, overage_enabled
+  from feature_grant
+  where ${hasGrants} and user_key = ${userKey} and feature_id ${feature} and ${granted}
 )`;
+
+const isOn = (at: string) => `starts_at <= ${at} and (ends_at is null or ends_at > ${at})`;
 
 /**
  * The holdings of a user that usage of a feature at an instant counts towards (see countsTowards), as a table
  * expression. Those that ended before are not read, however many there are: each half is a look-up in an index of its
  * own.
  */
-export const countingHoldingsSql = (userKey: string, featureId: string, at: string) =>
-  holdingsSql(
-    `(
+export const countingHoldingsSql = (holder: Holder, featureId: string, at: string) =>
+  holdingsSql(holder, `= ${featureId}`, {
+    subscriptions: `(
       select ${subscriptionColumns} from subscription
-      where user_key = ${userKey} and ended_at is null and started_at <= ${at}
+      where user_key = ${holder.userKey} and ended_at is null and started_at <= ${at}
       union all
       select ${subscriptionColumns} from subscription
-      where user_key = ${userKey} and ended_at > ${at} and started_at <= ${at}
+      where user_key = ${holder.userKey} and ended_at > ${at} and started_at <= ${at}
     )`,
-    `= ${featureId}`,
-  );
+    granted: isOn(at),
+  });
 
 /** The live holdings of a user and a feature: one of them wins. */
-export const liveHoldingsSql = (userKey: string, featureId: string) =>
-  holdingsSql(
-    `(select ${subscriptionColumns} from subscription where user_key = ${userKey} and ${isLiveSql('status')})`,
-    `= ${featureId}`,
-  );
+export const liveHoldingsSql = (holder: Holder, featureId: string) =>
+  holdingsSql(holder, `= ${featureId}`, {
+    subscriptions: `(
+      select ${subscriptionColumns} from subscription where user_key = ${holder.userKey} and ${isLiveSql('status')}
+    )`,
+    granted: isOn('now()'),
+  });
 
 /**
  * The holdings of a user that are live, or had not ended at the instant `since`. `feature` is a condition. Three
  * look-ups by index for each user; the union removes duplicates.
  */
-export const holdingsSinceSql = (userKey: string, feature: string, since: string) => {
+export const holdingsSinceSql = (holder: Holder, feature: string, since: string) => {
   const conditions = ['ended_at is null', `ended_at > ${since}`, isLiveSql('status')];
   const parts = conditions.map(
     (condition) =>
-      `select ${subscriptionColumns} from subscription where user_key = ${userKey} and ${condition}`,
+      `select ${subscriptionColumns} from subscription where user_key = ${holder.userKey} and ${condition}`,
   );
-  return holdingsSql(`(${parts.join(' union ')})`, feature);
+  return holdingsSql(holder, feature, {
+    subscriptions: `(${parts.join(' union ')})`,
+    granted: `(ends_at is null or ends_at > ${since})`,
+  });
 };
 
 /** The order of rules.ts (highestGrant) for holdings: the first one wins. */

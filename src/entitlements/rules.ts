@@ -6,8 +6,13 @@ export const Delta = z.int().min(0, 'must be 0 or more');
 
 export type ResetPeriod = 'YEAR' | 'MONTH' | 'DAY';
 
-/** The allowance of one live subscription for one feature. Limit null is unlimited. */
+/**
+ * The allowance that one holding gives for one feature: a subscription to a package with the feature, or a feature grant.
+ * Limit null is unlimited.
+ */
 export interface Grant {
+  kind: 'SUBSCRIPTION' | 'GRANT';
+  /** The id of the subscription or of the feature grant. No two of either have the same. */
   subscriptionId: bigint;
   startedAt: Date;
   limit: number | null;
@@ -42,7 +47,7 @@ export interface Standing {
   used: number;
 }
 
-/** The first sentence is Kana's, including its spelling: clients may compare it. */
+/** The first sentence is Kana's, including its spelling: clients may compare it. The last three are about feature grants. */
 export const reasons = {
   consumable:
     'The user has a subcription to a package with this consumable feature and either has an allowance remaining or overage is enabled.',
@@ -50,6 +55,20 @@ export const reasons = {
   notSubscribed: 'The user has no active subscription to a package with this feature.',
   notEnough:
     'The user has a subscription to a package with this consumable feature but not enough allowance remaining, and overage is not enabled.',
+  grantedConsumable:
+    'The user has a grant of this consumable feature and either has an allowance remaining or overage is enabled.',
+  grantedBinary: 'The user has a grant of this binary feature.',
+  grantedNotEnough:
+    'The user has a grant of this consumable feature but not enough allowance remaining, and overage is not enabled.',
+} as const;
+
+const sentences = {
+  SUBSCRIPTION: { binary: reasons.binary, enough: reasons.consumable, notEnough: reasons.notEnough },
+  GRANT: {
+    binary: reasons.grantedBinary,
+    enough: reasons.grantedConsumable,
+    notEnough: reasons.grantedNotEnough,
+  },
 } as const;
 
 /**
@@ -132,11 +151,12 @@ export function reportedUsage(used: number | bigint): number {
  */
 export function entitlementOf({ featureType, grant, used }: Standing, delta: number): Entitlement {
   if (grant === null) return { access: false, reason: reasons.notSubscribed, consumption: null };
-  if (featureType === 'BINARY') return { access: true, reason: reasons.binary, consumption: null };
+  const told = sentences[grant.kind];
+  if (featureType === 'BINARY') return { access: true, reason: told.binary, consumption: null };
   const access = grant.limit === null || grant.overageEnabled || used + delta <= grant.limit;
   return {
     access,
-    reason: access ? reasons.consumable : reasons.notEnough,
+    reason: access ? told.enough : told.notEnough,
     consumption: consumptionOf(grant, used),
   };
 }

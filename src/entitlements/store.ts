@@ -2,8 +2,8 @@ import type { Pool } from 'pg';
 import { createLane } from '../database/lane.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { highestFirstSql, liveHoldingsSql, windowStartSql } from './holdings-store.ts';
-import type { ResetPeriod, Standing } from './rules.ts';
+import { type Holder, highestFirstSql, liveHoldingsSql, windowStartSql } from './holdings-store.ts';
+import type { Grant, ResetPeriod, Standing } from './rules.ts';
 
 /** A user and a feature, by the ids that customers chose. */
 interface Question {
@@ -17,6 +17,7 @@ export type FindStanding = (question: Question) => Promise<Standing>;
 
 /** The winning grant as a row; all columns are null without a grant. */
 export interface GrantRow {
+  kind: Grant['kind'];
   subscription_id: string | null;
   started_at: Date;
   limit: number | null;
@@ -34,9 +35,9 @@ interface StandingRow extends GrantRow {
  * The winner of rules.ts (highestGrant) as a lateral join: of the live holdings of a user and a feature, the one that
  * counts. Held to the rule by a randomized test.
  */
-export const winnerSql = (userKey: string, featureId: string) => `
+export const winnerSql = (holder: Holder, featureId: string) => `
   left join lateral (
-    select h.*, h.id as subscription_id from ${liveHoldingsSql(userKey, featureId)} h
+    select h.*, h.id as subscription_id from ${liveHoldingsSql(holder, featureId)} h
     order by ${highestFirstSql('h')}
     limit 1
   ) winner on true
@@ -45,26 +46,28 @@ export const winnerSql = (userKey: string, featureId: string) => `
   ) current on true
   left join lateral (
     select used from usage_counter
-    where user_key = ${userKey} and subscription_id = winner.subscription_id
+    where user_key = ${holder.userKey} and subscription_id = winner.subscription_id
       and feature_id = ${featureId} and window_start = current.window_start limit 1
   ) counter on true`;
 
 /* Every look-up is a lateral one, by key: no plan may read a whole table, whatever the planner believes. */
 const standingSql = `
   with question as (
-    select q.ord, q.feature_id, f.type as feature_type, u.user_key
+    select q.ord, q.feature_id, f.type as feature_type, u.user_key, u.has_grants
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality as q(environment_id, user_id, feature_id, ord)
     left join lateral (
-      select coalesce(merged_into, key) as user_key from "user"
-      where environment_id = q.environment_id and id = q.user_id limit 1
+      select coalesce(survivor.key, named.key) as user_key,
+        coalesce(survivor.has_grants, named.has_grants) as has_grants
+      from "user" named left join "user" survivor on survivor.key = named.merged_into
+      where named.environment_id = q.environment_id and named.id = q.user_id limit 1
     ) u on true
     left join lateral (
       select type from feature where environment_id = q.environment_id and id = q.feature_id limit 1
     ) f on true
   )
-  select q.user_key, q.feature_type, winner.subscription_id, winner.started_at, winner."limit",
+  select q.user_key, q.feature_type, winner.kind, winner.subscription_id, winner.started_at, winner."limit",
     winner.reset_period, winner.overage_enabled, counter.used
-  from question q ${winnerSql('q.user_key', 'q.feature_id')}
+  from question q ${winnerSql({ userKey: 'q.user_key', hasGrants: 'q.has_grants' }, 'q.feature_id')}
   order by q.ord`;
 
 /** Reads the standings of concurrent calls in one statement; see createLane. */
@@ -94,6 +97,7 @@ export function standingOf(featureType: Standing['featureType'], row: GrantRow):
     row.subscription_id === null
       ? null
       : {
+          kind: row.kind,
           subscriptionId: BigInt(row.subscription_id),
           startedAt: row.started_at,
           limit: row.limit,

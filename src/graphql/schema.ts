@@ -1,3 +1,4 @@
+import '../allowances/grants/graphql.ts';
 import '../audit/graphql.ts';
 import '../auth/keys/graphql.ts';
 import '../client/token-graphql.ts';

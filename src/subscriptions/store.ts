@@ -21,21 +21,26 @@ export interface Change {
   instant: Date;
 }
 
+type InTransaction = <Result>(prisma: PrismaClient, work: (tx: Db) => Promise<Result>) => Promise<Result>;
+
 /** Whether a subscription of this status is live, as SQL; see liveStatuses. */
 export const isLiveSql = (status: string) =>
   `${status} in (${liveStatuses.map((live) => `'${live}'`).join(', ')})`;
 
 /**
- * Runs `work` with the user's row locked, the only way to change subscriptions (see beginChange).
+ * Runs `work` with the user's row locked, the only way to change what usage counts towards (see beginChange).
  * Returns null, without running it, if the user no longer exists.
+ *
+ * @param inTransaction how the transaction is run
  */
 export function changeSubscriptions<Result>(
   prisma: PrismaClient,
   userKey: bigint,
   work: (tx: Db, change: Change) => Promise<Result>,
+  inTransaction: InTransaction = (client, inside) => client.$transaction(inside),
 ): Promise<Result | null> {
   return inUserTurn(`${userKey}`, () =>
-    prisma.$transaction(async (tx) => {
+    inTransaction(prisma, async (tx) => {
       const locked = await lockUser(tx, userKey);
       if (locked === null) return null;
       return work(tx, { userKey: locked, instant: await beginChange(tx, [locked]) });

@@ -64,6 +64,18 @@ const user = fc.uniqueArray(
   { selector: (subscription) => subscription.package, maxLength: 6 },
 );
 
+/** Feature grants of one user: running, over, or still to come. */
+const grants = fc.array(
+  fc.record({
+    featureId: fc.constantFrom(...featureIds),
+    terms,
+    startedAt: fc.oneof({ weight: 4, arbitrary: start }, fc.constant(new Date('2999-01-01T00:00:00Z'))),
+    isOver: fc.constantFrom(false, false, true),
+    used: fc.integer({ min: -60, max: 60 }),
+  }),
+  { maxLength: 2 },
+);
+
 let testDatabase: TestDatabase;
 let database: Database;
 
@@ -118,7 +130,8 @@ it('finds the standing that the rules find, for thousands of random users', asyn
   const users = fc.sample(user, { seed, numRuns: 2_000 });
   await saveCatalogue(catalogue ?? []);
   const now = new Date();
-  const expected = await saveUsers(users, catalogue ?? [], now);
+  const granted = fc.sample(grants, { seed: seed + 1, numRuns: users.length });
+  const expected = await saveUsers(users, granted, catalogue ?? [], now);
 
   const findStanding = createStandingFinder(database.hot);
   const found = await Promise.all(
@@ -127,7 +140,8 @@ it('finds the standing that the rules find, for thousands of random users', asyn
     ),
   );
   expect(found).toEqual(expected);
-  expect(found.filter(({ grant }) => grant !== null).length).toBeGreaterThan(1_000);
+  for (const kind of ['SUBSCRIPTION', 'GRANT'])
+    expect(found.filter(({ grant }) => grant?.kind === kind).length).toBeGreaterThan(500);
 });
 
 type Catalogue = Record<
@@ -160,6 +174,7 @@ async function saveCatalogue(catalogue: Catalogue) {
 /** Saves the users with a counter in the window that the rule finds, and answers what each stands at. */
 async function saveUsers(
   users: ReturnType<typeof user.generate>['value'][],
+  granted: ReturnType<typeof grants.generate>['value'][],
   catalogue: Catalogue,
   now: Date,
 ) {
@@ -196,19 +211,55 @@ async function saveUsers(
     })),
   );
   await prisma.usageCounter.createMany({ data: counters });
+  const grantRows = granted.flatMap((each, index) =>
+    each.map((grant) => {
+      subscriptionId += 1n;
+      return { ...grant, id: subscriptionId, userKey: keys.get(`user-${index}`) as bigint };
+    }),
+  );
+  await prisma.featureGrant.createMany({
+    data: grantRows.map(({ id, userKey, featureId, terms: granting, startedAt, isOver }) => ({
+      ...granting,
+      id,
+      userKey,
+      featureId,
+      environmentId,
+      startsAt: startedAt,
+      endsAt: isOver && startedAt < now ? now : null,
+    })),
+  });
+  await prisma.usageCounter.createMany({
+    data: grantRows.map(({ id, userKey, featureId, terms: { resetPeriod }, startedAt, used }) => ({
+      userKey,
+      subscriptionId: id,
+      featureId,
+      environmentId,
+      used: BigInt(used),
+      windowStart: windowAt(startedAt, resetPeriod, now).start,
+    })),
+  });
+  await prisma.user.updateMany({ where: { grants: { some: {} } }, data: { hasGrants: true } });
 
   return users.flatMap((_, index) =>
     featureIds.map((featureId) => {
-      const grants: (Grant & { used: number })[] = rows
-        .filter(
-          ({ userKey, status }) =>
-            userKey === keys.get(`user-${index}`) && liveStatuses.some((live) => live === status),
-        )
+      const userKey = keys.get(`user-${index}`);
+      const given = grantRows
+        .filter((row) => row.userKey === userKey && row.featureId === featureId)
+        .filter(({ startedAt, isOver }) => startedAt <= now && !isOver)
+        .map(({ id, startedAt, used, terms: granting }) => ({
+          kind: 'GRANT' as const,
+          subscriptionId: id,
+          startedAt,
+          used,
+          ...granting,
+        }));
+      const held: (Grant & { used: number })[] = rows
+        .filter((row) => row.userKey === userKey && liveStatuses.some((live) => live === row.status))
         .flatMap(({ id, startedAt, used, package: packageIndex }) => {
-          const granted = catalogue[packageIndex]?.[featureId];
-          return granted ? [{ subscriptionId: id, startedAt, used, ...granted }] : [];
+          const feature = catalogue[packageIndex]?.[featureId];
+          return feature ? [{ kind: 'SUBSCRIPTION', subscriptionId: id, startedAt, used, ...feature }] : [];
         });
-      const winner = highestGrant(grants);
+      const winner = highestGrant([...held, ...given]);
       if (winner === null) return { featureType: 'CONSUMABLE', grant: null, used: 0 };
       const { used, ...grant } = winner;
       return { featureType: 'CONSUMABLE', grant, used };

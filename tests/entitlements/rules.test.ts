@@ -11,6 +11,7 @@ import {
 } from '../../src/entitlements/rules.ts';
 
 const grant = (subscriptionId: number, changes: Partial<Grant> = {}): Grant => ({
+  kind: 'SUBSCRIPTION',
   subscriptionId: BigInt(subscriptionId),
   startedAt: new Date('2024-01-01T00:00:00Z'),
   limit: 10,
@@ -238,6 +239,16 @@ describe('the entitlement', () => {
       reason: 'The user has a subscription to a package with this binary feature.',
       consumption: null,
     });
+  });
+
+  it('of a grant is told in sentences of its own', () => {
+    const told = (featureType: 'BINARY' | 'CONSUMABLE', delta: number) =>
+      entitlementOf({ featureType, grant: grant(1, { kind: 'GRANT' }), used: 0 }, delta).reason;
+    expect([told('BINARY', 1), told('CONSUMABLE', 10), told('CONSUMABLE', 11)]).toEqual([
+      'The user has a grant of this binary feature.',
+      'The user has a grant of this consumable feature and either has an allowance remaining or overage is enabled.',
+      'The user has a grant of this consumable feature but not enough allowance remaining, and overage is not enabled.',
+    ]);
   });
 
   it.each(['BINARY', 'CONSUMABLE'] as const)(

@@ -3,7 +3,7 @@ import type { PrismaClient } from '../../src/database/generated/client.ts';
 import type { CountingGrant } from '../../src/usage/ledger/rules.ts';
 import { createFeature, createPackage } from './factories.ts';
 
-/* Users with subscriptions of every kind that began and ended at random, for tests that hold SQL to the rules. */
+/* Users with subscriptions and grants of every kind that began and ended at random, for tests that hold SQL to the rules. */
 
 export const featureIds = ['messages', 'seats'];
 export const day = 86_400_000;
@@ -48,7 +48,41 @@ export async function subscribeAtRandom(prisma: PrismaClient, spread: Spread): P
         })),
       ),
   });
+  const granted = fc.sample(fc.array(grantIn(spread), { maxLength: 2 }), {
+    seed: spread.seed + 1,
+    numRuns: spread.userIds.length,
+  });
+  const [{ last }] = await prisma.$queryRaw<[{ last: bigint }]>`
+    SELECT setval('subscription_id_seq', nextval('subscription_id_seq') + ${granted.flat().length}) AS last`;
+  let id = last - BigInt(granted.flat().length);
+  await prisma.featureGrant.createMany({
+    data: granted.flatMap((grants, index) =>
+      grants.map((each) => ({
+        ...each,
+        id: ++id,
+        userKey: keys.get(spread.userIds[index] as string) as bigint,
+        environmentId: 'test',
+      })),
+    ),
+  });
+  await prisma.user.updateMany({ where: { grants: { some: {} } }, data: { hasGrants: true } });
 }
+
+/** A grant of a feature to one user. */
+const grantIn = ({ now, oldest, longest }: Spread) =>
+  fc
+    .record({
+      featureId: fc.constantFrom(...featureIds),
+      limit: fc.constantFrom(null, 7, 100),
+      resetPeriod: fc.constantFrom('MONTH' as const, 'DAY' as const, null),
+      overageEnabled: fc.boolean(),
+      startsAt: fc.integer({ min: 0, max: oldest }).map((days) => new Date(now - days * day - 5_400_000)),
+      days: fc.option(fc.integer({ min: 1, max: longest })),
+    })
+    .map(({ days, ...grant }) => ({
+      ...grant,
+      endsAt: days === null ? null : new Date(grant.startsAt.getTime() + days * day),
+    }));
 
 /** What one user holds. */
 function heldBy({ now, oldest, longest, most }: Spread) {
@@ -66,19 +100,29 @@ function heldBy({ now, oldest, longest, most }: Spread) {
   return fc.uniqueArray(subscription, { selector: ({ packageId }) => packageId, maxLength: most });
 }
 
-type Held = Awaited<ReturnType<typeof findAllHeld>>;
-
-/** Every subscription with what its package contains. */
-export function findAllHeld(db: Pick<PrismaClient, 'subscription'>) {
-  return db.subscription.findMany({ include: { package: { include: { features: true } } } });
+/** Every holding of every user: subscriptions with what their packages contain, and grants. */
+export async function findAllHeld(db: Pick<PrismaClient, 'subscription' | 'featureGrant'>) {
+  const subscriptions = await db.subscription.findMany({
+    include: { package: { include: { features: true } } },
+  });
+  const grants = await db.featureGrant.findMany();
+  return [
+    ...subscriptions.flatMap(({ package: { features }, ...row }) =>
+      features.map((feature) => ({ ...row, ...feature, kind: 'SUBSCRIPTION' as const })),
+    ),
+    ...grants.map((row) => ({
+      ...row,
+      kind: 'GRANT' as const,
+      limit: row.limit?.toNumber() ?? null,
+      startedAt: row.startsAt,
+      endedAt: row.endsAt,
+    })),
+  ].map(({ id, ...row }) => ({ ...row, subscriptionId: id, live: true }));
 }
 
-/** What a user's subscriptions grant of a feature, as the rules read it. */
-export function grantsOf(held: Held, userKey: bigint, featureId: string): CountingGrant[] {
-  return held
-    .filter((row) => row.userKey === userKey)
-    .flatMap((row) => {
-      const granted = row.package.features.find((each) => each.featureId === featureId);
-      return granted ? [{ ...row, ...granted, subscriptionId: row.id, live: true }] : [];
-    });
-}
+/** What a user holds of a feature, as the rules read it. */
+export const grantsOf = (
+  held: Awaited<ReturnType<typeof findAllHeld>>,
+  userKey: bigint,
+  featureId: string,
+): CountingGrant[] => held.filter((each) => each.userKey === userKey && each.featureId === featureId);

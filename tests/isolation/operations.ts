@@ -58,6 +58,12 @@ export const queries: Record<string, Row> = {
   feature: byId(({ feature }) => feature),
   features: { calls: pagesAfter(({ feature }) => feature) },
   flaggedUsers: { calls: [() => ({})] },
+  grants: {
+    calls: [
+      (its) => ({ userId: its.user, featureId: its.looseFeature, first: 100 }),
+      (its) => ({ userId: its.user, after: its.grant }),
+    ],
+  },
   mappingRules: { calls: pagesAfter(({ rule }) => rule) },
   package: { calls: [({ base }) => ({ id: base, version: 1, includeFeatures: true })] },
   packages: {
@@ -181,6 +187,24 @@ export const mutations: Record<string, Row> = {
     inert: 'It is not there yet.',
   },
   generateUserToken: { calls: [({ user }) => ({ userId: user })], inert: 'A token is not stored.' },
+  grantFeature: {
+    calls: [
+      (its) => ({
+        input: {
+          userId: its.user,
+          featureId: its.feature,
+          limit: 5,
+          resetPeriod: 'MONTH',
+          resetEvery: 2,
+          overageEnabled: true,
+          startsAt: '2020-02-20T00:00:00Z',
+          endsAt: '2120-02-20T00:00:00Z',
+          reason: 'why',
+          idempotencyKey: 'once',
+        },
+      }),
+    ],
+  },
   importUsers: {
     calls: [
       ({ user }) => ({ csv: `id,name\n${user},ours\n`, note: 'why' }),
@@ -234,6 +258,7 @@ export const mutations: Record<string, Row> = {
     ],
   },
   removePackagePrice: { calls: [(its) => ({ packageId: its.base, priceId: its.price, version: 1 })] },
+  revokeGrant: { calls: [({ grant }) => ({ id: grant, reason: 'why' })] },
   revokeApiKey: byId(({ apiKey }) => apiKey),
   setPackagePrice: {
     calls: [

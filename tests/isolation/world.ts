@@ -18,6 +18,7 @@ export interface Names {
   addon: string;
   price: string;
   subscription: string;
+  grant: string;
   rule: string;
   event: string;
   /** What the events are called, and a property of theirs. */
@@ -55,8 +56,9 @@ const nameWords = {
 export function namesOf(prefix: string): Names {
   const words = Object.entries(nameWords).map(([name, word]) => [name, `${prefix}${word}`]);
   return {
-    ...(Object.fromEntries(words) as Omit<Names, 'subscription' | 'apiKey' | 'auditEntry'>),
+    ...(Object.fromEntries(words) as Omit<Names, 'subscription' | 'grant' | 'apiKey' | 'auditEntry'>),
     subscription: '987654321',
+    grant: '987654322',
     apiKey: '01890000-0000-7000-8000-000000000000',
     auditEntry: '987654321',
   };
@@ -128,6 +130,9 @@ export async function createWorld(
   await db.usageCounter.create({
     data: { ...usage, subscriptionId: subscription.id, windowStart: subscription.startedAt, used },
   });
+  const owner = { environmentId, userKey: user.key, featureId: names.looseFeature };
+  const grant = await createGrant(db, owner);
+  await createGrant(db, owner);
   const hour = { environmentId, featureId: names.feature, hour: new Date('2020-02-20T20:00:00Z'), used };
   await db.usageHour.create({ data: { ...hour, userKey: user.key } });
   await db.featureHour.create({ data: hour });
@@ -141,7 +146,20 @@ export async function createWorld(
   await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 2` } });
   await createTraces(db, environmentId, { prefix, keyId: apiKey });
   const auditEntry = await createHistory(db, environmentId, { user, keyId: apiKey });
-  return { ...names, subscription: `${subscription.id}`, apiKey, auditEntry: `${auditEntry}` };
+  const ids = { subscription: `${subscription.id}`, grant: `${grant}`, auditEntry: `${auditEntry}` };
+  return { ...names, ...ids, apiKey };
+}
+
+/** A grant of this feature to this user; its id. */
+async function createGrant(
+  db: PrismaClient,
+  owner: { environmentId: 'test' | 'live'; userKey: bigint; featureId: string },
+): Promise<bigint> {
+  const { word, limit } = secrets[owner.environmentId];
+  const [{ id }] = await db.$queryRaw<[{ id: bigint }]>`SELECT nextval('subscription_id_seq') AS id`;
+  await db.featureGrant.create({ data: { ...owner, id, limit, reason: word, startsAt: new Date() } });
+  await db.user.update({ where: { key: owner.userKey }, data: { hasGrants: true } });
+  return id;
 }
 
 /** What nobody is shown: a session of the console, a deleted user, and how far usage is rolled up. */

@@ -81,7 +81,8 @@ export interface Entitlement extends Pick<schema.Entitlement, 'access' | 'reason
 /** What a user has of one feature, and the subscription that counts for it. */
 export interface UserEntitlement extends Entitlement {
   feature: FeatureFacts;
-  subscription: PackageSubscription;
+  /** Null when a feature grant counts. */
+  subscription: PackageSubscription | null;
 }
 
 /** Consumption in one period of a subscription. */

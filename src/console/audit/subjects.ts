@@ -11,6 +11,7 @@ export const subjects: Record<AuditSubject, string> = {
   IMPORT: 'Import',
   TOKEN_SECRET: 'Token secret',
   USAGE: 'Usage',
+  FEATURE_GRANT: 'Feature grant',
 };
 
 export const isSubject = (text: string | null): text is AuditSubject => text !== null && text in subjects;

@@ -39,10 +39,16 @@ function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement
   const paths = usePaths();
   const source = (
     <Text size="sm" c="dimmed">
-      from{' '}
-      <Anchor component={Link} to={paths.package(subscription.package.id)} fz="sm" underline="always">
-        {subscription.package.name}
-      </Anchor>
+      {subscription === null ? (
+        'from a grant'
+      ) : (
+        <>
+          from{' '}
+          <Anchor component={Link} to={paths.package(subscription.package.id)} fz="sm" underline="always">
+            {subscription.package.name}
+          </Anchor>
+        </>
+      )}
     </Text>
   );
   return (

@@ -8,9 +8,10 @@ import {
 } from '../../entitlements/rules.ts';
 import type { Usage } from '../record/rules.ts';
 
-/** A subscription to a package with the feature, live or not. Usage of the feature may count towards it. */
+/** A holding, live or not. Usage of the feature may count towards it. */
 export interface CountingGrant extends Grant {
   endedAt: Date | null;
+  /** Whether it may win, as long as it has started and not ended. */
   live: boolean;
 }
 
@@ -25,26 +26,26 @@ export interface Counter {
 }
 
 /**
- * Usage counts towards each subscription that had started and not ended at that instant. A subscription never counts
- * usage before its start or after its end.
+ * Usage counts towards each holding that had started and not ended at that instant. A holding never counts usage before
+ * its start or after its end.
  */
 export function countsTowards(grant: CountingGrant, at: Date): boolean {
   return grant.startedAt <= at && (grant.endedAt === null || at < grant.endedAt);
 }
 
-/** The windows that contain a usage at this instant: one for each subscription that it counts towards. */
+/** The windows that contain a usage at this instant: one for each holding that it counts towards. */
 export function windowsOf(grants: readonly CountingGrant[], at: Date): { grant: Grant; window: Window }[] {
   return grants
     .filter((grant) => countsTowards(grant, at))
     .map((grant) => ({ grant, window: windowAt(grant.startedAt, grant.resetPeriod, at) }));
 }
 
-/** The winning grant of the live subscriptions, and its window at this instant. */
+/** The winning grant of the live holdings, and its window at this instant. */
 export function winnerAt(
   grants: readonly CountingGrant[],
   at: Date,
 ): { grant: Grant; window: Window } | null {
-  const grant = highestGrant(grants.filter(({ live }) => live));
+  const grant = highestGrant(grants.filter((each) => each.live && countsTowards(each, at)));
   return grant && { grant, window: windowAt(grant.startedAt, grant.resetPeriod, at) };
 }
 

@@ -15,7 +15,7 @@ export const foldedSql = `
       max(e.id) filter (where e.action = 'SET')
         over (partition by e.user_key, h.id, e.feature_id, w.window_start) as last_set
     from usage_event e
-    cross join lateral ${countingHoldingsSql('e.user_key', 'e.feature_id', 'e.occurred_at')} h
+    cross join lateral ${countingHoldingsSql({ userKey: 'e.user_key', hasGrants: 'true' }, 'e.feature_id', 'e.occurred_at')} h
     cross join lateral (select ${windowStartSql('h', 'e.occurred_at')} as window_start) w
     where e.user_key between $1 and $2
   ) counted

@@ -1,6 +1,6 @@
 import type { PoolClient } from 'pg';
 import { holdingsSinceSql } from '../../entitlements/holdings-store.ts';
-import type { ResetPeriod } from '../../entitlements/rules.ts';
+import type { Grant, ResetPeriod } from '../../entitlements/rules.ts';
 import type { Counter, CountingGrant } from '../ledger/rules.ts';
 import type { Case, Entry } from './decision-rules.ts';
 import type { IfLocked, Usage } from './rules.ts';
@@ -72,6 +72,7 @@ export async function readSubjects(client: PoolClient, usages: readonly Usage[])
 }
 
 interface GrantRow {
+  kind: Grant['kind'];
   user_key: string;
   feature_id: string;
   id: string;
@@ -111,11 +112,13 @@ export async function readGrants(
 
 const grantsSql = `
   select h.* from unnest($1::bigint[], $2::timestamptz[]) as i(user_key, since)
-  cross join lateral ${holdingsSinceSql('i.user_key', '= any($3::text[])', 'i.since')} h`;
+  join "user" u on u.key = i.user_key
+  cross join lateral ${holdingsSinceSql({ userKey: 'u.key', hasGrants: 'u.has_grants' }, '= any($3::text[])', 'i.since')} h`;
 
 export const grantsKey = (userKey: bigint, featureId: string) => `${userKey} ${featureId}`;
 
 const grantOf = (row: GrantRow): CountingGrant => ({
+  kind: row.kind,
   subscriptionId: BigInt(row.id),
   startedAt: row.started_at,
   endedAt: row.ended_at,

@@ -33,16 +33,20 @@ export interface Addition {
  * Every look-up is a lateral join by key, so that wrong statistics never lead to a scan of a whole table, or to a
  * comparison of all pairs of items.
  */
+/* Of a batch without any user who has grants, none is looked up. */
+const ofEvent = { userKey: 'e.user_key', hasGrants: '(select bool_or(has_grants) from item)' };
+
 const appendSql = (locked: IfLocked) => `
   with item as materialized (
-    select i.*, u.user_key, u.revision, f.type as feature_type,
+    select i.*, u.user_key, u.revision, u.has_grants, f.type as feature_type,
       least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
     from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[],
       $8::text[])
       with ordinality
       as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, note, ord)
     left join lateral (
-      select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision
+      select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision,
+        coalesce(survivor.has_grants, named.has_grants) as has_grants
       from "user" named left join "user" survivor on survivor.key = named.merged_into
       where named.environment_id = i.environment_id and named.id = i.user_id limit 1
     ) u on true
@@ -71,7 +75,7 @@ const appendSql = (locked: IfLocked) => `
     from inserted e
     cross join lateral (
       select h.id, ${windowStartSql('h', 'e.occurred_at')} as window_start
-      from ${countingHoldingsSql('e.user_key', 'e.feature_id', 'e.occurred_at')} h
+      from ${countingHoldingsSql(ofEvent, 'e.feature_id', 'e.occurred_at')} h
       offset 0
     ) held
     group by e.user_key, held.id, e.feature_id, held.window_start, e.environment_id
@@ -115,14 +119,14 @@ interface StandingRow extends OutcomeRow, GrantRow {
 
 /* Also returns the standing of each user, and the counters after the whole batch. */
 const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeSql},
-    winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
+    winner.kind, winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
     current.window_start, counter.used,
     outcome.inserted and outcome.at >= winner.started_at
       and ${windowStartSql('winner', 'outcome.at')} = current.window_start as counts_in_winner,
     null as feature_id
-  ${firstSql} ${winnerSql('outcome.user_key', 'outcome.feature_id')}
+  ${firstSql} ${winnerSql({ userKey: 'outcome.user_key', hasGrants: 'outcome.has_grants' }, 'outcome.feature_id')}
   union all
-  select null, false, false, null, null, null, null, subscription_id, null, null, null, false, window_start, used,
+  select null, false, false, null, null, null, null, null, subscription_id, null, null, null, false, window_start, used,
     false, feature_id
   from counted`;
 

@@ -16,12 +16,13 @@ import {
 
 /** The winning holding of a feature at an instant, in the order of highestGrant. */
 const winnerAtSql = (userKey: string, featureId: string, at: string) => `
-  select h.* from ${countingHoldingsSql(userKey, featureId, at)} h order by ${highestFirstSql('h')} limit 1`;
+  select h.* from ${countingHoldingsSql({ userKey, hasGrants: 'true' }, featureId, at)} h
+  order by ${highestFirstSql('h')} limit 1`;
 
 /**
  * The change by each event, and its hour: ADD changes usage by its delta, SET by the difference in the window of the
- * winning holding (highestGrant). Usage outside every holding is one window without end. Only a merge affects
- * the change of an old event.
+ * winning holding (highestGrant). Usage outside every holding is one window without end. Only a merge, or a feature
+ * grant that starts in the past, affects the change of an old event.
  *
  * The plan is fixed, so that wrong statistics cannot make it slow. The events of features with a SET are read once for
  * each holding (`step`) and sorted once. A SET appears twice in that order, first as a step of 0 that reads the

@@ -10,7 +10,14 @@ import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../..
 import { recount } from '../../usage/ledger/store.ts';
 import { findUserKey } from '../store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
-import { deleteUsers, lockUsers, moveSubscriptions, moveUsage, redirectToSurvivor } from './store.ts';
+import {
+  deleteUsers,
+  lockUsers,
+  moveGrants,
+  moveSubscriptions,
+  moveUsage,
+  redirectToSurvivor,
+} from './store.ts';
 
 /**
  * Merges several users into one. The survivor gets the subscriptions and the usage of the others, and their ids lead to
@@ -70,6 +77,7 @@ async function mergeLocked(
 
   await endSurplus(tx, [survivorKey, ...mergedKeys]);
   await moveSubscriptions(tx, survivorKey, mergedKeys);
+  await moveGrants(tx, survivorKey, mergedKeys);
   await moveUsage(tx, survivorKey, mergedKeys);
   await recount(tx, survivorKey, mergedKeys);
 

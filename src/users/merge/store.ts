@@ -74,6 +74,27 @@ export async function moveSubscriptions(tx: Db, survivorKey: bigint, mergedKeys:
     FROM moved`;
 }
 
+/** Moves all grants of these users, those that are over included, to the survivor. */
+export async function moveGrants(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM feature_grant WHERE user_key = ANY(${mergedKeys}) RETURNING *), used AS (
+      SELECT idempotency_key FROM feature_grant
+      WHERE user_key = ${survivorKey} AND idempotency_key IS NOT NULL
+    )
+    INSERT INTO feature_grant
+      (user_key, id, environment_id, feature_id, "limit", reset_period, reset_every, overage_enabled, starts_at,
+        ends_at, reason, revoked_at, revoke_reason, idempotency_key, request_hash, created_at)
+    SELECT ${survivorKey}, id, environment_id, feature_id, "limit", reset_period, reset_every, overage_enabled,
+      starts_at, ends_at, reason, revoked_at, revoke_reason,
+      CASE WHEN idempotency_key NOT IN (SELECT idempotency_key FROM used)
+        AND row_number() OVER (PARTITION BY idempotency_key ORDER BY id) = 1 THEN idempotency_key END,
+      request_hash, created_at
+    FROM moved`;
+  await tx.$executeRaw`
+    UPDATE "user" SET has_grants = true WHERE key = ${survivorKey} AND NOT has_grants
+      AND EXISTS (SELECT FROM feature_grant WHERE user_key = ${survivorKey})`;
+}
+
 /**
  * Moves the ledger of these users to the survivor, and drops their counters: they are to be counted again. An
  * idempotency key that several of them had used stays with the usage that was recorded first.
@@ -94,6 +115,7 @@ export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string;
   await tx.$executeRaw`SELECT forget_usage(${keys}::bigint[], 'deleteUser')`;
   await deleteHours(tx, keys);
   await tx.subscription.deleteMany(owned);
+  await tx.featureGrant.deleteMany(owned);
   return tx.$queryRaw<{ id: string; key: bigint }[]>`
     DELETE FROM "user" WHERE key = ANY(${keys}) OR merged_into = ANY(${keys}) RETURNING id, key`;
 }

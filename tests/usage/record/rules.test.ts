@@ -25,6 +25,7 @@ const usage = (changes: Partial<Usage> = {}): Usage => ({
 });
 
 const grant = (id: number, startedAt: string, changes: Partial<CountingGrant> = {}): CountingGrant => ({
+  kind: 'SUBSCRIPTION',
   subscriptionId: BigInt(id),
   startedAt: new Date(startedAt),
   endedAt: null,
