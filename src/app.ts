@@ -9,7 +9,7 @@ import type { Sessions } from './auth/sessions/sessions.ts';
 import type { UserIdentity, UserTokens } from './auth/tokens/tokens.ts';
 import { createCatalogueFiles } from './catalogue/file/files.ts';
 import { createCatalogueRoutes } from './catalogue/route.ts';
-import { identifyUser } from './client/authenticate.ts';
+import { identifyUser, userAllowance } from './client/authenticate.ts';
 import type { ClientContext } from './client/context.ts';
 import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
@@ -31,6 +31,7 @@ import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
 import { createRouter, type Route } from './http/router.ts';
+import { createOfrepRoutes } from './ofrep/route.ts';
 import { createSegmentApiRoutes } from './segment/api/route.ts';
 import { releaseOnArrival } from './segment/arrival.ts';
 import { createDeletion } from './segment/erasure/delete-person.ts';
@@ -109,6 +110,7 @@ export function createApp(dependencies: Dependencies): App {
     '/client/graphql': withCors(serve(client, clientPage), clientOrigins),
     '/segment/events': createSegmentRoute(events),
     ...createSegmentApiRoutes(events),
+    ...createOfrepRoutes({ ...dependencies, gate, readers: dependencies, readingOf: servicesOf }),
     ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),
@@ -199,7 +201,7 @@ function clientApi(
         requestContext.bearer = bearerOf(user.environmentId, credentials.authorization ?? '');
       return user;
     },
-    allowanceOf: ({ environmentId, userId }) => `USER ${environmentId} ${userId}`,
+    allowanceOf: userAllowance,
     contextOf(user) {
       const { db, findStanding } = servicesOf(user.environmentId);
       return { db, findStanding, ...user };

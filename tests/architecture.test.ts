@@ -35,6 +35,7 @@ const concepts = [
   'segment',
   'catalogue',
   'client',
+  'ofrep',
   'provisioning',
 ];
 

@@ -55,7 +55,7 @@ export async function identifyCaller(
  * The rate limit that a call counts against. The console has its own, so that it still works while a key's calls are
  * refused.
  */
-export const allowanceOf = ({ through, keyId }: Pick<Caller | Sender, 'through' | 'keyId'>): string =>
+export const allowanceOf = ({ through, keyId }: { through: string; keyId: string }): string =>
   `${through} ${keyId}`;
 
 /** Returns the caller as an author in the audit log. */

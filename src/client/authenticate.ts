@@ -1,3 +1,4 @@
+import { allowanceOf } from '../auth/caller.ts';
 import { parseKey } from '../auth/keys/rules.ts';
 import type { Keyring } from '../auth/keys/store.ts';
 import type { UserIdentity, UserTokens } from '../auth/tokens/tokens.ts';
@@ -26,3 +27,53 @@ export async function identifyUser(
   if (key?.kind !== 'PUBLIC' || userId === null) return null;
   return { environmentId: key.environmentId, userId };
 }
+
+/** Who reads entitlements at the doors that servers and browsers share. */
+export interface Reader {
+  environmentId: string;
+  /** The one user whom the credentials name; null if the caller names one. */
+  userId: string | null;
+  /** The key of the rate limit that its calls count against. */
+  allowance: string;
+  /** For the log. */
+  kind: 'PRIVATE' | 'PUBLIC' | 'USER_TOKEN';
+  lastFour: string | null;
+}
+
+export interface Readers {
+  keyring: Keyring;
+  userTokens: UserTokens;
+}
+
+/**
+ * Identifies a reader: with a private key, who may ask about every user; with a user token, or a public key with
+ * X-User-ID, about that user. A public key alone names no user: then the caller does, as in that header. Null if the
+ * credentials are invalid.
+ */
+export async function identifyReader(
+  credentials: Credentials,
+  readers: Readers,
+  now: Date,
+): Promise<Reader | null> {
+  const { authorization } = credentials;
+  if (authorization === null) return null;
+  if (parseKey(authorization) === null) {
+    const user = await identifyUser(credentials, readers, now);
+    return user === null
+      ? null
+      : { ...user, allowance: userAllowance(user), kind: 'USER_TOKEN', lastFour: null };
+  }
+  const identity = await readers.keyring.identify(authorization);
+  if (identity === null || identity.kind === 'WRITE') return null;
+  const { environmentId, keyId, kind, lastFour } = identity;
+  const userId = kind === 'PUBLIC' ? credentials.userId : null;
+  const allowance =
+    userId === null
+      ? allowanceOf({ through: `${kind}_KEY`, keyId })
+      : userAllowance({ environmentId, userId });
+  return { environmentId, userId, allowance, kind, lastFour };
+}
+
+/** The key of the rate limit of a user's own calls. */
+export const userAllowance = ({ environmentId, userId }: UserIdentity): string =>
+  `USER ${environmentId} ${userId}`;

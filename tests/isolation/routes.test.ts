@@ -32,6 +32,10 @@ async function createRevokedKey(kind: 'PRIVATE' | 'WRITE'): Promise<string> {
 interface Call {
   method: 'get' | 'post' | 'delete';
   path: string;
+  /** The path that is asked, if the one in the table has parameters. */
+  at?: (its: Names) => string;
+  /** Whether a public key may ask too. */
+  takesPublicKey?: true;
   body?: (its: Names) => object;
   /** What a right key does by it. */
   does: 'tells' | 'changes' | 'nothing';
@@ -60,6 +64,21 @@ const keyed: Call[] = [
   segmentCall('batch', (event) => ({ batch: [event] })),
   segmentCall('track', (event) => event),
   { ...segmentCall('page', (event) => event), does: 'nothing' },
+  {
+    method: 'post',
+    path: '/ofrep/v1/evaluate/flags',
+    body: ({ user }) => ({ context: { targetingKey: user } }),
+    does: 'tells',
+    takesPublicKey: true,
+  },
+  {
+    method: 'post',
+    path: '/ofrep/v1/evaluate/flags/{featureId}',
+    at: ({ feature }) => `/ofrep/v1/evaluate/flags/${feature}`,
+    body: ({ user }) => ({ context: { targetingKey: user } }),
+    does: 'tells',
+    takesPublicKey: true,
+  },
   { method: 'get', path: '/cli/pull', does: 'tells' },
   { method: 'post', path: '/cli/validate', body: configuration, does: 'tells' },
   { method: 'post', path: '/cli/publish', body: configuration, does: 'changes' },
@@ -90,13 +109,15 @@ test('every path is here; if this fails, add it to a list of tests/isolation/rou
   expect([...known].sort()).toEqual([...app.paths].sort());
 });
 
-const send = ({ method, path, body }: Call, authorization = '') =>
-  app.http[method](path).set('Authorization', authorization).send(body?.(its));
+const send = ({ method, path, at, body }: Call, authorization = '') =>
+  app.http[method](at?.(its) ?? path)
+    .set('Authorization', authorization)
+    .send(body?.(its));
 
 describe.each(keyed)('$method $path', (call) => {
   test.each<[string, () => string]>([
     ['nobody', () => ''],
-    ['a public key', () => app.keys.publicTest],
+    ...(call.takesPublicKey ? [] : [['a public key', () => app.keys.publicTest] as [string, () => string]]),
     ['a private key that was revoked', () => revoked],
     ['a write key that was revoked', () => revokedWriteKey],
     ...(call.takesWriteKey ? [] : [['a write key', () => app.keys.writeTest] as [string, () => string]]),
