@@ -26,6 +26,9 @@ SELECT create_reference_table('deleted_user_salt');
 SELECT create_reference_table('feature_hour');
 SELECT create_reference_table('usage_rollup');
 SELECT create_reference_table('audit_entry');
+SELECT create_reference_table('webhook');
+SELECT create_reference_table('webhook_event');
+SELECT create_reference_table('webhook_delivery');
 SELECT create_reference_table('seal');
 SELECT create_reference_table('seal_amendment');
 

@@ -60,6 +60,7 @@ export interface Dependencies {
   /** The rate limit of each key. */
   rateLimit: RateLimit;
   log: Logger;
+  webhooks: Context['webhooks'];
   /** The worker that reads and writes catalogue files; see createCatalogueFiles. */
   catalogueWorker?: URL | undefined;
   /** The metrics to write to. */
@@ -157,7 +158,7 @@ function createServices({ database, log, metrics }: Dependencies): ServicesOf {
 
 /** For servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, sessions, log, catalogueWorker }: Dependencies,
+  { database, keyring, userTokens, sessions, log, catalogueWorker, webhooks }: Dependencies,
   servicesOf: ServicesOf,
   doHeavyWork: DoHeavyWork,
 ): Api<Caller, Context> {
@@ -174,7 +175,7 @@ function adminApi(
     contextOf(caller, requestContext) {
       const author = authorOf(caller, requestContext);
       const { environmentId } = author;
-      const services = { ...servicesOf(environmentId), readClock: database.readClock, userTokens };
+      const services = { ...servicesOf(environmentId), readClock: database.readClock, userTokens, webhooks };
       const heavy = { catalogueFiles, doHeavyWork };
       const report = (error: unknown) => reportFault(log, error, requestContext);
       return { environmentId, author, ...services, ...heavy, reportFault: report };

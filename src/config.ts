@@ -25,6 +25,8 @@ export interface Config {
   clientOrigins: string[];
   /** The secret with which Segment signs requests; undefined accepts requests without a signature. */
   segmentSecret: string | undefined;
+  /** Whether webhooks may have addresses of private networks. */
+  webhookAllowPrivate: boolean;
   /** How many requests per second each key may send to a process; null is without a limit. */
   rateLimit: number | null;
   /** The number of server processes. They share the port. */
@@ -152,6 +154,7 @@ const variables = z.object({
   KANA_TOKEN_ISSUER: z.string().default('usekana.com'),
   CLIENT_CORS_ORIGINS: origins.default([]),
   SEGMENT_SHARED_SECRET: z.string().optional(),
+  WEBHOOK_ALLOW_PRIVATE: truth.default(false),
   RATE_LIMIT_PER_SECOND: rate.optional(),
   WEB_CONCURRENCY: processes.default(1),
   KANA_DEMO: truth.optional(),
@@ -192,6 +195,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     tokenIssuer: data.KANA_TOKEN_ISSUER,
     clientOrigins: data.CLIENT_CORS_ORIGINS,
     segmentSecret: data.SEGMENT_SHARED_SECRET,
+    webhookAllowPrivate: data.WEBHOOK_ALLOW_PRIVATE,
     rateLimit: data.RATE_LIMIT_PER_SECOND ?? null,
     processes: data.WEB_CONCURRENCY,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,

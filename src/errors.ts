@@ -39,6 +39,12 @@ export const grantNotFound = (id: string) =>
 export const mappingRuleNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'MappingRuleNotFoundError', `There is no mapping rule with the id "${id}".`);
 
+export const webhookNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'WebhookNotFoundError', `There is no webhook with the id "${id}".`);
+
+export const webhookDeliveryNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'WebhookDeliveryNotFoundError', `There is no delivery with the id "${id}".`);
+
 export const apiKeyNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'ApiKeyNotFoundError', `There is no valid key with the id "${id}".`);
 

@@ -20,6 +20,7 @@ import { type Watch, watchDatabase } from './database/watch.ts';
 import type { EmbeddedServer } from './embedded-postgres/server.ts';
 import { StartupError } from './errors.ts';
 import { loadConsole } from './http/console.ts';
+import { createPost } from './http/outbound.ts';
 import { createRateLimit, noRateLimit } from './http/rate-limit.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { type Queue, startQueue } from './jobs/queue.ts';
@@ -37,6 +38,7 @@ import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import type { TracingSettings } from './telemetry/tracing-settings.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
+import { cleanUpJob, type Dispatcher, startDispatcher, webhookJobs } from './webhooks/deliver.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
@@ -46,6 +48,7 @@ interface Running {
   postgres?: EmbeddedServer;
   database?: Database;
   queue?: Queue;
+  dispatcher?: Dispatcher;
   watch?: Watch;
   workers?: Workers;
   traces?: SpanExporter | undefined;
@@ -76,7 +79,8 @@ async function start(config: Config, running: Running): Promise<void> {
   const provisioned = isPrepared() ? null : await prepare(postgres.url, database, config, log);
 
   const keyring = createKeyring(database.lookups);
-  const realms = await loadTokenRealms(database.prisma, config.tokenSecrets, createEncryption(secretKey));
+  const encryption = createEncryption(secretKey);
+  const realms = await loadTokenRealms(database.prisma, config.tokenSecrets, encryption);
   const app = createApp({
     database,
     keyring,
@@ -87,15 +91,18 @@ async function start(config: Config, running: Running): Promise<void> {
     segmentSecret: config.segmentSecret,
     rateLimit: config.rateLimit === null ? noRateLimit : createRateLimit(config.rateLimit),
     log,
+    webhooks: { encryption, allowPrivate: config.webhookAllowPrivate },
     metrics,
     metricsAccess: openMetrics(config, metrics),
   });
-  const jobs = { ...segmentJobs(database.prisma), ...rollUpJobs, ...sealJobs };
+  const jobs = { ...segmentJobs(database.prisma), ...rollUpJobs, ...sealJobs, ...webhookJobs };
   running.queue = await startQueue(postgres.url, jobs, {
-    atStart: [sweepJob, rollUpJob, sealJob],
+    atStart: [sweepJob, rollUpJob, sealJob, cleanUpJob],
     log,
     metrics,
   });
+  const post = createPost(config.webhookAllowPrivate);
+  running.dispatcher = startDispatcher({ pool: database.work, encryption, post, log });
   http.open(app.listener);
 
   if (cluster.isWorker) await notifyPrimary({ address: http.address });
@@ -157,9 +164,18 @@ function announce(address: string, provisioned: Provisioned): void {
 }
 
 /** Stops accepting, finishes accepted requests, and closes the database. */
-async function stop({ http, postgres, database, queue, watch, workers, traces }: Running): Promise<void> {
+async function stop({
+  http,
+  postgres,
+  database,
+  queue,
+  dispatcher,
+  watch,
+  workers,
+  traces,
+}: Running): Promise<void> {
   await workers?.stop();
-  await Promise.all([http?.close(), queue?.stop()]);
+  await Promise.all([http?.close(), queue?.stop(), dispatcher?.stop()]);
   await traces?.stop();
   await watch?.stop();
   await database?.close();

@@ -21,6 +21,7 @@ const layers: [layer: number, what: string, RegExp][] = [
 /** Concepts import only earlier ones. A part of a concept may stand apart from it, further down. */
 const concepts = [
   'seals',
+  'webhooks/outbox',
   'audit',
   'auth',
   'features',
@@ -33,6 +34,7 @@ const concepts = [
   'users/merge',
   'users/import',
   'segment',
+  'webhooks',
   'catalogue',
   'client',
   'ofrep',

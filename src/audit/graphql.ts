@@ -26,6 +26,7 @@ const AuditSubject = builder.enumType('AuditSubject', {
     API_KEY: { description: 'A key.' },
     IMPORT: { description: 'An import of users; the id is the id of the import.' },
     TOKEN_SECRET: { description: 'The secret that signs user tokens; the id is the environment.' },
+    WEBHOOK: { description: 'A webhook.' },
     USAGE: {
       description: 'Usage recorded by hand in the console; the id is the id of the user.',
     },

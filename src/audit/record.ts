@@ -1,5 +1,14 @@
 import type { Db } from '../database/client.ts';
-import { type AuditSubject, type Author, type Difference, difference, type Fields } from './rules.ts';
+import { eventsOf, eventTypes } from '../webhooks/outbox/rules.ts';
+import { isWanted, tell } from '../webhooks/outbox/store.ts';
+import {
+  type AuditSubject,
+  type Author,
+  type Difference,
+  difference,
+  type Fields,
+  type State,
+} from './rules.ts';
 import { appendEntries, readStates, type StatefulSubject } from './store.ts';
 
 /** The objects of a change. */
@@ -11,8 +20,16 @@ export interface Change {
   handles: readonly (string | bigint)[];
 }
 
+type Handles<Result> = (result: Result) => readonly (string | bigint)[];
+
+/** The state of an object before and after; undefined where it did not exist. */
+interface StateChange {
+  before: State | undefined;
+  after: State | undefined;
+}
+
 /**
- * Runs `work` and records what it changed, one row for each object, in the same transaction.
+ * Runs `work` and records what it changed, one row for each object, in the same transaction. Webhooks are told too.
  * Unchanged objects get no row.
  *
  * @param made the handles of the created objects
@@ -22,16 +39,57 @@ export async function audited<Result>(
   author: Author,
   { action, type, handles }: Change,
   work: () => Promise<Result>,
-  made: (result: Result) => readonly (string | bigint)[] = () => [],
+  made: Handles<Result> = () => [],
 ): Promise<Result> {
+  const { environmentId } = author;
+  const { result, changes } = await observe(tx, environmentId, { type, handles }, work, made);
+  const differences = changes.flatMap(({ before, after }) => difference(before, after) ?? []);
+  await appendEntries(tx, author, { action, type }, differences);
+  await tellChanges(tx, environmentId, type, changes);
+  return result;
+}
+
+/** Runs `work` and tells webhooks what it changed, without entries in the audit log. Costs little if none wants to know. */
+export async function told<Result>(
+  tx: Db,
+  environmentId: string,
+  what: Omit<Change, 'action'>,
+  work: () => Promise<Result>,
+  made: Handles<Result> = () => [],
+): Promise<Result> {
+  if (!(await isWanted(tx, environmentId, typesAbout(what.type)))) return work();
+  const { result, changes } = await observe(tx, environmentId, what, work, made);
+  await tellChanges(tx, environmentId, what.type, changes);
+  return result;
+}
+
+const typesAbout = (type: StatefulSubject) =>
+  eventTypes.filter((each) => each.startsWith(`${type.toLowerCase()}.`) || each === 'flag.raised');
+
+/** Runs `work` and returns the states of the objects before and after it. */
+async function observe<Result>(
+  tx: Db,
+  environmentId: string,
+  { type, handles }: Omit<Change, 'action'>,
+  work: () => Promise<Result>,
+  made: Handles<Result>,
+): Promise<{ result: Result; changes: StateChange[] }> {
   const known = handles.map(String);
-  const before = await readStates(tx, author.environmentId, type, known);
+  const before = await readStates(tx, environmentId, type, known);
   const result = await work();
   const all = [...new Set([...known, ...made(result).map(String)])];
-  const after = await readStates(tx, author.environmentId, type, all);
-  const differences = all.flatMap((handle) => difference(before.get(handle), after.get(handle)) ?? []);
-  await appendEntries(tx, author, { action, type }, differences);
-  return result;
+  const after = await readStates(tx, environmentId, type, all);
+  return { result, changes: all.map((handle) => ({ before: before.get(handle), after: after.get(handle) })) };
+}
+
+async function tellChanges(
+  tx: Db,
+  environmentId: string,
+  type: StatefulSubject,
+  changes: readonly StateChange[],
+): Promise<void> {
+  const events = changes.flatMap((change) => eventsOf(type, change));
+  await tell(tx, environmentId, events);
 }
 
 /** Records an action without a row of its own, such as an import. */
@@ -41,6 +99,6 @@ export async function note(
   what: { action: string; type: AuditSubject; id: string },
   after: Fields | null,
 ): Promise<void> {
-  const told: Difference = { subjectId: what.id, userKey: null, before: null, after, withheld: [] };
-  await appendEntries(tx, author, what, [told]);
+  const noted: Difference = { subjectId: what.id, userKey: null, before: null, after, withheld: [] };
+  await appendEntries(tx, author, what, [noted]);
 }

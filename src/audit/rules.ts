@@ -14,7 +14,8 @@ export type AuditSubject =
   | 'IMPORT'
   | 'TOKEN_SECRET'
   | 'USAGE'
-  | 'FEATURE_GRANT';
+  | 'FEATURE_GRANT'
+  | 'WEBHOOK';
 
 /** The author of a change, in one environment. */
 export interface Author {

@@ -68,6 +68,13 @@ const states: Record<StatefulSubject, string> = {
     select id::text as handle, id::text as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
       jsonb_build_object('kind', kind, 'lastFour', last_four, 'revoked', revoked_at is not null) as fields
     from api_key where environment_id = $1 and id = any ($2::uuid[])`,
+  // A query of an address often holds a secret.
+  WEBHOOK: `
+    select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
+      jsonb_build_object('url', split_part(url, '?', 1), 'events', to_jsonb(events),
+        'includePersonalData', include_personal_data, 'disabled', disabled_at is not null,
+        'previousSecretUntil', previous_secret_until) as fields
+    from webhook where environment_id = $1 and id = any ($2::text[])`,
 };
 
 interface StateRow {

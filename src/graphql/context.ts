@@ -1,4 +1,5 @@
 import type { Author } from '../audit/rules.ts';
+import type { Encryption } from '../auth/secrets/encryption.ts';
 import type { UserTokens } from '../auth/tokens/tokens.ts';
 import type { CatalogueFiles } from '../catalogue/file/files.ts';
 import type { ReadClock } from '../database/clock.ts';
@@ -28,6 +29,8 @@ export interface Context {
   userTokens: UserTokens;
   catalogueFiles: CatalogueFiles;
   doHeavyWork: DoHeavyWork;
+  /** How secrets of webhooks are stored, and which addresses they may have. */
+  webhooks: { encryption: Encryption; allowPrivate: boolean };
   /** Logs a failure that is returned as data, beside other results. Returns what the caller may see of it. */
   reportFault: (error: unknown) => Fault;
 }

@@ -1,17 +1,32 @@
-import { realpathSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type GraphQLSchema, lexicographicSortSchema, printSchema } from 'graphql';
 import { clientSchema } from '../client/schema.ts';
+import { type EventType, eventData } from '../webhooks/outbox/rules.ts';
+import { payloadSchema } from '../webhooks/schema-rules.ts';
 import { schema } from './schema.ts';
 
 const print = (each: GraphQLSchema) => `${printSchema(lexicographicSortSchema(each))}\n`;
 
-/** Returns the schemas in SDL, by file name. */
-export const printedSchemas = () => ({
+/** Returns all schemas, by file name: of the APIs in SDL, and of what webhooks are sent as JSON Schema. */
+export const printedSchemas = (): Record<string, string> => ({
   'schema.graphql': print(schema),
   'schema.client.graphql': print(clientSchema),
+  ...printedPayloads(),
 });
+
+const printedPayloads = () =>
+  Object.fromEntries(
+    Object.keys(eventData).map((type) => [
+      `docs/reference/webhooks/${type}.json`,
+      `${JSON.stringify(payloadSchema(type as EventType), null, 2)}\n`,
+    ]),
+  );
 
 // Writes the files only if Node was started with this file.
 if (import.meta.url === pathToFileURL(realpathSync(process.argv[1] ?? '.')).href)
-  for (const [file, text] of Object.entries(printedSchemas())) writeFileSync(file, text);
+  for (const [file, text] of Object.entries(printedSchemas())) {
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, text);
+  }

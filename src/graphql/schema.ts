@@ -21,6 +21,8 @@ import '../usage/history-graphql.ts';
 import '../usage/rollup/series-graphql.ts';
 import '../users/flags-graphql.ts';
 import '../users/graphql.ts';
+import '../webhooks/deliveries-graphql.ts';
+import '../webhooks/graphql.ts';
 import { builder } from './builder.ts';
 import { withCountedAnswers } from './limits/answer-size.ts';
 

@@ -16,6 +16,7 @@ import {
   type TrackOutcome,
   type WaitingTrack,
 } from './events/store.ts';
+import { tellUnmatched } from './events/unmatched-store.ts';
 import { arrival, lock, tryLock } from './lock-store.ts';
 import { type Mapping, mapTrack, namedFeature, type UnusableDelta } from './mapping/rules.ts';
 
@@ -84,7 +85,23 @@ async function processOnce(
   const { recorded, dropped } = await record(client, mapped, locking);
   outcomes.push(...recorded);
   await saveTracks(client, outcomes);
+  await tellUnmatched(client, unmatchedOf(events, outcomes));
   return { outcomes, remaining: events.length - outcomes.length - dropped };
+}
+
+function unmatchedOf(events: readonly WaitingTrack[], outcomes: readonly TrackOutcome[]) {
+  const unmatched = new Set(
+    outcomes.filter(({ outcome }) => outcome === 'UNMATCHED').map(({ messageId }) => messageId),
+  );
+  return unmatched.size === 0
+    ? []
+    : events
+        .filter(({ messageId, eventName }) => unmatched.has(messageId) && eventName !== null)
+        .map(({ environmentId, messageId, eventName }) => ({
+          environmentId,
+          messageId,
+          eventName: eventName ?? '',
+        }));
 }
 
 function unmapped(event: WaitingTrack, unusable: UnusableDelta | null): TrackOutcome {

@@ -86,6 +86,7 @@ export async function startTestApp({
     bodyRoom,
     rateLimit,
     log,
+    webhooks: { encryption: testEncryption, allowPrivate: true },
     catalogueWorker: pathToFileURL(process.env.TEST_CATALOGUE_WORKER ?? ''),
     metrics,
     metricsAccess,

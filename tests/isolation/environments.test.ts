@@ -22,6 +22,7 @@ beforeAll(async () => {
   // Generated ids that are part of no other number in an answer.
   await app.database.prisma.$executeRaw`SELECT setval('subscription_id_seq', 912345678)`;
   await app.database.prisma.$executeRaw`SELECT setval('audit_entry_id_seq', 812345678)`;
+  await app.database.prisma.$executeRaw`SELECT setval('webhook_delivery_id_seq', 712345678)`;
   ours = await createWorld(app.database.prisma, 'test', '');
   await createWorld(app.database.prisma, 'live', '');
   theirs = await createWorld(app.database.prisma, 'live', 'their-');
@@ -72,7 +73,7 @@ function sense(answer: unknown, its: Names): string {
   return text
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'then')
     .replaceAll(/[\w-]+\.[\w-]+\.[\w-]+/g, 'token')
-    .replaceAll(/"(key|id|lastFour|fingerprint)":"[^"]*"/g, '"$1":"…"');
+    .replaceAll(/"(key|secret|id|lastFour|fingerprint)":"[^"]*"/g, '"$1":"…"');
 }
 
 describe('the tables hold enough to show a leak', () => {

@@ -93,6 +93,13 @@ export const queries: Record<string, Row> = {
     ],
   },
   unmatchedEvents: { calls: [() => ({})] },
+  webhookDeliveries: {
+    calls: [
+      ({ webhook }) => ({ webhookId: webhook, state: 'DEAD', first: 100 }),
+      ({ webhook, delivery }) => ({ webhookId: webhook, after: delivery }),
+    ],
+  },
+  webhooks: { calls: pagesAfter(({ webhook }) => webhook) },
   usageByFeature: {
     calls: [
       () => ({ first: 50 }),
@@ -163,6 +170,11 @@ export const mutations: Record<string, Row> = {
   },
   createPackageVersion: { calls: [({ base }) => ({ packageId: base })] },
   createUsageEvent: { calls: [(its) => ({ input: usage(its) })] },
+  createWebhook: {
+    calls: [
+      () => ({ input: { url: 'https://example.com/', events: ['user.created'], includePersonalData: true } }),
+    ],
+  },
   createUser: {
     calls: [
       ({ user, email, billingId }) => ({
@@ -173,6 +185,7 @@ export const mutations: Record<string, Row> = {
   deleteDraftPackage: byId(({ draft }) => draft),
   deleteFeature: byId(({ looseFeature }) => looseFeature),
   deleteMappingRule: byId(({ rule }) => rule),
+  deleteWebhook: byId(({ webhook }) => webhook),
   deleteUser: byId(({ user }) => user),
   duplicatePackage: { calls: [({ base }) => ({ id: base, newId: `new-${base}`, name: 'ours' })] },
   generateSubscriptionLink: {
@@ -259,7 +272,19 @@ export const mutations: Record<string, Row> = {
   },
   removePackagePrice: { calls: [(its) => ({ packageId: its.base, priceId: its.price, version: 1 })] },
   revokeGrant: { calls: [({ grant }) => ({ id: grant, reason: 'why' })] },
+  redeliver: byId(({ delivery }) => delivery),
+  redeliverSpan: {
+    calls: [
+      ({ webhook }) => ({
+        webhookId: webhook,
+        from: '2020-01-01T00:00:00Z',
+        to: '2100-01-01T00:00:00Z',
+        state: 'DEAD',
+      }),
+    ],
+  },
   revokeApiKey: byId(({ apiKey }) => apiKey),
+  rotateWebhookSecret: byId(({ webhook }) => webhook),
   setPackagePrice: {
     calls: [
       (its) => ({
@@ -271,6 +296,15 @@ export const mutations: Record<string, Row> = {
   },
   subscribe: { calls: [(its) => ({ userId: its.newcomer, packageIds: [its.base] })] },
   unpublishPackage: byId(({ otherBase }) => otherBase),
+  testWebhook: byId(({ webhook }) => webhook),
+  updateWebhook: {
+    calls: [
+      ({ webhook }) => ({
+        id: webhook,
+        input: { url: 'https://example.com/2', events: ['*'], includePersonalData: true, enabled: false },
+      }),
+    ],
+  },
   updateDraftPackage: {
     calls: [
       (its) => ({

@@ -31,6 +31,9 @@ export interface Names {
   /** Of a user whom a billing provider brought: the id and the email are the same. */
   imported: string;
   billingId: string;
+  webhook: string;
+  /** What the webhook was told. */
+  delivery: string;
 }
 
 const nameWords = {
@@ -50,17 +53,22 @@ const nameWords = {
   email: 'mail@example.com',
   imported: 'imported@example.com',
   billingId: 'billing',
+  webhook: 'webhook',
 };
 
 /** The ids that begin with `prefix`, of a world that is not made. */
 export function namesOf(prefix: string): Names {
   const words = Object.entries(nameWords).map(([name, word]) => [name, `${prefix}${word}`]);
   return {
-    ...(Object.fromEntries(words) as Omit<Names, 'subscription' | 'grant' | 'apiKey' | 'auditEntry'>),
+    ...(Object.fromEntries(words) as Omit<
+      Names,
+      'subscription' | 'grant' | 'apiKey' | 'auditEntry' | 'delivery'
+    >),
     subscription: '987654321',
     grant: '987654322',
     apiKey: '01890000-0000-7000-8000-000000000000',
     auditEntry: '987654321',
+    delivery: '987654321',
   };
 }
 
@@ -146,8 +154,9 @@ export async function createWorld(
   await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 2` } });
   await createTraces(db, environmentId, { prefix, keyId: apiKey });
   const auditEntry = await createHistory(db, environmentId, { user, keyId: apiKey });
+  const delivery = await createTold(db, environmentId, names);
   const ids = { subscription: `${subscription.id}`, grant: `${grant}`, auditEntry: `${auditEntry}` };
-  return { ...names, ...ids, apiKey };
+  return { ...names, ...ids, apiKey, delivery: `${delivery}` };
 }
 
 /** A grant of this feature to this user; its id. */
@@ -192,6 +201,19 @@ async function createHistory(
   const entry = { environmentId, ...author, ...subject, ...change };
   await db.auditEntry.create({ data: entry });
   return (await db.auditEntry.create({ data: entry })).id;
+}
+
+/** A webhook, and what it was told: two deliveries, of which the id of the newer one is answered. */
+async function createTold(db: PrismaClient, environmentId: 'test' | 'live', names: Names): Promise<bigint> {
+  const { word } = secrets[environmentId];
+  const webhook = { environmentId, url: `https://${word}.example.com/`, events: ['package.published'] };
+  for (const id of [names.webhook, `${names.webhook}-2`])
+    await db.webhook.create({ data: { ...webhook, id, secret: word } });
+  const event = await db.webhookEvent.create({ data: { environmentId, type: word, data: { word } } });
+  const delivery = { environmentId, webhookId: names.webhook, eventId: event.id, state: 'DEAD' } as const;
+  const answer = { retryUntil: new Date(), responseBody: word, problem: word };
+  await db.webhookDelivery.create({ data: { ...delivery, ...answer } });
+  return (await db.webhookDelivery.create({ data: { ...delivery, ...answer } })).id;
 }
 
 /** One event that waits for a rule, and one that waits for its user. */

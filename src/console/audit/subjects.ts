@@ -12,6 +12,7 @@ export const subjects: Record<AuditSubject, string> = {
   TOKEN_SECRET: 'Token secret',
   USAGE: 'Usage',
   FEATURE_GRANT: 'Feature grant',
+  WEBHOOK: 'Webhook',
 };
 
 export const isSubject = (text: string | null): text is AuditSubject => text !== null && text in subjects;

@@ -1,3 +1,4 @@
+import { told } from '../../audit/record.ts';
 import type { Db } from '../../database/client.ts';
 import { isUniqueViolation, isWriteConflict } from '../../database/errors.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
@@ -71,7 +72,14 @@ async function identify(tx: Db, key: EventKey): Promise<Identified> {
   // The user may have been deleted after the event was stored.
   const isNew = plan.outcome === 'USER_CREATED' || plan.outcome === 'USER_CLAIMED';
   if (isNew && (await dropDeletedIn(tx, key))) return nothingDone;
-  const userKey = await apply(tx, subject, plan);
+  const about = { type: 'USER', handles: concerned(plan).map(({ key: userKey }) => userKey) } as const;
+  const userKey = await told(
+    tx,
+    environmentId,
+    about,
+    () => apply(tx, subject, plan),
+    (made) => [made],
+  );
   await saveIdentify(tx, key, plan.outcome, userKey);
   const released = await releaseWaiting(tx, environmentId, [event.userId]);
   return {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { note } from '../../audit/record.ts';
+import { note, told } from '../../audit/record.ts';
 import type { Author, Fields } from '../../audit/rules.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
 import { DomainError, importConflict, userAlreadyExists } from '../../errors.ts';
@@ -112,9 +112,12 @@ async function makeChange(context: ImportContext, step: OtherStep): Promise<Impo
       step.outcome === 'UPDATED'
         ? step.key
         : await mergeUsers(prisma, author, [step.survivorId, step.otherId], step.survivorId);
-    return (await changeUser(prisma, key, step.change))
-      ? succeeded(step, key)
-      : failed(step, changedMeanwhile);
+    const isChanged = await prisma.$transaction((tx) =>
+      told(tx, author.environmentId, { type: 'USER', handles: [key] }, () =>
+        changeUser(tx, key, step.change),
+      ),
+    );
+    return isChanged ? succeeded(step, key) : failed(step, changedMeanwhile);
   } catch (error) {
     if (error instanceof DomainError) return failed(step, error);
     throw error;
@@ -139,10 +142,14 @@ function claimAll({ admitUsers, author }: ImportContext, claims: readonly Claim[
   const ids = claims.map(({ id }) => id);
   // Lock order: ascending keys of users.
   const inOrder = claims.toSorted((a, b) => (a.key < b.key ? -1 : 1));
-  return admitUsers(author.environmentId, ids, async (tx) => {
-    for (const { key, id, change } of inOrder)
-      if (!(await claimUser(tx, key, id, change))) throw changedMeanwhile;
-  });
+  const handles = inOrder.map(({ key }) => key);
+  const { environmentId } = author;
+  return admitUsers(environmentId, ids, (tx) =>
+    told(tx, environmentId, { type: 'USER', handles }, async () => {
+      for (const { key, id, change } of inOrder)
+        if (!(await claimUser(tx, key, id, change))) throw changedMeanwhile;
+    }),
+  );
 }
 
 async function createUsers(
@@ -152,7 +159,15 @@ async function createUsers(
   const rows: ImportedRow[] = [];
   for (const batch of batches(creations, batchSize)) {
     const ids = batch.map(({ id }) => id);
-    const keys = await admitUsers(environmentId, ids, (tx) => insertUsers(tx, environmentId, batch));
+    const keys = await admitUsers(environmentId, ids, (tx) =>
+      told(
+        tx,
+        environmentId,
+        { type: 'USER', handles: [] },
+        () => insertUsers(tx, environmentId, batch),
+        (made) => [...made.values()],
+      ),
+    );
     rows.push(...batch.map((step) => createdRow(step, keys.get(step.id))));
   }
   return rows;

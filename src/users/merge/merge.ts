@@ -1,4 +1,4 @@
-import { audited } from '../../audit/record.ts';
+import { audited, told } from '../../audit/record.ts';
 import type { Author } from '../../audit/rules.ts';
 import { forgetUsers } from '../../audit/store.ts';
 import type { Db } from '../../database/client.ts';
@@ -44,7 +44,7 @@ export function mergeUsers(
   return longTransaction(prisma, async (tx) => {
     const people = await lockUsers(tx, environmentId, ids);
     const keys = people.map(({ key }) => key);
-    const held = (await findHeldByAll(tx, keys)).map(({ id }) => id);
+    const held = await findSubscriptions(tx, keys);
     return audited(tx, author, { action, type: 'USER', handles: keys }, () =>
       audited(tx, author, { action, type: 'SUBSCRIPTION', handles: held }, () =>
         mergeLocked(tx, environmentId, people, survivorId),
@@ -60,8 +60,19 @@ export async function mergeWithin(
   ids: readonly string[],
   survivorId?: string,
 ): Promise<bigint> {
-  return mergeLocked(tx, environmentId, await lockUsers(tx, environmentId, ids), survivorId);
+  const people = await lockUsers(tx, environmentId, ids);
+  const handles = await findSubscriptions(
+    tx,
+    people.map(({ key }) => key),
+  );
+  return told(tx, environmentId, { type: 'SUBSCRIPTION', handles }, () =>
+    mergeLocked(tx, environmentId, people, survivorId),
+  );
 }
+
+/** The subscriptions that a merge of these users moves or cancels. */
+const findSubscriptions = async (tx: Db, keys: readonly bigint[]) =>
+  (await findHeldByAll(tx, keys)).map(({ id }) => id);
 
 async function mergeLocked(
   tx: Db,

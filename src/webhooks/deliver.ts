@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Encryption } from '../auth/secrets/encryption.ts';
+import { inTransaction } from '../database/transaction.ts';
+import type { Job } from '../jobs/queue.ts';
+import {
+  type Attempt,
+  cleanUpOnce,
+  type DueDelivery,
+  endLease,
+  findDue,
+  findPersons,
+  type LeasedWebhook,
+  leaseDue,
+  saveAttempts,
+} from './delivery-store.ts';
+import { tellOn } from './outbox/store.ts';
+import { messageOf, signedHeaders } from './rules.ts';
+import {
+  type Answer,
+  afterAnswers,
+  afterAttempt,
+  failingAfter,
+  type Health,
+  isDelivered,
+  isFailing,
+} from './schedule-rules.ts';
+import { secretLocation } from './store.ts';
+
+/** Posts a message. Never fails: what goes wrong is the answer. */
+export type Post = (
+  url: string,
+  message: { headers: Record<string, string>; body: string },
+  stop: AbortSignal,
+) => Promise<Answer>;
+
+export interface Dispatcher {
+  /** Starts no more attempts. Those that are under way are broken off, and made again after the next start. */
+  stop(): Promise<void>;
+}
+
+export interface DispatcherParts {
+  pool: Pool;
+  encryption: Encryption;
+  post: Post;
+  log: Logger;
+  /** How often to look for something to send. */
+  intervalMs?: number;
+}
+
+/** How many webhooks one process serves at once: more than both environments may have. */
+const maxServed = 200;
+/** A batch of one webhook: how many deliveries, how many of them at once, and when no more are begun. */
+const batch = { size: 100, concurrency: 8, beginsMs: 5_000 };
+/** After this, what the webhook is set to is read again. */
+const servedMs = 5_000;
+
+/**
+ * Sends what is due. Each webhook is served by one process at a time, and on its own: one that is slow or dead delays no
+ * other. These are not jobs of the queue: a job waits for its end, and the queue runs only a few at once.
+ */
+export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts): Dispatcher {
+  const { pool, log } = parts;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const worker = randomUUID();
+  const serving = new Set<Promise<void>>();
+  const serve = (webhook: LeasedWebhook) => {
+    const served: Promise<void> = serveWebhook(webhook, { ...parts, worker, stop: signal })
+      .catch((err) => log.warn({ err }, 'webhook deliveries are left to the next attempt'))
+      .finally(() => serving.delete(served));
+    serving.add(served);
+  };
+  async function watch() {
+    while (!signal.aborted) {
+      try {
+        const free = maxServed - serving.size;
+        for (const webhook of free > 0 ? await leaseDue(pool, worker, free) : []) serve(webhook);
+      } catch (err) {
+        log.debug({ err }, 'webhook deliveries could not be read');
+      }
+      await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+  const watching = watch();
+  return {
+    async stop() {
+      controller.abort();
+      await watching;
+      await Promise.all(serving);
+    },
+  };
+}
+
+interface Service extends Omit<DispatcherParts, 'intervalMs'> {
+  worker: string;
+  stop: AbortSignal;
+}
+
+/** Sends until nothing is due, or the webhook fails, or for a while. */
+async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<void> {
+  const { pool, worker, stop } = service;
+  let health: Health = webhook;
+  const until = performance.now() + servedMs;
+  const secrets = decryptSecrets(webhook, service);
+  try {
+    for (let isOurs = true; isOurs && !stop.aborted && performance.now() < until; ) {
+      const due = await findDue(pool, webhook.id, isFailing(health) ? 1 : batch.size);
+      if (due.length === 0) break;
+      const attempts = await attemptAll(webhook, due, secrets, service);
+      if (attempts.length === 0) break;
+      const after = afterAnswers(
+        health,
+        attempts.map(({ answer }) => answer),
+        attempts.at(-1)?.at ?? new Date(),
+      );
+      isOurs = (await save(webhook, attempts, after, service)) && after.pausedUntil === null;
+      health = after;
+    }
+  } finally {
+    await endLease(pool, worker, webhook);
+  }
+}
+
+type Answered = Attempt & { answer: Answer };
+
+async function save(
+  webhook: LeasedWebhook,
+  attempts: readonly Answered[],
+  after: ReturnType<typeof afterAnswers>,
+  { pool, worker, log }: Service,
+): Promise<boolean> {
+  const { environmentId, id } = webhook;
+  const { disabledReason } = after;
+  return inTransaction(pool, async (client) => {
+    const isOurs = await saveAttempts(client, worker, webhook, attempts, after);
+    if (disabledReason === null || !isOurs) return isOurs;
+    log.warn({ environmentId, webhook: id, disabledReason }, 'a webhook is disabled');
+    const data = { flag: 'WEBHOOK_DISABLED', webhookId: id };
+    await tellOn(client, environmentId, [{ type: 'flag.raised', data }]);
+    return false;
+  });
+}
+
+function decryptSecrets(
+  { environmentId, id, secret, previousSecret }: LeasedWebhook,
+  { encryption }: Service,
+): string[] {
+  const location = secretLocation(environmentId, id);
+  return [secret, ...(previousSecret === null ? [] : [previousSecret])].map((each) =>
+    encryption.decrypt(each, location),
+  );
+}
+
+/** Attempts these deliveries, some at once, until several failed in a row. @returns what was attempted, as it ended */
+async function attemptAll(
+  webhook: LeasedWebhook,
+  due: readonly DueDelivery[],
+  secrets: readonly string[],
+  service: Service,
+): Promise<Answered[]> {
+  const { environmentId, includePersonalData } = webhook;
+  const ids = due.flatMap(({ data }) => (typeof data.userId === 'string' ? data.userId : []));
+  const persons = includePersonalData ? await findPersons(service.pool, environmentId, ids) : null;
+  const personOf = ({ data }: DueDelivery) =>
+    persons === null || typeof data.userId !== 'string' ? undefined : (persons.get(data.userId) ?? null);
+  const beganAt = performance.now();
+  const answered: Answered[] = [];
+  const waiting = [...due];
+  let badInARow = 0;
+  const mayBegin = () =>
+    badInARow < failingAfter && performance.now() - beganAt < batch.beginsMs && !service.stop.aborted;
+  async function work() {
+    while (mayBegin()) {
+      const delivery = waiting.shift();
+      if (delivery === undefined) return;
+      const message = messageOf({ ...delivery, environmentId }, personOf(delivery));
+      const result = await attempt(webhook.url, delivery, message, { secrets, beganAt, service });
+      if (result === null) return;
+      badInARow = isDelivered(result.answer) ? 0 : badInARow + 1;
+      answered.push(result);
+    }
+  }
+  await Promise.all(Array.from({ length: batch.concurrency }, work));
+  return answered;
+}
+
+/** @returns null if it was broken off by a stop: then it is made again */
+async function attempt(
+  url: string,
+  { id, now, retryUntil, ...delivery }: DueDelivery,
+  message: ReturnType<typeof messageOf>,
+  { secrets, beganAt, service }: { secrets: readonly string[]; beganAt: number; service: Service },
+): Promise<Answered | null> {
+  const at = new Date(now.getTime() + performance.now() - beganAt);
+  const headers = { 'content-type': 'application/json', ...signedHeaders(message, secrets, at) };
+  const sentAt = performance.now();
+  const answer = await service.post(url, { headers, body: message.body }, service.stop);
+  if (service.stop.aborted && !isDelivered(answer)) return null;
+  const durationMs = Math.round(performance.now() - sentAt);
+  const endedAt = new Date(at.getTime() + durationMs);
+  const attempts = delivery.attempts + 1;
+  const next = afterAttempt(answer, { attempts, retryUntil }, endedAt, Math.random());
+  const { status, body, problem } = { status: null, body: null, problem: null, ...answer };
+  return { id, attempts, at, durationMs, answer, ...next, status, body, problem };
+}
+
+/** Runs at start and every minute: gives up what is too old, and forgets what was told long ago. */
+export const cleanUpJob = 'webhook-clean-up';
+const cleanUp = { batchSize: 1_000, batches: 50 };
+
+export const webhookJobs: Record<string, Job> = {
+  [cleanUpJob]: async (_payload, { pool, stop }) => {
+    for (let done = 0; done < cleanUp.batches && !stop.aborted; done += 1)
+      if ((await cleanUpOnce(pool, cleanUp.batchSize)) < cleanUp.batchSize) return;
+  },
+};

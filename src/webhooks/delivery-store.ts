@@ -1,0 +1,201 @@
+import type { Pool, PoolClient } from 'pg';
+import type { HealthAfter, Next } from './schedule-rules.ts';
+
+/** A webhook that this process sends to at the moment. */
+export interface LeasedWebhook {
+  environmentId: string;
+  id: string;
+  url: string;
+  includePersonalData: boolean;
+  /** Encrypted. */
+  secret: string;
+  previousSecret: string | null;
+  failures: number;
+  failingSince: Date | null;
+}
+
+/** Longer than a batch takes; see deliver.ts. When a process is killed, others wait for the end of its leases. */
+const lease = `interval '30 seconds'`;
+
+const leaseSql = `
+  with due as (
+    select w.environment_id, w.id from webhook w
+    where w.disabled_at is null and coalesce(w.paused_until, now()) <= now()
+      and coalesce(w.leased_until, now()) <= now()
+      and exists (
+        select from webhook_delivery d
+        where d.webhook_id = w.id and d.state = 'PENDING' and d.next_attempt_at <= now()
+      )
+    limit $2 for no key update skip locked
+  )
+  update webhook w set leased_by = $1, leased_until = now() + ${lease}
+  from due where w.environment_id = due.environment_id and w.id = due.id
+  returning w.environment_id as "environmentId", w.id, w.url, w.include_personal_data as "includePersonalData", w.secret,
+    case when w.previous_secret_until > now() then w.previous_secret end as "previousSecret", w.failures,
+    w.failing_since as "failingSince"`;
+
+/** Leases the webhooks that have something to be sent now, and that no other process serves. */
+export async function leaseDue(pool: Pool, worker: string, count: number): Promise<LeasedWebhook[]> {
+  const { rows } = await pool.query<LeasedWebhook>({
+    name: 'lease webhooks',
+    text: leaseSql,
+    values: [worker, count],
+  });
+  return rows;
+}
+
+export async function endLease(
+  pool: Pool,
+  worker: string,
+  { environmentId, id }: LeasedWebhook,
+): Promise<void> {
+  await pool.query(
+    'update webhook set leased_by = null, leased_until = null where environment_id = $1 and id = $2 and leased_by = $3',
+    [environmentId, id, worker],
+  );
+}
+
+/** A delivery to attempt, with its event. */
+export interface DueDelivery {
+  id: string;
+  attempts: number;
+  retryUntil: Date;
+  messageId: string;
+  type: string;
+  data: Record<string, unknown>;
+  createdAt: Date;
+  /** The database's clock. */
+  now: Date;
+}
+
+const dueSql = `
+  select d.id, d.attempts, d.retry_until as "retryUntil", e.message_id as "messageId", e.type, e.data,
+    e.created_at as "createdAt", now() as now
+  from webhook_delivery d
+  join webhook_event e on e.environment_id = d.environment_id and e.id = d.event_id
+  where d.webhook_id = $1 and d.state = 'PENDING' and d.next_attempt_at <= now()
+  order by d.next_attempt_at, d.id limit $2`;
+
+/** What is to be sent to a webhook now, what is due longest first. */
+export async function findDue(pool: Pool, webhookId: string, count: number): Promise<DueDelivery[]> {
+  const { rows } = await pool.query<DueDelivery>({
+    name: 'due deliveries',
+    text: dueSql,
+    values: [webhookId, count],
+  });
+  return rows;
+}
+
+/** What a webhook may know about these users, by id: as they are now. */
+export async function findPersons(
+  pool: Pool,
+  environmentId: string,
+  ids: readonly string[],
+): Promise<Map<string, object>> {
+  const { rows } = await pool.query<{ id: string }>(
+    `select id, name, email, billing_id as "billingId", metadata from "user"
+     where environment_id = $1 and id = any ($2::text[]) and merged_into is null`,
+    [environmentId, ids],
+  );
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** What an attempt did to a delivery. */
+export interface Attempt extends Next {
+  id: string;
+  attempts: number;
+  at: Date;
+  durationMs: number;
+  status: number | null;
+  body: string | null;
+  problem: string | null;
+}
+
+const saveSql = `
+  update webhook_delivery d
+  set state = a.state::"WebhookDeliveryState", attempts = a.attempts, next_attempt_at = a.next_attempt_at,
+    last_attempt_at = a.at, duration_ms = a.duration_ms, response_status = a.status, response_body = a.body,
+    problem = a.problem
+  from unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::integer[],
+    $7::integer[], $8::text[], $9::text[])
+    as a(id, state, attempts, next_attempt_at, at, duration_ms, status, body, problem)
+  where d.id = a.id`;
+
+const healthSql = `
+  update webhook set failures = $4, failing_since = $5, paused_until = $6,
+    disabled_at = case when $7::text is null then disabled_at else now() end,
+    disabled_reason = coalesce($7, disabled_reason), leased_until = now() + ${lease}
+  where environment_id = $1 and id = $2 and leased_by = $3 and disabled_at is null`;
+
+/**
+ * Saves attempts, and how the webhook answers. Call it in a transaction.
+ *
+ * @returns whether this process still has the lease of a webhook that is still there
+ */
+export async function saveAttempts(
+  client: PoolClient,
+  worker: string,
+  { environmentId, id }: LeasedWebhook,
+  attempts: readonly Attempt[],
+  { failures, failingSince, pausedUntil, disabledReason }: HealthAfter,
+): Promise<boolean> {
+  await client.query({
+    name: 'save attempts',
+    text: saveSql,
+    values: [
+      attempts.map((attempt) => attempt.id),
+      attempts.map(({ state }) => state),
+      attempts.map((attempt) => attempt.attempts),
+      attempts.map(({ nextAttemptAt }) => nextAttemptAt),
+      attempts.map(({ at }) => at),
+      attempts.map(({ durationMs }) => durationMs),
+      attempts.map(({ status }) => status),
+      attempts.map(({ body }) => body),
+      attempts.map(({ problem }) => problem),
+    ],
+  });
+  const { rowCount } = await client.query({
+    name: 'save health',
+    text: healthSql,
+    values: [environmentId, id, worker, failures, failingSince, pausedUntil, disabledReason],
+  });
+  return rowCount === 1;
+}
+
+/** How long events and their deliveries are kept. */
+const keptFor = `interval '14 days'`;
+
+/*
+ * What is still pending after its time belongs to a webhook that was paused, disabled or deleted. Deliveries that were
+ * repeated lately are kept, and with them their event.
+ */
+const cleanUpSql = {
+  expire: `
+    update webhook_delivery set state = 'DEAD' where id in (
+      select id from webhook_delivery d where state = 'PENDING' and retry_until < now()
+        and not exists (
+          select from webhook w where w.id = d.webhook_id and w.disabled_at is null
+            and coalesce(w.leased_until, now()) > now()
+        )
+      limit $1 for update skip locked)`,
+  forget: `
+    delete from webhook_delivery where id in (
+      select id from webhook_delivery
+      where created_at < now() - ${keptFor} and state <> 'PENDING' and retry_until < now()
+      limit $1 for update skip locked)`,
+  prune: `
+    delete from webhook_event where (environment_id, id) in (
+      select e.environment_id, e.id from webhook_event e
+      where e.created_at < now() - ${keptFor} and not exists (
+        select from webhook_delivery d where d.environment_id = e.environment_id and d.event_id = e.id
+      )
+      limit $1)`,
+};
+
+/** Does one batch of each step. @returns the most rows that a step changed: fewer than `count`, and all is done */
+export async function cleanUpOnce(pool: Pool, count: number): Promise<number> {
+  let most = 0;
+  for (const sql of Object.values(cleanUpSql))
+    most = Math.max(most, (await pool.query(sql, [count])).rowCount ?? 0);
+  return most;
+}

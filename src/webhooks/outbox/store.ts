@@ -1,0 +1,72 @@
+import type { ClientBase } from 'pg';
+import type { Db } from '../../database/client.ts';
+import type { NewEvent } from './rules.ts';
+
+/** How long a delivery is tried. */
+const retriedFor = `interval '3 days'`;
+
+/** Whether a webhook `w` gets events of this type now, as SQL. */
+export const wantsSql = (type: string) => `(
+  w.disabled_at is null
+    and (${type} = any (w.events) or split_part(${type}, '.', 1) || '.*' = any (w.events) or '*' = any (w.events))
+)`;
+
+/**
+ * Common table expressions that write events, and a delivery for each webhook that wants one. Nothing is written where
+ * no webhook wants it. The statement decides, so a webhook that is created at the same moment gets it or does not, and
+ * nothing is half told.
+ *
+ * @param source a table expression with the columns environment_id, type, data, and ord for the order
+ */
+export const tellCtes = (source: string) => `
+  told as (
+    insert into webhook_event (environment_id, type, data)
+    select s.environment_id, s.type, s.data from ${source} s
+    where exists (select from webhook w where w.environment_id = s.environment_id and ${wantsSql('s.type')})
+    order by s.ord
+    returning id, environment_id, type
+  ), delivered as (
+    insert into webhook_delivery (environment_id, webhook_id, event_id, retry_until)
+    select t.environment_id, w.id, t.id, now() + ${retriedFor}
+    from told t join webhook w on w.environment_id = t.environment_id and ${wantsSql('t.type')}
+    order by t.id
+    returning id
+  )`;
+
+const tellSql = `
+  with source as (
+    select $1::text as environment_id, type, data::jsonb as data, ord
+    from unnest($2::text[], $3::text[]) with ordinality as e(type, data, ord)
+  ), ${tellCtes('source')}
+  select count(*)::int as count from delivered`;
+
+const columns = (events: readonly NewEvent[]) => [
+  events.map(({ type }) => type),
+  events.map(({ data }) => JSON.stringify(data)),
+];
+
+/** Writes events in the transaction of the change that they tell of. */
+export async function tell(tx: Db, environmentId: string, events: readonly NewEvent[]): Promise<void> {
+  if (events.length > 0) await tx.$queryRawUnsafe(tellSql, environmentId, ...columns(events));
+}
+
+/** The same on a connection of the driver. */
+export async function tellOn(
+  client: Pick<ClientBase, 'query'>,
+  environmentId: string,
+  events: readonly NewEvent[],
+): Promise<void> {
+  if (events.length === 0) return;
+  await client.query({ name: 'tell webhooks', text: tellSql, values: [environmentId, ...columns(events)] });
+}
+
+const wantedSql = `
+  select exists (
+    select from webhook w, unnest($2::text[]) as type where w.environment_id = $1 and ${wantsSql('type')}
+  ) as wanted`;
+
+/** Whether a webhook wants any of these types: if not, what happened need not be found out. */
+export async function isWanted(tx: Db, environmentId: string, types: readonly string[]): Promise<boolean> {
+  const [row] = await tx.$queryRawUnsafe<{ wanted: boolean }[]>(wantedSql, environmentId, types);
+  return row?.wanted ?? false;
+}

@@ -1,0 +1,102 @@
+/*
+ * When what could not be delivered is sent again. A delivery has its own pauses; a webhook that fails whatever it is
+ * sent gets one probe at a time, so that a dead address costs little.
+ */
+
+const second = 1_000;
+const minute = 60 * second;
+const hour = 60 * minute;
+
+/** The pauses after each failed attempt: 13 attempts within three days. */
+const pauses = [
+  5 * second,
+  30 * second,
+  2 * minute,
+  10 * minute,
+  30 * minute,
+  hour,
+  2 * hour,
+  4 * hour,
+  8 * hour,
+  12 * hour,
+  20 * hour,
+  24 * hour,
+];
+
+/** So many failures in a row, of whatever events, and the webhook counts as failing. */
+export const failingAfter = 5;
+const longestProbePause = 5 * minute;
+
+/** A webhook that fails for so long is disabled. */
+export const disabledAfterMs = 72 * hour;
+
+/** What came back. */
+export type Answer = { status: number; body: string } | { problem: string };
+
+/** Only 2xx means that the receiver has it. A redirect is not followed, so it is a failure. */
+export const isDelivered = (answer: Answer): boolean =>
+  'status' in answer && answer.status >= 200 && answer.status < 300;
+
+/** By this status, the receiver says that it wants nothing any more. */
+export const isGone = (answer: Answer): boolean => 'status' in answer && answer.status === 410;
+
+/** What becomes of a delivery after an attempt. */
+export interface Next {
+  state: 'PENDING' | 'DELIVERED' | 'DEAD';
+  nextAttemptAt: Date;
+}
+
+/**
+ * @param attempts the attempts so far, with this one
+ * @param spread from 0 to 1: makes pauses up to a tenth longer, so that what failed together is not sent together
+ */
+export function afterAttempt(
+  answer: Answer,
+  { attempts, retryUntil }: { attempts: number; retryUntil: Date },
+  now: Date,
+  spread: number,
+): Next {
+  if (isDelivered(answer)) return { state: 'DELIVERED', nextAttemptAt: now };
+  const pause = pauses[attempts - 1];
+  if (pause === undefined || now >= retryUntil) return { state: 'DEAD', nextAttemptAt: now };
+  const next = now.getTime() + pause * (1 + spread / 10);
+  return { state: 'PENDING', nextAttemptAt: new Date(Math.min(next, retryUntil.getTime())) };
+}
+
+/** How a webhook has answered lately. */
+export interface Health {
+  failures: number;
+  failingSince: Date | null;
+}
+
+export interface HealthAfter extends Health {
+  pausedUntil: Date | null;
+  disabledReason: string | null;
+}
+
+export const isFailing = ({ failures }: Health): boolean => failures >= failingAfter;
+
+/** The health of a webhook after these answers, in the order in which they came. */
+export function afterAnswers(health: Health, answers: readonly Answer[], now: Date): HealthAfter {
+  const lastGood = answers.findLastIndex(isDelivered);
+  const since = lastGood < 0 ? health.failingSince : null;
+  const bad = answers.length - 1 - lastGood;
+  const failures = (lastGood < 0 ? health.failures : 0) + bad;
+  const failingSince = bad === 0 ? since : (since ?? now);
+  return {
+    failures,
+    failingSince,
+    pausedUntil: failures >= failingAfter ? new Date(now.getTime() + probePause(failures)) : null,
+    disabledReason: disabledReason({ failures, failingSince }, answers.at(-1), now),
+  };
+}
+
+const probePause = (failures: number) =>
+  Math.min(5 * second * 2 ** Math.min(failures - failingAfter, 16), longestProbePause);
+
+function disabledReason(health: Health, last: Answer | undefined, now: Date): string | null {
+  if (last !== undefined && isGone(last)) return 'It answered 410 (Gone).';
+  const isLong =
+    health.failingSince !== null && now.getTime() - health.failingSince.getTime() >= disabledAfterMs;
+  return isLong && isFailing(health) ? 'It failed for three days.' : null;
+}

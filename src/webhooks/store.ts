@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import type { Db } from '../database/client.ts';
+import type { Prisma, Webhook, WebhookDelivery } from '../database/generated/client.ts';
+
+export const newWebhookId = (): string => `wh_${randomUUID().replaceAll('-', '')}`;
+
+/** Where the secrets of a webhook are stored; see Encryption. */
+export const secretLocation = (environmentId: string, id: string): string => `webhook ${environmentId} ${id}`;
+
+/** Webhooks of an environment are created one after the other, so that their number keeps its limit. */
+export async function lockWebhooks(tx: Db, environmentId: string): Promise<void> {
+  await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtext('webhooks'), hashtext(${environmentId}))::text`;
+}
+
+export const countWebhooks = (tx: Db, environmentId: string): Promise<number> =>
+  tx.webhook.count({ where: { environmentId } });
+
+export async function insertWebhook(tx: Db, data: Prisma.WebhookUncheckedCreateInput): Promise<void> {
+  await tx.webhook.create({ data, select: { id: true } });
+}
+
+/** Locks a webhook until the transaction ends; null if there is none with this id. */
+export async function lockWebhook(tx: Db, environmentId: string, id: string): Promise<Webhook | null> {
+  await tx.$executeRaw`SELECT FROM webhook WHERE environment_id = ${environmentId} AND id = ${id} FOR NO KEY UPDATE`;
+  return tx.webhook.findUnique({ where: { environmentId_id: { environmentId, id } } });
+}
+
+/** The most deliveries that are deleted with their webhook. The daily clean-up deletes the rest. */
+const maxDeleted = 10_000;
+
+export async function deleteDeliveries(tx: Db, environmentId: string, webhookId: string): Promise<void> {
+  await tx.$executeRaw`
+    DELETE FROM webhook_delivery WHERE id IN (
+      SELECT id FROM webhook_delivery WHERE environment_id = ${environmentId} AND webhook_id = ${webhookId}
+      LIMIT ${maxDeleted})`;
+}
+
+/** Makes a delivery pending again. @returns the id of its webhook; null if there is no delivery with this id */
+export async function repeatDelivery(db: Db, environmentId: string, id: bigint): Promise<string | null> {
+  const [row] = await db.$queryRaw<{ webhookId: string }[]>`
+    UPDATE webhook_delivery
+    SET state = 'PENDING', attempts = 0, next_attempt_at = now(), retry_until = now() + interval '3 days'
+    WHERE environment_id = ${environmentId} AND id = ${id} RETURNING webhook_id AS "webhookId"`;
+  return row?.webhookId ?? null;
+}
+
+/** What is repeated: deliveries of a webhook that were made in a span. */
+export interface Span {
+  environmentId: string;
+  webhookId: string;
+  from: Date;
+  to: Date;
+  state: WebhookDelivery['state'];
+}
+
+/** Makes the deliveries of a span pending again, the oldest first, at most `count`. @returns how many */
+export function repeatSpan(
+  db: Db,
+  { environmentId, webhookId, from, to, state }: Span,
+  count: number,
+): Promise<number> {
+  return db.$executeRaw`
+    UPDATE webhook_delivery d
+    SET state = 'PENDING', attempts = 0, next_attempt_at = now(), retry_until = now() + interval '3 days'
+    WHERE d.id IN (
+      SELECT id FROM webhook_delivery
+      WHERE environment_id = ${environmentId} AND webhook_id = ${webhookId}
+        AND state = ${state}::"WebhookDeliveryState" AND created_at >= ${from} AND created_at < ${to}
+      ORDER BY id LIMIT ${count} FOR UPDATE)`;
+}
+
+/** Writes a test message for one webhook, whatever it asked for. @returns the id of the delivery */
+export async function insertTest(db: Db, environmentId: string, webhookId: string): Promise<bigint> {
+  const [row] = await db.$queryRaw<{ id: bigint }[]>`
+    WITH event AS (
+      INSERT INTO webhook_event (environment_id, type, data)
+      VALUES (${environmentId}, 'webhook.test', jsonb_build_object('webhookId', ${webhookId}::text))
+      RETURNING environment_id, id
+    )
+    INSERT INTO webhook_delivery (environment_id, webhook_id, event_id, retry_until)
+    SELECT environment_id, ${webhookId}, id, now() + interval '1 hour' FROM event RETURNING id`;
+  if (row === undefined) throw new Error('a test message was not stored');
+  return row.id;
+}

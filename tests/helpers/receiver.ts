@@ -1,0 +1,76 @@
+import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** A message as it arrived. */
+export interface Received {
+  headers: IncomingHttpHeaders;
+  body: string;
+  /** The parsed body. */
+  payload: {
+    type: string;
+    version: number;
+    timestamp: string;
+    environment: string;
+    data: Record<string, unknown>;
+  };
+}
+
+export interface Receiver {
+  url: string;
+  received: Received[];
+  /** How many requests are open at the moment, and how many were at most. */
+  open(): { now: number; most: number };
+  /** Decides the answer from now on; the default is 204. */
+  answerWith(answer: (message: Received, response: ServerResponse) => void): void;
+  /** Waits until so many messages have arrived. */
+  count(number: number): Promise<Received[]>;
+  close(): Promise<void>;
+}
+
+const timeoutMs = 15_000;
+
+/** Receives webhooks. @param port a free one unless given */
+export async function startReceiver(port = 0): Promise<Receiver> {
+  const received: Received[] = [];
+  let answer: Parameters<Receiver['answerWith']>[0] = (_message, response) => response.writeHead(204).end();
+  const open = { now: 0, most: 0 };
+  let arrived = () => {};
+  const server = createServer(async (request, response) => {
+    open.now += 1;
+    open.most = Math.max(open.most, open.now);
+    response.on('close', () => {
+      open.now -= 1;
+    });
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const body = Buffer.concat(chunks).toString();
+    const message = { headers: request.headers, body, payload: JSON.parse(body) };
+    received.push(message);
+    answer(message, response);
+    arrived();
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/hooks`,
+    received,
+    open: () => open,
+    answerWith(next) {
+      answer = next;
+    },
+    async count(number) {
+      const deadline = performance.now() + timeoutMs;
+      while (received.length < number) {
+        if (performance.now() > deadline) throw new Error(`${received.length} of ${number} messages arrived`);
+        await new Promise<void>((resolve) => {
+          arrived = resolve;
+          setTimeout(resolve, 100);
+        });
+      }
+      return received;
+    },
+    close() {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    },
+  };
+}

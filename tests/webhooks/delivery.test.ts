@@ -1,0 +1,276 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { Webhook } from 'standardwebhooks';
+import { createPost } from '../../src/http/outbound.ts';
+import { type Dispatcher, type Post, startDispatcher } from '../../src/webhooks/deliver.ts';
+import { cleanUpOnce } from '../../src/webhooks/delivery-store.ts';
+import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
+import { type Receiver, startReceiver } from '../helpers/receiver.ts';
+
+let app: TestApp;
+let receiver: Receiver;
+let dispatchers: Dispatcher[] = [];
+const receivers: Receiver[] = [];
+
+beforeAll(async () => {
+  app = await startTestApp();
+  receiver = await startReceiver();
+  dispatch();
+});
+afterAll(async () => {
+  await Promise.all(dispatchers.map((each) => each.stop()));
+  await Promise.all([receiver, ...receivers].map((each) => each.close()));
+  await app.close();
+});
+afterEach(async () => {
+  receiver.received.length = 0;
+  receiver.answerWith((_message, response) => response.writeHead(204).end());
+  await app.database.work.query('delete from webhook');
+  await app.database.work.query('delete from webhook_event');
+});
+
+function dispatch(post: Post = createPost(true)): Dispatcher {
+  const parts = { pool: app.database.work, encryption: testEncryption, log: pino({ level: 'silent' }) };
+  const started = startDispatcher({ ...parts, post, intervalMs: 20 });
+  dispatchers.push(started);
+  return started;
+}
+
+interface Created {
+  webhook: { id: string };
+  secret: string;
+}
+async function createWebhook(input: object = {}, key = app.keys.test): Promise<Created> {
+  const { createWebhook: created } = await app.ok(
+    'mutation ($input: CreateWebhookInput!) { createWebhook(input: $input) { webhook { id } secret } }',
+    { input: { url: receiver.url, events: ['user.*'], ...input } },
+    key,
+  );
+  return created;
+}
+let users = 0;
+async function createUser(key = app.keys.test): Promise<string> {
+  users += 1;
+  const id = `user-${users}`;
+  await app.ok(`mutation { createUser(input: { id: "${id}", email: "${id}@example.com" }) { id } }`, {}, key);
+  return id;
+}
+
+interface Delivery {
+  id: string;
+  type: string;
+  state: string;
+  attempts: number;
+  messageId: string;
+  responseStatus: number | null;
+  responseBody: string | null;
+  problem: string | null;
+  nextAttemptAt: string | null;
+  payload: unknown;
+}
+async function deliveriesOf(webhookId: string, state: string | null = null): Promise<Delivery[]> {
+  const fields =
+    'id type state attempts messageId responseStatus responseBody problem nextAttemptAt lastAttemptAt durationMs payload';
+  const query = `query ($id: String!, $state: WebhookDeliveryState) { webhookDeliveries(webhookId: $id, state: $state, first: 100) { ${fields} } }`;
+  return (await app.ok(query, { id: webhookId, state })).webhookDeliveries;
+}
+async function until(what: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!(await what())) {
+    if (performance.now() > deadline) throw new Error('it did not happen');
+    await sleep(20);
+  }
+}
+/** As if its pauses were over. */
+const hurry = () =>
+  app.database.work.query(
+    `with d as (update webhook_delivery set next_attempt_at = now() where state = 'PENDING') update webhook set paused_until = null`,
+  );
+
+test('a message is signed as Standard Webhooks says, and its delivery is shown', async () => {
+  const { webhook, secret } = await createWebhook();
+  expect(secret).toMatch(/^whsec_[A-Za-z0-9+/=]{44}$/);
+  const userId = await createUser();
+
+  const [message] = await receiver.count(1);
+  const verified = new Webhook(secret).verify(
+    message?.body ?? '',
+    message?.headers as Record<string, string>,
+  );
+  expect(verified).toEqual({
+    type: 'user.created',
+    version: 1,
+    timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+    environment: 'test',
+    data: { userId },
+  });
+  await until(async () => (await deliveriesOf(webhook.id, 'DELIVERED')).length === 1);
+  expect(await deliveriesOf(webhook.id)).toEqual([
+    expect.objectContaining({
+      type: 'user.created',
+      state: 'DELIVERED',
+      attempts: 1,
+      messageId: message?.headers['webhook-id'],
+      responseStatus: 204,
+      problem: null,
+      nextAttemptAt: null,
+      payload: message?.payload,
+    }),
+  ]);
+  expect(JSON.stringify(await app.ok('{ webhooks { id url events } auditLog { after } }'))).not.toContain(
+    secret,
+  );
+});
+
+test('two secrets sign during a rotation', async () => {
+  const { webhook, secret } = await createWebhook();
+  const { rotateWebhookSecret: rotated } = await app.ok(
+    'mutation ($id: String!) { rotateWebhookSecret(id: $id) { secret webhook { previousSecretUntil } } }',
+    { id: webhook.id },
+  );
+  await createUser();
+  const [message] = await receiver.count(1);
+  for (const each of [secret, rotated.secret])
+    new Webhook(each).verify(message?.body ?? '', message?.headers as Record<string, string>);
+  await app.database.work.query(
+    'update webhook set previous_secret_until = now(), leased_by = null, leased_until = null',
+  );
+  await createUser();
+  const second = (await receiver.count(2))[1];
+  const verify = (each: string) =>
+    new Webhook(each).verify(second?.body ?? '', second?.headers as Record<string, string>);
+  verify(rotated.secret);
+  expect(() => verify(secret)).toThrow();
+});
+
+test('only who opts in gets more than ids about a person', async () => {
+  await createWebhook({ includePersonalData: true });
+  const id = await createUser();
+  const [message] = await receiver.count(1);
+  expect(message?.payload.data).toEqual({
+    userId: id,
+    user: { id, name: null, email: `${id}@example.com`, billingId: null, metadata: {} },
+  });
+});
+
+test('testWebhook sends whatever the webhook wants to be told', async () => {
+  const { webhook } = await createWebhook({ events: ['package.published'] });
+  const test = 'mutation ($id: String!) { testWebhook(id: $id) { id state type } }';
+  expect((await app.ok(test, { id: webhook.id })).testWebhook).toMatchObject({ type: 'webhook.test' });
+  const [message] = await receiver.count(1);
+  expect(message?.payload).toMatchObject({ type: 'webhook.test', data: { webhookId: webhook.id } });
+});
+
+describe('what fails', () => {
+  test('is sent again with the same id and another signature, then given up, and can be sent again', async () => {
+    const { webhook, secret } = await createWebhook();
+    receiver.answerWith((_message, response) => response.writeHead(500).end('out of order'));
+    await createUser();
+    await until(async () => (await deliveriesOf(webhook.id))[0]?.attempts === 1);
+    const [failed] = await deliveriesOf(webhook.id);
+    expect(failed).toMatchObject({ state: 'PENDING', responseStatus: 500, responseBody: 'out of order' });
+    expect(Date.parse(failed?.nextAttemptAt ?? '')).toBeGreaterThan(Date.now() + 3_000);
+
+    await app.database.work.query(`update webhook_delivery set retry_until = now()`);
+    await hurry();
+    await until(async () => (await deliveriesOf(webhook.id, 'DEAD')).length === 1);
+
+    receiver.answerWith((_message, response) => response.writeHead(200).end('ok'));
+    const redeliver = 'mutation ($id: String!) { redeliver(id: $id) { id state attempts } }';
+    expect((await app.ok(redeliver, { id: failed?.id })).redeliver.state).toBe('PENDING');
+    await until(async () => (await deliveriesOf(webhook.id, 'DELIVERED')).length === 1);
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(1);
+    for (const { body, headers } of receiver.received)
+      new Webhook(secret).verify(body, headers as Record<string, string>);
+  });
+
+  test('a span is sent again', async () => {
+    const { webhook } = await createWebhook();
+    for (let user = 0; user < 3; user += 1) await createUser();
+    await until(async () => (await deliveriesOf(webhook.id, 'DELIVERED')).length === 3);
+    const span = { id: webhook.id, from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' };
+    const repeat = (state: string) =>
+      app.ok(
+        'mutation ($id: String!, $from: DateTime!, $to: DateTime!, $state: WebhookDeliveryState) { redeliverSpan(webhookId: $id, from: $from, to: $to, state: $state) { count more } }',
+        { ...span, state },
+      );
+    expect((await repeat('DEAD')).redeliverSpan).toEqual({ count: 0, more: false });
+    expect((await repeat('DELIVERED')).redeliverSpan).toEqual({ count: 3, more: false });
+    await receiver.count(6);
+  });
+
+  test('redirects are not followed', async () => {
+    const { webhook } = await createWebhook();
+    receiver.answerWith((_message, response) => response.writeHead(307, { Location: '/hooks' }).end());
+    await createUser();
+    await until(async () => (await deliveriesOf(webhook.id))[0]?.responseStatus === 307);
+    expect(receiver.received).toHaveLength(1);
+  });
+
+  test('a webhook that fails for days is disabled, and others are told', async () => {
+    const watching = await startReceiver();
+    receivers.push(watching);
+    await createWebhook({ url: watching.url, events: ['flag.raised'] });
+    const { webhook } = await createWebhook();
+    await app.database.work.query(
+      `update webhook set failures = 20, failing_since = now() - interval '73 hours' where id = $1`,
+      [webhook.id],
+    );
+    receiver.answerWith((_message, response) => response.writeHead(500).end());
+    await createUser();
+    const [flag] = await watching.count(1);
+    expect(flag?.payload).toMatchObject({
+      type: 'flag.raised',
+      data: { flag: 'WEBHOOK_DISABLED', webhookId: webhook.id },
+    });
+    const { webhooks } = await app.ok('{ webhooks { id disabledAt disabledReason } }');
+    expect(webhooks[1]).toMatchObject({ id: webhook.id, disabledReason: 'It failed for three days.' });
+    const told = receiver.received.length;
+    await createUser();
+    expect((await deliveriesOf(webhook.id)).length).toBe(1);
+    await app.database.work.query(`update webhook_delivery set retry_until = now() - interval '1 second'`);
+    await cleanUpOnce(app.database.work, 10);
+    expect((await deliveriesOf(webhook.id, 'DEAD')).length).toBe(1);
+    expect(receiver.received).toHaveLength(told);
+  });
+});
+
+test('one that hangs delays no other, and is asked by few requests at once', async () => {
+  const slow = await startReceiver();
+  receivers.push(slow);
+  slow.answerWith(() => undefined);
+  await createWebhook({ url: slow.url });
+  await createWebhook();
+  for (let user = 0; user < 30; user += 1) await createUser();
+  await receiver.count(30);
+  expect(slow.open().most).toBeLessThanOrEqual(8);
+});
+
+test('two processes send each message once; what a killed one was sending is sent again', async () => {
+  dispatch();
+  const { webhook } = await createWebhook();
+  for (let user = 0; user < 20; user += 1) await createUser();
+  await until(async () => (await deliveriesOf(webhook.id, 'DELIVERED')).length === 20);
+  expect(receiver.received).toHaveLength(20);
+
+  // As a process leaves it that was killed: the lease runs out.
+  await app.database.work.query(
+    `update webhook set leased_by = gen_random_uuid(), leased_until = now() + interval '1 second'`,
+  );
+  await createUser();
+  await receiver.count(21);
+});
+
+test('a message to an address that has become private is not sent', async () => {
+  await Promise.all(dispatchers.map((each) => each.stop()));
+  dispatchers = [];
+  dispatch(createPost(false));
+  // localhost stands for a name that resolves to an address of a private network.
+  const { webhook } = await createWebhook({ url: receiver.url.replace('127.0.0.1', 'localhost') });
+  const literal = await createWebhook();
+  await createUser();
+  for (const id of [webhook.id, literal.webhook.id])
+    await until(async () => (await deliveriesOf(id))[0]?.problem === 'The address is in a private network.');
+  expect(receiver.received).toEqual([]);
+});

@@ -1,0 +1,104 @@
+import { describe, expect, test } from '@jest/globals';
+import { isPublicAddress } from '../../src/webhooks/address-rules.ts';
+import { NewWebhook } from '../../src/webhooks/rules.ts';
+import { afterAnswers, afterAttempt } from '../../src/webhooks/schedule-rules.ts';
+
+test.each([
+  '127.0.0.1',
+  '10.1.2.3',
+  '172.31.0.1',
+  '192.168.1.1',
+  '169.254.169.254',
+  '100.100.100.200',
+  '168.63.129.16',
+  '0.0.0.0',
+  '255.255.255.255',
+  '224.0.0.1',
+  '::1',
+  '::',
+  'fe80::1',
+  'fe80::1%eth0',
+  'fd00:ec2::254',
+  '::ffff:127.0.0.1',
+  '::ffff:7f00:1',
+  '64:ff9b::7f00:1',
+  '2002:7f00:1::',
+  '2001:0:7f00:1::',
+  'ff02::1',
+])('%s is not an address of the internet', (address) => expect(isPublicAddress(address)).toBe(false));
+
+test.each(['1.1.1.1', '172.32.0.1', '8.8.8.8', '2606:4700:4700::1111'])('%s is', (address) =>
+  expect(isPublicAddress(address)).toBe(true),
+);
+
+describe('the address of a webhook', () => {
+  const read = (url: string) =>
+    NewWebhook(false).safeParse({ url, events: ['*'] }).error?.issues[0]?.message ?? null;
+
+  test.each([
+    'https://example.com/hooks?key=1',
+    'http://93.184.215.14:8080/',
+    'https://[2606:4700:4700::1111]/',
+  ])('%s is taken', (url) => expect(read(url)).toBe(null));
+
+  test.each([
+    ['ftp://example.com/', 'must be an address like'],
+    ['example.com', 'must be an address like'],
+    ['https://user:password@example.com/', 'user name or password'],
+    ['https://example.com/#part', 'after #'],
+    ['http://127.1/', 'private network'],
+    ['http://0x7f000001/', 'private network'],
+    ['http://2130706433/', 'private network'],
+    ['http://[::ffff:127.0.0.1]/', 'private network'],
+    ['http://api.localhost/', 'private network'],
+    ['http://169.254.169.254/latest/meta-data', 'private network'],
+    [`https://example.com/${'a'.repeat(2_048)}`, '2,048'],
+  ])('%s is refused', (url, message) => expect(read(url)).toContain(message));
+});
+
+describe('pauses', () => {
+  const bad = { problem: 'no' };
+  const start = new Date('2026-01-01T00:00:00Z');
+
+  test('grow, and end after three days', () => {
+    const retryUntil = new Date(start.getTime() + 72 * 3_600_000);
+    const times: number[] = [];
+    let now = start;
+    let last = 0;
+    for (let attempts = 1; attempts < 100; attempts += 1) {
+      const { state, nextAttemptAt } = afterAttempt(bad, { attempts, retryUntil }, now, 0);
+      if (state === 'DEAD') break;
+      const pause = nextAttemptAt.getTime() - now.getTime();
+      expect(pause).toBeGreaterThan(last);
+      [last, now] = [pause, nextAttemptAt];
+      times.push(now.getTime() - start.getTime());
+    }
+    expect(times).toHaveLength(12);
+    expect(times.at(-1)).toBeGreaterThan(70 * 3_600_000);
+    expect(times.at(-1)).toBeLessThanOrEqual(72 * 3_600_000);
+  });
+
+  test('a webhook that fails is probed, with growing pauses, until it answers', () => {
+    const good = { status: 200, body: '' };
+    const healthy = { failures: 0, failingSince: null };
+    expect(afterAnswers(healthy, [bad, bad, good, bad], start)).toEqual({
+      failures: 1,
+      failingSince: start,
+      pausedUntil: null,
+      disabledReason: null,
+    });
+    const failing = afterAnswers(healthy, [bad, bad, bad, bad, bad], start);
+    expect(failing.pausedUntil).toEqual(new Date(start.getTime() + 5_000));
+    expect(afterAnswers(failing, [bad], start).pausedUntil).toEqual(new Date(start.getTime() + 10_000));
+    expect(afterAnswers(failing, [good], start)).toEqual({
+      ...healthy,
+      pausedUntil: null,
+      disabledReason: null,
+    });
+    const later = new Date(start.getTime() + 72 * 3_600_000);
+    expect(afterAnswers(failing, [bad], later).disabledReason).toBe('It failed for three days.');
+    expect(afterAnswers(healthy, [{ status: 410, body: '' }], start).disabledReason).toBe(
+      'It answered 410 (Gone).',
+    );
+  });
+});
