@@ -21,7 +21,7 @@ const config = {
   skipTypename: true,
   useTypeImports: true,
   dedupeFragments: true,
-  scalars: { DateTime: 'string', JSON: 'unknown' },
+  scalars: { Amount: 'number', DateTime: 'string', JSON: 'unknown' },
 };
 
 const text = await codegen({

@@ -29,7 +29,7 @@ const states: Record<StatefulSubject, string> = {
   FEATURE: `
     select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
       jsonb_build_object('name', name, 'type', type, 'unitLabel', unit_label, 'unitLabelPlural', unit_label_plural,
-        'metadata', metadata) as fields
+        'precision', precision, 'metadata', metadata) as fields
     from feature where environment_id = $1 and id = any ($2::text[])`,
   PACKAGE: `
     select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,

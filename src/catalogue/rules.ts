@@ -10,6 +10,8 @@ export interface CatalogueFeature {
   type: 'BINARY' | 'CONSUMABLE';
   unitLabel: string | null;
   unitLabelPlural: string | null;
+  /** How many fraction digits its amounts may have. */
+  precision: number;
   metadata: unknown;
 }
 
@@ -33,7 +35,7 @@ export interface Contents {
   prices: Price[];
 }
 
-/** A feature in one package. Limit null is unlimited; reset period null never resets. */
+/** A feature in one package. Its limit is the number of an exact amount. Limit null is unlimited; reset period null never resets. */
 export interface PackageFeature {
   featureId: string;
   name: string;

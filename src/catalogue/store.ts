@@ -1,3 +1,4 @@
+import { amountOrNull, numberOrNull, textOrNull } from '../amount.ts';
 import type { Db } from '../database/client.ts';
 import { jsonValue } from '../database/json.ts';
 import { invalidInput } from '../errors.ts';
@@ -20,10 +21,7 @@ export async function lockCatalogue(db: Db, environmentId: string): Promise<void
   await db.$queryRaw`SELECT pg_advisory_xact_lock(hashtext('configuration'), hashtext(${environmentId}))::text`;
 }
 
-/**
- * Locks features against other changes until the transaction ends, in the order of their ids. Lock order: packages,
- * then features.
- */
+/** Locks features against other changes until the transaction ends, in the order of their ids. Packages come first. */
 export async function lockFeatures(db: Db, environmentId: string, ids: readonly string[]): Promise<void> {
   await db.$executeRaw`
     SELECT FROM feature
@@ -64,7 +62,15 @@ export async function loadCatalogue(db: Db, environmentId: string): Promise<Cata
   const features = await db.feature.findMany({
     where: { environmentId },
     orderBy: [...oldestFirst],
-    select: { id: true, name: true, type: true, unitLabel: true, unitLabelPlural: true, metadata: true },
+    select: {
+      id: true,
+      name: true,
+      type: true,
+      unitLabel: true,
+      unitLabelPlural: true,
+      precision: true,
+      metadata: true,
+    },
   });
   const packages = await db.package.findMany({
     where: { environmentId },
@@ -100,7 +106,11 @@ export async function loadCatalogue(db: Db, environmentId: string): Promise<Cata
   });
   return {
     features,
-    packages: packages.map(({ features, bases, prices, draftVersion, ...facts }) => {
+    packages: packages.map(({ features: granted, bases, prices, draftVersion, ...facts }) => {
+      const features = granted.map(({ limit, ...feature }) => ({
+        ...feature,
+        limit: numberOrNull(amountOrNull(limit)),
+      }));
       const stored = { features, bases, prices };
       const draft = draftVersion === null ? null : contentsOf(stored, draftVersion);
       return { ...facts, ...contentsOf(stored, facts.version), draft };
@@ -274,7 +284,11 @@ async function replacePrices(
 }
 
 const positioned = (features: readonly PackageFeature[]) =>
-  features.map((feature, position) => ({ ...feature, position }));
+  features.map(({ limit, ...feature }, position) => ({
+    ...feature,
+    limit: textOrNull(amountOrNull(limit)),
+    position,
+  }));
 
 /** Prices are ordered by age: one millisecond apart, they keep the order of the file. */
 const dated = (prices: readonly Price[], now: Date) =>

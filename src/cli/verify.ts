@@ -1,5 +1,6 @@
 import '../start/driver.ts';
 import { parseArgs } from 'node:util';
+import { amountText } from '../amount.ts';
 import type { Database } from '../database/client.ts';
 import { findUnvalidated } from '../database/unvalidated.ts';
 import { StartupError } from '../errors.ts';
@@ -34,13 +35,13 @@ function showProgress(done: number, total: number): void {
 }
 
 const lineOf = ({ userKey, subscriptionId, featureId, windowStart, ledger, counter }: Difference) =>
-  `user key ${userKey}, subscription ${subscriptionId}, feature ${featureId}, window from ${windowStart.toISOString()}: ledger ${ledger}, counter ${counter}`;
+  `user key ${userKey}, subscription ${subscriptionId}, feature ${featureId}, window from ${windowStart.toISOString()}: ledger ${amountText(ledger)}, counter ${amountText(counter)}`;
 
 const hourLineOf = ({ userKey, featureId, hour, ledger, rollup }: HourDifference) =>
-  `user key ${userKey}, feature ${featureId}, hour from ${hour.toISOString()}: ledger ${ledger}, rollup ${rollup}`;
+  `user key ${userKey}, feature ${featureId}, hour from ${hour.toISOString()}: ledger ${amountText(ledger)}, rollup ${amountText(rollup)}`;
 
 const totalLineOf = ({ environmentId, featureId, hour, users, rollup }: TotalDifference) =>
-  `environment ${environmentId}, feature ${featureId}, hour from ${hour.toISOString()}: all users ${users}, rollup ${rollup}`;
+  `environment ${environmentId}, feature ${featureId}, hour from ${hour.toISOString()}: all users ${amountText(users)}, rollup ${amountText(rollup)}`;
 
 /** Compares everything and prints the differences. */
 async function findAll(database: Database) {

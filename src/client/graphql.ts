@@ -1,3 +1,4 @@
+import { oneUnit } from '../amount.ts';
 import {
   type Consumption as ConsumptionShape,
   type Entitlement as EntitlementShape,
@@ -22,10 +23,12 @@ const FeatureType = builder.enumType('FeatureType', {
 const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
   description: 'Usage and budget of a CONSUMABLE feature in the current period.',
   fields: (t) => ({
-    used: t.exposeInt('used', {
-      description: 'What was used in the period: from 0 to 2147483647, however much it was.',
+    used: t.expose('used', {
+      type: 'Amount',
+      description: 'What was used in the period; 0 if more was reverted.',
     }),
-    budget: t.exposeInt('budget', {
+    budget: t.expose('budget', {
+      type: 'Amount',
       nullable: true,
       description: 'The limit for the period. Null is unlimited.',
     }),
@@ -74,7 +77,7 @@ const Feature = builder.prismaObject('Feature', {
       type: Entitlement,
       description: 'The entitlement of the user. It is the same in every package that contains the feature.',
       resolve: async ({ id }, _args, { environmentId, userId, findStanding }) =>
-        entitlementOf(await findStanding({ environmentId, userId, featureId: id }), 1),
+        entitlementOf(await findStanding({ environmentId, userId, featureId: id }), oneUnit),
     }),
   }),
 });

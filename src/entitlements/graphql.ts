@@ -1,4 +1,5 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
+import { NonNegativeAmount, oneUnit, requireFit } from '../amount.ts';
 import type { Db } from '../database/client.ts';
 import type { Feature as FeatureRow, Subscription } from '../database/generated/client.ts';
 import { Feature } from '../features/graphql.ts';
@@ -11,7 +12,6 @@ import { liveStatuses } from '../subscriptions/rules.ts';
 import { requireUserKey } from '../users/store.ts';
 import {
   type Consumption as ConsumptionShape,
-  Delta,
   type Entitlement as EntitlementShape,
   entitlementOf,
 } from './rules.ts';
@@ -19,10 +19,12 @@ import {
 export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
   description: 'Usage and budget of a CONSUMABLE feature in one window.',
   fields: (t) => ({
-    used: t.exposeInt('used', {
-      description: 'What was recorded in the window: from 0 to 2147483647, however much it was.',
+    used: t.expose('used', {
+      type: 'Amount',
+      description: 'What was recorded in the window; 0 if more was reverted.',
     }),
-    budget: t.exposeInt('budget', {
+    budget: t.expose('budget', {
+      type: 'Amount',
       nullable: true,
       description: 'The limit for the window. Null is unlimited.',
     }),
@@ -96,7 +98,7 @@ builder.prismaObjectField(Feature, 'entitlement', (t) =>
     resolve: async ({ id }, { userId }, { environmentId, findStanding }) =>
       entitlementOf(
         await findStanding({ environmentId, userId: parse(Id, userId, 'userId'), featureId: id }),
-        1,
+        oneUnit,
       ),
   }),
 );
@@ -111,14 +113,23 @@ builder.queryFields((t) => ({
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
       delta: t.arg.int({
         defaultValue: 1,
-        description: 'The amount that the user wants to use, 0 or more. Ignored for a BINARY feature.',
+        description:
+          'The whole amount that the user wants to use, 0 or more. Ignored for a BINARY feature, and where `amount` is given.',
+      }),
+      amount: t.arg({
+        type: 'Amount',
+        description: 'The amount that the user wants to use, 0 or more, with decimals or larger than an Int.',
       }),
     },
     resolve: async (_root, args, { environmentId, findStanding }) => {
-      const delta = parse(Delta, args.delta ?? 1, 'delta');
+      const field = args.amount == null ? 'delta' : 'amount';
+      const amount = parse(NonNegativeAmount, args[field] ?? 1, field);
       const userId = parse(Id, args.userId, 'userId');
       const featureId = parse(Id, args.featureId, 'featureId');
-      return entitlementOf(await findStanding({ environmentId, userId, featureId }), delta);
+      const standing = await findStanding({ environmentId, userId, featureId });
+      if (standing.featureType === 'CONSUMABLE')
+        requireFit(amount, { id: featureId, precision: standing.precision }, field);
+      return entitlementOf(standing, amount);
     },
   }),
   entitlements: t.field({
@@ -160,7 +171,7 @@ builder.queryFields((t) => ({
         const subscription = subscriptions.find(({ id }) => id === subscriptionId) ?? null;
         const grantId = kind === 'GRANT' ? subscriptionId : null;
         if (grantId === null && subscription === null) return [];
-        return { feature, subscription, grantId, userKey, ...entitlementOf(standing, 1) };
+        return { feature, subscription, grantId, userKey, ...entitlementOf(standing, oneUnit) };
       });
     },
   }),

@@ -40,7 +40,7 @@ const holdingsSql = (
   join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
     and pf.version = s.package_version and pf.feature_id ${feature}
   union all
-  select 'GRANT', user_key, environment_id, feature_id, id, starts_at, starts_at, ends_at, true, "limit"::integer,
+  select 'GRANT', user_key, environment_id, feature_id, id, starts_at, starts_at, ends_at, true, "limit",
     reset_period, overage_enabled
   from feature_grant
   where ${hasGrants} and user_key = ${userKey} and feature_id ${feature} and ${granted}

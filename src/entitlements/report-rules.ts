@@ -1,3 +1,4 @@
+import { type Amount, numberOf, numberOrNull } from '../amount.ts';
 import { type Entitlement, entitlementOf, type Standing } from './rules.ts';
 
 /** The entitlement of a user to a feature, as the doors beside GraphQL tell it. */
@@ -23,7 +24,7 @@ export interface ReportedConsumption {
 export function reportOf(
   featureId: string,
   standing: Standing,
-  delta: number,
+  delta: Amount,
   packageId: string | null,
 ): EntitlementReport {
   const { access, reason, consumption } = entitlementOf(standing, delta);
@@ -35,6 +36,11 @@ export function reportOf(
 export function reportConsumption(consumption: Entitlement['consumption']): ReportedConsumption | null {
   if (consumption === null) return null;
   const { used, budget, overageEnabled } = consumption;
-  const remaining = budget === null ? null : Math.max(budget - used, 0);
-  return { used, budget, remaining, overageEnabled };
+  const remaining = budget === null ? null : used > budget ? 0n : budget - used;
+  return {
+    used: numberOf(used),
+    budget: numberOrNull(budget),
+    remaining: numberOrNull(remaining),
+    overageEnabled,
+  };
 }

@@ -1,3 +1,4 @@
+import { type Amount, requireFit } from '../amount.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, invalidInput } from '../errors.ts';
 import { type EntitlementReport, reportOf } from './report-rules.ts';
@@ -13,7 +14,7 @@ interface Question {
   environmentId: string;
   userId: string;
   /** The amount that the user wants to use. */
-  delta: number;
+  delta: Amount;
 }
 
 /** The most features that one call reports. All their standings are read by one statement. */
@@ -26,6 +27,8 @@ export async function reportOne(
   { environmentId, userId, delta }: Question,
 ): Promise<EntitlementReport> {
   const standing = await findStanding({ environmentId, userId, featureId });
+  if (standing.featureType === 'CONSUMABLE')
+    requireFit(delta, { id: featureId, precision: standing.precision }, 'amount');
   const [packageId = null] = await findPackageIds(db, environmentId, [standing.grant?.subscriptionId]);
   return reportOf(featureId, standing, delta, packageId);
 }

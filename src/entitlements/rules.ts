@@ -1,8 +1,5 @@
 import { DateTime } from 'luxon';
-import { z } from 'zod';
-
-/** The amount that a user wants to use. */
-export const Delta = z.int().min(0, 'must be 0 or more');
+import type { Amount } from '../amount.ts';
 
 export type ResetPeriod = 'YEAR' | 'MONTH' | 'DAY';
 
@@ -15,7 +12,7 @@ export interface Grant {
   /** The id of the subscription or of the feature grant. No two of either have the same. */
   subscriptionId: bigint;
   startedAt: Date;
-  limit: number | null;
+  limit: Amount | null;
   resetPeriod: ResetPeriod | null;
   overageEnabled: boolean;
 }
@@ -27,8 +24,8 @@ export interface Window {
 }
 
 export interface Consumption {
-  used: number;
-  budget: number | null;
+  used: Amount;
+  budget: Amount | null;
   overageEnabled: boolean;
 }
 
@@ -42,9 +39,11 @@ export interface Entitlement {
 /** The state of one user and feature at one instant: the winning grant and the usage in its current window. */
 export interface Standing {
   featureType: 'BINARY' | 'CONSUMABLE';
+  /** How many fraction digits amounts of the feature may have. */
+  precision: number;
   grant: Grant | null;
   /** The true total of the window. It is negative when more was reverted than recorded. */
-  used: number;
+  used: Amount;
 }
 
 /** The first sentence is Kana's, including its spelling: clients may compare it. The last three are about feature grants. */
@@ -83,8 +82,7 @@ export function highestGrant<G extends Grant>(grants: readonly G[]): G | null {
 }
 
 function outranks(a: Grant, b: Grant): boolean {
-  const limits = (a.limit ?? Number.POSITIVE_INFINITY) - (b.limit ?? Number.POSITIVE_INFINITY);
-  if (limits > 0 || limits < 0) return limits > 0;
+  if (a.limit !== b.limit) return a.limit === null || (b.limit !== null && a.limit > b.limit);
   if (a.overageEnabled !== b.overageEnabled) return a.overageEnabled;
   const starts = a.startedAt.getTime() - b.startedAt.getTime();
   return starts === 0 ? a.subscriptionId < b.subscriptionId : starts < 0;
@@ -139,17 +137,15 @@ function periodsAfter(anchor: Date, period: ResetPeriod, k: number): Date {
     .toJSDate();
 }
 
-/** Usage is reported within GraphQL's Int, from 0 up. Decisions use the true total, which reverts can make negative. */
-export function reportedUsage(used: number | bigint): number {
-  return Math.min(Math.max(Number(used), 0), 2_147_483_647);
-}
+/** Usage is reported from 0 up. Decisions use the true total, which reverts can make negative. */
+export const reportedUsage = (used: Amount): Amount => (used < 0n ? 0n : used);
 
 /**
  * Whether the user may use `delta` more of the feature. A BINARY feature needs a live subscription; of a
  * CONSUMABLE one enough must be left, or it is unlimited, or overage is enabled. Only a granted CONSUMABLE has a
  * consumption. The true total decides, also where it is negative: what was given back too much can be used again.
  */
-export function entitlementOf({ featureType, grant, used }: Standing, delta: number): Entitlement {
+export function entitlementOf({ featureType, grant, used }: Standing, delta: Amount): Entitlement {
   if (grant === null) return { access: false, reason: reasons.notSubscribed, consumption: null };
   const told = sentences[grant.kind];
   if (featureType === 'BINARY') return { access: true, reason: told.binary, consumption: null };
@@ -162,6 +158,6 @@ export function entitlementOf({ featureType, grant, used }: Standing, delta: num
 }
 
 /** The consumption in a window of this grant. */
-export function consumptionOf(grant: Grant, used: number | bigint): Consumption {
+export function consumptionOf(grant: Grant, used: Amount): Consumption {
   return { used: reportedUsage(used), budget: grant.limit, overageEnabled: grant.overageEnabled };
 }

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { amountOf, amountOrNull } from '../amount.ts';
 import { createLane } from '../database/lane.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
@@ -15,12 +16,13 @@ interface Question {
 /** Reads the standing of a user and a feature now. @throws UserNotFoundError, FeatureNotFoundError */
 export type FindStanding = (question: Question) => Promise<Standing>;
 
-/** The winning grant as a row; all columns are null without a grant. */
+/** The winning grant as a row; all its columns are null without a grant. */
 export interface GrantRow {
   kind: Grant['kind'];
+  precision: number | null;
   subscription_id: string | null;
   started_at: Date;
-  limit: number | null;
+  limit: string | null;
   reset_period: ResetPeriod | null;
   overage_enabled: boolean;
   used: string | null;
@@ -53,7 +55,7 @@ export const winnerSql = (holder: Holder, featureId: string) => `
 /* Every look-up is a lateral one, by key: no plan may read a whole table, whatever the planner believes. */
 const standingSql = `
   with question as (
-    select q.ord, q.feature_id, f.type as feature_type, u.user_key, u.has_grants
+    select q.ord, q.feature_id, f.type as feature_type, f.precision, u.user_key, u.has_grants
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality as q(environment_id, user_id, feature_id, ord)
     left join lateral (
       select coalesce(survivor.key, named.key) as user_key,
@@ -62,10 +64,10 @@ const standingSql = `
       where named.environment_id = q.environment_id and named.id = q.user_id limit 1
     ) u on true
     left join lateral (
-      select type from feature where environment_id = q.environment_id and id = q.feature_id limit 1
+      select type, precision from feature where environment_id = q.environment_id and id = q.feature_id limit 1
     ) f on true
   )
-  select q.user_key, q.feature_type, winner.kind, winner.subscription_id, winner.started_at, winner."limit",
+  select q.user_key, q.feature_type, q.precision, winner.kind, winner.subscription_id, winner.started_at, winner."limit",
     winner.reset_period, winner.overage_enabled, counter.used
   from question q ${winnerSql({ userKey: 'q.user_key', hasGrants: 'q.has_grants' }, 'q.feature_id')}
   order by q.ord`;
@@ -100,9 +102,9 @@ export function standingOf(featureType: Standing['featureType'], row: GrantRow):
           kind: row.kind,
           subscriptionId: BigInt(row.subscription_id),
           startedAt: row.started_at,
-          limit: row.limit,
+          limit: amountOrNull(row.limit),
           resetPeriod: row.reset_period,
           overageEnabled: row.overage_enabled,
         };
-  return { featureType, grant, used: Number(row.used ?? 0) };
+  return { featureType, precision: row.precision ?? 0, grant, used: amountOf(row.used ?? 0) };
 }

@@ -3,9 +3,15 @@ import type { Author } from '../audit/rules.ts';
 import { isForeignKeyViolation, isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { jsonValue } from '../database/json.ts';
-import { featureAlreadyExists, featureInUse, featureNotFound } from '../errors.ts';
-import { checkUnits, type FeatureChange, type NewFeature } from './rules.ts';
-import { announceFeatures, findUse, lockFeature } from './store.ts';
+import { featureAlreadyExists, featureInUse, featureNotFound, invalidInput } from '../errors.ts';
+import {
+  checkUnits,
+  type FeatureChange,
+  type NewFeature,
+  type PresentAmounts,
+  precisionProblem,
+} from './rules.ts';
+import { announceFeatures, findAmounts, findUse, lockFeature } from './store.ts';
 
 /** @throws ValidationError, FeatureAlreadyExistsError if the id is taken */
 export async function createFeature(
@@ -48,6 +54,8 @@ export async function updateFeature(
     const locked = await lockFeature(tx, environmentId, id);
     if (locked === null) throw featureNotFound(id);
     checkUnits(locked.type, change);
+    if (change.precision !== undefined && change.precision < locked.precision)
+      requirePrecision(locked.precision, change.precision, await findAmounts(tx, environmentId, id));
     await audited(tx, author, { action: 'updateFeature', type: 'FEATURE', handles: [id] }, () =>
       tx.feature.update({ where, data: { ...change, metadata: jsonValue(metadata) } }),
     );
@@ -69,4 +77,9 @@ export async function deleteFeature(db: PrismaClient, author: Author, id: string
   } catch (error) {
     throw isForeignKeyViolation(error) ? featureInUse(id, 'something refers to it') : error;
   }
+}
+
+function requirePrecision(before: number, after: number, present: PresentAmounts): void {
+  const problem = precisionProblem(before, after, present);
+  if (problem !== null) throw invalidInput('input.precision', problem);
 }

@@ -31,6 +31,10 @@ export const Feature = builder.prismaObject('Feature', {
       nullable: true,
       description: 'The unit, plural, such as "API calls". Only for CONSUMABLE features.',
     }),
+    precision: t.exposeInt('precision', {
+      description:
+        'How many digits after the decimal point its amounts may have, 0 to 6: 0 counts whole units only.',
+    }),
     metadata: t.expose('metadata', {
       type: 'JSON',
       nullable: true,
@@ -47,6 +51,10 @@ const CreateFeatureInput = builder.inputType('CreateFeatureInput', {
     type: t.field({ type: FeatureType, required: true, description: 'It cannot be changed later.' }),
     unitLabel: t.string({ description: 'The unit, singular. Only for CONSUMABLE features.' }),
     unitLabelPlural: t.string({ description: 'The unit, plural. Only for CONSUMABLE features.' }),
+    precision: t.int({
+      description:
+        'How many digits after the decimal point its amounts may have, 0 to 6. Default 0: whole units. It can be raised later.',
+    }),
     metadata: t.field({ type: 'JSON', description: 'An object of your own, at most 16 KiB.' }),
   }),
 });
@@ -57,6 +65,10 @@ const UpdateFeatureInput = builder.inputType('UpdateFeatureInput', {
     name: t.string({ description: 'The display name. It cannot be null.' }),
     unitLabel: t.string({ description: 'The unit, singular. Only for CONSUMABLE features.' }),
     unitLabelPlural: t.string({ description: 'The unit, plural. Only for CONSUMABLE features.' }),
+    precision: t.int({
+      description:
+        'How many digits after the decimal point its amounts may have, 0 to 6. It can be raised, and lowered only while there is no usage and no limit that needs more. It cannot be null.',
+    }),
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object.' }),
   }),
 });

@@ -1,6 +1,8 @@
 import type { Db } from '../database/client.ts';
+import { Prisma } from '../database/generated/client.ts';
 import { featureNotFound } from '../errors.ts';
 import { enqueue } from '../jobs/queue.ts';
+import type { PresentAmounts } from './rules.ts';
 
 /** Run after features were made: whoever holds something back for want of a feature takes it up. */
 export const featuresJob = 'features-created';
@@ -18,13 +20,20 @@ export async function lockFeature(
   db: Db,
   environmentId: string,
   id: string,
-): Promise<{ type: 'BINARY' | 'CONSUMABLE' } | null> {
-  const [feature] = await db.$queryRaw<{ type: 'BINARY' | 'CONSUMABLE' }[]>`
-    SELECT type::text AS type FROM feature
+): Promise<{ type: 'BINARY' | 'CONSUMABLE'; precision: number } | null> {
+  const [feature] = await db.$queryRaw<{ type: 'BINARY' | 'CONSUMABLE'; precision: number }[]>`
+    SELECT type::text AS type, precision FROM feature
      WHERE environment_id = ${environmentId} AND id = ${id}
        FOR NO KEY UPDATE`;
   return feature ?? null;
 }
+
+/** Rows if there is usage of a feature: those that are rolled up, and the part of the ledger after them. */
+const usageSql = (environmentId: string, id: string) => Prisma.sql`
+  (SELECT 1 FROM feature_hour WHERE environment_id = ${environmentId} AND feature_id = ${id} LIMIT 1)
+  UNION ALL (SELECT 1 FROM usage_event
+    WHERE environment_id = ${environmentId} AND feature_id = ${id}
+      AND id > (SELECT coalesce(min(last_id), 0) FROM usage_rollup WHERE environment_id = ${environmentId}) LIMIT 1)`;
 
 /** Where a feature is used, as the end of a sentence; null if it is unused. The feature is locked. */
 export async function findUse(db: Db, environmentId: string, id: string): Promise<string | null> {
@@ -33,11 +42,7 @@ export async function findUse(db: Db, environmentId: string, id: string): Promis
       WHERE environment_id = ${environmentId} AND feature_id = ${id} LIMIT 1)
     UNION ALL (SELECT 'the mapping rule "' || name || '" refers to it' FROM mapping_rule
       WHERE environment_id = ${environmentId} AND feature_id = ${id} LIMIT 1)
-    UNION ALL (SELECT 'usage of it was recorded' FROM feature_hour
-      WHERE environment_id = ${environmentId} AND feature_id = ${id} LIMIT 1)
-    UNION ALL (SELECT 'usage of it was recorded' FROM usage_event
-      WHERE environment_id = ${environmentId} AND feature_id = ${id}
-        AND id > (SELECT coalesce(min(last_id), 0) FROM usage_rollup WHERE environment_id = ${environmentId}) LIMIT 1)
+    UNION ALL (SELECT 'usage of it was recorded' FROM (${usageSql(environmentId, id)}) usage LIMIT 1)
     LIMIT 1`;
   return use?.use ?? null;
 }
@@ -47,9 +52,26 @@ export async function requireFeature(
   db: Db,
   environmentId: string,
   id: string,
-): Promise<{ type: 'BINARY' | 'CONSUMABLE' }> {
+): Promise<{ type: 'BINARY' | 'CONSUMABLE'; precision: number }> {
   const where = { environmentId_id: { environmentId, id } };
-  const feature = await db.feature.findUnique({ where, select: { type: true } });
+  const feature = await db.feature.findUnique({ where, select: { type: true, precision: true } });
   if (feature === null) throw featureNotFound(id);
   return feature;
+}
+
+/**
+ * The amounts that there are of a feature: its usage, and its limits. A usage that is recorded at this moment may be
+ * missed: its amount stays exact.
+ */
+export async function findAmounts(db: Db, environmentId: string, id: string): Promise<PresentAmounts> {
+  const [found] = await db.$queryRaw<[PresentAmounts]>`
+    SELECT EXISTS (${usageSql(environmentId, id)}) AS "isUsed",
+      coalesce((
+        SELECT max(scale(trim_scale("limit"))) FROM (
+          SELECT "limit" FROM package_feature WHERE environment_id = ${environmentId} AND feature_id = ${id}
+          UNION ALL
+          SELECT "limit" FROM feature_grant WHERE environment_id = ${environmentId} AND feature_id = ${id}
+        ) limits
+      ), 0) AS "digitsOfLimits"`;
+  return found;
 }

@@ -1,17 +1,19 @@
 import SchemaBuilder, { type ObjectFieldBuilder } from '@pothos/core';
 import PrismaPlugin from '@pothos/plugin-prisma';
+import type { Amount } from '../amount.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import { getDatamodel } from '../database/generated/pothos.ts';
 import type { Context } from './context.ts';
 import { maxFields, maxItems } from './limits/answer-size.ts';
-import { dateTime, json } from './scalars.ts';
+import { amount, dateTime, json } from './scalars.ts';
 
 type Types = PothosSchemaTypes.ExtendDefaultTypes<{
   Context: Context;
   PrismaTypes: PrismaTypes;
   DefaultFieldNullability: false;
   Scalars: {
+    Amount: { Input: unknown; Output: Amount };
     DateTime: { Input: Date; Output: Date };
     JSON: { Input: unknown; Output: unknown };
   };
@@ -34,6 +36,7 @@ export const builder = new SchemaBuilder<Types>({
   prisma: prismaOptions,
 });
 
+builder.scalarType('Amount', amount);
 builder.scalarType('DateTime', dateTime);
 builder.scalarType('JSON', json);
 

@@ -1,5 +1,6 @@
 import { GraphQLError, Kind, type ValueNode, valueFromASTUntyped } from 'graphql';
 import { DateTime } from 'luxon';
+import { type Amount, numberOf } from '../amount.ts';
 import { readNumber } from '../exact-json.ts';
 
 function parseDateTime(value: unknown, node?: ValueNode): Date {
@@ -42,6 +43,18 @@ export const json = {
   description: 'Any JSON value: an object, an array, a string, a number, a boolean or null.',
   specifiedByURL: 'https://www.rfc-editor.org/rfc/rfc8259',
   serialize: (value: unknown) => value,
+  parseValue: (value: unknown) => value,
+  parseLiteral: valueOfLiteral,
+};
+
+/**
+ * Takes any value: what an amount may be is checked with its field, so that one bad amount in a list of usages does not
+ * fail the others.
+ */
+export const amount = {
+  description:
+    'A decimal number, exact: at most 15 significant digits, and as many digits after the point as the `precision` of the feature allows. Totals of more than 15 digits are rounded.',
+  serialize: (value: Amount | number) => (typeof value === 'bigint' ? numberOf(value) : value),
   parseValue: (value: unknown) => value,
   parseLiteral: valueOfLiteral,
 };

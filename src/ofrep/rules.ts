@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { type Amount, NonNegativeAmount, oneUnit } from '../amount.ts';
 import type { EntitlementReport } from '../entitlements/report-rules.ts';
-import { Delta } from '../entitlements/rules.ts';
 import { DomainError, invalidInput } from '../errors.ts';
 import { Id, parse } from '../input.ts';
 
@@ -22,7 +22,7 @@ export interface OfrepError {
 /** What a caller wants to know. */
 export interface Evaluation {
   userId: string;
-  delta: number;
+  delta: Amount;
   as: ValueKind;
 }
 
@@ -40,7 +40,7 @@ const valueKinds = {
 } as const satisfies Record<string, ValueKind>;
 
 const Context = z.object({
-  amount: Delta.nullish().transform((amount) => amount ?? 1),
+  amount: NonNegativeAmount.nullish().transform((amount) => amount ?? oneUnit),
   as: z
     .string()
     .nullish()

@@ -1,3 +1,4 @@
+import { amountOrNull } from '../amount.ts';
 import type {
   Feature as FeatureRow,
   PackageFeature as PackageFeatureRow,
@@ -75,9 +76,11 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
       description: 'The type of the feature.',
       resolve: (content) => factsOf(content).type,
     }),
-    limit: t.exposeInt('limit', {
+    limit: t.field({
+      type: 'Amount',
       nullable: true,
       description: 'The limit for one period. Null is unlimited. Null for BINARY features.',
+      resolve: ({ limit }) => amountOrNull(limit),
     }),
     resetPeriod: t.expose('resetPeriod', {
       type: ResetPeriod,

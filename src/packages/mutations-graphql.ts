@@ -26,7 +26,10 @@ import { archivePackage, unpublishPackage } from './versions.ts';
 const EntitlementInput = builder.inputType('EntitlementInput', {
   description: 'The allowance of a CONSUMABLE feature in a package.',
   fields: (t) => ({
-    limit: t.int({ description: 'The limit for one period, 0 or more. Default unlimited.' }),
+    limit: t.field({
+      type: 'Amount',
+      description: 'The limit for one period, 0 or more. Default unlimited.',
+    }),
     resetPeriod: t.field({
       type: ResetPeriod,
       required: true,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NonNegativeAmount, requireFit, textOrNull } from '../amount.ts';
 import { featureNotFound, invalidInput, packageNotFound, packageStatusError } from '../errors.ts';
 import { Id, listOf, Metadata, Name } from '../input.ts';
 
@@ -9,7 +10,7 @@ const RequestedFeature = z.object({
   id: Id,
   entitlement: z
     .object({
-      limit: z.int().min(0, 'must be 0 or more').nullish(),
+      limit: NonNegativeAmount.nullish(),
       resetPeriod: z.enum(['YEAR', 'MONTH', 'DAY']),
       overageEnabled: z.boolean().nullish(),
     })
@@ -166,7 +167,7 @@ export function checkContent(id: string, features: number): void {
  */
 export function packageFeatures(
   requested: readonly RequestedFeature[],
-  known: ReadonlyMap<string, { name: string; type: 'BINARY' | 'CONSUMABLE' }>,
+  known: ReadonlyMap<string, { name: string; type: 'BINARY' | 'CONSUMABLE'; precision: number }>,
   names: ReadonlyMap<string, string>,
 ) {
   return requested.map(({ id, entitlement }, position) => {
@@ -178,11 +179,14 @@ export function packageFeatures(
         'only a CONSUMABLE feature has an entitlement',
       );
     }
+    const limit = entitlement?.limit ?? null;
+    if (limit !== null)
+      requireFit(limit, { id, precision: feature.precision }, `input.features.${position}.entitlement.limit`);
     return {
       featureId: id,
       position,
       name: names.get(id) ?? feature.name,
-      limit: entitlement?.limit ?? null,
+      limit: textOrNull(limit),
       resetPeriod: entitlement?.resetPeriod ?? null,
       overageEnabled: entitlement?.overageEnabled ?? false,
     };

@@ -36,7 +36,7 @@ export async function lockPackages(
 export async function findFeatures(db: Db, environmentId: string, features: readonly { id: string }[]) {
   const rows = await db.feature.findMany({
     where: { environmentId, id: { in: features.map((feature) => feature.id) } },
-    select: { id: true, name: true, type: true },
+    select: { id: true, name: true, type: true, precision: true },
   });
   return new Map(rows.map((row) => [row.id, row]));
 }

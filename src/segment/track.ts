@@ -121,15 +121,11 @@ async function mapEvents(
     const featureId = namedFeature(event);
     return featureId === null ? [] : [{ environmentId: event.environmentId, featureId }];
   });
-  const { consumableIds, rules } = await readCatalogue(client, environmentIds, named);
+  const { precisions, rules } = await readCatalogue(client, environmentIds, named);
   return events.map(
     (event) =>
       event.mapping ??
-      mapTrack(
-        event,
-        consumableIds.get(event.environmentId) ?? new Set(),
-        rules.get(event.environmentId) ?? [],
-      ),
+      mapTrack(event, precisions.get(event.environmentId) ?? new Map(), rules.get(event.environmentId) ?? []),
   );
 }
 
@@ -172,6 +168,9 @@ async function recordKnown(
     const result = results[index];
     // The user is locked, or was changed or deleted after the look-up: the next attempt decides.
     if (result === RETRY || (result instanceof DomainError && result.code === 'NOT_FOUND')) return [];
+    // The precision of the feature was lowered since the event was mapped, as long as it had no usage.
+    if (result instanceof DomainError && result.code === 'BAD_USER_INPUT')
+      return [unmapped(event, mapping.ruleId === null ? null : { unusableFor: mapping.ruleId })];
     if (result === undefined || result instanceof Error)
       throw result ?? new Error('recording a usage gave no result');
     return [{ ...keyOf(event), outcome: 'RECORDED' as const, mapping, ruleId: mapping.ruleId, userKey }];

@@ -1,3 +1,4 @@
+import { amountOf } from '../amount.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { Consumption } from '../entitlements/graphql.ts';
 import {
@@ -99,7 +100,7 @@ async function periodsOf(
   const counters = await db.usageCounter.findMany({
     where: { userKey, subscriptionId, featureId, windowStart: { in: windows.map(({ start }) => start) } },
   });
-  const used = new Map(counters.map((counter) => [counter.windowStart.getTime(), counter.used]));
+  const used = new Map(counters.map((counter) => [counter.windowStart.getTime(), amountOf(counter.used)]));
   return windows.map((window) => ({
     window,
     consumption: consumptionOf(grant, used.get(window.start.getTime()) ?? 0n),

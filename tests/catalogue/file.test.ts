@@ -59,9 +59,9 @@ describe('a configuration file', () => {
               ...aPackage,
               features: [
                 { id: 'a', limit: -1 },
-                { id: 'b', limit: 1.5 },
+                { id: 'b', limit: 0.0000001 },
                 { id: 'c', limit: '10' },
-                { id: 'd', limit: 2 ** 31 },
+                { id: 'd', limit: 1e16 },
                 { id: 'a', reset_period: 'WEEK', overage_enabled: 'yes', limmit: 3 },
               ],
             },
@@ -70,9 +70,9 @@ describe('a configuration file', () => {
       },
       [
         'packages.published.0.features.0.limit: must be 0 or more',
-        'packages.published.0.features.1.limit: must be a whole number, or null for unlimited',
-        'packages.published.0.features.2.limit: must be a whole number, or null for unlimited',
-        'packages.published.0.features.3.limit: must be at most 2147483647',
+        'packages.published.0.features.1.limit: must have at most 6 digits after the decimal point',
+        'packages.published.0.features.2.limit: must be a number',
+        'packages.published.0.features.3.limit: must be at most 1,000,000,000,000,000',
         'packages.published.0.features.4.overage_enabled: must be true or false',
         'packages.published.0.features.4.reset_period: must be YEAR, MONTH or DAY',
         'packages.published.0.features.4: Unrecognized key: "limmit"',
@@ -142,7 +142,7 @@ describe('a configuration file', () => {
 
 describe('a catalogue as a file', () => {
   it('is what the original writes, and more only where it matters', () => {
-    const facts = { unitLabel: null, unitLabelPlural: null, metadata: {} };
+    const facts = { unitLabel: null, unitLabelPlural: null, precision: 0, metadata: {} };
     const grant = { resetPeriod: null, overageEnabled: false };
     const file = fileOf(
       {
@@ -252,13 +252,14 @@ describe('a catalogue as a file', () => {
       type: fc.constant('CONSUMABLE' as const),
       unitLabel: fc.option(text),
       unitLabelPlural: fc.option(text),
+      precision: fc.constantFrom(3, 6),
       metadata,
     });
   const grantOf = (featureId: string) =>
     fc.record({
       featureId: fc.constant(featureId),
       name: text,
-      limit: fc.option(fc.nat()),
+      limit: fc.option(fc.nat().map((thousandths) => thousandths / 1_000)),
       resetPeriod: fc.option(fc.constantFrom('YEAR' as const, 'MONTH' as const, 'DAY' as const)),
       overageEnabled: fc.boolean(),
     });

@@ -16,6 +16,7 @@ const feature = (id: string, rest: Partial<CatalogueFeature> = {}): CatalogueFea
   type: 'CONSUMABLE',
   unitLabel: null,
   unitLabelPlural: null,
+  precision: 0,
   metadata: {},
   ...rest,
 });

@@ -48,13 +48,13 @@ test('a counter that differs is told, ends with code 1, and is mended on demand'
   const { subscriptionId, windowStart } = await counted();
   const difference = `user key 1, subscription ${subscriptionId}, feature api-calls, window from ${windowStart.toISOString()}: ledger 7, counter 5\n1 users verified, 1 counters differ from the ledger.\n`;
   expect(await verify()).toEqual({ code: 1, stdout: difference, stderr: '' });
-  expect((await counted()).used).toBe(5n);
+  expect(Number((await counted()).used)).toBe(5);
   expect(await verify('--repair')).toEqual({
     code: 0,
     stdout: `${difference}Recounted 1 users from the ledger.\n`,
     stderr: '',
   });
-  expect((await counted()).used).toBe(7n);
+  expect(Number((await counted()).used)).toBe(7);
   expect((await verify()).code).toBe(0);
 });
 
@@ -75,7 +75,7 @@ environment test, ${place}: all users 5, rollup 7
     stdout: `${difference}Recounted 1 users from the ledger.\n`,
     stderr: '',
   });
-  expect((await prisma.usageHour.findFirstOrThrow()).used).toBe(7n);
+  expect(Number((await prisma.usageHour.findFirstOrThrow()).used)).toBe(7);
   expect((await verify()).code).toBe(0);
 });
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
   await ensureBuilt();
   storm = await rage({ seed, faults, pauseMs }, tell);
   ledger = (await storm.machine.postgres.query(
-    `select u.id as user_id, e.feature_id, e.action, e.delta, e.idempotency_key, e.source
+    `select u.id as user_id, e.feature_id, e.action, e.delta::int, e.idempotency_key, e.source
      from usage_event e join "user" u on u.key = e.user_key order by e.id`,
   )) as unknown as LedgerRow[];
   const keys = new Set(ledger.map(({ user_id, idempotency_key }) => `${user_id} ${idempotency_key}`));

@@ -89,7 +89,7 @@ test.each([
     'a SET below 0',
     `insert into usage_event (user_key, environment_id, feature_id, action, delta, occurred_at)
      values (1, 'test', 'f', 'SET', -5, now())`,
-    'usage_event_set_not_negative',
+    'usage_event_amount_set_not_negative',
   ],
   [
     'a limit below 0',

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { type Amount, amountOf, amountOrNull } from '../../src/amount.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { type Grant, highestGrant, type ResetPeriod, windowAt } from '../../src/entitlements/rules.ts';
 import { createStandingFinder } from '../../src/entitlements/store.ts';
@@ -46,7 +47,7 @@ const start = fc
   )
   .filter((instant) => !turnsOverSoon(instant));
 const terms = fc.record({
-  limit: fc.constantFrom(null, 0, 10, 10, 50, 2_147_483_647),
+  limit: fc.constantFrom(null, 0, 0.5, 10, 10, 10.000001, 50, 5_000_000_000),
   resetPeriod: period,
   overageEnabled: fc.boolean(),
 });
@@ -59,7 +60,7 @@ const user = fc.uniqueArray(
     package: fc.nat(23),
     status: fc.constantFrom(...statuses),
     startedAt: start,
-    used: fc.integer({ min: -60, max: 60 }),
+    used: fc.oneof(fc.integer({ min: -60, max: 60 }), fc.constantFrom(0.000001, 9.75, 123_456_789_012)),
   }),
   { selector: (subscription) => subscription.package, maxLength: 6 },
 );
@@ -153,7 +154,13 @@ async function saveCatalogue(catalogue: Catalogue) {
   const { prisma } = database;
   await prisma.environment.create({ data: { id: environmentId, appId: 'test_app' } });
   await prisma.feature.createMany({
-    data: featureIds.map((id) => ({ environmentId, id, name: id, type: 'CONSUMABLE' as const })),
+    data: featureIds.map((id) => ({
+      environmentId,
+      id,
+      name: id,
+      type: 'CONSUMABLE' as const,
+      precision: 6,
+    })),
   });
   for (const [index, features] of catalogue.entries()) {
     const id = `package-${index}`;
@@ -206,7 +213,7 @@ async function saveUsers(
       subscriptionId: id,
       featureId,
       environmentId,
-      used: BigInt(used),
+      used,
       windowStart: windowAt(startedAt, resetPeriod, now).start,
     })),
   );
@@ -234,7 +241,7 @@ async function saveUsers(
       subscriptionId: id,
       featureId,
       environmentId,
-      used: BigInt(used),
+      used,
       windowStart: windowAt(startedAt, resetPeriod, now).start,
     })),
   });
@@ -250,19 +257,22 @@ async function saveUsers(
           kind: 'GRANT' as const,
           subscriptionId: id,
           startedAt,
-          used,
+          used: amountOf(used),
           ...granting,
+          limit: amountOrNull(granting.limit),
         }));
-      const held: (Grant & { used: number })[] = rows
+      const held: (Grant & { used: Amount })[] = rows
         .filter((row) => row.userKey === userKey && liveStatuses.some((live) => live === row.status))
         .flatMap(({ id, startedAt, used, package: packageIndex }) => {
           const feature = catalogue[packageIndex]?.[featureId];
-          return feature ? [{ kind: 'SUBSCRIPTION', subscriptionId: id, startedAt, used, ...feature }] : [];
+          if (!feature) return [];
+          const amounts = { used: amountOf(used), limit: amountOrNull(feature.limit) };
+          return [{ kind: 'SUBSCRIPTION', subscriptionId: id, startedAt, ...feature, ...amounts }];
         });
       const winner = highestGrant([...held, ...given]);
-      if (winner === null) return { featureType: 'CONSUMABLE', grant: null, used: 0 };
+      if (winner === null) return { featureType: 'CONSUMABLE', precision: 6, grant: null, used: 0n };
       const { used, ...grant } = winner;
-      return { featureType: 'CONSUMABLE', grant, used };
+      return { featureType: 'CONSUMABLE', precision: 6, grant, used };
     }),
   );
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { amountOf, amountOrNull } from '../../src/amount.ts';
 import {
   entitlementOf,
   type Grant,
@@ -14,7 +15,7 @@ const grant = (subscriptionId: number, changes: Partial<Grant> = {}): Grant => (
   kind: 'SUBSCRIPTION',
   subscriptionId: BigInt(subscriptionId),
   startedAt: new Date('2024-01-01T00:00:00Z'),
-  limit: 10,
+  limit: amountOf(10),
   resetPeriod: 'MONTH',
   overageEnabled: false,
   ...changes,
@@ -27,19 +28,23 @@ describe('the highest grant', () => {
     ['is the only one', [grant(1)], 1],
     [
       'is the one with the higher limit',
-      [grant(1, { limit: 10 }), grant(2, { limit: 50 }), grant(3, { limit: 20 })],
+      [
+        grant(1, { limit: amountOf(10) }),
+        grant(2, { limit: amountOf(50) }),
+        grant(3, { limit: amountOf(20) }),
+      ],
       2,
     ],
     [
       'is the unlimited one rather than any number',
-      [grant(1, { limit: 2_147_483_647 }), grant(2, { limit: null })],
+      [grant(1, { limit: amountOf(2_147_483_647) }), grant(2, { limit: null })],
       2,
     ],
-    ['may have the limit 0', [grant(1, { limit: 0 })], 1],
+    ['may have the limit 0', [grant(1, { limit: amountOf(0) })], 1],
     ['is the one with overage on a tie', [grant(1), grant(2, { overageEnabled: true })], 2],
     [
       'is the higher limit even against overage',
-      [grant(1, { limit: 11 }), grant(2, { overageEnabled: true })],
+      [grant(1, { limit: amountOf(11) }), grant(2, { overageEnabled: true })],
       1,
     ],
     ['is the earlier one on a tie of limit and overage', [grant(1), grant(2, { startedAt: earlier })], 2],
@@ -185,10 +190,13 @@ describe('the windows before', () => {
 
 describe('the entitlement', () => {
   const of = (used: number, changes: Partial<Grant> = {}, delta = 1) =>
-    entitlementOf({ featureType: 'CONSUMABLE', grant: grant(1, changes), used }, delta);
+    entitlementOf(
+      { featureType: 'CONSUMABLE', precision: 0, grant: grant(1, changes), used: amountOf(used) },
+      amountOf(delta),
+    );
   const consumption = (used: number, budget: number | null, overageEnabled = false) => ({
-    used,
-    budget,
+    used: amountOf(used),
+    budget: amountOrNull(budget),
     overageEnabled,
   });
   const given = { access: true, reason: reasons.consumable };
@@ -203,16 +211,26 @@ describe('the entitlement', () => {
       of(10, {}, 0),
       { ...given, consumption: consumption(10, 10) },
     ],
-    ['refuses under the limit 0', of(0, { limit: 0 }), { ...refused, consumption: consumption(0, 0) }],
+    [
+      'refuses under the limit 0',
+      of(0, { limit: amountOf(0) }),
+      { ...refused, consumption: consumption(0, 0) },
+    ],
     [
       'goes over the budget with overage',
       of(99, { overageEnabled: true }),
       { ...given, consumption: consumption(99, 10, true) },
     ],
+    ['gives the last half', of(9.5, {}, 0.5), { ...given, consumption: consumption(9.5, 10) }],
+    [
+      'refuses a millionth too much',
+      of(9.5, {}, 0.500001),
+      { ...refused, consumption: consumption(9.5, 10) },
+    ],
     [
       'never ends when unlimited',
       of(2 ** 40, { limit: null }),
-      { ...given, consumption: consumption(2_147_483_647, null) },
+      { ...given, consumption: consumption(2 ** 40, null) },
     ],
     [
       'gives back what was reverted too much, and reports nothing used',
@@ -226,15 +244,17 @@ describe('the entitlement', () => {
     ],
     [
       'decides by the true total, also where more is used than an Int holds',
-      of(2 ** 31, { limit: 2_147_483_647 }, 0),
-      { ...refused, consumption: consumption(2_147_483_647, 2_147_483_647) },
+      of(2 ** 31, { limit: amountOf(2_147_483_647) }, 0),
+      { ...refused, consumption: consumption(2 ** 31, 2_147_483_647) },
     ],
   ])('of a consumable %s', (_name, actual, expected) => {
     expect(actual).toEqual(expected);
   });
 
   it('of a binary feature is had with a subscription, and shows no consumption', () => {
-    expect(entitlementOf({ featureType: 'BINARY', grant: grant(1, { limit: null }), used: 0 }, 5)).toEqual({
+    expect(
+      entitlementOf({ featureType: 'BINARY', precision: 0, grant: grant(1, { limit: null }), used: 0n }, 5n),
+    ).toEqual({
       access: true,
       reason: 'The user has a subscription to a package with this binary feature.',
       consumption: null,
@@ -243,7 +263,10 @@ describe('the entitlement', () => {
 
   it('of a grant is told in sentences of its own', () => {
     const told = (featureType: 'BINARY' | 'CONSUMABLE', delta: number) =>
-      entitlementOf({ featureType, grant: grant(1, { kind: 'GRANT' }), used: 0 }, delta).reason;
+      entitlementOf(
+        { featureType, precision: 0, grant: grant(1, { kind: 'GRANT' }), used: 0n },
+        amountOf(delta),
+      ).reason;
     expect([told('BINARY', 1), told('CONSUMABLE', 10), told('CONSUMABLE', 11)]).toEqual([
       'The user has a grant of this binary feature.',
       'The user has a grant of this consumable feature and either has an allowance remaining or overage is enabled.',
@@ -254,7 +277,7 @@ describe('the entitlement', () => {
   it.each(['BINARY', 'CONSUMABLE'] as const)(
     'of a %s feature is refused without a subscription',
     (featureType) => {
-      expect(entitlementOf({ featureType, grant: null, used: 0 }, 0)).toEqual({
+      expect(entitlementOf({ featureType, precision: 0, grant: null, used: 0n }, 0n)).toEqual({
         access: false,
         reason: 'The user has no active subscription to a package with this feature.',
         consumption: null,
@@ -270,11 +293,11 @@ describe('the entitlement', () => {
 });
 
 it.each([
-  [-1, 0],
-  [0, 0],
-  [7n, 7],
-  [2_147_483_648, 2_147_483_647],
-  [-(2n ** 62n), 0],
+  [-1n, 0n],
+  [0n, 0n],
+  [7n, 7n],
+  [2n ** 70n, 2n ** 70n],
+  [-(2n ** 62n), 0n],
 ])('reports a usage of %s as %s', (used, reported) => {
   expect(reportedUsage(used)).toBe(reported);
 });

@@ -4,7 +4,7 @@ import type { PrismaClient } from '../../src/database/generated/client.ts';
 
 interface FeatureInPackage {
   id: string;
-  limit?: number | null;
+  limit?: number | string | null;
   resetPeriod?: 'YEAR' | 'MONTH' | 'DAY' | null;
   overageEnabled?: boolean;
 }
@@ -12,7 +12,7 @@ interface FeatureInPackage {
 /** A feature; CONSUMABLE unless told otherwise. */
 export function createFeature(
   db: PrismaClient,
-  feature: { id: string; type?: 'BINARY' | 'CONSUMABLE' },
+  feature: { id: string; type?: 'BINARY' | 'CONSUMABLE'; precision?: number },
   { in: environmentId = 'test' } = {},
 ) {
   return db.feature.create({ data: { type: 'CONSUMABLE', name: feature.id, ...feature, environmentId } });

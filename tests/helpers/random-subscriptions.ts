@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { amountOrNull } from '../../src/amount.ts';
 import type { PrismaClient } from '../../src/database/generated/client.ts';
 import type { CountingGrant } from '../../src/usage/ledger/rules.ts';
 import { createFeature, createPackage } from './factories.ts';
@@ -9,7 +10,7 @@ export const featureIds = ['messages', 'seats'];
 export const day = 86_400_000;
 
 const packages = [
-  { id: 'monthly', limit: 10, resetPeriod: 'MONTH' },
+  { id: 'monthly', limit: 10.25, resetPeriod: 'MONTH' },
   { id: 'daily', limit: 100, resetPeriod: 'DAY' },
   { id: 'yearly', limit: null, resetPeriod: 'YEAR' },
   { id: 'forever', limit: 5, resetPeriod: null },
@@ -29,7 +30,7 @@ interface Spread {
 
 /** Makes the features, a package of each reset period with both of them, and the users. */
 export async function subscribeAtRandom(prisma: PrismaClient, spread: Spread): Promise<void> {
-  for (const id of featureIds) await createFeature(prisma, { id });
+  for (const id of featureIds) await createFeature(prisma, { id, precision: 6 });
   for (const { id, limit, resetPeriod } of packages) {
     const features = featureIds.map((featureId) => ({ id: featureId, limit, resetPeriod }));
     await createPackage(prisma, { id, isAddon: true, features });
@@ -113,11 +114,10 @@ export async function findAllHeld(db: Pick<PrismaClient, 'subscription' | 'featu
     ...grants.map((row) => ({
       ...row,
       kind: 'GRANT' as const,
-      limit: row.limit?.toNumber() ?? null,
       startedAt: row.startsAt,
       endedAt: row.endsAt,
     })),
-  ].map(({ id, ...row }) => ({ ...row, subscriptionId: id, live: true }));
+  ].map(({ id, limit, ...row }) => ({ ...row, limit: amountOrNull(limit), subscriptionId: id, live: true }));
 }
 
 /** What a user holds of a feature, as the rules read it. */

@@ -79,7 +79,7 @@ export async function usageOf({ prisma }: Database, featureId: string) {
     if (events.length === 0) continue;
     usage[id] = {
       events: events.length,
-      delta: events.reduce((sum, { delta }) => sum + delta, 0),
+      delta: events.reduce((sum, { delta }) => sum + Number(delta), 0),
       windows: counters.map(({ used }) => Number(used)),
     };
   }

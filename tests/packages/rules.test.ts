@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { amountOf } from '../../src/amount.ts';
 import { DomainError } from '../../src/errors.ts';
 import { parse } from '../../src/input.ts';
 import {
@@ -188,8 +189,8 @@ describe('checkContent', () => {
 
 describe('packageFeatures', () => {
   const known = new Map([
-    ['sso', { name: 'Single sign-on', type: 'BINARY' as const }],
-    ['calls', { name: 'API Calls', type: 'CONSUMABLE' as const }],
+    ['sso', { name: 'Single sign-on', type: 'BINARY' as const, precision: 0 }],
+    ['calls', { name: 'API Calls', type: 'CONSUMABLE' as const, precision: 2 }],
   ]);
   const none = new Map<string, string>();
   const unlimited = { limit: null, resetPeriod: null, overageEnabled: false };
@@ -213,13 +214,13 @@ describe('packageFeatures', () => {
     ['only a period: unlimited', { resetPeriod: 'DAY' }, { ...unlimited, resetPeriod: 'DAY' }],
     [
       'a limit of nothing',
-      { resetPeriod: 'YEAR', limit: 0 },
-      { limit: 0, resetPeriod: 'YEAR', overageEnabled: false },
+      { resetPeriod: 'YEAR', limit: amountOf(0) },
+      { limit: '0', resetPeriod: 'YEAR', overageEnabled: false },
     ],
     [
       'a limit with overage',
-      { resetPeriod: 'MONTH', limit: 1000, overageEnabled: true },
-      { limit: 1000, resetPeriod: 'MONTH', overageEnabled: true },
+      { resetPeriod: 'MONTH', limit: amountOf(0.25), overageEnabled: true },
+      { limit: '0.25', resetPeriod: 'MONTH', overageEnabled: true },
     ],
   ] as const)('stores %s', (_case, entitlement, expected) => {
     expect(packageFeatures([{ id: 'calls', entitlement }], known, none)).toEqual([
@@ -234,6 +235,13 @@ describe('packageFeatures', () => {
     const entitlement = { resetPeriod: 'MONTH' as const };
     expect(outcome(() => packageFeatures([{ id: 'calls' }, { id: 'sso', entitlement }], known, none))).toBe(
       'ValidationError: input.features.1.entitlement: only a CONSUMABLE feature has an entitlement',
+    );
+  });
+
+  it('refuses a limit that its feature cannot have', () => {
+    const entitlement = { resetPeriod: 'MONTH' as const, limit: amountOf(0.125) };
+    expect(outcome(() => packageFeatures([{ id: 'sso' }, { id: 'calls', entitlement }], known, none))).toBe(
+      'ValidationError: input.features.1.entitlement.limit: must have at most 2 digits after the decimal point: the precision of the feature "calls" is 2',
     );
   });
 

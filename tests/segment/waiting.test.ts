@@ -32,7 +32,7 @@ const rowOf = async (messageId: string) => {
   const row = await app.database.prisma.segmentEvent.findUniqueOrThrow({
     where: { environmentId_messageId: { environmentId: 'test', messageId } },
   });
-  return { outcome: row.outcome, featureId: row.featureId, ruleId: row.ruleId, delta: row.delta };
+  return { outcome: row.outcome, featureId: row.featureId, ruleId: row.ruleId, delta: Number(row.delta) };
 };
 const recorded = { outcome: 'RECORDED', featureId: 'messages', ruleId: null, delta: 1 };
 

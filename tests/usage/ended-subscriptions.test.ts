@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Pool, PoolClient } from 'pg';
+import { oneUnit } from '../../src/amount.ts';
 import { createStandingFinder } from '../../src/entitlements/store.ts';
 import { recordLocked } from '../../src/usage/record/locked.ts';
 import type { Usage } from '../../src/usage/record/rules.ts';
@@ -31,7 +32,7 @@ const usage: Usage = {
   userId: 'old-hand',
   featureId: 'calls',
   action: 'ADD',
-  delta: 1,
+  delta: oneUnit,
   timestamp: null,
   idempotencyKey: null,
   enforce: false,

@@ -21,7 +21,7 @@ export async function grantFeature(prisma: PrismaClient, author: Author, grant: 
   const { environmentId } = author;
   const { idempotencyKey, ...request } = grant;
   const userKey = await requireUserKey(prisma, environmentId, grant.userId);
-  checkTerms((await requireFeature(prisma, environmentId, grant.featureId)).type, grant);
+  checkTerms(await requireFeature(prisma, environmentId, grant.featureId), grant);
   const requestHash = idempotencyKey === null ? null : hashOfRequest(request);
   const isPast = grant.startsAt !== null && grant.startsAt <= new Date();
   const id = await changeSubscriptions(

@@ -1,4 +1,5 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
+import { amountOrNull } from '../../amount.ts';
 import { UserEntitlement } from '../../entitlements/graphql.ts';
 import { grantNotFound } from '../../errors.ts';
 import { requireFeature } from '../../features/store.ts';
@@ -26,11 +27,12 @@ const FeatureGrant = builder.prismaObject('FeatureGrant', {
       resolve: ({ user }) => user.id,
     }),
     feature: t.relation('feature', { description: 'The feature.' }),
-    limit: t.int({
+    limit: t.field({
+      type: 'Amount',
       nullable: true,
       description: 'The budget of each window. Null is unlimited, and for a BINARY feature.',
       select: { limit: true },
-      resolve: ({ limit }) => limit?.toNumber() ?? null,
+      resolve: ({ limit }) => amountOrNull(limit),
     }),
     resetPeriod: t.expose('resetPeriod', {
       type: ResetPeriod,
@@ -63,7 +65,10 @@ const GrantFeatureInput = builder.inputType('GrantFeatureInput', {
   fields: (t) => ({
     userId: t.string({ required: true, description: 'The id of the user.' }),
     featureId: t.string({ required: true, description: 'The id of the feature.' }),
-    limit: t.int({ description: 'The budget of each window, 0 or more. Default: unlimited.' }),
+    limit: t.field({
+      type: 'Amount',
+      description: 'The budget of each window, 0 or more. Default: unlimited.',
+    }),
     resetPeriod: t.field({
       type: ResetPeriod,
       description: 'How often usage starts again, counted from the start of the grant. Default: never.',

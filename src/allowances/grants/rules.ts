@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { NonNegativeAmount, requireFit } from '../../amount.ts';
 import { invalidInput } from '../../errors.ts';
 import { Id, Note } from '../../input.ts';
 
@@ -9,11 +10,7 @@ export const NewGrant = z
   .object({
     userId: Id,
     featureId: Id,
-    limit: z
-      .int()
-      .min(0, 'must be 0 or more')
-      .nullish()
-      .transform((limit) => limit ?? null),
+    limit: NonNegativeAmount.nullish().transform((limit) => limit ?? null),
     resetPeriod: z
       .enum(['YEAR', 'MONTH', 'DAY'])
       .nullish()
@@ -46,9 +43,19 @@ export const NewGrant = z
   });
 export type NewGrant = z.output<typeof NewGrant>;
 
-/** Refuses an allowance of a feature that is not counted. @throws ValidationError that names the field */
-export function checkTerms(type: 'BINARY' | 'CONSUMABLE', grant: NewGrant): void {
-  if (type === 'CONSUMABLE') return;
+/**
+ * Refuses an allowance of a feature that is not counted, and a limit that the feature cannot have.
+ *
+ * @throws ValidationError that names the field
+ */
+export function checkTerms(
+  { type, precision }: { type: 'BINARY' | 'CONSUMABLE'; precision: number },
+  grant: NewGrant,
+): void {
+  if (type === 'CONSUMABLE') {
+    if (grant.limit !== null) requireFit(grant.limit, { id: grant.featureId, precision }, 'input.limit');
+    return;
+  }
   const given = (['limit', 'resetPeriod'] as const).find((field) => grant[field] !== null);
   const field = grant.overageEnabled ? 'overageEnabled' : given;
   if (field !== undefined) throw invalidInput(`input.${field}`, 'a BINARY feature has none');

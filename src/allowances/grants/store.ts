@@ -1,3 +1,4 @@
+import { textOrNull } from '../../amount.ts';
 import type { Db } from '../../database/client.ts';
 import type { FeatureGrant } from '../../database/generated/client.ts';
 import type { Change } from '../../subscriptions/store.ts';
@@ -24,12 +25,21 @@ export async function addGrant(
   tx: Db,
   environmentId: string,
   { userKey, instant }: Change,
-  { userId: _, ...grant }: NewGrant & { startsAt: Date; requestHash: string | null },
+  { userId: _, limit, ...grant }: NewGrant & { startsAt: Date; requestHash: string | null },
 ): Promise<bigint> {
   await tx.$executeRaw`UPDATE "user" SET has_grants = true WHERE key = ${userKey}`;
   // Usage counts towards subscriptions and grants alike, and a counter names either by its id.
   const [{ id }] = await tx.$queryRaw<[{ id: bigint }]>`SELECT nextval('subscription_id_seq') AS id`;
-  await tx.featureGrant.create({ data: { ...grant, id, environmentId, userKey, createdAt: instant } });
+  await tx.featureGrant.create({
+    data: {
+      ...grant,
+      limit: textOrNull(limit),
+      id,
+      environmentId,
+      userKey,
+      createdAt: instant,
+    },
+  });
   return id;
 }
 

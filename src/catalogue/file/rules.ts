@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { NonNegativeAmount, numberOf } from '../../amount.ts';
+import { Precision } from '../../features/rules.ts';
 import { Id, listOf, Metadata, Name, repetitions } from '../../input.ts';
 import { maxEntries, Price } from '../../packages/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
@@ -6,7 +8,6 @@ import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rule
 // Reads a catalogue file: Kana's JSON, whose keys have underscores, and optional fields of ours.
 // An omitted field does not change the stored value.
 
-const maxLimit = 2 ** 31 - 1;
 /** The maximum number of features, and of packages in each list. */
 const maxItems = 10_000;
 
@@ -19,7 +20,7 @@ export interface DesiredCatalogue {
 }
 
 export type DesiredFeature = Pick<CatalogueFeature, 'id' | 'name' | 'type'> &
-  Partial<Pick<CatalogueFeature, 'unitLabel' | 'unitLabelPlural' | 'metadata'>>;
+  Partial<Pick<CatalogueFeature, 'unitLabel' | 'unitLabelPlural' | 'precision' | 'metadata'>>;
 
 export type DesiredPackage = Pick<CataloguePackage, 'id' | 'name' | 'isAddon'> &
   Partial<Pick<CataloguePackage, 'bases' | 'metadata' | 'prices'>> & {
@@ -52,18 +53,14 @@ const FileFeature = z.strictObject({
   type: z.enum(['CONSUMABLE', 'BINARY'], 'must be CONSUMABLE or BINARY'),
   unit_label: FileName.nullable().optional(),
   unit_label_plural: FileName.nullable().optional(),
+  precision: Precision.optional(),
   metadata: Metadata.nullable().optional(),
 });
 
 const FilePackageFeature = z.strictObject({
   id: FileId,
   name: FileName.optional(),
-  limit: z
-    .int('must be a whole number, or null for unlimited')
-    .min(0, 'must be 0 or more')
-    .max(maxLimit, `must be at most ${maxLimit}`)
-    .nullable()
-    .optional(),
+  limit: NonNegativeAmount.transform(numberOf).nullable().optional(),
   overage_enabled: z.boolean('must be true or false').nullish(),
   reset_period: z.enum(['YEAR', 'MONTH', 'DAY'], 'must be YEAR, MONTH or DAY').nullish(),
 });

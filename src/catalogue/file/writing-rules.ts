@@ -26,6 +26,8 @@ interface FileFeature {
   /** Ours. */
   unit_label_plural?: string;
   /** Ours. */
+  precision?: number;
+  /** Ours. */
   metadata?: unknown;
 }
 
@@ -83,6 +85,7 @@ function fileFeature({
   type,
   unitLabel,
   unitLabelPlural,
+  precision,
   metadata,
 }: CatalogueFeature): FileFeature {
   return {
@@ -91,6 +94,7 @@ function fileFeature({
     type,
     ...(unitLabel === null ? {} : { unit_label: unitLabel }),
     ...(unitLabelPlural === null ? {} : { unit_label_plural: unitLabelPlural }),
+    ...(precision === 0 ? {} : { precision }),
     ...metadataField(metadata),
   };
 }

@@ -25,6 +25,7 @@ export function featureChanges(before: CatalogueFeature, after: CatalogueFeature
     ...change('name', before.name, after.name),
     ...change('unit label', before.unitLabel, after.unitLabel),
     ...change('plural unit label', before.unitLabelPlural, after.unitLabelPlural),
+    ...change('precision', before.precision, after.precision),
     ...metadataChange(before.metadata, after.metadata),
   ];
 }

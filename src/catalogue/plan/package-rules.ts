@@ -1,3 +1,4 @@
+import { amountOf, fits } from '../../amount.ts';
 import type { DesiredPackage, DesiredPackageFeature } from '../file/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
 import {
@@ -175,10 +176,16 @@ function problemsOf(
 /** Only a CONSUMABLE feature has a limit. It is required, so that a forgotten limit never means unlimited. */
 function grantProblem(grant: DesiredPackageFeature, feature: CatalogueFeature | undefined): string[] {
   if (feature === undefined) return ['which is neither in the file nor on the server'];
-  if (feature.type === 'CONSUMABLE')
-    return grant.limit === undefined ? ['which is CONSUMABLE and needs a limit, or null for unlimited'] : [];
+  if (feature.type === 'CONSUMABLE') return limitProblem(grant.limit, feature);
   const isLimited = (grant.limit ?? grant.resetPeriod) !== null || grant.overageEnabled;
   return isLimited ? ['which is BINARY and has no limit, overage or reset period'] : [];
+}
+
+function limitProblem(limit: number | null | undefined, { precision }: CatalogueFeature): string[] {
+  if (limit === undefined) return ['which is CONSUMABLE and needs a limit, or null for unlimited'];
+  return limit === null || fits(amountOf(limit), precision)
+    ? []
+    : [`whose precision is ${precision}, and which cannot have the limit ${limit}`];
 }
 
 /** The package after publishing. A feature that it contains already keeps its name in the package. */

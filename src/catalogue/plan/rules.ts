@@ -22,7 +22,7 @@ export function plan(desired: DesiredCatalogue, catalogue: Catalogue): Finding[]
   ];
 }
 
-/** The name, labels and metadata of a feature may change; its type never does. */
+/** The name, labels and metadata of a feature may change, and its precision may be raised; its type never changes. */
 function planFeature(desired: DesiredFeature, stored: CatalogueFeature | undefined): Finding[] {
   const { id, type } = desired;
   if (stored !== undefined && stored.type !== type) {
@@ -36,10 +36,19 @@ function planFeature(desired: DesiredFeature, stored: CatalogueFeature | undefin
     ...desired,
     unitLabel: orStored(desired.unitLabel, stored?.unitLabel ?? null),
     unitLabelPlural: orStored(desired.unitLabelPlural, stored?.unitLabelPlural ?? null),
+    precision: orStored(desired.precision, stored?.precision ?? 0),
     metadata: orStored(desired.metadata, stored === undefined ? {} : stored.metadata),
   };
   if (type === 'BINARY' && (feature.unitLabel ?? feature.unitLabelPlural) !== null)
     return [refused(`Feature "${id}" is BINARY: only a CONSUMABLE feature has unit labels.`)];
+  if (type === 'BINARY' && feature.precision > 0)
+    return [refused(`Feature "${id}" is BINARY: only a CONSUMABLE feature has a precision.`)];
+  if (stored !== undefined && feature.precision < stored.precision)
+    return [
+      refused(
+        `Feature "${id}" has the precision ${stored.precision}: a file only raises it. updateFeature lowers it while there is no usage.`,
+      ),
+    ];
   if (stored === undefined)
     return [change(`New ${type} feature "${id}".`, { kind: 'createFeature', feature })];
   const changes = featureChanges(stored, feature);

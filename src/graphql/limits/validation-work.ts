@@ -8,8 +8,10 @@ import {
   type SelectionNode,
   type SelectionSetNode,
   type ValidationRule,
+  VariablesInAllowedPositionRule,
 } from 'graphql';
 import type { Plugin } from 'graphql-yoga';
+import { AmountVariablesRule } from '../amount-variables.ts';
 
 /*
  * The limit of validation work. GraphQL's own rules compare all pairs of fields with one name at one path of the answer,
@@ -36,8 +38,11 @@ const maxErrors = 20;
 export function useBoundedValidation(): Plugin {
   return {
     onValidate({ validateFn, setValidationFn }) {
-      setValidationFn((...[schema, document, rules]: Parameters<typeof validateFn>) => {
+      setValidationFn((...[schema, document, given]: Parameters<typeof validateFn>) => {
         const problem = validationProblem(document);
+        const rules = given?.map((rule: ValidationRule) =>
+          rule === VariablesInAllowedPositionRule ? AmountVariablesRule : rule,
+        );
         if (problem === null) return validateFn(schema, document, rules, { maxErrors });
         const cycles = validateFn(schema, document, [NoFragmentCyclesRule] as ValidationRule[]);
         return cycles.length > 0 ? cycles : [problem];

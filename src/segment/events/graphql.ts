@@ -1,5 +1,6 @@
 import type DataLoader from 'dataloader';
 import { GraphQLError } from 'graphql';
+import { amountOrNull } from '../../amount.ts';
 import { SegmentOutcome as StoredOutcome } from '../../database/generated/enums.ts';
 import { settledUntil } from '../../database/settled.ts';
 import { DomainError } from '../../errors.ts';
@@ -24,7 +25,7 @@ export const SegmentOutcome = builder.enumType('SegmentOutcome', {
     },
     DELTA_UNUSABLE: {
       description:
-        'Track: a rule matches, but there is no integer at its `deltaPath`. Stored until another rule matches, or this one is edited.',
+        'Track: a rule matches, but there is no amount of the feature at its `deltaPath`. Stored until another rule matches, or this one is edited.',
     },
     PENDING_USER: {
       description: 'Track: usage of an unknown user. Recorded when the user appears.',
@@ -91,9 +92,12 @@ export const SegmentEvent = builder.prismaObject('SegmentEvent', {
       nullable: true,
       description: 'The outcome; null until it is processed.',
     }),
-    delta: t.exposeInt('delta', {
+    delta: t.field({
+      type: 'Amount',
       nullable: true,
       description: 'The amount of usage; null if it is no usage.',
+      select: { delta: true, wholeDelta: true },
+      resolve: ({ delta, wholeDelta }) => amountOrNull(delta ?? wholeDelta),
     }),
     feature: t.field({
       type: Feature,
@@ -134,7 +138,8 @@ const IngestedSegmentEvent = builder.objectRef<Ingested>('IngestedSegmentEvent')
         'The outcome of the first event with this message id. It differs from `outcome` only for a DUPLICATE.',
     }),
     warnings: t.field({ ...warningsField, resolve: ({ warnings }) => warnings }),
-    delta: t.exposeInt('delta', {
+    delta: t.expose('delta', {
+      type: 'Amount',
       nullable: true,
       description: 'The amount of usage; null if it is no usage.',
     }),

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Logger } from 'pino';
+import { numberOrNull } from '../../amount.ts';
 import { allowanceOf, identifySender, type Sender } from '../../auth/caller.ts';
 import { readKey } from '../../auth/keys/rules.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
@@ -111,7 +112,8 @@ function itemOf(
     return { error: { name: typedName, message, code } };
   }
   if (result instanceof Error) return { error: reportFault(log, result, requestContext) };
-  const { userKey: _internal, warnings, ...known } = result;
+  const { userKey: _internal, warnings, delta, ...facts } = result;
+  const known = { ...facts, delta: numberOrNull(delta) };
   const item = kind === 'WRITE' ? { messageId: known.messageId } : known;
   return warnings.length === 0 ? item : { ...item, warnings };
 }

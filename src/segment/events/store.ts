@@ -1,4 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
+import { type Amount, amountOf, amountOrNull, textOrNull } from '../../amount.ts';
+import { deltaSql } from '../../database/amount-sql.ts';
 import { RETRY } from '../../database/held.ts';
 import type { IfLocked } from '../../usage/record/rules.ts';
 import { wasDeletedSql } from '../erasure/store.ts';
@@ -38,7 +40,7 @@ export interface Effect {
   outcome: Outcome;
   featureId: string | null;
   ruleId: string | null;
-  delta: number | null;
+  delta: Amount | null;
   userKey: bigint | null;
 }
 
@@ -100,7 +102,7 @@ interface WaitingRow extends EventKey {
   occurred_at: Date;
   feature_id: string | null;
   rule_id: string | null;
-  delta: number;
+  delta: string;
 }
 
 /*
@@ -114,7 +116,7 @@ const lockSql = (locked: IfLocked) => `
   ) k
   cross join lateral (
     select environment_id as "environmentId", message_id as "messageId", user_id, event_name,
-      payload -> 'properties' as properties, occurred_at, feature_id, rule_id, delta
+      payload -> 'properties' as properties, occurred_at, feature_id, rule_id, ${deltaSql('segment_event')} as delta
     from segment_event
     where environment_id = k.environment_id and message_id = k.message_id and type = 'TRACK'
       and num_nulls(outcome) = 1
@@ -144,7 +146,9 @@ export async function lockTracks(
     properties: row.properties,
     occurredAt: row.occurred_at,
     mapping:
-      row.feature_id === null ? null : { featureId: row.feature_id, ruleId: row.rule_id, delta: row.delta },
+      row.feature_id === null
+        ? null
+        : { featureId: row.feature_id, ruleId: row.rule_id, delta: amountOf(row.delta) },
   }));
 }
 
@@ -152,20 +156,21 @@ export async function lockTracks(
 export interface Catalogue {
   /** All rules by environment, oldest first. */
   rules: ReadonlyMap<string, MappingRule[]>;
-  /** The requested features that are CONSUMABLE, by environment. */
-  consumableIds: ReadonlyMap<string, ReadonlySet<string>>;
+  /** The precision of the requested features that are CONSUMABLE, by environment and id. */
+  precisions: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
 const rulesSql = `
-  select environment_id, id, feature_id as "featureId", event_name as "eventName", conditions,
-    delta_path as "deltaPath"
-  from mapping_rule where environment_id = any($1::text[]) order by created_at, id`;
+  select r.environment_id, r.id, feature_id as "featureId", event_name as "eventName", conditions,
+    delta_path as "deltaPath", f.precision
+  from mapping_rule r join feature f on f.environment_id = r.environment_id and f.id = r.feature_id
+  where r.environment_id = any($1::text[]) order by r.created_at, r.id`;
 
 const consumableSql = `
-  select distinct i.environment_id, i.id
+  select distinct i.environment_id, i.id, known.precision
   from unnest($1::text[], $2::text[]) as i(environment_id, id)
   cross join lateral (
-    select from feature f
+    select precision from feature f
     where f.environment_id = i.environment_id and f.id = i.id and f.type = 'CONSUMABLE' limit 1
   ) known`;
 
@@ -182,16 +187,19 @@ export async function readCatalogue(
 ): Promise<Catalogue> {
   await client.query(lockRulesSharedSql, [environmentIds]);
   const rules = await client.query<MappingRule & { environment_id: string }>(rulesSql, [environmentIds]);
-  const consumable = await client.query<{ environment_id: string; id: string }>(consumableSql, [
-    named.map(({ environmentId }) => environmentId),
-    named.map(({ featureId }) => featureId),
-  ]);
+  const consumable = await client.query<{ environment_id: string; id: string; precision: number }>(
+    consumableSql,
+    [named.map(({ environmentId }) => environmentId), named.map(({ featureId }) => featureId)],
+  );
   const of = <Row extends { environment_id: string }>(rows: Row[], environmentId: string) =>
     rows.filter((row) => row.environment_id === environmentId);
   return {
     rules: new Map(environmentIds.map((id) => [id, of(rules.rows, id)])),
-    consumableIds: new Map(
-      environmentIds.map((id) => [id, new Set(of(consumable.rows, id).map((feature) => feature.id))]),
+    precisions: new Map(
+      environmentIds.map((id) => [
+        id,
+        new Map(of(consumable.rows, id).map((feature) => [feature.id, feature.precision])),
+      ]),
     ),
   };
 }
@@ -221,7 +229,7 @@ const saveSql = `
   update segment_event e
   set outcome = o.outcome::"SegmentOutcome", feature_id = o.feature_id, rule_id = o.rule_id, delta = o.delta,
     user_key = o.user_key
-  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::integer[], $7::bigint[])
+  from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::bigint[])
     as o(environment_id, message_id, outcome, feature_id, rule_id, delta, user_key)
   where e.environment_id = o.environment_id and e.message_id = o.message_id`;
 
@@ -235,7 +243,7 @@ export async function saveTracks(client: PoolClient, outcomes: readonly TrackOut
       outcomes.map(({ outcome }) => outcome),
       outcomes.map(({ mapping }) => mapping?.featureId ?? null),
       outcomes.map(({ ruleId }) => ruleId),
-      outcomes.map(({ mapping }) => mapping?.delta ?? null),
+      outcomes.map(({ mapping }) => textOrNull(mapping?.delta ?? null)),
       outcomes.map(({ userKey }) => userKey),
     ],
   });
@@ -253,7 +261,7 @@ const effectSql = `
   select e.is_stored, e.outcome, e.feature_id as "featureId", e.rule_id as "ruleId", e.delta, e.user_key as "userKey"
   from unnest($1::text[], $2::text[]) with ordinality as k(environment_id, message_id, ord)
   left join lateral (
-    select true as is_stored, outcome, feature_id, rule_id, delta, user_key from segment_event
+    select true as is_stored, outcome, feature_id, rule_id, ${deltaSql('segment_event')} as delta, user_key from segment_event
     where environment_id = k.environment_id and message_id = k.message_id limit 1
   ) e on true
   order by k.ord`;
@@ -266,7 +274,11 @@ export async function readEffects(
   const { rows } = await pool.query({ name: 'read effects', text: effectSql, values: keyColumns(keys) });
   return rows.map(({ is_stored: isStored, ...effect }) => {
     if (effect.outcome === null) return isStored ? RETRY : null;
-    return { ...effect, userKey: effect.userKey === null ? null : BigInt(effect.userKey) };
+    return {
+      ...effect,
+      delta: amountOrNull(effect.delta),
+      userKey: effect.userKey === null ? null : BigInt(effect.userKey),
+    };
   });
 }
 

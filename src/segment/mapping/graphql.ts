@@ -104,7 +104,7 @@ export const MappingRuleInput = builder.inputType('MappingRuleInput', {
     }),
     deltaPath: t.string({
       description:
-        'The path of the delta in the properties, with dots between nested names: "call.minutes". Without it, each event counts 1. An event without an integer there is DELTA_UNUSABLE and waits for a better rule.',
+        'The path of the delta in the properties, with dots between nested names: "call.minutes". Without it, each event counts 1. An event without an amount of the feature there is DELTA_UNUSABLE and waits for a better rule.',
     }),
   }),
 });

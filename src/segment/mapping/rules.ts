@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Amount, AmountInput, fits, oneUnit, readAmount } from '../../amount.ts';
 import { invalidInput } from '../../errors.ts';
 import { Id, Line, Name } from '../../input.ts';
 import { EventName } from '../events/rules.ts';
@@ -21,6 +22,8 @@ export interface RuleCriteria {
 export interface MappingRule extends RuleCriteria {
   id: string;
   featureId: string;
+  /** The precision of its feature. */
+  precision: number;
 }
 
 /** The fields of a track event that rules compare. */
@@ -33,7 +36,7 @@ export interface TrackedEvent {
 export interface Mapping {
   featureId: string;
   ruleId: string | null;
-  delta: number;
+  delta: Amount;
 }
 
 /** A rule matches an event but finds no usable delta. */
@@ -75,22 +78,24 @@ export function checkTarget(type: 'BINARY' | 'CONSUMABLE'): void {
 }
 
 /**
- * Maps a track event to a feature; null if nothing matches. An event that names a CONSUMABLE feature, with an integer
- * delta or none, needs no rule. Otherwise the oldest rule counts that matches and finds a usable delta. If rules match
+ * Maps a track event to a feature; null if nothing matches. An event that names a CONSUMABLE feature, with a delta
+ * that the feature can have or none, needs no rule. Otherwise the oldest rule counts that matches and finds a usable delta. If rules match
  * but none finds a delta, the event waits for a better rule.
  *
- * @param consumableIds the CONSUMABLE features among those that events name
+ * @param precisions the precision of each CONSUMABLE feature among those that events name
  * @param rules all rules, oldest first
  */
 export function mapTrack(
   event: TrackedEvent,
-  consumableIds: ReadonlySet<string>,
+  precisions: ReadonlyMap<string, number>,
   rules: readonly MappingRule[],
 ): Mapping | UnusableDelta | null {
   const featureId = namedFeature(event);
-  const delta = readDelta(own(event.properties, 'delta') ?? 1);
-  if (featureId !== null && consumableIds.has(featureId) && delta !== null)
-    return { featureId, ruleId: null, delta };
+  const precision = featureId === null ? undefined : precisions.get(featureId);
+  if (featureId !== null && precision !== undefined) {
+    const delta = readDelta(own(event.properties, 'delta') ?? 1, precision);
+    if (delta !== null) return { featureId, ruleId: null, delta };
+  }
   let unusable: UnusableDelta | null = null;
   for (const rule of rules) {
     const mapping = mapBy(rule, event);
@@ -102,11 +107,12 @@ export function mapTrack(
 
 /** Maps an event by one rule; null if the rule does not match. */
 export function mapBy(
-  rule: RuleCriteria & Pick<MappingRule, 'id' | 'featureId'>,
+  rule: RuleCriteria & Pick<MappingRule, 'id' | 'featureId' | 'precision'>,
   event: TrackedEvent,
 ): Mapping | UnusableDelta | null {
   if (!matches(rule, event)) return null;
-  const delta = rule.deltaPath === null ? 1 : readDelta(valueAt(event.properties, rule.deltaPath));
+  const delta =
+    rule.deltaPath === null ? oneUnit : readDelta(valueAt(event.properties, rule.deltaPath), rule.precision);
   return delta === null ? { unusableFor: rule.id } : { featureId: rule.featureId, ruleId: rule.id, delta };
 }
 
@@ -116,10 +122,11 @@ export function namedFeature({ properties }: Pick<TrackedEvent, 'properties'>): 
   return typeof featureId === 'string' ? featureId : null;
 }
 
-/** A 32-bit integer, or text of one; null for anything else. */
-function readDelta(delta: unknown): number | null {
-  const number = typeof delta === 'string' && /^\s*[+-]?\d+\s*$/.test(delta) ? Number(delta) : delta;
-  return z.int32().safeParse(number).data ?? null;
+/** An amount that a feature of this precision can have, or text of one; null for anything else. */
+function readDelta(delta: unknown, precision: number): Amount | null {
+  const amount =
+    typeof delta === 'string' ? readAmount(delta.trim()) : (AmountInput.safeParse(delta).data ?? null);
+  return amount !== null && fits(amount, precision) ? amount : null;
 }
 
 /** Whether the event has the rule's name and meets all its conditions. */

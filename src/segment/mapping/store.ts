@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import { amountText } from '../../amount.ts';
 import type { Db } from '../../database/client.ts';
 import { Prisma } from '../../database/generated/client.ts';
 import type { EventKey } from '../events/store.ts';
@@ -26,10 +27,11 @@ export interface UnmatchedEvent extends EventKey {
 }
 
 const nextRuleSql = `
-  select environment_id as "environmentId", id, feature_id as "featureId", event_name as "eventName", conditions,
-    delta_path as "deltaPath", examined_at as "examinedAt", examined_id as "examinedId"
-  from mapping_rule where environment_id = $1 and backfill <> 'DONE' and id <> all($2::text[])
-  order by created_at, id limit 1 for update`;
+  select r.environment_id as "environmentId", r.id, feature_id as "featureId", event_name as "eventName", conditions,
+    delta_path as "deltaPath", examined_at as "examinedAt", examined_id as "examinedId", f.precision
+  from mapping_rule r join feature f on f.environment_id = r.environment_id and f.id = r.feature_id
+  where r.environment_id = $1 and backfill <> 'DONE' and r.id <> all($2::text[])
+  order by r.created_at, r.id limit 1 for update of r`;
 
 /** The oldest unfinished rule, except these. Locked until the commit against edits, deletion and other backfills. */
 export async function lockNextRule(
@@ -79,7 +81,7 @@ export async function findUnmatched(
 
 const mapSql = `
   update segment_event e set outcome = null, feature_id = $3, rule_id = $4, delta = matched.delta
-  from unnest($2::text[], $5::integer[]) as matched(message_id, delta)
+  from unnest($2::text[], $5::numeric[]) as matched(message_id, delta)
   where e.environment_id = $1 and e.message_id = matched.message_id
     and e.outcome in ('UNMATCHED', 'DELTA_UNUSABLE')`;
 
@@ -90,7 +92,7 @@ export async function saveMatches(
   matches: readonly { event: EventKey; mapping: Mapping }[],
 ): Promise<void> {
   const messageIds = matches.map(({ event }) => event.messageId);
-  const deltas = matches.map(({ mapping }) => mapping.delta);
+  const deltas = matches.map(({ mapping }) => amountText(mapping.delta));
   await client.query(mapSql, [environmentId, messageIds, featureId, id, deltas]);
 }
 

@@ -1,3 +1,4 @@
+import type { Amount } from '../../amount.ts';
 import {
   entitlementOf,
   type Grant,
@@ -22,7 +23,7 @@ export interface Counter {
   subscriptionId: bigint;
   featureId: string;
   windowStart: Date;
-  used: bigint;
+  used: Amount;
 }
 
 /**
@@ -50,8 +51,8 @@ export function winnerAt(
 }
 
 /** The usage of a window after one more event: ADD adds, SET replaces. Events count in the order of the ledger. */
-export function usedAfter(used: bigint, { action, delta }: Pick<Usage, 'action' | 'delta'>): bigint {
-  return action === 'SET' ? BigInt(delta) : used + BigInt(delta);
+export function usedAfter(used: Amount, { action, delta }: Pick<Usage, 'action' | 'delta'>): Amount {
+  return action === 'SET' ? delta : used + delta;
 }
 
 /**
@@ -59,8 +60,8 @@ export function usedAfter(used: bigint, { action, delta }: Pick<Usage, 'action' 
  * is used, so its delta is judged on its own. Giving back is never refused.
  */
 export function refusal(usage: Usage, standing: Standing): string | null {
-  if (usage.delta < 0) return null;
-  const before = usage.action === 'SET' ? { ...standing, used: 0 } : standing;
+  if (usage.delta < 0n) return null;
+  const before = usage.action === 'SET' ? { ...standing, used: 0n } : standing;
   const { access, reason } = entitlementOf(before, usage.delta);
   return access ? null : reason;
 }

@@ -1,3 +1,4 @@
+import { deltaSql } from '../../database/amount-sql.ts';
 import type { Db } from '../../database/client.ts';
 import { countingHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
 import { recountHours } from '../rollup/store.ts';
@@ -11,7 +12,8 @@ export const foldedSql = `
   select user_key, subscription_id, feature_id, window_start, environment_id,
     sum(delta) filter (where last_set is null or id >= last_set) as used
   from (
-    select e.user_key, h.id as subscription_id, e.feature_id, w.window_start, e.environment_id, e.id, e.delta,
+    select e.user_key, h.id as subscription_id, e.feature_id, w.window_start, e.environment_id, e.id,
+      ${deltaSql('e')} as delta,
       max(e.id) filter (where e.action = 'SET')
         over (partition by e.user_key, h.id, e.feature_id, w.window_start) as last_set
     from usage_event e

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { type Amount, amountOf } from '../../amount.ts';
 import { foldedSql } from './store.ts';
 
 /** A window whose counter differs from the ledger. */
@@ -8,9 +9,9 @@ export interface Difference {
   featureId: string;
   windowStart: Date;
   /** The sum of the ledger. */
-  ledger: bigint;
+  ledger: Amount;
   /** The value of the counter. */
-  counter: bigint;
+  counter: Amount;
 }
 
 const differencesSql = `
@@ -33,8 +34,8 @@ export async function findDifferences(hot: Pool, first: bigint, last: bigint): P
     subscriptionId: BigInt(row.subscription_id),
     featureId: row.feature_id,
     windowStart: row.window_start,
-    ledger: BigInt(row.ledger),
-    counter: BigInt(row.counter),
+    ledger: amountOf(row.ledger),
+    counter: amountOf(row.counter),
   }));
 }
 

@@ -26,6 +26,7 @@ export interface Case {
   userKey: bigint | null;
   /** Null if the feature is unknown. */
   featureType: FeatureType | null;
+  precision: number;
   /** The earlier usage with the same idempotency key. */
   first: FirstUse | null;
   now: Date;
@@ -84,10 +85,10 @@ const counterAt = ({ usage, userKey }: Case, { grant, window }: GrantWindow): Co
  * else is recorded, even over the budget, because the usage has already happened.
  */
 export function decide(item: Case, tally: Tally): Recorded | Error {
-  const { usage, userKey, featureType } = item;
+  const { usage, userKey, featureType, precision } = item;
   const keyName = usage.idempotencyKey === null ? null : `${userKey} ${usage.idempotencyKey}`;
   const first = item.first ?? (keyName === null ? null : (tally.keys.get(keyName) ?? null));
-  const known = decideKnown(usage, { userKnown: userKey !== null, featureType, first });
+  const known = decideKnown(usage, { userKnown: userKey !== null, featureType, precision, first });
   if (known instanceof Error) return known;
   if (userKey === null || featureType === null) throw new Error('an unknown user or feature was not refused');
   const decision = known ?? judge(item, { userKey, featureType, keyName }, tally);
@@ -134,5 +135,5 @@ function standingOf(
   winner: GrantWindow | null,
 ): Standing {
   const used = winner && tally.counters.get(counterName(item, winner))?.used;
-  return { featureType, grant: winner?.grant ?? null, used: Number(used ?? 0n) };
+  return { featureType, precision: item.precision, grant: winner?.grant ?? null, used: used ?? 0n };
 }

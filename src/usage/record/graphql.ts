@@ -1,4 +1,5 @@
 import type { GraphQLResolveInfo } from 'graphql';
+import { oneUnit } from '../../amount.ts';
 import { Entitlement } from '../../entitlements/graphql.ts';
 import { entitlementOf } from '../../entitlements/rules.ts';
 import { DomainError } from '../../errors.ts';
@@ -21,7 +22,8 @@ const CreateUsageEventInput = builder.inputType('CreateUsageEventInput', {
   fields: (t) => ({
     userId: t.string({ required: true, description: 'The id of the user.' }),
     featureId: t.string({ required: true, description: 'The id of the feature.' }),
-    delta: t.int({
+    delta: t.field({
+      type: 'Amount',
       defaultValue: 1,
       description: 'The amount. With ADD it may be negative; with SET it is 0 or more.',
     }),
@@ -66,7 +68,7 @@ function recordedFields<Shape extends Recorded>(t: Fields<Shape>) {
       type: Entitlement,
       nullable: true,
       description: 'The entitlement directly after this call.',
-      resolve: ({ standing }) => standing && entitlementOf(standing, 1),
+      resolve: ({ standing }) => standing && entitlementOf(standing, oneUnit),
     }),
   };
 }

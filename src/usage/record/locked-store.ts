@@ -1,4 +1,6 @@
 import type { PoolClient } from 'pg';
+import { type Amount, amountOf, amountOrNull, amountText } from '../../amount.ts';
+import { deltaSql } from '../../database/amount-sql.ts';
 import { holdingsSinceSql } from '../../entitlements/holdings-store.ts';
 import type { Grant, ResetPeriod } from '../../entitlements/rules.ts';
 import type { Counter, CountingGrant } from '../ledger/rules.ts';
@@ -39,20 +41,22 @@ export async function lockUsers(
   return new Set(rows.map(({ key }) => BigInt(key)));
 }
 
-type Subject = Pick<Case, 'usage' | 'userKey' | 'featureType' | 'first'>;
+type Subject = Pick<Case, 'usage' | 'userKey' | 'featureType' | 'precision' | 'first'>;
 
 interface SubjectRow {
   user_key: string | null;
   type: Case['featureType'];
+  precision: number | null;
   feature_id: string | null;
   action: Usage['action'];
-  delta: number;
+  delta: string;
 }
 
 /** Reads the user, the feature and the first use of the idempotency key of each usage. */
 export async function readSubjects(client: PoolClient, usages: readonly Usage[]): Promise<Subject[]> {
   const { rows } = await client.query<SubjectRow>(
-    `select coalesce(u.merged_into, u.key) as user_key, f.type, first.feature_id, first.action, first.delta
+    `select coalesce(u.merged_into, u.key) as user_key, f.type, f.precision, first.feature_id, first.action,
+       ${deltaSql('first')} as delta
      from unnest($1::text[], $2::text[], $3::text[], $4::text[])
        with ordinality as i(environment_id, user_id, feature_id, idempotency_key, ord)
      left join "user" u on u.environment_id = i.environment_id and u.id = i.user_id
@@ -66,8 +70,11 @@ export async function readSubjects(client: PoolClient, usages: readonly Usage[])
     usage: usages[index] as Usage,
     userKey: row.user_key === null ? null : BigInt(row.user_key),
     featureType: row.type,
+    precision: row.precision ?? 0,
     first:
-      row.feature_id === null ? null : { featureId: row.feature_id, action: row.action, delta: row.delta },
+      row.feature_id === null
+        ? null
+        : { featureId: row.feature_id, action: row.action, delta: amountOf(row.delta) },
   }));
 }
 
@@ -79,7 +86,7 @@ interface GrantRow {
   started_at: Date;
   ended_at: Date | null;
   live: boolean;
-  limit: number | null;
+  limit: string | null;
   reset_period: ResetPeriod | null;
   overage_enabled: boolean;
 }
@@ -123,7 +130,7 @@ const grantOf = (row: GrantRow): CountingGrant => ({
   startedAt: row.started_at,
   endedAt: row.ended_at,
   live: row.live,
-  limit: row.limit,
+  limit: amountOrNull(row.limit),
   resetPeriod: row.reset_period,
   overageEnabled: row.overage_enabled,
 });
@@ -139,7 +146,7 @@ const counterColumns = (counters: readonly Omit<Counter, 'used'>[]) => [
 export async function readCounters(
   client: PoolClient,
   windows: readonly Omit<Counter, 'used'>[],
-): Promise<bigint[]> {
+): Promise<Amount[]> {
   const { rows } = await client.query<{ used: string | null }>(
     `select counter.used
      from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[])
@@ -148,7 +155,7 @@ export async function readCounters(
      order by i.ord`,
     counterColumns(windows),
   );
-  return rows.map(({ used }) => BigInt(used ?? 0));
+  return rows.map(({ used }) => amountOf(used ?? 0));
 }
 
 /** Appends entries to the ledger. Ids follow the order of the entries. */
@@ -158,7 +165,7 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
        (user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note)
      select user_key, environment_id, feature_id, action::"UsageAction", delta, occurred_at, idempotency_key,
        source::"UsageSource", note
-     from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::integer[], $6::timestamptz[], $7::text[],
+     from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::timestamptz[], $7::text[],
        $8::text[], $9::text[]) with ordinality
        as i(user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note, ord)
      order by ord`,
@@ -167,7 +174,7 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
       entries.map(({ usage }) => usage.environmentId),
       entries.map(({ usage }) => usage.featureId),
       entries.map(({ usage }) => usage.action),
-      entries.map(({ usage }) => usage.delta),
+      entries.map(({ usage }) => amountText(usage.delta)),
       entries.map(({ occurredAt }) => occurredAt),
       entries.map(({ usage }) => usage.idempotencyKey),
       entries.map(({ usage }) => usage.source),
@@ -180,12 +187,12 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
 export async function saveCounters(client: PoolClient, counters: readonly Counter[]): Promise<void> {
   await client.query(
     `insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
-     select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[])
+     select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::numeric[])
      on conflict (user_key, subscription_id, feature_id, window_start) do update set used = excluded.used`,
     [
       ...counterColumns(counters),
       counters.map(({ environmentId }) => environmentId),
-      counters.map(({ used }) => used),
+      counters.map(({ used }) => amountText(used)),
     ],
   );
 }

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
+import { numberOf } from '../../amount.ts';
 import type { Author } from '../../audit/rules.ts';
 import { appendUsageEntry } from '../../audit/store.ts';
 import { readClock } from '../../database/clock.ts';
@@ -67,7 +68,7 @@ export function recordByHand(
 const auditFields = ({ featureId, action, delta, timestamp, note }: Usage) => ({
   featureId,
   action,
-  delta,
+  delta: numberOf(delta),
   ...(timestamp === null ? {} : { timestamp: timestamp.toISOString() }),
   ...(note ? { note } : {}),
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Amount, AmountInput, fits, type Measure, misfit, oneUnit } from '../../amount.ts';
 import type { Standing } from '../../entitlements/rules.ts';
 import { featureNotFound, idempotencyConflict, invalidInput, userNotFound } from '../../errors.ts';
 import { Id, Note, parse } from '../../input.ts';
@@ -12,7 +13,7 @@ export interface Usage {
   userId: string;
   featureId: string;
   action: 'ADD' | 'SET';
-  delta: number;
+  delta: Amount;
   idempotencyKey: string | null;
   /** The time of the usage; null is now. */
   timestamp: Date | null;
@@ -20,6 +21,8 @@ export interface Usage {
   enforce: boolean;
   /** Why it is recorded, in words of whoever records it. */
   note?: string | null;
+  /** Its path in the arguments, for errors. */
+  field?: string;
 }
 
 /** The result of one usage. The standing, if requested, is the one directly after it. */
@@ -40,10 +43,7 @@ const NewUsage = z
   .object({
     userId: Id,
     featureId: Id,
-    delta: z
-      .int()
-      .nullish()
-      .transform((delta) => delta ?? 1),
+    delta: AmountInput.nullish().transform((delta) => delta ?? oneUnit),
     action: z
       .enum(['ADD', 'SET'])
       .nullish()
@@ -59,7 +59,7 @@ const NewUsage = z
       .transform((enforce) => enforce ?? false),
     note: Note.nullish().transform((note) => note ?? null),
   })
-  .refine(({ action, delta }) => action === 'ADD' || delta >= 0, {
+  .refine(({ action, delta }) => action === 'ADD' || delta >= 0n, {
     path: ['delta'],
     message: 'must be 0 or more when the action is SET',
   });
@@ -73,7 +73,7 @@ export function readUsage(input: unknown, field: string, now: Date): Omit<Usage,
   if (usage.timestamp !== null && usage.timestamp.getTime() > now.getTime() + maxClockSkewMs) {
     throw invalidInput(`${field}.timestamp`, 'must not be more than 5 minutes ahead');
   }
-  return usage;
+  return { ...usage, field };
 }
 
 /** The usage that the first call with an idempotency key recorded. */
@@ -84,6 +84,7 @@ export interface KnownFacts {
   userKnown: boolean;
   /** Null if the feature is unknown. */
   featureType: Standing['featureType'] | null;
+  precision: number;
   /** The earlier usage with the same idempotency key. */
   first: FirstUse | null;
 }
@@ -94,21 +95,24 @@ export const recordedNow: Decision = { recorded: true, reason: null, duplicate: 
 
 /**
  * Decides the cases that need no budget, in this order: unknown users and features are errors; a BINARY feature records
- * nothing; a repeated idempotency key returns the first result.
+ * nothing; a repeated idempotency key returns the first result; an amount that the feature cannot have is an error.
  *
  * @returns null if the usage may be recorded
  */
 export function decideKnown(
   usage: Usage,
-  { userKnown, featureType, first }: KnownFacts,
+  { userKnown, featureType, precision, first }: KnownFacts,
 ): Decision | Error | null {
   if (!userKnown) return userNotFound(usage.userId);
   if (featureType === null) return featureNotFound(usage.featureId);
   if (featureType === 'BINARY') return { recorded: false, reason: binaryReason, duplicate: false };
-  if (first === null) return null;
+  if (first === null) return checkDelta(usage, { id: usage.featureId, precision });
   if (!repeats(first, usage)) return idempotencyConflict(usage.idempotencyKey ?? '');
   return { recorded: true, reason: null, duplicate: true };
 }
+
+const checkDelta = ({ delta, field = 'usage' }: Usage, feature: Measure): Error | null =>
+  fits(delta, feature.precision) ? null : misfit(delta, feature, `${field}.delta`);
 
 /** Whether a call repeats the first one with its key. Another feature, delta or action is a conflict. */
 const repeats = (first: FirstUse, usage: Usage): boolean =>

@@ -1,4 +1,6 @@
 import type { ClientBase } from 'pg';
+import { type Amount, amountOf, amountText } from '../../amount.ts';
+import { deltaSql, fitsSql } from '../../database/amount-sql.ts';
 import { RETRY } from '../../database/held.ts';
 import { countingHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
 import type { Standing } from '../../entitlements/rules.ts';
@@ -38,9 +40,9 @@ const ofEvent = { userKey: 'e.user_key', hasGrants: '(select bool_or(has_grants)
 
 const appendSql = (locked: IfLocked) => `
   with item as materialized (
-    select i.*, u.user_key, u.revision, u.has_grants, f.type as feature_type,
+    select i.*, u.user_key, u.revision, u.has_grants, f.type as feature_type, f.precision,
       least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
-    from unnest($1::text[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[], $6::text[], $7::text[],
+    from unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::timestamptz[], $6::text[], $7::text[],
       $8::text[])
       with ordinality
       as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, note, ord)
@@ -51,10 +53,11 @@ const appendSql = (locked: IfLocked) => `
       where named.environment_id = i.environment_id and named.id = i.user_id limit 1
     ) u on true
     left join lateral (
-      select type from feature where environment_id = i.environment_id and id = i.feature_id limit 1
+      select type, precision from feature where environment_id = i.environment_id and id = i.feature_id limit 1
     ) f on true
   ), ready as materialized (
-    select item.*, case when locked.revision = item.revision then nextval('usage_event_id_seq') end as event_id
+    select item.*, case when locked.revision = item.revision and ${fitsSql('item.delta', 'item.precision')}
+      then nextval('usage_event_id_seq') end as event_id
     from (select * from item order by user_key) item
     left join lateral (
       select revision from "user" where key = item.user_key and item.feature_type = 'CONSUMABLE'
@@ -92,19 +95,20 @@ interface OutcomeRow {
   inserted: boolean;
   user_known: boolean;
   feature_type: 'BINARY' | 'CONSUMABLE' | null;
+  precision: number | null;
   first_feature_id: string | null;
   first_action: 'ADD' | 'SET';
-  first_delta: number;
+  first_delta: string;
 }
 
 const outcomeSql = `
-  select outcome.ord, outcome.inserted, outcome.user_key is not null as user_known, outcome.feature_type,
+  select outcome.ord, outcome.inserted, outcome.user_key is not null as user_known, outcome.feature_type, outcome.precision,
     first.feature_id as first_feature_id, first.action as first_action, first.delta as first_delta`;
 
 const firstSql = `
   from outcome
   left join lateral (
-    select feature_id, action, delta from usage_event
+    select feature_id, action, ${deltaSql('usage_event')} as delta from usage_event
     where not outcome.inserted and user_key = outcome.user_key and idempotency_key = outcome.idempotency_key limit 1
   ) first on true`;
 
@@ -126,7 +130,7 @@ const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeS
     null as feature_id
   ${firstSql} ${winnerSql({ userKey: 'outcome.user_key', hasGrants: 'outcome.has_grants' }, 'outcome.feature_id')}
   union all
-  select null, false, false, null, null, null, null, null, subscription_id, null, null, null, false, window_start, used,
+  select null, false, false, null, null, null, null, null, null, subscription_id, null, null, null, false, window_start, used,
     false, feature_id
   from counted`;
 
@@ -169,7 +173,7 @@ const columns = (usages: readonly Usage[]) => [
   usages.map((usage) => usage.environmentId),
   usages.map((usage) => usage.userId),
   usages.map((usage) => usage.featureId),
-  usages.map((usage) => usage.delta),
+  usages.map((usage) => amountText(usage.delta)),
   usages.map((usage) => usage.timestamp),
   usages.map((usage) => usage.idempotencyKey),
   usages.map((usage) => usage.source),
@@ -184,19 +188,19 @@ function standingsOf(
   rows: readonly (StandingRow & { feature_id: string | null })[],
   usages: readonly Usage[],
 ) {
-  const used = new Map<string, bigint>();
+  const used = new Map<string, Amount>();
   const standings: Standing[] = [];
   for (const row of rows) {
-    if (row.ord === null) used.set(windowName(row, row.feature_id ?? ''), BigInt(row.used ?? 0));
+    if (row.ord === null) used.set(windowName(row, row.feature_id ?? ''), amountOf(row.used ?? 0));
   }
   for (const row of rows.filter(({ ord }) => ord !== null).sort((a, b) => Number(b.ord) - Number(a.ord))) {
     const index = Number(row.ord) - 1;
     const usage = usages[index];
     if (row.feature_type === null || usage === undefined) continue;
     const name = windowName(row, usage.featureId);
-    const after = used.get(name) ?? BigInt(row.used ?? 0);
-    standings[index] = standingOf(row.feature_type, { ...row, used: String(after) });
-    if (row.counts_in_winner) used.set(name, after - BigInt(usage.delta));
+    const after = used.get(name) ?? amountOf(row.used ?? 0);
+    standings[index] = { ...standingOf(row.feature_type, row), used: after };
+    if (row.counts_in_winner) used.set(name, after - usage.delta);
   }
   return standings;
 }
@@ -213,6 +217,7 @@ function resultOf(
   const known = decideKnown(usage, {
     userKnown: outcome.user_known,
     featureType: outcome.feature_type,
+    precision: outcome.precision ?? 0,
     first: outcome.first_feature_id === null ? null : firstUse(outcome, outcome.first_feature_id),
   });
   if (known === null) return RETRY;
@@ -222,5 +227,5 @@ function resultOf(
 const firstUse = ({ first_action: action, first_delta: delta }: OutcomeRow, featureId: string): FirstUse => ({
   featureId,
   action,
-  delta,
+  delta: amountOf(delta),
 });

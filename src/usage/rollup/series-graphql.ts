@@ -1,4 +1,5 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
+import { sumOf } from '../../amount.ts';
 import { Feature } from '../../features/graphql.ts';
 import { requireFeature } from '../../features/store.ts';
 import { builder } from '../../graphql/builder.ts';
@@ -22,9 +23,10 @@ const UsageInBucket = builder.objectRef<Point>('UsageInBucket').implement({
   fields: (t) => ({
     start: t.expose('start', { type: 'DateTime', description: 'The start, inclusive.' }),
     end: t.expose('end', { type: 'DateTime', description: 'The end, exclusive.' }),
-    used: t.exposeFloat('used', {
+    used: t.expose('used', {
+      type: 'Amount',
       description:
-        'The usage, a whole number: ADD counts its delta, SET the difference to the usage before. Negative if more was reverted than used.',
+        'The usage: ADD counts its delta, SET the difference to the usage before. Negative if more was reverted than used.',
     }),
   }),
 });
@@ -34,13 +36,14 @@ interface Series {
   points: Point[];
 }
 
-const totalOf = ({ points }: Series) => points.reduce((sum, { used }) => sum + used, 0);
+const totalOf = ({ points }: Series) => sumOf(points.map(({ used }) => used));
 
 const FeatureUsage = builder.objectRef<Series>('FeatureUsage').implement({
   description: 'Usage of one feature over time, by one user or by all users.',
   fields: (t) => ({
     feature: t.expose('feature', { type: Feature, description: 'The feature.' }),
-    used: t.float({
+    used: t.field({
+      type: 'Amount',
       description: 'The sum of all buckets.',
       resolve: totalOf,
     }),
@@ -123,7 +126,7 @@ builder.queryFields((t) => ({
           const known = used.filter(({ featureId }) => featureId === feature.id);
           return { feature, points: fillSpan(span, known) };
         })
-        .sort((a, b) => totalOf(b) - totalOf(a) || (a.feature.id < b.feature.id ? -1 : 1));
+        .sort((a, b) => Number(totalOf(b) - totalOf(a)) || (a.feature.id < b.feature.id ? -1 : 1));
     },
   }),
 }));

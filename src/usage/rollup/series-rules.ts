@@ -1,5 +1,6 @@
 import { DateTime } from 'luxon';
 import { z } from 'zod';
+import type { Amount } from '../../amount.ts';
 import { invalidInput } from '../../errors.ts';
 
 /** Bucket sizes of usage over time, in UTC. */
@@ -60,16 +61,16 @@ function endOf(at: Date, bucket: Bucket, isExcluded: boolean): DateTime {
 export interface Point {
   start: Date;
   end: Date;
-  used: number;
+  used: Amount;
 }
 
 /** All buckets of the span with their usage; unknown buckets have 0. */
-export function fillSpan({ starts, end }: Span, known: readonly { start: Date; used: bigint }[]): Point[] {
+export function fillSpan({ starts, end }: Span, known: readonly { start: Date; used: Amount }[]): Point[] {
   const used = new Map(known.map((each) => [each.start.getTime(), each.used]));
   return starts.map((start, index) => ({
     start,
     end: starts[index + 1] ?? end,
-    used: Number(used.get(start.getTime()) ?? 0n),
+    used: used.get(start.getTime()) ?? 0n,
   }));
 }
 

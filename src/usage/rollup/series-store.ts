@@ -1,3 +1,4 @@
+import { type Amount, amountOf } from '../../amount.ts';
 import type { Db } from '../../database/client.ts';
 import type { Span } from './series-rules.ts';
 import { changesSql } from './store.ts';
@@ -6,7 +7,7 @@ import { changesSql } from './store.ts';
 export interface Used {
   featureId: string;
   start: Date;
-  used: bigint;
+  used: Amount;
 }
 
 /*
@@ -17,7 +18,7 @@ const notRolledUp =
   'id > coalesce((select last_id from usage_rollup where environment_id = $4), 0) and occurred_at >= $1::timestamptz and occurred_at < $2::timestamptz';
 
 const bucketsSql = (hours: string, tail: string) => `
-  select feature_id as "featureId", date_trunc($3, hour, 'UTC') as start, sum(used)::bigint as used
+  select feature_id as "featureId", date_trunc($3, hour, 'UTC') as start, sum(used) as used
   from (
     select feature_id, hour, used from ${hours} and hour >= $1::timestamptz and hour < $2::timestamptz
     union all
@@ -34,7 +35,7 @@ const ofFeature = 'environment_id = $4 and feature_id = $5';
 const featureSql = bucketsSql(`feature_hour where ${ofFeature}`, ofFeature);
 const topSql = (buckets: string, count: string) => `
   with buckets as (${buckets})
-  select * from buckets
+  select "featureId", start, used from buckets
   where "featureId" in (
     select "featureId" from buckets group by 1 having sum(used) <> 0 order by sum(used) desc, 1 limit ${count}
   )`;
@@ -48,13 +49,19 @@ const boundsOf = ({ starts, end, bucket }: Span) => [
   bucket.toLowerCase(),
 ];
 
+async function read(db: Db, sql: string, ...values: unknown[]): Promise<Used[]> {
+  type Row = Omit<Used, 'used'> & { used: Parameters<typeof amountOf>[0] };
+  const rows = await db.$queryRawUnsafe<Row[]>(sql, ...values);
+  return rows.map((row) => ({ ...row, used: amountOf(row.used) }));
+}
+
 /** Usage of a feature by one user, in the buckets with usage. */
 export function findUserSeries(
   db: Db,
   { environmentId, userId, featureId }: { environmentId: string; userId: string; featureId: string },
   span: Span,
 ): Promise<Used[]> {
-  return db.$queryRawUnsafe(userSql, ...boundsOf(span), environmentId, userId, featureId);
+  return read(db, userSql, ...boundsOf(span), environmentId, userId, featureId);
 }
 
 /** Usage of a feature by all users. */
@@ -63,7 +70,7 @@ export function findFeatureSeries(
   { environmentId, featureId }: { environmentId: string; featureId: string },
   span: Span,
 ): Promise<Used[]> {
-  return db.$queryRawUnsafe(featureSql, ...boundsOf(span), environmentId, featureId);
+  return read(db, featureSql, ...boundsOf(span), environmentId, featureId);
 }
 
 /** Usage of the most used features, by one user or (null) by all users. */
@@ -75,6 +82,6 @@ export function findTopSeries(
 ): Promise<Used[]> {
   const bounds = boundsOf(span);
   return userId === null
-    ? db.$queryRawUnsafe(topOfAllSql, ...bounds, environmentId, count)
-    : db.$queryRawUnsafe(topOfUserSql, ...bounds, environmentId, userId, count);
+    ? read(db, topOfAllSql, ...bounds, environmentId, count)
+    : read(db, topOfUserSql, ...bounds, environmentId, userId, count);
 }

@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { deltaSql } from '../../database/amount-sql.ts';
 import type { Db } from '../../database/client.ts';
 import { transaction } from '../../database/transaction.ts';
 import {
@@ -32,7 +33,7 @@ const winnerAtSql = (userKey: string, featureId: string, at: string) => `
  */
 export const changesSql = (which: string) => `
   with target as materialized (
-    select user_key, environment_id, feature_id, id, action, delta, occurred_at,
+    select user_key, environment_id, feature_id, id, action, ${deltaSql('usage_event')} as delta, occurred_at,
       date_trunc('hour', occurred_at, 'UTC') as hour
     from usage_event where ${which}
   ), replacing as materialized (
@@ -46,11 +47,11 @@ export const changesSql = (which: string) => `
     group by user_key, feature_id, holding_id, started_at, ended_at, ${windowColumnsSql('replacing')}
   ), step as (
     select h.user_key, h.feature_id, h.holding_id, ${windowStartSql('h', 'e.occurred_at')} as window_start,
-      e.id, e.action = 'SET' as replaces, e.delta, null::integer as set_to, null as environment_id,
+      e.id, e.action = 'SET' as replaces, e.delta, null::numeric as set_to, null as environment_id,
       null::timestamptz as hour
     from holder h
     cross join lateral (
-      select p.id, p.action, p.delta, p.occurred_at from usage_event p
+      select p.id, p.action, ${deltaSql('p')} as delta, p.occurred_at from usage_event p
       where p.user_key = h.user_key and p.id <= h.last_id and p.feature_id = h.feature_id
         and case when h.holding_id is null
           then not exists (${winnerAtSql('p.user_key', 'p.feature_id', 'p.occurred_at')})
@@ -74,13 +75,13 @@ export const changesSql = (which: string) => `
     ) as used
     from since_set
   )
-  select user_key, environment_id, feature_id, hour, delta::bigint as change from target where action = 'ADD'
+  select user_key, environment_id, feature_id, hour, delta as change from target where action = 'ADD'
   union all
   select user_key, environment_id, feature_id, hour, set_to - used from counted where set_to is not null`;
 
 /** The sum of changes by user, feature and hour. */
 const sumsSql = (which: string) => `
-  select user_key, environment_id, feature_id, hour, sum(change)::bigint as used
+  select user_key, environment_id, feature_id, hour, sum(change) as used
   from (${changesSql(which)}) changes group by user_key, environment_id, feature_id, hour`;
 
 /** Adds the sums of sumsSql to the hours of users and features. */
@@ -96,7 +97,7 @@ const addSql = (sums: string) => `
 
 const addRowsSql = addSql(
   `select user_key, $1::text as environment_id, feature_id, hour, used
-   from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::bigint[]) as i(user_key, feature_id, hour, used)`,
+   from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::numeric[]) as i(user_key, feature_id, hour, used)`,
 );
 
 interface Progress {

@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { type Amount, amountOf } from '../../amount.ts';
 import type { Db } from '../../database/client.ts';
 import { changesSql, rolledUpSql } from './store.ts';
 
@@ -8,9 +9,9 @@ export interface HourDifference {
   featureId: string;
   hour: Date;
   /** The sum of the rolled-up part of the ledger. */
-  ledger: bigint;
+  ledger: Amount;
   /** The value of the rollup. */
-  rollup: bigint;
+  rollup: Amount;
 }
 
 /** An hour of a feature that differs from the sum of all users. */
@@ -19,9 +20,9 @@ export interface TotalDifference {
   featureId: string;
   hour: Date;
   /** The sum of the hours of all users. */
-  users: bigint;
+  users: Amount;
   /** The value of the rollup. */
-  rollup: bigint;
+  rollup: Amount;
 }
 
 const hoursSql = `
@@ -42,13 +43,13 @@ export async function findHourDifferences(hot: Pool, first: bigint, last: bigint
     userKey: BigInt(row.user_key),
     featureId: row.feature_id,
     hour: row.hour,
-    ledger: BigInt(row.ledger),
-    rollup: BigInt(row.rollup),
+    ledger: amountOf(row.ledger),
+    rollup: amountOf(row.rollup),
   }));
 }
 
 const summedSql = `
-  select environment_id, feature_id, hour, sum(used)::bigint as used
+  select environment_id, feature_id, hour, sum(used) as used
   from usage_hour group by environment_id, feature_id, hour`;
 /* Lock first: an earlier snapshot would miss a concurrent rollup. */
 const lockAllSql = 'select from usage_rollup order by environment_id for update';
@@ -66,8 +67,8 @@ export async function findTotalDifferences(hot: Pool): Promise<TotalDifference[]
     environmentId: row.environment_id,
     featureId: row.feature_id,
     hour: row.hour,
-    users: BigInt(row.users),
-    rollup: BigInt(row.rollup),
+    users: amountOf(row.users),
+    rollup: amountOf(row.rollup),
   }));
 }
 

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Prisma } from '../../../src/database/generated/client.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { invalidInput } from '../../helpers/errors.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../../helpers/factories.ts';
@@ -116,13 +117,13 @@ describe('a track event', () => {
       expect.objectContaining({
         featureId: 'messages',
         action: 'ADD',
-        delta: 3,
+        delta: new Prisma.Decimal(3),
         source: 'SEGMENT',
         occurredAt: new Date('2024-03-01T10:00:00.123Z'),
       }),
     ]);
     const kept = await stored(event.messageId);
-    expect(kept).toEqual({
+    expect(kept).toMatchObject({
       environmentId: 'test',
       messageId: event.messageId,
       type: 'TRACK',
@@ -134,7 +135,7 @@ describe('a track event', () => {
       outcome: 'RECORDED',
       featureId: 'messages',
       ruleId: null,
-      delta: 3,
+      delta: new Prisma.Decimal(3),
       userKey: key,
     });
   });
@@ -157,9 +158,9 @@ describe('a track event', () => {
       where: { userKey: key },
       orderBy: { windowStart: 'asc' },
     });
-    expect(windows.map(({ windowStart, used }) => [windowStart.toISOString(), used])).toEqual([
-      ['2024-01-01T00:00:00.000Z', 1n],
-      ['2024-01-02T00:00:00.000Z', 2n],
+    expect(windows.map(({ windowStart, used }) => [windowStart.toISOString(), Number(used)])).toEqual([
+      ['2024-01-01T00:00:00.000Z', 1],
+      ['2024-01-02T00:00:00.000Z', 2],
     ]);
   });
 

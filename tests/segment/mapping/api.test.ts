@@ -290,6 +290,7 @@ describe('a rule reaches back', () => {
       eventName: null,
       conditions,
       deltaPath: null,
+      precision: 0,
     };
     const first = await findUnmatched(client, { ...terms, examinedAt: null, examinedId: null }, 500);
     expect(first).toHaveLength(8);

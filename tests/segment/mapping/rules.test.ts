@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { amountOf, oneUnit } from '../../../src/amount.ts';
 import { parse } from '../../../src/input.ts';
 import {
   checkTarget,
@@ -8,7 +9,11 @@ import {
   NewMappingRule,
 } from '../../../src/segment/mapping/rules.ts';
 
-const consumable = new Set(['messages', 'Add-on Packages']);
+const consumable = new Map([
+  ['messages', 0],
+  ['Add-on Packages', 0],
+  ['minutes', 2],
+]);
 
 const rule = (id: string, terms: Partial<MappingRule>): MappingRule => ({
   id,
@@ -16,6 +21,7 @@ const rule = (id: string, terms: Partial<MappingRule>): MappingRule => ({
   eventName: null,
   conditions: [],
   deltaPath: null,
+  precision: 0,
   ...terms,
 });
 const byName = (id: string, eventName: string) => rule(id, { eventName });
@@ -23,7 +29,7 @@ const byName = (id: string, eventName: string) => rule(id, { eventName });
 const track = (properties?: unknown, eventName = 'Message Sent') => ({ eventName, properties });
 
 describe('a track event that names its feature', () => {
-  const direct = (delta: number) => ({ featureId: 'messages', ruleId: null, delta });
+  const direct = (delta: number) => ({ featureId: 'messages', ruleId: null, delta: amountOf(delta) });
 
   it.each<[string, unknown, number]>([
     ['counts 1 without a delta', {}, 1],
@@ -33,7 +39,9 @@ describe('a track event that names its feature', () => {
     ['counts a delta with a sign and spaces', { delta: ' -12 ' }, -12],
     ['counts a delta of 0', { delta: 0 }, 0],
     ['reverts with a negative delta', { delta: -3 }, -3],
-    ['counts up to the largest integer', { delta: 2_147_483_647 }, 2_147_483_647],
+    ['counts billions', { delta: 5_000_000_000 }, 5_000_000_000],
+    ['counts billions that are text', { delta: '99999999999' }, 99_999_999_999],
+    ['takes a whole number that is written with decimals', { delta: '2.0' }, 2],
   ])('%s', (_name, properties, delta) => {
     const event = track({ featureId: 'messages', ...(properties as object) });
     expect(mapTrack(event, consumable, [byName('r', 'Message Sent')])).toEqual(direct(delta));
@@ -50,22 +58,23 @@ describe('a track event that names its feature', () => {
     ['the delta is a word', { featureId: 'messages', delta: 'two' }],
     ['the delta is a truth value', { featureId: 'messages', delta: true }],
     ['the delta is an object', { featureId: 'messages', delta: {} }],
-    ['the delta is larger than an integer', { featureId: 'messages', delta: 2_147_483_648 }],
-    ['the delta is text larger than an integer', { featureId: 'messages', delta: '99999999999' }],
+    ['the delta is larger than any amount', { featureId: 'messages', delta: 1e15 + 1 }],
+    ['the delta is text larger than any amount', { featureId: 'messages', delta: '1000000000000001' }],
+    ['the delta has more digits than its precision', { featureId: 'minutes', delta: 0.125 }],
     ['there are no properties', undefined],
     ['the properties are null', null],
     ['the properties are an array', [{ featureId: 'messages' }]],
     ['the properties are text', 'featureId'],
   ])('falls to the rules when %s', (_name, properties) => {
     const rules = [byName('r', 'Message Sent')];
-    const mapping = { featureId: 'feature of r', ruleId: 'r', delta: 1 };
+    const mapping = { featureId: 'feature of r', ruleId: 'r', delta: oneUnit };
     expect(mapTrack(track(properties), consumable, rules)).toEqual(mapping);
     expect(mapTrack(track(properties), consumable, [])).toBeNull();
   });
 
   it('counts 1 when a rule claims it, whatever its delta says', () => {
     const event = track({ delta: 40 });
-    expect(mapTrack(event, consumable, [byName('r', 'Message Sent')])).toMatchObject({ delta: 1 });
+    expect(mapTrack(event, consumable, [byName('r', 'Message Sent')])).toMatchObject({ delta: oneUnit });
   });
 });
 
@@ -87,7 +96,11 @@ describe('of several rules', () => {
 
 describe('a rule that says where the delta is', () => {
   const minutes = rule('minutes', { eventName: 'Message Sent', deltaPath: 'call.minutes' });
-  const claimed = (delta: number) => ({ featureId: 'feature of minutes', ruleId: 'minutes', delta });
+  const claimed = (delta: number) => ({
+    featureId: 'feature of minutes',
+    ruleId: 'minutes',
+    delta: amountOf(delta),
+  });
 
   it.each<[unknown, number]>([
     [5, 5],
@@ -98,11 +111,14 @@ describe('a rule that says where the delta is', () => {
     expect(mapTrack(track({ call: { minutes: delta } }), consumable, [minutes])).toEqual(claimed(expected));
   });
 
-  it.each([undefined, null, 1.5, 'many', true, {}, [], 2 ** 31])('cannot use %j', (delta) => {
+  it.each([undefined, null, 1.5, 'many', true, {}, [], 1e15 + 1])('cannot use %j', (delta) => {
     const event = track({ call: { minutes: delta } });
     expect(mapTrack(event, consumable, [minutes])).toEqual({ unusableFor: 'minutes' });
     const counting = byName('counting', 'Message Sent');
-    expect(mapTrack(event, consumable, [minutes, counting])).toMatchObject({ ruleId: 'counting', delta: 1 });
+    expect(mapTrack(event, consumable, [minutes, counting])).toMatchObject({
+      ruleId: 'counting',
+      delta: oneUnit,
+    });
     expect(mapTrack(event, consumable, [rule('other', { deltaPath: 'x' }), minutes])).toEqual({
       unusableFor: 'other',
     });

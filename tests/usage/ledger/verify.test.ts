@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { amountOf } from '../../../src/amount.ts';
 import { type Database, openDatabase } from '../../../src/database/client.ts';
+import { Prisma } from '../../../src/database/generated/client.ts';
 import { usedAfter, windowsOf } from '../../../src/usage/ledger/rules.ts';
 import { recount } from '../../../src/usage/ledger/store.ts';
 import { findDifferences } from '../../../src/usage/ledger/verify-store.ts';
@@ -27,7 +29,7 @@ const usage = fc.record({
   person: fc.nat(39),
   featureId: fc.constantFrom(...featureIds),
   action: fc.constantFrom<'ADD' | 'SET'>('ADD', 'ADD', 'ADD', 'ADD', 'SET'),
-  delta: fc.integer({ min: 0, max: 20 }),
+  delta: fc.oneof(fc.integer({ min: 0, max: 20 }).map(amountOf), fc.bigInt({ min: 0n, max: 20_000_000n })),
   revert: fc.boolean(),
   timestamp: fc.option(fc.integer({ min: 0, max: 520 * day }).map((ago) => new Date(now - ago))),
   idempotencyKey: fc.option(fc.integer({ min: 0, max: 30 }).map(String)),
@@ -83,7 +85,7 @@ async function foldByRules() {
       const name = [event.userKey, grant.subscriptionId, event.featureId, window.start.toISOString()].join(
         ' ',
       );
-      used.set(name, usedAfter(used.get(name) ?? 0n, event));
+      used.set(name, usedAfter(used.get(name) ?? 0n, { ...event, delta: amountOf(event.delta ?? 0) }));
     }
   }
   return used;
@@ -94,7 +96,7 @@ async function counters() {
   return new Map(
     rows.map((row) => [
       [row.userKey, row.subscriptionId, row.featureId, row.windowStart.toISOString()].join(' '),
-      row.used,
+      amountOf(row.used),
     ]),
   );
 }
@@ -125,16 +127,16 @@ describe('after random usage by all paths at once', () => {
       windowStart,
     });
     const whereOf = (row: typeof wrong) => ({ userKey_subscriptionId_featureId_windowStart: rowOf(row) });
-    await prisma.usageCounter.update({ where: whereOf(wrong), data: { used: wrong.used + 7n } });
+    await prisma.usageCounter.update({ where: whereOf(wrong), data: { used: wrong.used.plus(7) } });
     await prisma.usageCounter.delete({ where: whereOf(missing) });
-    const stray = { ...wrong, windowStart: new Date(0), used: 3n };
+    const stray = { ...wrong, windowStart: new Date(0), used: new Prisma.Decimal(3) };
     await prisma.usageCounter.create({ data: stray });
 
     expect(await findDifferences(database.hot, ...everyone)).toEqual(
       expect.arrayContaining([
-        { ...rowOf(wrong), ledger: wrong.used, counter: wrong.used + 7n },
-        { ...rowOf(missing), ledger: missing.used, counter: 0n },
-        { ...rowOf(stray), ledger: 0n, counter: 3n },
+        { ...rowOf(wrong), ledger: amountOf(wrong.used), counter: amountOf(wrong.used.plus(7)) },
+        { ...rowOf(missing), ledger: amountOf(missing.used), counter: 0n },
+        { ...rowOf(stray), ledger: 0n, counter: amountOf(3) },
       ]),
     );
     expect(await findDifferences(database.hot, ...everyone)).toHaveLength(3);

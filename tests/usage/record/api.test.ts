@@ -123,7 +123,7 @@ describe('recordUsage', () => {
     const counters = await app.database.prisma.usageCounter.findMany({
       where: { userKey: (await app.database.prisma.user.findFirstOrThrow({ where: { id: userId } })).key },
     });
-    expect(counters.map((counter) => counter.used)).toEqual([4n, 4n]);
+    expect(counters.map((counter) => Number(counter.used))).toEqual([4, 4]);
   });
 
   it('records nothing for a binary feature', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { amountOf } from '../../../src/amount.ts';
 import type { ResetPeriod } from '../../../src/entitlements/rules.ts';
 import {
   type CountingGrant,
@@ -17,7 +18,7 @@ const usage = (changes: Partial<Usage> = {}): Usage => ({
   userId: 'u',
   featureId: 'f',
   action: 'ADD',
-  delta: 1,
+  delta: amountOf(1),
   idempotencyKey: null,
   timestamp: null,
   enforce: false,
@@ -30,7 +31,7 @@ const grant = (id: number, startedAt: string, changes: Partial<CountingGrant> = 
   startedAt: new Date(startedAt),
   endedAt: null,
   live: true,
-  limit: 10,
+  limit: amountOf(10),
   resetPeriod: 'MONTH' as ResetPeriod,
   overageEnabled: false,
   ...changes,
@@ -41,12 +42,13 @@ describe('the input of recordUsage', () => {
   const defaults = {
     userId: 'u',
     featureId: 'f',
-    delta: 1,
+    delta: amountOf(1),
     action: 'ADD',
     idempotencyKey: null,
     timestamp: null,
     enforce: false,
     note: null,
+    field: 'input',
   };
 
   it.each([
@@ -56,9 +58,9 @@ describe('the input of recordUsage', () => {
       { delta: null, action: null, idempotencyKey: null, timestamp: null, enforce: null },
       defaults,
     ],
-    ['takes a negative delta, which reverts', { delta: -5 }, { ...defaults, delta: -5 }],
-    ['takes a delta of 0', { delta: 0 }, { ...defaults, delta: 0 }],
-    ['sets to 0', { action: 'SET', delta: 0 }, { ...defaults, action: 'SET', delta: 0 }],
+    ['takes a negative delta, which reverts', { delta: -5 }, { ...defaults, delta: amountOf(-5) }],
+    ['takes a delta of 0', { delta: 0 }, { ...defaults, delta: 0n }],
+    ['sets to 0', { action: 'SET', delta: 0 }, { ...defaults, action: 'SET', delta: 0n }],
     [
       'takes a timestamp five minutes ahead',
       { timestamp: new Date('2024-05-15T12:05:00Z') },
@@ -84,6 +86,12 @@ describe('the input of recordUsage', () => {
       { timestamp: new Date('2024-05-15T12:05:00.001Z') },
       'input.timestamp: must not be more than 5 minutes ahead',
     ],
+    ['text for a number', { delta: '1' }, 'input.delta: must be a number'],
+    [
+      'more digits than JSON holds',
+      { delta: 0.1 + 0.2 },
+      'input.delta: must have at most 15 significant digits',
+    ],
   ])('refuses %s', (_name, input, message) => {
     expect(() => read(input)).toThrow(message);
   });
@@ -92,11 +100,11 @@ describe('the input of recordUsage', () => {
 it.each([
   ['the same call', {}, true],
   ['another feature', { featureId: 'g' }, false],
-  ['another delta', { delta: 2 }, false],
+  ['another delta', { delta: 2n }, false],
   ['another action', { action: 'SET' as const }, false],
   ['another timestamp', { timestamp: now }, true],
 ])('an idempotency key names %s: %j', (_name, changes, expected) => {
-  const known = { userKnown: true, featureType: 'CONSUMABLE', first: usage() } as const;
+  const known = { userKnown: true, featureType: 'CONSUMABLE', precision: 0, first: usage() } as const;
   const decision = decideKnown(usage({ idempotencyKey: 'once', ...changes }), known);
   if (expected) expect(decision).toEqual({ recorded: true, reason: null, duplicate: true });
   else expect(decision).toMatchObject({ name: 'IdempotencyKeyConflictError' });
@@ -150,10 +158,10 @@ it('lets only live subscriptions win', () => {
 
 it('folds the ledger in order: ADD adds, SET replaces', () => {
   const events = [
-    usage({ delta: 5 }),
-    usage({ action: 'SET', delta: 2 }),
-    usage({ delta: 3 }),
-    usage({ delta: -10 }),
+    usage({ delta: 5n }),
+    usage({ action: 'SET', delta: 2n }),
+    usage({ delta: 3n }),
+    usage({ delta: -10n }),
   ];
   expect(events.reduce(usedAfter, 0n)).toBe(-5n);
 });
@@ -161,27 +169,28 @@ it('folds the ledger in order: ADD adds, SET replaces', () => {
 describe('an enforced usage', () => {
   const standing = (used: number, changes = {}) => ({
     featureType: 'CONSUMABLE' as const,
+    precision: 0,
     grant: grant(1, '2024-01-01T00:00:00Z', changes),
-    used,
+    used: amountOf(used),
   });
 
   it.each<[string, Partial<Usage>, number, object, boolean]>([
-    ['fits exactly', { delta: 3 }, 7, {}, true],
-    ['is one too much', { delta: 4 }, 7, {}, false],
-    ['gives back, over the budget too', { delta: -1 }, 12, {}, true],
-    ['asks for nothing more when all is used', { delta: 0 }, 10, {}, true],
-    ['fits exactly what was reverted below zero', { delta: 107 }, -97, {}, true],
-    ['is one more than what was reverted below zero', { delta: 108 }, -97, {}, false],
-    ['sets what fits, whatever was used', { action: 'SET', delta: 10 }, 99, {}, true],
-    ['sets more than fits', { action: 'SET', delta: 11 }, 0, {}, false],
-    ['goes over with overage', { delta: 4 }, 7, { overageEnabled: true }, true],
-    ['has no limit', { delta: 4 }, 7, { limit: null }, true],
+    ['fits exactly', { delta: amountOf(3) }, 7, {}, true],
+    ['is one too much', { delta: amountOf(4) }, 7, {}, false],
+    ['gives back, over the budget too', { delta: amountOf(-1) }, 12, {}, true],
+    ['asks for nothing more when all is used', { delta: amountOf(0) }, 10, {}, true],
+    ['fits exactly what was reverted below zero', { delta: amountOf(107) }, -97, {}, true],
+    ['is one more than what was reverted below zero', { delta: amountOf(108) }, -97, {}, false],
+    ['sets what fits, whatever was used', { action: 'SET', delta: amountOf(10) }, 99, {}, true],
+    ['sets more than fits', { action: 'SET', delta: amountOf(11) }, 0, {}, false],
+    ['goes over with overage', { delta: amountOf(4) }, 7, { overageEnabled: true }, true],
+    ['has no limit', { delta: amountOf(4) }, 7, { limit: null }, true],
   ])('that %s', (_name, changes, used, grantChanges, accepted) => {
     expect(refusal(usage(changes), standing(used, grantChanges)) === null).toBe(accepted);
   });
 
   it('is refused with the reason of the entitlement when nothing is granted', () => {
-    expect(refusal(usage(), { featureType: 'CONSUMABLE', grant: null, used: 0 })).toBe(
+    expect(refusal(usage(), { featureType: 'CONSUMABLE', precision: 0, grant: null, used: 0n })).toBe(
       'The user has no active subscription to a package with this feature.',
     );
   });

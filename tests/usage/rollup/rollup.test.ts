@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { amountOf, numberOf } from '../../../src/amount.ts';
 import type { Db } from '../../../src/database/client.ts';
 import { openPool } from '../../../src/database/pool.ts';
 import { highestGrant, windowAt } from '../../../src/entitlements/rules.ts';
@@ -31,7 +32,7 @@ const usage = fc.record({
   userId: fc.constantFrom(...people),
   featureId: fc.constantFrom(...featureIds),
   action: fc.constantFrom<'ADD' | 'SET'>('ADD', 'ADD', 'ADD', 'SET'),
-  delta: fc.integer({ min: 0, max: 20 }),
+  delta: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.bigInt({ min: 0n, max: 20_000_000n }).map(numberOf)),
   timestamp: fc.option(fc.integer({ min: 0, max: 38 * day }).map((ago) => new Date(now - ago).toISOString())),
 });
 
@@ -47,10 +48,11 @@ afterAll(() => app.close());
 
 /** By how much each event of the ledger changed usage, as the rules say. */
 async function changesByRules(db: Db) {
-  const events = await db.usageEvent.findMany({ orderBy: [{ id: 'asc' }] });
+  const rows = await db.usageEvent.findMany({ orderBy: [{ id: 'asc' }] });
+  const events = rows.map((row) => ({ ...row, delta: amountOf(row.delta ?? row.wholeDelta ?? 0) }));
   const held = await findAllHeld(db);
   return events.map((event) => {
-    if (event.action === 'ADD') return { ...event, change: BigInt(event.delta) };
+    if (event.action === 'ADD') return { ...event, change: event.delta };
     const grants = grantsOf(held, event.userKey, event.featureId);
     const winner = highestGrant(grants.filter((grant) => countsTowards(grant, event.occurredAt)));
     const own = grants.find(({ subscriptionId }) => subscriptionId === winner?.subscriptionId);
@@ -68,7 +70,7 @@ async function changesByRules(db: Db) {
             : isOutside(occurredAt)),
       )
       .reduce((used, each) => usedAfter(used, each), 0n);
-    return { ...event, change: BigInt(event.delta) - before };
+    return { ...event, change: event.delta - before };
   });
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Prisma } from '../../../src/database/generated/client.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createPackage, createSubscription } from '../../helpers/factories.ts';
 import { someoneWaitsFor } from '../../helpers/locks.ts';
@@ -196,7 +197,7 @@ describe('importUsers', () => {
     for (const id of ['made', 'given'])
       expect(
         await app.database.prisma.usageEvent.findMany({ where: { userKey: (await rowOf(id)).key } }),
-      ).toMatchObject([{ delta: 3, source: 'SEGMENT' }]);
+      ).toMatchObject([{ delta: new Prisma.Decimal(3), source: 'SEGMENT' }]);
   });
 
   it.each([

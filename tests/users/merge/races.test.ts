@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PoolClient } from 'pg';
+import { Prisma } from '../../../src/database/generated/client.ts';
 import { findDifferences } from '../../../src/usage/ledger/verify-store.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../../helpers/factories.ts';
@@ -83,7 +84,7 @@ it('usage that waits for a merge is recorded for the survivor', async () => {
   expect({ events, differences }).toEqual({ events: 2, differences: [] });
   expect(
     await app.database.prisma.usageCounter.findMany({ where: { userKey: (await rowOf('calm')).key } }),
-  ).toMatchObject([{ used: 5n }]);
+  ).toMatchObject([{ used: new Prisma.Decimal(5) }]);
   expect(await app.database.prisma.usageEvent.count({ where: { userKey: key } })).toBe(0);
 });
 

@@ -1,0 +1,4 @@
+-- In a migration of its own: neither recording nor checks wait while the ledger is read.
+ALTER TABLE "usage_event"
+  VALIDATE CONSTRAINT "usage_event_one_delta",
+  VALIDATE CONSTRAINT "usage_event_amount_set_not_negative";
