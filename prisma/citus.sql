@@ -34,6 +34,9 @@ SELECT create_reference_table('seal_amendment');
 
 SELECT create_distributed_table('subscription', 'user_key');
 SELECT create_distributed_table('feature_grant', 'user_key', colocate_with => 'subscription');
+SELECT create_distributed_table('top_up', 'user_key', colocate_with => 'subscription');
+SELECT create_distributed_table('top_up_draw', 'user_key', colocate_with => 'subscription');
+SELECT create_distributed_table('usage_excess', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_event', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_counter', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_hour', 'user_key', colocate_with => 'subscription');

@@ -36,6 +36,9 @@ export const subscriptionNotFound = (id: string) =>
 export const grantNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'GrantNotFoundError', `There is no grant with the id "${id}".`);
 
+export const topUpNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'TopUpNotFoundError', `There is no top-up with the id "${id}".`);
+
 export const mappingRuleNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'MappingRuleNotFoundError', `There is no mapping rule with the id "${id}".`);
 

@@ -30,6 +30,7 @@ const AuditSubject = builder.enumType('AuditSubject', {
     USAGE: {
       description: 'Usage recorded by hand in the console; the id is the id of the user.',
     },
+    TOP_UP: { description: 'A top-up of one user.' },
     FEATURE_GRANT: { description: 'A feature that was granted to one user.' },
   } as const,
 });
@@ -130,7 +131,7 @@ builder.queryField('auditLog', (t) =>
   t.prismaField({
     type: [AuditEntry],
     description:
-      'The audit log, newest first: changes of features, packages, users, subscriptions, feature grants, mapping rules and keys. Usage recorded by hand in the console is included; other usage, and changes by Segment events, are not. An import is one entry, plus one for each merge. Several arguments combine with AND.',
+      'The audit log, newest first: changes of features, packages, users, subscriptions, feature grants, top-ups, mapping rules and keys. Usage recorded by hand in the console is included; other usage, and changes by Segment events, are not. An import is one entry, plus one for each merge. Several arguments combine with AND.',
     args: {
       ...listArgs,
       subjectType: t.arg({ type: AuditSubject, description: 'Only this kind of object.' }),

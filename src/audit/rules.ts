@@ -15,7 +15,8 @@ export type AuditSubject =
   | 'TOKEN_SECRET'
   | 'USAGE'
   | 'FEATURE_GRANT'
-  | 'WEBHOOK';
+  | 'WEBHOOK'
+  | 'TOP_UP';
 
 /** The author of a change, in one environment. */
 export interface Author {

@@ -64,6 +64,13 @@ const states: Record<StatefulSubject, string> = {
         'revokeReason', g.revoke_reason) as fields
     from feature_grant g join "user" u on u.key = g.user_key
     where g.environment_id = $1 and g.id = any ($2::bigint[])`,
+  TOP_UP: `
+    select t.id::text as handle, t.id::text as subject_id, t.user_key, '{}'::jsonb as personal,
+      jsonb_build_object('userId', u.id, 'featureId', t.feature_id, 'amount', t.amount, 'priority', t.priority,
+        'expiresAt', ${instantSql('t.expires_at')}, 'reason', t.reason, 'voidedAt', ${instantSql('t.voided_at')},
+        'voidReason', t.void_reason) as fields
+    from top_up t join "user" u on u.key = t.user_key
+    where t.environment_id = $1 and t.id = any ($2::bigint[])`,
   API_KEY: `
     select id::text as handle, id::text as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
       jsonb_build_object('kind', kind, 'lastFour', last_four, 'revoked', revoked_at is not null) as fields

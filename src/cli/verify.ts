@@ -46,7 +46,7 @@ const totalLineOf = ({ environmentId, featureId, hour, users, rollup }: TotalDif
 /** Compares everything and prints the differences. */
 async function findAll(database: Database) {
   const userKeys = new Set<bigint>();
-  const differences = { counters: 0, hours: 0 };
+  const differences = { counters: 0, draws: 0, hours: 0 };
   const print = (line: string) => process.stdout.write(`${line}\n`);
   const { users } = await verify(database.hot, {
     progress: showProgress,
@@ -54,6 +54,11 @@ async function findAll(database: Database) {
       differences.counters += 1;
       userKeys.add(difference.userKey);
       print(lineOf(difference));
+    },
+    draw({ userKey, what }) {
+      differences.draws += 1;
+      userKeys.add(userKey);
+      print(`user key ${userKey}, ${what}`);
     },
     hour(difference) {
       differences.hours += 1;
@@ -66,6 +71,7 @@ async function findAll(database: Database) {
     },
   });
   print(`${users} users verified, ${differences.counters} counters differ from the ledger.`);
+  if (differences.draws > 0) print(`${differences.draws} draws from top-ups do not add up.`);
   if (differences.hours > 0) print(`${differences.hours} hours of usage over time differ from the ledger.`);
   return { userKeys, ...differences };
 }
@@ -102,8 +108,8 @@ await runCommand(async () => {
   await withDatabase(async (database) => {
     await printUnvalidated(database);
     await printBrokenSeals(database);
-    const { userKeys, counters, hours } = await findAll(database);
-    if (counters + hours === 0) return;
+    const { userKeys, counters, draws, hours } = await findAll(database);
+    if (counters + draws + hours === 0) return;
     if (!options.repair) {
       process.exitCode = 1;
       return;

@@ -14,7 +14,16 @@ import {
   type Consumption as ConsumptionShape,
   type Entitlement as EntitlementShape,
   entitlementOf,
+  type TopUpBalance,
 } from './rules.ts';
+
+const TopUpBalanceType = builder.objectRef<TopUpBalance>('TopUpBalance').implement({
+  description: 'The top-ups of a user for a feature that can be used now, together.',
+  fields: (t) => ({
+    granted: t.expose('granted', { type: 'Amount', description: 'What they gave.' }),
+    remaining: t.expose('remaining', { type: 'Amount', description: 'What remains of it.' }),
+  }),
+});
 
 export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
   description: 'Usage and budget of a CONSUMABLE feature in one window.',
@@ -30,6 +39,16 @@ export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').im
     }),
     overageEnabled: t.exposeBoolean('overageEnabled', {
       description: 'Whether usage beyond the budget is allowed.',
+    }),
+    remaining: t.expose('remaining', {
+      type: 'Amount',
+      nullable: true,
+      description: 'What is left of the budget and of the top-ups. Null is unlimited.',
+    }),
+    topUp: t.expose('topUp', {
+      type: TopUpBalanceType,
+      nullable: true,
+      description: 'The top-ups that can be used now, whatever the window. Null if there are none.',
     }),
   }),
 });

@@ -27,6 +27,16 @@ export interface Consumption {
   used: Amount;
   budget: Amount | null;
   overageEnabled: boolean;
+  /** What is left of the budget and of the top-ups; null is unlimited. */
+  remaining: Amount | null;
+  /** Null without a top-up that is alive. */
+  topUp: TopUpBalance | null;
+}
+
+/** The top-ups that are alive, together: what they gave, and what remains of it. */
+export interface TopUpBalance {
+  granted: Amount;
+  remaining: Amount;
 }
 
 /** Whether a user may use a feature, why, and the consumption of a CONSUMABLE feature. */
@@ -44,6 +54,8 @@ export interface Standing {
   grant: Grant | null;
   /** The true total of the window. It is negative when more was reverted than recorded. */
   used: Amount;
+  /** Of a user with top-ups that are alive. */
+  topUp?: TopUpBalance;
 }
 
 /** The first sentence is Kana's, including its spelling: clients may compare it. The last three are about feature grants. */
@@ -142,22 +154,40 @@ export const reportedUsage = (used: Amount): Amount => (used < 0n ? 0n : used);
 
 /**
  * Whether the user may use `delta` more of the feature. A BINARY feature needs a live subscription; of a
- * CONSUMABLE one enough must be left, or it is unlimited, or overage is enabled. Only a granted CONSUMABLE has a
+ * CONSUMABLE one enough must be left of the budget and the top-ups, or it is unlimited, or overage is enabled. Only a granted CONSUMABLE has a
  * consumption. The true total decides, also where it is negative: what was given back too much can be used again.
  */
-export function entitlementOf({ featureType, grant, used }: Standing, delta: Amount): Entitlement {
+export function entitlementOf({ featureType, grant, used, topUp }: Standing, delta: Amount): Entitlement {
   if (grant === null) return { access: false, reason: reasons.notSubscribed, consumption: null };
   const told = sentences[grant.kind];
   if (featureType === 'BINARY') return { access: true, reason: told.binary, consumption: null };
-  const access = grant.limit === null || grant.overageEnabled || used + delta <= grant.limit;
+  const access = grant.limit === null || grant.overageEnabled || delta <= leftOf(grant.limit, used, topUp);
   return {
     access,
     reason: access ? told.enough : told.notEnough,
-    consumption: consumptionOf(grant, used),
+    consumption: consumptionOf(grant, used, topUp),
   };
 }
 
+/**
+ * What may still be used: what is left of the budget, and of the top-ups. Negative if more was used than both, which a
+ * usage beyond the budget that nothing covered leads to.
+ */
+function leftOf(limit: Amount, used: Amount, topUp: TopUpBalance | undefined): Amount {
+  const ofBudget = limit - used;
+  const ofTopUps = topUp?.remaining ?? 0n;
+  // What is used beyond the budget is drawn from the top-ups already.
+  return ofBudget < 0n && ofTopUps > 0n ? ofTopUps : ofBudget + ofTopUps;
+}
+
 /** The consumption in a window of this grant. */
-export function consumptionOf(grant: Grant, used: Amount): Consumption {
-  return { used: reportedUsage(used), budget: grant.limit, overageEnabled: grant.overageEnabled };
+export function consumptionOf(grant: Grant, used: Amount, topUp?: TopUpBalance): Consumption {
+  const left = grant.limit === null ? null : leftOf(grant.limit, used, topUp);
+  return {
+    used: reportedUsage(used),
+    budget: grant.limit,
+    overageEnabled: grant.overageEnabled,
+    remaining: left !== null && left < 0n ? 0n : left,
+    topUp: topUp ?? null,
+  };
 }

@@ -26,6 +26,8 @@ export interface GrantRow {
   reset_period: ResetPeriod | null;
   overage_enabled: boolean;
   used: string | null;
+  top_up_granted: string | null;
+  top_up_remaining: string | null;
 }
 
 interface StandingRow extends GrantRow {
@@ -37,7 +39,7 @@ interface StandingRow extends GrantRow {
  * The winner of rules.ts (highestGrant) as a lateral join: of the live holdings of a user and a feature, the one that
  * counts. Held to the rule by a randomized test.
  */
-export const winnerSql = (holder: Holder, featureId: string) => `
+export const winnerSql = (holder: Holder & { hasTopUps: string }, featureId: string) => `
   left join lateral (
     select h.*, h.id as subscription_id from ${liveHoldingsSql(holder, featureId)} h
     order by ${highestFirstSql('h')}
@@ -50,16 +52,23 @@ export const winnerSql = (holder: Holder, featureId: string) => `
     select used from usage_counter
     where user_key = ${holder.userKey} and subscription_id = winner.subscription_id
       and feature_id = ${featureId} and window_start = current.window_start limit 1
-  ) counter on true`;
+  ) counter on true
+  left join lateral (
+    select sum(amount) as top_up_granted, sum(remaining) as top_up_remaining from top_up
+    where ${holder.hasTopUps} and user_key = ${holder.userKey} and feature_id = ${featureId} and voided_at is null
+      and (expires_at is null or expires_at > now())
+  ) topped on true`;
 
 /* Every look-up is a lateral one, by key: no plan may read a whole table, whatever the planner believes. */
 const standingSql = `
   with question as (
-    select q.ord, q.feature_id, f.type as feature_type, f.precision, u.user_key, u.has_grants
+    select q.ord, q.feature_id, f.type as feature_type, f.precision, u.user_key, u.has_grants,
+      u.has_top_ups
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality as q(environment_id, user_id, feature_id, ord)
     left join lateral (
       select coalesce(survivor.key, named.key) as user_key,
-        coalesce(survivor.has_grants, named.has_grants) as has_grants
+        coalesce(survivor.has_grants, named.has_grants) as has_grants,
+        coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups
       from "user" named left join "user" survivor on survivor.key = named.merged_into
       where named.environment_id = q.environment_id and named.id = q.user_id limit 1
     ) u on true
@@ -68,8 +77,9 @@ const standingSql = `
     ) f on true
   )
   select q.user_key, q.feature_type, q.precision, winner.kind, winner.subscription_id, winner.started_at, winner."limit",
-    winner.reset_period, winner.overage_enabled, counter.used
-  from question q ${winnerSql({ userKey: 'q.user_key', hasGrants: 'q.has_grants' }, 'q.feature_id')}
+    winner.reset_period, winner.overage_enabled, counter.used, topped.top_up_granted,
+    topped.top_up_remaining
+  from question q ${winnerSql({ userKey: 'q.user_key', hasGrants: 'q.has_grants', hasTopUps: 'q.has_top_ups' }, 'q.feature_id')}
   order by q.ord`;
 
 /** Reads the standings of concurrent calls in one statement; see createLane. */
@@ -106,5 +116,10 @@ export function standingOf(featureType: Standing['featureType'], row: GrantRow):
           resetPeriod: row.reset_period,
           overageEnabled: row.overage_enabled,
         };
-  return { featureType, precision: row.precision ?? 0, grant, used: amountOf(row.used ?? 0) };
+  const { top_up_granted: granted, top_up_remaining: remaining } = row;
+  const topUp =
+    granted === null || remaining === null
+      ? {}
+      : { topUp: { granted: amountOf(granted), remaining: amountOf(remaining) } };
+  return { featureType, precision: row.precision ?? 0, grant, used: amountOf(row.used ?? 0), ...topUp };
 }

@@ -3,9 +3,11 @@ import { BusyError } from '../database/errors.ts';
 import { RETRY, waitBriefly } from '../database/held.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { DomainError } from '../errors.ts';
+import { haveTopUps } from '../usage/draws/store.ts';
+import { decideWithin } from '../usage/record/locked.ts';
 import { lockUsers } from '../usage/record/locked-store.ts';
 import type { IfLocked, Usage } from '../usage/record/rules.ts';
-import { appendUsage } from '../usage/record/store.ts';
+import { appendUsage, DECIDE } from '../usage/record/store.ts';
 import { dropDeleted } from './erasure/store.ts';
 import {
   type EventKey,
@@ -156,18 +158,34 @@ async function recordKnown(
 ): Promise<TrackOutcome[]> {
   if (known.length === 0) return [];
   const usages = known.map((each) => ({ usage: usageOf(each), withStanding: false }));
-  if (locking === 'lock first')
+  // Decided in one step with the other usages: a lock for some users that waits for others could deadlock.
+  const isDecided = await haveTopUps(
+    client,
+    known.map(({ userKey }) => userKey),
+  );
+  if (locking === 'lock first' && !isDecided)
     await lockUsers(
       client,
       usages.map(({ usage }) => usage),
       'wait',
       'key share',
     );
-  const results = await appendUsage(client, usages, ifLocked(locking));
+  const results = await (isDecided
+    ? decideWithin(
+        client,
+        usages.map(({ usage }) => usage),
+        ifLocked(locking),
+      )
+    : appendUsage(client, usages, ifLocked(locking)));
   return known.flatMap(({ event, mapping, userKey }, index) => {
     const result = results[index];
-    // The user is locked, or was changed or deleted after the look-up: the next attempt decides.
-    if (result === RETRY || (result instanceof DomainError && result.code === 'NOT_FOUND')) return [];
+    // The user is locked, or was changed or deleted after the look-up, or got a first top-up: the next attempt decides.
+    if (
+      result === RETRY ||
+      result === DECIDE ||
+      (result instanceof DomainError && result.code === 'NOT_FOUND')
+    )
+      return [];
     // The precision of the feature was lowered since the event was mapped, as long as it had no usage.
     if (result instanceof DomainError && result.code === 'BAD_USER_INPUT')
       return [unmapped(event, mapping.ruleId === null ? null : { unusableFor: mapping.ruleId })];

@@ -24,5 +24,11 @@ afterAll(() => app.close());
 test('every example of the guide succeeds, and the allowances are what it says', async () => {
   const answers = [];
   for (const example of examples) answers.push(await app.ok(example));
+  expect(answers[2]).toMatchObject({
+    canUseFeature: {
+      access: true,
+      consumption: { used: 0, budget: 100, remaining: 150, topUp: { granted: 50, remaining: 50 } },
+    },
+  });
   expect(answers[0]).toMatchObject({ grantFeature: { limit: 500, endsAt: '2030-03-01T17:00:00.000Z' } });
 });

@@ -68,7 +68,13 @@ async function runCalls(app: TestApp): Promise<Record<string, unknown>> {
   );
   const differences: unknown[] = [];
   const note = (difference: unknown) => differences.push(difference);
-  await verify(app.database.hot, { progress: () => undefined, counter: note, hour: note, total: note });
+  await verify(app.database.hot, {
+    progress: () => undefined,
+    counter: note,
+    draw: note,
+    hour: note,
+    total: note,
+  });
   answers.differences = differences;
   return answers;
 }

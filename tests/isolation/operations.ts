@@ -60,7 +60,7 @@ export const queries: Record<string, Row> = {
   flaggedUsers: { calls: [() => ({})] },
   grants: {
     calls: [
-      (its) => ({ userId: its.user, featureId: its.looseFeature, first: 100 }),
+      (its) => ({ userId: its.user, featureId: its.feature, first: 100 }),
       (its) => ({ userId: its.user, after: its.grant }),
     ],
   },
@@ -90,6 +90,12 @@ export const queries: Record<string, Row> = {
     calls: [
       ({ user, base }) => ({ userId: user, packageId: base, first: 100 }),
       ({ subscription }) => ({ after: subscription }),
+    ],
+  },
+  topUps: {
+    calls: [
+      (its) => ({ userId: its.user, featureId: its.feature, first: 100 }),
+      (its) => ({ userId: its.user, after: its.topUp }),
     ],
   },
   unmatchedEvents: { calls: [() => ({})] },
@@ -305,6 +311,21 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  topUp: {
+    calls: [
+      (its) => ({
+        input: {
+          userId: its.user,
+          featureId: its.feature,
+          amount: 5,
+          expiresAt: '2120-02-20T00:00:00Z',
+          priority: 1,
+          reason: 'why',
+          idempotencyKey: 'once',
+        },
+      }),
+    ],
+  },
   updateDraftPackage: {
     calls: [
       (its) => ({
@@ -328,6 +349,7 @@ export const mutations: Record<string, Row> = {
     ],
   },
   updatePackage: { calls: [({ base }) => ({ id: base, input: { name: 'ours', metadata } })] },
+  voidTopUp: { calls: [({ topUp }) => ({ id: topUp, reason: 'why' })] },
   updateUser: {
     calls: [({ user }) => ({ id: user, input: { id: `new-${user}`, name: 'ours', metadata } })],
   },

@@ -19,6 +19,7 @@ export interface Names {
   price: string;
   subscription: string;
   grant: string;
+  topUp: string;
   rule: string;
   event: string;
   /** What the events are called, and a property of theirs. */
@@ -62,10 +63,11 @@ export function namesOf(prefix: string): Names {
   return {
     ...(Object.fromEntries(words) as Omit<
       Names,
-      'subscription' | 'grant' | 'apiKey' | 'auditEntry' | 'delivery'
+      'subscription' | 'grant' | 'topUp' | 'apiKey' | 'auditEntry' | 'delivery'
     >),
     subscription: '987654321',
     grant: '987654322',
+    topUp: '987654323',
     apiKey: '01890000-0000-7000-8000-000000000000',
     auditEntry: '987654321',
     delivery: '987654321',
@@ -138,9 +140,10 @@ export async function createWorld(
   await db.usageCounter.create({
     data: { ...usage, subscriptionId: subscription.id, windowStart: subscription.startedAt, used },
   });
-  const owner = { environmentId, userKey: user.key, featureId: names.looseFeature };
+  const owner = { environmentId, userKey: user.key, featureId: names.feature };
   const grant = await createGrant(db, owner);
   await createGrant(db, owner);
+  const topUp = await createTopUps(db, owner);
   const hour = { environmentId, featureId: names.feature, hour: new Date('2020-02-20T20:00:00Z'), used };
   await db.usageHour.create({ data: { ...hour, userKey: user.key } });
   await db.featureHour.create({ data: hour });
@@ -155,7 +158,12 @@ export async function createWorld(
   await createTraces(db, environmentId, { prefix, keyId: apiKey });
   const auditEntry = await createHistory(db, environmentId, { user, keyId: apiKey });
   const delivery = await createTold(db, environmentId, names);
-  const ids = { subscription: `${subscription.id}`, grant: `${grant}`, auditEntry: `${auditEntry}` };
+  const ids = {
+    subscription: `${subscription.id}`,
+    grant: `${grant}`,
+    topUp: `${topUp}`,
+    auditEntry: `${auditEntry}`,
+  };
   return { ...names, ...ids, apiKey, delivery: `${delivery}` };
 }
 
@@ -168,6 +176,22 @@ async function createGrant(
   const [{ id }] = await db.$queryRaw<[{ id: bigint }]>`SELECT nextval('subscription_id_seq') AS id`;
   await db.featureGrant.create({ data: { ...owner, id, limit, reason: word, startsAt: new Date() } });
   await db.user.update({ where: { key: owner.userKey }, data: { hasGrants: true } });
+  return id;
+}
+
+/** Two top-ups of this feature for this user, of which the older one was drawn from; its id. */
+async function createTopUps(
+  db: PrismaClient,
+  owner: { environmentId: 'test' | 'live'; userKey: bigint; featureId: string },
+): Promise<bigint> {
+  const { word, limit } = secrets[owner.environmentId];
+  const data = { ...owner, amount: limit, remaining: limit, reason: word };
+  const { id } = await db.topUp.create({ data: { ...data, remaining: limit - 1 } });
+  await db.topUp.create({ data });
+  const drawn = { ...owner, subscriptionId: 1n, windowStart: new Date(0), topUpId: id, amount: 1 };
+  await db.topUpDraw.create({ data: drawn });
+  await db.usageExcess.create({ data: { ...drawn, position: 0 } });
+  await db.user.update({ where: { key: owner.userKey }, data: { hasTopUps: true } });
   return id;
 }
 

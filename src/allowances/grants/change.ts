@@ -2,12 +2,12 @@ import { audited } from '../../audit/record.ts';
 import type { Author } from '../../audit/rules.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
 import { longTransaction } from '../../database/long-transaction.ts';
-import { grantNotFound, requestConflict, userNotFound } from '../../errors.ts';
+import { grantNotFound, userNotFound } from '../../errors.ts';
 import { requireFeature } from '../../features/store.ts';
 import { changeSubscriptions } from '../../subscriptions/store.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { requireUserKey } from '../../users/store.ts';
-import { hashOfRequest } from '../request-rules.ts';
+import { hashOfRequest, repeated } from '../request-rules.ts';
 import { checkTerms, type NewGrant, planRevoke, spanOf } from './rules.ts';
 import { addGrant, endGrant, findByKey, findOwn, findOwner } from './store.ts';
 
@@ -28,11 +28,8 @@ export async function grantFeature(prisma: PrismaClient, author: Author, grant: 
     prisma,
     userKey,
     async (tx, change) => {
-      const first = idempotencyKey === null ? null : await findByKey(tx, change.userKey, idempotencyKey);
-      if (first !== null) {
-        if (first.requestHash !== requestHash) throw requestConflict(idempotencyKey ?? '');
-        return first.id;
-      }
+      const first = repeated(await findByKey(tx, change.userKey, idempotencyKey), requestHash);
+      if (first !== null) return first;
       const span = spanOf(grant, change.instant);
       const what = { action: 'grantFeature', type: 'FEATURE_GRANT', handles: [] } as const;
       const made = await audited(

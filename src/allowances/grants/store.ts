@@ -5,8 +5,8 @@ import type { Change } from '../../subscriptions/store.ts';
 import type { NewGrant } from './rules.ts';
 
 /** The grant that an earlier call with this key made; null if there is none. */
-export function findByKey(tx: Db, userKey: bigint, idempotencyKey: string): Promise<FeatureGrant | null> {
-  return tx.featureGrant.findFirst({ where: { userKey, idempotencyKey } });
+export async function findByKey(tx: Db, userKey: bigint, idempotencyKey: string | null) {
+  return idempotencyKey === null ? null : tx.featureGrant.findFirst({ where: { userKey, idempotencyKey } });
 }
 
 /** The key of the user who has this grant; null if it does not exist in this environment. */

@@ -13,6 +13,7 @@ export const subjects: Record<AuditSubject, string> = {
   USAGE: 'Usage',
   FEATURE_GRANT: 'Feature grant',
   WEBHOOK: 'Webhook',
+  TOP_UP: 'Top-up',
 };
 
 export const isSubject = (text: string | null): text is AuditSubject => text !== null && text in subjects;

@@ -1,6 +1,7 @@
 import { deltaSql } from '../../database/amount-sql.ts';
 import type { Db } from '../../database/client.ts';
 import { countingHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
+import { settleExcess } from '../draws/store.ts';
 import { recountHours } from '../rollup/store.ts';
 
 /*
@@ -36,5 +37,6 @@ export async function recount(tx: Db, userKey: bigint, formerKeys: readonly bigi
     userKey,
     userKey,
   );
+  await settleExcess(tx, userKey);
   await recountHours(tx, userKey, formerKeys);
 }

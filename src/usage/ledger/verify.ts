@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { PrismaClient } from '../../database/generated/client.ts';
 import { longTransaction } from '../../database/long-transaction.ts';
 import { lockUser } from '../../users/store.ts';
+import { type DrawDifference, findDrawDifferences } from '../draws/store.ts';
 import {
   findHourDifferences,
   findTotalDifferences,
@@ -19,6 +20,8 @@ export interface Report {
   progress(done: number, total: number): void;
   /** A counter that differs from the ledger. */
   counter(difference: Difference): void;
+  /** A top-up, or a window with top-ups, whose draws do not add up. */
+  draw(difference: DrawDifference): void;
   /** An hour of a user that differs from the ledger. */
   hour(difference: HourDifference): void;
   /** An hour of a feature that differs from the sum of all users. */
@@ -36,6 +39,7 @@ export async function verify(hot: Pool, report: Report): Promise<{ users: number
   while (users !== null) {
     const { first, last, count } = users;
     for (const difference of await findDifferences(hot, first, last)) report.counter(difference);
+    for (const difference of await findDrawDifferences(hot, first, last)) report.draw(difference);
     for (const difference of await findHourDifferences(hot, first, last)) report.hour(difference);
     done += count;
     report.progress(Math.min(done, total), total);

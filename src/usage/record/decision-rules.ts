@@ -1,4 +1,5 @@
 import type { Grant, Standing, Window } from '../../entitlements/rules.ts';
+import { balanceOf, type Excess, excessOf, type TopUp } from '../draws/rules.ts';
 import {
   type Counter,
   type CountingGrant,
@@ -24,6 +25,8 @@ export interface Case {
   usage: Usage;
   /** Null if the user is unknown. */
   userKey: bigint | null;
+  /** Whether the user has, or had, top-ups. */
+  hasTopUps: boolean;
   /** Null if the feature is unknown. */
   featureType: FeatureType | null;
   precision: number;
@@ -34,6 +37,8 @@ export interface Case {
   at: Date;
   /** The grants that usage may count towards, and the live ones; see readGrants. */
   grants: readonly CountingGrant[];
+  /** The user's top-ups for the feature. All cases of both share them: drawing changes them. */
+  topUps: readonly TopUp[];
 }
 
 /** A usage to append to the ledger. */
@@ -49,6 +54,8 @@ export interface Tally {
   keys: Map<string, FirstUse>;
   entries: Entry[];
   changed: Set<Counter>;
+  /** The usage beyond the budget of the windows of users with top-ups. */
+  excess: Map<Counter, Excess>;
 }
 
 /** The counters that these cases read or write, with usage 0. */
@@ -60,7 +67,7 @@ export function emptyTally(cases: readonly Case[]): Tally {
       counters.set(counterName(item, grantWindow), counterAt(item, grantWindow));
     }
   }
-  return { counters, keys: new Map(), entries: [], changed: new Set() };
+  return { counters, keys: new Map(), entries: [], changed: new Set(), excess: new Map() };
 }
 
 interface GrantWindow {
@@ -115,17 +122,42 @@ function judge(
  */
 function judgedStanding(item: Case, featureType: FeatureType, tally: Tally): Standing {
   const counting = item.grants.filter((grant) => countsTowards(grant, item.at));
-  return standingOf(item, featureType, tally, winnerAt(counting, item.at));
+  return standingOf(item, featureType, tally, winnerAt(counting, item.at), item.at);
 }
 
 function record(item: Case, userKey: bigint, tally: Tally): void {
   tally.entries.push({ userKey, usage: item.usage, occurredAt: item.at });
+  const counting = item.grants.filter((grant) => countsTowards(grant, item.at));
+  const winner = winnerAt(counting, item.at)?.grant;
   for (const grantWindow of windowsOf(item.grants, item.at)) {
     const counter = tally.counters.get(counterName(item, grantWindow));
     if (!counter) throw new Error('the tally lacks a window of this usage');
-    counter.used = usedAfter(counter.used, item.usage);
+    const before = counter.used;
+    counter.used = usedAfter(before, item.usage);
     tally.changed.add(counter);
+    const { grant } = grantWindow;
+    draw(
+      item,
+      { before, after: counter.used, limit: grant.limit, isWinner: grant === winner },
+      tally.excess.get(counter),
+    );
   }
+}
+
+/**
+ * What a usage adds beyond the budget is drawn from top-ups, in the window of the winning grant; what it takes away is
+ * given back, in whichever window it had been drawn.
+ */
+function draw(
+  { topUps, at }: Case,
+  window: { before: bigint; after: bigint; limit: bigint | null; isWinner: boolean },
+  excess: Excess | undefined,
+): void {
+  if (excess === undefined) return;
+  const isFollowed = excess.parts.length > 0 || (window.isWinner && topUps.length > 0);
+  if (!isFollowed) return;
+  const [before, after] = [window.before, window.after].map((used) => excessOf(used, window.limit));
+  excess.follow({ before: before ?? 0n, after: after ?? 0n, topUps, at, draws: window.isWinner });
 }
 
 function standingOf(
@@ -133,7 +165,15 @@ function standingOf(
   featureType: FeatureType,
   tally: Tally,
   winner: GrantWindow | null,
+  at = item.now,
 ): Standing {
   const used = winner && tally.counters.get(counterName(item, winner))?.used;
-  return { featureType, precision: item.precision, grant: winner?.grant ?? null, used: used ?? 0n };
+  const topUp = balanceOf(item.topUps, at);
+  return {
+    featureType,
+    precision: item.precision,
+    grant: winner?.grant ?? null,
+    used: used ?? 0n,
+    ...(topUp && { topUp }),
+  };
 }

@@ -41,10 +41,11 @@ export async function lockUsers(
   return new Set(rows.map(({ key }) => BigInt(key)));
 }
 
-type Subject = Pick<Case, 'usage' | 'userKey' | 'featureType' | 'precision' | 'first'>;
+type Subject = Pick<Case, 'usage' | 'userKey' | 'featureType' | 'precision' | 'first' | 'hasTopUps'>;
 
 interface SubjectRow {
   user_key: string | null;
+  has_top_ups: boolean | null;
   type: Case['featureType'];
   precision: number | null;
   feature_id: string | null;
@@ -55,11 +56,13 @@ interface SubjectRow {
 /** Reads the user, the feature and the first use of the idempotency key of each usage. */
 export async function readSubjects(client: PoolClient, usages: readonly Usage[]): Promise<Subject[]> {
   const { rows } = await client.query<SubjectRow>(
-    `select coalesce(u.merged_into, u.key) as user_key, f.type, f.precision, first.feature_id, first.action,
+    `select coalesce(u.merged_into, u.key) as user_key, coalesce(survivor.has_top_ups, u.has_top_ups) as has_top_ups,
+       f.type, f.precision, first.feature_id, first.action,
        ${deltaSql('first')} as delta
      from unnest($1::text[], $2::text[], $3::text[], $4::text[])
        with ordinality as i(environment_id, user_id, feature_id, idempotency_key, ord)
      left join "user" u on u.environment_id = i.environment_id and u.id = i.user_id
+     left join "user" survivor on survivor.key = u.merged_into
      left join feature f on f.environment_id = i.environment_id and f.id = i.feature_id
      left join usage_event first on first.user_key = coalesce(u.merged_into, u.key)
        and first.idempotency_key = i.idempotency_key
@@ -69,6 +72,7 @@ export async function readSubjects(client: PoolClient, usages: readonly Usage[])
   return rows.map((row, index) => ({
     usage: usages[index] as Usage,
     userKey: row.user_key === null ? null : BigInt(row.user_key),
+    hasTopUps: row.has_top_ups ?? false,
     featureType: row.type,
     precision: row.precision ?? 0,
     first:

@@ -8,6 +8,8 @@ import { BusyError } from '../../database/errors.ts';
 import { RETRY, waitBriefly } from '../../database/held.ts';
 import { inTransaction } from '../../database/transaction.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
+import { Excess } from '../draws/rules.ts';
+import { readExcess, readTopUps, saveExcess } from '../draws/store.ts';
 import { type Case, decide, emptyTally } from './decision-rules.ts';
 import {
   appendEntries,
@@ -73,6 +75,24 @@ const auditFields = ({ featureId, action, delta, timestamp, note }: Usage) => ({
   ...(note ? { note } : {}),
 });
 
+/**
+ * Decides usages within a larger transaction, each on its own: one whose user is locked returns RETRY.
+ *
+ * @param locked whether to wait for locked users
+ */
+export async function decideWithin(
+  client: PoolClient,
+  usages: readonly Usage[],
+  locked: IfLocked,
+): Promise<(Recorded | typeof RETRY | Error)[]> {
+  const cases = await loadCases(client, usages, locked);
+  const results = await recordAll(
+    client,
+    cases.filter((item) => item !== null),
+  );
+  return cases.map((item) => (item === null ? RETRY : (results.shift() ?? RETRY)));
+}
+
 /** The cases of a list; null if a user of the list could not be locked. */
 function readyOnly(list: readonly (Case | null)[]): Case[] | null {
   const ready = list.filter((item) => item !== null);
@@ -88,6 +108,14 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
   const used = await readCounters(client, counters);
   for (const [index, counter] of counters.entries()) counter.used = used[index] ?? 0n;
 
+  const toppedUp = new Set(
+    cases.flatMap(({ hasTopUps, userKey }) => (hasTopUps && userKey !== null ? [userKey] : [])),
+  );
+  const followed = counters.filter(({ userKey }) => toppedUp.has(userKey));
+  const parts = followed.length === 0 ? [] : await readExcess(client, followed);
+  for (const [index, counter] of followed.entries())
+    tally.excess.set(counter, new Excess(parts[index] ?? []));
+
   const results: (Recorded | Error)[] = [];
   for (const [index, item] of cases.entries()) {
     results.push(decide(item, tally));
@@ -95,6 +123,11 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
   }
   await appendEntries(client, tally.entries);
   await saveCounters(client, [...tally.changed]);
+  const changed = [...tally.excess].filter(([counter]) => tally.changed.has(counter));
+  await saveExcess(
+    client,
+    changed.map(([window, excess]) => ({ window, excess })).filter(({ excess }) => excess.isFollowed),
+  );
   return results;
 }
 
@@ -133,6 +166,18 @@ async function loadCases(
     if (known === undefined || at(usage) < known) since.set(userKey, at(usage));
   }
   const grants = await readGrants(client, since, new Set(usages.map(({ featureId }) => featureId)));
+  const toppedUp = subjects.flatMap(({ hasTopUps, userKey }) =>
+    hasTopUps && userKey !== null ? [userKey] : [],
+  );
+  const topUps =
+    toppedUp.length === 0
+      ? null
+      : await readTopUps(
+          client,
+          toppedUp,
+          usages.map(({ featureId }) => featureId),
+          grantsKey,
+        );
   return subjects.map((subject) => {
     const { usage, userKey } = subject;
     if (userKey !== null && !userKeys.has(userKey)) return null;
@@ -141,6 +186,7 @@ async function loadCases(
       now,
       at: at(usage),
       grants: (userKey !== null && grants.get(grantsKey(userKey, usage.featureId))) || [],
+      topUps: (userKey !== null && topUps?.get(grantsKey(userKey, usage.featureId))) || [],
     };
   });
 }

@@ -8,7 +8,7 @@ import { createMetrics } from '../../telemetry/metrics.ts';
 import { recordByHand, recordLocked } from './locked.ts';
 import { lockUsers } from './locked-store.ts';
 import type { Recorded, Usage } from './rules.ts';
-import { type Addition, appendUsage } from './store.ts';
+import { type Addition, appendUsage, DECIDE } from './store.ts';
 
 /**
  * Records usages and returns one result per usage, in order. An Error is the result of that usage only. A recorded
@@ -21,7 +21,7 @@ export type RecordUsage = (
   options: { withStanding: boolean; byHandOf?: Author | null },
 ) => Promise<(Recorded | Error)[]>;
 
-type AppendResult = Recorded | typeof RETRY;
+type AppendResult = Recorded | typeof RETRY | typeof DECIDE;
 type DecisionResult = (Recorded | Error)[] | typeof RETRY;
 
 /**
@@ -61,6 +61,13 @@ export function createUsageRecorder(hot: Pool, metrics = createMetrics()): Recor
   const byHandInTurn = createTurns(1);
   const decideInTurn = createTurns(1);
   const appendInTurn = createTurns(2);
+  const appendOne = async (item: Addition): Promise<Recorded | Error> => {
+    const result = await withRetries(item, append, appendLocked);
+    if (result !== DECIDE) return result;
+    const [decided] = await withRetries([item.usage], decide, decideLocked);
+    if (decided === undefined) throw new Error('a usage has no result');
+    return decided;
+  };
   return async (usages, { withStanding, byHandOf }) => {
     if (byHandOf) return byHandInTurn(byHandOf.environmentId, () => recordByHand(hot, byHandOf, usages));
     const [first] = usages;
@@ -70,11 +77,7 @@ export function createUsageRecorder(hot: Pool, metrics = createMetrics()): Recor
       return withRetries(usages, (list) => decideInTurn(environmentId, () => decide(list)), decideLocked);
     }
     const appendAll = () =>
-      Promise.all(
-        usages.map((usage) =>
-          withRetries({ usage, withStanding }, append, appendLocked).catch((error: Error) => error),
-        ),
-      );
+      Promise.all(usages.map((usage) => appendOne({ usage, withStanding }).catch((error: Error) => error)));
     return environmentId === null ? appendAll() : appendInTurn(environmentId, appendAll);
   };
 }

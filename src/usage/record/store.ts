@@ -20,6 +20,11 @@ export interface Addition {
   withStanding: boolean;
 }
 
+/** The user has top-ups, so that the result depends on current usage: see locked.ts. */
+export const DECIDE = Symbol('decide');
+
+type Appended = Recorded | typeof RETRY | typeof DECIDE | Error;
+
 /*
  * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the
  * ledger, and adds the appended usage to the counters.
@@ -27,7 +32,7 @@ export interface Addition {
  * The lock makes it exact. A change of subscriptions holds the user's row FOR UPDATE and increases its revision (see
  * src/subscriptions/store.ts). The lock waits for such a change and then returns the newest revision, while `item` has
  * the revision of the statement's snapshot. If they differ, the item gets no event id and runs again. So does an item
- * with a locked user, in a batch that does not wait for locks. Event ids are drawn after the lock, so for each user
+ * with a locked user, in a batch that does not wait for locks. A user with top-ups is not locked and gets no event id. Event ids are drawn after the lock, so for each user
  * the order of ids is the order in which events count.
  *
  * Lock order: users, then idempotency keys, then counters, each in a fixed order. So batches never deadlock.
@@ -40,7 +45,7 @@ const ofEvent = { userKey: 'e.user_key', hasGrants: '(select bool_or(has_grants)
 
 const appendSql = (locked: IfLocked) => `
   with item as materialized (
-    select i.*, u.user_key, u.revision, u.has_grants, f.type as feature_type, f.precision,
+    select i.*, u.user_key, u.revision, u.has_grants, u.has_top_ups, f.type as feature_type, f.precision,
       least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
     from unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::timestamptz[], $6::text[], $7::text[],
       $8::text[])
@@ -48,7 +53,8 @@ const appendSql = (locked: IfLocked) => `
       as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, note, ord)
     left join lateral (
       select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision,
-        coalesce(survivor.has_grants, named.has_grants) as has_grants
+        coalesce(survivor.has_grants, named.has_grants) as has_grants,
+        coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups
       from "user" named left join "user" survivor on survivor.key = named.merged_into
       where named.environment_id = i.environment_id and named.id = i.user_id limit 1
     ) u on true
@@ -60,7 +66,7 @@ const appendSql = (locked: IfLocked) => `
       then nextval('usage_event_id_seq') end as event_id
     from (select * from item order by user_key) item
     left join lateral (
-      select revision from "user" where key = item.user_key and item.feature_type = 'CONSUMABLE'
+      select revision from "user" where key = item.user_key and item.feature_type = 'CONSUMABLE' and not item.has_top_ups
       for key share ${locked === 'skip' ? 'skip locked' : ''}
     ) locked on true
   ), inserted as (
@@ -94,6 +100,7 @@ interface OutcomeRow {
   ord: string;
   inserted: boolean;
   user_known: boolean;
+  has_top_ups: boolean | null;
   feature_type: 'BINARY' | 'CONSUMABLE' | null;
   precision: number | null;
   first_feature_id: string | null;
@@ -102,7 +109,8 @@ interface OutcomeRow {
 }
 
 const outcomeSql = `
-  select outcome.ord, outcome.inserted, outcome.user_key is not null as user_known, outcome.feature_type, outcome.precision,
+  select outcome.ord, outcome.inserted, outcome.user_key is not null as user_known, outcome.has_top_ups,
+    outcome.feature_type, outcome.precision,
     first.feature_id as first_feature_id, first.action as first_action, first.delta as first_delta`;
 
 const firstSql = `
@@ -124,14 +132,14 @@ interface StandingRow extends OutcomeRow, GrantRow {
 /* Also returns the standing of each user, and the counters after the whole batch. */
 const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeSql},
     winner.kind, winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
-    current.window_start, counter.used,
+    current.window_start, counter.used, topped.top_up_granted, topped.top_up_remaining,
     outcome.inserted and outcome.at >= winner.started_at
       and ${windowStartSql('winner', 'outcome.at')} = current.window_start as counts_in_winner,
     null as feature_id
-  ${firstSql} ${winnerSql({ userKey: 'outcome.user_key', hasGrants: 'outcome.has_grants' }, 'outcome.feature_id')}
+  ${firstSql} ${winnerSql({ userKey: 'outcome.user_key', hasGrants: 'outcome.has_grants', hasTopUps: 'outcome.has_top_ups' }, 'outcome.feature_id')}
   union all
-  select null, false, false, null, null, null, null, null, null, subscription_id, null, null, null, false, window_start, used,
-    false, feature_id
+  select null, false, false, null, null, null, null, null, null, null, subscription_id, null, null, null, false,
+    window_start, used, null, null, false, feature_id
   from counted`;
 
 const statements = {
@@ -155,7 +163,7 @@ export async function appendUsage(
   client: Pick<ClientBase, 'query'>,
   items: readonly Addition[],
   locked: IfLocked = 'wait',
-): Promise<(Recorded | typeof RETRY | Error)[]> {
+): Promise<Appended[]> {
   const usages = items.map(({ usage }) => usage);
   const withStanding = items.some((item) => item.withStanding);
   const { record, recordAndStand } = statements[locked];
@@ -208,11 +216,7 @@ function standingsOf(
 const windowName = (row: Pick<StandingRow, 'subscription_id' | 'window_start'>, featureId: string) =>
   `${row.subscription_id} ${row.window_start?.getTime()} ${featureId}`;
 
-function resultOf(
-  usage: Usage,
-  outcome: OutcomeRow | undefined,
-  standing: Standing | null,
-): Recorded | typeof RETRY | Error {
+function resultOf(usage: Usage, outcome: OutcomeRow | undefined, standing: Standing | null): Appended {
   if (outcome === undefined || outcome.inserted) return { ...recordedNow, standing };
   const known = decideKnown(usage, {
     userKnown: outcome.user_known,
@@ -220,7 +224,7 @@ function resultOf(
     precision: outcome.precision ?? 0,
     first: outcome.first_feature_id === null ? null : firstUse(outcome, outcome.first_feature_id),
   });
-  if (known === null) return RETRY;
+  if (known === null) return outcome.has_top_ups ? DECIDE : RETRY;
   return known instanceof Error ? known : { ...known, standing };
 }
 

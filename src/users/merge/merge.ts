@@ -15,6 +15,7 @@ import {
   lockUsers,
   moveGrants,
   moveSubscriptions,
+  moveTopUps,
   moveUsage,
   redirectToSurvivor,
 } from './store.ts';
@@ -89,6 +90,7 @@ async function mergeLocked(
   await endSurplus(tx, [survivorKey, ...mergedKeys]);
   await moveSubscriptions(tx, survivorKey, mergedKeys);
   await moveGrants(tx, survivorKey, mergedKeys);
+  await moveTopUps(tx, survivorKey, mergedKeys);
   await moveUsage(tx, survivorKey, mergedKeys);
   await recount(tx, survivorKey, mergedKeys);
 

@@ -95,6 +95,40 @@ export async function moveGrants(tx: Db, survivorKey: bigint, mergedKeys: bigint
       AND EXISTS (SELECT FROM feature_grant WHERE user_key = ${survivorKey})`;
 }
 
+/** Moves the top-ups of these users, and what was drawn from them, to the survivor. */
+export async function moveTopUps(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+  const people = [survivorKey, ...mergedKeys];
+  await tx.$executeRaw`
+    UPDATE top_up SET idempotency_key = NULL
+    FROM (
+      SELECT user_key, id, row_number() OVER (PARTITION BY idempotency_key ORDER BY id) AS turn FROM top_up
+      WHERE user_key = ANY(${people}) AND idempotency_key IS NOT NULL
+    ) keyed
+    WHERE top_up.user_key = keyed.user_key AND top_up.id = keyed.id AND keyed.turn > 1`;
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM top_up WHERE user_key = ANY(${mergedKeys}) RETURNING *)
+    INSERT INTO top_up (user_key, id, environment_id, feature_id, amount, remaining, priority, expires_at, reason,
+      voided_at, void_reason, idempotency_key, request_hash, created_at)
+    SELECT ${survivorKey}, id, environment_id, feature_id, amount, remaining, priority, expires_at, reason, voided_at,
+      void_reason, idempotency_key, request_hash, created_at
+    FROM moved`;
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM top_up_draw WHERE user_key = ANY(${mergedKeys}) RETURNING *)
+    INSERT INTO top_up_draw
+      (user_key, id, environment_id, top_up_id, subscription_id, feature_id, window_start, amount, created_at)
+    SELECT ${survivorKey}, id, environment_id, top_up_id, subscription_id, feature_id, window_start, amount, created_at
+    FROM moved`;
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM usage_excess WHERE user_key = ANY(${mergedKeys}) RETURNING *)
+    INSERT INTO usage_excess
+      (user_key, subscription_id, feature_id, window_start, position, environment_id, top_up_id, amount)
+    SELECT ${survivorKey}, subscription_id, feature_id, window_start, position, environment_id, top_up_id, amount
+    FROM moved`;
+  await tx.$executeRaw`
+    UPDATE "user" SET has_top_ups = true WHERE key = ${survivorKey} AND NOT has_top_ups
+      AND EXISTS (SELECT FROM top_up WHERE user_key = ${survivorKey})`;
+}
+
 /**
  * Moves the ledger of these users to the survivor, and drops their counters: they are to be counted again. An
  * idempotency key that several of them had used stays with the usage that was recorded first.
@@ -116,6 +150,9 @@ export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string;
   await deleteHours(tx, keys);
   await tx.subscription.deleteMany(owned);
   await tx.featureGrant.deleteMany(owned);
+  await tx.usageExcess.deleteMany(owned);
+  await tx.topUpDraw.deleteMany(owned);
+  await tx.topUp.deleteMany(owned);
   return tx.$queryRaw<{ id: string; key: bigint }[]>`
     DELETE FROM "user" WHERE key = ANY(${keys}) OR merged_into = ANY(${keys}) RETURNING id, key`;
 }

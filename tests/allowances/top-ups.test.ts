@@ -1,0 +1,232 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { DateTime } from 'luxon';
+import { findDrawDifferences } from '../../src/usage/draws/store.ts';
+import { findDifferences } from '../../src/usage/ledger/verify-store.ts';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+import { postEvents, trackEvent } from '../helpers/segment.ts';
+
+let app: TestApp;
+let users = 0;
+let userId: string;
+
+beforeAll(async () => {
+  app = await startTestApp();
+  const { prisma } = app.database;
+  await createFeature(prisma, { id: 'tokens' });
+  await createFeature(prisma, { id: 'sso', type: 'BINARY' });
+  await createPackage(prisma, { id: 'base', features: [{ id: 'tokens', limit: 100, resetPeriod: 'MONTH' }] });
+});
+afterAll(() => app.close());
+beforeEach(async () => {
+  userId = await subscriber();
+});
+
+/** A new user with a budget of 100 tokens. */
+async function subscriber(): Promise<string> {
+  users += 1;
+  const id = `user-${users}`;
+  await createUser(app.database.prisma, { id });
+  const startedAt = DateTime.utc().minus({ days: 10 }).toJSDate();
+  await createSubscription(app.database.prisma, { userId: id, packageId: 'base', startedAt });
+  return id;
+}
+
+const topUpMutation = `mutation ($input: TopUpInput!) {
+  topUp(input: $input) { id amount remaining priority expiresAt reason }
+}`;
+const topUp = async (input: object) =>
+  (await app.ok(topUpMutation, { input: { userId, featureId: 'tokens', ...input } })).topUp;
+const refusal = (input: object) =>
+  app.fails(topUpMutation, { input: { userId, featureId: 'tokens', ...input } });
+
+const consumption = 'consumption { used budget remaining topUp { granted remaining } }';
+const check = async (delta = 1) =>
+  (
+    await app.ok(
+      `query ($userId: String!, $delta: Int) {
+        canUseFeature(userId: $userId, featureId: "tokens", delta: $delta) { access ${consumption} }
+      }`,
+      { userId, delta },
+    )
+  ).canUseFeature;
+const record = async (input: object) =>
+  (
+    await app.ok(
+      `mutation ($input: CreateUsageEventInput!) {
+        recordUsage(input: $input) { recorded duplicate entitlement { access ${consumption} } }
+      }`,
+      { input: { userId, featureId: 'tokens', ...input } },
+    )
+  ).recordUsage;
+const list = async () =>
+  (
+    await app.ok('query ($userId: String!) { topUps(userId: $userId) { amount remaining voidReason } }', {
+      userId,
+    })
+  ).topUps;
+const remains = async () => (await list()).map(({ remaining }: { remaining: number }) => remaining);
+
+async function proven() {
+  const everyone = [0n, 2n ** 62n] as const;
+  expect(await findDifferences(app.database.hot, ...everyone)).toEqual([]);
+  expect(await findDrawDifferences(app.database.hot, ...everyone)).toEqual([]);
+}
+const inDays = (days: number) => DateTime.utc().plus({ days }).toISO();
+
+describe('top-ups', () => {
+  test('are used once the budget is spent, soonest to expire first, and given back', async () => {
+    await topUp({ amount: 30, reason: 'bought' });
+    await topUp({ amount: 20, expiresAt: inDays(30) });
+    expect(await check(150)).toEqual({
+      access: true,
+      consumption: { used: 0, budget: 100, remaining: 150, topUp: { granted: 50, remaining: 50 } },
+    });
+    expect((await check(151)).access).toBe(false);
+    const after = await record({ delta: 125 });
+    expect(after.entitlement.consumption).toEqual({
+      used: 125,
+      budget: 100,
+      remaining: 25,
+      topUp: { granted: 50, remaining: 25 },
+    });
+    expect(await remains()).toEqual([25, 0]);
+    await record({ delta: -10 });
+    expect(await remains()).toEqual([30, 5]);
+    await record({ delta: 90, action: 'SET' });
+    expect(await remains()).toEqual([30, 20]);
+    await record({ delta: 200, action: 'SET' });
+    expect(await check(0)).toMatchObject({ access: false, consumption: { remaining: 0 } });
+    await proven();
+  });
+
+  test('500 enforced calls against a budget of 100 and top-ups of 30 and 20 record exactly 150', async () => {
+    await Promise.all([topUp({ amount: 30 }), topUp({ amount: 20 })]);
+    const results = await Promise.all(Array.from({ length: 500 }, () => record({ delta: 1, enforce: true })));
+    expect(results.filter(({ recorded }) => recorded)).toHaveLength(150);
+    expect(await check()).toEqual({
+      access: false,
+      consumption: { used: 150, budget: 100, remaining: 0, topUp: { granted: 50, remaining: 0 } },
+    });
+    await proven();
+  });
+
+  test('while they are bought, plain usage and Segment events beside them draw exactly what they should', async () => {
+    const events = Array.from({ length: 20 }, () =>
+      trackEvent({ userId, properties: { featureId: 'tokens', delta: 2 } }),
+    );
+    await Promise.all([
+      ...Array.from({ length: 40 }, () => record({ delta: 2 })),
+      topUp({ amount: 25 }),
+      postEvents(app, events),
+      ...Array.from({ length: 20 }, () => record({ delta: 2 })),
+    ]);
+    expect((await check()).consumption).toMatchObject({ used: 160, topUp: { granted: 25 } });
+    await proven();
+  });
+
+  test('cover usage at the time when they were alive, not before they were given or after they ended', async () => {
+    await record({ delta: 100, timestamp: inDays(-5) });
+    const { id } = await topUp({ amount: 10 });
+    await record({ delta: 4, timestamp: inDays(-4) });
+    expect(await remains()).toEqual([10]);
+    await record({ delta: 3 });
+    expect(await remains()).toEqual([7]);
+    const { prisma } = app.database;
+    await prisma.topUp.updateMany({
+      where: { id: BigInt(id) },
+      data: { expiresAt: new Date(Date.now() - 1) },
+    });
+    expect(await check()).toMatchObject({ access: false, consumption: { remaining: 0, topUp: null } });
+    await record({ delta: 2 });
+    expect(await remains()).toEqual([7]);
+    await proven();
+  });
+
+  test('do not cover what was used beyond the budget before', async () => {
+    await record({ delta: 130 });
+    await topUp({ amount: 10 });
+    expect(await check(10)).toMatchObject({ access: true, consumption: { remaining: 10 } });
+    await record({ delta: 1 });
+    expect(await remains()).toEqual([9]);
+    await proven();
+  });
+
+  test('end when they are voided; what was drawn stays drawn', async () => {
+    const { id } = await topUp({ amount: 10 });
+    await record({ delta: 104 });
+    const mutation = `mutation ($id: String!, $reason: String) {
+      voidTopUp(id: $id, reason: $reason) { remaining voidedAt voidReason }
+    }`;
+    const { voidTopUp } = await app.ok(mutation, { id, reason: 'refunded' });
+    expect(voidTopUp).toMatchObject({ remaining: 6, voidReason: 'refunded' });
+    expect((await app.ok(mutation, { id, reason: 'again' })).voidTopUp).toEqual(voidTopUp);
+    expect(await check()).toMatchObject({ access: false, consumption: { topUp: null } });
+    const { auditLog } = await app.ok(
+      'query ($userId: String!) { auditLog(userId: $userId) { action after } }',
+      {
+        userId,
+      },
+    );
+    expect(auditLog).toMatchObject([
+      { action: 'voidTopUp', after: { voidReason: 'refunded' } },
+      { action: 'topUp', after: { userId, amount: 10 } },
+    ]);
+    await proven();
+  });
+
+  test("of two users who are merged are the survivor's; a merge draws nothing, and a deletion takes all", async () => {
+    await topUp({ amount: 30, idempotencyKey: 'k' });
+    await record({ delta: 110 });
+    const first = userId;
+    userId = await subscriber();
+    await topUp({ amount: 20, idempotencyKey: 'k' });
+    await record({ delta: 105 });
+    await app.ok('mutation ($ids: [String!]!) { mergeUsers(ids: $ids) { id } }', { ids: [first, userId] });
+    await proven();
+    expect(await remains()).toEqual([20, 15]);
+    expect((await check()).consumption).toMatchObject({ used: 215, remaining: 35 });
+    await record({ delta: 5 });
+    expect(await remains()).toEqual([15, 15]);
+    await proven();
+    await app.ok('mutation ($id: String!) { deleteUser(id: $id) { id } }', { id: first });
+    await proven();
+  });
+
+  test('with the same idempotency key are the first one; with other values it is a conflict', async () => {
+    const made = await Promise.all(
+      Array.from({ length: 5 }, () => topUp({ amount: 5, idempotencyKey: 'once' })),
+    );
+    expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+    expect((await refusal({ amount: 6, idempotencyKey: 'once' })).extensions.code).toBe('CONFLICT');
+    expect(await list()).toHaveLength(1);
+  });
+
+  test.each([
+    ['an amount of 0', { amount: 0 }, 'input.amount: must be more than 0'],
+    ['a negative amount', { amount: -1 }, 'input.amount: must be more than 0'],
+    [
+      'a fraction that the feature has not',
+      { amount: 0.5 },
+      expect.stringContaining('input.amount: must be a whole'),
+    ],
+    ['an expiry in the past', { amount: 1, expiresAt: inDays(-1) }, 'input.expiresAt: must be in the future'],
+    ['a negative priority', { amount: 1, priority: -1 }, 'input.priority: must be 0 or more'],
+    [
+      'a BINARY feature',
+      { amount: 1, featureId: 'sso' },
+      expect.stringContaining('input.featureId: is a BINARY'),
+    ],
+  ])('are refused with %s', async (_what, input, message) => {
+    expect(await refusal(input)).toMatchObject({ message, extensions: { code: 'BAD_USER_INPUT' } });
+  });
+
+  test('of an unknown feature or user, or that are unknown themselves, are not found', async () => {
+    const names = [
+      await refusal({ amount: 1, featureId: 'nothing' }),
+      await refusal({ amount: 1, userId: 'nobody' }),
+      await app.fails('mutation { voidTopUp(id: "999999") { id } }'),
+    ].map(({ extensions }) => extensions.exception?.name);
+    expect(names).toEqual(['FeatureNotFoundError', 'UserNotFoundError', 'TopUpNotFoundError']);
+  });
+});
