@@ -39,6 +39,7 @@ SELECT create_distributed_table('top_up_draw', 'user_key', colocate_with => 'sub
 SELECT create_distributed_table('usage_excess', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_event', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_counter', 'user_key', colocate_with => 'subscription');
+SELECT create_distributed_table('usage_alert', 'user_key', colocate_with => 'subscription');
 SELECT create_distributed_table('usage_hour', 'user_key', colocate_with => 'subscription');
 
 -- An event of Segment is stored before anybody knows whose it is.

@@ -9,7 +9,7 @@ export type StatefulSubject = Exclude<AuditSubject, 'IMPORT' | 'TOKEN_SECRET' | 
 /** What a version of the package `p` contains. */
 const contentsSql = (version: string) => `jsonb_build_object(
   'features', coalesce((select jsonb_agg(jsonb_build_object('id', feature_id, 'name', f.name, 'limit', "limit",
-      'resetPeriod', reset_period, 'overageEnabled', overage_enabled) order by position)
+      'resetPeriod', reset_period, 'overageEnabled', overage_enabled, 'alertAt', alert_at) order by position)
     from package_feature f
     where f.environment_id = p.environment_id and f.package_id = p.id and f.version = ${version}), '[]'),
   'basePackages', coalesce((select jsonb_agg(base_id order by base_id)

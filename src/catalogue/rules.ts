@@ -42,6 +42,8 @@ export interface PackageFeature {
   limit: number | null;
   resetPeriod: 'YEAR' | 'MONTH' | 'DAY' | null;
   overageEnabled: boolean;
+  /** At how many percent of the limit webhooks are told. */
+  alertAt: number[];
 }
 
 export interface Price {

@@ -92,6 +92,7 @@ export async function loadCatalogue(db: Db, environmentId: string): Promise<Cata
           limit: true,
           resetPeriod: true,
           overageEnabled: true,
+          alertAt: true,
         },
       },
       bases: {

@@ -90,6 +90,10 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
     overageEnabled: t.exposeBoolean('overageEnabled', {
       description: 'Whether usage beyond the limit is allowed.',
     }),
+    alertAt: t.exposeIntList('alertAt', {
+      description:
+        'At how many percent of the limit webhooks are told, once for each user and window: `usage.threshold_reached`, at 100 `usage.limit_reached` too.',
+    }),
     unitLabel: t.string({
       nullable: true,
       description: 'The unit, singular. Only for CONSUMABLE features.',

@@ -36,6 +36,10 @@ const EntitlementInput = builder.inputType('EntitlementInput', {
       description: 'How often usage resets to zero.',
     }),
     overageEnabled: t.boolean({ description: 'Whether usage beyond the limit is allowed. Default false.' }),
+    alertAt: t.intList({
+      description:
+        'At how many percent of the limit webhooks are told, such as 80 and 100; up to 10, each from 1 to 1,000. Default none.',
+    }),
   }),
 });
 

@@ -6,6 +6,12 @@ import { Id, listOf, Metadata, Name } from '../input.ts';
 /** The maximum number of features, base packages or prices of one package. They fit into one statement. */
 export const maxEntries = 1_000;
 
+/** At how many percent of the limit webhooks are told: each once, in ascending order. */
+export const AlertAt = z
+  .array(z.int('must be a whole number').min(1, 'must be at least 1').max(1_000, 'must be at most 1,000'))
+  .max(10, 'must have at most 10 entries')
+  .transform((percents) => [...new Set(percents)].sort((a, b) => a - b));
+
 const RequestedFeature = z.object({
   id: Id,
   entitlement: z
@@ -13,6 +19,7 @@ const RequestedFeature = z.object({
       limit: NonNegativeAmount.nullish(),
       resetPeriod: z.enum(['YEAR', 'MONTH', 'DAY']),
       overageEnabled: z.boolean().nullish(),
+      alertAt: AlertAt.nullish(),
     })
     .nullish(),
 });
@@ -182,6 +189,11 @@ export function packageFeatures(
     const limit = entitlement?.limit ?? null;
     if (limit !== null)
       requireFit(limit, { id, precision: feature.precision }, `input.features.${position}.entitlement.limit`);
+    if (entitlement?.alertAt?.length && limit === null)
+      throw invalidInput(
+        `input.features.${position}.entitlement.alertAt`,
+        'needs a limit: it is in percent of it',
+      );
     return {
       featureId: id,
       position,
@@ -189,6 +201,7 @@ export function packageFeatures(
       limit: textOrNull(limit),
       resetPeriod: entitlement?.resetPeriod ?? null,
       overageEnabled: entitlement?.overageEnabled ?? false,
+      alertAt: entitlement?.alertAt ?? [],
     };
   });
 }

@@ -143,7 +143,7 @@ describe('a configuration file', () => {
 describe('a catalogue as a file', () => {
   it('is what the original writes, and more only where it matters', () => {
     const facts = { unitLabel: null, unitLabelPlural: null, precision: 0, metadata: {} };
-    const grant = { resetPeriod: null, overageEnabled: false };
+    const grant = { resetPeriod: null, overageEnabled: false, alertAt: [] };
     const file = fileOf(
       {
         features: [
@@ -161,7 +161,10 @@ describe('a catalogue as a file', () => {
             metadata: {},
             features: [
               { featureId: 'sso', name: 'SSO', limit: null, ...grant },
-              { featureId: 'calls', name: 'API', limit: null, resetPeriod: 'DAY', overageEnabled: true },
+              {
+                ...{ featureId: 'calls', name: 'API', limit: null, resetPeriod: 'DAY' },
+                ...{ overageEnabled: true, alertAt: [] },
+              },
             ],
             bases: [],
             prices: [],
@@ -255,14 +258,20 @@ describe('a catalogue as a file', () => {
       precision: fc.constantFrom(3, 6),
       metadata,
     });
+  const alertAt = fc
+    .uniqueArray(fc.integer({ min: 1, max: 1_000 }), { maxLength: 10 })
+    .map((percents) => percents.sort((a, b) => a - b));
   const grantOf = (featureId: string) =>
-    fc.record({
-      featureId: fc.constant(featureId),
-      name: text,
-      limit: fc.option(fc.nat().map((thousandths) => thousandths / 1_000)),
-      resetPeriod: fc.option(fc.constantFrom('YEAR' as const, 'MONTH' as const, 'DAY' as const)),
-      overageEnabled: fc.boolean(),
-    });
+    fc
+      .record({
+        featureId: fc.constant(featureId),
+        name: text,
+        limit: fc.option(fc.nat().map((thousandths) => thousandths / 1_000)),
+        resetPeriod: fc.option(fc.constantFrom('YEAR' as const, 'MONTH' as const, 'DAY' as const)),
+        overageEnabled: fc.boolean(),
+        alertAt,
+      })
+      .map((each) => (each.limit === null ? { ...each, alertAt: [] } : each));
   /** The first package is a base, and the others are add-ons to it, or to all. */
   const packageCalled = (id: string, [base]: string[], featureIds: string[]) => {
     const contents = {

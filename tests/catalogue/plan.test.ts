@@ -26,6 +26,7 @@ const grant = (featureId: string, rest: Partial<PackageFeature> = {}): PackageFe
   limit: 10,
   resetPeriod: null,
   overageEnabled: false,
+  alertAt: [],
   ...rest,
 });
 const plans = (id: string, rest: Partial<CataloguePackage> = {}): CataloguePackage => ({

@@ -23,7 +23,7 @@ const usage = (its: Names) => ({
 });
 const grant = (its: Names) => ({
   id: its.feature,
-  entitlement: { limit: 10, resetPeriod: 'MONTH', overageEnabled: true },
+  entitlement: { limit: 10, resetPeriod: 'MONTH', overageEnabled: true, alertAt: [80] },
 });
 const ruleInput = (its: Names) => ({
   name: 'ours',

@@ -144,6 +144,8 @@ export async function createWorld(
   const grant = await createGrant(db, owner);
   await createGrant(db, owner);
   const topUp = await createTopUps(db, owner);
+  const alert = { threshold: 80, windowStart: subscription.startedAt, data: { word } };
+  await db.usageAlert.create({ data: { ...usage, ...alert, subscriptionId: subscription.id } });
   const hour = { environmentId, featureId: names.feature, hour: new Date('2020-02-20T20:00:00Z'), used };
   await db.usageHour.create({ data: { ...hour, userKey: user.key } });
   await db.featureHour.create({ data: hour });

@@ -193,7 +193,7 @@ describe('packageFeatures', () => {
     ['calls', { name: 'API Calls', type: 'CONSUMABLE' as const, precision: 2 }],
   ]);
   const none = new Map<string, string>();
-  const unlimited = { limit: null, resetPeriod: null, overageEnabled: false };
+  const unlimited = { limit: null, resetPeriod: null, overageEnabled: false, alertAt: [] };
 
   it('keeps the order, and copies the name that each feature has', () => {
     expect(packageFeatures([{ id: 'sso' }, { id: 'calls' }], known, none)).toEqual([
@@ -215,12 +215,12 @@ describe('packageFeatures', () => {
     [
       'a limit of nothing',
       { resetPeriod: 'YEAR', limit: amountOf(0) },
-      { limit: '0', resetPeriod: 'YEAR', overageEnabled: false },
+      { limit: '0', resetPeriod: 'YEAR', overageEnabled: false, alertAt: [] },
     ],
     [
       'a limit with overage',
       { resetPeriod: 'MONTH', limit: amountOf(0.25), overageEnabled: true },
-      { limit: '0.25', resetPeriod: 'MONTH', overageEnabled: true },
+      { limit: '0.25', resetPeriod: 'MONTH', overageEnabled: true, alertAt: [] },
     ],
   ] as const)('stores %s', (_case, entitlement, expected) => {
     expect(packageFeatures([{ id: 'calls', entitlement }], known, none)).toEqual([

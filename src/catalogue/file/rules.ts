@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { NonNegativeAmount, numberOf } from '../../amount.ts';
 import { Precision } from '../../features/rules.ts';
 import { Id, listOf, Metadata, Name, repetitions } from '../../input.ts';
-import { maxEntries, Price } from '../../packages/rules.ts';
+import { AlertAt, maxEntries, Price } from '../../packages/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
 
 // Reads a catalogue file: Kana's JSON, whose keys have underscores, and optional fields of ours.
@@ -28,7 +28,10 @@ export type DesiredPackage = Pick<CataloguePackage, 'id' | 'name' | 'isAddon'> &
     features: DesiredPackageFeature[];
   };
 
-export type DesiredPackageFeature = Pick<PackageFeature, 'featureId' | 'resetPeriod' | 'overageEnabled'> &
+export type DesiredPackageFeature = Pick<
+  PackageFeature,
+  'featureId' | 'resetPeriod' | 'overageEnabled' | 'alertAt'
+> &
   Partial<Pick<PackageFeature, 'name' | 'limit'>>;
 
 /** A list. YAML reads an empty one as null. */
@@ -62,6 +65,7 @@ const FilePackageFeature = z.strictObject({
   name: FileName.optional(),
   limit: NonNegativeAmount.transform(numberOf).nullable().optional(),
   overage_enabled: z.boolean('must be true or false').nullish(),
+  alert_at: AlertAt.nullish(),
   reset_period: z.enum(['YEAR', 'MONTH', 'DAY'], 'must be YEAR, MONTH or DAY').nullish(),
 });
 
@@ -157,6 +161,7 @@ function desiredPackageFeature(file: z.output<typeof FilePackageFeature>): Desir
     limit,
     resetPeriod: resetPeriod ?? null,
     overageEnabled: overageEnabled ?? false,
+    alertAt: file.alert_at ?? [],
   };
 }
 

@@ -51,6 +51,7 @@ interface FilePackageFeature {
   name?: string;
   limit?: number | null;
   overage_enabled?: true;
+  alert_at?: number[];
   reset_period?: 'YEAR' | 'MONTH' | 'DAY';
 }
 
@@ -115,7 +116,7 @@ function filePackage(
 }
 
 function filePackageFeature(
-  { featureId, name, limit, resetPeriod, overageEnabled }: PackageFeature,
+  { featureId, name, limit, resetPeriod, overageEnabled, alertAt }: PackageFeature,
   feature: CatalogueFeature | undefined,
 ): FilePackageFeature {
   return {
@@ -123,6 +124,7 @@ function filePackageFeature(
     ...(name === feature?.name ? {} : { name }),
     ...(feature?.type === 'CONSUMABLE' ? { limit } : {}),
     ...(overageEnabled ? { overage_enabled: true } : {}),
+    ...(alertAt.length === 0 ? {} : { alert_at: alertAt }),
     ...(resetPeriod === null ? {} : { reset_period: resetPeriod }),
   };
 }

@@ -72,6 +72,9 @@ function grantChanges(before: readonly PackageFeature[], after: readonly Package
   ];
 }
 
+const percents = (alertAt: readonly number[]) =>
+  alertAt.length === 0 ? null : alertAt.map((percent) => `${percent} %`).join(', ');
+
 function grantChange(before: PackageFeature, after: PackageFeature): string[] {
   const ofFeature = `of "${after.featureId}"`;
   const overage = (enabled: boolean) => (enabled ? 'enabled' : 'disabled');
@@ -82,6 +85,7 @@ function grantChange(before: PackageFeature, after: PackageFeature): string[] {
     ...(before.overageEnabled === after.overageEnabled
       ? []
       : [`overage ${ofFeature} is ${overage(after.overageEnabled)}`]),
+    ...change(`alert thresholds ${ofFeature}`, percents(before.alertAt), percents(after.alertAt), 'none'),
   ];
 }
 

@@ -176,6 +176,7 @@ function problemsOf(
 /** Only a CONSUMABLE feature has a limit. It is required, so that a forgotten limit never means unlimited. */
 function grantProblem(grant: DesiredPackageFeature, feature: CatalogueFeature | undefined): string[] {
   if (feature === undefined) return ['which is neither in the file nor on the server'];
+  if (grant.alertAt.length > 0 && grant.limit == null) return ['which has alert_at and needs a limit'];
   if (feature.type === 'CONSUMABLE') return limitProblem(grant.limit, feature);
   const isLimited = (grant.limit ?? grant.resetPeriod) !== null || grant.overageEnabled;
   return isLimited ? ['which is BINARY and has no limit, overage or reset period'] : [];

@@ -2,6 +2,7 @@ import { deltaSql } from '../../database/amount-sql.ts';
 import type { Db } from '../../database/client.ts';
 import { countingHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
 import { settleExcess } from '../draws/store.ts';
+import { alertCtes } from '../record/alerts-store.ts';
 import { recountHours } from '../rollup/store.ts';
 
 /*
@@ -32,8 +33,11 @@ export const foldedSql = `
 export async function recount(tx: Db, userKey: bigint, formerKeys: readonly bigint[] = []): Promise<void> {
   await tx.$executeRaw`delete from usage_counter where user_key = ${userKey}`;
   await tx.$executeRawUnsafe(
-    `insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
-     select user_key, subscription_id, feature_id, window_start, environment_id, used from (${foldedSql}) folded`,
+    `with counted as (
+       insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
+       select user_key, subscription_id, feature_id, window_start, environment_id, used from (${foldedSql}) folded
+       returning user_key, subscription_id, feature_id, window_start, environment_id, used
+     ), ${alertCtes('counted')} select`,
     userKey,
     userKey,
   );

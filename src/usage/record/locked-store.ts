@@ -4,6 +4,7 @@ import { deltaSql } from '../../database/amount-sql.ts';
 import { holdingsSinceSql } from '../../entitlements/holdings-store.ts';
 import type { Grant, ResetPeriod } from '../../entitlements/rules.ts';
 import type { Counter, CountingGrant } from '../ledger/rules.ts';
+import { alertCtes } from './alerts-store.ts';
 import type { Case, Entry } from './decision-rules.ts';
 import type { IfLocked, Usage } from './rules.ts';
 
@@ -190,9 +191,12 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
 /** Writes the usage of these windows. */
 export async function saveCounters(client: PoolClient, counters: readonly Counter[]): Promise<void> {
   await client.query(
-    `insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
-     select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::numeric[])
-     on conflict (user_key, subscription_id, feature_id, window_start) do update set used = excluded.used`,
+    `with counted as (
+       insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
+       select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::numeric[])
+       on conflict (user_key, subscription_id, feature_id, window_start) do update set used = excluded.used
+       returning user_key, subscription_id, feature_id, window_start, environment_id, used
+     ), ${alertCtes('counted')} select`,
     [
       ...counterColumns(counters),
       counters.map(({ environmentId }) => environmentId),

@@ -5,6 +5,7 @@ import { RETRY } from '../../database/held.ts';
 import { countingHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
+import { alertCtes } from './alerts-store.ts';
 import {
   decideKnown,
   type FirstUse,
@@ -91,8 +92,8 @@ const appendSql = (locked: IfLocked) => `
     order by e.user_key, held.id, e.feature_id, held.window_start
     on conflict (user_key, subscription_id, feature_id, window_start)
       do update set used = counter.used + excluded.used
-    returning subscription_id, feature_id, window_start, used
-  ), outcome as (
+    returning user_key, subscription_id, feature_id, window_start, environment_id, used
+  ), ${alertCtes('counted')}, outcome as (
     select ready.*, coalesce(event_id in (select id from inserted), false) as inserted from ready
   )`;
 

@@ -136,6 +136,12 @@ export async function moveTopUps(tx: Db, survivorKey: bigint, mergedKeys: bigint
 export async function moveUsage(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
   await tx.$executeRaw`SELECT move_usage(${survivorKey}::bigint, ${mergedKeys}::bigint[], 'mergeUsers')`;
   await tx.usageCounter.deleteMany({ where: { userKey: { in: mergedKeys } } });
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM usage_alert WHERE user_key = ANY(${mergedKeys}) RETURNING *)
+    INSERT INTO usage_alert
+      (user_key, subscription_id, feature_id, window_start, threshold, environment_id, data, created_at)
+    SELECT ${survivorKey}, subscription_id, feature_id, window_start, threshold, environment_id, data, created_at
+    FROM moved ON CONFLICT DO NOTHING`;
 }
 
 /**
@@ -146,6 +152,7 @@ export async function moveUsage(tx: Db, survivorKey: bigint, mergedKeys: bigint[
 export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string; key: bigint }[]> {
   const owned = { where: { userKey: { in: keys } } };
   await tx.usageCounter.deleteMany(owned);
+  await tx.usageAlert.deleteMany(owned);
   await tx.$executeRaw`SELECT forget_usage(${keys}::bigint[], 'deleteUser')`;
   await deleteHours(tx, keys);
   await tx.subscription.deleteMany(owned);

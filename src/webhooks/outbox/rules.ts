@@ -19,6 +19,16 @@ const subscription = {
   version: z.int().describe('The version of the package that is held.'),
   status: z.string().describe('The status after the change.'),
 };
+const usageOfLimit = {
+  userId,
+  featureId: id.describe('The id of the feature.'),
+  subscriptionId: id.describe('The id of the subscription that limits the user.'),
+  packageId: id.describe('The id of its package.'),
+  threshold: z.int().describe('In percent of the limit.'),
+  used: z.number().describe('What was used in the window.'),
+  limit: z.number().describe('The limit of the window.'),
+  windowStart: z.iso.datetime().describe('When the window began.'),
+};
 const about = (what: string, fields: Record<string, z.ZodType>) => z.looseObject(fields).describe(what);
 
 /** The data of each type of event. */
@@ -44,6 +54,11 @@ export const eventData = {
     ...subscription,
     changed,
   }),
+  'usage.threshold_reached': about(
+    'A user has used so many percent of a limit. Told once for each user, feature, window and threshold.',
+    usageOfLimit,
+  ),
+  'usage.limit_reached': about('A user has used all of a limit.', usageOfLimit),
   'package.published': about('A version of a package was published.', {
     packageId: id.describe('The id of the package.'),
     version: z.int().describe('The version.'),
