@@ -13,6 +13,7 @@ import { identifyUser, userAllowance } from './client/authenticate.ts';
 import type { ClientContext } from './client/context.ts';
 import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
+import { untilAborted } from './database/cancellation.ts';
 import type { Database } from './database/client.ts';
 import { registerJobMetrics, registerPoolMetrics } from './database/metrics.ts';
 import { createStandingFinder } from './entitlements/store.ts';
@@ -26,7 +27,7 @@ import { withCors } from './http/cors.ts';
 import { reportFault } from './http/faults.ts';
 import { createGate, registerGateMetrics } from './http/gate.ts';
 import { createReadyRoute, createWriteHealth, liveRoute } from './http/health.ts';
-import { createHeavyWork, type DoHeavyWork } from './http/heavy-work.ts';
+import { createHeavyWork, type DoHeavyWork, longReads } from './http/heavy-work.ts';
 import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
@@ -163,6 +164,7 @@ function adminApi(
   doHeavyWork: DoHeavyWork,
 ): Api<Caller, Context> {
   const catalogueFiles = createCatalogueFiles(catalogueWorker);
+  const doLongRead = createHeavyWork(longReads);
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',
@@ -178,7 +180,12 @@ function adminApi(
       const services = { ...servicesOf(environmentId), readClock: database.readClock, userTokens, webhooks };
       const heavy = { catalogueFiles, doHeavyWork };
       const report = (error: unknown) => reportFault(log, error, requestContext);
-      return { environmentId, author, ...services, ...heavy, reportFault: report };
+      const untilCallerLeaves: Context['untilCallerLeaves'] = (read) =>
+        untilAborted(requestContext.untilLeft(), read);
+      const readLong: Context['readLong'] = (read) =>
+        doLongRead(environmentId, () => untilCallerLeaves(read));
+      const reads = { untilCallerLeaves, readLong };
+      return { environmentId, author, ...services, ...heavy, ...reads, reportFault: report };
     },
   };
 }

@@ -1,6 +1,7 @@
 import { PrismaPg } from '@prisma/adapter-pg';
 import type { Pool } from 'pg';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { bindCallers, endWithCaller } from './cancellation.ts';
 import { createClock, type ReadClock } from './clock.ts';
 import { PrismaClient } from './generated/client.ts';
 import { type CuttablePool, openPool, takeTurns } from './pool.ts';
@@ -86,7 +87,11 @@ export function openDatabase(url: string, { tracing = null, isCommand = false }:
   const prismas: PrismaClient[] = [];
   const openAll = (max: typeof connectionsOf, nameOf: (kind: string) => string): Connections => {
     const requests = open(nameOf('requests'), 'requests', max.requests);
-    requests.on('connect', takeTurns);
+    bindCallers(requests);
+    requests.on('connect', (client) => {
+      endWithCaller(client);
+      takeTurns(client);
+    });
     const prisma = new PrismaClient({
       adapter: new PrismaPg(requests),
       transactionOptions: transactionLimits,

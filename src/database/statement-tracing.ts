@@ -1,18 +1,11 @@
-import { AsyncResource } from 'node:async_hooks';
 import type { Pool, PoolClient } from 'pg';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { bindCallers } from './cancellation.ts';
 
 /** Traces each statement as a span. Statements contain no values: these are sent as parameters. */
 export function tracePool(pool: Pool, tracing: Tracing): void {
   pool.on('connect', (client) => traceStatements(client, tracing));
-  // A waiting caller is called back from the code that releases a connection. Without a binding, its statements would
-  // belong to that code's trace.
-  const connect = pool.connect.bind(pool) as (...given: unknown[]) => unknown;
-  const boundConnect = (...given: unknown[]) =>
-    connect(
-      ...given.map((each) => (typeof each === 'function' ? AsyncResource.bind(each as () => void) : each)),
-    );
-  pool.connect = boundConnect as typeof pool.connect;
+  bindCallers(pool);
 }
 
 function traceStatements(client: PoolClient, tracing: Tracing): void {

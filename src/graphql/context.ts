@@ -31,6 +31,10 @@ export interface Context {
   doHeavyWork: DoHeavyWork;
   /** How secrets of webhooks are stored, and which addresses they may have. */
   webhooks: { encryption: Encryption; allowPrivate: boolean };
+  /** Runs reads of this request alone, which end when the caller leaves; see untilAborted. */
+  untilCallerLeaves: <Result>(read: () => PromiseLike<Result>) => Promise<Result>;
+  /** The same for reads that may take long: few of an environment run at once. */
+  readLong: <Result>(read: () => PromiseLike<Result>) => Promise<Result>;
   /** Logs a failure that is returned as data, beside other results. Returns what the caller may see of it. */
   reportFault: (error: unknown) => Fault;
 }

@@ -45,9 +45,10 @@ export function forCallers<Caller extends { environmentId: string }>(
     const body = await readWithin(request, share);
     if ('status' in body) return refuse(request, response, body);
     try {
-      const working = share.run(async () =>
-        handle(request, response, { caller, share, body: body.bytes, context }),
-      );
+      const working = share.run(async () => {
+        if (body.bytes.length > largeBody) await share.turn();
+        return handle(request, response, { caller, share, body: body.bytes, context });
+      });
       return await (working ?? refuse(request, response, overloaded));
     } finally {
       body.release();
@@ -107,6 +108,9 @@ function acquireSlot(slots: Slots, request: IncomingMessage, response: ServerRes
   response.once('close', releaseOnce);
   return releaseOnce;
 }
+
+/** Parsing a body of this size, in bytes, takes milliseconds. */
+const largeBody = 16 * 1024;
 
 const empty: Body = { bytes: Buffer.alloc(0), release: () => undefined };
 

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Counter, Gauge, type Registry } from 'prom-client';
 import { environmentIds } from '../auth/keys/rules.ts';
 import { createSlots, type Slots } from './slots.ts';
@@ -28,6 +29,8 @@ export interface Share {
   isFull(): boolean;
   readonly capacity: number;
   running(): number;
+  /** Resolves when this request may start expensive synchronous work: one in each turn of the event loop. */
+  turn(): Promise<void>;
   /** Memory for the bodies of requests that are arriving or running. */
   readonly bodies: Room;
 }
@@ -74,6 +77,7 @@ function createShare(refused: Counter, capacity: number, bodyRoom: number): Shar
     capacity,
     running: () => running,
     isFull,
+    turn: createLoopTurns(),
     run(work) {
       if (isFull()) return null;
       running += 1;
@@ -81,6 +85,15 @@ function createShare(refused: Counter, capacity: number, bodyRoom: number): Shar
         running -= 1;
       });
     },
+  };
+}
+
+/** Many that arrive at once would hold the event loop until the last one had started. */
+function createLoopTurns(): () => Promise<void> {
+  let last: Promise<void> = Promise.resolve();
+  return () => {
+    last = last.then(() => nextTurn());
+    return last;
   };
 }
 

@@ -17,6 +17,9 @@ const defaults = {
   waitTimeoutMs: 5_000,
 };
 
+/** The limits of reads that keep PostgreSQL busy, such as usage over time. Many at once would slow everybody down. */
+export const longReads = { total: 4, perEnvironment: 2, maxWaiting: 100 };
+
 /**
  * Runs heavy work within these limits, in order of arrival.
  *

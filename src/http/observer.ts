@@ -26,7 +26,8 @@ export function createObserver({ log, metrics, writes }: Observing): Observe {
   return (request, response, path) => {
     const startedAt = performance.now();
     const span = metrics.tracing === null ? null : beginSpan(metrics.tracing, request, path);
-    const requestContext = createRequestContext(request.headers['x-request-id'], span, writes?.note);
+    const leaving = createLeaving(response);
+    const requestContext = createRequestContext(request.headers['x-request-id'], span, writes?.note, leaving);
     response.setHeader('X-Request-Id', requestContext.id);
     response.once('close', () => {
       const outcome = outcomeOf(requestContext, response);
@@ -54,6 +55,22 @@ export function createObserver({ log, metrics, writes }: Observing): Observe {
       );
     });
     return requestContext;
+  };
+}
+
+/** Most requests never ask for the signal, so it is made when they do. */
+function createLeaving(response: ServerResponse): () => AbortSignal {
+  let controller: AbortController | null = null;
+  return () => {
+    if (controller !== null) return controller.signal;
+    const made = new AbortController();
+    controller = made;
+    const leave = () => {
+      if (!response.writableFinished) made.abort();
+    };
+    if (response.destroyed) leave();
+    else response.once('close', leave);
+    return made.signal;
   };
 }
 

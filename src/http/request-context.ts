@@ -36,6 +36,8 @@ export interface RequestContext {
   readonly noteUnavailability: (reason: Unavailability) => void;
   /** Its span. Null if nothing is traced. */
   span: Span | null;
+  /** Returns a signal that is aborted when the caller leaves before the answer. */
+  readonly untilLeft: () => AbortSignal;
 }
 
 /** Ids from outside that may be logged unchanged. */
@@ -48,10 +50,11 @@ export function createRequestContext(
   givenId: string | string[] | undefined,
   span: Span | null = null,
   noteUnavailability: RequestContext['noteUnavailability'] = () => undefined,
+  untilLeft: RequestContext['untilLeft'] = () => new AbortController().signal,
 ): RequestContext {
   const clientId = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : null;
   const unknown = { params: {}, bearer: null, operation: null, outcome: null };
-  return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span };
+  return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span, untilLeft };
 }
 
 /** An id that looks like a key must not be logged either. */

@@ -36,12 +36,14 @@ const UnmatchedEvents = builder.objectRef<object>('UnmatchedEvents').implement({
     byEventName: t.field({
       type: [UnmatchedByName],
       description: `Groups by name, most frequent first; at most ${maxGroups}.`,
-      resolve: (_root, _args, { db, environmentId }) => findUnmatchedNames(db, environmentId),
+      resolve: (_root, _args, { db, environmentId, readLong }) =>
+        readLong(() => findUnmatchedNames(db, environmentId)),
     }),
     byProperty: t.field({
       type: [UnmatchedByProperty],
       description: `Groups by path and value of the properties, most frequent first; at most ${maxGroups}, of the latest ${maxSampled} events.`,
-      resolve: (_root, _args, { db, environmentId }) => findUnmatchedProperties(db, environmentId),
+      resolve: (_root, _args, { db, environmentId, readLong }) =>
+        readLong(() => findUnmatchedProperties(db, environmentId)),
     }),
   }),
 });

@@ -92,12 +92,17 @@ builder.queryFields((t) => ({
         description: 'Ignored. A documented example of Kana sends it.',
       }),
     },
-    resolve: (query, _root, { first, after, ...args }, { db, environmentId }) => {
+    resolve: (
+      query,
+      _root,
+      { first, after, ...args },
+      { db, environmentId, untilCallerLeaves, readLong },
+    ) => {
       const search = searchQuery(parse(Search.nullish(), args.search, 'search') ?? '');
       const find = (id: string) => findListed(db, environmentId, id);
       if (search !== null)
         return listAfter({ first, after }, find, async (page) => {
-          const keys = await searchUsers(db, environmentId, search, page);
+          const keys = await readLong(() => searchUsers(db, environmentId, search, page));
           return db.user.findMany({
             ...query,
             where: { key: { in: keys } },
@@ -108,7 +113,9 @@ builder.queryFields((t) => ({
         { first, after },
         find,
         ({ where, ...page }) =>
-          db.user.findMany({ ...query, ...page, where: { ...where, environmentId, mergedInto: null } }),
+          untilCallerLeaves(() =>
+            db.user.findMany({ ...query, ...page, where: { ...where, environmentId, mergedInto: null } }),
+          ),
         () => settledUntil(db, 'user'),
       );
     },

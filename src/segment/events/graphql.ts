@@ -195,7 +195,7 @@ builder.queryFields((t) => ({
           'Only events with this outcome. DUPLICATE, IGNORED and USER_DELETED events are not stored.',
       }),
     },
-    resolve: async (query, _root, { outcome, ...args }, { db, environmentId }) => {
+    resolve: async (query, _root, { outcome, ...args }, { db, environmentId, untilCallerLeaves }) => {
       const stored =
         outcome == null ? undefined : Object.values(StoredOutcome).find((each) => each === outcome);
       if (outcome != null && stored === undefined) return [];
@@ -205,11 +205,13 @@ builder.queryFields((t) => ({
         (messageId) =>
           db.segmentEvent.findUnique({ where: { environmentId_messageId: { environmentId, messageId } } }),
         ({ where, ...page }) =>
-          db.segmentEvent.findMany({
-            ...query,
-            ...page,
-            where: { ...where, environmentId, outcome: stored },
-          }),
+          untilCallerLeaves(() =>
+            db.segmentEvent.findMany({
+              ...query,
+              ...page,
+              where: { ...where, environmentId, outcome: stored },
+            }),
+          ),
         () => settledUntil(db, 'segment_event'),
       );
     },

@@ -3,7 +3,6 @@ import { balanceOf, type Excess, excessOf, type TopUp } from '../draws/rules.ts'
 import {
   type Counter,
   type CountingGrant,
-  countsTowards,
   refusal,
   usedAfter,
   windowsOf,
@@ -58,17 +57,40 @@ export interface Tally {
   excess: Map<Counter, Excess>;
 }
 
-/** The counters that these cases read or write, with usage 0. */
-export function emptyTally(cases: readonly Case[]): Tally {
-  const counters = new Map<string, Counter>();
-  for (const item of cases) {
-    const winner = winnerAt(item.grants, item.now);
-    for (const grantWindow of [...windowsOf(item.grants, item.at), ...(winner ? [winner] : [])]) {
-      counters.set(counterName(item, grantWindow), counterAt(item, grantWindow));
-    }
+export const emptyTally = (): Tally => ({
+  counters: new Map(),
+  keys: new Map(),
+  entries: [],
+  changed: new Set(),
+  excess: new Map(),
+});
+
+/** Adds the counters that this case reads or writes, with usage 0. */
+export function addCounters(item: Case, tally: Tally): void {
+  const winner = winnerOnce(item.grants, item.now);
+  for (const grantWindow of [...windowsOnce(item.grants, item.at), ...(winner ? [winner] : [])]) {
+    tally.counters.set(counterName(item, grantWindow), counterAt(item, grantWindow));
   }
-  return { counters, keys: new Map(), entries: [], changed: new Set(), excess: new Map() };
 }
+
+/**
+ * Computes each result once for the same grants and instant: the cases of a list mostly share both, and windows are
+ * expensive.
+ */
+function computedOnce<Result>(compute: (grants: readonly CountingGrant[], at: Date) => Result) {
+  const known = new WeakMap<readonly CountingGrant[], Map<number, Result>>();
+  return (grants: readonly CountingGrant[], at: Date): Result => {
+    const byInstant = known.get(grants) ?? new Map<number, Result>();
+    known.set(grants, byInstant);
+    const instant = at.getTime();
+    const result = byInstant.has(instant) ? (byInstant.get(instant) as Result) : compute(grants, at);
+    byInstant.set(instant, result);
+    return result;
+  };
+}
+
+const windowsOnce = computedOnce(windowsOf);
+const winnerOnce = computedOnce(winnerAt);
 
 interface GrantWindow {
   grant: Grant;
@@ -99,7 +121,10 @@ export function decide(item: Case, tally: Tally): Recorded | Error {
   if (known instanceof Error) return known;
   if (userKey === null || featureType === null) throw new Error('an unknown user or feature was not refused');
   const decision = known ?? judge(item, { userKey, featureType, keyName }, tally);
-  return { ...decision, standing: standingOf(item, featureType, tally, winnerAt(item.grants, item.now)) };
+  return {
+    ...decision,
+    standing: standingOf(item, featureType, tally, winnerOnce(item.grants, item.now)),
+  };
 }
 
 /** Refuses or records a usage of a consumable feature. */
@@ -121,15 +146,13 @@ function judge(
  * the usage. With the current window, usage in an earlier window would never be limited.
  */
 function judgedStanding(item: Case, featureType: FeatureType, tally: Tally): Standing {
-  const counting = item.grants.filter((grant) => countsTowards(grant, item.at));
-  return standingOf(item, featureType, tally, winnerAt(counting, item.at), item.at);
+  return standingOf(item, featureType, tally, winnerOnce(item.grants, item.at), item.at);
 }
 
 function record(item: Case, userKey: bigint, tally: Tally): void {
   tally.entries.push({ userKey, usage: item.usage, occurredAt: item.at });
-  const counting = item.grants.filter((grant) => countsTowards(grant, item.at));
-  const winner = winnerAt(counting, item.at)?.grant;
-  for (const grantWindow of windowsOf(item.grants, item.at)) {
+  const winner = winnerOnce(item.grants, item.at)?.grant;
+  for (const grantWindow of windowsOnce(item.grants, item.at)) {
     const counter = tally.counters.get(counterName(item, grantWindow));
     if (!counter) throw new Error('the tally lacks a window of this usage');
     const before = counter.used;

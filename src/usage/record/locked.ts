@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import { numberOf } from '../../amount.ts';
 import type { Author } from '../../audit/rules.ts';
@@ -7,10 +6,11 @@ import { readClock } from '../../database/clock.ts';
 import { BusyError } from '../../database/errors.ts';
 import { RETRY, waitBriefly } from '../../database/held.ts';
 import { inTransaction } from '../../database/transaction.ts';
+import { eachInSlices } from '../../slices.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
 import { Excess } from '../draws/rules.ts';
 import { readExcess, readTopUps, saveExcess } from '../draws/store.ts';
-import { type Case, decide, emptyTally } from './decision-rules.ts';
+import { addCounters, type Case, decide, emptyTally } from './decision-rules.ts';
 import {
   appendEntries,
   grantsKey,
@@ -99,11 +99,9 @@ function readyOnly(list: readonly (Case | null)[]): Case[] | null {
   return ready.length === list.length ? ready : null;
 }
 
-/** The number of decisions before other requests get the event loop. */
-const decisionsPerTurn = 100;
-
 async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
-  const tally = emptyTally(cases);
+  const tally = emptyTally();
+  await eachInSlices(cases, (item) => addCounters(item, tally));
   const counters = [...tally.counters.values()];
   const used = await readCounters(client, counters);
   for (const [index, counter] of counters.entries()) counter.used = used[index] ?? 0n;
@@ -117,10 +115,7 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
     tally.excess.set(counter, new Excess(parts[index] ?? []));
 
   const results: (Recorded | Error)[] = [];
-  for (const [index, item] of cases.entries()) {
-    results.push(decide(item, tally));
-    if (index % decisionsPerTurn === decisionsPerTurn - 1) await nextTurn();
-  }
+  await eachInSlices(cases, (item) => void results.push(decide(item, tally)));
   await appendEntries(client, tally.entries);
   await saveCounters(client, [...tally.changed]);
   const changed = [...tally.excess].filter(([counter]) => tally.changed.has(counter));

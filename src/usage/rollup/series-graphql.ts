@@ -90,15 +90,18 @@ builder.queryFields((t) => ({
       ...spanArgs,
     },
     resolve: async (_root, args, context) => {
-      const { db, environmentId } = context;
+      const { db, environmentId, readLong } = context;
       const featureId = parse(Id, args.featureId, 'featureId');
       const userId = parse(Id.nullish(), args.userId, 'userId') ?? null;
       const span = await spanOf(args, context);
       await requireFeature(db, environmentId, featureId);
-      if (userId === null)
-        return fillSpan(span, await findFeatureSeries(db, { environmentId, featureId }, span));
-      await requireUserKey(db, environmentId, userId);
-      return fillSpan(span, await findUserSeries(db, { environmentId, userId, featureId }, span));
+      if (userId !== null) await requireUserKey(db, environmentId, userId);
+      const used = await readLong(() =>
+        userId === null
+          ? findFeatureSeries(db, { environmentId, featureId }, span)
+          : findUserSeries(db, { environmentId, userId, featureId }, span),
+      );
+      return fillSpan(span, used);
     },
   }),
   usageByFeature: t.field({
@@ -111,12 +114,12 @@ builder.queryFields((t) => ({
       ...spanArgs,
     },
     resolve: async (_root, args, context, info): Promise<Series[]> => {
-      const { db, environmentId } = context;
+      const { db, environmentId, readLong } = context;
       const count = parse(FeatureCount, args.first ?? 6, 'first');
       const userId = parse(Id.nullish(), args.userId, 'userId') ?? null;
       const span = await spanOf(args, context);
       if (userId !== null) await requireUserKey(db, environmentId, userId);
-      const used = await findTopSeries(db, { environmentId, userId }, span, count);
+      const used = await readLong(() => findTopSeries(db, { environmentId, userId }, span, count));
       const features = await db.feature.findMany({
         ...queryFromInfo({ context, info, path: ['feature'] }),
         where: { environmentId, id: { in: used.map(({ featureId }) => featureId) } },

@@ -112,12 +112,12 @@ builder.queryField('exportUsers', (t) =>
     description:
       'Users as a CSV file for importUsers, oldest first, without merged users. A cell that a spreadsheet would interpret as a formula has an apostrophe before it, which importUsers removes. A file is at most 16 MiB: use paging for more.',
     args: listArgs,
-    resolve: (_root, args, { db, environmentId, doHeavyWork }) =>
+    resolve: (_root, args, { db, environmentId, doHeavyWork, untilCallerLeaves }) =>
       doHeavyWork(environmentId, async () => {
         const rows = await listAfter(
           args,
           (id) => findListed(db, environmentId, id),
-          (page) => exportRows(db, environmentId, page),
+          (page) => untilCallerLeaves(() => exportRows(db, environmentId, page)),
         );
         return [headerLine, ...rows].join('');
       }),
