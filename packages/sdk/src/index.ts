@@ -36,3 +36,5 @@ export type {
   UserChange,
 } from './inputs.ts';
 export type * from './types.ts';
+export type { WebhookData, WebhookEvent, WebhookHeaders } from './webhooks.ts';
+export { verifyWebhook, WebhookVerificationError } from './webhooks.ts';

@@ -13,6 +13,8 @@ export interface DraftGrant {
   limit: number | null;
   resetPeriod: ResetPeriod | null;
   overageEnabled: boolean;
+  /** At how many percent of the limit webhooks are told. */
+  alertAt: readonly number[];
 }
 
 /** A package while it is edited. */
@@ -39,11 +41,15 @@ export const newGrant = (feature: { id: string; name: string; type: FeatureType 
   limit: feature.type === 'CONSUMABLE' ? 1000 : null,
   resetPeriod: feature.type === 'CONSUMABLE' ? 'MONTH' : null,
   overageEnabled: false,
+  alertAt: [],
 });
 
 /** A feature as API input. Without an entitlement it is unlimited and never resets. */
 export function grantInput(grant: DraftGrant): CreatePackageFeatureInput {
-  const { id, type, limit, resetPeriod, overageEnabled } = grant;
+  const { id, type, limit, resetPeriod, overageEnabled, alertAt } = grant;
   if (type === 'BINARY' || resetPeriod === null) return { id };
-  return { id, entitlement: { limit, resetPeriod, overageEnabled } };
+  return {
+    id,
+    entitlement: { limit, resetPeriod, overageEnabled, alertAt: limit === null ? [] : [...alertAt] },
+  };
 }

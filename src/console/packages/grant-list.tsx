@@ -1,4 +1,15 @@
-import { ActionIcon, Anchor, Group, NumberInput, Paper, Select, Stack, Switch, Text } from '@mantine/core';
+import {
+  ActionIcon,
+  Anchor,
+  Group,
+  NumberInput,
+  Paper,
+  Select,
+  Stack,
+  Switch,
+  TagsInput,
+  Text,
+} from '@mantine/core';
 import { IconTrash } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import { TypeBadge } from '../features/type-badge.tsx';
@@ -6,6 +17,8 @@ import { usePaths } from '../frame/paths.ts';
 import type { PackagePartsQuery, ResetPeriod } from '../generated/operations.ts';
 import { readNumber } from '../parts/numbers.ts';
 import { type DraftGrant, newGrant } from './draft.ts';
+
+const isPercent = (percent: number) => Number.isInteger(percent) && percent >= 1 && percent <= 1_000;
 
 const periods: { value: ResetPeriod; label: string }[] = [
   { value: 'DAY', label: 'Every day' },
@@ -130,6 +143,12 @@ function Allowance({ grant, onChange }: { grant: DraftGrant; onChange: (grant: D
           checked={grant.overageEnabled}
           disabled={unlimited}
           onChange={(event) => onChange({ ...grant, overageEnabled: event.currentTarget.checked })}
+        />
+        <TagsInput
+          label="Tell webhooks at % of the limit"
+          disabled={unlimited}
+          value={grant.alertAt.map(String)}
+          onChange={(texts) => onChange({ ...grant, alertAt: texts.map(Number).filter(isPercent) })}
         />
       </Stack>
     </Group>

@@ -1,0 +1,122 @@
+interface AboutUser {
+  userId: string;
+}
+
+interface AboutSubscription extends AboutUser {
+  subscriptionId: string;
+  packageId: string;
+  version: number;
+  status: string;
+}
+
+interface AboutLimit extends AboutUser {
+  featureId: string;
+  subscriptionId: string;
+  packageId: string;
+  /** In percent of the limit. */
+  threshold: number;
+  used: number;
+  limit: number;
+  windowStart: string;
+}
+
+/** The data of each type of event. `user` is there only if the webhook includes personal data. */
+export interface WebhookData {
+  'user.created': AboutUser;
+  'user.updated': AboutUser & { previousUserId?: string; changed: string[] };
+  'user.merged': AboutUser & { mergedUserId: string };
+  'user.deleted': AboutUser;
+  'subscription.created': AboutSubscription;
+  'subscription.updated': AboutSubscription & { changed: string[] };
+  'subscription.cancelled': AboutSubscription;
+  'subscription.scheduled': AboutSubscription & { changed: string[] };
+  'usage.threshold_reached': AboutLimit;
+  'usage.limit_reached': AboutLimit;
+  'package.published': { packageId: string; version: number };
+  'segment.event_unmatched': { eventName: string };
+  'flag.raised': {
+    flag: 'SAME_EMAIL' | 'SAME_BILLING_ID' | 'WEBHOOK_DISABLED';
+    userIds?: string[];
+    webhookId?: string;
+  };
+  'webhook.test': { webhookId: string };
+}
+
+/** A verified message. Check `type` first: it tells what `data` is. */
+export type WebhookEvent = {
+  [Type in keyof WebhookData]: {
+    /** The same for every attempt: drop what you have seen. */
+    id: string;
+    type: Type;
+    version: number;
+    timestamp: string;
+    environment: 'test' | 'live';
+    data: WebhookData[Type];
+  };
+}[keyof WebhookData];
+
+/** A message that the server did not send, or not lately. Answer it with status 400. */
+export class WebhookVerificationError extends Error {
+  override readonly name = 'WebhookVerificationError';
+}
+
+/** As Node gives them, or as fetch does. */
+export type WebhookHeaders =
+  | { get(name: string): string | null }
+  | Record<string, string | string[] | undefined>;
+
+/** How old a message may be, or how far ahead: who copied an old one cannot send it again. */
+const toleranceSeconds = 5 * 60;
+
+/**
+ * Verifies a message of a webhook and returns its event.
+ *
+ * @param body the body as it arrived, before any parsing
+ * @param secret the webhook's secret, `whsec_…`; during a rotation, one of the two is enough
+ * @throws WebhookVerificationError if the message was not signed with the secret within the last 5 minutes
+ */
+export async function verifyWebhook(
+  body: string | Uint8Array,
+  headers: WebhookHeaders,
+  secret: string,
+): Promise<WebhookEvent> {
+  const id = headerOf(headers, 'webhook-id');
+  const timestamp = headerOf(headers, 'webhook-timestamp');
+  const signatures = headerOf(headers, 'webhook-signature');
+  const age = Date.now() / 1_000 - Number(timestamp);
+  if (!(Math.abs(age) <= toleranceSeconds))
+    throw new WebhookVerificationError('The message is too old, or its time lies ahead.');
+  const text = typeof body === 'string' ? body : new TextDecoder().decode(body);
+  const signed = new TextEncoder().encode(`${id}.${timestamp}.${text}`);
+  const key = await keyOf(secret);
+  for (const signature of signatures.split(' ')) {
+    const [version, encoded] = signature.split(',');
+    // Web Crypto compares in constant time.
+    if (version === 'v1' && (await crypto.subtle.verify('HMAC', key, bytesOf(encoded ?? ''), signed)))
+      return { ...JSON.parse(text), id };
+  }
+  throw new WebhookVerificationError('The message was not signed with this secret.');
+}
+
+function headerOf(headers: WebhookHeaders, name: string): string {
+  const value =
+    typeof headers.get === 'function'
+      ? headers.get(name)
+      : (headers as Record<string, string | string[] | undefined>)[name];
+  if (typeof value !== 'string') throw new WebhookVerificationError(`The header ${name} is missing.`);
+  return value;
+}
+
+function keyOf(secret: string): Promise<CryptoKey> {
+  const algorithm = { name: 'HMAC', hash: 'SHA-256' };
+  return crypto.subtle.importKey('raw', bytesOf(secret.replace(/^whsec_/, '')), algorithm, false, ['verify']);
+}
+
+/** The bytes of base64; none where it is something else. */
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  try {
+    return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  } catch {
+    return new Uint8Array();
+  }
+}
