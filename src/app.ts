@@ -4,9 +4,13 @@ import type { Registry } from 'prom-client';
 import { allowanceOf, authorOf, type Caller, identifyCaller } from './auth/caller.ts';
 import { lastFourOf, parseKey, readAuthorization } from './auth/keys/rules.ts';
 import type { Keyring } from './auth/keys/store.ts';
+import type { Encryption } from './auth/secrets/encryption.ts';
 import { createSessionRoute } from './auth/sessions/route.ts';
 import type { Sessions } from './auth/sessions/sessions.ts';
 import type { UserIdentity, UserTokens } from './auth/tokens/tokens.ts';
+import type { Billing } from './billing/billing.ts';
+import { createStripeRoute } from './billing/route.ts';
+import { forgetCustomers } from './billing/store.ts';
 import { createCatalogueFiles } from './catalogue/file/files.ts';
 import { createCatalogueRoutes } from './catalogue/route.ts';
 import { identifyUser, userAllowance } from './client/authenticate.ts';
@@ -48,6 +52,9 @@ export interface Dependencies {
   keyring: Keyring;
   userTokens: UserTokens;
   sessions: Sessions;
+  /** For the secrets in the database. */
+  encryption: Encryption;
+  billing: Billing;
   /** The built console; null serves none. */
   consoleFiles: ConsoleFiles | null;
   /** The origins that may call the client API from a browser; see withCors. */
@@ -113,6 +120,7 @@ export function createApp(dependencies: Dependencies): App {
     '/segment/events': createSegmentRoute(events),
     ...createSegmentApiRoutes(events),
     ...createOfrepRoutes({ ...dependencies, gate, readers: dependencies, readingOf: servicesOf }),
+    '/billing/stripe/webhook': createStripeRoute({ ...dependencies, prisma: database.prisma, gate }),
     ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),
@@ -145,7 +153,7 @@ function createServices({ database, log, metrics }: Dependencies): ServicesOf {
       findStanding: createStandingFinder(connections.hot, metrics),
       recordUsage: createUsageRecorder(connections.hot, metrics),
       admitUsers: createAdmission(connections.prisma, onUserArrived),
-      deletePerson: createDeletion(connections, log),
+      deletePerson: createDeletion(connections, log, [forgetCustomers]),
       ingestEvents: createIngestion(connections, metrics),
     };
   };
@@ -159,7 +167,7 @@ function createServices({ database, log, metrics }: Dependencies): ServicesOf {
 
 /** For servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, sessions, log, catalogueWorker, webhooks }: Dependencies,
+  { database, keyring, userTokens, sessions, billing, webhooks, log, catalogueWorker }: Dependencies,
   servicesOf: ServicesOf,
   doHeavyWork: DoHeavyWork,
 ): Api<Caller, Context> {
@@ -177,7 +185,8 @@ function adminApi(
     contextOf(caller, requestContext) {
       const author = authorOf(caller, requestContext);
       const { environmentId } = author;
-      const services = { ...servicesOf(environmentId), readClock: database.readClock, userTokens, webhooks };
+      const shared = { readClock: database.readClock, userTokens, webhooks, billing };
+      const services = { ...servicesOf(environmentId), ...shared };
       const heavy = { catalogueFiles, doHeavyWork };
       const report = (error: unknown) => reportFault(log, error, requestContext);
       const untilCallerLeaves: Context['untilCallerLeaves'] = (read) =>

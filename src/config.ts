@@ -34,6 +34,8 @@ export interface Config {
   /** Whether an empty test environment gets the demo catalogue. */
   demo: boolean;
   logLevel: z.infer<typeof logLevel>;
+  /** Another address for Stripe's API; undefined is Stripe's own. */
+  stripeApiBase: string | undefined;
   /** The token that a reader of /metrics must send; undefined disables /metrics. */
   metricsToken: string | undefined;
   /** Where traces are sent; null disables tracing. */
@@ -159,6 +161,13 @@ const variables = z.object({
   WEB_CONCURRENCY: processes.default(1),
   KANA_DEMO: truth.optional(),
   LOG_LEVEL: logLevel.default('info'),
+  STRIPE_API_BASE: z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
+      'must be an http or https address',
+    )
+    .optional(),
   METRICS_TOKEN: z
     .string()
     .regex(/^[!-~]{16,}$/, 'must be at least 16 characters of ASCII, without spaces')
@@ -200,6 +209,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     processes: data.WEB_CONCURRENCY,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,
+    stripeApiBase: data.STRIPE_API_BASE,
     metricsToken: data.METRICS_TOKEN,
     tracing: tracingSettings(data),
   };

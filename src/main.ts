@@ -11,6 +11,8 @@ import { createSecretKey } from './auth/secrets/secret-key.ts';
 import { createSessions } from './auth/sessions/sessions.ts';
 import { loadTokenRealms } from './auth/tokens/realms.ts';
 import { createUserTokens } from './auth/tokens/tokens.ts';
+import { createBilling } from './billing/billing.ts';
+import { billingJobs, reconcileJob } from './billing/jobs.ts';
 import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
 import { migrate } from './database/migrations.ts';
@@ -26,6 +28,7 @@ import { type HttpServer, listen } from './http/server.ts';
 import { type Queue, startQueue } from './jobs/queue.ts';
 import { type Provisioned, provision } from './provisioning/provision.ts';
 import { sealJob, sealJobs } from './seals/seal.ts';
+import { releaseOnArrival } from './segment/arrival.ts';
 import { segmentJobs, sweepJob } from './segment/jobs.ts';
 import { reachServer } from './start/database.ts';
 import { findSecretKey } from './start/secret-key.ts';
@@ -38,6 +41,7 @@ import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import type { TracingSettings } from './telemetry/tracing-settings.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
+import { createAdmission } from './users/arrival.ts';
 import { cleanUpJob, type Dispatcher, startDispatcher, webhookJobs } from './webhooks/deliver.ts';
 
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
@@ -81,11 +85,14 @@ async function start(config: Config, running: Running): Promise<void> {
   const keyring = createKeyring(database.lookups);
   const encryption = createEncryption(secretKey);
   const realms = await loadTokenRealms(database.prisma, config.tokenSecrets, encryption);
+  const billing = createBilling(database, encryption, { apiBase: config.stripeApiBase });
   const app = createApp({
     database,
     keyring,
     userTokens: createUserTokens(realms, config.tokenIssuer),
     sessions: createSessions({ db: database.prisma, lookups: database.lookups, keyring, secretKey }),
+    encryption,
+    billing,
     consoleFiles: await loadConsole(join(import.meta.dirname, 'console')),
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,
@@ -95,9 +102,22 @@ async function start(config: Config, running: Running): Promise<void> {
     metrics,
     metricsAccess: openMetrics(config, metrics),
   });
-  const jobs = { ...segmentJobs(database.prisma), ...rollUpJobs, ...sealJobs, ...webhookJobs };
+  const syncContextOf = (environmentId: string) => {
+    const connections = database.of(environmentId);
+    return {
+      prisma: connections.prisma,
+      admitUsers: createAdmission(connections.prisma, [releaseOnArrival(connections, log)]),
+    };
+  };
+  const jobs = {
+    ...segmentJobs(database.prisma),
+    ...rollUpJobs,
+    ...sealJobs,
+    ...webhookJobs,
+    ...billingJobs(database.prisma, billing.open, syncContextOf),
+  };
   running.queue = await startQueue(postgres.url, jobs, {
-    atStart: [sweepJob, rollUpJob, sealJob, cleanUpJob],
+    atStart: [sweepJob, rollUpJob, sealJob, cleanUpJob, reconcileJob],
     log,
     metrics,
   });

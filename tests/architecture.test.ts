@@ -35,6 +35,7 @@ const concepts = [
   'users/import',
   'segment',
   'webhooks',
+  'billing',
   'catalogue',
   'client',
   'ofrep',

@@ -64,6 +64,7 @@ test('every variable is read', () => {
     KANA_DEMO: 'true',
     LOG_LEVEL: 'debug',
     METRICS_TOKEN: 'shown-to-prometheus',
+    STRIPE_API_BASE: 'http://stripe.example.com:8080',
   };
   expect(parseConfig({ ...env, HOME: '/home/somebody' })).toEqual({
     port: 8080,
@@ -82,6 +83,7 @@ test('every variable is read', () => {
     demo: true,
     logLevel: 'debug',
     metricsToken: 'shown-to-prometheus',
+    stripeApiBase: 'http://stripe.example.com:8080',
     tracing: null,
   });
 });
@@ -98,6 +100,7 @@ test.each([
   ['PORT', '65536', 'PORT must be a port number, 0 to 65535'],
   ['PORT', '-1', 'PORT must be a port number, 0 to 65535'],
   ['PORT', '80.5', 'PORT must be a port number, 0 to 65535'],
+  ['STRIPE_API_BASE', 'stripe.example.com', 'STRIPE_API_BASE must be an http or https address'],
   ['WEB_CONCURRENCY', '0', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   ['WEB_CONCURRENCY', 'auto', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   [

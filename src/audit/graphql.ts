@@ -32,6 +32,10 @@ const AuditSubject = builder.enumType('AuditSubject', {
     },
     TOP_UP: { description: 'A top-up of one user.' },
     FEATURE_GRANT: { description: 'A feature that was granted to one user.' },
+    BILLING: {
+      description:
+        'The connection with a billing provider, an import, or a price; the id is the id at the provider.',
+    },
   } as const,
 });
 

@@ -16,7 +16,8 @@ export type AuditSubject =
   | 'USAGE'
   | 'FEATURE_GRANT'
   | 'WEBHOOK'
-  | 'TOP_UP';
+  | 'TOP_UP'
+  | 'BILLING';
 
 /** The author of a change, in one environment. */
 export interface Author {

@@ -1,6 +1,7 @@
 import type { Author } from '../audit/rules.ts';
 import type { Encryption } from '../auth/secrets/encryption.ts';
 import type { UserTokens } from '../auth/tokens/tokens.ts';
+import type { Billing } from '../billing/billing.ts';
 import type { CatalogueFiles } from '../catalogue/file/files.ts';
 import type { ReadClock } from '../database/clock.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
@@ -27,6 +28,7 @@ export interface Context {
   deletePerson: DeletePerson;
   ingestEvents: IngestEvents;
   userTokens: UserTokens;
+  billing: Billing;
   catalogueFiles: CatalogueFiles;
   doHeavyWork: DoHeavyWork;
   /** How secrets of webhooks are stored, and which addresses they may have. */

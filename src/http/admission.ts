@@ -132,17 +132,22 @@ type StrangerHandler = (
  * Answers requests without valid credentials, as many at once as there are slots.
  *
  * @param tooLong the answer to a body that is too large
+ * @param maxBytes see readStrangerBody
  */
 export function forStrangers(
   slots: Slots,
   handle: StrangerHandler,
-  { tooLong, refuse = refuseBody }: { tooLong?: Answer; refuse?: typeof refuseBody } = {},
+  {
+    tooLong,
+    maxBytes,
+    refuse = refuseBody,
+  }: { tooLong?: Answer; maxBytes?: number; refuse?: typeof refuseBody } = {},
 ): Handler {
   return async (request, response, context) => {
     const releaseSlot = acquireSlot(slots, request, response);
     if (releaseSlot === null) return refuse(request, response, overloaded);
     try {
-      const body = hasNoBody(request) ? empty : await readStrangerBody(request, tooLong);
+      const body = hasNoBody(request) ? empty : await readStrangerBody(request, tooLong, maxBytes);
       if ('status' in body) return refuse(request, response, body);
       return await handle(request, response, body.bytes, context);
     } finally {

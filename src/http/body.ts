@@ -11,6 +11,9 @@ const maxBodyBytes = 1024 * 1024;
 /** The maximum size of a body without valid credentials. */
 const maxStrangerBodyBytes = 16 * 1024;
 
+/** The maximum size of an event that a billing provider signed; the signature is in the body. */
+export const maxSignedBodyBytes = 256 * 1024;
+
 /** How long a client without valid credentials may take to send its body. */
 const strangerBodyTimeoutMs = 5_000;
 
@@ -46,6 +49,7 @@ export function readBody(request: IncomingMessage, room: Room): Promise<Body | A
  * Reads a body without valid credentials, which must be small and arrive soon. Slots bound how many there are at once.
  *
  * @param tooLong the answer to a larger body
+ * @param maxBytes more than usual only for routes that few call
  */
 export function readStrangerBody(
   request: IncomingMessage,

@@ -40,6 +40,8 @@ export interface Gate {
   of(environmentId: string): Share;
   /** For requests without valid credentials. */
   readonly strangers: Slots;
+  /** Slots for events of billing providers, which come from few addresses and whose signature is in the body. */
+  readonly billingEvents: Slots;
   /** For sign-ins to the console, so that other unauthenticated requests cannot block them. */
   readonly signIns: Slots;
   /** For events whose key is in the body, so that other unauthenticated requests cannot block them. */
@@ -60,6 +62,7 @@ export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoo
       return share;
     },
     strangers: createSlots(refused),
+    billingEvents: createSlots(refused, 16, 16),
     signIns: createSlots(refused),
     pageEvents: createSlots(refused),
   };

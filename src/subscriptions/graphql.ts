@@ -1,5 +1,5 @@
 import type { PrismaClient } from '../database/generated/client.ts';
-import { subscriptionLinkError, subscriptionNotFound } from '../errors.ts';
+import { subscriptionNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { nestedList } from '../graphql/nested-list.ts';
@@ -107,11 +107,6 @@ const ChangedPackage = builder.objectRef<PackageChange>('ChangedPackage').implem
         }),
     }),
   }),
-});
-
-const SubscriptionLink = builder.objectRef<{ url: string }>('SubscriptionLink').implement({
-  description: 'A link to pay for a package at the billing provider.',
-  fields: (t) => ({ url: t.exposeString('url', { description: 'The address to send the user to.' }) }),
 });
 
 /** The number of users who hold each version of these packages, and, as version 0, any of them. */
@@ -237,20 +232,5 @@ builder.mutationFields((t) => ({
     },
     resolve: (_root, args, { db, author }) =>
       changePackage(db, author, parse(Id, args.userId, 'userId'), parse(Id, args.packageId, 'packageId')),
-  }),
-  generateSubscriptionLink: t.field({
-    type: SubscriptionLink,
-    description: 'Always fails with `SubscriptionLinkError`: no billing provider can be configured yet.',
-    args: {
-      userId: t.arg.string({
-        description: 'The id of the user. Without it, the person who pays becomes a user.',
-      }),
-      templateId: t.arg.string({ required: true, description: 'The billing template of a package.' }),
-      successUrl: t.arg.string({ required: true, description: 'The address to return to after payment.' }),
-      cancelUrl: t.arg.string({ required: true, description: 'The address to return to without payment.' }),
-    },
-    resolve: () => {
-      throw subscriptionLinkError('Cannot make a subscription link: no billing provider is configured.');
-    },
   }),
 }));

@@ -4,6 +4,7 @@ import { schema } from '../../src/graphql/schema.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { operationOf } from '../helpers/operations.ts';
 import { type Arguments, mutations, nested } from '../isolation/operations.ts';
+import { startWorldsStripe } from '../isolation/stripe.ts';
 import { createWorld, type Names, type Rows, readRows } from '../isolation/world.ts';
 
 // Every mutation of the schema is called. It must leave a trace in the audit log, or be on this list with a reason.
@@ -14,6 +15,7 @@ const withoutTrace: Record<string, string> = {
   recordUsages: 'The ledger tells of usage.',
   ingestSegmentEvent: 'The event is stored, with what became of it.',
   generateSubscriptionLink: 'It changes nothing.',
+  generatePortalLink: 'It changes nothing.',
   generateUserToken: 'It changes nothing, and may be called with every page that a customer loads.',
 };
 
@@ -30,16 +32,21 @@ const traced = calls.filter(({ field }) => !(field.name in withoutTrace));
 const untraced = calls.filter(({ field }) => field.name in withoutTrace);
 
 let app: TestApp;
+let stripe: Awaited<ReturnType<typeof startWorldsStripe>>;
 let rows: Rows;
 let its: Names;
 
 beforeAll(async () => {
-  app = await startTestApp();
+  stripe = await startWorldsStripe();
+  app = await startTestApp({ stripeApiBase: stripe.url });
   its = await createWorld(app.database.prisma, 'test', '');
   rows = await readRows(app.database);
 });
 beforeEach(() => rows.restore());
-afterAll(() => app.close());
+afterAll(async () => {
+  await app.close();
+  await stripe.stop();
+});
 
 async function send(field: (typeof fields)[number], call: Arguments) {
   const variables = call(its);

@@ -10,6 +10,7 @@ import { createSecretKey } from '../../src/auth/secrets/secret-key.ts';
 import { createSessions } from '../../src/auth/sessions/sessions.ts';
 import { loadTokenRealms } from '../../src/auth/tokens/realms.ts';
 import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
+import { createBilling } from '../../src/billing/billing.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { loadConsole } from '../../src/http/console.ts';
 import { noRateLimit } from '../../src/http/rate-limit.ts';
@@ -49,6 +50,7 @@ export const testEncryption = createEncryption(testKey);
 export async function startTestApp({
   clientOrigins = [] as string[],
   segmentSecret = undefined as string | undefined,
+  stripeApiBase = undefined as string | undefined,
   withConsole = false,
   capacity = undefined as number | undefined,
   bodyRoom = undefined as number | undefined,
@@ -79,6 +81,8 @@ export async function startTestApp({
     keyring,
     userTokens: createUserTokens(realms, 'usekana.com'),
     sessions: createSessions({ db: database.prisma, lookups: database.lookups, keyring, secretKey: testKey }),
+    encryption: testEncryption,
+    billing: createBilling(database, testEncryption, { apiBase: stripeApiBase }),
     consoleFiles: withConsole ? await loadConsole('dist/console') : null,
     clientOrigins,
     segmentSecret,

@@ -4,12 +4,14 @@ import { schema } from '../../src/graphql/schema.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { operationOf } from '../helpers/operations.ts';
 import { type Arguments, mutations, nested, queries } from './operations.ts';
+import { startWorldsStripe } from './stripe.ts';
 import { createWorld, type Names, namesOf, type Rows, readRows, reveals, secrets } from './world.ts';
 
 // Two environments hold worlds of the same ids, and one of them holds another world beside it. With the key of
 // the other, every query and mutation is sent about both worlds: nothing may be told, and nothing changed.
 
 let app: TestApp;
+let stripe: Awaited<ReturnType<typeof startWorldsStripe>>;
 let rows: Rows;
 /** The world of `test`, the same ids in `live`, and a world that only `live` holds. */
 let ours: Names;
@@ -18,7 +20,8 @@ let theirs: Names;
 const nowhere = namesOf('no-');
 
 beforeAll(async () => {
-  app = await startTestApp();
+  stripe = await startWorldsStripe();
+  app = await startTestApp({ stripeApiBase: stripe.url });
   // Generated ids that are part of no other number in an answer.
   await app.database.prisma.$executeRaw`SELECT setval('subscription_id_seq', 912345678)`;
   await app.database.prisma.$executeRaw`SELECT setval('audit_entry_id_seq', 812345678)`;
@@ -30,7 +33,10 @@ beforeAll(async () => {
   rows = await readRows(app.database);
 });
 beforeEach(() => rows.restore());
-afterAll(() => app.close());
+afterAll(async () => {
+  await app.close();
+  await stripe.stop();
+});
 
 type Kind = 'query' | 'mutation';
 

@@ -51,6 +51,7 @@ export const queries: Record<string, Row> = {
       ({ auditEntry }) => ({ after: auditEntry }),
     ],
   },
+  billingFlags: { calls: pagesAfter(({ customer }) => customer) },
   canUseFeature: { calls: [(its) => ({ userId: its.user, featureId: its.feature, delta: 1 })] },
   catalogue: { calls: [() => ({})] },
   entitlements: { calls: [(its) => ({ userId: its.user, featureId: its.feature })] },
@@ -74,6 +75,9 @@ export const queries: Record<string, Row> = {
     calls: [(its) => ({ input: ruleInput(its) }), (its) => ({ input: deltaRuleInput(its) })],
   },
   previewMerge: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
+  providerPrices: {
+    calls: [() => ({ first: 100, mapped: true }), ({ providerPrice }) => ({ after: providerPrice })],
+  },
   segmentEvents: {
     calls: [
       () => ({ first: 100, outcome: 'UNMATCHED', newestFirst: true }),
@@ -85,6 +89,7 @@ export const queries: Record<string, Row> = {
     inert: 'It tells numbers that both environments may have.',
   },
   showUsage: { calls: [(its) => ({ userId: its.user, featureId: its.feature, pastPeriods: 12 })] },
+  stripeConnection: { calls: [() => ({})] },
   subscription: byId(({ subscription }) => subscription),
   subscriptions: {
     calls: [
@@ -142,7 +147,27 @@ export const mutations: Record<string, Row> = {
   archivePackage: byId(({ base }) => base),
   cancelSubscription: byId(({ subscription }) => subscription),
   changePackage: { calls: [(its) => ({ userId: its.user, packageId: its.otherBase })] },
+  connectStripe: {
+    calls: [
+      () => ({
+        input: { secretKey: 'sk_test_ours', webhookSecret: 'whsec_ours', withholdAccessWhilePaused: true },
+      }),
+    ],
+  },
   createApiKey: { calls: [() => ({ kind: 'PUBLIC' })] },
+  createBillingTemplate: {
+    calls: [
+      (its) => ({
+        packageId: its.base,
+        input: {
+          id: `new-${its.template}`,
+          currency: 'eur',
+          interval: 'month',
+          prices: [its.providerPrice],
+        },
+      }),
+    ],
+  },
   createFeature: {
     calls: [
       ({ feature }) => ({
@@ -190,20 +215,25 @@ export const mutations: Record<string, Row> = {
   },
   deleteDraftPackage: byId(({ draft }) => draft),
   deleteFeature: byId(({ looseFeature }) => looseFeature),
+  deleteBillingTemplate: byId(({ template }) => template),
   deleteMappingRule: byId(({ rule }) => rule),
   deleteWebhook: byId(({ webhook }) => webhook),
   deleteUser: byId(({ user }) => user),
   duplicatePackage: { calls: [({ base }) => ({ id: base, newId: `new-${base}`, name: 'ours' })] },
   generateSubscriptionLink: {
     calls: [
-      ({ user }) => ({
-        userId: user,
-        templateId: 'ours',
+      ({ newcomer, template }) => ({
+        userId: newcomer,
+        templateId: template,
         successUrl: 'https://app.example.com/yes',
         cancelUrl: 'https://app.example.com/no',
       }),
     ],
-    inert: 'It is not there yet.',
+    inert: 'A link is made at the billing provider.',
+  },
+  generatePortalLink: {
+    calls: [({ user }) => ({ userId: user, returnUrl: 'https://app.example.com' })],
+    inert: 'A link is made at the billing provider.',
   },
   generateUserToken: { calls: [({ user }) => ({ userId: user })], inert: 'A token is not stored.' },
   grantFeature: {
@@ -224,6 +254,7 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  importStripe: { calls: [() => ({})] },
   importUsers: {
     calls: [
       ({ user }) => ({ csv: `id,name\n${user},ours\n`, note: 'why' }),
@@ -256,6 +287,7 @@ export const mutations: Record<string, Row> = {
       ({ event }) => ({ event: { type: 'track', messageId: `${event}-3`, userId: 'ours', event: 'ours' } }),
     ],
   },
+  mapPrice: { calls: [(its) => ({ priceId: its.freePrice, packageId: its.otherBase })] },
   mergeUsers: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
   publishCatalogue: {
     calls: [

@@ -1,6 +1,7 @@
 import type { PoolClient } from 'pg';
 import type { Database } from '../../src/database/client.ts';
 import type { PrismaClient } from '../../src/database/generated/client.ts';
+import { testEncryption } from '../helpers/app.ts';
 
 /** The ids of a world: one of everything that can be named. */
 export interface Names {
@@ -35,6 +36,11 @@ export interface Names {
   webhook: string;
   /** What the webhook was told. */
   delivery: string;
+  /** What the environment bills with at Stripe. */
+  customer: string;
+  providerPrice: string;
+  freePrice: string;
+  template: string;
 }
 
 const nameWords = {
@@ -55,6 +61,10 @@ const nameWords = {
   imported: 'imported@example.com',
   billingId: 'billing',
   webhook: 'webhook',
+  customer: 'customer',
+  providerPrice: 'provider-price',
+  freePrice: 'free-price',
+  template: 'template',
 };
 
 /** The ids that begin with `prefix`, of a world that is not made. */
@@ -154,6 +164,7 @@ export async function createWorld(
   for (const id of [names.rule, `${names.rule}-2`])
     await db.mappingRule.create({ data: { ...rule, id, conditions } });
   await createEvents(db, environmentId, names);
+  await createBilling(db, environmentId, names, user.key);
   const key = { environmentId, kind: 'PUBLIC', lastFour } as const;
   const { id: apiKey } = await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 1` } });
   await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 2` } });
@@ -195,6 +206,41 @@ async function createTopUps(
   await db.usageExcess.create({ data: { ...drawn, position: 0 } });
   await db.user.update({ where: { key: owner.userKey }, data: { hasTopUps: true } });
   return id;
+}
+
+/** A connection with Stripe, and what it brought. */
+async function createBilling(
+  db: PrismaClient,
+  environmentId: 'test' | 'live',
+  names: Names,
+  userKey: bigint,
+): Promise<void> {
+  const { word, limit } = secrets[environmentId];
+  const secretKey = testEncryption.encrypt(`sk_${environmentId}_ours`, `stripe key ${environmentId}`);
+  const connection = { environmentId, accountId: word, secretKey };
+  await db.stripeConnection.upsert({ where: { environmentId }, create: connection, update: {} });
+  const flags = [{ kind: 'REFUNDED', customerId: names.customer, providerId: word }];
+  const customer = { environmentId, userKey, readNumber: 1n, flags, flaggedAt: new Date(0) };
+  for (const id of [names.customer, `${names.customer}-2`])
+    await db.stripeCustomer.create({ data: { ...customer, id } });
+  const price = {
+    environmentId,
+    productId: word,
+    productName: word,
+    isActive: true,
+    amount: limit,
+    currency: 'eur',
+    interval: 'month',
+    createdAt: new Date(0),
+  };
+  await db.stripePrice.create({ data: { ...price, id: names.providerPrice, packageId: names.base } });
+  await db.stripePrice.create({ data: { ...price, id: names.freePrice } });
+  const template = { environmentId, packageId: names.base, currency: 'eur', interval: 'month' };
+  await db.billingTemplate.create({
+    data: { ...template, id: names.template, priceIds: [names.providerPrice] },
+  });
+  const event = { environmentId, id: `${names.event}-of-stripe`, type: word, createdAt: new Date(0) };
+  await db.stripeEvent.create({ data: event });
 }
 
 /** What nobody is shown: a session of the console, a deleted user, and how far usage is rolled up. */

@@ -450,26 +450,6 @@ describe('changePackage', () => {
   });
 });
 
-describe('generateSubscriptionLink', () => {
-  it('answers that there is no billing provider', async () => {
-    const link = `mutation ($userId: String, $templateId: String!, $successUrl: String!, $cancelUrl: String!) {
-      generateSubscriptionLink(userId: $userId, templateId: $templateId, successUrl: $successUrl, cancelUrl: $cancelUrl) { url } }`;
-    const message = 'Cannot make a subscription link: no billing provider is configured.';
-    expect(
-      await app.fails(link, {
-        userId: '124',
-        templateId: 'pro-50gbp-month',
-        successUrl: 'https://company.com/success',
-        cancelUrl: 'https://company.com/cancelled',
-      }),
-    ).toMatchObject({
-      message,
-      path: ['generateSubscriptionLink'],
-      extensions: { code: 'BAD_USER_INPUT', exception: { name: 'SubscriptionLinkError', message } },
-    });
-  });
-});
-
 describe('calls that race', () => {
   const held = (userId: string) =>
     app.database.prisma.subscription.findMany({

@@ -1,0 +1,178 @@
+import type Stripe from 'stripe';
+import { z } from 'zod';
+import { note } from '../audit/record.ts';
+import type { Author } from '../audit/rules.ts';
+import type { Encryption } from '../auth/secrets/encryption.ts';
+import type { Db } from '../database/client.ts';
+import type { PrismaClient, StripeConnection } from '../database/generated/client.ts';
+import { DomainError, invalidInput } from '../errors.ts';
+import { isForbidden, isUnknownKey, openStripe, type StripeAddress } from './stripe.ts';
+
+/** How an environment is connected with Stripe. */
+export const ConnectStripe = z.object({
+  secretKey: z
+    .string()
+    .max(255)
+    .regex(
+      /^(sk|rk)_(test|live)_\w+$/,
+      'must be a secret or restricted key of Stripe, such as sk_test_… or rk_live_…',
+    ),
+  webhookSecret: z
+    .string()
+    .max(255)
+    .regex(/^whsec_\S+$/, 'must be the signing secret of the endpoint, such as whsec_…'),
+  withholdAccessWhilePaused: z.boolean().nullish(),
+});
+export type ConnectStripe = z.output<typeof ConnectStripe>;
+
+/** An open connection to the account of an environment. */
+export interface Connected {
+  environmentId: string;
+  accountId: string;
+  withholdsPaused: boolean;
+  stripe: Stripe;
+}
+
+export const notConnected = () =>
+  new DomainError(
+    'BAD_USER_INPUT',
+    'StripeNotConnectedError',
+    'This environment is not connected with Stripe: connect it with connectStripe, or on the page Stripe of the console.',
+  );
+
+/** Opens the connections of environments, one library object for each key. */
+export type OpenConnection = (environmentId: string) => Promise<Connected | null>;
+
+const placeOf = (environmentId: string, what: 'key' | 'webhook secret') => `stripe ${what} ${environmentId}`;
+
+export function createConnections(db: Db, encryption: Encryption, address: StripeAddress): OpenConnection {
+  const opened = new Map<string, { secretKey: string; stripe: Promise<Stripe> }>();
+  return async (environmentId) => {
+    const row = await db.stripeConnection.findUnique({ where: { environmentId } });
+    if (row === null) return null;
+    const known = opened.get(environmentId);
+    const current =
+      known?.secretKey === row.secretKey
+        ? known
+        : {
+            secretKey: row.secretKey,
+            stripe: openStripe(encryption.decrypt(row.secretKey, placeOf(environmentId, 'key')), address),
+          };
+    opened.set(environmentId, current);
+    return {
+      environmentId,
+      accountId: row.accountId,
+      withholdsPaused: row.withholdsPaused,
+      stripe: await current.stripe,
+    };
+  };
+}
+
+/** Both environments' secrets, to find whose endpoint an event was sent to. */
+export async function readWebhookSecrets(
+  db: Db,
+  encryption: Encryption,
+): Promise<{ environmentId: string; accountId: string; secrets: string[] }[]> {
+  const rows = await db.stripeConnection.findMany();
+  return rows.map(({ environmentId, accountId, webhookSecrets }) => ({
+    environmentId,
+    accountId,
+    secrets: webhookSecrets.map((secret) =>
+      encryption.decrypt(secret, placeOf(environmentId, 'webhook secret')),
+    ),
+  }));
+}
+
+/** What a key needs: the permissions of a restricted key, in Stripe's words. */
+const rights: [name: string, check: (stripe: Stripe) => Promise<unknown>][] = [
+  ['Customers', (stripe) => stripe.customers.list({ limit: 1 })],
+  ['Products', (stripe) => stripe.products.list({ limit: 1 })],
+  ['Prices', (stripe) => stripe.prices.list({ limit: 1 })],
+  ['Subscriptions', (stripe) => stripe.subscriptions.list({ limit: 1 })],
+  ['Checkout Sessions', (stripe) => stripe.checkout.sessions.list({ limit: 1 })],
+  ['Events', (stripe) => stripe.events.list({ limit: 1 })],
+];
+
+interface ConnectContext {
+  prisma: PrismaClient;
+  author: Author;
+  encryption: Encryption;
+  address: StripeAddress;
+}
+
+/**
+ * Connects an environment with an account of Stripe, after asking Stripe whether the key may do what is needed. A second
+ * call with another webhook secret keeps the former one too, for a rotation. Another account starts anew.
+ *
+ * @throws ValidationError if Stripe refuses the key, or if the key is of the other mode
+ */
+export async function connectStripe(
+  { prisma, author, encryption, address }: ConnectContext,
+  { secretKey, webhookSecret, withholdAccessWhilePaused }: ConnectStripe,
+): Promise<void> {
+  const { environmentId } = author;
+  if (!secretKey.includes(`_${environmentId}_`))
+    throw invalidInput(
+      'input.secretKey',
+      `must be a key of Stripe's ${environmentId} mode in this environment`,
+    );
+  const accountId = await checkKey(await openStripe(secretKey, address));
+  const encrypted = encryption.encrypt(secretKey, placeOf(environmentId, 'key'));
+  await prisma.$transaction(async (tx) => {
+    const before = await lockConnection(tx, environmentId);
+    if (before !== null && before.accountId !== accountId)
+      throw invalidInput(
+        'input.secretKey',
+        `is of another account: this environment is connected with ${before.accountId}`,
+      );
+    const known = before?.webhookSecrets ?? [];
+    const place = placeOf(environmentId, 'webhook secret');
+    const others = known.filter((secret) => encryption.decrypt(secret, place) !== webhookSecret);
+    const webhookSecrets = [encryption.encrypt(webhookSecret, place), ...others].slice(0, 2);
+    const withholdsPaused = withholdAccessWhilePaused ?? before?.withholdsPaused ?? false;
+    const data = { accountId, secretKey: encrypted, webhookSecrets, withholdsPaused };
+    await tx.stripeConnection.upsert({
+      where: { environmentId },
+      create: { environmentId, ...data, eventsUntil: new Date() },
+      update: data,
+    });
+    const what = { action: 'connectStripe', type: 'BILLING', id: accountId } as const;
+    await note(tx, author, what, { withholdAccessWhilePaused: withholdsPaused });
+  });
+}
+
+async function lockConnection(tx: Db, environmentId: string): Promise<StripeConnection | null> {
+  await tx.$queryRaw`SELECT 1 FROM environment WHERE id = ${environmentId} FOR NO KEY UPDATE`;
+  return tx.stripeConnection.findUnique({ where: { environmentId } });
+}
+
+/** Asks Stripe for the account of a key, and for every right that is needed. */
+async function checkKey(stripe: Stripe): Promise<string> {
+  const field = 'input.secretKey';
+  const missing: string[] = [];
+  for (const [name, check] of rights) {
+    try {
+      await check(stripe);
+    } catch (error) {
+      if (isUnknownKey(error)) throw invalidInput(field, 'is not a valid key: Stripe does not know it');
+      if (!isForbidden(error)) throw unreachable();
+      missing.push(name);
+    }
+  }
+  if (missing.length > 0)
+    throw invalidInput(field, `may not read ${missing.join(', ')}: give it these rights at Stripe`);
+  try {
+    return (await stripe.accounts.retrieveCurrent()).id;
+  } catch (error) {
+    if (isForbidden(error))
+      throw invalidInput(field, 'may not read the account: give it the right "Account, read"');
+    throw unreachable();
+  }
+}
+
+const unreachable = () =>
+  new DomainError(
+    'BAD_USER_INPUT',
+    'StripeUnreachableError',
+    'Stripe could not be reached. Nothing was changed; try again.',
+  );

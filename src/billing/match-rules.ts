@@ -1,0 +1,77 @@
+import { emailKey } from '../users/rules.ts';
+
+/** A customer at Stripe, as far as it tells whose it is. Read anew each time, never stored. */
+export interface CustomerFacts {
+  id: string;
+  email: string | null;
+  name: string | null;
+  /** The ids of users that a payment link of ours left at Stripe. */
+  ownIds: readonly string[];
+}
+
+/** A user whose customer it may be. */
+export interface Candidate {
+  key: bigint;
+  id: string;
+  name: string | null;
+  email: string | null;
+  billingId: string | null;
+  imported: boolean;
+}
+
+export interface Candidates {
+  /** The users with one of the ids of our own, survivors of merges included. */
+  byOwnId: readonly Candidate[];
+  byBillingId: readonly Candidate[];
+  byEmail: readonly Candidate[];
+  /** The ids that a new user could have and that are taken. */
+  takenIds: ReadonlySet<string>;
+}
+
+/** Whose customer it is. */
+export type CustomerMatch =
+  | { kind: 'user'; user: Candidate }
+  | { kind: 'create'; id: string }
+  /** Several users could be meant: a person has to say who. */
+  | { kind: 'several' };
+
+/**
+ * Whose customer it is, by the first of these that says it:
+ *  1. the id of a user that our payment link left at Stripe;
+ *  2. the billing id. Of several users with it, the one with the email;
+ *  3. the email, of exactly one user without another billing id;
+ *  4. nobody's yet: a user is created. The id is the email, or else the id of the customer.
+ * Several users with the email are told apart by nobody, so nothing is attached.
+ */
+export function matchCustomer(customer: CustomerFacts, candidates: Candidates): CustomerMatch {
+  const [own] = candidates.byOwnId;
+  if (own !== undefined) return { kind: 'user', user: own };
+  const { byBillingId } = candidates;
+  if (byBillingId.length > 0)
+    return only(byBillingId) ?? only(withEmail(byBillingId, customer)) ?? { kind: 'several' };
+  const byEmail = candidates.byEmail.filter(({ billingId }) => !billingId || billingId === customer.id);
+  if (byEmail.length > 0) return only(byEmail) ?? { kind: 'several' };
+  const spare = [customer.email?.trim(), customer.id].find((id) => id && !candidates.takenIds.has(id));
+  return spare ? { kind: 'create', id: spare } : { kind: 'several' };
+}
+
+function only([first, ...others]: readonly Candidate[]): CustomerMatch | null {
+  return first !== undefined && others.length === 0 ? { kind: 'user', user: first } : null;
+}
+
+const withEmail = (users: readonly Candidate[], { email }: CustomerFacts) =>
+  users.filter((user) => email !== null && user.email !== null && emailKey(user.email) === emailKey(email));
+
+/** What a customer changes of its user: an imported user follows, of others only gaps are filled. */
+export function factsFrom({ id, name, email }: CustomerFacts, user: Candidate): Partial<Candidate> {
+  const told = { name, email, billingId: id };
+  const entries = Object.entries(told) as [keyof typeof told, string | null][];
+  return Object.fromEntries(
+    entries.filter(
+      ([field, value]) => value && value !== user[field] && (follows(field, user) || !user[field]),
+    ),
+  );
+}
+
+/** A billing id is never replaced: it says whose customer somebody is. */
+const follows = (field: string, { imported }: Candidate) => imported && field !== 'billingId';

@@ -1,0 +1,95 @@
+import type Stripe from 'stripe';
+import { note } from '../audit/record.ts';
+import type { Author } from '../audit/rules.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
+import { DomainError, packageNotFound } from '../errors.ts';
+import type { Connected } from './connection.ts';
+import { enqueueProjection } from './queue.ts';
+import { type PriceFacts, savePrices } from './store.ts';
+
+export const priceNotFoundAtStripe = (id: string) =>
+  new DomainError(
+    'NOT_FOUND',
+    'PriceNotFoundError',
+    `No price with the id "${id}" was imported from Stripe.`,
+  );
+
+/** Reads all prices with their products from Stripe, those that are no longer sold included. Returns how many. */
+export async function readAllPrices(
+  prisma: PrismaClient,
+  { environmentId, stripe }: Connected,
+): Promise<number> {
+  let count = 0;
+  let page: PriceFacts[] = [];
+  const flush = async () => {
+    await savePrices(prisma, environmentId, page);
+    count += page.length;
+    page = [];
+  };
+  for await (const price of stripe.prices.list({ limit: 100, expand: ['data.product'] })) {
+    page.push(factsOf(price));
+    if (page.length === 100) await flush();
+  }
+  await flush();
+  return count;
+}
+
+function factsOf(price: Stripe.Price): PriceFacts {
+  const { product, recurring } = price;
+  const isWhole = typeof product !== 'string';
+  return {
+    id: price.id,
+    productId: isWhole ? product.id : product,
+    productName: isWhole && !product.deleted ? product.name : null,
+    isActive: price.active,
+    amount: price.unit_amount === null ? null : BigInt(price.unit_amount),
+    currency: price.currency,
+    interval: recurring?.interval ?? null,
+    intervalCount: recurring?.interval_count ?? null,
+    createdAt: new Date(price.created * 1_000),
+  };
+}
+
+/**
+ * Maps a price at Stripe to the package that it pays for. A mapping is final: people hold packages by it. Subscriptions
+ * that are known already are brought in line in the background.
+ *
+ * @throws PriceNotFoundError, PackageNotFoundError, and PriceMappedError if it is mapped to another package
+ */
+export async function mapPrice(
+  prisma: PrismaClient,
+  author: Author,
+  priceId: string,
+  packageId: string,
+): Promise<void> {
+  const { environmentId } = author;
+  await prisma.$transaction(async (tx) => {
+    const where = { environmentId_id: { environmentId, id: packageId } };
+    if ((await tx.package.findUnique({ where, select: { id: true } })) === null)
+      throw packageNotFound(packageId);
+    const { count } = await tx.stripePrice.updateMany({
+      where: { environmentId, id: priceId, packageId: null },
+      data: { packageId, mappedAt: new Date() },
+    });
+    if (count === 0) return refuseUnless(packageId, await findMapping(tx, environmentId, priceId), priceId);
+    await note(tx, author, { action: 'mapPrice', type: 'BILLING', id: priceId }, { packageId });
+    await enqueueProjection(tx, environmentId, priceId);
+  });
+}
+
+const findMapping = (tx: Pick<PrismaClient, 'stripePrice'>, environmentId: string, id: string) =>
+  tx.stripePrice.findUnique({
+    where: { environmentId_id: { environmentId, id } },
+    select: { packageId: true },
+  });
+
+/** Mapping it again to the same package changes nothing. */
+function refuseUnless(packageId: string, known: { packageId: string | null } | null, priceId: string): void {
+  if (known === null) throw priceNotFoundAtStripe(priceId);
+  if (known.packageId === packageId) return;
+  throw new DomainError(
+    'CONFLICT',
+    'PriceMappedError',
+    `The price "${priceId}" is mapped to the package "${known.packageId}", and a mapping is final: make a new price at Stripe.`,
+  );
+}

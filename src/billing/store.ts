@@ -1,0 +1,280 @@
+import type { Db } from '../database/client.ts';
+import type { Prisma } from '../database/generated/client.ts';
+import type { Candidates, CustomerFacts } from './match-rules.ts';
+import { type Mirror, StoredMirror } from './mirror-rules.ts';
+import type { Flag, MappedPackage, Stored } from './projection-rules.ts';
+
+/** The number of the next question to Stripe: of two answers, the one with the larger number is kept. */
+export async function nextReadNumber(db: Db): Promise<bigint> {
+  const [row] = await db.$queryRaw<[{ number: bigint }]>`SELECT nextval('stripe_read_number') AS number`;
+  return row.number;
+}
+
+/** What is kept of an answer of Stripe's. */
+export interface Answer extends Mirror {
+  environmentId: string;
+  readNumber: bigint;
+  isDeleted: boolean;
+}
+
+/** A customer as it is stored. */
+export interface KnownCustomer {
+  /** The user, or the survivor of a merge. */
+  userKey: bigint | null;
+  /** The user was deleted here. */
+  isForgotten: boolean;
+}
+
+/** Stores what Stripe said of a customer. Returns the customer; null if a later answer is stored already. */
+export async function saveAnswer(db: Db, answer: Answer): Promise<KnownCustomer | null> {
+  const { environmentId, customerId, readNumber, isDeleted, subscriptions, payments } = answer;
+  const [row] = await db.$queryRaw<{ user_key: bigint | null; is_forgotten: boolean }[]>`
+    INSERT INTO stripe_customer AS known
+      (environment_id, id, read_number, is_deleted, subscriptions, payments, read_at)
+    VALUES (${environmentId}, ${customerId}, ${readNumber}, ${isDeleted}, ${JSON.stringify(subscriptions)}::jsonb,
+      ${JSON.stringify(payments)}::jsonb, now())
+    ON CONFLICT (environment_id, id) DO UPDATE SET read_number = excluded.read_number,
+      is_deleted = excluded.is_deleted, subscriptions = excluded.subscriptions, payments = excluded.payments,
+      read_at = excluded.read_at
+      WHERE known.read_number < excluded.read_number
+    RETURNING is_forgotten,
+      (SELECT coalesce(merged_into, key) FROM "user" WHERE key = known.user_key) AS user_key`;
+  return row === undefined ? null : { userKey: row.user_key, isForgotten: row.is_forgotten };
+}
+
+/** Remembers whose customer it is, unless somebody else was faster. Returns whose it is then. */
+export async function attachCustomer(
+  db: Db,
+  environmentId: string,
+  customerId: string,
+  userKey: bigint,
+): Promise<bigint | null> {
+  await db.$executeRaw`
+    UPDATE stripe_customer SET user_key = ${userKey}
+    WHERE environment_id = ${environmentId} AND id = ${customerId} AND NOT is_forgotten
+      AND NOT EXISTS (SELECT 1 FROM "user" WHERE key = stripe_customer.user_key)`;
+  return findOwner(db, environmentId, customerId);
+}
+
+/** The user of a customer, or the survivor of a merge. */
+export async function findOwner(db: Db, environmentId: string, customerId: string): Promise<bigint | null> {
+  const [row] = await db.$queryRaw<{ user_key: bigint }[]>`
+    SELECT coalesce(u.merged_into, u.key) AS user_key
+    FROM stripe_customer c JOIN "user" u ON u.key = c.user_key
+    WHERE c.environment_id = ${environmentId} AND c.id = ${customerId}`;
+  return row?.user_key ?? null;
+}
+
+/** Who a customer may be; see matchCustomer. */
+export async function findCandidates(
+  db: Db,
+  environmentId: string,
+  customer: CustomerFacts,
+): Promise<Candidates> {
+  const select = { key: true, id: true, name: true, email: true, billingId: true, imported: true } as const;
+  const { email, ownIds, id } = customer;
+  const named = await db.user.findMany({
+    where: { environmentId, id: { in: [...ownIds] } },
+    select: { ...select, survivor: { select } },
+  });
+  const present = { environmentId, mergedInto: null };
+  const byBillingId = await db.user.findMany({ where: { ...present, billingId: id }, select, take: 10 });
+  const sharing =
+    email === null
+      ? []
+      : await db.$queryRaw<{ key: bigint }[]>`
+          SELECT key FROM "user"
+          WHERE environment_id = ${environmentId} AND email IS NOT NULL AND merged_into IS NULL
+            AND kana_email_key(email) = kana_email_key(${email}) ORDER BY key LIMIT 10`;
+  const byEmail = await db.user.findMany({ where: { key: { in: sharing.map(({ key }) => key) } }, select });
+  const spare = [id, ...(email === null ? [] : [email.trim()])];
+  const taken = await db.user.findMany({ where: { environmentId, id: { in: spare } }, select: { id: true } });
+  return {
+    byOwnId: named.map(({ survivor, ...user }) => survivor ?? user),
+    byBillingId,
+    byEmail,
+    takenIds: new Set(taken.map((user) => user.id)),
+  };
+}
+
+/** What Stripe said of all customers of a user, in the order of their ids. */
+export async function readMirrors(db: Db, userKey: bigint): Promise<Mirror[]> {
+  const rows = await db.$queryRaw<{ id: string; subscriptions: unknown; payments: unknown }[]>`
+    SELECT c.id, c.subscriptions, c.payments FROM stripe_customer c
+    WHERE c.user_key IN (SELECT key FROM "user" WHERE key = ${userKey} OR merged_into = ${userKey})
+    ORDER BY c.id`;
+  return rows.map(({ id, ...stored }) => ({ customerId: id, ...StoredMirror.parse(stored) }));
+}
+
+/** The packages that these mirrors' prices are mapped to, by price. */
+export async function readMappedPackages(
+  db: Db,
+  environmentId: string,
+  mirrors: readonly Mirror[],
+): Promise<Map<string, MappedPackage>> {
+  const priceIds = mirrors.flatMap(({ subscriptions, payments }) => [
+    ...subscriptions.flatMap(({ items }) => items.map(({ priceId }) => priceId)),
+    ...payments.flatMap((payment) => payment.priceIds),
+  ]);
+  const rows = await db.stripePrice.findMany({
+    where: { environmentId, id: { in: [...new Set(priceIds)] }, packageId: { not: null } },
+    select: { id: true, package: { select: { id: true, isAddon: true, status: true } } },
+  });
+  return new Map(
+    rows.flatMap(({ id, package: mapped }) =>
+      mapped === null
+        ? []
+        : [[id, { id: mapped.id, isAddon: mapped.isAddon, isDraft: mapped.status === 'DRAFT' }] as const],
+    ),
+  );
+}
+
+export const provider = 'STRIPE';
+
+/** The subscriptions of a user that Stripe decides on. */
+export async function readStored(tx: Db, userKey: bigint): Promise<Stored[]> {
+  const rows = await tx.subscription.findMany({ where: { userKey, provider }, orderBy: { id: 'asc' } });
+  return rows.map((row) => ({
+    id: row.id,
+    packageId: row.packageId,
+    isAddon: row.isAddon,
+    itemId: row.providerItemId ?? '',
+    providerSubscriptionId: row.providerSubscriptionId,
+    providerStatus: row.providerStatus ?? '',
+    status: row.status as Stored['status'],
+    startedAt: row.startedAt,
+    endedAt: row.endedAt,
+    cancelsAt: row.providerCancelsAt,
+    trialEnd: row.trialEnd,
+  }));
+}
+
+const stateOf = (row: Omit<Stored, 'id'>) => ({
+  status: row.status,
+  endedAt: row.endedAt,
+  trialEnd: row.trialEnd,
+  providerStatus: row.providerStatus,
+  providerCancelsAt: row.cancelsAt,
+});
+
+export async function updateStored(tx: Db, userKey: bigint, row: Stored): Promise<void> {
+  await tx.subscription.update({ where: { userKey_id: { userKey, id: row.id } }, data: stateOf(row) });
+}
+
+/** Starts a subscription to the current version of its package. */
+export async function insertStored(
+  tx: Db,
+  environmentId: string,
+  userKey: bigint,
+  row: Omit<Stored, 'id'>,
+): Promise<bigint> {
+  const { packageId, isAddon, startedAt, providerSubscriptionId, itemId } = row;
+  const { version: packageVersion } = await tx.package.findUniqueOrThrow({
+    where: { environmentId_id: { environmentId, id: packageId } },
+    select: { version: true },
+  });
+  const { id } = await tx.subscription.create({
+    data: {
+      ...{
+        environmentId,
+        userKey,
+        packageId,
+        packageVersion,
+        isAddon,
+        startedAt,
+        provider,
+        providerSubscriptionId,
+      },
+      providerItemId: itemId,
+      ...stateOf(row),
+    },
+    select: { id: true },
+  });
+  return id;
+}
+
+/** Writes the flags of these customers, and when one first had any. */
+export async function saveFlags(
+  tx: Db,
+  environmentId: string,
+  customerIds: readonly string[],
+  flags: readonly Flag[],
+): Promise<void> {
+  for (const customerId of customerIds) {
+    const own = JSON.stringify(flags.filter((flag) => flag.customerId === customerId));
+    await tx.$executeRaw`
+      UPDATE stripe_customer SET flags = ${own}::jsonb,
+        flagged_at = CASE WHEN ${own}::jsonb = '[]'::jsonb THEN NULL ELSE coalesce(flagged_at, now()) END
+      WHERE environment_id = ${environmentId} AND id = ${customerId} AND flags <> ${own}::jsonb`;
+  }
+}
+
+/** The next customers whose mirror has one of these prices, after `after`, in the order of ids. */
+export async function findCustomersWithPrice(
+  db: Db,
+  environmentId: string,
+  priceId: string,
+  { after, take }: { after: string; take: number },
+): Promise<string[]> {
+  const inSubscription = JSON.stringify([{ items: [{ priceId }] }]);
+  const inPayment = JSON.stringify([{ priceIds: [priceId] }]);
+  const rows = await db.$queryRaw<{ id: string }[]>`
+    SELECT id FROM stripe_customer
+    WHERE environment_id = ${environmentId} AND id > ${after}
+      AND (subscriptions @> ${inSubscription}::jsonb OR payments @> ${inPayment}::jsonb)
+    ORDER BY id LIMIT ${take}`;
+  return rows.map(({ id }) => id);
+}
+
+export interface PriceFacts {
+  id: string;
+  productId: string;
+  productName: string | null;
+  isActive: boolean;
+  amount: bigint | null;
+  currency: string;
+  interval: string | null;
+  intervalCount: number | null;
+  createdAt: Date;
+}
+
+/** Stores prices. What they are mapped to stays. */
+export async function savePrices(
+  db: Db,
+  environmentId: string,
+  prices: readonly PriceFacts[],
+): Promise<void> {
+  for (const { id, createdAt, ...facts } of prices) {
+    await db.stripePrice.upsert({
+      where: { environmentId_id: { environmentId, id } },
+      create: { environmentId, id, createdAt, ...facts },
+      update: facts,
+    });
+  }
+}
+
+/** Notes the id of an event. Returns false if it was noted before. */
+export async function noteEvent(
+  db: Db,
+  environmentId: string,
+  { id, type, createdAt }: { id: string; type: string; createdAt: Date },
+): Promise<boolean> {
+  const { count } = await db.stripeEvent.createMany({
+    data: [{ environmentId, id, type, createdAt }],
+    skipDuplicates: true,
+  });
+  return count > 0;
+}
+
+/** Customers of a deleted user are never attached to anybody again. */
+export async function forgetCustomers(tx: Db, userKeys: readonly bigint[]): Promise<void> {
+  await tx.stripeCustomer.updateMany({
+    where: { userKey: { in: [...userKeys] } },
+    data: {
+      isForgotten: true,
+      userKey: null,
+      flags: [] as Prisma.InputJsonArray,
+      flaggedAt: null,
+    },
+  });
+}

@@ -1,0 +1,73 @@
+import type Stripe from 'stripe';
+import { subscriptionError } from '../errors.ts';
+
+/** How Stripe is reached. */
+export interface StripeAddress {
+  /** Another address than Stripe's own, for tests and proxies. */
+  apiBase: string | undefined;
+}
+
+/** One call may take this long, and is tried again twice. */
+const timeoutMs = 20_000;
+const maxNetworkRetries = 2;
+
+/** Opens Stripe's library with this key. It is loaded when the first environment is connected. */
+export async function openStripe(secretKey: string, { apiBase }: StripeAddress): Promise<Stripe> {
+  const { default: StripeClient } = await import('stripe');
+  return new StripeClient(secretKey, {
+    timeout: timeoutMs,
+    maxNetworkRetries,
+    telemetry: false,
+    ...hostOf(apiBase),
+  });
+}
+
+function hostOf(apiBase: string | undefined) {
+  if (apiBase === undefined) return {};
+  const { hostname, port, protocol } = new URL(apiBase);
+  const isPlain = protocol === 'http:';
+  return {
+    host: hostname,
+    port: port === '' ? (isPlain ? 80 : 443) : Number(port),
+    protocol: isPlain ? ('http' as const) : ('https' as const),
+  };
+}
+
+interface StripeFailure extends Error {
+  type: string;
+  statusCode?: number;
+  code?: string;
+}
+
+/** Whether an error is one of Stripe's library; its class is only known once the library is loaded. */
+export const isStripeFailure = (error: unknown): error is StripeFailure =>
+  error instanceof Error && 'type' in error && String(error.type).startsWith('Stripe');
+
+/** Whether Stripe has no such object. */
+export const isMissing = (error: unknown) => isStripeFailure(error) && error.code === 'resource_missing';
+
+/** Whether the key lacks a right. */
+export const isForbidden = (error: unknown) =>
+  isStripeFailure(error) && (error.type === 'StripePermissionError' || error.statusCode === 403);
+
+/** Whether the key is unknown or revoked. */
+export const isUnknownKey = (error: unknown) =>
+  isStripeFailure(error) && (error.type === 'StripeAuthenticationError' || error.statusCode === 401);
+
+/** Runs a change at Stripe. If it fails there, nothing has changed here. @throws what `refuse` makes of Stripe's reason */
+export async function atStripe<Result>(
+  work: () => Promise<Result>,
+  refuse: (message: string) => Error = subscriptionError,
+): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isStripeFailure(error)) throw error;
+    throw refuse(`Stripe refused or could not be reached, and nothing was changed: ${reasonOf(error)}`);
+  }
+}
+
+/** Stripe's reason, without what might tell about a person or a key. */
+export function reasonOf({ type, code, statusCode }: StripeFailure): string {
+  return [type, code, statusCode].filter((part) => part !== undefined).join(', ');
+}

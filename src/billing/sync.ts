@@ -1,0 +1,233 @@
+import type Stripe from 'stripe';
+import { audited } from '../audit/record.ts';
+import { ownAuthor } from '../audit/rules.ts';
+import type { Db } from '../database/client.ts';
+import { isUniqueViolation } from '../database/errors.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
+import { heldStatuses } from '../subscriptions/rules.ts';
+import { changeSubscriptions } from '../subscriptions/store.ts';
+import { recount } from '../usage/ledger/store.ts';
+import type { AdmitUsers } from '../users/arrival.ts';
+import type { Connected } from './connection.ts';
+import { type CustomerFacts, factsFrom, matchCustomer } from './match-rules.ts';
+import { type Mirror, mirrorPayment, mirrorSubscription } from './mirror-rules.ts';
+import { changesOf, type Flag, project } from './projection-rules.ts';
+import {
+  attachCustomer,
+  findCandidates,
+  insertStored,
+  nextReadNumber,
+  readMappedPackages,
+  readMirrors,
+  readStored,
+  saveAnswer,
+  saveFlags,
+  updateStored,
+} from './store.ts';
+import { isMissing } from './stripe.ts';
+
+/** What a sync works with, in one environment. */
+export interface SyncContext {
+  prisma: PrismaClient;
+  admitUsers: AdmitUsers;
+}
+
+/** Link and metadata name of the user's id at Stripe. */
+export const ownIdName = 'kana_user_id';
+
+/**
+ * Asks Stripe for a customer and everything the customer bought, stores it, finds or creates the user, and brings the
+ * subscriptions here in line; see project. Whatever came first or twice: the last answer decides.
+ */
+export async function syncCustomer(
+  context: SyncContext,
+  connected: Connected,
+  customerId: string,
+): Promise<void> {
+  const { prisma } = context;
+  const { environmentId } = connected;
+  const readNumber = await nextReadNumber(prisma);
+  const read = await readCustomer(connected.stripe, customerId);
+  if (read === null) return;
+  const { facts, mirror } = read;
+  const known = await saveAnswer(prisma, { environmentId, readNumber, isDeleted: facts === null, ...mirror });
+  if (known === null || known.isForgotten) return;
+  const userKey = await ownerOf(context, environmentId, { known: known.userKey, facts, mirror });
+  if (userKey !== null) await projectUser(prisma, connected, userKey);
+}
+
+interface CustomerRead {
+  /** Null for a deleted customer. */
+  facts: CustomerFacts | null;
+  mirror: Mirror;
+}
+
+/** @returns null if Stripe never had this customer */
+async function readCustomer(stripe: Stripe, customerId: string): Promise<CustomerRead | null> {
+  const customer = await stripe.customers.retrieve(customerId).catch((error: unknown) => {
+    if (isMissing(error)) return null;
+    throw error;
+  });
+  if (customer === null) return null;
+  const mirror: Mirror = { customerId, subscriptions: [], payments: [] };
+  const ownIds: (string | undefined)[] = customer.deleted ? [] : [customer.metadata?.[ownIdName]];
+  for await (const subscription of stripe.subscriptions.list({
+    customer: customerId,
+    status: 'all',
+    limit: 100,
+  })) {
+    mirror.subscriptions.push(mirrorSubscription(subscription));
+    ownIds.push(subscription.metadata[ownIdName]);
+  }
+  const sessions = stripe.checkout.sessions.list({
+    ...{ customer: customerId, status: 'complete', limit: 100 },
+    expand: ['data.line_items', 'data.payment_intent.latest_charge'],
+  } as const);
+  for await (const session of sessions) {
+    const payment = mirrorPayment(session, isRefunded(session));
+    if (payment !== null) mirror.payments.push(payment);
+    ownIds.push(session.metadata?.[ownIdName]);
+  }
+  if (customer.deleted) return { facts: null, mirror };
+  const facts = {
+    id: customerId,
+    email: customer.email ?? null,
+    name: customer.name ?? null,
+    ownIds: ownIds.filter((id) => id !== undefined && id !== ''),
+  };
+  return { facts: facts as CustomerFacts, mirror };
+}
+
+function isRefunded({ payment_intent: intent }: Stripe.Checkout.Session): boolean {
+  if (intent === null || typeof intent === 'string') return false;
+  const charge = intent.latest_charge;
+  return charge !== null && typeof charge !== 'string' && charge.refunded;
+}
+
+interface Owned {
+  known: bigint | null;
+  facts: CustomerFacts | null;
+  mirror: Mirror;
+}
+
+/** The user of a customer: the known one with what Stripe says of the customer, or the one who is found or created. */
+async function ownerOf(
+  context: SyncContext,
+  environmentId: string,
+  { known, facts, mirror: { customerId } }: Owned,
+): Promise<bigint | null> {
+  const { prisma } = context;
+  // A deleted customer stays whose it was.
+  if (facts === null) return known;
+  if (known !== null) {
+    await updateFacts(prisma, environmentId, known, facts);
+    return known;
+  }
+  const match = matchCustomer(facts, await findCandidates(prisma, environmentId, facts));
+  if (match.kind === 'several') {
+    await saveFlags(
+      prisma,
+      environmentId,
+      [customerId],
+      [{ kind: 'SEVERAL_USERS', customerId, providerId: null }],
+    );
+    return null;
+  }
+  const userKey =
+    match.kind === 'user' ? match.user.key : await createUser(context, environmentId, facts, match.id);
+  const owner = await attachCustomer(prisma, environmentId, customerId, userKey);
+  if (owner !== null) await updateFacts(prisma, environmentId, owner, facts);
+  return owner;
+}
+
+/** Creates an imported user. Events of Segment that wait for the id are taken up. */
+async function createUser(
+  { admitUsers }: SyncContext,
+  environmentId: string,
+  { id: billingId, email, name }: CustomerFacts,
+  id: string,
+): Promise<bigint> {
+  const data = { environmentId, id, email, name, billingId, imported: true };
+  const what = { action: 'importStripe', type: 'USER', handles: [] } as const;
+  try {
+    return await admitUsers(environmentId, [id], (tx) =>
+      audited(
+        tx,
+        ownAuthor('SERVER', environmentId),
+        what,
+        async () => (await tx.user.create({ data, select: { key: true } })).key,
+        (key) => [key],
+      ),
+    );
+  } catch (error) {
+    // Somebody else created the user meanwhile. The next try finds the user.
+    if (isUniqueViolation(error))
+      throw new Error('a user of this customer was created by somebody else', { cause: error });
+    throw error;
+  }
+}
+
+async function updateFacts(
+  prisma: PrismaClient,
+  environmentId: string,
+  key: bigint,
+  facts: CustomerFacts,
+): Promise<void> {
+  await prisma.$transaction(async (tx) => {
+    const user = await tx.user.findUnique({ where: { key } });
+    const data = user === null ? {} : factsFrom(facts, user);
+    if (Object.keys(data).length === 0) return;
+    const what = { action: 'importStripe', type: 'USER', handles: [key] } as const;
+    await audited(tx, ownAuthor('SERVER', environmentId), what, () =>
+      tx.user.update({ where: { key }, data }),
+    );
+  });
+}
+
+/** Brings the subscriptions of a user in line with what Stripe said of all customers of the user. */
+export async function projectUser(
+  prisma: PrismaClient,
+  { environmentId, withholdsPaused }: Pick<Connected, 'environmentId' | 'withholdsPaused'>,
+  key: bigint,
+): Promise<void> {
+  await changeSubscriptions(prisma, key, async (tx, { userKey, instant }) => {
+    const mirrors = await readMirrors(tx, userKey);
+    const projected = project(mirrors, {
+      packages: await readMappedPackages(tx, environmentId, mirrors),
+      byHand: await readByHand(tx, userKey),
+      withholdsPaused,
+    });
+    await apply(tx, { environmentId, userKey, instant }, projected.held);
+    await saveMirrorFlags(tx, environmentId, mirrors, projected.flags);
+  });
+}
+
+const readByHand = (tx: Db, userKey: bigint) =>
+  tx.subscription.findMany({
+    where: { userKey, provider: null, status: { in: [...heldStatuses] } },
+    select: { packageId: true, isAddon: true },
+  });
+
+function saveMirrorFlags(tx: Db, environmentId: string, mirrors: readonly Mirror[], flags: readonly Flag[]) {
+  const ids = mirrors.map(({ customerId }) => customerId);
+  return saveFlags(tx, environmentId, ids, flags);
+}
+
+async function apply(
+  tx: Db,
+  { environmentId, userKey, instant }: { environmentId: string; userKey: bigint; instant: Date },
+  projected: Parameters<typeof changesOf>[1],
+): Promise<void> {
+  const { update, insert } = changesOf(await readStored(tx, userKey), projected, instant);
+  if (update.length + insert.length === 0) return;
+  const what = { action: 'syncStripe', type: 'SUBSCRIPTION', handles: update.map(({ id }) => id) } as const;
+  const write = async () => {
+    for (const row of update) await updateStored(tx, userKey, row);
+    const made: bigint[] = [];
+    for (const row of insert) made.push(await insertStored(tx, environmentId, userKey, row));
+    return made;
+  };
+  await audited(tx, ownAuthor('SERVER', environmentId), what, write, (made) => made);
+  // They start and end at Stripe's instants, which may be long ago: usage since then counts.
+  await recount(tx, userKey);
+}

@@ -1,0 +1,439 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Stripe from 'stripe';
+
+/*
+ * The other side of the Stripe library: what of Stripe's API the project uses, with a state, on a local port. Its objects
+ * are typed by the library, so that a new version that changes them fails the type check.
+ */
+
+type Status = Stripe.Subscription['status'];
+
+export interface FakeItem {
+  id: string;
+  price: string;
+  created: number;
+  quantity: number;
+}
+
+export interface FakeSubscription {
+  id: string;
+  customer: string;
+  status: Status | 'something_new';
+  start_date: number;
+  ended_at: number | null;
+  canceled_at: number | null;
+  cancel_at: number | null;
+  cancel_at_period_end: boolean;
+  trial_end: number | null;
+  paused: boolean;
+  metadata: Record<string, string>;
+  items: FakeItem[];
+}
+
+interface FakeSession {
+  id: string;
+  mode: 'payment' | 'subscription';
+  status: 'open' | 'complete' | 'expired';
+  payment_status: 'paid' | 'unpaid';
+  customer: string | null;
+  customer_email: string | null;
+  metadata: Record<string, string>;
+  subscriptionMetadata: Record<string, string>;
+  prices: string[];
+  created: number;
+  refunded: boolean;
+}
+
+type Params = Record<string, string>;
+
+const page = (data: object[], has_more = false) => ({ object: 'list', data, has_more, url: '/v1/list' });
+const list = <Row extends { id: string }>(rows: Row[], params: Params, toJson: (row: Row) => object) => {
+  const newestFirst = [...rows].reverse();
+  const begin = params.starting_after
+    ? newestFirst.findIndex(({ id }) => id === params.starting_after) + 1
+    : 0;
+  const limit = Number(params.limit ?? 10);
+  return page(newestFirst.slice(begin, begin + limit).map(toJson), newestFirst.length > begin + limit);
+};
+
+class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    readonly body: object,
+  ) {
+    super('refused');
+  }
+}
+const missing = () =>
+  new Refusal(404, {
+    error: { type: 'invalid_request_error', code: 'resource_missing', message: 'No such object' },
+  });
+
+export class FakeStripe {
+  /** What a key has to be; others are unknown. */
+  secretKey = 'sk_test_ours';
+  accountId = 'acct_1';
+  /** Paths that the key may not read. */
+  forbidden = new Set<string>();
+  /** Answers 500 to everything. */
+  isDown = false;
+  /** Requests so far. */
+  requests: string[] = [];
+  livemode = false;
+  now = Math.floor(Date.now() / 1_000);
+
+  customers: { id: string; email: string | null; name: string | null; metadata: Params; deleted: boolean }[] =
+    [];
+  products: { id: string; name: string }[] = [];
+  prices: {
+    id: string;
+    product: string;
+    amount: number;
+    currency: string;
+    interval: 'month' | 'year' | null;
+    created: number;
+  }[] = [];
+  subscriptions: FakeSubscription[] = [];
+  sessions: FakeSession[] = [];
+  events: { id: string; type: string; created: number; object: object }[] = [];
+  #ids = 0;
+  #server: Server | undefined;
+  url = '';
+
+  id(prefix: string): string {
+    this.#ids += 1;
+    return `${prefix}_${String(this.#ids).padStart(6, '0')}`;
+  }
+
+  async start(): Promise<this> {
+    const server = createServer(async (request, response) => {
+      const [status, body] = await this.#answer(request);
+      response.writeHead(status, { 'Content-Type': 'application/json', 'Request-Id': 'req_1' });
+      response.end(JSON.stringify(body));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    this.#server = server;
+    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return this;
+  }
+
+  async stop(): Promise<void> {
+    this.#server?.closeAllConnections();
+    await new Promise((resolve) => this.#server?.close(resolve));
+  }
+
+  async #answer(request: IncomingMessage): Promise<[number, object]> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stripe');
+    const body = new URLSearchParams(Buffer.concat(chunks).toString());
+    const params = Object.fromEntries(request.method === 'GET' ? searchParams : body);
+    this.requests.push(`${request.method} ${pathname}`);
+    try {
+      if (this.isDown) throw new Refusal(500, { error: { type: 'api_error', message: 'down' } });
+      if (request.headers.authorization !== `Bearer ${this.secretKey}`)
+        throw new Refusal(401, { error: { type: 'invalid_request_error', message: 'Invalid API Key' } });
+      if (this.forbidden.has(pathname))
+        throw new Refusal(403, {
+          error: { type: 'invalid_request_error', code: 'more_permissions_required', message: 'no' },
+        });
+      return [200, this.#route(`${request.method} ${pathname}`, params)];
+    } catch (error) {
+      if (error instanceof Refusal) return [error.status, error.body];
+      throw error;
+    }
+  }
+
+  #route(call: string, params: Params): object {
+    const [, id] = /^GET \/v1\/customers\/(\w+)$/.exec(call) ?? [];
+    if (id !== undefined) return this.#customerJson(this.customer(id));
+    switch (call) {
+      case 'GET /v1/account':
+        return { id: this.accountId, object: 'account' } satisfies Pick<Stripe.Account, 'id' | 'object'>;
+      case 'GET /v1/customers':
+        return list(
+          this.customers.filter(({ deleted }) => !deleted),
+          params,
+          (row) => this.#customerJson(row),
+        );
+      case 'GET /v1/products':
+        return list(this.products, params, (row) => ({ object: 'product', ...row }));
+      case 'GET /v1/prices':
+        return list(this.prices, params, (row) => this.#priceJson(row.id, true));
+      case 'GET /v1/subscriptions':
+        return list(
+          this.subscriptions.filter(
+            ({ customer, status }) =>
+              (!params.customer || customer === params.customer) &&
+              (params.status === 'all' || status !== 'canceled'),
+          ),
+          params,
+          (row) => this.#subscriptionJson(row),
+        );
+      case 'GET /v1/checkout/sessions':
+        return list(
+          this.sessions.filter(
+            ({ customer, status }) =>
+              (!params.customer || customer === params.customer) &&
+              (!params.status || status === params.status),
+          ),
+          params,
+          (row) => this.#sessionJson(row, true),
+        );
+      case 'POST /v1/checkout/sessions':
+        return this.#createSession(params);
+      case 'POST /v1/billing_portal/sessions':
+        this.customer(params.customer ?? '');
+        return {
+          id: this.id('bps'),
+          object: 'billing_portal.session',
+          url: `https://billing.stripe.test/${params.customer}`,
+        };
+      case 'GET /v1/events':
+        return list(
+          this.events.filter(({ created }) => created >= Number(params['created[gte]'] ?? 0)),
+          params,
+          (row) => this.#eventJson(row),
+        );
+      default:
+        throw missing();
+    }
+  }
+
+  customer(id: string) {
+    const found = this.customers.find((each) => each.id === id);
+    if (found === undefined) throw missing();
+    return found;
+  }
+
+  #customerJson({ id, email, name, metadata, deleted }: FakeStripe['customers'][number]): object {
+    if (deleted) return { id, object: 'customer', deleted } satisfies Partial<Stripe.DeletedCustomer>;
+    return { id, object: 'customer', email, name, metadata } satisfies Partial<Stripe.Customer>;
+  }
+
+  #priceJson(id: string, isExpanded: boolean): object {
+    const price = this.prices.find((each) => each.id === id);
+    if (price === undefined) throw missing();
+    const product = this.products.find((each) => each.id === price.product);
+    return {
+      id,
+      object: 'price',
+      active: true,
+      unit_amount: price.amount,
+      currency: price.currency,
+      created: price.created,
+      recurring:
+        price.interval && ({ interval: price.interval, interval_count: 1 } as Stripe.Price.Recurring),
+      product: isExpanded ? ({ object: 'product', ...product } as Stripe.Product) : price.product,
+    } satisfies Partial<Stripe.Price>;
+  }
+
+  #subscriptionJson(row: FakeSubscription): object {
+    const { items, paused, ...rest } = row;
+    return {
+      ...rest,
+      status: rest.status as Status,
+      object: 'subscription',
+      pause_collection: paused ? { behavior: 'void', resumes_at: null } : null,
+      items: page(
+        items.map((item) => ({
+          id: item.id,
+          object: 'subscription_item',
+          created: item.created,
+          quantity: item.quantity,
+          price: this.#priceJson(item.price, false),
+          current_period_end: item.created + 2_592_000,
+        })),
+      ) as unknown as Stripe.Subscription['items'],
+    } satisfies Partial<Stripe.Subscription>;
+  }
+
+  #sessionJson(row: FakeSession, isExpanded = false): object {
+    return {
+      id: row.id,
+      object: 'checkout.session',
+      mode: row.mode,
+      status: row.status,
+      payment_status: row.payment_status,
+      customer: row.customer,
+      metadata: row.metadata,
+      created: row.created,
+      url: row.status === 'open' ? `https://checkout.stripe.test/${row.id}` : null,
+      ...(isExpanded
+        ? {
+            line_items: page(
+              row.prices.map((price) => ({ object: 'item', price: this.#priceJson(price, false) })),
+            ) as never,
+          }
+        : {}),
+      payment_intent:
+        row.mode === 'payment' && row.status === 'complete'
+          ? ({
+              object: 'payment_intent',
+              latest_charge: { object: 'charge', refunded: row.refunded },
+            } as Stripe.PaymentIntent)
+          : null,
+    } satisfies Partial<Stripe.Checkout.Session>;
+  }
+
+  #eventJson({ id, type, created, object }: FakeStripe['events'][number]): object {
+    return {
+      id,
+      object: 'event',
+      type,
+      created,
+      livemode: this.livemode,
+      api_version: '2020-08-27',
+      data: { object },
+    };
+  }
+
+  #createSession(params: Params): object {
+    const named = (prefix: string) =>
+      Object.fromEntries(
+        Object.entries(params).flatMap(([name, value]) => {
+          const [, key] = new RegExp(`^${prefix}\\[(\\w+)\\]$`).exec(name) ?? [];
+          return key === undefined ? [] : [[key, value]];
+        }),
+      );
+    const prices = Object.entries(params).flatMap(([name, value]) =>
+      /^line_items\[\d+\]\[price\]$/.test(name) ? [value] : [],
+    );
+    if (params.mode === 'payment' && !params.customer && params.customer_creation !== 'always')
+      throw new Refusal(400, {
+        error: { type: 'invalid_request_error', message: 'a payment without a customer' },
+      });
+    const session: FakeSession = {
+      id: this.id('cs'),
+      mode: params.mode as FakeSession['mode'],
+      status: 'open',
+      payment_status: 'unpaid',
+      customer: params.customer ?? null,
+      customer_email: params.customer_email ?? null,
+      metadata: named('metadata'),
+      subscriptionMetadata: named('subscription_data\\[metadata\\]'),
+      prices,
+      created: this.now,
+      refunded: false,
+    };
+    this.sessions.push(session);
+    return this.#sessionJson(session);
+  }
+
+  /** Forgets all customers and what happened to them. Prices stay. */
+  forget(): void {
+    [this.customers, this.subscriptions, this.sessions, this.events] = [[], [], [], []];
+  }
+
+  // What people do at Stripe.
+
+  #happen(type: string, object: object): void {
+    this.events.push({ id: this.id('evt'), type, created: this.now, object });
+  }
+
+  createPrice(
+    name: string,
+    { amount = 1_000, currency = 'eur', interval = 'month' as 'month' | 'year' | null } = {},
+  ): string {
+    const product = this.id('prod');
+    this.products.push({ id: product, name });
+    const id = this.id('price');
+    this.prices.push({ id, product, amount, currency, interval, created: this.now });
+    this.#happen('price.created', this.#priceJson(id, false));
+    return id;
+  }
+
+  createCustomer(
+    email: string | null,
+    { name = null as string | null, metadata = {} as Params } = {},
+  ): string {
+    const id = this.id('cus');
+    this.customers.push({ id, email, name, metadata, deleted: false });
+    this.#happen('customer.created', this.#customerJson(this.customer(id)));
+    return id;
+  }
+
+  changeCustomer(
+    id: string,
+    change: Partial<Pick<FakeStripe['customers'][number], 'email' | 'name' | 'deleted'>>,
+  ): void {
+    Object.assign(this.customer(id), change);
+    if (change.deleted)
+      for (const subscription of this.subscriptions.filter(({ customer }) => customer === id))
+        this.cancel(subscription.id);
+    this.#happen(
+      change.deleted ? 'customer.deleted' : 'customer.updated',
+      this.#customerJson(this.customer(id)),
+    );
+  }
+
+  subscribe(
+    customer: string,
+    prices: string[],
+    { status = 'active' as FakeSubscription['status'], startedAt = this.now, metadata = {} as Params } = {},
+  ): string {
+    const row: FakeSubscription = {
+      id: this.id('sub'),
+      customer,
+      status,
+      start_date: startedAt,
+      ended_at: null,
+      canceled_at: null,
+      cancel_at: null,
+      cancel_at_period_end: false,
+      trial_end: status === 'trialing' ? startedAt + 1_209_600 : null,
+      paused: false,
+      metadata,
+      items: prices.map((price) => ({ id: this.id('si'), price, created: startedAt, quantity: 1 })),
+    };
+    this.subscriptions.push(row);
+    this.#happen('customer.subscription.created', this.#subscriptionJson(row));
+    return row.id;
+  }
+
+  change(id: string, change: (row: FakeSubscription) => void): void {
+    const row = this.subscriptions.find((each) => each.id === id);
+    if (row === undefined) throw missing();
+    change(row);
+    const type =
+      row.status === 'canceled' ? 'customer.subscription.deleted' : 'customer.subscription.updated';
+    this.#happen(type, this.#subscriptionJson(row));
+  }
+
+  cancel(id: string): void {
+    this.change(id, (row) => {
+      if (row.status === 'canceled') return;
+      Object.assign(row, {
+        status: 'canceled',
+        ended_at: this.now,
+        canceled_at: this.now,
+        cancel_at_period_end: false,
+      });
+    });
+  }
+
+  /** Somebody pays at a link. */
+  complete(url: string, email: string): void {
+    const session = this.sessions.find(({ id }) => url.endsWith(id));
+    if (session === undefined || session.status !== 'open') throw new Error('there is no such open link');
+    session.customer ??= this.createCustomer(session.customer_email ?? email);
+    session.status = 'complete';
+    session.payment_status = 'paid';
+    if (session.mode === 'subscription')
+      this.subscribe(session.customer, session.prices, { metadata: session.subscriptionMetadata });
+    this.#happen('checkout.session.completed', this.#sessionJson(session));
+  }
+
+  refund(customer: string): void {
+    for (const session of this.sessions.filter((each) => each.customer === customer)) session.refunded = true;
+    this.#happen('charge.refunded', { object: 'charge', customer });
+  }
+
+  /** An event as Stripe sends it, signed. */
+  signed(event: FakeStripe['events'][number], secret: string, timestamp = Math.floor(Date.now() / 1_000)) {
+    const payload = JSON.stringify(this.#eventJson(event));
+    const header = Stripe.webhooks.generateTestHeaderString({ payload, secret, timestamp });
+    return { payload, header };
+  }
+}

@@ -1,0 +1,234 @@
+import { describe, expect, test } from '@jest/globals';
+import { consequenceOf } from '../../src/billing/event-rules.ts';
+import { priceProblem } from '../../src/billing/links-rules.ts';
+import { type Candidate, factsFrom, matchCustomer } from '../../src/billing/match-rules.ts';
+import type { Mirror } from '../../src/billing/mirror-rules.ts';
+import { changesOf, project, type Stored } from '../../src/billing/projection-rules.ts';
+
+const at = (day: number) => new Date(Date.UTC(2026, 0, day));
+const subscription = (change: Partial<Mirror['subscriptions'][number]> = {}) => ({
+  id: 'sub_1',
+  status: 'active',
+  startedAt: at(1),
+  endedAt: null,
+  cancelsAt: null,
+  trialEnd: null,
+  isCollectionPaused: false,
+  items: [{ id: 'si_1', priceId: 'price_pro', createdAt: at(1), quantity: 1 }],
+  ...change,
+});
+const item = (priceId: string, day = 1) => ({
+  id: `si_${priceId}_${day}`,
+  priceId,
+  createdAt: at(day),
+  quantity: 1,
+});
+const mirror = (...subscriptions: Mirror['subscriptions']): Mirror => ({
+  customerId: 'cus_1',
+  subscriptions,
+  payments: [],
+});
+const packages = new Map([
+  ['price_pro', { id: 'pro', isAddon: false, isDraft: false }],
+  ['price_free', { id: 'free', isAddon: false, isDraft: false }],
+  ['price_extra', { id: 'extra', isAddon: true, isDraft: false }],
+  ['price_new', { id: 'new', isAddon: false, isDraft: true }],
+]);
+const projected = (mirrors: Mirror[], { byHand = [] as string[], withholdsPaused = false } = {}) => {
+  const { held, flags } = project(mirrors, {
+    packages,
+    byHand: byHand.map((packageId) => ({ packageId, isAddon: packageId === 'extra' })),
+    withholdsPaused,
+  });
+  return [held.map(({ packageId, status }) => `${packageId} ${status}`), flags.map(({ kind }) => kind)];
+};
+
+describe('what a user holds by what Stripe says', () => {
+  test.each<[string, Mirror[], Parameters<typeof projected>[1], string[], string[]]>([
+    ['nothing', [], {}, [], []],
+    ['an active subscription', [mirror(subscription())], {}, ['pro ACTIVE'], []],
+    ['one of a price that is not mapped', [mirror(subscription({ items: [item('price_x')] }))], {}, [], []],
+    [
+      'a cancelled one',
+      [mirror(subscription({ status: 'canceled', endedAt: at(9) }))],
+      {},
+      ['pro CANCELLED'],
+      [],
+    ],
+    [
+      'a cancelled one whose payments were paused stays cancelled',
+      [mirror(subscription({ status: 'canceled', endedAt: at(9), isCollectionPaused: true }))],
+      { withholdsPaused: true },
+      ['pro CANCELLED'],
+      [],
+    ],
+    [
+      'the best status, then the newest',
+      [
+        mirror(
+          subscription({ id: 'a', status: 'past_due', items: [item('price_pro', 3)] }),
+          subscription({ id: 'b', items: [item('price_free', 1)] }),
+        ),
+      ],
+      {},
+      ['free ACTIVE'],
+      ['SEVERAL_BASES'],
+    ],
+    [
+      'the newest of two that are alike, of two customers',
+      [
+        mirror(subscription({ id: 'a' })),
+        mirror(subscription({ id: 'b', startedAt: at(5), items: [item('price_free', 5)] })),
+      ],
+      {},
+      ['free ACTIVE'],
+      ['SEVERAL_BASES'],
+    ],
+    [
+      'a base and its add-on',
+      [mirror(subscription({ items: [item('price_pro'), item('price_extra')] }))],
+      {},
+      ['extra ACTIVE', 'pro ACTIVE'],
+      [],
+    ],
+    [
+      'an add-on alone',
+      [mirror(subscription({ items: [item('price_extra')] }))],
+      {},
+      ['extra ACTIVE'],
+      ['ADDON_WITHOUT_BASE'],
+    ],
+    [
+      'an add-on beside a base by hand',
+      [mirror(subscription({ items: [item('price_extra')] }))],
+      { byHand: ['free'] },
+      ['extra ACTIVE'],
+      [],
+    ],
+    ['a base by hand stays', [mirror(subscription())], { byHand: ['free'] }, [], ['SUBSCRIBED_BY_HAND']],
+    ['a draft', [mirror(subscription({ items: [item('price_new')] }))], {}, [], ['DRAFT_PACKAGE']],
+    [
+      'a status that is new',
+      [mirror(subscription({ status: 'dormant' }))],
+      {},
+      ['pro UNPAID'],
+      ['UNKNOWN_STATUS'],
+    ],
+    [
+      'the same twice',
+      [mirror(subscription({ id: 'a' }), subscription({ id: 'b', items: [item('price_pro', 2)] }))],
+      {},
+      ['pro ACTIVE'],
+      ['SAME_PACKAGE_TWICE'],
+    ],
+  ])('%s', (_name, mirrors, options, held, flags) => {
+    expect(projected(mirrors, options)).toEqual([held, flags]);
+  });
+
+  test('it starts with the item if that came later', () => {
+    const { held } = project([mirror(subscription({ items: [item('price_pro', 7)] }))], {
+      packages,
+      byHand: [],
+      withholdsPaused: false,
+    });
+    expect(held[0]?.startedAt).toEqual(at(7));
+  });
+});
+
+describe('how the stored subscriptions change', () => {
+  const [row] = project([mirror(subscription())], { packages, byHand: [], withholdsPaused: false }).held;
+  const stored = { ...row, id: 1n } as Stored;
+
+  test('nothing changes what agrees', () => {
+    expect(changesOf([stored], [row as NonNullable<typeof row>], at(20))).toEqual({ update: [], insert: [] });
+  });
+  test('what Stripe no longer says ends now', () => {
+    const { update } = changesOf([stored], [], at(20));
+    expect(update).toMatchObject([{ id: 1n, status: 'CANCELLED', endedAt: at(20), startedAt: at(1) }]);
+  });
+  test('what comes back goes on with its own start', () => {
+    const ended = { ...stored, status: 'CANCELLED', endedAt: at(9) } as const;
+    const { update } = changesOf(
+      [ended],
+      [{ ...(row as NonNullable<typeof row>), startedAt: at(5) }],
+      at(20),
+    );
+    expect(update).toMatchObject([{ status: 'ACTIVE', endedAt: null, startedAt: at(1) }]);
+  });
+});
+
+describe('whose customer it is', () => {
+  const user = (key: bigint, change: Partial<Candidate> = {}): Candidate => ({
+    ...{ key, id: `u${key}`, name: null, email: null, billingId: null, imported: false },
+    ...change,
+  });
+  const customer = { id: 'cus_1', email: 'a@x.test', name: 'A', ownIds: [] };
+  const nobody = { byOwnId: [], byBillingId: [], byEmail: [], takenIds: new Set<string>() };
+
+  test.each<[string, object, object]>([
+    ['our own id', { byOwnId: [user(1n)], byBillingId: [user(2n)] }, { kind: 'user', user: user(1n) }],
+    ['the billing id', { byBillingId: [user(2n)], byEmail: [user(3n)] }, { kind: 'user', user: user(2n) }],
+    [
+      'of several billing ids the one with the email',
+      { byBillingId: [user(2n), user(3n, { email: ' A@X.test' })] },
+      { kind: 'user', user: user(3n, { email: ' A@X.test' }) },
+    ],
+    ['several billing ids', { byBillingId: [user(2n), user(3n)] }, { kind: 'several' }],
+    ['the email', { byEmail: [user(4n)] }, { kind: 'user', user: user(4n) }],
+    [
+      'the email of another customer',
+      { byEmail: [user(4n, { billingId: 'cus_2' })] },
+      { kind: 'create', id: 'a@x.test' },
+    ],
+    ['several with the email', { byEmail: [user(4n), user(5n)] }, { kind: 'several' }],
+    ['nobody', {}, { kind: 'create', id: 'a@x.test' }],
+    ['nobody, and the email is an id', { takenIds: new Set(['a@x.test']) }, { kind: 'create', id: 'cus_1' }],
+  ])('%s', (_name, candidates, match) => {
+    expect(matchCustomer(customer, { ...nobody, ...candidates })).toEqual(match);
+  });
+
+  test('an imported user follows; of others only gaps are filled; a billing id is never replaced', () => {
+    const own = user(1n, { name: 'Own', billingId: 'cus_0' });
+    expect(factsFrom(customer, own)).toEqual({ email: 'a@x.test' });
+    expect(factsFrom(customer, { ...own, imported: true })).toEqual({ email: 'a@x.test', name: 'A' });
+    expect(factsFrom(customer, user(2n))).toEqual({ email: 'a@x.test', name: 'A', billingId: 'cus_1' });
+  });
+});
+
+test.each<[string, object, object]>([
+  ['customer.updated', { object: 'customer', id: 'cus_1' }, { kind: 'customer', customerId: 'cus_1' }],
+  [
+    'customer.subscription.paused',
+    { object: 'subscription', customer: 'cus_2' },
+    { kind: 'customer', customerId: 'cus_2' },
+  ],
+  [
+    'checkout.session.completed',
+    { object: 'checkout.session', customer: { id: 'cus_3' } },
+    { kind: 'customer', customerId: 'cus_3' },
+  ],
+  ['checkout.session.completed', { object: 'checkout.session', customer: null }, { kind: 'nothing' }],
+  ['price.updated', { object: 'price', id: 'price_1' }, { kind: 'prices' }],
+  ['invoice.paid', { object: 'invoice', customer: 'cus_1' }, { kind: 'nothing' }],
+])('%s of %j makes necessary: %j', (type, object, consequence) => {
+  expect(consequenceOf({ type, data: { object } } as never)).toEqual(consequence);
+});
+
+describe('the prices of a template', () => {
+  const price = { id: 'p', packageId: 'pro', isActive: true, currency: 'eur', interval: 'month' };
+  const template = { id: 't', currency: 'eur', interval: 'month' as const, prices: ['p'] };
+  test.each<[string, object, object, string | null]>([
+    ['fit', {}, {}, null],
+    ['are unknown', {}, { prices: ['q'] }, 'no price'],
+    ['are no longer sold', { isActive: false }, {}, 'no longer active'],
+    ['are of another package', { packageId: 'free' }, {}, 'not mapped'],
+    ['are in another currency', { currency: 'usd' }, {}, 'in usd'],
+    ['are paid at another interval', { interval: 'year' }, {}, 'every year'],
+    ['are paid once', { interval: null }, {}, 'none of the prices'],
+    ['are paid once, as the template says', { interval: null }, { interval: null }, null],
+  ])('%s', (_name, change, other, problem) => {
+    const found = priceProblem('pro', { ...template, ...other }, [{ ...price, ...change }]);
+    if (problem === null) expect(found).toBeNull();
+    else expect(found?.problem).toContain(problem);
+  });
+});

@@ -1,0 +1,397 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { TestApp } from '../helpers/app.ts';
+import { startBillingApp, webhookSecret } from './app.ts';
+import { FakeStripe } from './fake-stripe.ts';
+
+const day = 86_400;
+
+let stripe: FakeStripe;
+let server: Awaited<ReturnType<typeof startBillingApp>>;
+let app: TestApp;
+
+beforeAll(async () => {
+  stripe = await new FakeStripe().start();
+  server = await startBillingApp(stripe);
+  app = server.app;
+});
+afterAll(async () => {
+  await server.close();
+  await stripe.stop();
+});
+
+let delivered = 0;
+/** Delivers all events that were not delivered yet. */
+async function deliver(): Promise<void> {
+  const events = stripe.events.slice(delivered);
+  delivered = stripe.events.length;
+  await server.deliver(events);
+}
+
+const map = (priceId: string, packageId: string) =>
+  app.ok(
+    'mutation ($priceId: String!, $packageId: String!) { mapPrice(priceId: $priceId, packageId: $packageId) { package { id } } }',
+    {
+      priceId,
+      packageId,
+    },
+  );
+
+async function heldBy(userId: string) {
+  const { subscriptions } = await app.ok(
+    `query ($userId: String!) { subscriptions(userId: $userId) { status startedAt endedAt provider providerStatus
+      providerSubscriptionId package { id } } }`,
+    { userId },
+  );
+  return subscriptions.map(({ package: { id }, ...rest }: { package: { id: string }; status: string }) => ({
+    id,
+    ...rest,
+  }));
+}
+const statusOf = async (userId: string) =>
+  (await heldBy(userId)).map(({ id, status }: { id: string; status: string }) => `${id} ${status}`);
+const flags = async () => {
+  const { billingFlags } = await app.ok('{ billingFlags { kind customerId message user { id } } }');
+  return billingFlags.map(({ kind }: { kind: string }) => kind);
+};
+
+const prices: Record<string, string> = {};
+
+describe('connecting', () => {
+  test('an environment without a connection says what to do', async () => {
+    expect(await app.ok('{ stripeConnection { accountId } }')).toEqual({ stripeConnection: null });
+    const importing = await app.fails('mutation { importStripe { accountId } }');
+    expect(importing.extensions.exception?.name).toBe('StripeNotConnectedError');
+    const link = await app.fails(
+      'mutation { generateSubscriptionLink(templateId: "t", successUrl: "https://a.test", cancelUrl: "https://a.test") { url } }',
+    );
+    expect(link.extensions.exception?.name).toBe('SubscriptionLinkError');
+    expect(link.message).toContain('connectStripe');
+  });
+
+  test.each([
+    [{ secretKey: 'pk_test_x', webhookSecret }, 'input.secretKey'],
+    [{ secretKey: 'sk_live_ours', webhookSecret }, 'input.secretKey'],
+    [{ secretKey: 'sk_test_unknown', webhookSecret }, 'input.secretKey'],
+    [{ secretKey: 'sk_test_ours', webhookSecret: 'secret' }, 'input.webhookSecret'],
+  ])('%j is refused, and the field is named', async (input, field) => {
+    const error = await server.refuseConnection(input);
+    expect(error.extensions.code).toBe('BAD_USER_INPUT');
+    expect(error.message).toContain(field);
+    expect(error.message).not.toContain(input.secretKey);
+  });
+
+  test('a key that may not read something is refused with the name of it', async () => {
+    stripe.forbidden = new Set(['/v1/events', '/v1/prices']);
+    const error = await server.refuseConnection({ secretKey: 'sk_test_ours', webhookSecret });
+    stripe.forbidden = new Set();
+    expect(error.message).toContain('Prices, Events');
+  });
+
+  test('a key that may is kept encrypted, and never told', async () => {
+    expect(await server.connect({ secretKey: 'sk_test_ours', webhookSecret })).toEqual({
+      connectStripe: { accountId: 'acct_1', import: { state: null } },
+    });
+    const rows = await app.database.prisma.stripeConnection.findMany();
+    expect(JSON.stringify(rows)).not.toMatch(/sk_test|whsec/);
+  });
+});
+
+describe('importing', () => {
+  const startedAt = Math.floor(Date.now() / 1_000) - 40 * day;
+
+  test('prices, customers and subscriptions come; what is mapped later is applied then', async () => {
+    prices.pro = stripe.createPrice('Pro');
+    prices.free = stripe.createPrice('Free', { amount: 0 });
+    prices.extra = stripe.createPrice('Extra', { amount: 500, interval: null });
+    const ada = stripe.createCustomer('ada@example.com', { name: 'Ada' });
+    stripe.subscribe(ada, [prices.pro], { startedAt });
+    const bo = stripe.createCustomer('bo@example.com');
+    await app.ok(`mutation { createUser(input: { id: "bo", billingId: "${bo}" }) { id } }`);
+    expect(await server.importAll()).toEqual({
+      state: 'DONE',
+      prices: 3,
+      customers: 2,
+      subscriptions: 1,
+      problem: null,
+    });
+    expect(await heldBy('ada@example.com')).toEqual([]);
+    const { providerPrices } = await app.ok(
+      '{ providerPrices(mapped: false) { id productName amount currency interval package { id } } }',
+    );
+    expect(providerPrices[0]).toEqual({
+      id: prices.pro,
+      productName: 'Pro',
+      amount: 1_000,
+      currency: 'eur',
+      interval: 'month',
+      package: null,
+    });
+
+    await map(prices.pro, 'pro');
+    await server.settle();
+    expect(await heldBy('ada@example.com')).toEqual([
+      expect.objectContaining({
+        id: 'pro',
+        status: 'ACTIVE',
+        provider: 'STRIPE',
+        providerStatus: 'active',
+        startedAt: new Date(startedAt * 1_000).toISOString(),
+        endedAt: null,
+      }),
+    ]);
+    const { user } = await app.ok('{ user(id: "bo") { email billingId } }');
+    expect(user).toEqual({ email: 'bo@example.com', billingId: bo });
+  });
+
+  test('again changes nothing', async () => {
+    const before = await app.database.prisma.subscription.findMany();
+    await server.importAll();
+    expect(await app.database.prisma.subscription.findMany()).toEqual(before);
+    delivered = stripe.events.length;
+  });
+
+  test('a mapping is final', async () => {
+    await map(prices.pro ?? '', 'pro');
+    const error = await app.fails(
+      `mutation { mapPrice(priceId: "${prices.pro}", packageId: "free") { id } }`,
+    );
+    expect(error.extensions.exception?.name).toBe('PriceMappedError');
+    await map(prices.free ?? '', 'free');
+    await map(prices.extra ?? '', 'extra');
+    await server.settle();
+  });
+
+  test('an import that Stripe breaks off says why, and the next one does everything', async () => {
+    stripe.forbidden = new Set(['/v1/customers']);
+    expect(await server.importAll()).toMatchObject({
+      state: 'FAILED',
+      problem: expect.stringContaining('StripePermissionError'),
+    });
+    stripe.forbidden = new Set();
+    expect(await server.importAll()).toMatchObject({ state: 'DONE', customers: 2 });
+  });
+});
+
+describe('the webhook', () => {
+  let customer: string;
+  let subscription: string;
+
+  test('a new subscription appears, with usage since its start', async () => {
+    await app.ok('mutation { createUser(input: { id: "cleo", email: "cleo@example.com" }) { id } }');
+    await app.ok(
+      'mutation { recordUsage(input: { userId: "cleo", featureId: "calls", delta: 4 }) { recorded } }',
+    );
+    customer = stripe.createCustomer('Cleo@Example.com ');
+    subscription = stripe.subscribe(customer, [prices.pro ?? ''], { startedAt: stripe.now - 60 });
+    await deliver();
+    expect(await statusOf('cleo')).toEqual(['pro ACTIVE']);
+    const { canUseFeature } = await app.ok(
+      '{ canUseFeature(userId: "cleo", featureId: "calls") { access consumption { used budget } } }',
+    );
+    expect(canUseFeature).toEqual({ access: true, consumption: { used: 4, budget: 1_000 } });
+  });
+
+  test.each([
+    ['past_due', 'PAST_DUE', false],
+    ['unpaid', 'UNPAID', false],
+    ['incomplete', 'INCOMPLETE', false],
+    ['paused', 'UNPAID', false],
+    ['something_new', 'UNPAID', false],
+    ['trialing', 'TRIALING', true],
+    ['active', 'ACTIVE', true],
+  ] as const)('%s at Stripe is %s here', async (there, here, access) => {
+    stripe.change(subscription, (row) => {
+      row.status = there;
+    });
+    await deliver();
+    expect(await statusOf('cleo')).toEqual([`pro ${here}`]);
+    expect(await heldBy('cleo')).toMatchObject([{ providerStatus: there }]);
+    const { canUseFeature } = await app.ok(
+      '{ canUseFeature(userId: "cleo", featureId: "calls") { access } }',
+    );
+    expect(canUseFeature.access).toBe(access);
+    expect(await flags()).toEqual(there === 'something_new' ? ['UNKNOWN_STATUS'] : []);
+  });
+
+  test('paused payments are flagged, and withhold access only where that is wanted', async () => {
+    stripe.change(subscription, (row) => {
+      row.paused = true;
+    });
+    await deliver();
+    expect(await statusOf('cleo')).toEqual(['pro ACTIVE']);
+    expect(await flags()).toEqual(['COLLECTION_PAUSED']);
+    await server.connect({ secretKey: 'sk_test_ours', webhookSecret, withholdAccessWhilePaused: true });
+    stripe.change(subscription, () => undefined);
+    await deliver();
+    expect(await statusOf('cleo')).toEqual(['pro UNPAID']);
+    await server.connect({ secretKey: 'sk_test_ours', webhookSecret, withholdAccessWhilePaused: false });
+    stripe.change(subscription, (row) => {
+      row.paused = false;
+    });
+    await deliver();
+    expect(await statusOf('cleo')).toEqual(['pro ACTIVE']);
+    expect(await flags()).toEqual([]);
+  });
+
+  test('another price is another package; the old one ends', async () => {
+    stripe.change(subscription, (row) => {
+      row.items = row.items.map((item) => ({ ...item, price: prices.free ?? '' }));
+    });
+    await deliver();
+    expect(await statusOf('cleo')).toEqual(['pro CANCELLED', 'free ACTIVE']);
+  });
+
+  test('several bases: the best is held, the other flagged; an add-on comes with it', async () => {
+    const second = stripe.subscribe(customer, [prices.pro ?? '', prices.extra ?? ''], {
+      startedAt: stripe.now - 30,
+    });
+    await deliver();
+    expect((await statusOf('cleo')).sort()).toEqual([
+      'extra ACTIVE',
+      'free CANCELLED',
+      'pro ACTIVE',
+      'pro CANCELLED',
+    ]);
+    expect(await flags()).toEqual(['SEVERAL_BASES']);
+    stripe.cancel(second);
+    await deliver();
+    expect((await statusOf('cleo')).sort()).toEqual([
+      'extra CANCELLED',
+      'free ACTIVE',
+      'pro CANCELLED',
+      'pro CANCELLED',
+    ]);
+    expect(await flags()).toEqual([]);
+  });
+
+  test('a base that was subscribed by hand stays', async () => {
+    await app.ok('mutation { createUser(input: { id: "dora", email: "dora@example.com" }) { id } }');
+    await app.ok('mutation { subscribe(userId: "dora", packageIds: ["free"]) { id } }');
+    stripe.subscribe(stripe.createCustomer('dora@example.com'), [prices.pro ?? '']);
+    await deliver();
+    expect(await statusOf('dora')).toEqual(['free ACTIVE']);
+    expect(await flags()).toEqual(['SUBSCRIBED_BY_HAND']);
+  });
+
+  test('several users with one email: nothing is attached, and it is flagged', async () => {
+    await app.ok(`mutation { a: createUser(input: { id: "e1", email: "e@example.com" }) { id }
+      b: createUser(input: { id: "e2", email: "E@example.com" }) { id } }`);
+    stripe.subscribe(stripe.createCustomer('e@example.com'), [prices.pro ?? '']);
+    await deliver();
+    expect([await statusOf('e1'), await statusOf('e2')]).toEqual([[], []]);
+    expect(await flags()).toContain('SEVERAL_USERS');
+  });
+
+  test('wrong signatures, old events, other modes and unsigned bodies are refused, and nothing is stored', async () => {
+    const before = await app.database.prisma.stripeEvent.count();
+    const event = {
+      id: 'evt_x',
+      type: 'customer.created',
+      created: stripe.now,
+      object: { object: 'customer', id: customer },
+    };
+    expect((await server.post(event, 'whsec_other')).status).toBe(400);
+    expect((await server.post(event, webhookSecret, stripe.now - 600)).status).toBe(400);
+    stripe.livemode = true;
+    expect((await server.post(event)).status).toBe(400);
+    stripe.livemode = false;
+    expect((await app.http.post('/billing/stripe/webhook').send({})).status).toBe(400);
+    expect(await app.database.prisma.stripeEvent.count()).toBe(before);
+  });
+
+  test('during a rotation both secrets are valid', async () => {
+    await server.connect({ secretKey: 'sk_test_ours', webhookSecret: 'whsec_new' });
+    const event = {
+      id: 'evt_y',
+      type: 'customer.updated',
+      created: stripe.now,
+      object: { object: 'customer', id: customer },
+    };
+    expect((await server.post(event, 'whsec_new')).status).toBe(200);
+    expect((await server.post({ ...event, id: 'evt_z' })).status).toBe(200);
+    await server.settle();
+  });
+
+  test('a deleted user stays forgotten', async () => {
+    await app.ok('mutation { deleteUser(id: "dora") { id } }');
+    const gone = stripe.customers.find(({ email }) => email === 'dora@example.com');
+    stripe.changeCustomer(gone?.id ?? '', { name: 'Dora' });
+    await deliver();
+    await server.importAll();
+    expect((await app.ok('{ users { id email } }')).users).not.toContainEqual({
+      id: 'dora@example.com',
+      email: 'dora@example.com',
+    });
+  });
+});
+
+describe('links', () => {
+  const link = `mutation ($userId: String, $templateId: String!) { generateSubscriptionLink(userId: $userId,
+    templateId: $templateId, successUrl: "https://a.test/ok", cancelUrl: "https://a.test/no") { url } }`;
+  const template = `mutation ($input: BillingTemplateInput!, $packageId: String!) {
+    createBillingTemplate(packageId: $packageId, input: $input) { billingTemplates { id currency interval priceIds } } }`;
+
+  test('a template has prices of its package, in one currency and interval', async () => {
+    const input = { id: 'pro-eur-month', currency: 'EUR', interval: 'month', prices: [prices.pro] };
+    expect(await app.ok(template, { packageId: 'pro', input })).toEqual({
+      createBillingTemplate: {
+        billingTemplates: [
+          { id: 'pro-eur-month', currency: 'eur', interval: 'month', priceIds: [prices.pro] },
+        ],
+      },
+    });
+    const wrong = await app.fails(template, { packageId: 'free', input: { ...input, id: 'x' } });
+    expect(wrong.message).toContain('input.prices.0');
+    const again = await app.fails(template, { packageId: 'pro', input });
+    expect(again.extensions.code).toBe('CONFLICT');
+    await app.ok(template, {
+      packageId: 'extra',
+      input: { id: 'extra-once', currency: 'eur', prices: [prices.extra] },
+    });
+  });
+
+  test('who pays at a link holds the package, known or not', async () => {
+    await app.ok('mutation { createUser(input: { id: "finn", email: "finn@example.com" }) { id } }');
+    const known = await app.ok(link, { userId: 'finn', templateId: 'pro-eur-month' });
+    stripe.complete(known.generateSubscriptionLink.url, 'other@example.com');
+    const unknown = await app.ok(link, { userId: 'nobody', templateId: 'pro-eur-month' });
+    stripe.complete(unknown.generateSubscriptionLink.url, 'gil@example.com');
+    await deliver();
+    expect(await statusOf('finn')).toEqual(['pro ACTIVE']);
+    expect(await statusOf('gil@example.com')).toEqual(['pro ACTIVE']);
+  });
+
+  test('an add-on that is paid once', async () => {
+    const { generateSubscriptionLink } = await app.ok(link, { userId: 'finn', templateId: 'extra-once' });
+    stripe.complete(generateSubscriptionLink.url, 'finn@example.com');
+    await deliver();
+    expect(await statusOf('finn')).toEqual(['pro ACTIVE', 'extra ACTIVE']);
+    const { generatePortalLink } = await app.ok(
+      'mutation { generatePortalLink(userId: "finn", returnUrl: "https://a.test") { url } }',
+    );
+    const customer = generatePortalLink.url.split('/').at(-1);
+    stripe.refund(customer);
+    await deliver();
+    expect(await statusOf('finn')).toEqual(['pro ACTIVE', 'extra ACTIVE']);
+    expect(await flags()).toContain('REFUNDED');
+  });
+
+  test('no link sells a second base package, an unknown template, or leads to another scheme', async () => {
+    const second = await app.fails(link, { userId: 'finn', templateId: 'pro-eur-month' });
+    expect(second.message).toContain('changePackage');
+    const unknown = await app.fails(link, { templateId: 'none' });
+    expect(unknown.extensions.exception?.name).toBe('SubscriptionLinkError');
+    const scheme = await app.fails(
+      `mutation { generateSubscriptionLink(templateId: "pro-eur-month", successUrl: "javascript:alert(1)", cancelUrl: "https://a.test") { url } }`,
+    );
+    expect(scheme.message).toContain('successUrl');
+  });
+
+  test('without Stripe there is no link, and the reason is told', async () => {
+    stripe.isDown = true;
+    const error = await app.fails(link, { templateId: 'pro-eur-month' });
+    stripe.isDown = false;
+    expect(error.extensions.exception?.name).toBe('SubscriptionLinkError');
+    expect(error.message).toContain('could not be reached');
+  });
+});
