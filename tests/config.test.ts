@@ -21,6 +21,8 @@ const defaults = {
   demo: true,
   logLevel: 'info',
   metricsToken: undefined,
+  stripeApiBase: undefined,
+  webhookAllowPrivate: false,
   tracing: null,
 };
 
@@ -65,6 +67,7 @@ test('every variable is read', () => {
     LOG_LEVEL: 'debug',
     METRICS_TOKEN: 'shown-to-prometheus',
     STRIPE_API_BASE: 'http://stripe.example.com:8080',
+    WEBHOOK_ALLOW_PRIVATE: 'true',
   };
   expect(parseConfig({ ...env, HOME: '/home/somebody' })).toEqual({
     port: 8080,
@@ -84,6 +87,7 @@ test('every variable is read', () => {
     logLevel: 'debug',
     metricsToken: 'shown-to-prometheus',
     stripeApiBase: 'http://stripe.example.com:8080',
+    webhookAllowPrivate: true,
     tracing: null,
   });
 });

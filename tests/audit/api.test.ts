@@ -130,10 +130,14 @@ describe('auditLog', () => {
       {
         action: 'changePackage',
         before: null,
-        after: { userId: 'sub', packageId: 'bigger', status: 'ACTIVE' },
+        after: { userId: 'sub', packageId: 'bigger', version: 1, status: 'ACTIVE' },
       },
       { action: 'changePackage', before: { status: 'ACTIVE' }, after: { status: 'CANCELLED' } },
-      { action: 'subscribe', before: null, after: { userId: 'sub', packageId: 'base', status: 'ACTIVE' } },
+      {
+        action: 'subscribe',
+        before: null,
+        after: { userId: 'sub', packageId: 'base', version: 1, status: 'ACTIVE' },
+      },
     ]);
   });
 

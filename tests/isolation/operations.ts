@@ -52,7 +52,12 @@ export const queries: Record<string, Row> = {
     ],
   },
   billingFlags: { calls: pagesAfter(({ customer }) => customer) },
-  canUseFeature: { calls: [(its) => ({ userId: its.user, featureId: its.feature, delta: 1 })] },
+  canUseFeature: {
+    calls: [
+      (its) => ({ userId: its.user, featureId: its.feature, delta: 1 }),
+      (its) => ({ userId: its.user, featureId: its.feature, amount: 1 }),
+    ],
+  },
   catalogue: { calls: [() => ({})] },
   entitlements: { calls: [(its) => ({ userId: its.user, featureId: its.feature })] },
   exportUsers: { calls: pagesAfter(({ user }) => user) },
@@ -177,6 +182,7 @@ export const mutations: Record<string, Row> = {
           type: 'CONSUMABLE',
           unitLabel: 'ours',
           unitLabelPlural: 'ours',
+          precision: 2,
           metadata,
         },
       }),
@@ -370,7 +376,7 @@ export const mutations: Record<string, Row> = {
     calls: [
       ({ feature }) => ({
         id: feature,
-        input: { name: 'ours', unitLabel: 'ours', unitLabelPlural: 'ours', metadata },
+        input: { name: 'ours', unitLabel: 'ours', unitLabelPlural: 'ours', precision: 2, metadata },
       }),
     ],
   },
