@@ -14,6 +14,7 @@ export const subjects: Record<AuditSubject, string> = {
   FEATURE_GRANT: 'Feature grant',
   WEBHOOK: 'Webhook',
   TOP_UP: 'Top-up',
+  BILLING: 'Billing',
 };
 
 export const isSubject = (text: string | null): text is AuditSubject => text !== null && text in subjects;
