@@ -1,3 +1,4 @@
+import { Webhooks } from '../webhooks/webhooks.tsx';
 import { ConfigurationHead } from './head.tsx';
 import { Keys } from './keys.tsx';
 
@@ -6,6 +7,7 @@ export function Page() {
     <>
       <ConfigurationHead title="Configuration" />
       <Keys />
+      <Webhooks />
     </>
   );
 }
