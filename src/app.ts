@@ -25,7 +25,7 @@ import type { Context } from './graphql/context.ts';
 import { adminPage, clientPage, type GraphiqlPage } from './graphql/graphiql.ts';
 import { createGraphqlRoute, homeRoute } from './graphql/route.ts';
 import { schema } from './graphql/schema.ts';
-import { type Api, createGraphqlServer } from './graphql/server.ts';
+import { type Api, createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
 import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console.ts';
 import { withCors } from './http/cors.ts';
 import { reportFault } from './http/faults.ts';
@@ -37,6 +37,7 @@ import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
 import { createRouter, type Route } from './http/router.ts';
 import { createOfrepRoutes } from './ofrep/route.ts';
+import { createRestRoutes } from './rest/route.ts';
 import { createSegmentApiRoutes } from './segment/api/route.ts';
 import { releaseOnArrival } from './segment/arrival.ts';
 import { createDeletion } from './segment/erasure/delete-person.ts';
@@ -95,13 +96,15 @@ export function createApp(dependencies: Dependencies): App {
   const doHeavyWork = createHeavyWork();
   const admin = adminApi(dependencies, servicesOf, doHeavyWork);
   const client = clientApi(dependencies, servicesOf);
+  const adminServer = createGraphqlServer(admin, log, metrics.tracing);
+  const clientServer = createGraphqlServer(client, log, metrics.tracing);
   const writes = createWriteHealth();
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
   const serve = <Caller extends { environmentId: string }>(
     api: Api<Caller, object>,
+    server: GraphqlServer<Caller>,
     graphiql: GraphiqlPage,
   ): Route => {
-    const server = createGraphqlServer(api, log, metrics.tracing);
     return createGraphqlRoute({ api, server, page: graphiql, gate, rateLimit: dependencies.rateLimit });
   };
   const events = {
@@ -115,12 +118,13 @@ export function createApp(dependencies: Dependencies): App {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
     '/': page === undefined ? homeRoute : { GET: page },
     '/console/session': createSessionRoute(sessions, gate),
-    '/graphql': serve(admin, adminPage),
-    '/client/graphql': withCors(serve(client, clientPage), clientOrigins),
+    '/graphql': serve(admin, adminServer, adminPage),
+    '/client/graphql': withCors(serve(client, clientServer, clientPage), clientOrigins),
     '/segment/events': createSegmentRoute(events),
     ...createSegmentApiRoutes(events),
     ...createOfrepRoutes({ ...dependencies, gate, readers: dependencies, readingOf: servicesOf }),
     '/billing/stripe/webhook': createStripeRoute({ ...dependencies, prisma: database.prisma, gate }),
+    ...createRestRoutes({ ...dependencies, gate, server: adminServer }),
     ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),

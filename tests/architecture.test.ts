@@ -39,6 +39,7 @@ const concepts = [
   'catalogue',
   'client',
   'ofrep',
+  'rest',
   'provisioning',
 ];
 

@@ -32,11 +32,10 @@ export function reportOf(
   return { featureId, featureType, access, reason, consumption: reportConsumption(consumption), packageId };
 }
 
-/** Adds what remains of the budget: never less than nothing. */
-export function reportConsumption(consumption: Entitlement['consumption']): ReportedConsumption | null {
+/** What remains includes the top-ups of the user. */
+function reportConsumption(consumption: Entitlement['consumption']): ReportedConsumption | null {
   if (consumption === null) return null;
-  const { used, budget, overageEnabled } = consumption;
-  const remaining = budget === null ? null : used > budget ? 0n : budget - used;
+  const { used, budget, remaining, overageEnabled } = consumption;
   return {
     used: numberOf(used),
     budget: numberOrNull(budget),

@@ -15,6 +15,7 @@ export interface Route {
   GET?: Handler;
   POST?: Handler;
   PUT?: Handler;
+  PATCH?: Handler;
   DELETE?: Handler;
   OPTIONS?: Handler;
 }
@@ -136,8 +137,10 @@ function follow(
     : handle(request, response, requestContext);
 }
 
+const routedMethods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
 const isRouted = (method: string | undefined): method is keyof Route =>
-  method === 'GET' || method === 'POST' || method === 'PUT' || method === 'DELETE' || method === 'OPTIONS';
+  routedMethods.some((each) => each === method);
 
 /** @param allowed the methods that this path answers */
 export function refuseMethod(response: ServerResponse, allowed: string[]): void {
