@@ -46,6 +46,7 @@ import { createSegmentRoute } from './segment/events/route.ts';
 import { registerSegmentMetrics } from './segment/unprocessed-store.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createUsageRecorder } from './usage/record/record.ts';
+import { createReservations } from './usage/reservations/reserve.ts';
 import { createAdmission } from './users/arrival.ts';
 
 export interface Dependencies {
@@ -144,7 +145,7 @@ function metricsRoutes({ metricsAccess, database: { work } }: Dependencies): Rec
 /** The services of one environment: its own connections and its own batches. */
 type Services = Pick<
   Context,
-  'db' | 'findStanding' | 'recordUsage' | 'admitUsers' | 'deletePerson' | 'ingestEvents'
+  'db' | 'findStanding' | 'recordUsage' | 'reservations' | 'admitUsers' | 'deletePerson' | 'ingestEvents'
 >;
 type ServicesOf = (environmentId: string) => Services;
 
@@ -156,6 +157,7 @@ function createServices({ database, log, metrics }: Dependencies): ServicesOf {
       db: connections.prisma,
       findStanding: createStandingFinder(connections.hot, metrics),
       recordUsage: createUsageRecorder(connections.hot, metrics),
+      reservations: createReservations(connections.hot),
       admitUsers: createAdmission(connections.prisma, onUserArrived),
       deletePerson: createDeletion(connections, log, [forgetCustomers]),
       ingestEvents: createIngestion(connections, metrics),

@@ -39,6 +39,13 @@ export const grantNotFound = (id: string) =>
 export const topUpNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'TopUpNotFoundError', `There is no top-up with the id "${id}".`);
 
+export const reservationNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'ReservationNotFoundError', `There is no reservation with the id "${id}".`);
+
+/** A reservation ends once. */
+export const reservationClosed = (id: string, how: 'released' | 'committed') =>
+  new DomainError('CONFLICT', 'ReservationClosedError', `The reservation "${id}" was ${how} before.`);
+
 export const mappingRuleNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'MappingRuleNotFoundError', `There is no mapping rule with the id "${id}".`);
 

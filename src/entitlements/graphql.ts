@@ -43,7 +43,8 @@ export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').im
     remaining: t.expose('remaining', {
       type: 'Amount',
       nullable: true,
-      description: 'What is left of the budget and of the top-ups. Null is unlimited.',
+      description:
+        'What is left of the budget and of the top-ups, without what reservations hold. Null is unlimited.',
     }),
     topUp: t.expose('topUp', {
       type: TopUpBalanceType,

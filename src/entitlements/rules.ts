@@ -56,6 +56,8 @@ export interface Standing {
   used: Amount;
   /** Of a user with top-ups that are alive. */
   topUp?: TopUpBalance;
+  /** What open reservations hold; it counts as used. */
+  held?: Amount;
 }
 
 /** The first sentence is Kana's, including its spelling: clients may compare it. The last three are about feature grants. */
@@ -157,15 +159,19 @@ export const reportedUsage = (used: Amount): Amount => (used < 0n ? 0n : used);
  * CONSUMABLE one enough must be left of the budget and the top-ups, or it is unlimited, or overage is enabled. Only a granted CONSUMABLE has a
  * consumption. The true total decides, also where it is negative: what was given back too much can be used again.
  */
-export function entitlementOf({ featureType, grant, used, topUp }: Standing, delta: Amount): Entitlement {
+export function entitlementOf(
+  { featureType, grant, used, topUp, held = 0n }: Standing,
+  delta: Amount,
+): Entitlement {
   if (grant === null) return { access: false, reason: reasons.notSubscribed, consumption: null };
   const told = sentences[grant.kind];
   if (featureType === 'BINARY') return { access: true, reason: told.binary, consumption: null };
-  const access = grant.limit === null || grant.overageEnabled || delta <= leftOf(grant.limit, used, topUp);
+  const access =
+    grant.limit === null || grant.overageEnabled || delta + held <= leftOf(grant.limit, used, topUp);
   return {
     access,
     reason: access ? told.enough : told.notEnough,
-    consumption: consumptionOf(grant, used, topUp),
+    consumption: consumptionOf(grant, used, topUp, held),
   };
 }
 
@@ -181,8 +187,13 @@ function leftOf(limit: Amount, used: Amount, topUp: TopUpBalance | undefined): A
 }
 
 /** The consumption in a window of this grant. */
-export function consumptionOf(grant: Grant, used: Amount, topUp?: TopUpBalance): Consumption {
-  const left = grant.limit === null ? null : leftOf(grant.limit, used, topUp);
+export function consumptionOf(
+  grant: Grant,
+  used: Amount,
+  topUp?: TopUpBalance,
+  held: Amount = 0n,
+): Consumption {
+  const left = grant.limit === null ? null : leftOf(grant.limit, used, topUp) - held;
   return {
     used: reportedUsage(used),
     budget: grant.limit,

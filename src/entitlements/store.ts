@@ -28,6 +28,7 @@ export interface GrantRow {
   used: string | null;
   top_up_granted: string | null;
   top_up_remaining: string | null;
+  held: string | null;
 }
 
 interface StandingRow extends GrantRow {
@@ -39,7 +40,7 @@ interface StandingRow extends GrantRow {
  * The winner of rules.ts (highestGrant) as a lateral join: of the live holdings of a user and a feature, the one that
  * counts. Held to the rule by a randomized test.
  */
-export const winnerSql = (holder: Holder & { hasTopUps: string }, featureId: string) => `
+export const winnerSql = (holder: Holder & { hasTopUps: string; hasHolds: string }, featureId: string) => `
   left join lateral (
     select h.*, h.id as subscription_id from ${liveHoldingsSql(holder, featureId)} h
     order by ${highestFirstSql('h')}
@@ -57,18 +58,23 @@ export const winnerSql = (holder: Holder & { hasTopUps: string }, featureId: str
     select sum(amount) as top_up_granted, sum(remaining) as top_up_remaining from top_up
     where ${holder.hasTopUps} and user_key = ${holder.userKey} and feature_id = ${featureId} and voided_at is null
       and (expires_at is null or expires_at > now())
-  ) topped on true`;
+  ) topped on true
+  left join lateral (
+    select sum(held) as held from usage_hold
+    where ${holder.hasHolds} and user_key = ${holder.userKey} and feature_id = ${featureId} and expires_at > now()
+  ) holds on true`;
 
 /* Every look-up is a lateral one, by key: no plan may read a whole table, whatever the planner believes. */
 const standingSql = `
   with question as (
     select q.ord, q.feature_id, f.type as feature_type, f.precision, u.user_key, u.has_grants,
-      u.has_top_ups
+      u.has_top_ups, u.has_holds
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality as q(environment_id, user_id, feature_id, ord)
     left join lateral (
       select coalesce(survivor.key, named.key) as user_key,
         coalesce(survivor.has_grants, named.has_grants) as has_grants,
-        coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups
+        coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups,
+        coalesce(survivor.has_holds, named.has_holds) as has_holds
       from "user" named left join "user" survivor on survivor.key = named.merged_into
       where named.environment_id = q.environment_id and named.id = q.user_id limit 1
     ) u on true
@@ -78,8 +84,8 @@ const standingSql = `
   )
   select q.user_key, q.feature_type, q.precision, winner.kind, winner.subscription_id, winner.started_at, winner."limit",
     winner.reset_period, winner.overage_enabled, counter.used, topped.top_up_granted,
-    topped.top_up_remaining
-  from question q ${winnerSql({ userKey: 'q.user_key', hasGrants: 'q.has_grants', hasTopUps: 'q.has_top_ups' }, 'q.feature_id')}
+    topped.top_up_remaining, holds.held
+  from question q ${winnerSql({ userKey: 'q.user_key', hasGrants: 'q.has_grants', hasTopUps: 'q.has_top_ups', hasHolds: 'q.has_holds' }, 'q.feature_id')}
   order by q.ord`;
 
 /** Reads the standings of concurrent calls in one statement; see createLane. */
@@ -121,5 +127,13 @@ export function standingOf(featureType: Standing['featureType'], row: GrantRow):
     granted === null || remaining === null
       ? {}
       : { topUp: { granted: amountOf(granted), remaining: amountOf(remaining) } };
-  return { featureType, precision: row.precision ?? 0, grant, used: amountOf(row.used ?? 0), ...topUp };
+  const held = row.held === null ? {} : { held: amountOf(row.held) };
+  return {
+    featureType,
+    precision: row.precision ?? 0,
+    grant,
+    used: amountOf(row.used ?? 0),
+    ...topUp,
+    ...held,
+  };
 }

@@ -10,6 +10,7 @@ import type { Fault } from '../http/faults.ts';
 import type { DoHeavyWork } from '../http/heavy-work.ts';
 import type { IngestEvents } from '../segment/events/ingest.ts';
 import type { RecordUsage } from '../usage/record/record.ts';
+import type { Reservations } from '../usage/reservations/reserve.ts';
 import type { AdmitUsers } from '../users/arrival.ts';
 import type { DeletePerson } from '../users/merge/merge.ts';
 
@@ -24,6 +25,7 @@ export interface Context {
   readClock: ReadClock;
   findStanding: FindStanding;
   recordUsage: RecordUsage;
+  reservations: Reservations;
   admitUsers: AdmitUsers;
   deletePerson: DeletePerson;
   ingestEvents: IngestEvents;

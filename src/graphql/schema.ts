@@ -1,4 +1,5 @@
 import '../allowances/grants/graphql.ts';
+import '../allowances/reservations/graphql.ts';
 import '../allowances/top-ups/graphql.ts';
 import '../audit/graphql.ts';
 import '../auth/keys/graphql.ts';

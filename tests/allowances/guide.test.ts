@@ -30,5 +30,6 @@ test('every example of the guide succeeds, and the allowances are what it says',
       consumption: { used: 0, budget: 100, remaining: 150, topUp: { granted: 50, remaining: 50 } },
     },
   });
+  expect(answers[3]).toMatchObject({ reserveUsage: { reserved: true, reason: null } });
   expect(answers[0]).toMatchObject({ grantFeature: { limit: 500, endsAt: '2030-03-01T17:00:00.000Z' } });
 });

@@ -159,6 +159,9 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  commitReservation: {
+    calls: [({ reservation }) => ({ id: reservation, amount: 2, idempotencyKey: 'once' })],
+  },
   createApiKey: { calls: [() => ({ kind: 'PUBLIC' })] },
   createBillingTemplate: {
     calls: [
@@ -312,6 +315,20 @@ export const mutations: Record<string, Row> = {
     calls: [
       (its) => ({ input: [usage(its)] }),
       (its) => ({ input: [{ ...usage(its), action: 'SET', enforce: true }] }),
+    ],
+  },
+  releaseReservation: byId(({ reservation }) => reservation),
+  reserveUsage: {
+    calls: [
+      (its) => ({
+        input: {
+          userId: its.user,
+          featureId: its.feature,
+          amount: 1,
+          ttlSeconds: 60,
+          idempotencyKey: 'once',
+        },
+      }),
     ],
   },
   removePackagePrice: { calls: [(its) => ({ packageId: its.base, priceId: its.price, version: 1 })] },

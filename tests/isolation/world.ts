@@ -21,6 +21,7 @@ export interface Names {
   subscription: string;
   grant: string;
   topUp: string;
+  reservation: string;
   rule: string;
   event: string;
   /** What the events are called, and a property of theirs. */
@@ -73,11 +74,12 @@ export function namesOf(prefix: string): Names {
   return {
     ...(Object.fromEntries(words) as Omit<
       Names,
-      'subscription' | 'grant' | 'topUp' | 'apiKey' | 'auditEntry' | 'delivery'
+      'subscription' | 'grant' | 'topUp' | 'reservation' | 'apiKey' | 'auditEntry' | 'delivery'
     >),
     subscription: '987654321',
     grant: '987654322',
     topUp: '987654323',
+    reservation: '987654324',
     apiKey: '01890000-0000-7000-8000-000000000000',
     auditEntry: '987654321',
     delivery: '987654321',
@@ -156,6 +158,10 @@ export async function createWorld(
   const topUp = await createTopUps(db, owner);
   const alert = { threshold: 80, windowStart: subscription.startedAt, data: { word } };
   await db.usageAlert.create({ data: { ...usage, ...alert, subscriptionId: subscription.id } });
+  const hold = { ...owner, expiresAt: new Date(Date.now() + 3_600_000) };
+  const reservation = await db.reservation.create({ data: { ...hold, amount: 1 } });
+  await db.usageHold.create({ data: { ...hold, held: 1 } });
+  await db.user.update({ where: { key: user.key }, data: { hasHolds: true } });
   const hour = { environmentId, featureId: names.feature, hour: new Date('2020-02-20T20:00:00Z'), used };
   await db.usageHour.create({ data: { ...hour, userKey: user.key } });
   await db.featureHour.create({ data: hour });
@@ -175,6 +181,7 @@ export async function createWorld(
     subscription: `${subscription.id}`,
     grant: `${grant}`,
     topUp: `${topUp}`,
+    reservation: `${reservation.id}`,
     auditEntry: `${auditEntry}`,
   };
   return { ...names, ...ids, apiKey, delivery: `${delivery}` };

@@ -26,6 +26,8 @@ export interface Case {
   userKey: bigint | null;
   /** Whether the user has, or had, top-ups. */
   hasTopUps: boolean;
+  /** Whether the user has, or had, reservations. */
+  hasHolds: boolean;
   /** Null if the feature is unknown. */
   featureType: FeatureType | null;
   precision: number;
@@ -38,6 +40,8 @@ export interface Case {
   grants: readonly CountingGrant[];
   /** The user's top-ups for the feature. All cases of both share them: drawing changes them. */
   topUps: readonly TopUp[];
+  /** What the user's open reservations of the feature hold. */
+  held: bigint;
 }
 
 /** A usage to append to the ledger. */
@@ -183,7 +187,7 @@ function draw(
   excess.follow({ before: before ?? 0n, after: after ?? 0n, topUps, at, draws: window.isWinner });
 }
 
-function standingOf(
+export function standingOf(
   item: Case,
   featureType: FeatureType,
   tally: Tally,
@@ -198,5 +202,6 @@ function standingOf(
     grant: winner?.grant ?? null,
     used: used ?? 0n,
     ...(topUp && { topUp }),
+    ...(item.held > 0n && { held: item.held }),
   };
 }

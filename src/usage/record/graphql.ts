@@ -73,7 +73,7 @@ function recordedFields<Shape extends Recorded>(t: Fields<Shape>) {
   };
 }
 
-const RecordedUsage = builder.objectRef<Recorded>('RecordedUsage').implement({
+export const RecordedUsage = builder.objectRef<Recorded>('RecordedUsage').implement({
   description: 'The result of one usage.',
   fields: recordedFields,
 });

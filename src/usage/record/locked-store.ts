@@ -42,11 +42,15 @@ export async function lockUsers(
   return new Set(rows.map(({ key }) => BigInt(key)));
 }
 
-type Subject = Pick<Case, 'usage' | 'userKey' | 'featureType' | 'precision' | 'first' | 'hasTopUps'>;
+type Subject = Pick<
+  Case,
+  'usage' | 'userKey' | 'featureType' | 'precision' | 'first' | 'hasTopUps' | 'hasHolds'
+>;
 
 interface SubjectRow {
   user_key: string | null;
   has_top_ups: boolean | null;
+  has_holds: boolean | null;
   type: Case['featureType'];
   precision: number | null;
   feature_id: string | null;
@@ -58,6 +62,7 @@ interface SubjectRow {
 export async function readSubjects(client: PoolClient, usages: readonly Usage[]): Promise<Subject[]> {
   const { rows } = await client.query<SubjectRow>(
     `select coalesce(u.merged_into, u.key) as user_key, coalesce(survivor.has_top_ups, u.has_top_ups) as has_top_ups,
+       coalesce(survivor.has_holds, u.has_holds) as has_holds,
        f.type, f.precision, first.feature_id, first.action,
        ${deltaSql('first')} as delta
      from unnest($1::text[], $2::text[], $3::text[], $4::text[])
@@ -74,6 +79,7 @@ export async function readSubjects(client: PoolClient, usages: readonly Usage[])
     usage: usages[index] as Usage,
     userKey: row.user_key === null ? null : BigInt(row.user_key),
     hasTopUps: row.has_top_ups ?? false,
+    hasHolds: row.has_holds ?? false,
     featureType: row.type,
     precision: row.precision ?? 0,
     first:

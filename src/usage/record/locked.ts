@@ -10,6 +10,7 @@ import { eachInSlices } from '../../slices.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
 import { Excess } from '../draws/rules.ts';
 import { readExcess, readTopUps, saveExcess } from '../draws/store.ts';
+import { readHeld } from '../reservations/hold-store.ts';
 import { addCounters, type Case, decide, emptyTally } from './decision-rules.ts';
 import {
   appendEntries,
@@ -99,7 +100,7 @@ function readyOnly(list: readonly (Case | null)[]): Case[] | null {
   return ready.length === list.length ? ready : null;
 }
 
-async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
+export async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
   const tally = emptyTally();
   await eachInSlices(cases, (item) => addCounters(item, tally));
   const counters = [...tally.counters.values()];
@@ -130,7 +131,7 @@ async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(R
  * Waits for the locks of the users. If a user was merged meanwhile, it releases all locks and starts again: to keep
  * the lock order, it never waits for a survivor while it holds rows with larger keys.
  */
-async function loadWaiting(
+export async function loadWaiting(
   client: PoolClient,
   usages: readonly Usage[],
   prepare?: (client: PoolClient) => Promise<void>,
@@ -173,6 +174,10 @@ async function loadCases(
           usages.map(({ featureId }) => featureId),
           grantsKey,
         );
+  const holders = subjects.flatMap(({ hasHolds, userKey }) =>
+    hasHolds && userKey !== null ? [userKey] : [],
+  );
+  const held = holders.length === 0 ? null : await readHeld(client, holders, now, grantsKey);
   return subjects.map((subject) => {
     const { usage, userKey } = subject;
     if (userKey !== null && !userKeys.has(userKey)) return null;
@@ -181,6 +186,7 @@ async function loadCases(
       now,
       at: at(usage),
       grants: (userKey !== null && grants.get(grantsKey(userKey, usage.featureId))) || [],
+      held: (userKey !== null && held?.get(grantsKey(userKey, usage.featureId))) || 0n,
       topUps: (userKey !== null && topUps?.get(grantsKey(userKey, usage.featureId))) || [],
     };
   });

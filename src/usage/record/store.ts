@@ -46,7 +46,7 @@ const ofEvent = { userKey: 'e.user_key', hasGrants: '(select bool_or(has_grants)
 
 const appendSql = (locked: IfLocked) => `
   with item as materialized (
-    select i.*, u.user_key, u.revision, u.has_grants, u.has_top_ups, f.type as feature_type, f.precision,
+    select i.*, u.user_key, u.revision, u.has_grants, u.has_top_ups, u.has_holds, f.type as feature_type, f.precision,
       least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at
     from unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::timestamptz[], $6::text[], $7::text[],
       $8::text[])
@@ -55,7 +55,8 @@ const appendSql = (locked: IfLocked) => `
     left join lateral (
       select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision,
         coalesce(survivor.has_grants, named.has_grants) as has_grants,
-        coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups
+        coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups,
+        coalesce(survivor.has_holds, named.has_holds) as has_holds
       from "user" named left join "user" survivor on survivor.key = named.merged_into
       where named.environment_id = i.environment_id and named.id = i.user_id limit 1
     ) u on true
@@ -133,14 +134,14 @@ interface StandingRow extends OutcomeRow, GrantRow {
 /* Also returns the standing of each user, and the counters after the whole batch. */
 const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeSql},
     winner.kind, winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
-    current.window_start, counter.used, topped.top_up_granted, topped.top_up_remaining,
+    current.window_start, counter.used, topped.top_up_granted, topped.top_up_remaining, holds.held,
     outcome.inserted and outcome.at >= winner.started_at
       and ${windowStartSql('winner', 'outcome.at')} = current.window_start as counts_in_winner,
     null as feature_id
-  ${firstSql} ${winnerSql({ userKey: 'outcome.user_key', hasGrants: 'outcome.has_grants', hasTopUps: 'outcome.has_top_ups' }, 'outcome.feature_id')}
+  ${firstSql} ${winnerSql({ userKey: 'outcome.user_key', hasGrants: 'outcome.has_grants', hasTopUps: 'outcome.has_top_ups', hasHolds: 'outcome.has_holds' }, 'outcome.feature_id')}
   union all
   select null, false, false, null, null, null, null, null, null, null, subscription_id, null, null, null, false,
-    window_start, used, null, null, false, feature_id
+    window_start, used, null, null, null, false, feature_id
   from counted`;
 
 const statements = {

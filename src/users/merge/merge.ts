@@ -14,6 +14,7 @@ import {
   deleteUsers,
   lockUsers,
   moveGrants,
+  moveReservations,
   moveSubscriptions,
   moveTopUps,
   moveUsage,
@@ -91,6 +92,7 @@ async function mergeLocked(
   await moveSubscriptions(tx, survivorKey, mergedKeys);
   await moveGrants(tx, survivorKey, mergedKeys);
   await moveTopUps(tx, survivorKey, mergedKeys);
+  await moveReservations(tx, survivorKey, mergedKeys);
   await moveUsage(tx, survivorKey, mergedKeys);
   await recount(tx, survivorKey, mergedKeys);
 

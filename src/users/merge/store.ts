@@ -96,6 +96,34 @@ export async function moveGrants(tx: Db, survivorKey: bigint, mergedKeys: bigint
       AND EXISTS (SELECT FROM feature_grant WHERE user_key = ${survivorKey})`;
 }
 
+/** Moves the reservations of these users to the survivor. */
+export async function moveReservations(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+  const people = [survivorKey, ...mergedKeys];
+  await tx.$executeRaw`
+    UPDATE reservation SET idempotency_key = NULL
+    FROM (
+      SELECT user_key, id, row_number() OVER (PARTITION BY idempotency_key ORDER BY id) AS turn FROM reservation
+      WHERE user_key = ANY(${people}) AND idempotency_key IS NOT NULL
+    ) keyed
+    WHERE reservation.user_key = keyed.user_key AND reservation.id = keyed.id AND keyed.turn > 1`;
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM reservation WHERE user_key = ANY(${mergedKeys}) RETURNING *)
+    INSERT INTO reservation (user_key, id, environment_id, feature_id, amount, expires_at, committed_at, committed,
+      commit_key, released_at, idempotency_key, request_hash, created_at)
+    SELECT ${survivorKey}, id, environment_id, feature_id, amount, expires_at, committed_at, committed, commit_key,
+      released_at, idempotency_key, request_hash, created_at
+    FROM moved`;
+  await tx.$executeRaw`
+    WITH moved AS (DELETE FROM usage_hold WHERE user_key = ANY(${mergedKeys}) RETURNING *)
+    INSERT INTO usage_hold AS known (user_key, feature_id, expires_at, environment_id, held)
+    SELECT ${survivorKey}, feature_id, expires_at, environment_id, sum(held) FROM moved
+    GROUP BY feature_id, expires_at, environment_id
+    ON CONFLICT (user_key, feature_id, expires_at) DO UPDATE SET held = known.held + excluded.held`;
+  await tx.$executeRaw`
+    UPDATE "user" SET has_holds = true WHERE key = ${survivorKey} AND NOT has_holds
+      AND EXISTS (SELECT FROM usage_hold WHERE user_key = ${survivorKey})`;
+}
+
 /** Moves the top-ups of these users, and what was drawn from them, to the survivor. */
 export async function moveTopUps(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
   const people = [survivorKey, ...mergedKeys];
@@ -161,6 +189,8 @@ export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string;
   await tx.usageExcess.deleteMany(owned);
   await tx.topUpDraw.deleteMany(owned);
   await tx.topUp.deleteMany(owned);
+  await tx.usageHold.deleteMany(owned);
+  await tx.reservation.deleteMany(owned);
   return tx.$queryRaw<{ id: string; key: bigint }[]>`
     DELETE FROM "user" WHERE key = ANY(${keys}) OR merged_into = ANY(${keys}) RETURNING id, key`;
 }

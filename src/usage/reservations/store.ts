@@ -1,0 +1,99 @@
+import type { PoolClient } from 'pg';
+import { amountOf, amountText } from '../../amount.ts';
+
+/** A reservation as it is stored. */
+export interface Reservation {
+  id: bigint;
+  userKey: bigint;
+  userId: string;
+  featureId: string;
+  amount: bigint;
+  expiresAt: Date;
+  committed: bigint | null;
+  commitKey: string | null;
+  isReleased: boolean;
+  requestHash: string | null;
+}
+
+const columns = `r.id, r.user_key, u.id as user_id, r.feature_id, r.amount, r.expires_at, r.committed, r.commit_key,
+  r.released_at, r.request_hash
+  from reservation r join "user" u on u.key = r.user_key`;
+
+async function find(client: PoolClient, condition: string, values: unknown[]): Promise<Reservation | null> {
+  const { rows } = await client.query(`select ${columns} where ${condition}`, values);
+  const [row] = rows;
+  return row === undefined
+    ? null
+    : {
+        id: BigInt(row.id),
+        userKey: BigInt(row.user_key),
+        userId: row.user_id,
+        featureId: row.feature_id,
+        amount: amountOf(row.amount),
+        expiresAt: row.expires_at,
+        committed: row.committed === null ? null : amountOf(row.committed),
+        commitKey: row.commit_key,
+        isReleased: row.released_at !== null,
+        requestHash: row.request_hash,
+      };
+}
+
+/** The reservation with this id in this environment; null if there is none. */
+export const findReservation = (client: PoolClient, environmentId: string, id: bigint) =>
+  find(client, 'r.environment_id = $1 and r.id = $2', [environmentId, id]);
+
+/** The reservation that an earlier call of the user with this key made; null if there is none. */
+export const findByKey = (client: PoolClient, userKey: bigint, key: string) =>
+  find(client, 'r.user_key = $1 and r.idempotency_key = $2', [userKey, key]);
+
+interface NewRow {
+  userKey: bigint;
+  environmentId: string;
+  featureId: string;
+  amount: bigint;
+  expiresAt: Date;
+  now: Date;
+  idempotencyKey: string | null;
+  requestHash: string | null;
+}
+
+/** Adds a reservation and holds its amount; forgets what has lapsed. The user's row is locked. Returns the id. */
+export async function addReservation(client: PoolClient, row: NewRow): Promise<bigint> {
+  const { userKey, environmentId, featureId, amount, expiresAt, now, idempotencyKey, requestHash } = row;
+  await client.query('update "user" set has_holds = true where key = $1 and not has_holds', [userKey]);
+  await client.query('delete from usage_hold where user_key = $1 and feature_id = $2 and expires_at <= $3', [
+    userKey,
+    featureId,
+    now,
+  ]);
+  await client.query(
+    `insert into usage_hold as known (user_key, feature_id, expires_at, environment_id, held)
+     values ($1, $2, $3, $4, $5)
+     on conflict (user_key, feature_id, expires_at) do update set held = known.held + excluded.held`,
+    [userKey, featureId, expiresAt, environmentId, amountText(amount)],
+  );
+  const { rows } = await client.query<{ id: string }>(
+    `insert into reservation (user_key, environment_id, feature_id, amount, expires_at, idempotency_key, request_hash)
+     values ($1, $2, $3, $4, $5, $6, $7) returning id`,
+    [userKey, environmentId, featureId, amountText(amount), expiresAt, idempotencyKey, requestHash],
+  );
+  return BigInt(rows[0]?.id ?? 0);
+}
+
+/** Ends an open reservation, and holds its amount no longer. The user's row is locked. */
+export async function endReservation(
+  client: PoolClient,
+  { id, userKey, featureId, amount, expiresAt }: Reservation,
+  used: { amount: bigint; key: string | null } | null,
+): Promise<void> {
+  await client.query(
+    `update usage_hold set held = held - $4 where user_key = $1 and feature_id = $2 and expires_at = $3`,
+    [userKey, featureId, expiresAt, amountText(amount)],
+  );
+  await client.query(
+    used === null
+      ? 'update reservation set released_at = now() where user_key = $1 and id = $2'
+      : 'update reservation set committed_at = now(), committed = $3, commit_key = $4 where user_key = $1 and id = $2',
+    used === null ? [userKey, id] : [userKey, id, amountText(used.amount), used.key],
+  );
+}

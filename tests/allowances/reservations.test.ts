@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { findDifferences } from '../../src/usage/ledger/verify-store.ts';
+import { lapseOf } from '../../src/usage/reservations/rules.ts';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+
+let app: TestApp;
+let users = 0;
+let userId: string;
+
+beforeAll(async () => {
+  app = await startTestApp();
+  const { prisma } = app.database;
+  await createFeature(prisma, { id: 'tokens' });
+  await createFeature(prisma, { id: 'sso', type: 'BINARY' });
+  await createPackage(prisma, { id: 'base', features: [{ id: 'tokens', limit: 100 }] });
+});
+afterAll(() => app.close());
+beforeEach(async () => {
+  users += 1;
+  userId = `user-${users}`;
+  await createUser(app.database.prisma, { id: userId });
+  await createSubscription(app.database.prisma, { userId, packageId: 'base' });
+});
+
+const reserveMutation = `mutation ($input: ReserveUsageInput!) {
+  reserveUsage(input: $input) {
+    reserved reason id expiresAt entitlement { access consumption { used remaining } }
+  }
+}`;
+const reserve = async (input: object) =>
+  (await app.ok(reserveMutation, { input: { userId, featureId: 'tokens', ...input } })).reserveUsage;
+const refusal = (input: object) =>
+  app.fails(reserveMutation, { input: { userId, featureId: 'tokens', ...input } });
+const commitMutation = `mutation ($id: String!, $amount: Amount!, $key: String) {
+  commitReservation(id: $id, amount: $amount, idempotencyKey: $key) {
+    recorded duplicate entitlement { consumption { used remaining } }
+  }
+}`;
+const commit = async (id: string, amount: number, key?: string) =>
+  (await app.ok(commitMutation, { id, amount, key })).commitReservation;
+const releaseMutation =
+  'mutation ($id: String!) { releaseReservation(id: $id) { reserved id entitlement { consumption { remaining } } } }';
+const remaining = async () =>
+  (
+    await app.ok(
+      'query ($userId: String!) { canUseFeature(userId: $userId, featureId: "tokens") { consumption { remaining } } }',
+      { userId },
+    )
+  ).canUseFeature.consumption.remaining;
+const enforced = async (delta: number) =>
+  (
+    await app.ok(
+      `mutation ($userId: String!, $delta: Amount) {
+        recordUsage(input: { userId: $userId, featureId: "tokens", delta: $delta, enforce: true }) { recorded }
+      }`,
+      { userId, delta },
+    )
+  ).recordUsage.recorded;
+const lapse = (id: string) =>
+  app.database.prisma.$transaction([
+    app.database.prisma.reservation.updateMany({
+      where: { id: BigInt(id) },
+      data: { expiresAt: new Date(1) },
+    }),
+    app.database.prisma.usageHold.updateMany({ data: { expiresAt: new Date(1) } }),
+  ]);
+
+test('a reservation counts as used until it is committed, with what was really used', async () => {
+  const made = await reserve({ amount: 80 });
+  expect(made).toMatchObject({
+    reserved: true,
+    reason: null,
+    entitlement: { consumption: { used: 0, remaining: 20 } },
+  });
+  expect(await remaining()).toBe(20);
+  expect(await enforced(21)).toBe(false);
+  expect(await enforced(20)).toBe(true);
+  expect(await reserve({ amount: 1 })).toMatchObject({ reserved: false, id: null, expiresAt: null });
+  expect(await commit(made.id, 30, 'k')).toEqual({
+    recorded: true,
+    duplicate: false,
+    entitlement: { consumption: { used: 50, remaining: 50 } },
+  });
+  expect(await commit(made.id, 30, 'k')).toMatchObject({ duplicate: true });
+  expect(await commit(made.id, 31)).toMatchObject({ duplicate: true });
+  expect((await app.fails(commitMutation, { id: made.id, amount: 31, key: 'k' })).extensions.code).toBe(
+    'CONFLICT',
+  );
+  expect((await app.fails(releaseMutation, { id: made.id })).extensions.exception?.name).toBe(
+    'ReservationClosedError',
+  );
+  expect(await remaining()).toBe(50);
+  expect(await findDifferences(app.database.hot, 0n, 2n ** 62n)).toEqual([]);
+});
+
+test('a released one holds nothing, and cannot be committed', async () => {
+  const { id } = await reserve({ amount: 60 });
+  for (let time = 0; time < 2; time += 1)
+    expect((await app.ok(releaseMutation, { id })).releaseReservation).toMatchObject({
+      reserved: false,
+      id,
+      entitlement: { consumption: { remaining: 100 } },
+    });
+  expect((await app.fails(commitMutation, { id, amount: 1 })).extensions.code).toBe('CONFLICT');
+});
+
+test('one that has lapsed holds nothing, and is committed all the same, once', async () => {
+  const { id } = await reserve({ amount: 100 });
+  expect(await remaining()).toBe(0);
+  await lapse(id);
+  expect(await remaining()).toBe(100);
+  const again = await reserve({ amount: 100 });
+  expect(again.reserved).toBe(true);
+  const results = await Promise.all(Array.from({ length: 5 }, () => commit(id, 130)));
+  expect(results.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
+  expect(await commit(again.id, 0)).toMatchObject({
+    entitlement: { consumption: { used: 130, remaining: 0 } },
+  });
+});
+
+test('a hundred at once never hold more than what is left', async () => {
+  const made = await Promise.all(Array.from({ length: 100 }, () => reserve({ amount: 3 })));
+  expect(made.filter(({ reserved }) => reserved)).toHaveLength(33);
+  expect(await remaining()).toBe(1);
+});
+
+test('however many are open, a check adds up few rows', async () => {
+  await reserve({ amount: 1, ttlSeconds: 86_400 });
+  const { work } = app.database;
+  await work.query(`insert into reservation (user_key, environment_id, feature_id, amount, expires_at)
+    select user_key, environment_id, feature_id, 0.0001, expires_at from usage_hold, generate_series(1, 100000)
+    where user_key = (select key from "user" where id = '${userId}')`);
+  expect(await app.database.prisma.usageHold.count({ where: { featureId: 'tokens' } })).toBeLessThan(10);
+  const now = new Date('2026-01-01T00:00:00.001Z');
+  expect([1, 600, 601].map((ttl) => lapseOf(now, ttl).toISOString())).toEqual([
+    '2026-01-01T00:00:02.000Z',
+    '2026-01-01T00:10:01.000Z',
+    '2026-01-01T00:11:00.000Z',
+  ]);
+  expect(await remaining()).toBe(99);
+});
+
+test('the same idempotency key holds once; another amount is a conflict', async () => {
+  const made = await Promise.all(
+    Array.from({ length: 5 }, () => reserve({ amount: 40, idempotencyKey: 'once' })),
+  );
+  expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+  expect(await remaining()).toBe(60);
+  expect((await refusal({ amount: 41, idempotencyKey: 'once' })).extensions.code).toBe('CONFLICT');
+});
+
+test('a merge moves them', async () => {
+  const { id } = await reserve({ amount: 40 });
+  const first = userId;
+  await createUser(app.database.prisma, { id: `${first} twin` });
+  await app.ok('mutation ($ids: [String!]!) { mergeUsers(ids: $ids) { id } }', {
+    ids: [`${first} twin`, first],
+  });
+  expect(await remaining()).toBe(60);
+  expect(await commit(id, 10)).toMatchObject({ entitlement: { consumption: { used: 10, remaining: 90 } } });
+});
+
+test.each([
+  ['an amount of 0', { amount: 0 }, 'input.amount: must be more than 0'],
+  ['a time of 0', { amount: 1, ttlSeconds: 0 }, 'input.ttlSeconds: must be 1 or more'],
+  ['a time of more than a day', { amount: 1, ttlSeconds: 86_401 }, 'input.ttlSeconds: must be at most 86400'],
+  [
+    'a BINARY feature',
+    { amount: 1, featureId: 'sso' },
+    expect.stringContaining('input.featureId: is a BINARY'),
+  ],
+])('%s is refused', async (_what, input, message) => {
+  expect(await refusal(input)).toMatchObject({ message, extensions: { code: 'BAD_USER_INPUT' } });
+});
+
+test('unknown and foreign ones are not found', async () => {
+  const { id } = await reserve({ amount: 1 });
+  const nameOf = ({ extensions }: Awaited<ReturnType<typeof app.fails>>) => extensions.exception?.name;
+  expect(nameOf(await app.fails(commitMutation, { id: '999999', amount: 1 }))).toBe(
+    'ReservationNotFoundError',
+  );
+  expect(nameOf(await app.fails(commitMutation, { id, amount: 1 }, app.keys.live))).toBe(
+    'ReservationNotFoundError',
+  );
+  expect(nameOf(await app.fails(releaseMutation, { id }, app.keys.live))).toBe('ReservationNotFoundError');
+  expect(nameOf(await refusal({ amount: 1, featureId: 'nothing' }))).toBe('FeatureNotFoundError');
+  expect(nameOf(await refusal({ amount: 1, userId: 'nobody' }))).toBe('UserNotFoundError');
+});
