@@ -1,3 +1,4 @@
+import { Stack } from '@mantine/core';
 import { Webhooks } from '../webhooks/webhooks.tsx';
 import { ConfigurationHead } from './head.tsx';
 import { Keys } from './keys.tsx';
@@ -6,8 +7,10 @@ export function Page() {
   return (
     <>
       <ConfigurationHead title="Configuration" />
-      <Keys />
-      <Webhooks />
+      <Stack>
+        <Keys />
+        <Webhooks />
+      </Stack>
     </>
   );
 }
