@@ -13,8 +13,8 @@ const log = pino({ level: 'silent' });
 const jobsTimeoutMs = 60_000;
 
 /** A server that bills with this Stripe, with its jobs, and with the packages free, pro and extra. */
-export async function startBillingApp(stripe: FakeStripe) {
-  const app = await startTestApp({ stripeApiBase: stripe.url });
+export async function startBillingApp(stripe: FakeStripe, { withConsole = false } = {}) {
+  const app = await startTestApp({ stripeApiBase: stripe.url, withConsole });
   await migrateQueue(app.databaseUrl);
   const { prisma } = app.database;
   const billing = createBilling(app.database, testEncryption, { apiBase: stripe.url });

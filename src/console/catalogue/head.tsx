@@ -10,6 +10,7 @@ export function ConfigurationHead({ title }: { title: string }) {
   const pages = [
     { label: 'API keys', to: paths.configuration },
     { label: 'Catalogue', to: paths.catalogue },
+    { label: 'Stripe', to: paths.stripe },
     { label: 'Audit log', to: paths.auditLog },
   ];
   return (

@@ -29,6 +29,7 @@ export function pathsOf(environment: Environment) {
     eventLog: (outcome?: SegmentOutcome) => `${root}/segment${outcome ? `?outcome=${outcome}` : ''}#events`,
     configuration: `${root}/configuration`,
     catalogue: `${root}/configuration/catalogue`,
+    stripe: `${root}/configuration/stripe`,
     auditLog: `${root}/configuration/audit-log`,
     /** The audit log of one object; for a user, also of the user's subscriptions. */
     history: (about: 'FEATURE' | 'PACKAGE' | 'USER', id: string) =>

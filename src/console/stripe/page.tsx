@@ -1,0 +1,112 @@
+import { Button, Group, Stack, Text } from '@mantine/core';
+import { useAnswer, useChange } from '../api/hooks.ts';
+import { ConfigurationHead } from '../catalogue/head.tsx';
+import { ImportStripeDocument, StripeDocument, type StripeQuery } from '../generated/operations.ts';
+import { Answer, Empty, Failure } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { Copyable } from '../parts/copyable.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { formatCount } from '../parts/numbers.ts';
+import { usePages } from '../parts/pager.tsx';
+import { Connect } from './connect.tsx';
+import { Flags } from './flags.tsx';
+import { ProviderPrices } from './provider-prices.tsx';
+
+/** An import that runs is looked at again after this time. */
+const everyMs = 2_000;
+
+/** Stripe: connection, import, prices with their packages, and what needs a person. */
+export function Page() {
+  const pages = usePages();
+  const answer = useAnswer(
+    StripeDocument,
+    { after: pages.after ?? null },
+    { keepPrevious: true, every: everyMs },
+  );
+  return (
+    <>
+      <ConfigurationHead title="Stripe" />
+      <Answer of={answer}>
+        {({ stripeConnection, providerPrices, billingFlags }) =>
+          stripeConnection === null ? (
+            <NotConnected />
+          ) : (
+            <Stack>
+              <Connection connection={stripeConnection} />
+              <ProviderPrices prices={providerPrices} pages={pages} />
+              <Flags flags={billingFlags} />
+            </Stack>
+          )
+        }
+      </Answer>
+    </>
+  );
+}
+
+const NotConnected = () => (
+  <Card title="Connection">
+    <Empty title="Stripe is not connected" action={<Connect label="Connect Stripe" />}>
+      Once it is, whoever pays for a package at Stripe holds it here. You need a key and the signing secret of
+      a webhook endpoint.
+    </Empty>
+  </Card>
+);
+
+type ConnectionFacts = NonNullable<StripeQuery['stripeConnection']>;
+
+function Connection({ connection }: { connection: ConnectionFacts }) {
+  const start = useChange(ImportStripeDocument);
+  const { state } = connection.import;
+  return (
+    <Card
+      title="Connection"
+      action={
+        <Group gap="xs">
+          <Connect label="Change keys" connection={connection} />
+          <Button
+            size="xs"
+            loading={start.isPending}
+            disabled={state === 'RUNNING'}
+            onClick={() => start.mutate({})}
+          >
+            {state === null ? 'Import' : 'Import again'}
+          </Button>
+        </Group>
+      }
+    >
+      <Group gap="xs">
+        <Text>Account</Text>
+        <Copyable text={connection.accountId} />
+        <Text c="dimmed" component="span">
+          connected <Moment at={connection.connectedAt} />
+        </Text>
+      </Group>
+      <ImportState facts={connection.import} />
+      <Text size="sm" c="dimmed">
+        {connection.withholdAccessWhilePaused
+          ? 'While Stripe collects no payments for a subscription, it gives no access.'
+          : 'While Stripe collects no payments for a subscription, it gives access as before.'}
+      </Text>
+      <Failure error={start.error} />
+    </Card>
+  );
+}
+
+function ImportState({ facts }: { facts: ConnectionFacts['import'] }) {
+  const counts = [
+    formatCount(facts.prices, 'price'),
+    formatCount(facts.customers, 'customer'),
+    formatCount(facts.subscriptions, 'subscription'),
+  ].join(', ');
+  if (facts.state === null)
+    return <Text>Nothing is imported yet. An import reads prices, customers and subscriptions.</Text>;
+  if (facts.state === 'RUNNING')
+    return <Text role="status">The import is running: {counts} so far. You can leave this page.</Text>;
+  if (facts.state === 'FAILED')
+    return <Text role="alert">The last import ended early: {facts.problem}.</Text>;
+  return (
+    <Text>
+      Imported {counts}, <Moment at={facts.endedAt ?? ''} />. New ones follow by themselves.
+    </Text>
+  );
+}
