@@ -27,7 +27,7 @@ export async function startServer(name, databaseUrl) {
     KANA_SECRET_KEY: 'the secret key of the benchmark',
   };
   const child = ours
-    ? spawn(process.execPath, ['--enable-source-maps', here('../dist/main.js')], {
+    ? spawn(process.execPath, ['--enable-source-maps', '--heap-growing-percent=50', here('../dist/main.js')], {
         env,
         stdio: ['ignore', 'pipe', 'ignore'],
       })

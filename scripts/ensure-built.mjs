@@ -21,10 +21,14 @@ const ignored = new Set(['generated', 'dist']);
 
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 
-const isNewer = (path, built) =>
-  modified(path) > built ||
-  (statSync(path, { throwIfNoEntry: false })?.isDirectory() &&
-    readdirSync(path).some((name) => !ignored.has(name) && isNewer(join(path, name), built)));
+/** A directory is newer when a file was removed; not where what is generated or built lies in it. */
+function isNewer(path, built) {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return modified(path) > built;
+  const names = readdirSync(path);
+  const kept = names.filter((name) => !ignored.has(name));
+  if (kept.length === names.length && modified(path) > built) return true;
+  return kept.some((name) => isNewer(join(path, name), built));
+}
 
 const built =
   modified('dist/main.js') &&

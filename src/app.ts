@@ -14,7 +14,7 @@ import { forgetCustomers } from './billing/store.ts';
 import { createCatalogueFiles } from './catalogue/file/files.ts';
 import { createCatalogueRoutes } from './catalogue/route.ts';
 import { identifyUser, userAllowance } from './client/authenticate.ts';
-import type { ClientContext } from './client/context.ts';
+import type { ClientContext } from './client/builder.ts';
 import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
 import { untilAborted } from './database/cancellation.ts';

@@ -7,17 +7,17 @@ import { type TracingSettings, tracingSettings, tracingVariables } from './telem
 export interface Config {
   port: number;
   host: string;
-  /** The operator's own PostgreSQL. Undefined: the embedded one. */
+  /** The operator's PostgreSQL; undefined uses the embedded one. */
   databaseUrl: string | undefined;
-  /** The same database, as the role that owns its tables and migrates them; undefined where that is the server's own. */
+  /** The same database, as the role that owns and migrates the tables; undefined uses the server's role. */
   databaseOwnerUrl: string | undefined;
   /** The embedded server's directory. */
   dataDir: string;
   /** Configured keys, installed at every start. */
   keys: string[];
-  /** The keys for sessions and for secrets in the database are derived from it; undefined if not configured. */
+  /** The keys that sign sessions and encrypt secrets are derived from it; undefined if not configured. */
   secretKey: string | undefined;
-  /** Secrets of user tokens: the first signs, all verify. Empty: secrets from the database. */
+  /** Secrets of user tokens: the first one signs, all verify. Empty uses the secrets in the database. */
   tokenSecrets: string[];
   /** The issuer in user tokens. */
   tokenIssuer: string;
@@ -27,7 +27,7 @@ export interface Config {
   segmentSecret: string | undefined;
   /** Whether webhooks may have addresses of private networks. */
   webhookAllowPrivate: boolean;
-  /** How many requests per second each key may send to a process; null is without a limit. */
+  /** The requests per second that each key may send to a process; null is unlimited. */
   rateLimit: number | null;
   /** The number of server processes. They share the port. */
   processes: number;
@@ -81,7 +81,7 @@ function addressProblem(text: string): string | null {
     return 'names several hosts: name one, such as a proxy or an address that leads to the primary';
   if ((parameters.get('schema') ?? 'public') !== 'public')
     return 'asks for a schema: tables are kept in the schema public, so give Open Kana a database of its own';
-  // Without a host, it is a local socket.
+  // An address without a host means a local socket.
   const isAddress = URL.canParse(text.replace('@/', '@localhost/'));
   return isAddress ? null : 'must be an address like postgresql://user:password@host:5432/database';
 }
@@ -117,7 +117,7 @@ const key = (prefix: string) =>
     .regex(new RegExp(`^${prefix}_[A-Za-z0-9]{32}$`), `must be ${prefix}_ and 32 letters and digits`)
     .optional();
 
-const truth = z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true');
+const boolean = z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true');
 
 /** A comma-separated list. Spaces around items are ignored. */
 const list = (item: z.ZodType<string>, problem: string) =>
@@ -131,7 +131,7 @@ const secretKey = z.string().min(32, 'must be a text of at least 32 characters')
 /** HMAC-SHA256 needs a secret of 256 bits: shorter ones are refused. */
 const tokenSecrets = list(z.string().min(32), 'must be secrets of at least 32 characters, between commas');
 
-/** As browsers write them: no path, no trailing slash. Apps have their own schemes. */
+/** Origins as browsers send them: no path, no trailing slash. Apps have their own schemes. */
 const origins = list(
   z.string().regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^/?#*\sA-Z]+)$/),
   'must be * or origins like https://app.example.com, between commas',
@@ -156,10 +156,10 @@ const variables = z.object({
   KANA_TOKEN_ISSUER: z.string().default('usekana.com'),
   CLIENT_CORS_ORIGINS: origins.default([]),
   SEGMENT_SHARED_SECRET: z.string().optional(),
-  WEBHOOK_ALLOW_PRIVATE: truth.default(false),
+  WEBHOOK_ALLOW_PRIVATE: boolean.default(false),
   RATE_LIMIT_PER_SECOND: rate.optional(),
   WEB_CONCURRENCY: processes.default(1),
-  KANA_DEMO: truth.optional(),
+  KANA_DEMO: boolean.optional(),
   LOG_LEVEL: logLevel.default('info'),
   STRIPE_API_BASE: z
     .string()

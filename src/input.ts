@@ -27,7 +27,7 @@ export const Name = Id;
 /** Optional text that may be empty, such as an email: up to 255 characters, no control characters. */
 export const Line = Text;
 
-/** Why somebody does something, in words: up to 255 characters; one without any is none. */
+/** A reason or note: up to 255 characters. Blank counts as none. */
 export const Note = Text.transform((text) => text.trim() || null);
 
 /** A JSON object of at most 16 KiB, measured as the UTF-8 text that is stored, and at most 100 levels deep. */
@@ -81,26 +81,26 @@ export function repetitions(ids: readonly string[]): number[] {
  *
  * @param max the maximum number of entries
  * @param tooMany the message for a longer list
- * @param again the message for a repeated id
+ * @param repeated the message for a repeated id
  */
 export function listOf<Entry extends z.ZodType>(
   entry: Entry,
   idOf: (entry: z.output<Entry>) => string,
-  { max, tooMany = `must have at most ${max} entries`, again = 'is there twice' }: ListTerms,
+  { max, tooMany = `must have at most ${max} entries`, repeated = 'is repeated' }: ListOptions,
 ) {
   return z
     .array(entry)
     .max(max, { message: tooMany, abort: true })
     .superRefine((entries, check) => {
       for (const index of repetitions(entries.map(idOf)))
-        check.addIssue({ code: 'custom', path: [index], message: again });
+        check.addIssue({ code: 'custom', path: [index], message: repeated });
     });
 }
 
-interface ListTerms {
+interface ListOptions {
   max: number;
   tooMany?: string;
-  again?: string;
+  repeated?: string;
 }
 
 /**

@@ -1,5 +1,4 @@
-import './start/heap.ts';
-import './start/driver.ts';
+import './start/environment.ts';
 import cluster from 'node:cluster';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';

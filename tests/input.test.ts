@@ -56,15 +56,15 @@ describe('metadata', () => {
 
 describe('a list', () => {
   const List = listOf(Id, (id) => id, { max: 3 });
-  const Named = listOf(Id, (id) => id, { max: 3, tooMany: 'is too long', again: 'was named before' });
+  const Named = listOf(Id, (id) => id, { max: 3, tooMany: 'is too long', repeated: 'was named before' });
 
   it.each([[[]], [['a']], [['a', 'A', 'b']], [['__proto__', 'constructor']]])('may be %j', (ids) => {
     expect(parse(List, ids, 'ids')).toEqual(ids);
   });
 
   it.each([
-    [['a', 'b', 'a'], 'ids.2: is there twice', 'ids.2: was named before'],
-    [['a', 'a', 'a'], 'ids.1: is there twice', 'ids.1: was named before'],
+    [['a', 'b', 'a'], 'ids.2: is repeated', 'ids.2: was named before'],
+    [['a', 'a', 'a'], 'ids.1: is repeated', 'ids.1: was named before'],
     [['a', 'a', 'a', 'a'], 'ids: must have at most 3 entries', 'ids: is too long'],
     [['a', ''], 'ids.1: must not be blank', 'ids.1: must not be blank'],
   ])('must not be %j', (ids, usual, named) => {

@@ -63,7 +63,7 @@ export interface State {
   /** The user that it belongs to. */
   userKey: bigint | null;
   fields: Fields;
-  /** Personal fields: the log tells that they changed, not their values. */
+  /** Personal fields: the log names the changed ones, without their values. */
   personal: Fields;
 }
 

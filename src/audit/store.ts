@@ -123,7 +123,7 @@ export async function appendEntries(
   if (differences.length === 0) return;
   const { kind, ...who } = author;
   const common = { ...who, authorKind: kind, action, subjectType: type };
-  // A transaction has an id of its own before it draws one of the log, so that whoever seals the log can wait for it.
+  // A transaction has an id of its own before it draws one of the log, so that the seals' job can wait for it.
   await tx.$executeRaw`SELECT pg_current_xact_id()::text`;
   await tx.auditEntry.createMany({
     data: differences.map(({ before, after, ...rest }) => ({
@@ -135,7 +135,7 @@ export async function appendEntries(
   });
 }
 
-/** Writes that somebody recorded usage by hand, on the connection whose transaction records it. */
+/** Writes that a person recorded usage by hand, on the connection whose transaction records it. */
 export async function appendUsageEntry(
   client: Pick<ClientBase, 'query'>,
   { environmentId, kind, keyId, lastFour, requestId, clientRequestId }: Author,

@@ -3,7 +3,7 @@ import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { longTransaction } from '../database/long-transaction.ts';
+import { longTransaction } from '../database/transaction.ts';
 import { invalidInput, planChanged } from '../errors.ts';
 import { announceFeatures } from '../features/store.ts';
 import { lockPackages } from '../packages/store.ts';

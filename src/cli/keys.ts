@@ -1,4 +1,4 @@
-import '../start/driver.ts';
+import '../start/environment.ts';
 import { z } from 'zod';
 import { ownAuthor } from '../audit/rules.ts';
 import { issueKey, revokeKeyWithAudit } from '../auth/keys/issue.ts';

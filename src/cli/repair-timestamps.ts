@@ -1,4 +1,4 @@
-import '../start/driver.ts';
+import '../start/environment.ts';
 import { parseArgs } from 'node:util';
 import type { ClientBase } from 'pg';
 import {
@@ -13,7 +13,7 @@ import { StartupError } from '../errors.ts';
 import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
-  npm run repair:timestamps -- --zone Europe/Berlin            tell what is wrong, and change nothing
+  npm run repair:timestamps -- --zone Europe/Berlin            show the differences, and change nothing
   npm run repair:timestamps -- --zone Europe/Berlin --apply    and correct it
   --until 2026-11-28T12:00:00Z    when the last server of the earlier version ended; by default the upgrade`;
 

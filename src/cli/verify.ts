@@ -1,4 +1,4 @@
-import '../start/driver.ts';
+import '../start/environment.ts';
 import { parseArgs } from 'node:util';
 import { amountText } from '../amount.ts';
 import type { Database } from '../database/client.ts';
@@ -88,7 +88,7 @@ async function printUnvalidated(database: Database): Promise<void> {
 
 const logNames = { LEDGER: 'ledger', AUDIT: 'audit log', AMENDMENTS: 'record of amendments' };
 
-/** Prints of each log the first range that is no longer what was sealed. No command can mend that. */
+/** Prints the first range of each log that differs from its seal. No command can repair that. */
 async function printBrokenSeals(database: Database): Promise<void> {
   for (const { seal, by } of await verifySeals(database.work)) {
     const { log, number, afterId, lastId, rowCount, sealedAt } = seal;

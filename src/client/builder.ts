@@ -1,10 +1,21 @@
 import SchemaBuilder from '@pothos/core';
 import PrismaPlugin from '@pothos/plugin-prisma';
 import type { Amount } from '../amount.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
 import type PrismaTypes from '../database/generated/pothos.ts';
+import type { FindStanding } from '../entitlements/store.ts';
 import { prismaOptions } from '../graphql/builder.ts';
 import { amount, json } from '../graphql/scalars.ts';
-import type { ClientContext } from './context.ts';
+
+/** The context of every resolver of the client API. */
+export interface ClientContext {
+  db: PrismaClient;
+  /** The environment of the request's credentials. */
+  environmentId: string;
+  /** The id of the user who may be read. The user may not exist. */
+  userId: string;
+  findStanding: FindStanding;
+}
 
 /** The schema builder of the client API. Browsers call it, so it only reads, and only one user. */
 export const builder = new SchemaBuilder<{

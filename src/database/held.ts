@@ -2,54 +2,54 @@ import type { PoolClient } from 'pg';
 import { BusyError, unavailabilityOf } from './errors.ts';
 
 /*
- * For batches of work on rows that somebody else may hold for long, such as the row of a user who is merged. Nothing in
- * a batch waits for what another part of it needs.
+ * For batches that lock rows. Another transaction may hold such a row for long, for instance while it merges a user. An
+ * item whose row is locked never delays the other items of its batch.
  */
 
-/** Somebody else holds what is needed, or changed it at the same instant: ask again. */
+/** The row is locked by another transaction, or was changed by it: run the item again. */
 export const RETRY = Symbol('retry');
 
-/** How long an answer may take in all. The caller may try again then. */
+/** The maximum time for an item, in all. Then its caller is told to retry. */
 const answerTimeoutMs = 5_000;
 
-/** How long a batch waits for one lock, while all that comes after it waits. */
+/** The maximum wait for one lock. Later batches of the lane wait as long. */
 const lockTimeoutMs = 250;
 
-/** Lets this transaction wait for each lock for a short time only. */
+/** Limits the wait for each lock in this transaction. */
 export async function waitBriefly(client: Pick<PoolClient, 'query'>): Promise<void> {
   await client.query(`set local lock_timeout = '${lockTimeoutMs}ms'`);
 }
 
 /**
- * Asks until there is an answer.
+ * Runs until the result is not RETRY.
  *
- * @throws BusyError when there is none in time
+ * @throws BusyError after the timeout
  */
-export async function untilAnswered<Answer>(ask: () => Promise<Answer | typeof RETRY>): Promise<Answer> {
+export async function untilAnswered<Answer>(run: () => Promise<Answer | typeof RETRY>): Promise<Answer> {
   const startedAt = performance.now();
   for (;;) {
-    const answer = await ask();
+    const answer = await run();
     if (answer !== RETRY) return answer;
     if (performance.now() - startedAt > answerTimeoutMs)
-      throw new BusyError('the user was held by somebody else, or changed without a pause, for too long');
+      throw new BusyError('the user was locked by other transactions for too long');
   }
 }
 
 type Answered<Answer> = Answer | typeof RETRY | Error;
 
-/** How a batch is run: of what is free, and of what is waited for. */
+/** How a batch is run. */
 interface Runs<Item, Answer> {
-  /** Whom an item needs. */
+  /** The users whose rows an item locks. */
   ownersOf(item: Item): readonly string[];
-  /** Answers RETRY for an item whose owner somebody holds. */
+  /** Skips locked rows. Returns RETRY for their items. */
   runFree(items: readonly Item[]): Promise<Answered<Answer>[]>;
-  /** Waits for the owners, briefly. */
+  /** Waits briefly for locked rows. */
   runWaiting(items: readonly Item[]): Promise<Answered<Answer>[]>;
 }
 
 /**
- * Runs what is free. Of the rest, the first item is waited for, with those that need the same owners; all others are to
- * be asked again.
+ * Runs the items whose rows are free. Of the rest, waits for the first item and for those with the same owners. The
+ * others return RETRY.
  */
 export async function runHeld<Item, Answer>(
   items: readonly Item[],

@@ -39,7 +39,7 @@ async function readRole(url: string): Promise<string> {
   const session = await openSession(url);
   const { rows } = await session.query<{ role: string }>('select current_user as role');
   await session.end();
-  if (rows[0] === undefined) throw new Error('the database did not tell the role');
+  if (rows[0] === undefined) throw new Error('the database returned no role');
   return rows[0].role;
 }
 

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 
 /*
  * Until version e7a1189, Prisma wrote instants without their zone: 18:00 UTC became 18:00 in the time zone of the
- * session. These columns hold instants that the process's clock told, and Prisma wrote. Everything that decides about
+ * session. Prisma wrote these columns, with the process's clock. Everything that decides about
  * usage and windows was written by SQL, or read and written back with two errors that cancel each other, and is right.
  */
 const columns: Readonly<Record<string, readonly string[]>> = {

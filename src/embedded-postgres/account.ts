@@ -7,9 +7,9 @@ export type Account = { uid: number; gid: number } | null;
 export interface Outcome {
   /** The exit code; null when the program could not be run or was killed. */
   code: number | null;
-  /** What it wrote to both outputs, or why it could not be run. */
+  /** Its standard output and error output, or why it could not be run. */
   output: string;
-  /** The system's word for a program that could not be run, such as `ENOENT` or `EACCES`. */
+  /** The system's error code if the program could not be run, such as `ENOENT` or `EACCES`. */
   failure?: string | undefined;
 }
 
@@ -54,7 +54,10 @@ export function isRoot(): boolean {
   return process.getuid?.() === 0;
 }
 
-/** The account that root starts a new server as: `postgres`, created where it is missing, or `nobody`. */
+/**
+ * The account that root starts a new server as: `postgres`, created where it is missing, or `nobody`. PostgreSQL runs
+ * only as an account with a name: a user id without an entry in the system's list of users is refused by initdb.
+ */
 export async function serverAccount(): Promise<Account> {
   if (!isRoot()) return null;
   const account = (await find('postgres')) ?? (await create('postgres')) ?? (await find('nobody'));
@@ -69,7 +72,7 @@ export async function serverAccount(): Promise<Account> {
 async function find(name: string): Promise<Account> {
   const [uid, gid] = await Promise.all([run('id', ['-u', name]), run('id', ['-g', name])]);
   if (uid.code !== 0 || gid.code !== 0) return null;
-  // macOS tells negative ids as large numbers.
+  // macOS prints negative ids as large numbers.
   return { uid: Number(uid.output) | 0, gid: Number(gid.output) | 0 };
 }
 
@@ -80,7 +83,7 @@ async function create(name: string): Promise<Account> {
   return find(name);
 }
 
-/** Whether the account can enter the directory. It tries: any parent directory may forbid it. */
+/** Whether the account can enter the directory. Tries it, because any parent directory may forbid it. */
 export async function canEnter(directory: string, account: Account): Promise<boolean> {
   if (account === null) return true;
   return (await run('/bin/sh', ['-c', 'cd "$0"', directory], account)).code === 0;

@@ -17,32 +17,32 @@ export interface InstalledPackage {
 }
 
 const programs = ['initdb', 'pg_ctl', 'postgres'];
-const setDatabaseUrl = 'Set DATABASE_URL to a PostgreSQL 14 or newer.';
+const setDatabaseUrl = 'Set DATABASE_URL to a PostgreSQL 15 or newer.';
 
 /**
- * PostgreSQL's programs, runnable by `account`. They stay where npm put them if the account can run them
- * there; otherwise (a directory closed to it, or one that cannot be repaired) a copy is made in `refuge`.
+ * Returns PostgreSQL's programs, runnable by `account`. If the account cannot run them where npm installed them, they
+ * are copied to the directory that `copyDirectory` returns.
  */
 export async function findBinaries(
   installed: InstalledPackage,
   account: Account,
-  refuge: () => Promise<string>,
-  tell: (line: string) => void,
+  copyDirectory: () => Promise<string>,
+  notify: (line: string) => void,
 ): Promise<Binaries> {
   await repair(installed.root);
-  if ((await tryOut(installed.root, account)).code === 0) return binariesIn(installed.root);
+  if ((await testRun(installed.root, account)).code === 0) return binariesIn(installed.root);
 
-  const copy = join(await refuge(), `postgresql-${installed.version}`);
-  if ((await tryOut(copy, account)).code !== 0) {
-    tell(`PostgreSQL's programs cannot be run from ${installed.root}: using a copy in ${copy}`);
+  const copy = join(await copyDirectory(), `postgresql-${installed.version}`);
+  if ((await testRun(copy, account)).code !== 0) {
+    notify(`PostgreSQL's programs cannot be run from ${installed.root}: using a copy in ${copy}`);
     await replaceWithCopy(installed.root, copy);
   }
-  const outcome = await tryOut(copy, account);
+  const outcome = await testRun(copy, account);
   if (outcome.code === 0) return binariesIn(copy);
-  throw new StartupError(`The embedded PostgreSQL cannot run here: ${whyNot(outcome)} ${setDatabaseUrl}`);
+  throw new StartupError(`The embedded PostgreSQL cannot run here: ${reasonOf(outcome)} ${setDatabaseUrl}`);
 }
 
-/** The package of this platform, which npm installs as an optional dependency. */
+/** Finds the package for this platform, which npm installs as an optional dependency. */
 export async function findPackage(): Promise<InstalledPackage> {
   const platform = `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
   try {
@@ -56,8 +56,8 @@ export async function findPackage(): Promise<InstalledPackage> {
 }
 
 /**
- * npm packs no symbolic links, and the package's install script, which restores them, need not have run.
- * What cannot be repaired shows when the programs are tried.
+ * Restores symbolic links and permissions: npm packs no links, and the package's install script may not have run.
+ * Ignores failures: the test run shows whether the programs work.
  */
 async function repair(root: string): Promise<void> {
   const listed = z.array(z.object({ source: z.string(), target: z.string() }));
@@ -70,23 +70,23 @@ async function repair(root: string): Promise<void> {
   }
 }
 
-async function tryOut(root: string, account: Account): Promise<Outcome> {
+async function testRun(root: string, account: Account): Promise<Outcome> {
   const outcomes = await Promise.all(
     programs.map((name) => run(program(root, name), ['--version'], account)),
   );
   return outcomes.find(({ code }) => code !== 0) ?? { code: 0, output: '' };
 }
 
-/** The copy appears at once or not at all; another instance may be making the same one. */
+/** Copies atomically, by a rename: another process may be making the same copy. */
 async function replaceWithCopy(root: string, copy: string): Promise<void> {
   await rm(copy, { recursive: true, force: true });
   const draft = await mkdtemp(join(dirname(copy), `.${basename(copy)}-`));
   await cp(root, draft, {
     recursive: true,
-    verbatimSymlinks: true, // They lead to their neighbours, also in the copy.
+    verbatimSymlinks: true, // Links are relative, so they work in the copy too.
     filter: (source) => !source.endsWith('.a'),
   });
-  await run('chmod', ['-R', 'u+w,a+rX', draft]); // Whatever the rights are where it comes from.
+  await run('chmod', ['-R', 'u+w,a+rX', draft]); // The source may have narrower permissions.
   await repair(draft);
   await rename(draft, copy).catch(() => rm(draft, { recursive: true, force: true }));
 }
@@ -103,8 +103,8 @@ function program(root: string, name: string): string {
   return join(root, 'native/bin', process.platform === 'win32' ? `${name}.exe` : name);
 }
 
-function whyNot({ output, failure }: Outcome): string {
-  // The file is there, so it is its loader that the system does not find.
-  if (failure === 'ENOENT') return 'its programs need glibc, which this system (musl?) does not have.';
+function reasonOf({ output, failure }: Outcome): string {
+  // The file exists, so the missing file is its loader.
+  if (failure === 'ENOENT') return 'its programs need glibc, which this system does not have (musl?).';
   return `${output.split('\n')[0]}.`;
 }

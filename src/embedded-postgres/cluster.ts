@@ -9,16 +9,16 @@ import { type Account, cleanEnvironment, run } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { lockFiles } from './files-lock.ts';
 
-/** The files of an embedded server, and what is needed to run it. */
+/** The files of an embedded server, and how to run it. */
 export interface Cluster {
   /** The directory that holds the files below; absolute, and without symbolic links. */
   home: string;
   account: Account;
   binaries: Binaries;
-  /** How many connections it is started for. */
+  /** The server's max_connections. */
   connections: number;
-  /** Told in one line what an operator should know. */
-  tell: (line: string) => void;
+  /** Receives what an operator should know, one line at a time. */
+  notify: (line: string) => void;
 }
 
 export const superuser = 'postgres';
@@ -31,10 +31,10 @@ const passwordFileOf = ({ home }: Cluster) => join(home, 'password');
 const pidFileOf = (cluster: Cluster) => join(filesOf(cluster), 'postmaster.pid');
 const logFileOf = ({ home }: Cluster) => join(home, 'postgresql.log');
 
-/** Makes the files of a new server, unless they exist. They appear at once or not at all. */
+/** Creates the files of a new server, unless they exist. Atomic, by a rename. */
 export async function createCluster(cluster: Cluster): Promise<void> {
   if (await exists(filesOf(cluster))) return;
-  const lock = await lockFiles(cluster.home, cluster.tell);
+  const lock = await lockFiles(cluster.home, cluster.notify);
   try {
     if (!(await exists(filesOf(cluster)))) await createFiles(cluster);
   } finally {
@@ -64,14 +64,16 @@ async function createFiles(cluster: Cluster): Promise<void> {
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   // initdb passes the path to a shell. The directory's name alone has no special characters.
-  const made = await run(
+  const created = await run(
     cluster.binaries.initdb,
     ['-D', basename(draft), ...locale, ...access, ...flags],
     cluster.account,
     cluster.home,
   );
-  if (made.code !== 0)
-    throw new StartupError(`The embedded PostgreSQL could not be set up: ${made.output || made.failure}`);
+  if (created.code !== 0)
+    throw new StartupError(
+      `The embedded PostgreSQL could not be set up: ${created.output || created.failure}`,
+    );
   await rename(draft, filesOf(cluster));
 }
 
@@ -100,10 +102,10 @@ async function isServer(pid: number, directory: string): Promise<boolean> {
   }
 }
 
-/** Starts a server that does not run, for this machine alone, on `wanted` or any free port. Returns the port. */
+/** Starts the server on 127.0.0.1, on `wanted` or any free port. Returns the port. */
 export async function startServer(cluster: Cluster, wanted?: number): Promise<number> {
   await refuseForeignFiles(cluster);
-  const lock = await lockFiles(cluster.home, cluster.tell);
+  const lock = await lockFiles(cluster.home, cluster.notify);
   try {
     await rm(pidFileOf(cluster), { force: true });
     return await startLocked(cluster, lock, wanted);
@@ -135,7 +137,7 @@ async function refuseForeignFiles(cluster: Cluster): Promise<void> {
     );
 }
 
-/** Null if the server is up; otherwise its last log lines. */
+/** Returns null if the server has started; otherwise its last log lines. */
 async function tryToStart(cluster: Cluster, lock: FileHandle, port: number): Promise<string | null> {
   const logged = (await stat(logFileOf(cluster)).catch(() => null))?.size ?? 0;
   const settings = { port, listen_addresses: '127.0.0.1', max_connections: cluster.connections };
@@ -145,8 +147,10 @@ async function tryToStart(cluster: Cluster, lock: FileHandle, port: number): Pro
       ? await startByPgCtl(cluster, flags)
       : await startDirectly(cluster, lock, flags);
   if (failure === null) return null;
-  const said = (await readFile(logFileOf(cluster)).catch(() => Buffer.alloc(0))).subarray(logged).toString();
-  return (said || failure).trim().split('\n').slice(-8).join('\n');
+  const written = (await readFile(logFileOf(cluster)).catch(() => Buffer.alloc(0)))
+    .subarray(logged)
+    .toString();
+  return (written || failure).trim().split('\n').slice(-8).join('\n');
 }
 
 /**

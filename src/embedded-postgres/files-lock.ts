@@ -17,14 +17,14 @@ const lockIsTaken = 1;
  * Node.js cannot lock files: flock(1) locks our open file. Without that program, and on systems without containers,
  * only the checks of postmaster.pid and the process lock remain.
  */
-export async function lockFiles(home: string, tell: (line: string) => void): Promise<FileHandle> {
+export async function lockFiles(home: string, notify: (line: string) => void): Promise<FileHandle> {
   const file = await open(join(home, 'lock'), 'a', 0o600);
   const deadline = performance.now() + lockTimeoutMs;
   while (process.platform === 'linux') {
     const code = await flock(file);
     if (code === 0) break;
     if (code !== lockIsTaken) {
-      tell(`flock cannot lock ${home}: no other container may use this directory at the same time`);
+      notify(`flock cannot lock ${home}: no other container may use this directory at the same time`);
       break;
     }
     if (performance.now() > deadline) {

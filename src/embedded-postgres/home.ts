@@ -5,8 +5,8 @@ import { StartupError } from '../errors.ts';
 import { type Account, canEnter, isRoot, serverAccount } from './account.ts';
 import { giveTo } from './cluster.ts';
 
-/** Where root keeps files that an unprivileged account must reach. */
-const sharedPlace = '/var/lib/open-kana';
+/** For files of root's servers that an unprivileged account must reach. */
+const sharedPath = '/var/lib/open-kana';
 
 export interface Home {
   directory: string;
@@ -17,9 +17,9 @@ export interface Home {
  * The directory of the server's files, `<dataDir>/postgres`, and the account that owns it. Started by root
  * in a place closed to the server's account, the files live in /var/lib/open-kana, and a link leads there.
  */
-export async function findHome(dataDir: string, tell: (line: string) => void): Promise<Home> {
+export async function findHome(dataDir: string, notify: (line: string) => void): Promise<Home> {
   const link = join(dataDir, 'postgres');
-  return (await existingHome(link)) ?? (await createHome(dataDir, link, tell));
+  return (await existingHome(link)) ?? (await createHome(dataDir, link, notify));
 }
 
 async function existingHome(link: string): Promise<Home | null> {
@@ -45,16 +45,16 @@ async function existingHome(link: string): Promise<Home | null> {
   );
 }
 
-async function createHome(dataDir: string, link: string, tell: (line: string) => void): Promise<Home> {
+async function createHome(dataDir: string, link: string, notify: (line: string) => void): Promise<Home> {
   const account = await serverAccount();
   await mkdir(dataDir, { recursive: true, mode: account === null ? 0o700 : 0o755 });
   if (await isLink(link)) {
-    tell(`The database that ${link} led to is gone: starting with an empty one`);
+    notify(`The database that ${link} led to is gone: starting with an empty one`);
     await rm(link);
   }
   const directory = (await canEnter(dataDir, account))
     ? await ownDirectory(link)
-    : await linkedDirectory(dataDir, link, tell);
+    : await linkedDirectory(dataDir, link, notify);
   await giveTo(account, directory);
   return { directory, account };
 }
@@ -64,20 +64,24 @@ async function ownDirectory(path: string): Promise<string> {
   return realpath(path);
 }
 
-async function linkedDirectory(dataDir: string, link: string, tell: (line: string) => void): Promise<string> {
+async function linkedDirectory(
+  dataDir: string,
+  link: string,
+  notify: (line: string) => void,
+): Promise<string> {
   const id = createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
-  // Always a new directory: whoever removes DATA_DIR wants to start again with nothing.
+  // Always a new directory: after DATA_DIR is removed, the database is empty.
   const directory = await mkdtemp(join(await sharedDirectory(), `${id}-`));
   await symlink(directory, link);
-  tell(`PostgreSQL runs as another account, to which ${dataDir} is closed: its files are in ${directory}`);
+  notify(`PostgreSQL runs as another account, to which ${dataDir} is closed: its files are in ${directory}`);
   return directory;
 }
 
-/** The directory for copies and files that the server's account must reach. */
+/** Creates the directory for files that the server's account must reach. */
 export async function sharedDirectory(): Promise<string> {
-  await mkdir(sharedPlace, { recursive: true });
-  await chmod(sharedPlace, 0o755);
-  return realpath(sharedPlace);
+  await mkdir(sharedPath, { recursive: true });
+  await chmod(sharedPath, 0o755);
+  return realpath(sharedPath);
 }
 
 async function isLink(path: string): Promise<boolean> {

@@ -18,45 +18,45 @@ export interface EmbeddedServer {
 
 export interface EmbeddedOptions {
   dataDir: string;
-  /** How many connections all processes together may need. */
+  /** The number of connections of all processes together. */
   connections?: number;
-  /** Told in one line what an operator should know, such as where the files went. */
-  tell?: (line: string) => void;
+  /** Receives what an operator should know, one line at a time, such as where the files are. */
+  notify?: (line: string) => void;
 }
 
-/** PostgreSQL's own default. */
-const usualConnections = 100;
+/** PostgreSQL's default for max_connections. */
+const defaultConnections = 100;
 
 /**
  * Runs PostgreSQL on the files in `dataDir`, created at the first use, or joins the server that already runs on them.
  * A server with too few connections is restarted if no other process uses it. It listens on 127.0.0.1 only and
- * requires a password. It goes on running if we are killed, and the next start joins it. If the server is killed,
+ * requires a password. It continues to run if we are killed, and the next start joins it. If the server is killed,
  * we start it again on the same port. Throws a StartupError if it cannot run here.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const dataDir = resolve(options.dataDir);
-  const tell = options.tell ?? (() => undefined);
+  const notify = options.notify ?? (() => undefined);
   return withProcessLock(dataDir, async () => {
-    const cluster = await prepare(dataDir, options.connections ?? usualConnections, tell);
+    const cluster = await prepare(dataDir, options.connections ?? defaultConnections, notify);
     const password = await readPassword(cluster);
     let presence = await enter(cluster, password);
     let stopping = false;
 
-    /** Connects again if the connection ends before stop(): the server was killed, or restarts. */
-    const stay = () => {
+    /** Reconnects if the connection ends before stop(): the server was killed, or restarts. */
+    const keepConnected = () => {
       presence.session.once('end', async () => {
         while (!stopping) {
           try {
             presence = await withProcessLock(dataDir, () => enter(cluster, password, presence.port));
-            return stay();
+            return keepConnected();
           } catch (error) {
-            tell(`The embedded PostgreSQL has ended, and cannot be started again: ${String(error)}`);
+            notify(`The embedded PostgreSQL has ended, and cannot be started again: ${String(error)}`);
             await sleep(5_000);
           }
         }
       });
     };
-    stay();
+    keepConnected();
 
     return {
       url: databaseUrl(presence, password),
@@ -68,13 +68,19 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   });
 }
 
-/** Finds or creates what a server needs: an account, its files, and programs that the account can run. */
-async function prepare(dataDir: string, connections: number, tell: (line: string) => void): Promise<Cluster> {
+/** Finds or creates an account, the server's files, and programs that the account can run. */
+async function prepare(
+  dataDir: string,
+  connections: number,
+  notify: (line: string) => void,
+): Promise<Cluster> {
   try {
-    const { directory, account } = await findHome(dataDir, tell);
-    const refuge = isRoot() ? sharedDirectory : () => mkdir(dataDir, { recursive: true }).then(() => dataDir);
-    const binaries = await findBinaries(await findPackage(), account, refuge, tell);
-    const cluster = { home: directory, account, binaries, connections, tell };
+    const { directory, account } = await findHome(dataDir, notify);
+    const copyDirectory = isRoot()
+      ? sharedDirectory
+      : () => mkdir(dataDir, { recursive: true }).then(() => dataDir);
+    const binaries = await findBinaries(await findPackage(), account, copyDirectory, notify);
+    const cluster = { home: directory, account, binaries, connections, notify };
     await createCluster(cluster);
     return cluster;
   } catch (error) {

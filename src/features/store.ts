@@ -4,7 +4,7 @@ import { featureNotFound } from '../errors.ts';
 import { enqueue } from '../jobs/queue.ts';
 import type { PresentAmounts } from './rules.ts';
 
-/** Run after features were made: whoever holds something back for want of a feature takes it up. */
+/** Run after features were created: concepts process what waited for a missing feature. */
 export const featuresJob = 'features-created';
 
 /** Has that job run for an environment, once the transaction that makes the features is committed. */

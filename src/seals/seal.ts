@@ -12,11 +12,11 @@ export const sealJobs: Record<string, Job> = {
   [sealJob]: (_payload, context) => sealLogs(context),
 };
 
-/** How long to wait for transactions that may still write rows below the mark, and how often to look. */
+/** The wait for transactions that may still write rows below the id, and the polling interval. */
 const writersTimeoutMs = 20_000;
 const pollMs = 10;
 
-/** How many rows one seal holds, and how many seals of each log one run makes; the next run goes on. */
+/** The rows of one seal, and the seals of each log in one run. The next run continues. */
 const bounds = { batchSize: 10_000, batches: 50 };
 
 /**
@@ -52,7 +52,7 @@ export async function sealLogs(
  * An id up to which a log is complete. Transactions draw ids and commit in different orders, so every transaction that
  * was running after the id was read must have ended. It blocks nobody.
  *
- * @returns null if one of them goes on for too long; the next run tries again
+ * @returns null if one of them takes too long; the next run tries again
  */
 async function settledId(session: PoolClient, log: Log, stop: AbortSignal): Promise<bigint | null> {
   const last = await readLastId(session, log);

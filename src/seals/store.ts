@@ -34,7 +34,7 @@ export async function readLastId(session: Session, log: Log): Promise<bigint> {
 }
 
 /**
- * The transactions that may hold ids drawn before now: whoever draws an id of a log has a transaction id already. Those
+ * The transactions that may hold ids drawn before now: a transaction has its id before it draws an id of a log. Those
  * that are known to be of another database of the server do not count.
  */
 export async function findRunning(session: Session): Promise<string[]> {
@@ -59,8 +59,8 @@ export async function findStillRunning(session: Session, xids: readonly string[]
 }
 
 /**
- * Keeps everybody else from sealing and from amending until the transaction ends; see amend_begin in the migration.
- * It does not wait: whoever amends must not be held up by who waits for somebody else's long merge.
+ * Prevents others from sealing and amending until the transaction ends; see amend_begin in the migration.
+ * It does not wait: an amendment must not wait for a job that waits for another long merge.
  */
 async function lockSeals(session: Session): Promise<boolean> {
   const { rows } = await session.query<{ locked: boolean }>(
@@ -72,7 +72,7 @@ async function lockSeals(session: Session): Promise<boolean> {
 /**
  * Seals the next rows of a log, at most `count`, of those up to `upTo`; call it in a transaction.
  *
- * @returns the seal; null when there is nothing to seal, or somebody seals or amends at the moment
+ * @returns the seal; null if there is nothing to seal, or another transaction seals or amends now
  */
 export async function sealNext(
   session: Session,

@@ -12,37 +12,39 @@ import { AggregatorRegistry, type Registry } from 'prom-client';
 type ProcessMetrics = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
 
 type Message =
-  | { metrics: 'wanted'; id: string }
-  | { metrics: 'tell'; id: string }
-  | { metrics: 'told'; id: string; counted: ProcessMetrics }
+  | { metrics: 'requestAll'; id: string }
+  | { metrics: 'requestOne'; id: string }
+  | { metrics: 'one'; id: string; process: ProcessMetrics }
   | { metrics: 'all'; id: string; processes: ProcessMetrics[] };
 
-/** How long to wait for a worker that is starting or busy. */
+/** The maximum wait for a worker that is starting or busy. */
 const workerTimeoutMs = 1_000;
 
 /** In the primary process: collects the metrics of all workers for one of them. */
 export function forwardMetrics(): void {
-  const open = new Map<string, { asker: Worker; told: ProcessMetrics[]; answer: () => void }>();
+  const requests = new Map<string, { add: (metrics: ProcessMetrics) => void }>();
 
-  function ask(asker: Worker, askedAs: string) {
+  function collect(requester: Worker, requestId: string) {
     const id = randomUUID();
-    const others = Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected());
-    const told: ProcessMetrics[] = [];
-    function answer() {
+    const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected());
+    const processes: ProcessMetrics[] = [];
+    function respond() {
       clearTimeout(timer);
-      open.delete(id);
-      if (asker.isConnected()) asker.send({ metrics: 'all', id: askedAs, processes: told });
+      requests.delete(id);
+      if (requester.isConnected()) requester.send({ metrics: 'all', id: requestId, processes });
     }
-    const timer = setTimeout(answer, workerTimeoutMs);
-    open.set(id, { asker, told, answer: () => told.length === others.length && answer() });
-    for (const worker of others) worker?.send({ metrics: 'tell', id });
+    const timer = setTimeout(respond, workerTimeoutMs);
+    requests.set(id, {
+      add(metrics) {
+        processes.push(metrics);
+        if (processes.length === workers.length) respond();
+      },
+    });
+    for (const worker of workers) worker?.send({ metrics: 'requestOne', id });
   }
   cluster.on('message', (worker, message: Message) => {
-    if (message.metrics === 'wanted') ask(worker, message.id);
-    if (message.metrics !== 'told') return;
-    const asked = open.get(message.id);
-    asked?.told.push(message.counted);
-    asked?.answer();
+    if (message.metrics === 'requestAll') collect(worker, message.id);
+    if (message.metrics === 'one') requests.get(message.id)?.add(message.process);
   });
 }
 
@@ -55,8 +57,8 @@ export function shareMetrics(registry: Registry): () => Promise<string> {
   const send = (message: Message) => process.send?.(message);
   process.on('message', async (message: Message) => {
     if (message.metrics === 'all') waiting.get(message.id)?.(message.processes);
-    if (message.metrics !== 'tell') return;
-    send({ metrics: 'told', id: message.id, counted: await registry.getMetricsAsJSON() });
+    if (message.metrics !== 'requestOne') return;
+    send({ metrics: 'one', id: message.id, process: await registry.getMetricsAsJSON() });
   });
   const readAll = () =>
     new Promise<ProcessMetrics[] | null>((resolve) => {
@@ -68,7 +70,7 @@ export function shareMetrics(registry: Registry): () => Promise<string> {
       }
       const timer = setTimeout(() => end(null), 2 * workerTimeoutMs);
       waiting.set(id, end);
-      send({ metrics: 'wanted', id });
+      send({ metrics: 'requestAll', id });
     });
   return async () => {
     const processes = await readAll();

@@ -10,7 +10,7 @@ export interface Workers {
   stop(): Promise<void>;
 }
 
-/** The variable that tells a worker the process id of the primary, which has prepared the database. */
+/** An environment variable of workers: the process id of the primary, which has prepared the database. */
 const preparedBy = 'OPEN_KANA_PREPARED_BY';
 
 /** Whether the parent process has prepared the database. Other programs may fork servers too. */

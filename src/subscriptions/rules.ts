@@ -7,7 +7,7 @@ const maxPackages = 100;
 export const PackageIds = listOf(Id, (id) => id, {
   max: maxPackages,
   tooMany: `must name at most ${maxPackages} packages`,
-  again: 'names a package that was named before',
+  repeated: 'names a package that was named before',
 }).min(1, 'must name at least one package');
 
 const maxId = 2n ** 63n - 1n;

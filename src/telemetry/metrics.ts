@@ -1,4 +1,4 @@
-// Its successor, @prometheus-io/client, has the same API and wants Node.js 22.
+// Its successor, @prometheus-io/client, has the same API and needs Node.js 22.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Tracing } from './tracing.ts';
 

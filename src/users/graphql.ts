@@ -5,10 +5,8 @@ import { builder } from '../graphql/builder.ts';
 import { listAfter, listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
 import { createUser, updateUser } from './change.ts';
-import { NewUser, UserChange } from './rules.ts';
-import { Search, searchQuery } from './search-rules.ts';
-import { searchUsers } from './search-store.ts';
-import { findListed, requireUserKey } from './store.ts';
+import { NewUser, Search, searchQuery, UserChange } from './rules.ts';
+import { findListed, requireUserKey, searchUsers } from './store.ts';
 
 export const User = builder.prismaObject('User', {
   description: 'A user of your product.',

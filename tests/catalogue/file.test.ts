@@ -15,7 +15,7 @@ const problems = (file: unknown) => {
   return error === undefined ? [] : problemsOf(error);
 };
 const aPackage = { id: 'pro', name: 'Pro', features: [] };
-/** So many ids, the last of which is there twice. */
+/** So many ids, the last of which is repeated. */
 const ids = (count: number) => Array.from({ length: count }, (_, index) => `${Math.min(index, count - 2)}`);
 const price = (id: string) => ({ id, amount: 1, currency: 'gbp' });
 
@@ -38,7 +38,7 @@ describe('a configuration file', () => {
     [
       'a feature twice',
       { features: ['a', 'b', 'a'].map((id) => ({ id, name: id, type: 'BINARY' })) },
-      ['features.2: is there twice'],
+      ['features.2: is repeated'],
     ],
     [
       'a package twice, in two lists',

@@ -43,7 +43,7 @@ async function createFeature(id: string) {
 it('says what the demo data is, and what to try with it', async () => {
   await page.getByRole('heading', { name: 'Try it with the demo data' }).waitFor();
   expect(await inspect(page, 'overview-demo')).toEqual([]);
-  await page.getByRole('link', { name: 'look at Demo User' }).click();
+  await page.getByRole('link', { name: 'open Demo User' }).click();
   await page.getByRole('heading', { name: 'Demo User' }).waitFor();
   await page.getByRole('link', { name: 'Segment', exact: true }).click();
   const example = page.getByRole('alert').filter({ hasText: 'Try with cURL' });

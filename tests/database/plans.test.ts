@@ -61,7 +61,7 @@ async function workHard(): Promise<void> {
   await holder.query('rollback');
   holder.release();
   await Promise.all(held);
-  await sweep(workOn(app.database));
+  await sweep(workOn(app));
 }
 
 /** Which statements are looked at: those that name a table, as text that PostgreSQL takes parameters for. */

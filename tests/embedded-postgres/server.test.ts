@@ -192,14 +192,14 @@ testAsRoot(
     const lines: string[] = [];
     const place = join(closed, '.data');
 
-    const server = await startEmbedded({ dataDir: place, tell: (line) => lines.push(line) });
+    const server = await startEmbedded({ dataDir: place, notify: (line) => lines.push(line) });
     const files = await readlink(join(place, 'postgres'));
     await query(server.url, 'create table kept (id int)');
     await server.stop();
     expect(files).toMatch(/^\/var\/lib\/open-kana\//);
     expect(lines).toEqual([expect.stringContaining(`its files are in ${files}`)]);
 
-    const again = await startEmbedded({ dataDir: place, tell: (line) => lines.push(line) });
+    const again = await startEmbedded({ dataDir: place, notify: (line) => lines.push(line) });
     expect(await query(again.url, 'select count(*)::int as rows from kept')).toEqual([{ rows: 0 }]);
     await again.stop();
     expect(lines).toHaveLength(1);

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pathToFileURL } from 'node:url';
+import type { Pool } from 'pg';
 import { pino } from 'pino';
 import supertest from 'supertest';
 import { createApp, type Dependencies } from '../../src/app.ts';
@@ -12,6 +13,7 @@ import { loadTokenRealms } from '../../src/auth/tokens/realms.ts';
 import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
 import { createBilling } from '../../src/billing/billing.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
+import { openPool } from '../../src/database/pool.ts';
 import { loadConsole } from '../../src/http/console.ts';
 import { noRateLimit } from '../../src/http/rate-limit.ts';
 import { createTestDatabase } from './database.ts';
@@ -32,6 +34,8 @@ export interface TestApp {
   /** The paths at which something answers. */
   paths: readonly string[];
   database: Database;
+  /** The connections of jobs, as in the queue. Jobs rest while connections of requests are busy. */
+  jobs: Pool;
   /** Where tests connect by themselves: for statements that take longer than a server's may. */
   databaseUrl: string;
   keys: { test: string; live: string; publicTest: string; publicLive: string; writeTest: string };
@@ -65,6 +69,7 @@ export async function startTestApp({
   for (const [parameter, value] of Object.entries(databaseSettings))
     await onServer(testDatabase.url, `alter database ${name} set ${parameter} = '${value}'`);
   const database = openDatabase(testDatabase.url);
+  const { pool: jobs } = openPool({ connectionString: testDatabase.url, application_name: 'open-kana jobs' });
   for (const id of ['test', 'live'])
     await database.prisma.environment.create({ data: { id, appId: `${id}_app` } });
   const keys = {
@@ -109,6 +114,7 @@ export async function startTestApp({
     url,
     paths: app.paths,
     database,
+    jobs,
     databaseUrl: testDatabase.url,
     keys,
     async ok(query, variables, key = keys.test) {
@@ -123,6 +129,7 @@ export async function startTestApp({
     },
     async close() {
       await closeServer(server);
+      await jobs.end();
       await database.close();
       await testDatabase.drop();
     },

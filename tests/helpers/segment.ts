@@ -62,8 +62,8 @@ export function identifyEvent(userId: string, traits: object = {}) {
 }
 
 /** What a background job of Segment works with. */
-export function workOn({ prisma, work }: Database, stop = new AbortController().signal): Work {
-  return { prisma, pool: work, log: pino({ level: 'silent' }), stop };
+export function workOn({ database, jobs }: TestApp, stop = new AbortController().signal): Work {
+  return { prisma: database.prisma, pool: jobs, log: pino({ level: 'silent' }), stop };
 }
 
 /** The ledger and the windows of a feature, by the ids of users. */

@@ -40,6 +40,7 @@ async function startEphemeral(): Promise<{ url: string; stop(): Promise<void> }>
   const dataDir = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
   await chmod(dataDir, 0o755);
   const server = await startEmbedded({ dataDir });
+  await keepNothing(server.url);
   const kill = () => killServer(dataDir);
   process.on('exit', kill);
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1));
@@ -51,6 +52,13 @@ async function startEphemeral(): Promise<{ url: string; stop(): Promise<void> }>
       await removeFiles(dataDir);
     },
   };
+}
+
+/** The files go with the run, so nothing waits for the disk. Tests of durability have servers of their own. */
+async function keepNothing(url: string): Promise<void> {
+  for (const setting of ["fsync = 'off'", "full_page_writes = 'off'", "max_wal_size = '4GB'"])
+    await onServer(url, `alter system set ${setting}`);
+  await onServer(url, 'select pg_reload_conf()');
 }
 
 /** What earlier runs left that were broken off. */

@@ -122,7 +122,7 @@ describe('createPackage', () => {
   it.each([
     ['a blank id', { id: ' ' }, 'input.id: must not be blank'],
     ['an id of 256 characters', { id: 'x'.repeat(256) }, 'input.id: must be at most 255 characters'],
-    ['a feature twice', { features: [{ id: 'calls' }, { id: 'calls' }] }, 'input.features.1: is there twice'],
+    ['a feature twice', { features: [{ id: 'calls' }, { id: 'calls' }] }, 'input.features.1: is repeated'],
     [
       'a negative limit',
       { features: [{ id: 'calls', entitlement: { ...monthly, limit: -1 } }] },

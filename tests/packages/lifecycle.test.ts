@@ -114,7 +114,7 @@ describe('updateDraftPackage', () => {
     [
       'a feature twice',
       { features: [{ id: 'sso' }, { id: 'sso' }] },
-      invalidInput('input.features.1: is there twice'),
+      invalidInput('input.features.1: is repeated'),
     ],
     ['an unknown feature', { name: 'x', features: [{ id: 'sso' }, { id: 'nope' }] }, featureNotFound('nope')],
     [

@@ -93,9 +93,9 @@ describe('NewPackage', () => {
     [
       'a feature twice',
       { features: [{ id: 'a' }, { id: 'b' }, { id: 'a' }] },
-      'input.features.2: is there twice',
+      'input.features.2: is repeated',
     ],
-    ['a base package twice', { basePackages: ['a', 'a'] }, 'input.basePackages.1: is there twice'],
+    ['a base package twice', { basePackages: ['a', 'a'] }, 'input.basePackages.1: is repeated'],
     ['a blank base package', { basePackages: ['a', ''] }, 'input.basePackages.1: must not be blank'],
     [
       'more features than 1,000',

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const stop = new AbortController().signal;
-const seal = (batchSize = 3) => sealLogs({ pool: app.database.work, stop }, { batchSize, batches: 1_000 });
+const seal = (batchSize = 3) => sealLogs({ pool: app.jobs, stop }, { batchSize, batches: 1_000 });
 const broken = async () =>
   (await verifySeals(app.database.work)).map(({ seal: { log, number }, by }) => ({ log, number, by }));
 const sql = async (text: string, values: unknown[] = []) =>

@@ -81,7 +81,7 @@ it('a sweep takes up the others of a page, and leaves those of the held user to 
     where: { messageId: { in: untouched as string[] } },
     data: { outcome: null },
   });
-  await sweep(workOn(app.database));
+  await sweep(workOn(app));
   expect(await Promise.all([first, second, third, fourth].map((id) => outcomeOf(id ?? '')))).toEqual([
     null,
     'RECORDED',
@@ -89,7 +89,7 @@ it('a sweep takes up the others of a page, and leaves those of the held user to 
     'RECORDED',
   ]);
   await release();
-  await sweep(workOn(app.database));
+  await sweep(workOn(app));
   expect(await outcomeOf(first)).toBe('RECORDED');
   expect(await countOf('held')).toBe(before + 2);
   expect(await countOf('other 3')).toBe(neighbour + 1);

@@ -209,7 +209,7 @@ describe('an event that was stored, and not processed before the process ended',
     await ingest(app, early);
     const [identify, late] = [identifyEvent('swept'), usage('swept')];
     for (const event of [late, identify]) await leave(event);
-    await sweep(workOn(app.database));
+    await sweep(workOn(app));
     for (const { messageId } of [early, late]) expect(await rowOf(messageId)).toEqual(recorded);
     expect((await rowOf(identify.messageId)).outcome).toBe('USER_CREATED');
     expect(await app.database.prisma.segmentEvent.count({ where: { outcome: null } })).toBe(0);
@@ -220,9 +220,9 @@ describe('an event that was stored, and not processed before the process ended',
     const events = ids.flatMap((id) => [usage(id), identifyEvent(id), usage(id)]);
     for (const event of events) await leave(event);
     await Promise.all([
-      sweep(workOn(app.database)),
+      sweep(workOn(app)),
       postEvents(app, events),
-      sweep(workOn(app.database)),
+      sweep(workOn(app)),
       postEvents(app, [...events].reverse()),
     ]);
     const all = await usageOf(app.database, 'messages');
@@ -239,13 +239,13 @@ describe('an event that was stored, and not processed before the process ended',
     await app.database.work.query(
       'create trigger refuse before update on segment_event for each row execute function refuse()',
     );
-    await sweep(workOn(app.database));
+    await sweep(workOn(app));
     await app.database.work.query('drop function refuse cascade');
     expect([(await rowOf(bad.messageId)).outcome, (await rowOf(good.messageId)).outcome]).toEqual([
       null,
       'PENDING_USER',
     ]);
-    await sweep(workOn(app.database));
+    await sweep(workOn(app));
     expect((await rowOf(bad.messageId)).outcome).toBe('PENDING_USER');
   });
 });

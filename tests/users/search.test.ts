@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from '@jest/globals';
 import { Client } from 'pg';
 import { migrate } from '../../src/database/migrations.ts';
-import { emailKey } from '../../src/users/rules.ts';
-import { searchQuery } from '../../src/users/search-rules.ts';
+import { emailKey, searchQuery } from '../../src/users/rules.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createEmptyDatabase } from '../helpers/database.ts';
 import { statementsOf } from '../helpers/statements.ts';

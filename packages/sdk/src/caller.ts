@@ -60,7 +60,7 @@ export class Caller {
     }
   }
 
-  /** Tells `onError` what was thrown, as a KanaError, and answers that error. */
+  /** Passes what was thrown to `onError`, as a KanaError, and returns it. */
   async report(thrown: unknown): Promise<KanaError> {
     // Anything else that is thrown is a mistake in the arguments, such as one that was left out.
     const error = thrown instanceof KanaError ? thrown : new KanaError(String(thrown), { cause: thrown });

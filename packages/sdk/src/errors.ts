@@ -88,12 +88,12 @@ export class SubscriptionLinkError extends KanaError {
   override readonly name = 'SubscriptionLinkError';
 }
 
-/** The server refused the input. `name` tells which rule is broken, such as `ValidationError`. */
+/** The server refused the input. `name` is the broken rule, such as `ValidationError`. */
 export class InputError extends KanaError {
   declare readonly code: 'BAD_USER_INPUT' | 'PAYLOAD_TOO_LARGE';
 }
 
-/** It exists already. `name` tells what, such as `UserAlreadyExistsError`. */
+/** It exists already. `name` says what, such as `UserAlreadyExistsError`. */
 export class ConflictError extends KanaError {
   declare readonly code: 'CONFLICT';
 }

@@ -87,7 +87,7 @@ const withKey = ({ delta, ...usage }: UsageInput): KeyedUsage => ({
   idempotencyKey: usage.idempotencyKey ?? crypto.randomUUID(),
 });
 
-/** What the server takes of a usage. It refuses a `delta` that is text and an invalid date, and tells why. */
+/** What the server takes of a usage. It refuses a `delta` that is text and an invalid date, with the reason. */
 const toInput = ({ includeEntitlement: _, ...input }: KeyedUsage): operations.CreateUsageEventInput =>
   input as operations.CreateUsageEventInput;
 

@@ -84,7 +84,7 @@ function Log({ filter }: { filter: AuditLogQueryVariables }) {
       {({ auditLog }) =>
         auditLog.length === 0 && pages.isFirst ? (
           <Empty title="Nothing here">
-            Every change of features, packages, users, subscriptions, rules and keys is told here, from the
+            Every change of features, packages, users, subscriptions, rules and keys is listed here, from the
             moment at which the log began.
           </Empty>
         ) : (

@@ -128,7 +128,7 @@ function Revoke({ apiKey }: { apiKey: Key }) {
       onSubmit={() => revoke.mutateAsync({ id: apiKey.id })}
     >
       <Text>
-        Whatever uses it stops working within 5 seconds, and whoever signed in here with it is signed out.
+        Calls with it stop working within 5 seconds. Sessions that began with it end.
         This cannot be undone.
       </Text>
       {isMine && apiKey.kind === 'PRIVATE' && (

@@ -14,14 +14,14 @@ export function DemoSteps() {
   const steps: Step[] = [
     {
       title: 'See what a user may use',
-      text: 'Bars tell what is used, and what is granted:',
+      text: 'Bars show what is used and what is granted:',
       to: paths.user(demoUserId),
-      link: 'look at Demo User',
+      link: 'open Demo User',
       operation: `{ canUseFeature(userId: "${demoUserId}", featureId: "${demoFeatureId}") { access reason consumption { used budget } } }`,
     },
     {
       title: 'Record usage, and see the bar move',
-      text: 'Your server tells who uses what:',
+      text: 'Your server records usage:',
       to: paths.user(demoUserId),
       link: 'record usage of Demo User',
       operation: `mutation { recordUsage(input: { userId: "${demoUserId}", featureId: "${demoFeatureId}", delta: 500 }) { recorded } }`,

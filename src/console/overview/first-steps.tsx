@@ -23,7 +23,7 @@ export function FirstSteps({ done, packageId }: { done: readonly boolean[]; pack
     },
     {
       title: 'Subscribe a user and record usage',
-      text: 'Your server tells who uses what, and asks whether they may.',
+      text: 'Your server records usage, and checks access.',
       to: paths.users,
       link: 'Make a user',
       operation: `mutation { createUser(input: { id: "ada" }) { id } subscribe(userId: "ada", packageIds: ["${packageId}"]) { id } recordUsage(input: { userId: "ada", featureId: "api-calls" }) { recorded } }`,

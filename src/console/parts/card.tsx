@@ -31,7 +31,7 @@ export function Card(props: {
 function useArrival(id: string | undefined) {
   const ref = useRef<HTMLDivElement>(null);
   const { hash, key } = useLocation();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: whoever follows the same link again arrives again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: following the same link again scrolls again
   useEffect(() => {
     if (id !== undefined && hash === `#${id}`) ref.current?.scrollIntoView();
   }, [id, hash, key]);

@@ -2,7 +2,7 @@ import { told } from '../../audit/record.ts';
 import type { Db } from '../../database/client.ts';
 import { isUniqueViolation, isWriteConflict } from '../../database/errors.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
-import { longTransaction } from '../../database/long-transaction.ts';
+import { longTransaction } from '../../database/transaction.ts';
 import { DomainError } from '../../errors.ts';
 import { claimUser } from '../../users/change.ts';
 import { mergeWithin } from '../../users/merge/merge.ts';

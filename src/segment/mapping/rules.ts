@@ -4,13 +4,13 @@ import { invalidInput } from '../../errors.ts';
 import { Id, Line, Name } from '../../input.ts';
 import { EventName } from '../events/rules.ts';
 
-/** The value that must stand at a path of an event's properties, compared as text. */
+/** A path in an event's properties, and its required value. Compared as text. */
 export interface Condition {
   path: string;
   equals: string;
 }
 
-/** What an event must have to match a rule: all of it. */
+/** All of these must match. */
 export interface RuleCriteria {
   eventName: string | null;
   conditions: readonly Condition[];

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { PrismaClient } from '../../database/generated/client.ts';
-import { longTransaction } from '../../database/long-transaction.ts';
+import { longTransaction } from '../../database/transaction.ts';
 import { lockUser } from '../../users/store.ts';
 import { type DrawDifference, findDrawDifferences } from '../draws/store.ts';
 import {

@@ -6,10 +6,10 @@ import { selects } from '../../graphql/selection.ts';
 import { Note, parse } from '../../input.ts';
 import { User } from '../graphql.ts';
 import { findListed } from '../store.ts';
-import { batches, batchSize } from './batch-rules.ts';
 import { headerLine } from './csv-rules.ts';
 import { exportRows } from './export.ts';
 import { type ImportedRow, importUsers } from './import.ts';
+import { batches, batchSize } from './plan-rules.ts';
 
 const ImportOutcome = builder.enumType('ImportOutcome', {
   description: 'The result of a row.',

@@ -6,9 +6,8 @@ import { DomainError, importConflict, userAlreadyExists } from '../../errors.ts'
 import type { AdmitUsers } from '../arrival.ts';
 import { claimUser } from '../change.ts';
 import { mergeUsers } from '../merge/merge.ts';
-import { batches, batchSize } from './batch-rules.ts';
 import { type Row, readRows } from './csv-rules.ts';
-import { type ImportStep, planImport } from './plan-rules.ts';
+import { batches, batchSize, type ImportStep, planImport } from './plan-rules.ts';
 import { changeUser, insertUsers, loadDirectory } from './store.ts';
 
 /** The result of one row. */

@@ -12,19 +12,21 @@ export type Match =
   | { kind: 'merge'; user: DirectoryUser; other: DirectoryUser };
 
 /**
- * A row with an id is about the user with that id:
- *  - who has it: the user is changed. If the row brings a billing id that one other user has, and one of the two
- *    was imported and has no id of its own, they are one customer, and are merged into the one who has an id.
- *  - if nobody has it, and the row's billing id is that of one user alone, who was imported: that user is given
- *    the id. The same if nobody has the billing id, and the email is that of one user alone, who was imported.
- *  - otherwise a user is made.
+ * Finds the user of a row, and the action. Emails are compared by emailKey.
  *
- * A row without an id is about a customer of a billing provider: whoever has its billing id; or else its email;
- * or else its email as id; the last two not with another billing id. Of several it is about the one who has the
- * email too, and of several such the one whose id it is. If there is nobody, a user is made whose id is the email or,
- * where another customer has that id, the billing id. Emails are compared by emailKey.
+ * A row with an id:
+ *  - A user has the id: update. If exactly one other user has the row's billing id, and one of the two was imported
+ *    (so its id is not its own), they are one customer: merge into the user with an id of its own.
+ *  - No user has the id, but exactly one user has the row's billing id, and was imported: that user gets the id
+ *    (claim). If no user has the billing id, the same by email.
+ *  - Otherwise: create.
  *
- * @throws ImportConflictError when a row without an id could be about several users, or names nobody
+ * A row without an id is a customer of a billing provider. Candidates are the users with its billing id; if there are
+ * none, the users with its email; if there are none, the user whose id is the email. The last two only if they have no
+ * other billing id. Of several candidates, those with the same email count; of several such, the one whose id is the
+ * email. If there is no candidate: create, with the email as id or, if the id is taken, the billing id.
+ *
+ * @throws ImportConflictError if a row without an id fits several users, or has nothing that could be an id
  */
 export function matchRow(facts: Facts, directory: Directory): Match {
   return facts.id === undefined

@@ -2,9 +2,9 @@ import type { Db } from '../../database/client.ts';
 import { jsonValue } from '../../database/json.ts';
 import type { UserFacts } from '../rules.ts';
 import { findByEmails } from '../store.ts';
-import { batches, batchSize } from './batch-rules.ts';
 import type { ExportedUser, Facts } from './csv-rules.ts';
 import { type Directory, type DirectoryUser, openDirectory } from './directory-rules.ts';
+import { batches, batchSize } from './plan-rules.ts';
 
 const known = {
   key: true,

@@ -4,7 +4,7 @@ import { forgetUsers } from '../../audit/store.ts';
 import type { Db } from '../../database/client.ts';
 import type { PrismaClient, User } from '../../database/generated/client.ts';
 import { jsonValue } from '../../database/json.ts';
-import { longTransaction } from '../../database/long-transaction.ts';
+import { longTransaction } from '../../database/transaction.ts';
 import { planMerge, type SubscriptionTerms } from '../../subscriptions/rules.ts';
 import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../../subscriptions/store.ts';
 import { recount } from '../../usage/ledger/store.ts';

@@ -6,7 +6,7 @@ const maxUsers = 100;
 export const MergedIds = listOf(Id, (id) => id, {
   max: maxUsers,
   tooMany: `must name at most ${maxUsers} users`,
-  again: 'names a user that was named before',
+  repeated: 'names a user that was named before',
 }).min(2, 'must name at least two users');
 
 /** A user of a merge. */

@@ -60,7 +60,7 @@ describe('usage over time of a long history', () => {
   it('is the same before and after it is rolled up', async () => {
     const read = () => Promise.all(['inside', 'outside'].map(query));
     const before = await read();
-    await rollUp({ pool: app.database.work, stop: new AbortController().signal }, 5_000);
+    await rollUp({ pool: app.jobs, stop: new AbortController().signal }, 5_000);
     expect(await read()).toEqual(before);
     expect(await findHourDifferences(app.database.hot, 0n, 2n ** 62n)).toEqual([]);
   });

@@ -232,7 +232,7 @@ describe('usage over time', () => {
   });
 
   it('is so when everything is rolled up, and verification finds no difference', async () => {
-    await rollUp({ pool: app.database.work, stop: new AbortController().signal });
+    await rollUp({ pool: app.jobs, stop: new AbortController().signal });
     expect(await rolledUpTo()).toBe(await lastId());
     expect(await expectExact()).toBeGreaterThan(500);
     expect(await findHourDifferences(app.database.hot, 0n, 2n ** 62n)).toEqual([]);
@@ -254,7 +254,7 @@ describe('usage over time', () => {
       select key, 'test', 'messages', 'ADD', $1::int, now() from "user" where id = 'user-11'`;
     await slow.query(insert, [5]);
     await app.database.prisma.$executeRawUnsafe(insert.replace('$1', '7'));
-    const rolling = rollUp({ pool: app.database.work, stop: new AbortController().signal });
+    const rolling = rollUp({ pool: app.jobs, stop: new AbortController().signal });
     await sleep(100);
     await expectExact();
     await slow.query('commit');

@@ -61,7 +61,7 @@ describe('usage over time', () => {
       ['2024-01-10T00', 104],
       ...days.slice(1),
     ]);
-    await rollUp({ pool: app.database.work, stop: new AbortController().signal });
+    await rollUp({ pool: app.jobs, stop: new AbortController().signal });
     expect(await series(asked)).toEqual(days);
     await at('2024-01-11T00:00:00Z', 1);
     expect(await series(asked)).toEqual([days[0], ['2024-01-11T00', 1], days[2]]);
@@ -86,7 +86,7 @@ describe('usage over time', () => {
     expect(await series({ ...asked, from: '2025-01-10T00:00Z', to: '2025-01-11T00:00Z' })).toEqual([
       ['2025-01-10T00', 6],
     ]);
-    await rollUp({ pool: app.database.work, stop: new AbortController().signal });
+    await rollUp({ pool: app.jobs, stop: new AbortController().signal });
     expect(await series({ ...asked, ...january })).toEqual(expected);
   });
 
@@ -120,7 +120,7 @@ describe('usage over time', () => {
       ]);
     };
     await expectSeries();
-    await rollUp({ pool: app.database.work, stop: new AbortController().signal });
+    await rollUp({ pool: app.jobs, stop: new AbortController().signal });
     await expectSeries();
     expect(await findHourDifferences(app.database.hot, 0n, 2n ** 62n)).toEqual([]);
   });
