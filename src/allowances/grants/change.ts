@@ -1,7 +1,7 @@
 import { audited } from '../../audit/record.ts';
 import type { Author } from '../../audit/rules.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
-import { longTransaction } from '../../database/long-transaction.ts';
+import { longTransaction } from '../../database/transaction.ts';
 import { grantNotFound, userNotFound } from '../../errors.ts';
 import { requireFeature } from '../../features/store.ts';
 import { changeSubscriptions } from '../../subscriptions/store.ts';
