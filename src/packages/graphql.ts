@@ -4,7 +4,7 @@ import type {
   PackageFeature as PackageFeatureRow,
   PrismaClient,
 } from '../database/generated/client.ts';
-import { packageNotFound, packageVersionNotFound } from '../errors.ts';
+import { invalidInput, packageNotFound, packageVersionNotFound } from '../errors.ts';
 import { Feature, FeatureType } from '../features/graphql.ts';
 import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
@@ -245,7 +245,10 @@ export function requireVersion<Row extends Versions & { id: string }>(row: Row, 
   return atVersion(row, version);
 }
 
-const includeFeatures = 'Ignored; accepted for older clients. Select `features` instead.';
+const includeFeatures = {
+  description: 'Ignored; accepted for older clients.',
+  deprecationReason: 'Select `features` instead.',
+};
 
 builder.queryFields((t) => ({
   package: t.prismaField({
@@ -257,7 +260,7 @@ builder.queryFields((t) => ({
       version: t.arg.int({
         description: 'A version, or the draft of the next one. Default: the current version.',
       }),
-      includeFeatures: t.arg.boolean({ description: includeFeatures }),
+      includeFeatures: t.arg.boolean(includeFeatures),
     },
     resolve: async (query, _root, args, { db, environmentId }) => {
       const found = await findPackage(db, query, environmentId, parse(Id, args.id, 'id'));
@@ -272,11 +275,17 @@ builder.queryFields((t) => ({
       status: t.arg.string({
         description: 'The name of a PackageStatus. Default PUBLISHED; ALL means every status.',
       }),
-      includeFeatures: t.arg.boolean({ description: includeFeatures }),
+      withStatus: t.arg({
+        type: PackageStatus,
+        description: 'Like `status`, but the schema checks it. Not together with `status`.',
+      }),
+      includeFeatures: t.arg.boolean(includeFeatures),
       ...listArgs,
     },
     resolve: (query, _root, args, { db, environmentId }) => {
-      const status = parse(StatusFilter, args.status, 'status');
+      if (args.status != null && args.withStatus != null)
+        throw invalidInput('withStatus', 'cannot be combined with status');
+      const status = args.withStatus ?? parse(StatusFilter, args.status, 'status');
       return listPage(
         args,
         (id) => db.package.findUnique({ where: { environmentId_id: { environmentId, id } } }),

@@ -88,6 +88,7 @@ builder.queryFields((t) => ({
       }),
       id: t.arg.string({
         description: 'Ignored. A documented example of Kana sends it.',
+        deprecationReason: 'Use the query user.',
       }),
     },
     resolve: (

@@ -18,7 +18,7 @@ const fields = `
   features { id name limit type unitLabel unitLabelPlural metadata }
   prices { id provider amount displayAmount currency interval }`;
 const list =
-  'query ($status: String, $first: Int, $after: String) { packages(status: $status, first: $first, after: $after) { id } }';
+  'query ($status: String, $withStatus: PackageStatus, $first: Int, $after: String) { packages(status: $status, withStatus: $withStatus, first: $first, after: $after) { id } }';
 
 const anInstant = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 const db = () => app.database.prisma;
@@ -107,6 +107,8 @@ describe('packages', () => {
     ['DRAFT', { status: 'DRAFT' }, ['d']],
     ['ARCHIVED', { status: 'ARCHIVED' }, ['c']],
     ['ALL', { status: 'ALL' }, ['e', 'd', 'a', 'b', 'c']],
+    ['DRAFT, by the enum', { withStatus: 'DRAFT' }, ['d']],
+    ['ALL, by the enum', { withStatus: 'ALL' }, ['e', 'd', 'a', 'b', 'c']],
   ])('lists %s, the oldest first, then by id', async (_case, variables, expected) => {
     expect(await ids(variables)).toEqual(expected);
   });
@@ -121,6 +123,11 @@ describe('packages', () => {
 
   it.each([
     ['an unknown status', { status: 'published' }, 'status: must be one of ARCHIVED, DRAFT, PUBLISHED, ALL'],
+    [
+      'a status by both arguments',
+      { status: 'DRAFT', withStatus: 'DRAFT' },
+      'withStatus: cannot be combined with status',
+    ],
     ['a page of nothing', { first: 0 }, 'first: must be at least 1'],
     ['a page that is too large', { first: 1001 }, 'first: must be at most 1000'],
     [
