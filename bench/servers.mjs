@@ -27,10 +27,14 @@ export async function startServer(name, databaseUrl) {
     KANA_SECRET_KEY: 'the secret key of the benchmark',
   };
   const child = ours
-    ? spawn(process.execPath, ['--enable-source-maps', '--heap-growing-percent=50', here('../dist/main.js')], {
-        env,
-        stdio: ['ignore', 'pipe', 'ignore'],
-      })
+    ? spawn(
+        process.execPath,
+        ['--enable-source-maps', '--heap-growing-percent=50', here('../dist/main.js')],
+        {
+          env,
+          stdio: ['ignore', 'pipe', 'ignore'],
+        },
+      )
     : fork(here(`contestants/${name}.mjs`), { env });
   await new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`${name} ended with ${code}`)));

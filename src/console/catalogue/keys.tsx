@@ -128,8 +128,7 @@ function Revoke({ apiKey }: { apiKey: Key }) {
       onSubmit={() => revoke.mutateAsync({ id: apiKey.id })}
     >
       <Text>
-        Calls with it stop working within 5 seconds. Sessions that began with it end.
-        This cannot be undone.
+        Calls with it stop working within 5 seconds. Sessions that began with it end. This cannot be undone.
       </Text>
       {isMine && apiKey.kind === 'PRIVATE' && (
         <Text fw={600}>It looks like the key that you are signed in with: you will be signed out.</Text>
