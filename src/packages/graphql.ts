@@ -12,6 +12,7 @@ import { selects } from '../graphql/selection.ts';
 import { Id, parse } from '../input.ts';
 import { findLinks } from './links-store.ts';
 import { addonsOf, contentsOf, linkedPackages, ownerOf, pricesOf } from './lists-graphql.ts';
+import { PackagePrice } from './price-graphql.ts';
 import {
   atVersion,
   packageFeatureKey,
