@@ -24,6 +24,7 @@ const concepts = [
   'webhooks/outbox',
   'audit',
   'auth',
+  'environments',
   'features',
   'packages',
   'users',

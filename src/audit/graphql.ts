@@ -23,6 +23,7 @@ const AuditSubject = builder.enumType('AuditSubject', {
     USER: { description: 'A user.' },
     SUBSCRIPTION: { description: 'A subscription.' },
     MAPPING_RULE: { description: 'A mapping rule.' },
+    ENVIRONMENT: { description: 'The settings of the environment.' },
     API_KEY: { description: 'A key.' },
     IMPORT: { description: 'An import of users; the id is the id of the import.' },
     TOKEN_SECRET: { description: 'The secret that signs user tokens; the id is the environment.' },

@@ -10,6 +10,7 @@ export type AuditSubject =
   | 'USER'
   | 'SUBSCRIPTION'
   | 'MAPPING_RULE'
+  | 'ENVIRONMENT'
   | 'API_KEY'
   | 'IMPORT'
   | 'TOKEN_SECRET'

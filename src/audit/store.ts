@@ -9,7 +9,8 @@ export type StatefulSubject = Exclude<AuditSubject, 'IMPORT' | 'TOKEN_SECRET' | 
 /** What a version of the package `p` contains. */
 const contentsSql = (version: string) => `jsonb_build_object(
   'features', coalesce((select jsonb_agg(jsonb_build_object('id', feature_id, 'name', f.name, 'limit', "limit",
-      'resetPeriod', reset_period, 'overageEnabled', overage_enabled, 'alertAt', alert_at) order by position)
+      'resetPeriod', reset_period, 'resetEvery', reset_every, 'timeZone', time_zone,
+      'overageEnabled', overage_enabled, 'alertAt', alert_at) order by position)
     from package_feature f
     where f.environment_id = p.environment_id and f.package_id = p.id and f.version = ${version}), '[]'),
   'basePackages', coalesce((select jsonb_agg(base_id order by base_id)
@@ -71,6 +72,10 @@ const states: Record<StatefulSubject, string> = {
         'voidReason', t.void_reason) as fields
     from top_up t join "user" u on u.key = t.user_key
     where t.environment_id = $1 and t.id = any ($2::bigint[])`,
+  ENVIRONMENT: `
+    select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
+      jsonb_build_object('timeZone', time_zone) as fields
+    from environment where id = $1 and id = any ($2::text[])`,
   API_KEY: `
     select id::text as handle, id::text as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
       jsonb_build_object('kind', kind, 'lastFour', last_four, 'revoked', revoked_at is not null) as fields

@@ -4,6 +4,7 @@ import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { longTransaction } from '../database/transaction.ts';
+import { findAppId } from '../environments/store.ts';
 import { invalidInput, planChanged } from '../errors.ts';
 import { announceFeatures } from '../features/store.ts';
 import { lockPackages } from '../packages/store.ts';
@@ -26,12 +27,12 @@ import {
   countSubscribers,
   createFeature,
   createPackage,
-  findAppId,
   loadCatalogue,
   lockCatalogue,
   lockFeatures,
   publishVersion,
 } from './store.ts';
+import { requireTimeZones } from './zones-store.ts';
 
 /** The result of publishing. */
 export interface PublishResult {
@@ -59,6 +60,7 @@ export async function pull(db: Db, environmentId: string): Promise<CatalogueFile
 
 /** Returns the plan without applying it; empty if file and server are equal. */
 export async function preview(db: Db, environmentId: string, desired: DesiredCatalogue): Promise<Finding[]> {
+  await requireTimeZones(db, desired.packages);
   return tellSubscribers(db, environmentId, plan(desired, await loadCatalogue(db, environmentId)));
 }
 
@@ -99,6 +101,7 @@ async function publishOnce(
   conditions: PublishConditions,
 ): Promise<PublishResult> {
   const { environmentId } = author;
+  await requireTimeZones(tx, desired.packages);
   await lockCatalogue(tx, environmentId);
   // Everything in the file, bases included, stays locked until the end.
   const named = desired.packages.flatMap(({ id, bases }) => [id, ...(bases ?? [])]);

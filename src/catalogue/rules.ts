@@ -1,7 +1,11 @@
+import type { ResetPeriod } from '../packages/reset-rules.ts';
+
 /** The features and packages of an environment, archived packages included. */
 export interface Catalogue {
   features: CatalogueFeature[];
   packages: CataloguePackage[];
+  /** The time zone of the environment. */
+  timeZone: string;
 }
 
 export interface CatalogueFeature {
@@ -40,7 +44,10 @@ export interface PackageFeature {
   featureId: string;
   name: string;
   limit: number | null;
-  resetPeriod: 'YEAR' | 'MONTH' | 'DAY' | null;
+  resetPeriod: ResetPeriod | null;
+  resetEvery: number;
+  /** Of windows of the calendar; null: windows are counted from the start of the subscription. */
+  timeZone: string | null;
   overageEnabled: boolean;
   /** At how many percent of the limit webhooks are told. */
   alertAt: number[];

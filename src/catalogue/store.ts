@@ -1,6 +1,7 @@
 import { amountOrNull, numberOrNull, textOrNull } from '../amount.ts';
 import type { Db } from '../database/client.ts';
 import { jsonValue } from '../database/json.ts';
+import { findTimeZone } from '../environments/store.ts';
 import { invalidInput } from '../errors.ts';
 import { deleteContents, type PackageVersion, replaceBases, replaceFeatures } from '../packages/store.ts';
 import { heldStatuses } from '../subscriptions/rules.ts';
@@ -28,12 +29,6 @@ export async function lockFeatures(db: Db, environmentId: string, ids: readonly 
      WHERE environment_id = ${environmentId} AND id = ANY (${ids}::text[])
      ORDER BY id
        FOR NO KEY UPDATE`;
-}
-
-/** The public id of the environment, such as `test_fhjdijhs`. */
-export async function findAppId(db: Db, environmentId: string): Promise<string> {
-  const { appId } = await db.environment.findUniqueOrThrow({ where: { id: environmentId } });
-  return appId;
 }
 
 /** The maximum number of rows of a catalogue that is read as a whole. A file within the size limit has fewer. */
@@ -91,6 +86,8 @@ export async function loadCatalogue(db: Db, environmentId: string): Promise<Cata
           name: true,
           limit: true,
           resetPeriod: true,
+          resetEvery: true,
+          timeZone: true,
           overageEnabled: true,
           alertAt: true,
         },
@@ -116,6 +113,7 @@ export async function loadCatalogue(db: Db, environmentId: string): Promise<Cata
       const draft = draftVersion === null ? null : contentsOf(stored, draftVersion);
       return { ...facts, ...contentsOf(stored, facts.version), draft };
     }),
+    timeZone: await findTimeZone(db, environmentId),
   };
 }
 

@@ -1,4 +1,6 @@
+import type { ResetPeriod } from '../packages/reset-rules.ts';
 import { isLiveSql } from '../subscriptions/store.ts';
+import type { ResetTerms } from './window-rules.ts';
 
 /*
  * What a user holds of a feature: each holding has a limit, and windows of its own in which usage counts. A holding is
@@ -12,7 +14,7 @@ import { isLiveSql } from '../subscriptions/store.ts';
  *   started_at, ended_at   usage from the start on counts, and usage before the end; no end is null
  *   live               whether it may win now
  *   "limit"            null is unlimited
- *   reset_period       null never resets
+ *   reset_period, reset_every, time_zone   see ResetTerms
  *   overage_enabled
  */
 
@@ -35,13 +37,14 @@ const holdingsSql = (
   { subscriptions, granted }: { subscriptions: string; granted: string },
 ) => `(
   select 'SUBSCRIPTION' as kind, s.user_key, s.environment_id, pf.feature_id, s.id, s.started_at as anchor,
-    s.started_at, s.ended_at, ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.overage_enabled
+    s.started_at, s.ended_at, ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.reset_every, pf.time_zone,
+    pf.overage_enabled
   from ${subscriptions} s
   join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
     and pf.version = s.package_version and pf.feature_id ${feature}
   union all
   select 'GRANT', user_key, environment_id, feature_id, id, starts_at, starts_at, ends_at, true, "limit",
-    reset_period, overage_enabled
+    reset_period, reset_every, null, overage_enabled
   from feature_grant
   where ${hasGrants} and user_key = ${userKey} and feature_id ${feature} and ${granted}
 )`;
@@ -96,8 +99,23 @@ export const highestFirstSql = (holding: string) =>
 
 /** The columns of a holding that windowStartSql needs; all of them, for statements that pass holdings on. */
 export const windowColumnsSql = (holding: string) =>
-  ['anchor', 'reset_period'].map((column) => `${holding}.${column}`).join(', ');
+  ['anchor', 'reset_period', 'reset_every', 'time_zone'].map((column) => `${holding}.${column}`).join(', ');
 
 /** The start of the window of a holding that an instant falls in; see windowAt. */
 export const windowStartSql = (holding: string, at: string) =>
-  `usage_window_start(${holding}.anchor, ${holding}.reset_period, ${at})`;
+  `usage_window_start(${windowColumnsSql(holding)}, ${at})`;
+
+/** The columns of windowColumnsSql. */
+export interface ResetTermsRow {
+  anchor: Date;
+  reset_period: ResetPeriod | null;
+  reset_every: number;
+  time_zone: string | null;
+}
+
+export const resetTermsOf = (row: ResetTermsRow): ResetTerms => ({
+  anchor: row.anchor,
+  resetPeriod: row.reset_period,
+  resetEvery: row.reset_every,
+  timeZone: row.time_zone,
+});

@@ -1,26 +1,17 @@
-import { DateTime } from 'luxon';
 import type { Amount } from '../amount.ts';
-
-export type ResetPeriod = 'YEAR' | 'MONTH' | 'DAY';
+import type { ResetTerms } from './window-rules.ts';
 
 /**
  * The allowance that one holding gives for one feature: a subscription to a package with the feature, or a feature grant.
  * Limit null is unlimited.
  */
-export interface Grant {
+export interface Grant extends ResetTerms {
   kind: 'SUBSCRIPTION' | 'GRANT';
   /** The id of the subscription or of the feature grant. No two of either have the same. */
   subscriptionId: bigint;
   startedAt: Date;
   limit: Amount | null;
-  resetPeriod: ResetPeriod | null;
   overageEnabled: boolean;
-}
-
-/** A period in which usage adds up: start included, end excluded. A window without end never resets. */
-export interface Window {
-  start: Date;
-  end: Date | null;
 }
 
 export interface Consumption {
@@ -100,55 +91,6 @@ function outranks(a: Grant, b: Grant): boolean {
   if (a.overageEnabled !== b.overageEnabled) return a.overageEnabled;
   const starts = a.startedAt.getTime() - b.startedAt.getTime();
   return starts === 0 ? a.subscriptionId < b.subscriptionId : starts < 0;
-}
-
-/**
- * The window that `at` falls in. Windows are anchored at the start of the subscription and counted in UTC:
- * `[start + k·period, start + (k+1)·period)`. Months and years are added to the anchor, never to the previous
- * window, and clamp to the last day of a short month. Without a period there is one window, without end.
- */
-export function windowAt(startedAt: Date, period: ResetPeriod | null, at: Date): Window {
-  if (period === null) return { start: startedAt, end: null };
-  return windowNumber(startedAt, period, windowsBefore(startedAt, period, at));
-}
-
-/** The windows before the current one at `at`, newest first, at most `count`. */
-export function windowsEndedBefore(
-  startedAt: Date,
-  period: ResetPeriod | null,
-  at: Date,
-  count: number,
-): Window[] {
-  if (period === null) return [];
-  const current = windowsBefore(startedAt, period, at);
-  return Array.from({ length: Math.min(count, current) }, (_, ago) =>
-    windowNumber(startedAt, period, current - 1 - ago),
-  );
-}
-
-function windowNumber(startedAt: Date, period: ResetPeriod, k: number): Window {
-  return { start: periodsAfter(startedAt, period, k), end: periodsAfter(startedAt, period, k + 1) };
-}
-
-function windowsBefore(startedAt: Date, period: ResetPeriod, at: Date): number {
-  const most = periodsTouched(startedAt, period, at);
-  return Math.max(0, periodsAfter(startedAt, period, most) > at ? most - 1 : most);
-}
-
-/** The number of calendar periods from `startedAt` to `at`: k, or k + 1. */
-function periodsTouched(startedAt: Date, period: ResetPeriod, at: Date): number {
-  const months =
-    (at.getUTCFullYear() - startedAt.getUTCFullYear()) * 12 + at.getUTCMonth() - startedAt.getUTCMonth();
-  if (period === 'MONTH') return months;
-  if (period === 'YEAR') return Math.floor(months / 12);
-  return Math.floor((at.getTime() - startedAt.getTime()) / 86_400_000);
-}
-
-function periodsAfter(anchor: Date, period: ResetPeriod, k: number): Date {
-  const unit = { YEAR: 'years', MONTH: 'months', DAY: 'days' }[period];
-  return DateTime.fromJSDate(anchor, { zone: 'utc' })
-    .plus({ [unit]: k })
-    .toJSDate();
 }
 
 /** Usage is reported from 0 up. Decisions use the true total, which reverts can make negative. */

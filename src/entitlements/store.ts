@@ -3,8 +3,16 @@ import { amountOf, amountOrNull } from '../amount.ts';
 import { createLane } from '../database/lane.ts';
 import { featureNotFound, userNotFound } from '../errors.ts';
 import { createMetrics } from '../telemetry/metrics.ts';
-import { type Holder, highestFirstSql, liveHoldingsSql, windowStartSql } from './holdings-store.ts';
-import type { Grant, ResetPeriod, Standing } from './rules.ts';
+import {
+  type Holder,
+  highestFirstSql,
+  liveHoldingsSql,
+  type ResetTermsRow,
+  resetTermsOf,
+  windowColumnsSql,
+  windowStartSql,
+} from './holdings-store.ts';
+import type { Grant, Standing } from './rules.ts';
 
 /** A user and a feature, by the ids that customers chose. */
 interface Question {
@@ -17,13 +25,12 @@ interface Question {
 export type FindStanding = (question: Question) => Promise<Standing>;
 
 /** The winning grant as a row; all its columns are null without a grant. */
-export interface GrantRow {
+export interface GrantRow extends ResetTermsRow {
   kind: Grant['kind'];
   precision: number | null;
   subscription_id: string | null;
   started_at: Date;
   limit: string | null;
-  reset_period: ResetPeriod | null;
   overage_enabled: boolean;
   used: string | null;
   top_up_granted: string | null;
@@ -83,7 +90,7 @@ const standingSql = `
     ) f on true
   )
   select q.user_key, q.feature_type, q.precision, winner.kind, winner.subscription_id, winner.started_at, winner."limit",
-    winner.reset_period, winner.overage_enabled, counter.used, topped.top_up_granted,
+    ${windowColumnsSql('winner')}, winner.overage_enabled, counter.used, topped.top_up_granted,
     topped.top_up_remaining, holds.held
   from question q ${winnerSql({ userKey: 'q.user_key', hasGrants: 'q.has_grants', hasTopUps: 'q.has_top_ups', hasHolds: 'q.has_holds' }, 'q.feature_id')}
   order by q.ord`;
@@ -119,7 +126,7 @@ export function standingOf(featureType: Standing['featureType'], row: GrantRow):
           subscriptionId: BigInt(row.subscription_id),
           startedAt: row.started_at,
           limit: amountOrNull(row.limit),
-          resetPeriod: row.reset_period,
+          ...resetTermsOf(row),
           overageEnabled: row.overage_enabled,
         };
   const { top_up_granted: granted, top_up_remaining: remaining } = row;

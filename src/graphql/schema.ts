@@ -9,6 +9,7 @@ import '../billing/links-graphql.ts';
 import '../client/token-graphql.ts';
 import '../catalogue/graphql.ts';
 import '../entitlements/graphql.ts';
+import '../environments/graphql.ts';
 import '../features/graphql.ts';
 import '../users/merge/graphql.ts';
 import '../users/merge/preview-graphql.ts';

@@ -28,6 +28,7 @@ import {
   findAddonOf,
   findFeatureNames,
   findFeatures,
+  findTimeZones,
   type LockedPackage,
   lockPackages,
   type PackageVersion,
@@ -58,7 +59,12 @@ export async function createPackage(
     await db.$transaction(async (tx) => {
       const known = await lockPackages(tx, environmentId, requestedBases);
       const bases = basePackages(fields, requestedBases, known) ?? [];
-      const contents = packageFeatures(features, await findFeatures(tx, environmentId, features), new Map());
+      const contents = packageFeatures(
+        features,
+        await findFeatures(tx, environmentId, features),
+        new Map(),
+        await findTimeZones(tx, environmentId, features),
+      );
       const data = {
         ...fields,
         metadata: jsonValue(metadata),
@@ -227,7 +233,8 @@ function pricedVersion({ version }: VersionTarget, current: LockedPackage): numb
 async function saveFeatures(tx: Db, version: PackageVersion, requested: RequestedFeature[]): Promise<void> {
   const known = await findFeatures(tx, version.environmentId, requested);
   const names = await findFeatureNames(tx, version);
-  await replaceFeatures(tx, version, packageFeatures(requested, known, names));
+  const zones = await findTimeZones(tx, version.environmentId, requested);
+  await replaceFeatures(tx, version, packageFeatures(requested, known, names, zones));
 }
 
 /**

@@ -13,6 +13,8 @@ import { Id, parse } from '../input.ts';
 import { findLinks } from './links-store.ts';
 import { addonsOf, contentsOf, linkedPackages, ownerOf, pricesOf } from './lists-graphql.ts';
 import { PackagePrice } from './price-graphql.ts';
+import { ResetAnchor, ResetPeriod } from './reset-graphql.ts';
+import { resetAnchorOf } from './reset-rules.ts';
 import {
   atVersion,
   packageFeatureKey,
@@ -35,15 +37,6 @@ const PackageStatus = builder.enumType('PackageStatus', {
       description: 'Users can subscribe to it. Its features no longer change: others are a new version.',
     },
     ALL: { description: 'Every status. Only a filter; no package has it.' },
-  } as const,
-});
-
-export const ResetPeriod = builder.enumType('ResetPeriod', {
-  description: 'How often usage resets to zero, counted from the start of the subscription.',
-  values: {
-    YEAR: { description: 'Every year.' },
-    MONTH: { description: 'Every month.' },
-    DAY: { description: 'Every 24 hours.' },
   } as const,
 });
 
@@ -86,6 +79,19 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
       type: ResetPeriod,
       nullable: true,
       description: 'How often usage resets to zero. Null is never. Null for BINARY features.',
+    }),
+    resetEvery: t.exposeInt('resetEvery', {
+      description: 'How many of these periods one window lasts: 5 with HOUR is every five hours.',
+    }),
+    resetAnchor: t.field({
+      type: ResetAnchor,
+      nullable: true,
+      description: 'From where windows are counted. Null if usage never resets.',
+      resolve: resetAnchorOf,
+    }),
+    timeZone: t.exposeString('timeZone', {
+      nullable: true,
+      description: 'The IANA time zone of CALENDAR windows. Null for others.',
     }),
     overageEnabled: t.exposeBoolean('overageEnabled', {
       description: 'Whether usage beyond the limit is allowed.',

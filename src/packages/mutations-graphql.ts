@@ -11,7 +11,9 @@ import {
   updateDraftPackage,
   updatePackage,
 } from './change.ts';
-import { findPackage, Package, ResetPeriod } from './graphql.ts';
+import { findPackage, Package } from './graphql.ts';
+import { ResetAnchor, ResetPeriod } from './reset-graphql.ts';
+import { maxResetEvery } from './reset-rules.ts';
 import {
   atVersion,
   DraftChange,
@@ -34,6 +36,17 @@ const EntitlementInput = builder.inputType('EntitlementInput', {
       type: ResetPeriod,
       required: true,
       description: 'How often usage resets to zero.',
+    }),
+    resetEvery: t.int({
+      description: `How many of these periods one window lasts, 1 to ${maxResetEvery.toLocaleString('en')}: 5 with HOUR is every five hours. Default 1.`,
+    }),
+    resetAnchor: t.field({
+      type: ResetAnchor,
+      description: 'From where windows are counted. Default SUBSCRIPTION.',
+    }),
+    timeZone: t.string({
+      description:
+        'Only for CALENDAR: an IANA time zone, such as "Europe/Berlin". Default: the time zone of the environment, as it is now.',
     }),
     overageEnabled: t.boolean({ description: 'Whether usage beyond the limit is allowed. Default false.' }),
     alertAt: t.intList({

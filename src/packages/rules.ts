@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { NonNegativeAmount, requireFit, textOrNull } from '../amount.ts';
 import { featureNotFound, invalidInput, packageNotFound, packageStatusError } from '../errors.ts';
 import { Id, listOf, Metadata, Name } from '../input.ts';
+import { checkResets, resetFields, storedResets, type TimeZones } from './reset-rules.ts';
 
 /** The maximum number of features, base packages or prices of one package. They fit into one statement. */
 export const maxEntries = 1_000;
@@ -17,10 +18,11 @@ const RequestedFeature = z.object({
   entitlement: z
     .object({
       limit: NonNegativeAmount.nullish(),
-      resetPeriod: z.enum(['YEAR', 'MONTH', 'DAY']),
+      ...resetFields,
       overageEnabled: z.boolean().nullish(),
       alertAt: AlertAt.nullish(),
     })
+    .superRefine(checkResets)
     .nullish(),
 });
 export type RequestedFeature = z.output<typeof RequestedFeature>;
@@ -170,21 +172,21 @@ export function checkContent(id: string, features: number): void {
  *
  * @param known the features of the environment by id
  * @param names the current names in the package, by feature id
+ * @param zones the time zone of the environment, and those that the database does not know
  * @throws FeatureNotFoundError, ValidationError
  */
 export function packageFeatures(
   requested: readonly RequestedFeature[],
   known: ReadonlyMap<string, { name: string; type: 'BINARY' | 'CONSUMABLE'; precision: number }>,
   names: ReadonlyMap<string, string>,
+  zones: TimeZones,
 ) {
   return requested.map(({ id, entitlement }, position) => {
     const feature = known.get(id);
     if (feature === undefined) throw featureNotFound(id);
+    const entitled = `input.features.${position}.entitlement`;
     if (feature.type === 'BINARY' && entitlement != null) {
-      throw invalidInput(
-        `input.features.${position}.entitlement`,
-        'only a CONSUMABLE feature has an entitlement',
-      );
+      throw invalidInput(entitled, 'only a CONSUMABLE feature has an entitlement');
     }
     const limit = entitlement?.limit ?? null;
     if (limit !== null)
@@ -199,7 +201,7 @@ export function packageFeatures(
       position,
       name: names.get(id) ?? feature.name,
       limit: textOrNull(limit),
-      resetPeriod: entitlement?.resetPeriod ?? null,
+      ...storedResets(entitlement, zones, entitled),
       overageEnabled: entitlement?.overageEnabled ?? false,
       alertAt: entitlement?.alertAt ?? [],
     };

@@ -1,5 +1,8 @@
 import type { Db } from '../database/client.ts';
-import type { packageFeatures, Versions } from './rules.ts';
+import { defaultTimeZone } from '../environments/rules.ts';
+import { findTimeZone, findUnknownTimeZones } from '../environments/store.ts';
+import type { TimeZones } from './reset-rules.ts';
+import type { packageFeatures, RequestedFeature, Versions } from './rules.ts';
 
 export interface LockedPackage extends Versions {
   id: string;
@@ -53,6 +56,20 @@ export async function hasSubscriptions(db: Db, { version, ...key }: PackageVersi
     select: { id: true },
   });
   return found !== null;
+}
+
+/** What the time zones of these features depend on. */
+export async function findTimeZones(
+  db: Db,
+  environmentId: string,
+  features: readonly RequestedFeature[],
+): Promise<TimeZones> {
+  const named = features.flatMap(({ entitlement }) => entitlement?.timeZone ?? []);
+  const isCalendar = features.some(({ entitlement }) => entitlement?.resetAnchor === 'CALENDAR');
+  return {
+    environment: isCalendar ? await findTimeZone(db, environmentId) : defaultTimeZone,
+    unknown: await findUnknownTimeZones(db, named),
+  };
 }
 
 /** The names of the features in a version of a package, by feature id. */

@@ -1,14 +1,8 @@
 import { amountOf } from '../amount.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { Consumption } from '../entitlements/graphql.ts';
-import {
-  type Consumption as ConsumptionShape,
-  consumptionOf,
-  type Grant,
-  type Window,
-  windowAt,
-  windowsEndedBefore,
-} from '../entitlements/rules.ts';
+import { type Consumption as ConsumptionShape, consumptionOf, type Grant } from '../entitlements/rules.ts';
+import { type Window, windowAt, windowsEndedBefore } from '../entitlements/window-rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import { requireUserKey } from '../users/store.ts';
@@ -92,11 +86,8 @@ async function periodsOf(
 ): Promise<Period[]> {
   // The database's clock, as for entitlements: at a reset, both must use the same window.
   const [{ now }] = await db.$queryRaw<[{ now: Date }]>`SELECT now() AS now`;
-  const { startedAt, resetPeriod, subscriptionId } = grant;
-  const windows = [
-    windowAt(startedAt, resetPeriod, now),
-    ...windowsEndedBefore(startedAt, resetPeriod, now, pastPeriods),
-  ];
+  const { subscriptionId } = grant;
+  const windows = [windowAt(grant, now), ...windowsEndedBefore(grant, now, pastPeriods)];
   const counters = await db.usageCounter.findMany({
     where: { userKey, subscriptionId, featureId, windowStart: { in: windows.map(({ start }) => start) } },
   });

@@ -8,6 +8,7 @@ import { lineOf } from '../../src/catalogue/plan/finding-rules.ts';
 import { plan } from '../../src/catalogue/plan/rules.ts';
 import type { Catalogue } from '../../src/catalogue/rules.ts';
 import { Id, Metadata } from '../../src/input.ts';
+import { resetPeriods } from '../../src/packages/reset-rules.ts';
 import { seed } from '../fuzz/settings.ts';
 
 const problems = (file: unknown) => {
@@ -62,7 +63,7 @@ describe('a configuration file', () => {
                 { id: 'b', limit: 0.0000001 },
                 { id: 'c', limit: '10' },
                 { id: 'd', limit: 1e16 },
-                { id: 'a', reset_period: 'WEEK', overage_enabled: 'yes', limmit: 3 },
+                { id: 'a', reset_period: 'FORTNIGHT', overage_enabled: 'yes', limmit: 3 },
               ],
             },
           ],
@@ -74,7 +75,7 @@ describe('a configuration file', () => {
         'packages.published.0.features.2.limit: must be a number',
         'packages.published.0.features.3.limit: must be at most 1,000,000,000,000,000',
         'packages.published.0.features.4.overage_enabled: must be true or false',
-        'packages.published.0.features.4.reset_period: must be YEAR, MONTH or DAY',
+        'packages.published.0.features.4.reset_period: must be one of YEAR, QUARTER, MONTH, WEEK, DAY, HOUR',
         'packages.published.0.features.4: Unrecognized key: "limmit"',
       ],
     ],
@@ -125,7 +126,11 @@ describe('a configuration file', () => {
   it('is what docs/guides/configuration-files.md shows, and can be published as it stands', () => {
     const [, example = ''] =
       /```yaml\n(.*?)```/s.exec(readFileSync('docs/guides/configuration-files.md', 'utf8')) ?? [];
-    const lines = plan(DesiredCatalogue.parse(parse(example)), { features: [], packages: [] }).map(lineOf);
+    const lines = plan(DesiredCatalogue.parse(parse(example)), {
+      features: [],
+      packages: [],
+      timeZone: 'UTC',
+    }).map(lineOf);
     expect(lines).toEqual([
       'New BINARY feature "sso".',
       'New CONSUMABLE feature "api-calls".',
@@ -143,7 +148,7 @@ describe('a configuration file', () => {
 describe('a catalogue as a file', () => {
   it('is what the original writes, and more only where it matters', () => {
     const facts = { unitLabel: null, unitLabelPlural: null, precision: 0, metadata: {} };
-    const grant = { resetPeriod: null, overageEnabled: false, alertAt: [] };
+    const grant = { resetPeriod: null, resetEvery: 1, timeZone: null, overageEnabled: false, alertAt: [] };
     const file = fileOf(
       {
         features: [
@@ -162,8 +167,12 @@ describe('a catalogue as a file', () => {
             features: [
               { featureId: 'sso', name: 'SSO', limit: null, ...grant },
               {
-                ...{ featureId: 'calls', name: 'API', limit: null, resetPeriod: 'DAY' },
-                ...{ overageEnabled: true, alertAt: [] },
+                featureId: 'calls',
+                name: 'API',
+                limit: null,
+                ...grant,
+                resetPeriod: 'DAY',
+                overageEnabled: true,
               },
             ],
             bases: [],
@@ -194,6 +203,7 @@ describe('a catalogue as a file', () => {
             prices: [{ id: 'p', provider: 'STRIPE', amount: 1, currency: 'gbp', interval: null }],
           },
         ],
+        timeZone: 'UTC',
       },
       'test_abc',
     );
@@ -267,11 +277,21 @@ describe('a catalogue as a file', () => {
         featureId: fc.constant(featureId),
         name: text,
         limit: fc.option(fc.nat().map((thousandths) => thousandths / 1_000)),
-        resetPeriod: fc.option(fc.constantFrom('YEAR' as const, 'MONTH' as const, 'DAY' as const)),
+        resets: fc.option(
+          fc.record({
+            resetPeriod: fc.constantFrom(...resetPeriods),
+            resetEvery: fc.integer({ min: 1, max: 3 }),
+            timeZone: fc.constantFrom(null, 'Europe/Berlin', 'UTC'),
+          }),
+        ),
         overageEnabled: fc.boolean(),
         alertAt,
       })
-      .map((each) => (each.limit === null ? { ...each, alertAt: [] } : each));
+      .map(({ resets, ...rest }) => ({
+        ...rest,
+        alertAt: rest.limit === null ? [] : rest.alertAt,
+        ...(resets ?? { resetPeriod: null, resetEvery: 1, timeZone: null }),
+      }));
   /** The first package is a base, and the others are add-ons to it, or to all. */
   const packageCalled = (id: string, [base]: string[], featureIds: string[]) => {
     const contents = {
@@ -298,6 +318,7 @@ describe('a catalogue as a file', () => {
       fc.record({
         features: fc.tuple(...featureIds.map(featureCalled)),
         packages: fc.tuple(...packageIds.map((id) => packageCalled(id, packageIds, featureIds))),
+        timeZone: fc.constant('UTC'),
       }),
     )
     .map((catalogue): Catalogue => JSON.parse(JSON.stringify(catalogue))); // Objects like any other.
@@ -309,7 +330,9 @@ describe('a catalogue as a file', () => {
         const desired = DesiredCatalogue.parse(file);
         expect(plan(desired, catalogue)).toEqual([]);
 
-        const made = plan(desired, { features: [], packages: [] }).flatMap(({ step }) => step ?? []);
+        const made = plan(desired, { features: [], packages: [], timeZone: 'UTC' }).flatMap(
+          ({ step }) => step ?? [],
+        );
         const features = made.flatMap((step) => ('feature' in step ? step.feature : []));
         // The last step of each package: the draft of its next version comes after it.
         const last = new Map(

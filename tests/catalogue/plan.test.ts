@@ -25,6 +25,8 @@ const grant = (featureId: string, rest: Partial<PackageFeature> = {}): PackageFe
   name: featureId,
   limit: 10,
   resetPeriod: null,
+  resetEvery: 1,
+  timeZone: null,
   overageEnabled: false,
   alertAt: [],
   ...rest,
@@ -51,6 +53,7 @@ const price = { id: 'price_1', provider: 'STRIPE', amount: 500, currency: 'gbp',
 const catalogue = (packages: CataloguePackage[] = [], features = [calls, sso]): Catalogue => ({
   features,
   packages,
+  timeZone: 'UTC',
 });
 
 /** What the server holds, and the file that was pulled from it and edited. */
@@ -435,7 +438,7 @@ describe('what a file does not say', () => {
 describe('the steps of a plan', () => {
   it('make features first, then base packages, then add-ons', () => {
     const desired = catalogue([addon('seats', { bases: ['pro'] }), plans('pro')]);
-    const kinds = compare({ features: [], packages: [] }, desired).map(({ step }) => step);
+    const kinds = compare(catalogue([], []), desired).map(({ step }) => step);
     expect(kinds).toEqual([
       { kind: 'createFeature', feature: calls },
       { kind: 'createFeature', feature: sso },

@@ -48,8 +48,8 @@ describe('at first sight', () => {
     ['a BINARY without a limit', withGrant({ id: 'sso' }), null],
     [
       'a reset period that is none',
-      withGrant({ id: 'calls', limit: 1, reset_period: 'WEEK' }),
-      'package feature reset periods must be "DAY", "MONTH", or "YEAR"!',
+      withGrant({ id: 'calls', limit: 1, reset_period: 'FORTNIGHT' }),
+      'package feature reset periods must be "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", or "YEAR"!',
     ],
     ['a reset period of never', withGrant({ id: 'calls', limit: 1, reset_period: null }), null],
   ])('%s', (_, file, problem) => {

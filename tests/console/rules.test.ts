@@ -27,12 +27,23 @@ describe('an id is suggested from the name', () => {
 });
 
 describe('what a package grants is told in words', () => {
-  const grant = { type: 'CONSUMABLE', limit: 1000, resetPeriod: 'MONTH', overageEnabled: false } as const;
+  const grant = {
+    type: 'CONSUMABLE',
+    limit: 1000,
+    resetPeriod: 'MONTH',
+    resetEvery: 1,
+    timeZone: null,
+    overageEnabled: false,
+  } as const;
   it.each([
     [grant, '1,000 a month'],
     [{ ...grant, overageEnabled: true }, '1,000 a month, more allowed'],
     [{ ...grant, resetPeriod: null }, '1,000 in all'],
     [{ ...grant, limit: null }, 'Unlimited'],
+    [{ ...grant, resetPeriod: 'HOUR' as const }, '1,000 an hour'],
+    [{ ...grant, resetPeriod: 'HOUR' as const, resetEvery: 5 }, '1,000 every 5 hours'],
+    [{ ...grant, timeZone: 'Europe/Berlin' }, '1,000 a calendar month, Europe/Berlin'],
+    [{ ...grant, resetEvery: 2, timeZone: 'UTC' }, '1,000 every 2 calendar months, UTC'],
     [{ ...grant, limit: 0, resetPeriod: 'DAY' as const }, '0 a day'],
     [{ ...grant, type: 'BINARY' as const, limit: null, resetPeriod: null }, 'Included'],
   ])('%j is %j', (given, words) => expect(formatGrant(given)).toBe(words));

@@ -4,19 +4,21 @@ import {
   entitlementOf,
   type Grant,
   highestGrant,
-  type ResetPeriod,
   reasons,
   reportedUsage,
-  windowAt,
-  windowsEndedBefore,
 } from '../../src/entitlements/rules.ts';
+import { windowAt, windowsEndedBefore } from '../../src/entitlements/window-rules.ts';
+import type { ResetPeriod } from '../../src/packages/reset-rules.ts';
 
 const grant = (subscriptionId: number, changes: Partial<Grant> = {}): Grant => ({
   kind: 'SUBSCRIPTION',
   subscriptionId: BigInt(subscriptionId),
   startedAt: new Date('2024-01-01T00:00:00Z'),
   limit: amountOf(10),
+  anchor: new Date('2024-01-01T00:00:00Z'),
   resetPeriod: 'MONTH',
+  resetEvery: 1,
+  timeZone: null,
   overageEnabled: false,
   ...changes,
 });
@@ -56,6 +58,14 @@ describe('the highest grant', () => {
     );
     expect(highestGrant([...grants].reverse())).toBe(highestGrant(grants));
   });
+});
+
+/** Terms that are counted from the subscription. */
+const from = (anchor: string | Date, resetPeriod: ResetPeriod | null) => ({
+  anchor: new Date(anchor),
+  resetPeriod,
+  resetEvery: 1,
+  timeZone: null,
 });
 
 describe('the window that an instant falls in', () => {
@@ -149,7 +159,7 @@ describe('the window that an instant falls in', () => {
       '2024-02-01T10:00:00.000Z',
     ],
   ])('%s', (_name, startedAt, period, at, start, end) => {
-    expect(windowAt(new Date(startedAt), period, new Date(at))).toEqual({
+    expect(windowAt(from(startedAt, period), new Date(at))).toEqual({
       start: new Date(start),
       end: new Date(end),
     });
@@ -157,7 +167,7 @@ describe('the window that an instant falls in', () => {
 
   it('has no end without a reset period', () => {
     const startedAt = new Date('2020-02-29T00:00:00Z');
-    expect(windowAt(startedAt, null, new Date('2031-01-01T00:00:00Z'))).toEqual({
+    expect(windowAt(from(startedAt, null), new Date('2031-01-01T00:00:00Z'))).toEqual({
       start: startedAt,
       end: null,
     });
@@ -169,7 +179,7 @@ describe('the windows before', () => {
   const at = new Date('2024-05-01T00:00:00Z');
 
   it('come newest first and touch each other', () => {
-    expect(windowsEndedBefore(startedAt, 'MONTH', at, 12)).toEqual([
+    expect(windowsEndedBefore(from(startedAt, 'MONTH'), at, 12)).toEqual([
       { start: new Date('2024-03-31T10:00:00Z'), end: new Date('2024-04-30T10:00:00Z') },
       { start: new Date('2024-02-29T10:00:00Z'), end: new Date('2024-03-31T10:00:00Z') },
       { start: startedAt, end: new Date('2024-02-29T10:00:00Z') },
@@ -177,14 +187,14 @@ describe('the windows before', () => {
   });
 
   it('are no more than asked for', () => {
-    expect(windowsEndedBefore(startedAt, 'MONTH', at, 1)).toEqual([
+    expect(windowsEndedBefore(from(startedAt, 'MONTH'), at, 1)).toEqual([
       { start: new Date('2024-03-31T10:00:00Z'), end: new Date('2024-04-30T10:00:00Z') },
     ]);
   });
 
   it('are none when usage never resets, or nothing has ended yet', () => {
-    expect(windowsEndedBefore(startedAt, null, at, 12)).toEqual([]);
-    expect(windowsEndedBefore(startedAt, 'YEAR', at, 12)).toEqual([]);
+    expect(windowsEndedBefore(from(startedAt, null), at, 12)).toEqual([]);
+    expect(windowsEndedBefore(from(startedAt, 'YEAR'), at, 12)).toEqual([]);
   });
 });
 

@@ -1,11 +1,14 @@
 import type { PrismaClient } from '../../src/database/generated/client.ts';
+import type { ResetPeriod } from '../../src/packages/reset-rules.ts';
 
 // Rows through Prisma, for tests whose subject is something else. `in` is the environment, by default `test`.
 
 interface FeatureInPackage {
   id: string;
   limit?: number | string | null;
-  resetPeriod?: 'YEAR' | 'MONTH' | 'DAY' | null;
+  resetPeriod?: ResetPeriod | null;
+  resetEvery?: number;
+  timeZone?: string | null;
   overageEnabled?: boolean;
 }
 

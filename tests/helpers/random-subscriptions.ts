@@ -14,6 +14,9 @@ const packages = [
   { id: 'daily', limit: 100, resetPeriod: 'DAY' },
   { id: 'yearly', limit: null, resetPeriod: 'YEAR' },
   { id: 'forever', limit: 5, resetPeriod: null },
+  { id: 'hourly', limit: 20, resetPeriod: 'HOUR', resetEvery: 5 },
+  { id: 'weekly', limit: 30, resetPeriod: 'WEEK', resetEvery: 2, timeZone: 'Europe/Berlin' },
+  { id: 'quarterly', limit: 40, resetPeriod: 'QUARTER', timeZone: 'America/New_York' },
 ] as const;
 
 interface Spread {
@@ -31,8 +34,8 @@ interface Spread {
 /** Makes the features, a package of each reset period with both of them, and the users. */
 export async function subscribeAtRandom(prisma: PrismaClient, spread: Spread): Promise<void> {
   for (const id of featureIds) await createFeature(prisma, { id, precision: 6 });
-  for (const { id, limit, resetPeriod } of packages) {
-    const features = featureIds.map((featureId) => ({ id: featureId, limit, resetPeriod }));
+  for (const { id, ...allowance } of packages) {
+    const features = featureIds.map((featureId) => ({ id: featureId, ...allowance }));
     await createPackage(prisma, { id, isAddon: true, features });
   }
   await prisma.user.createMany({ data: spread.userIds.map((id) => ({ environmentId: 'test', id })) });
@@ -75,13 +78,18 @@ const grantIn = ({ now, oldest, longest }: Spread) =>
     .record({
       featureId: fc.constantFrom(...featureIds),
       limit: fc.constantFrom(null, 7, 100),
-      resetPeriod: fc.constantFrom('MONTH' as const, 'DAY' as const, null),
+      resets: fc.constantFrom(
+        { resetPeriod: 'MONTH' as const },
+        { resetPeriod: 'DAY' as const, resetEvery: 3 },
+        { resetPeriod: null },
+      ),
       overageEnabled: fc.boolean(),
       startsAt: fc.integer({ min: 0, max: oldest }).map((days) => new Date(now - days * day - 5_400_000)),
       days: fc.option(fc.integer({ min: 1, max: longest })),
     })
-    .map(({ days, ...grant }) => ({
+    .map(({ days, resets, ...grant }) => ({
       ...grant,
+      ...resets,
       endsAt: days === null ? null : new Date(grant.startsAt.getTime() + days * day),
     }));
 
@@ -109,12 +117,19 @@ export async function findAllHeld(db: Pick<PrismaClient, 'subscription' | 'featu
   const grants = await db.featureGrant.findMany();
   return [
     ...subscriptions.flatMap(({ package: { features }, ...row }) =>
-      features.map((feature) => ({ ...row, ...feature, kind: 'SUBSCRIPTION' as const })),
+      features.map((feature) => ({
+        ...row,
+        ...feature,
+        anchor: row.startedAt,
+        kind: 'SUBSCRIPTION' as const,
+      })),
     ),
     ...grants.map((row) => ({
       ...row,
       kind: 'GRANT' as const,
       startedAt: row.startsAt,
+      anchor: row.startsAt,
+      timeZone: null,
       endedAt: row.endsAt,
     })),
   ].map(({ id, limit, ...row }) => ({ ...row, limit: amountOrNull(limit), subscriptionId: id, live: true }));

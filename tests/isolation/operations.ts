@@ -23,7 +23,15 @@ const usage = (its: Names) => ({
 });
 const grant = (its: Names) => ({
   id: its.feature,
-  entitlement: { limit: 10, resetPeriod: 'MONTH', overageEnabled: true, alertAt: [80] },
+  entitlement: {
+    limit: 10,
+    resetPeriod: 'MONTH',
+    resetEvery: 2,
+    resetAnchor: 'CALENDAR',
+    timeZone: 'Europe/Berlin',
+    overageEnabled: true,
+    alertAt: [80],
+  },
 });
 const ruleInput = (its: Names) => ({
   name: 'ours',
@@ -60,6 +68,7 @@ export const queries: Record<string, Row> = {
   },
   catalogue: { calls: [() => ({})] },
   entitlements: { calls: [(its) => ({ userId: its.user, featureId: its.feature })] },
+  environment: { calls: [() => ({})], inert: 'It tells a time zone.' },
   exportUsers: { calls: pagesAfter(({ user }) => user) },
   feature: byId(({ feature }) => feature),
   features: { calls: pagesAfter(({ feature }) => feature) },
@@ -389,6 +398,7 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  updateEnvironment: { calls: [() => ({ input: { timeZone: 'Asia/Kolkata' } })] },
   updateFeature: {
     calls: [
       ({ feature }) => ({

@@ -376,6 +376,7 @@ export async function readRows({ prisma, work }: Database): Promise<Rows> {
     restore: () =>
       unchecked(async (client) => {
         await client.query('delete from graphile_worker._private_jobs');
+        await client.query('update environment set time_zone = null');
         for (const [name, content] of snapshot) {
           await client.query(`delete from "${name}"`);
           await client.query(

@@ -193,17 +193,25 @@ describe('packageFeatures', () => {
     ['calls', { name: 'API Calls', type: 'CONSUMABLE' as const, precision: 2 }],
   ]);
   const none = new Map<string, string>();
-  const unlimited = { limit: null, resetPeriod: null, overageEnabled: false, alertAt: [] };
+  const zones = { environment: 'Europe/Berlin', unknown: new Set(['Africa/Juba']) };
+  const unlimited = {
+    limit: null,
+    resetPeriod: null,
+    resetEvery: 1,
+    timeZone: null,
+    overageEnabled: false,
+    alertAt: [],
+  };
 
   it('keeps the order, and copies the name that each feature has', () => {
-    expect(packageFeatures([{ id: 'sso' }, { id: 'calls' }], known, none)).toEqual([
+    expect(packageFeatures([{ id: 'sso' }, { id: 'calls' }], known, none, zones)).toEqual([
       { featureId: 'sso', position: 0, name: 'Single sign-on', ...unlimited },
       { featureId: 'calls', position: 1, name: 'API Calls', ...unlimited },
     ]);
   });
 
   it('keeps the name that the package gave a feature before', () => {
-    expect(packageFeatures([{ id: 'calls' }], known, new Map([['calls', 'Calls']]))).toEqual([
+    expect(packageFeatures([{ id: 'calls' }], known, new Map([['calls', 'Calls']]), zones)).toEqual([
       { featureId: 'calls', position: 0, name: 'Calls', ...unlimited },
     ]);
   });
@@ -215,38 +223,62 @@ describe('packageFeatures', () => {
     [
       'a limit of nothing',
       { resetPeriod: 'YEAR', limit: amountOf(0) },
-      { limit: '0', resetPeriod: 'YEAR', overageEnabled: false, alertAt: [] },
+      { ...unlimited, limit: '0', resetPeriod: 'YEAR' },
     ],
     [
       'a limit with overage',
       { resetPeriod: 'MONTH', limit: amountOf(0.25), overageEnabled: true },
-      { limit: '0.25', resetPeriod: 'MONTH', overageEnabled: true, alertAt: [] },
+      { ...unlimited, limit: '0.25', resetPeriod: 'MONTH', overageEnabled: true },
+    ],
+    [
+      'windows of several periods',
+      { resetPeriod: 'HOUR', resetEvery: 5, resetAnchor: 'SUBSCRIPTION' },
+      { ...unlimited, resetPeriod: 'HOUR', resetEvery: 5 },
+    ],
+    [
+      'windows of the calendar',
+      { resetPeriod: 'WEEK', resetAnchor: 'CALENDAR', timeZone: 'Asia/Kolkata' },
+      { ...unlimited, resetPeriod: 'WEEK', timeZone: 'Asia/Kolkata' },
+    ],
+    [
+      'the time zone of the environment',
+      { resetPeriod: 'DAY', resetAnchor: 'CALENDAR' },
+      { ...unlimited, resetPeriod: 'DAY', timeZone: 'Europe/Berlin' },
     ],
   ] as const)('stores %s', (_case, entitlement, expected) => {
-    expect(packageFeatures([{ id: 'calls', entitlement }], known, none)).toEqual([
+    expect(packageFeatures([{ id: 'calls', entitlement }], known, none, zones)).toEqual([
       { featureId: 'calls', position: 0, name: 'API Calls', ...expected },
     ]);
   });
 
   it('accepts null as the entitlement of a BINARY feature, and nothing else', () => {
-    expect(packageFeatures([{ id: 'sso', entitlement: null }], known, none)).toEqual([
+    expect(packageFeatures([{ id: 'sso', entitlement: null }], known, none, zones)).toEqual([
       { featureId: 'sso', position: 0, name: 'Single sign-on', ...unlimited },
     ]);
     const entitlement = { resetPeriod: 'MONTH' as const };
-    expect(outcome(() => packageFeatures([{ id: 'calls' }, { id: 'sso', entitlement }], known, none))).toBe(
-      'ValidationError: input.features.1.entitlement: only a CONSUMABLE feature has an entitlement',
+    expect(
+      outcome(() => packageFeatures([{ id: 'calls' }, { id: 'sso', entitlement }], known, none, zones)),
+    ).toBe('ValidationError: input.features.1.entitlement: only a CONSUMABLE feature has an entitlement');
+  });
+
+  it('refuses a time zone that the database does not know', () => {
+    const entitlement = { resetPeriod: 'DAY', resetAnchor: 'CALENDAR', timeZone: 'Africa/Juba' } as const;
+    expect(outcome(() => packageFeatures([{ id: 'calls', entitlement }], known, none, zones))).toBe(
+      'ValidationError: input.features.0.entitlement.timeZone: is a time zone that the database does not know',
     );
   });
 
   it('refuses a limit that its feature cannot have', () => {
     const entitlement = { resetPeriod: 'MONTH' as const, limit: amountOf(0.125) };
-    expect(outcome(() => packageFeatures([{ id: 'sso' }, { id: 'calls', entitlement }], known, none))).toBe(
+    expect(
+      outcome(() => packageFeatures([{ id: 'sso' }, { id: 'calls', entitlement }], known, none, zones)),
+    ).toBe(
       'ValidationError: input.features.1.entitlement.limit: must have at most 2 digits after the decimal point: the precision of the feature "calls" is 2',
     );
   });
 
   it('refuses a feature that does not exist', () => {
-    expect(outcome(() => packageFeatures([{ id: 'calls' }, { id: 'nope' }], known, none))).toBe(
+    expect(outcome(() => packageFeatures([{ id: 'calls' }, { id: 'nope' }], known, none, zones))).toBe(
       'FeatureNotFoundError: There is no feature with the id "nope".',
     );
   });

@@ -1,6 +1,12 @@
 import type * as schema from './generated/answers.ts';
 
-export type { FeatureType, PackageStatus, ResetPeriod, SubscriptionStatus } from './generated/operations.ts';
+export type {
+  FeatureType,
+  PackageStatus,
+  ResetAnchor,
+  ResetPeriod,
+  SubscriptionStatus,
+} from './generated/operations.ts';
 
 /** Any object that JSON can hold, at most 16 KiB. */
 export type Metadata = Record<string, unknown>;
@@ -29,7 +35,10 @@ export interface PackageFacts
 /** A feature as one package contains it. */
 export interface PackageFeature
   extends FeatureFacts,
-    Pick<schema.PackageFeature, 'limit' | 'resetPeriod' | 'overageEnabled'> {}
+    Pick<
+      schema.PackageFeature,
+      'limit' | 'resetPeriod' | 'resetEvery' | 'resetAnchor' | 'timeZone' | 'overageEnabled'
+    > {}
 
 /** What a package costs at a billing provider. */
 export interface PackagePrice

@@ -6,7 +6,7 @@ import { requireFeature } from '../../features/store.ts';
 import { builder } from '../../graphql/builder.ts';
 import { listArgs, listPage } from '../../graphql/list.ts';
 import { Id, Note, parse } from '../../input.ts';
-import { ResetPeriod } from '../../packages/graphql.ts';
+import { ResetPeriod } from '../../packages/reset-graphql.ts';
 import { readSubscriptionId } from '../../subscriptions/rules.ts';
 import { requireUserKey } from '../../users/store.ts';
 import { grantFeature, revokeGrant } from './change.ts';

@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { NonNegativeAmount, requireFit } from '../../amount.ts';
 import { invalidInput } from '../../errors.ts';
 import { Id, Note } from '../../input.ts';
-
-const maxResetEvery = 1_000;
+import { resetFields } from '../../packages/reset-rules.ts';
 
 /** The input of grantFeature. */
 export const NewGrant = z
@@ -11,16 +10,8 @@ export const NewGrant = z
     userId: Id,
     featureId: Id,
     limit: NonNegativeAmount.nullish().transform((limit) => limit ?? null),
-    resetPeriod: z
-      .enum(['YEAR', 'MONTH', 'DAY'])
-      .nullish()
-      .transform((period) => period ?? null),
-    resetEvery: z
-      .int()
-      .min(1, 'must be 1 or more')
-      .max(maxResetEvery, `must be at most ${maxResetEvery}`)
-      .nullish()
-      .transform((every) => every ?? 1),
+    resetPeriod: resetFields.resetPeriod.nullish().transform((period) => period ?? null),
+    resetEvery: resetFields.resetEvery.transform((every) => every ?? 1),
     overageEnabled: z
       .boolean()
       .nullish()

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { NonNegativeAmount, numberOf } from '../../amount.ts';
 import { Precision } from '../../features/rules.ts';
 import { Id, listOf, Metadata, Name, repetitions } from '../../input.ts';
+import { type ResetAnchor, resetFields, timeZoneWithoutCalendar } from '../../packages/reset-rules.ts';
 import { AlertAt, maxEntries, Price } from '../../packages/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
 
@@ -30,9 +31,13 @@ export type DesiredPackage = Pick<CataloguePackage, 'id' | 'name' | 'isAddon'> &
 
 export type DesiredPackageFeature = Pick<
   PackageFeature,
-  'featureId' | 'resetPeriod' | 'overageEnabled' | 'alertAt'
+  'featureId' | 'resetPeriod' | 'resetEvery' | 'overageEnabled' | 'alertAt'
 > &
-  Partial<Pick<PackageFeature, 'name' | 'limit'>>;
+  Partial<Pick<PackageFeature, 'name' | 'limit'>> & {
+    resetAnchor: ResetAnchor;
+    /** Without one, a CALENDAR feature keeps its time zone, or gets that of the environment. */
+    timeZone: string | null;
+  };
 
 /** A list. YAML reads an empty one as null. */
 const list = <Entries extends z.ZodType<unknown[]>>(entries: Entries) =>
@@ -60,14 +65,27 @@ const FileFeature = z.strictObject({
   metadata: Metadata.nullable().optional(),
 });
 
-const FilePackageFeature = z.strictObject({
-  id: FileId,
-  name: FileName.optional(),
-  limit: NonNegativeAmount.transform(numberOf).nullable().optional(),
-  overage_enabled: z.boolean('must be true or false').nullish(),
-  alert_at: AlertAt.nullish(),
-  reset_period: z.enum(['YEAR', 'MONTH', 'DAY'], 'must be YEAR, MONTH or DAY').nullish(),
-});
+const FilePackageFeature = z
+  .strictObject({
+    id: FileId,
+    name: FileName.optional(),
+    limit: NonNegativeAmount.transform(numberOf).nullable().optional(),
+    overage_enabled: z.boolean('must be true or false').nullish(),
+    alert_at: AlertAt.nullish(),
+    reset_period: resetFields.resetPeriod.nullish(),
+    reset_every: resetFields.resetEvery,
+    reset_anchor: resetFields.resetAnchor,
+    time_zone: resetFields.timeZone,
+  })
+  .superRefine((feature, check) => {
+    const isCalendar = feature.reset_anchor === 'CALENDAR';
+    if (feature.time_zone != null && !isCalendar)
+      check.addIssue({ code: 'custom', path: ['time_zone'], message: timeZoneWithoutCalendar });
+    if (feature.reset_period != null) return;
+    for (const field of ['reset_every', 'reset_anchor'] as const)
+      if (feature[field] != null)
+        check.addIssue({ code: 'custom', path: [field], message: 'needs a reset_period' });
+  });
 
 const FilePackage = z.strictObject({
   id: FileId,
@@ -154,13 +172,16 @@ function desiredPackage(
 }
 
 function desiredPackageFeature(file: z.output<typeof FilePackageFeature>): DesiredPackageFeature {
-  const { id: featureId, name, limit, reset_period: resetPeriod, overage_enabled: overageEnabled } = file;
+  const { id: featureId, name, limit } = file;
   return {
     featureId,
     name,
     limit,
-    resetPeriod: resetPeriod ?? null,
-    overageEnabled: overageEnabled ?? false,
+    resetPeriod: file.reset_period ?? null,
+    resetEvery: file.reset_every ?? 1,
+    resetAnchor: file.reset_anchor ?? 'SUBSCRIPTION',
+    timeZone: file.time_zone ?? null,
+    overageEnabled: file.overage_enabled ?? false,
     alertAt: file.alert_at ?? [],
   };
 }

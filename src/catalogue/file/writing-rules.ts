@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { ResetPeriod } from '../../packages/reset-rules.ts';
 import type { Catalogue, CatalogueFeature, CataloguePackage, PackageFeature, Price } from '../rules.ts';
 
 /** A catalogue file that Kana's own command can read, with optional fields of ours. */
@@ -52,7 +53,13 @@ interface FilePackageFeature {
   limit?: number | null;
   overage_enabled?: true;
   alert_at?: number[];
-  reset_period?: 'YEAR' | 'MONTH' | 'DAY';
+  reset_period?: ResetPeriod;
+  /** Ours. */
+  reset_every?: number;
+  /** Ours. */
+  reset_anchor?: 'CALENDAR';
+  /** Ours. */
+  time_zone?: string;
 }
 
 /**
@@ -116,7 +123,7 @@ function filePackage(
 }
 
 function filePackageFeature(
-  { featureId, name, limit, resetPeriod, overageEnabled, alertAt }: PackageFeature,
+  { featureId, name, limit, resetPeriod, resetEvery, timeZone, overageEnabled, alertAt }: PackageFeature,
   feature: CatalogueFeature | undefined,
 ): FilePackageFeature {
   return {
@@ -126,6 +133,8 @@ function filePackageFeature(
     ...(overageEnabled ? { overage_enabled: true } : {}),
     ...(alertAt.length === 0 ? {} : { alert_at: alertAt }),
     ...(resetPeriod === null ? {} : { reset_period: resetPeriod }),
+    ...(resetEvery === 1 ? {} : { reset_every: resetEvery }),
+    ...(timeZone === null ? {} : { reset_anchor: 'CALENDAR', time_zone: timeZone }),
   };
 }
 

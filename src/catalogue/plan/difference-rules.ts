@@ -82,6 +82,8 @@ function grantChange(before: PackageFeature, after: PackageFeature): string[] {
     ...change(`name ${ofFeature}`, before.name, after.name),
     ...change(`limit ${ofFeature}`, before.limit, after.limit, 'unlimited'),
     ...change(`reset period ${ofFeature}`, before.resetPeriod, after.resetPeriod, 'never'),
+    ...change(`reset interval ${ofFeature}`, before.resetEvery, after.resetEvery),
+    ...change(`time zone ${ofFeature}`, before.timeZone, after.timeZone, 'none (from the subscription)'),
     ...(before.overageEnabled === after.overageEnabled
       ? []
       : [`overage ${ofFeature} is ${overage(after.overageEnabled)}`]),

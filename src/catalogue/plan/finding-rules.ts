@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { resetWords } from '../../packages/reset-rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
 
 /** One write to the catalogue. */
@@ -100,11 +101,9 @@ function packageOf({ step }: Finding): CataloguePackage | null {
     : null;
 }
 
-const periods = { DAY: 'a day', MONTH: 'a month', YEAR: 'a year' };
-
-function grantOf({ limit, resetPeriod, overageEnabled }: PackageFeature): string {
+function grantOf({ limit, resetPeriod, resetEvery, timeZone, overageEnabled }: PackageFeature): string {
   if (limit === null) return 'without limit';
-  const period = resetPeriod === null ? 'in all' : periods[resetPeriod];
+  const period = resetPeriod === null ? 'in all' : resetWords({ resetPeriod, resetEvery, timeZone });
   return `${limit} ${period}${overageEnabled ? ', more allowed' : ''}`;
 }
 

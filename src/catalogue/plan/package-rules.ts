@@ -1,6 +1,6 @@
 import { amountOf, fits } from '../../amount.ts';
 import type { DesiredPackage, DesiredPackageFeature } from '../file/rules.ts';
-import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
+import type { Catalogue, CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
 import {
   contentChanges,
   nameChange,
@@ -19,6 +19,8 @@ interface References {
   bases: Set<string>;
   /** The packages that add-ons have as their base. */
   usedAsBase: ReadonlySet<string>;
+  /** The time zone of the environment. */
+  timeZone: string;
 }
 
 /**
@@ -28,12 +30,12 @@ interface References {
  */
 export function planPackages(
   desired: readonly DesiredPackage[],
-  stored: readonly CataloguePackage[],
+  { packages: stored, timeZone }: Pick<Catalogue, 'packages' | 'timeZone'>,
   features: Features,
 ): Finding[] {
   const present = new Map(stored.map((each) => [each.id, each]));
   const bases = new Set(stored.filter(({ isAddon }) => !isAddon).map(({ id }) => id));
-  const references = { features, bases, usedAsBase: basesInUse(desired, stored) };
+  const references = { features, bases, usedAsBase: basesInUse(desired, stored), timeZone };
   const published = new Set(desired.filter(({ status }) => status === 'PUBLISHED').map(({ id }) => id));
   const draftOf = (id: string) => desired.find((each) => each.id === id && each.status === 'DRAFT');
   const planAll = (isAddon: boolean) =>
@@ -70,10 +72,10 @@ function planPackage(
     problemsOf(each, stored, references),
   );
   if (problems.length > 0) return problems.map((problem) => refused(`Package "${desired.id}" ${problem}.`));
-  const after = stateAfter(desired, stored, references.features);
+  const after = stateAfter(desired, stored, references);
   const findings = planVersion(stored, after);
   const published = findings.flatMap(({ step }) => (step && 'package' in step ? step.package : [])).at(-1);
-  return [...findings, ...planNextDraft(published ?? stored ?? after, draft, references.features)];
+  return [...findings, ...planNextDraft(published ?? stored ?? after, draft, references)];
 }
 
 function planVersion(stored: CataloguePackage | undefined, after: CataloguePackage): Finding[] {
@@ -85,7 +87,7 @@ function planVersion(stored: CataloguePackage | undefined, after: CataloguePacka
 function planNextDraft(
   published: CataloguePackage,
   desired: DesiredPackage | undefined,
-  features: Features,
+  references: References,
 ): Finding[] {
   const { id, draft: stored } = published;
   const what = `draft of version ${published.version + 1} of ${nounOf(published)} "${id}"`;
@@ -96,7 +98,7 @@ function planNextDraft(
     ];
   }
   const former = { ...published, ...(stored ?? published) };
-  const { features: grants, bases, prices } = stateAfter(desired, former, features);
+  const { features: grants, bases, prices } = stateAfter(desired, former, references);
   const draft = { features: grants, bases, prices };
   const changes = versionChanges(former, { ...draft, isAddon: published.isAddon });
   const step = { kind: 'changeNextDraft', package: { ...published, draft } } as const;
@@ -193,16 +195,18 @@ function limitProblem(limit: number | null | undefined, { precision }: Catalogue
 function stateAfter(
   desired: DesiredPackage,
   stored: CataloguePackage | undefined,
-  features: Features,
+  { features, timeZone: environmentZone }: References,
 ): CataloguePackage {
-  const formerNames = new Map(stored?.features.map(({ featureId, name }) => [featureId, name]));
-  const grants = desired.features.map(
-    (grant): PackageFeature => ({
+  const former = new Map(stored?.features.map((feature) => [feature.featureId, feature]));
+  const grants = desired.features.map(({ resetAnchor, timeZone, ...grant }): PackageFeature => {
+    const known = former.get(grant.featureId);
+    return {
       ...grant,
-      name: grant.name ?? formerNames.get(grant.featureId) ?? features.get(grant.featureId)?.name ?? '',
+      name: grant.name ?? known?.name ?? features.get(grant.featureId)?.name ?? '',
       limit: grant.limit ?? null,
-    }),
-  );
+      timeZone: resetAnchor === 'CALENDAR' ? (timeZone ?? known?.timeZone ?? environmentZone) : null,
+    };
+  });
   return {
     ...desired,
     version: stored?.version ?? 1,

@@ -16,7 +16,7 @@ export function plan(desired: DesiredCatalogue, catalogue: Catalogue): Finding[]
     if (step !== undefined && 'feature' in step) planned.set(step.feature.id, step.feature);
   return [
     ...features.flat(),
-    ...planPackages(desired.packages, catalogue.packages, planned),
+    ...planPackages(desired.packages, catalogue, planned),
     ...missingFeatures(desired, catalogue),
     ...missingPackages(desired, catalogue),
   ];

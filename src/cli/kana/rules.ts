@@ -13,7 +13,7 @@ const fieldOf = (value: unknown, field: string): unknown =>
 const hasDuplicates = (entries: readonly Entry[]) =>
   new Set(entries.map(({ id }) => id)).size < entries.length;
 
-const resetPeriods: unknown[] = ['DAY', 'MONTH', 'YEAR', null, undefined];
+const resetPeriods: unknown[] = ['HOUR', 'DAY', 'WEEK', 'MONTH', 'QUARTER', 'YEAR', null, undefined];
 
 /**
  * The first problem of a file, in Kana's words; null if there is none. Drafts may be empty, as on the server.
@@ -43,7 +43,7 @@ export function problemOf(file: unknown): string | null {
   if (grants.some((grant) => consumable.has(grant.id) && !hasLimit(grant)))
     return 'all package features of "CONSUMABLE" type must be defined with null or a positive numeric value';
   if (grants.some((grant) => !resetPeriods.includes(grant.reset_period)))
-    return 'package feature reset periods must be "DAY", "MONTH", or "YEAR"!';
+    return 'package feature reset periods must be "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", or "YEAR"!';
   return null;
 }
 

@@ -7,6 +7,7 @@ export const subjects: Record<AuditSubject, string> = {
   USER: 'User',
   SUBSCRIPTION: 'Subscription',
   MAPPING_RULE: 'Mapping rule',
+  ENVIRONMENT: 'Environment',
   API_KEY: 'API key',
   IMPORT: 'Import',
   TOKEN_SECRET: 'Token secret',

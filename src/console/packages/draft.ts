@@ -2,6 +2,7 @@ import type {
   CreatePackageFeatureInput,
   FeatureType,
   PackageQuery,
+  ResetAnchor,
   ResetPeriod,
 } from '../generated/operations.ts';
 
@@ -12,6 +13,10 @@ export interface DraftGrant {
   type: FeatureType;
   limit: number | null;
   resetPeriod: ResetPeriod | null;
+  resetEvery: number;
+  resetAnchor: ResetAnchor | null;
+  /** Null is the time zone of the environment. */
+  timeZone: string | null;
   overageEnabled: boolean;
   /** At how many percent of the limit webhooks are told. */
   alertAt: readonly number[];
@@ -40,16 +45,29 @@ export const newGrant = (feature: { id: string; name: string; type: FeatureType 
   type: feature.type,
   limit: feature.type === 'CONSUMABLE' ? 1000 : null,
   resetPeriod: feature.type === 'CONSUMABLE' ? 'MONTH' : null,
+  resetEvery: 1,
+  resetAnchor: null,
+  timeZone: null,
   overageEnabled: false,
   alertAt: [],
 });
 
 /** A feature as API input. Without an entitlement it is unlimited and never resets. */
 export function grantInput(grant: DraftGrant): CreatePackageFeatureInput {
-  const { id, type, limit, resetPeriod, overageEnabled, alertAt } = grant;
+  const { id, type, limit, resetPeriod, resetEvery, resetAnchor, timeZone, overageEnabled, alertAt } = grant;
   if (type === 'BINARY' || resetPeriod === null) return { id };
+  const zone = resetAnchor === 'CALENDAR' ? timeZone : null;
+  const alerts = limit === null ? [] : [...alertAt];
   return {
     id,
-    entitlement: { limit, resetPeriod, overageEnabled, alertAt: limit === null ? [] : [...alertAt] },
+    entitlement: {
+      limit,
+      resetPeriod,
+      resetEvery,
+      resetAnchor,
+      timeZone: zone,
+      overageEnabled,
+      alertAt: alerts,
+    },
   };
 }

@@ -21,11 +21,14 @@ import { type DraftGrant, newGrant } from './draft.ts';
 const isPercent = (percent: number) => Number.isInteger(percent) && percent >= 1 && percent <= 1_000;
 
 const periods: { value: ResetPeriod; label: string }[] = [
-  { value: 'DAY', label: 'Every day' },
-  { value: 'MONTH', label: 'Every month' },
-  { value: 'YEAR', label: 'Every year' },
+  { value: 'HOUR', label: 'hour' },
+  { value: 'DAY', label: 'day' },
+  { value: 'WEEK', label: 'week' },
+  { value: 'MONTH', label: 'month' },
+  { value: 'QUARTER', label: 'quarter' },
+  { value: 'YEAR', label: 'year' },
 ];
-const neverToo = [...periods, { value: 'NEVER', label: 'Never' }];
+const maxResetEvery = 1_000;
 
 /** The features of a draft with their limits, and a field to add more. */
 export function GrantList(props: {
@@ -116,16 +119,7 @@ function Allowance({ grant, onChange }: { grant: DraftGrant; onChange: (grant: D
         thousandSeparator=","
         hideControls
       />
-      <Select
-        label="Resets"
-        w={150}
-        data={unlimited ? neverToo : periods}
-        value={grant.resetPeriod ?? 'NEVER'}
-        allowDeselect={false}
-        onChange={(value) =>
-          onChange({ ...grant, resetPeriod: periods.find((each) => each.value === value)?.value ?? null })
-        }
-      />
+      <ResetFields grant={grant} onChange={onChange} />
       <Stack gap={6} pb={4}>
         <Switch
           label="Set to unlimited"
@@ -154,3 +148,71 @@ function Allowance({ grant, onChange }: { grant: DraftGrant; onChange: (grant: D
     </Group>
   );
 }
+
+/** When usage resets: the period, how many of them, and from where they are counted. */
+function ResetFields({ grant, onChange }: { grant: DraftGrant; onChange: (grant: DraftGrant) => void }) {
+  const several = grant.resetEvery > 1;
+  const choices = periods.map(({ value, label }) => ({
+    value,
+    label: several ? `Every ${grant.resetEvery} ${label}s` : `Every ${label}`,
+  }));
+  const isCalendar = grant.resetAnchor === 'CALENDAR';
+  return (
+    <>
+      <Select
+        label="Resets"
+        w={170}
+        data={grant.limit === null ? [...choices, { value: 'NEVER', label: 'Never' }] : choices}
+        value={grant.resetPeriod ?? 'NEVER'}
+        allowDeselect={false}
+        onChange={(value) =>
+          onChange({ ...grant, resetPeriod: periods.find((each) => each.value === value)?.value ?? null })
+        }
+      />
+      {grant.resetPeriod !== null && (
+        <>
+          <NumberInput
+            label="Periods"
+            w={80}
+            value={grant.resetEvery}
+            onChange={(value) => onChange({ ...grant, resetEvery: readNumber(value) || 1 })}
+            min={1}
+            max={maxResetEvery}
+            allowDecimal={false}
+          />
+          <Select
+            label="Counted from"
+            w={190}
+            data={[
+              { value: 'SUBSCRIPTION', label: 'The subscription' },
+              { value: 'CALENDAR', label: 'The calendar' },
+            ]}
+            value={grant.resetAnchor ?? 'SUBSCRIPTION'}
+            allowDeselect={false}
+            onChange={(value) =>
+              onChange({ ...grant, resetAnchor: value === 'CALENDAR' ? 'CALENDAR' : 'SUBSCRIPTION' })
+            }
+          />
+          {isCalendar && (
+            <Select
+              label="Time zone"
+              w={210}
+              data={timeZonesWith(grant.timeZone)}
+              value={grant.timeZone}
+              placeholder="Of the environment"
+              searchable
+              clearable
+              onChange={(timeZone) => onChange({ ...grant, timeZone })}
+            />
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+/** The time zones that the browser knows, and the one that is stored. */
+const timeZonesWith = (stored: string | null) =>
+  [...new Set(['UTC', ...Intl.supportedValuesOf('timeZone'), ...(stored === null ? [] : [stored])])].filter(
+    (name) => name === 'UTC' || name.includes('/'),
+  );

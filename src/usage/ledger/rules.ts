@@ -1,12 +1,6 @@
 import type { Amount } from '../../amount.ts';
-import {
-  entitlementOf,
-  type Grant,
-  highestGrant,
-  type Standing,
-  type Window,
-  windowAt,
-} from '../../entitlements/rules.ts';
+import { entitlementOf, type Grant, highestGrant, type Standing } from '../../entitlements/rules.ts';
+import { windowStartAt } from '../../entitlements/window-rules.ts';
 import type { Usage } from '../record/rules.ts';
 
 /** A holding, live or not. Usage of the feature may count towards it. */
@@ -26,6 +20,12 @@ export interface Counter {
   used: Amount;
 }
 
+/** A window of a grant, by its start. */
+export interface GrantWindow {
+  grant: Grant;
+  windowStart: Date;
+}
+
 /**
  * Usage counts towards each holding that had started and not ended at that instant. A holding never counts usage before
  * its start or after its end.
@@ -35,19 +35,16 @@ export function countsTowards(grant: CountingGrant, at: Date): boolean {
 }
 
 /** The windows that contain a usage at this instant: one for each holding that it counts towards. */
-export function windowsOf(grants: readonly CountingGrant[], at: Date): { grant: Grant; window: Window }[] {
+export function windowsOf(grants: readonly CountingGrant[], at: Date): GrantWindow[] {
   return grants
     .filter((grant) => countsTowards(grant, at))
-    .map((grant) => ({ grant, window: windowAt(grant.startedAt, grant.resetPeriod, at) }));
+    .map((grant) => ({ grant, windowStart: windowStartAt(grant, at) }));
 }
 
 /** The winning grant of the live holdings, and its window at this instant. */
-export function winnerAt(
-  grants: readonly CountingGrant[],
-  at: Date,
-): { grant: Grant; window: Window } | null {
+export function winnerAt(grants: readonly CountingGrant[], at: Date): GrantWindow | null {
   const grant = highestGrant(grants.filter((each) => each.live && countsTowards(each, at)));
-  return grant && { grant, window: windowAt(grant.startedAt, grant.resetPeriod, at) };
+  return grant && { grant, windowStart: windowStartAt(grant, at) };
 }
 
 /** The usage of a window after one more event: ADD adds, SET replaces. Events count in the order of the ledger. */

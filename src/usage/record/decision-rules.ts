@@ -1,8 +1,9 @@
-import type { Grant, Standing, Window } from '../../entitlements/rules.ts';
+import type { Standing } from '../../entitlements/rules.ts';
 import { balanceOf, type Excess, excessOf, type TopUp } from '../draws/rules.ts';
 import {
   type Counter,
   type CountingGrant,
+  type GrantWindow,
   refusal,
   usedAfter,
   windowsOf,
@@ -96,20 +97,15 @@ function computedOnce<Result>(compute: (grants: readonly CountingGrant[], at: Da
 const windowsOnce = computedOnce(windowsOf);
 const winnerOnce = computedOnce(winnerAt);
 
-interface GrantWindow {
-  grant: Grant;
-  window: Window;
-}
+const counterName = ({ usage }: Case, { grant, windowStart }: GrantWindow) =>
+  `${grant.subscriptionId} ${windowStart.getTime()} ${usage.featureId}`;
 
-const counterName = ({ usage }: Case, { grant, window }: GrantWindow) =>
-  `${grant.subscriptionId} ${window.start.getTime()} ${usage.featureId}`;
-
-const counterAt = ({ usage, userKey }: Case, { grant, window }: GrantWindow): Counter => ({
+const counterAt = ({ usage, userKey }: Case, { grant, windowStart }: GrantWindow): Counter => ({
   environmentId: usage.environmentId,
   userKey: userKey ?? 0n,
   subscriptionId: grant.subscriptionId,
   featureId: usage.featureId,
-  windowStart: window.start,
+  windowStart,
   used: 0n,
 });
 

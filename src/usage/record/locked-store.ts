@@ -1,8 +1,8 @@
 import type { PoolClient } from 'pg';
 import { type Amount, amountOf, amountOrNull, amountText } from '../../amount.ts';
 import { deltaSql } from '../../database/amount-sql.ts';
-import { holdingsSinceSql } from '../../entitlements/holdings-store.ts';
-import type { Grant, ResetPeriod } from '../../entitlements/rules.ts';
+import { holdingsSinceSql, type ResetTermsRow, resetTermsOf } from '../../entitlements/holdings-store.ts';
+import type { Grant } from '../../entitlements/rules.ts';
 import type { Counter, CountingGrant } from '../ledger/rules.ts';
 import { alertCtes } from './alerts-store.ts';
 import type { Case, Entry } from './decision-rules.ts';
@@ -89,7 +89,7 @@ export async function readSubjects(client: PoolClient, usages: readonly Usage[])
   }));
 }
 
-interface GrantRow {
+interface GrantRow extends ResetTermsRow {
   kind: Grant['kind'];
   user_key: string;
   feature_id: string;
@@ -98,7 +98,6 @@ interface GrantRow {
   ended_at: Date | null;
   live: boolean;
   limit: string | null;
-  reset_period: ResetPeriod | null;
   overage_enabled: boolean;
 }
 
@@ -142,7 +141,7 @@ const grantOf = (row: GrantRow): CountingGrant => ({
   endedAt: row.ended_at,
   live: row.live,
   limit: amountOrNull(row.limit),
-  resetPeriod: row.reset_period,
+  ...resetTermsOf(row),
   overageEnabled: row.overage_enabled,
 });
 

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import { type Amount, amountOf, amountText } from '../../amount.ts';
 import { deltaSql, fitsSql } from '../../database/amount-sql.ts';
 import { RETRY } from '../../database/held.ts';
-import { countingHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
+import { countingHoldingsSql, windowColumnsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
 import { alertCtes } from './alerts-store.ts';
@@ -133,14 +133,14 @@ interface StandingRow extends OutcomeRow, GrantRow {
 
 /* Also returns the standing of each user, and the counters after the whole batch. */
 const recordAndStandSql = (locked: IfLocked) => `${appendSql(locked)} ${outcomeSql},
-    winner.kind, winner.subscription_id, winner.started_at, winner."limit", winner.reset_period, winner.overage_enabled,
+    winner.kind, winner.subscription_id, winner.started_at, winner."limit", ${windowColumnsSql('winner')}, winner.overage_enabled,
     current.window_start, counter.used, topped.top_up_granted, topped.top_up_remaining, holds.held,
     outcome.inserted and outcome.at >= winner.started_at
       and ${windowStartSql('winner', 'outcome.at')} = current.window_start as counts_in_winner,
     null as feature_id
   ${firstSql} ${winnerSql({ userKey: 'outcome.user_key', hasGrants: 'outcome.has_grants', hasTopUps: 'outcome.has_top_ups', hasHolds: 'outcome.has_holds' }, 'outcome.feature_id')}
   union all
-  select null, false, false, null, null, null, null, null, null, null, subscription_id, null, null, null, false,
+  select null, false, false, null, null, null, null, null, null, null, subscription_id, null, null, null, null, null, null, false,
     window_start, used, null, null, null, false, feature_id
   from counted`;
 

@@ -81,8 +81,8 @@ async function foldByRules() {
     orderBy: [{ userKey: 'asc' }, { id: 'asc' }],
   })) {
     const grants = grantsOf(held, event.userKey, event.featureId);
-    for (const { grant, window } of windowsOf(grants, event.occurredAt)) {
-      const name = [event.userKey, grant.subscriptionId, event.featureId, window.start.toISOString()].join(
+    for (const { grant, windowStart } of windowsOf(grants, event.occurredAt)) {
+      const name = [event.userKey, grant.subscriptionId, event.featureId, windowStart.toISOString()].join(
         ' ',
       );
       used.set(name, usedAfter(used.get(name) ?? 0n, { ...event, delta: amountOf(event.delta ?? 0) }));

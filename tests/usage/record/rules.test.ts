@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { amountOf } from '../../../src/amount.ts';
-import type { ResetPeriod } from '../../../src/entitlements/rules.ts';
+import type { ResetPeriod } from '../../../src/packages/reset-rules.ts';
 import {
   type CountingGrant,
   refusal,
@@ -32,7 +32,10 @@ const grant = (id: number, startedAt: string, changes: Partial<CountingGrant> = 
   endedAt: null,
   live: true,
   limit: amountOf(10),
+  anchor: new Date(startedAt),
   resetPeriod: 'MONTH' as ResetPeriod,
+  resetEvery: 1,
+  timeZone: null,
   overageEnabled: false,
   ...changes,
 });
@@ -112,9 +115,9 @@ it.each([
 
 describe('usage counts', () => {
   const idsAndStarts = (grants: CountingGrant[], at: Date) =>
-    windowsOf(grants, at).map(({ grant: { subscriptionId }, window }) => [
+    windowsOf(grants, at).map(({ grant: { subscriptionId }, windowStart }) => [
       Number(subscriptionId),
-      window.start.toISOString(),
+      windowStart.toISOString(),
     ]);
 
   it.each<[string, CountingGrant[], [number, string][]]>([

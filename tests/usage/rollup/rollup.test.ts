@@ -4,7 +4,8 @@ import fc from 'fast-check';
 import { amountOf, numberOf } from '../../../src/amount.ts';
 import type { Db } from '../../../src/database/client.ts';
 import { openPool } from '../../../src/database/pool.ts';
-import { highestGrant, windowAt } from '../../../src/entitlements/rules.ts';
+import { highestGrant } from '../../../src/entitlements/rules.ts';
+import { windowStartAt } from '../../../src/entitlements/window-rules.ts';
 import { countsTowards, usedAfter } from '../../../src/usage/ledger/rules.ts';
 import { rollUp } from '../../../src/usage/rollup/rollup.ts';
 import { readSpan, type Span } from '../../../src/usage/rollup/series-rules.ts';
@@ -58,7 +59,7 @@ async function changesByRules(db: Db) {
     const own = grants.find(({ subscriptionId }) => subscriptionId === winner?.subscriptionId);
     // Outside every subscription there is one window: what no subscription counts.
     const isOutside = (at: Date) => !grants.some((grant) => countsTowards(grant, at));
-    const startAt = (at: Date) => own && windowAt(own.startedAt, own.resetPeriod, at).start.getTime();
+    const startAt = (at: Date) => own && windowStartAt(own, at).getTime();
     const before = events
       .filter(
         ({ id, userKey, featureId, occurredAt }) =>
