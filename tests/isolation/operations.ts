@@ -82,7 +82,10 @@ export const queries: Record<string, Row> = {
   mappingRules: { calls: pagesAfter(({ rule }) => rule) },
   package: { calls: [({ base }) => ({ id: base, version: 1, includeFeatures: true })] },
   packages: {
-    calls: [() => ({ status: 'ALL', first: 100, includeFeatures: true }), ({ base }) => ({ after: base })],
+    calls: [
+      () => ({ status: 'ALL', first: 100, includeFeatures: true }),
+      ({ base }) => ({ after: base, withStatus: 'PUBLISHED' }),
+    ],
   },
   previewCatalogue: { calls: [(its) => ({ yaml: fileOf(its) })] },
   previewMappingRule: {
