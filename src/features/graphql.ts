@@ -67,7 +67,7 @@ const UpdateFeatureInput = builder.inputType('UpdateFeatureInput', {
     unitLabelPlural: t.string({ description: 'The unit, plural. Only for CONSUMABLE features.' }),
     precision: t.int({
       description:
-        'How many digits after the decimal point its amounts may have, 0 to 6. It can be raised, and lowered only while there is no usage and no limit that needs more. It cannot be null.',
+        'How many digits after the decimal point its amounts may have, 0 to 6. It can be raised, and lowered only while there is no usage, and no limit or top-up that needs more. It cannot be null.',
     }),
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object.' }),
   }),

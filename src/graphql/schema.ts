@@ -22,6 +22,7 @@ import '../segment/mapping/graphql.ts';
 import '../segment/status-graphql.ts';
 import '../subscriptions/graphql.ts';
 import '../users/import/graphql.ts';
+import '../usage/ledger/events-graphql.ts';
 import '../usage/record/graphql.ts';
 import '../usage/history-graphql.ts';
 import '../usage/rollup/series-graphql.ts';

@@ -1,7 +1,12 @@
 import { amountOf } from '../amount.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { Consumption } from '../entitlements/graphql.ts';
-import { type Consumption as ConsumptionShape, consumptionOf, type Grant } from '../entitlements/rules.ts';
+import {
+  type Consumption as ConsumptionShape,
+  consumptionOf,
+  type Grant,
+  type Standing,
+} from '../entitlements/rules.ts';
 import { type Window, windowAt, windowsEndedBefore } from '../entitlements/window-rules.ts';
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
@@ -69,19 +74,33 @@ builder.queryField('showUsage', (t) =>
       const userId = parse(Id, args.userId, 'userId');
       const featureId = parse(Id, args.featureId, 'featureId');
       const pastPeriods = parse(PastPeriods, args.pastPeriods ?? 12, 'pastPeriods');
-      const { featureType, grant } = await findStanding({ environmentId, userId, featureId });
+      const standing = await findStanding({ environmentId, userId, featureId });
+      const { featureType, grant } = standing;
       if (grant === null || featureType === 'BINARY') return { current: null, past: [] };
       const userKey = await requireUserKey(db, environmentId, userId);
-      const [current, ...past] = await periodsOf(db, { userKey, featureId, grant }, pastPeriods);
+      const [current, ...past] = await periodsOf(
+        db,
+        { userKey, featureId, standing: { ...standing, grant } },
+        pastPeriods,
+      );
       return { current: current ?? null, past };
     },
   }),
 );
 
-/** The current window of this grant and earlier ones, newest first, with the usage in each. */
+interface Subject {
+  userKey: bigint;
+  featureId: string;
+  standing: Standing & { grant: Grant };
+}
+
+/**
+ * The current window of the grant that counts and earlier ones, newest first, with the usage in each. Top-ups and
+ * reservations are of now: only in the current window do they say what is left.
+ */
 async function periodsOf(
   db: PrismaClient,
-  { userKey, featureId, grant }: { userKey: bigint; featureId: string; grant: Grant },
+  { userKey, featureId, standing: { grant, topUp, held } }: Subject,
   pastPeriods: number,
 ): Promise<Period[]> {
   // The database's clock, as for entitlements: at a reset, both must use the same window.
@@ -92,8 +111,9 @@ async function periodsOf(
     where: { userKey, subscriptionId, featureId, windowStart: { in: windows.map(({ start }) => start) } },
   });
   const used = new Map(counters.map((counter) => [counter.windowStart.getTime(), amountOf(counter.used)]));
-  return windows.map((window) => ({
-    window,
-    consumption: consumptionOf(grant, used.get(window.start.getTime()) ?? 0n),
-  }));
+  return windows.map((window, ago) => {
+    const usedIn = used.get(window.start.getTime()) ?? 0n;
+    const consumption = ago === 0 ? consumptionOf(grant, usedIn, topUp, held) : consumptionOf(grant, usedIn);
+    return { window, consumption };
+  });
 }

@@ -23,11 +23,11 @@ beforeEach(async () => {
 });
 
 /** A new user with a budget of 100 tokens. */
-async function subscriber(): Promise<string> {
+async function subscriber(days = 10): Promise<string> {
   users += 1;
   const id = `user-${users}`;
   await createUser(app.database.prisma, { id });
-  const startedAt = DateTime.utc().minus({ days: 10 }).toJSDate();
+  const startedAt = DateTime.utc().minus({ days }).toJSDate();
   await createSubscription(app.database.prisma, { userId: id, packageId: 'base', startedAt });
   return id;
 }
@@ -141,6 +141,36 @@ describe('top-ups', () => {
     await record({ delta: 2 });
     expect(await remains()).toEqual([7]);
     await proven();
+  });
+
+  test('are told by showUsage for the current period only, without what reservations hold', async () => {
+    userId = await subscriber(40);
+    await topUp({ amount: 30 });
+    await record({ delta: 110 });
+    await app.ok('mutation ($input: ReserveUsageInput!) { reserveUsage(input: $input) { reserved } }', {
+      input: { userId, featureId: 'tokens', amount: 5 },
+    });
+    const { showUsage } = await app.ok(
+      `query ($userId: String!) {
+        showUsage(userId: $userId, featureId: "tokens") { current { ${consumption} } past { ${consumption} } }
+      }`,
+      { userId },
+    );
+    expect(showUsage.current.consumption).toEqual((await check()).consumption);
+    expect(showUsage.current.consumption).toMatchObject({
+      remaining: 15,
+      topUp: { granted: 30, remaining: 20 },
+    });
+    expect(showUsage.past).toMatchObject([{ consumption: { topUp: null } }]);
+  });
+
+  test('keep the precision of their feature from being lowered', async () => {
+    await createFeature(app.database.prisma, { id: 'credits', precision: 3 });
+    await topUp({ featureId: 'credits', amount: 1.25 });
+    const lower =
+      'mutation ($to: Int) { updateFeature(id: "credits", input: { precision: $to }) { precision } }';
+    expect((await app.fails(lower, { to: 1 })).message).toContain('input.precision: must be at least 2');
+    expect((await app.ok(lower, { to: 2 })).updateFeature.precision).toBe(2);
   });
 
   test('do not cover what was used beyond the budget before', async () => {

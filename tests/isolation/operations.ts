@@ -148,6 +148,12 @@ export const queries: Record<string, Row> = {
       }),
     ],
   },
+  usageEvents: {
+    calls: [
+      (its) => ({ userId: its.user, featureId: its.feature, first: 100, newestFirst: true }),
+      (its) => ({ userId: its.user, after: its.usageEvent }),
+    ],
+  },
   user: byId(({ user }) => user),
   users: {
     calls: [

@@ -22,6 +22,8 @@ export interface Names {
   grant: string;
   topUp: string;
   reservation: string;
+  /** The older of two events of the user. */
+  usageEvent: string;
   rule: string;
   event: string;
   /** What the events are called, and a property of theirs. */
@@ -74,12 +76,13 @@ export function namesOf(prefix: string): Names {
   return {
     ...(Object.fromEntries(words) as Omit<
       Names,
-      'subscription' | 'grant' | 'topUp' | 'reservation' | 'apiKey' | 'auditEntry' | 'delivery'
+      'subscription' | 'grant' | 'topUp' | 'reservation' | 'usageEvent' | 'apiKey' | 'auditEntry' | 'delivery'
     >),
     subscription: '987654321',
     grant: '987654322',
     topUp: '987654323',
     reservation: '987654324',
+    usageEvent: '987654325',
     apiKey: '01890000-0000-7000-8000-000000000000',
     auditEntry: '987654321',
     delivery: '987654321',
@@ -148,7 +151,9 @@ export async function createWorld(
     data: { environmentId, userKey: user.key, packageId: names.addon, isAddon: true, startedAt: new Date() },
   });
   const usage = { environmentId, userKey: user.key, featureId: names.feature };
-  await db.usageEvent.create({ data: { ...usage, action: 'ADD', delta: used, occurredAt: new Date() } });
+  const event = { ...usage, action: 'ADD', delta: used, note: word, occurredAt: new Date() } as const;
+  const { id: usageEvent } = await db.usageEvent.create({ data: event });
+  await db.usageEvent.create({ data: { ...event, delta: 0 } });
   await db.usageCounter.create({
     data: { ...usage, subscriptionId: subscription.id, windowStart: subscription.startedAt, used },
   });
@@ -182,6 +187,7 @@ export async function createWorld(
     grant: `${grant}`,
     topUp: `${topUp}`,
     reservation: `${reservation.id}`,
+    usageEvent: `${usageEvent}`,
     auditEntry: `${auditEntry}`,
   };
   return { ...names, ...ids, apiKey, delivery: `${delivery}` };

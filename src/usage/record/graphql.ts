@@ -9,7 +9,7 @@ import { selects } from '../../graphql/selection.ts';
 import { parse } from '../../input.ts';
 import { type Recorded, readUsage, type Usage, UsageList } from './rules.ts';
 
-const RecordUsageAction = builder.enumType('RecordUsageAction', {
+export const RecordUsageAction = builder.enumType('RecordUsageAction', {
   description: 'The effect on the usage of the window.',
   values: {
     ADD: { description: 'Adds `delta`; a negative one reverts.' },

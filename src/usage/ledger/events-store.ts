@@ -1,0 +1,55 @@
+import { type Amount, amountOf } from '../../amount.ts';
+import { deltaSql } from '../../database/amount-sql.ts';
+import type { Db } from '../../database/client.ts';
+
+/** Whose events are listed: those of one user, and perhaps of one feature only. */
+interface Ledger {
+  userKey: bigint;
+  featureId: string | null;
+}
+
+/** A row of the ledger. */
+export interface UsageEvent {
+  id: bigint;
+  featureId: string;
+  action: 'ADD' | 'SET';
+  delta: Amount;
+  occurredAt: Date;
+  recordedAt: Date;
+  source: 'API' | 'SEGMENT';
+  note: string | null;
+  idempotencyKey: string | null;
+}
+
+interface EventRow extends Omit<UsageEvent, 'delta'> {
+  delta: string;
+}
+
+/** The id of an event of this ledger, if it has one with this id. */
+export async function findEvent(db: Db, { userKey, featureId }: Ledger, id: bigint): Promise<bigint | null> {
+  const where = { userKey, id, ...(featureId === null ? {} : { featureId }) };
+  const event = await db.usageEvent.findFirst({ where, select: { id: true } });
+  return event?.id ?? null;
+}
+
+/** At most `take` events after the one with the id `last`, in the order in which they count, or the other way round. */
+export async function readEvents(
+  db: Db,
+  { userKey, featureId }: Ledger,
+  { take, last, newestFirst }: { take: number; last: bigint | null; newestFirst: boolean },
+): Promise<UsageEvent[]> {
+  const rows = await db.$queryRawUnsafe<EventRow[]>(
+    `select e.id, e.feature_id as "featureId", e.action::text as action, ${deltaSql('e')}::text as delta,
+       e.occurred_at as "occurredAt", e.recorded_at as "recordedAt", e.source::text as source, e.note,
+       e.idempotency_key as "idempotencyKey"
+     from usage_event e
+     where e.user_key = $1 and ($2::text is null or e.feature_id = $2)
+       and ($3::bigint is null or e.id ${newestFirst ? '<' : '>'} $3)
+     order by e.id ${newestFirst ? 'desc' : 'asc'} limit $4`,
+    userKey,
+    featureId,
+    last,
+    take,
+  );
+  return rows.map((row) => ({ ...row, delta: amountOf(row.delta) }));
+}
