@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { findFault } from '../../src/console/frame/keys.ts';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
-import { readNumber } from '../../src/console/parts/numbers.ts';
+import { formatNumber, readNumber } from '../../src/console/parts/numbers.ts';
 import { guessFeature } from '../../src/console/segment/guess.ts';
 import { namesFeature } from '../../src/console/segment/named.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
@@ -15,6 +15,15 @@ describe('a number is read as it was typed', () => {
     ['-', ''],
     ['', ''],
   ])('%j is %j', (typed, number) => expect(readNumber(typed)).toBe(number));
+});
+
+describe('a number is told with all its digits', () => {
+  it.each([
+    [1234567, '1,234,567'],
+    [5_000_000_000, '5,000,000,000'],
+    [0.25, '0.25'],
+    [-12.345678, '-12.345678'],
+  ])('%d as %s', (number, text) => expect(formatNumber(number)).toBe(text));
 });
 
 describe('an id is suggested from the name', () => {

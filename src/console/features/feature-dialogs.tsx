@@ -1,4 +1,4 @@
-import { Group, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
+import { Group, NumberInput, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { useChange } from '../api/hooks.ts';
@@ -11,6 +11,7 @@ import {
 } from '../generated/operations.ts';
 import { DialogButton } from '../parts/dialog.tsx';
 import { idFrom } from '../parts/ids.ts';
+import { readNumber } from '../parts/numbers.ts';
 
 const kinds = [
   { value: 'CONSUMABLE', label: 'Consumable' },
@@ -28,9 +29,17 @@ interface Draft {
   type: FeatureType;
   unitLabel: string;
   unitLabelPlural: string;
+  precision: number;
 }
 
-const blank: Draft = { name: '', id: '', type: 'CONSUMABLE', unitLabel: '', unitLabelPlural: '' };
+const blank: Draft = {
+  name: '',
+  id: '',
+  type: 'CONSUMABLE',
+  unitLabel: '',
+  unitLabelPlural: '',
+  precision: 0,
+};
 
 export function NewFeature() {
   const [draft, setDraft] = useState(blank);
@@ -124,26 +133,39 @@ export function EditFeature({ feature }: { feature: FeatureQuery['feature'] }) {
   );
 }
 
-const unitsOf = ({ unitLabel, unitLabelPlural }: Draft) => ({
+const unitsOf = ({ unitLabel, unitLabelPlural, precision }: Draft) => ({
   unitLabel: unitLabel || null,
   unitLabelPlural: unitLabelPlural || null,
+  precision,
 });
 
 function Units({ draft, set }: { draft: Draft; set: (change: Partial<Draft>) => void }) {
   return (
-    <Group grow align="start">
-      <TextInput
-        label="Unit (singular)"
-        placeholder="call"
-        value={draft.unitLabel}
-        onChange={(event) => set({ unitLabel: event.currentTarget.value })}
+    <>
+      <Group grow align="start">
+        <TextInput
+          label="Unit (singular)"
+          placeholder="call"
+          value={draft.unitLabel}
+          onChange={(event) => set({ unitLabel: event.currentTarget.value })}
+        />
+        <TextInput
+          label="Unit (plural)"
+          placeholder="calls"
+          value={draft.unitLabelPlural}
+          onChange={(event) => set({ unitLabelPlural: event.currentTarget.value })}
+        />
+      </Group>
+      <NumberInput
+        label="Precision"
+        description="How many digits after the decimal point its amounts may have. With usage, it can only be raised."
+        value={draft.precision}
+        onChange={(value) => set({ precision: readNumber(value) || 0 })}
+        min={0}
+        max={6}
+        clampBehavior="strict"
+        allowDecimal={false}
       />
-      <TextInput
-        label="Unit (plural)"
-        placeholder="calls"
-        value={draft.unitLabelPlural}
-        onChange={(event) => set({ unitLabelPlural: event.currentTarget.value })}
-      />
-    </Group>
+    </>
   );
 }

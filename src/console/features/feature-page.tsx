@@ -66,6 +66,7 @@ function Facts({ feature }: { feature: FeatureQuery['feature'] }) {
           <>
             <Fact label="Unit (singular)">{feature.unitLabel ?? '—'}</Fact>
             <Fact label="Unit (plural)">{feature.unitLabelPlural ?? '—'}</Fact>
+            <Fact label="Precision">{feature.precision}</Fact>
           </>
         )}
       </SimpleGrid>

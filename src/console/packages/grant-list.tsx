@@ -15,6 +15,7 @@ import { Link } from 'react-router';
 import { TypeBadge } from '../features/type-badge.tsx';
 import { usePaths } from '../frame/paths.ts';
 import type { PackagePartsQuery, ResetPeriod } from '../generated/operations.ts';
+import { AmountInput } from '../parts/amount-input.tsx';
 import { readNumber } from '../parts/numbers.ts';
 import { type DraftGrant, newGrant } from './draft.ts';
 
@@ -57,6 +58,7 @@ export function GrantList(props: {
         <GrantFields
           key={grant.id}
           grant={grant}
+          precision={features.find(({ id }) => id === grant.id)?.precision ?? 0}
           onChange={(changed) => onChange(grants.map((each) => (each === grant ? changed : each)))}
           onRemove={() => onChange(grants.filter((each) => each !== grant))}
         />
@@ -79,12 +81,15 @@ export function GrantList(props: {
   );
 }
 
-function GrantFields(props: {
+interface FieldsProps {
   grant: DraftGrant;
+  /** How many digits after the decimal point its limit may have. */
+  precision: number;
   onChange: (grant: DraftGrant) => void;
-  onRemove: () => void;
-}) {
-  const { grant, onChange, onRemove } = props;
+}
+
+function GrantFields({ onRemove, ...fields }: FieldsProps & { onRemove: () => void }) {
+  const { grant } = fields;
   return (
     <Paper withBorder p="sm" role="group" aria-label={grant.name}>
       <Group justify="space-between" mb={grant.type === 'CONSUMABLE' ? 'xs' : 0} wrap="nowrap">
@@ -96,26 +101,24 @@ function GrantFields(props: {
           <IconTrash size={16} />
         </ActionIcon>
       </Group>
-      {grant.type === 'CONSUMABLE' && <Allowance grant={grant} onChange={onChange} />}
+      {grant.type === 'CONSUMABLE' && <Allowance {...fields} />}
     </Paper>
   );
 }
 
-function Allowance({ grant, onChange }: { grant: DraftGrant; onChange: (grant: DraftGrant) => void }) {
+function Allowance({ grant, precision, onChange }: FieldsProps) {
   const unlimited = grant.limit === null;
   return (
     <Group align="end">
-      <NumberInput
+      <AmountInput
         label="Limit"
         w={150}
         value={grant.limit ?? ''}
         placeholder={unlimited ? 'Unlimited' : undefined}
         disabled={unlimited}
         required={!unlimited}
-        onChange={(value) => onChange({ ...grant, limit: readNumber(value) || 0 })}
-        min={0}
-        max={2_147_483_647}
-        allowDecimal={false}
+        onChange={(value) => onChange({ ...grant, limit: value || 0 })}
+        precision={precision}
         thousandSeparator=","
         hideControls
       />

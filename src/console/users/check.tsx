@@ -1,7 +1,8 @@
-import { Alert, Button, Group, NumberInput, Select, Text } from '@mantine/core';
+import { Alert, Button, Group, Select, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { CheckFeatureDocument, type CheckFeatureQuery, ChoicesDocument } from '../generated/operations.ts';
+import { AmountInput } from '../parts/amount-input.tsx';
 import { Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { formatNumber } from '../parts/numbers.ts';
@@ -11,12 +12,12 @@ import { Resets } from './resets.tsx';
 export function Check({ userId }: { userId: string }) {
   const choices = useAnswer(ChoicesDocument, {});
   const [featureId, setFeatureId] = useState<string | null>(null);
-  const [delta, setDelta] = useState(1);
-  const [asked, setAsked] = useState<{ featureId: string; delta: number } | null>(null);
+  const [amount, setAmount] = useState<number | ''>(1);
+  const [asked, setAsked] = useState<{ featureId: string; amount: number } | null>(null);
   // Refetched after every change, so that the answer is current.
   const check = useAnswer(
     CheckFeatureDocument,
-    { userId, featureId: asked?.featureId ?? '', delta: asked?.delta },
+    { userId, featureId: asked?.featureId ?? '', amount: asked?.amount },
     { enabled: asked !== null },
   );
   const features = choices.data?.features ?? [];
@@ -29,7 +30,7 @@ export function Check({ userId }: { userId: string }) {
       <form
         onSubmit={(event) => {
           event.preventDefault();
-          if (featureId !== null) setAsked({ featureId, delta });
+          if (featureId !== null) setAsked({ featureId, amount: amount === '' ? 1 : amount });
         }}
       >
         <Group align="end">
@@ -41,18 +42,17 @@ export function Check({ userId }: { userId: string }) {
             onChange={(id) => {
               setAsked(null);
               setFeatureId(id);
+              setAmount(1);
             }}
             searchable
           />
           {feature?.type === 'CONSUMABLE' && (
-            <NumberInput
+            <AmountInput
               label="Amount"
               w={120}
-              value={delta}
-              onChange={(value) => setDelta(typeof value === 'number' ? value : 1)}
-              min={0}
-              max={2_147_483_647}
-              allowDecimal={false}
+              value={amount}
+              onChange={setAmount}
+              precision={feature.precision}
             />
           )}
           <Button type="submit" variant="default" disabled={featureId === null} loading={check.isFetching}>
@@ -78,14 +78,14 @@ export function Check({ userId }: { userId: string }) {
 /** What gives access again to a user with too little left. */
 function Hope(props: {
   userId: string;
-  asked: { featureId: string; delta: number };
+  asked: { featureId: string; amount: number };
   answer: CheckFeatureQuery['canUseFeature'];
 }) {
   const { userId, asked, answer } = props;
   const budget = answer.consumption?.budget;
   if (answer.access || budget == null) return null;
   // A reset restores at most the whole budget.
-  if (asked.delta > budget)
+  if (asked.amount > budget)
     return (
       <>So many at once are more than the {formatNumber(budget)} that are granted: no reset gives access.</>
     );

@@ -1,26 +1,27 @@
-import { NumberInput, SegmentedControl, Select, Text, TextInput } from '@mantine/core';
+import { SegmentedControl, Select, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { ChoicesDocument, RecordUsageDocument } from '../generated/operations.ts';
+import { AmountInput } from '../parts/amount-input.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
-import { readNumber } from '../parts/numbers.ts';
 
 /** Records usage by hand, for example to correct it. */
 export function RecordUsage({ userId }: { userId: string }) {
   const choices = useAnswer(ChoicesDocument, {});
   const [featureId, setFeatureId] = useState<string | null>(null);
-  const [delta, setDelta] = useState<number | string>(1);
+  const [delta, setDelta] = useState<number | ''>(1);
   const [action, setAction] = useState<'ADD' | 'SET'>('ADD');
   const [note, setNote] = useState('');
   const record = useChange(RecordUsageDocument);
   const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
+  const feature = features.find(({ id }) => id === featureId);
   return (
     <DialogButton
       label="Record usage"
       title="Record usage"
       submit="Record"
       change={record}
-      blocked={featureId === null || readNumber(delta) === ''}
+      blocked={featureId === null || delta === ''}
       onOpen={() => {
         setFeatureId(null);
         setDelta(1);
@@ -29,7 +30,7 @@ export function RecordUsage({ userId }: { userId: string }) {
       }}
       onSubmit={() =>
         record.mutateAsync({
-          input: { userId, featureId: featureId ?? '', delta: readNumber(delta) || 0, action, note },
+          input: { userId, featureId: featureId ?? '', delta: delta || 0, action, note },
         })
       }
     >
@@ -38,7 +39,11 @@ export function RecordUsage({ userId }: { userId: string }) {
         placeholder="Choose a consumable feature"
         data={features.map(({ id, name }) => ({ value: id, label: name }))}
         value={featureId}
-        onChange={setFeatureId}
+        onChange={(id) => {
+          setFeatureId(id);
+          // The other feature may have no decimals.
+          if (!Number.isInteger(delta)) setDelta(1);
+        }}
         searchable
         required
         data-autofocus
@@ -52,13 +57,12 @@ export function RecordUsage({ userId }: { userId: string }) {
           { value: 'SET', label: 'Set to' },
         ]}
       />
-      <NumberInput
+      <AmountInput
         label="Amount"
         value={delta}
         onChange={setDelta}
-        min={action === 'SET' ? 0 : -2_147_483_648}
-        max={2_147_483_647}
-        allowDecimal={false}
+        precision={feature?.precision ?? 0}
+        allowNegative={action === 'ADD'}
         required
       />
       <TextInput
