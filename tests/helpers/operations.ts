@@ -39,11 +39,16 @@ function selectionOf(type: GraphQLOutputType, nested: NestedArguments, left: num
   const fields = Object.values(named.getFields())
     .filter((field) => left > 1 || !isObjectType(getNamedType(field.type)))
     .map((field) => {
-      // Versions of a package are packages again: of them only what is no object, or operations would grow too large.
-      const deeper = named.name === 'Package' && /^(versions|draft)$/.test(field.name) ? 1 : left - 1;
+      const deeper = named.name === 'Package' ? Math.min(left - 1, packagesIn(field.name)) : left - 1;
       return `${field.name}${literals(named, field, nested)}${selectionOf(field.type, nested, deeper)}`;
     });
   return ` { ${fields.length > 0 ? fields.join(' ') : '__typename'} }`;
+}
+
+/** How deep to go into fields of a package that are packages again: operations would grow too large. */
+function packagesIn(name: string): number {
+  if (name === 'versions' || name === 'draft') return 1;
+  return name === 'basePackages' || name === 'addons' ? 2 : depth;
 }
 
 function literals(type: GraphQLObjectType, field: Field, nested: NestedArguments): string {

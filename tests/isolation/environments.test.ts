@@ -23,8 +23,9 @@ beforeAll(async () => {
   stripe = await startWorldsStripe();
   app = await startTestApp({ stripeApiBase: stripe.url });
   // Generated ids that are part of no other number in an answer.
-  await app.database.prisma.$executeRaw`SELECT setval('subscription_id_seq', 912345678)`;
-  await app.database.prisma.$executeRaw`SELECT setval('audit_entry_id_seq', 812345678)`;
+  await app.database.prisma.$executeRaw`
+    SELECT setval(format('%I', sequencename)::regclass, 812345678 + 1000003 * row_number() OVER (ORDER BY sequencename))
+    FROM pg_sequences WHERE schemaname = 'public'`;
   await app.database.prisma.$executeRaw`SELECT setval('webhook_delivery_id_seq', 712345678)`;
   await app.database.prisma.$executeRaw`SELECT setval('top_up_id_seq', 612345678)`;
   await app.database.prisma.$executeRaw`SELECT setval('reservation_id_seq', 512345678)`;

@@ -93,7 +93,7 @@ export const queries: Record<string, Row> = {
   },
   previewMerge: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
   providerPrices: {
-    calls: [() => ({ first: 100, mapped: true }), ({ providerPrice }) => ({ after: providerPrice })],
+    calls: [() => ({ first: 100, mapped: true }), ({ freePrice }) => ({ after: freePrice })],
   },
   segmentEvents: {
     calls: [

@@ -7,12 +7,16 @@ import { schema } from '../../../src/graphql/schema.ts';
 
 const secretWords = /hash|secret|password|token|^key$/i;
 
-/** Fields that return a new secret once, and one whose key is for caches: it holds ids only. */
+/** Fields that return a new secret once, keys for caches, which hold ids only, and when a former secret ends. */
 const allowed = [
   'CreatedApiKey.key',
+  'CreatedWebhook.secret',
   'GeneratedUserToken.token',
   'Mutation.generateUserToken',
+  'Mutation.rotateWebhookSecret',
+  'Package.key',
   'PackageFeature.key',
+  'Webhook.previousSecretUntil',
 ];
 
 function fieldsOf(schema: GraphQLSchema): string[] {
