@@ -75,6 +75,6 @@ test('subscribe: list what can be had, then subscribe to it', async () => {
 
 test('the names that the original had withdrawn are refused by name', async () => {
   expect(await query('query fetchPlans { plans { name id } }')).toMatchObject({
-    errors: [{ message: 'Cannot query field "plans" on type "Query".' }],
+    errors: [{ message: expect.stringContaining('Cannot query field "plans" on type "Query".') }],
   });
 });

@@ -14,6 +14,12 @@ import { inputOf } from './inputs.ts';
 import type { Recorder } from './recorder.ts';
 import type { Entitlement, Feature, RecordedUsage, UpdatedFeature, Usage } from './types.ts';
 
+/** What fits no Int goes as an amount. JSON has no NaN: as text the server refuses it. */
+function deltaOf(delta: number | undefined): { delta?: number; amount?: number } {
+  if (delta == null || (Number.isInteger(delta) && Math.abs(delta) < 2 ** 31)) return {};
+  return { delta: undefined, amount: Number.isFinite(delta) ? delta : (String(delta) as unknown as number) };
+}
+
 /** What customers may use, and what they used. */
 export class Features {
   readonly #caller: Caller;
@@ -63,7 +69,7 @@ export class Features {
   canUse = (args: FeatureOfUser): Promise<Result<Entitlement>> =>
     this.#caller.call(
       operations.CanUseFeature,
-      () => ({ featureId: args.id as string, ...args }),
+      () => ({ featureId: args.id as string, ...args, ...deltaOf(args.delta) }),
       (data) => data.canUseFeature,
     );
 

@@ -73,7 +73,7 @@ export interface UserChange extends Omit<schema.UpdateUserInput, 'id'> {
 export interface UsageInput {
   userId: string;
   featureId: string;
-  /** How much was used, as a number or its text. Without it, 1. With `ADD`, a negative one reverts. */
+  /** How much was used, as a number or its text, with as many decimals as the feature's `precision`. Without it, 1. With `ADD`, a negative one reverts. */
   delta?: number | string;
   /** Whether `delta` is added (the default) or replaces the usage of the period. */
   action?: schema.RecordUsageAction;

@@ -77,13 +77,17 @@ export class Recorder {
   }
 }
 
-/**
- * Gives a usage its key, once: every repeat sends the same key, and the server counts it once. Guides write `delta`
- * as text too.
- */
+/** Text that a number holds exactly. */
+const decimal = /^-?(?=[\d.]{1,16}$)\d+(\.\d+)?$/;
+
+/** A delta as it is sent. Guides write it as text too. JSON has no NaN: as text the server refuses it. */
+const sentDelta = (delta: number | string): number | string =>
+  decimal.test(String(delta)) || Number.isFinite(delta) ? Number(delta) : String(delta);
+
+/** Gives a usage its key, once: every repeat sends the same key, and the server counts it once. */
 const withKey = ({ delta, ...usage }: UsageInput): KeyedUsage => ({
   ...usage,
-  ...(delta === undefined ? {} : { delta: /^-?\d+$/.test(String(delta)) ? Number(delta) : delta }),
+  ...(delta == null ? {} : { delta: sentDelta(delta) }),
   idempotencyKey: usage.idempotencyKey ?? crypto.randomUUID(),
 });
 

@@ -16,7 +16,10 @@ export type DateTime = string;
 
 /** A feature, without the packages that contain it. */
 export interface FeatureFacts
-  extends Pick<schema.Feature, 'id' | 'name' | 'type' | 'unitLabel' | 'unitLabelPlural' | 'metadata'> {}
+  extends Pick<
+    schema.Feature,
+    'id' | 'name' | 'type' | 'unitLabel' | 'unitLabelPlural' | 'precision' | 'metadata'
+  > {}
 
 /** A feature, and the packages that contain it, of every status. */
 export interface Feature extends FeatureFacts {
@@ -34,7 +37,7 @@ export interface PackageFacts
 
 /** A feature as one package contains it. */
 export interface PackageFeature
-  extends FeatureFacts,
+  extends Omit<FeatureFacts, 'precision'>,
     Pick<
       schema.PackageFeature,
       'limit' | 'resetPeriod' | 'resetEvery' | 'resetAnchor' | 'timeZone' | 'overageEnabled'
