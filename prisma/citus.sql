@@ -29,6 +29,11 @@ SELECT create_reference_table('audit_entry');
 SELECT create_reference_table('webhook');
 SELECT create_reference_table('webhook_event');
 SELECT create_reference_table('webhook_delivery');
+SELECT create_reference_table('billing_template');
+SELECT create_reference_table('stripe_connection');
+SELECT create_reference_table('stripe_customer');
+SELECT create_reference_table('stripe_event');
+SELECT create_reference_table('stripe_price');
 SELECT create_reference_table('seal');
 SELECT create_reference_table('seal_amendment');
 

@@ -173,7 +173,7 @@ describe('an operation that GraphQL refuses answers 200 and its code', () => {
       '{ plans { id } }',
       {},
       'GRAPHQL_VALIDATION_FAILED',
-      'Cannot query field "plans" on type "Query".',
+      'Cannot query field "plans" on type "Query". Did you mean "grants"?',
     ],
     [
       'an unknown mutation',
@@ -268,10 +268,10 @@ describe('an operation that GraphQL refuses answers 200 and its code', () => {
     ],
     [
       'an integer too large',
-      'mutation ($input: CreateUsageEventInput!) { recordUsage(input: $input) { recorded } }',
-      input({ userId: '124', featureId: 'api-calls', delta: 2 ** 31 }),
+      'query ($first: Int) { users(first: $first) { id } }',
+      { first: 2 ** 31 },
       'BAD_USER_INPUT',
-      'Variable "$input" got invalid value 2147483648 at "input.delta"; Int cannot represent non 32-bit signed integer value: 2147483648',
+      'Variable "$first" got invalid value 2147483648; Int cannot represent non 32-bit signed integer value: 2147483648',
     ],
     [
       'a time in a variable that is none',

@@ -125,7 +125,11 @@ test('the demo is a catalogue in the test environment and a user whose windows a
       },
     },
   });
-  expect(subscription).toEqual({
+  const features = subscription?.package.features.map(({ limit, ...rest }) => ({
+    ...rest,
+    limit: limit === null ? null : Number(limit),
+  }));
+  expect({ ...subscription, package: { ...subscription?.package, features } }).toEqual({
     environmentId: 'test',
     status: 'ACTIVE',
     startedAt: new Date('2026-02-01T00:00:00Z'),

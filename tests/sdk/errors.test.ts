@@ -141,10 +141,10 @@ describe('a mistake in the arguments', () => {
     expect(error?.message).toBe('timestamp: is Invalid Date');
   });
 
-  test('text that is no whole number is left to the server to refuse', async () => {
+  test('text of an amount that the feature does not take is left to the server to refuse', async () => {
     const { error } = await connect().features.recordUsage({ ...usage, delta: '1.5' });
     expect(error).toBeInstanceOf(sdk.InputError);
-    expect(error?.message).toContain('Int cannot represent non-integer value: "1.5"');
+    expect(error?.message).toContain('input.delta: must be a whole number');
   });
 
   test('without a key there is no client', () => {

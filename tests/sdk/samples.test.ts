@@ -50,9 +50,18 @@ const freePlan = {
   ...facts('free-plan'),
   prices: [{ ...price, provider: 'STRIPE', displayAmount: '50.00' }],
 };
-const granted = { ...messages, limit: 50, resetPeriod: 'MONTH', overageEnabled: false };
+const monthly = { resetPeriod: 'MONTH', resetEvery: 1, resetAnchor: 'SUBSCRIPTION', timeZone: null };
+const granted = { ...messages, limit: 50, ...monthly, overageEnabled: false };
 const addon = { ...facts('proactive-messaging', true), prices: [] };
-const unlimited = { ...messages, limit: null, resetPeriod: null, overageEnabled: false };
+const unlimited = {
+  ...messages,
+  limit: null,
+  resetPeriod: null,
+  resetEvery: 1,
+  resetAnchor: null,
+  timeZone: null,
+  overageEnabled: false,
+};
 const apiCalls = {
   id: 'api-calls',
   name: 'API Calls',
@@ -72,7 +81,7 @@ test('features.create', async () => {
     metadata: {},
   });
   expect(error).toBeUndefined();
-  expect(data).toEqual({ ...apiCalls, packages: [] });
+  expect(data).toEqual({ ...apiCalls, precision: 0, packages: [] });
 });
 
 test('features.update', async () => {
@@ -83,6 +92,7 @@ test('features.update', async () => {
   const named = { ...messages, unitLabel: 'Message', unitLabelPlural: 'Messages' };
   expect(data).toEqual({
     ...named,
+    precision: 0,
     name: 'Messages',
     packages: [
       { ...freePlan, features: [{ ...granted, ...named }] },
@@ -97,17 +107,17 @@ test('features.update', async () => {
 test('features.list', async () => {
   const { data } = await client.features.list();
   expect(data).toEqual([
-    { ...messages, packages: [facts('free-plan'), facts('proactive-messaging', true)] },
-    { ...apiCalls, packages: [] },
+    { ...messages, precision: 0, packages: [facts('free-plan'), facts('proactive-messaging', true)] },
+    { ...apiCalls, precision: 0, packages: [] },
   ]);
   expect((await client.features.list({ first: 1, after: 'messages' })).data).toEqual([
-    { ...apiCalls, packages: [] },
+    { ...apiCalls, precision: 0, packages: [] },
   ]);
 });
 
 test('features.retrieve', async () => {
   const { data } = await client.features.retrieve({ id: 'api-calls' });
-  expect(data).toEqual({ ...apiCalls, packages: [] });
+  expect(data).toEqual({ ...apiCalls, precision: 0, packages: [] });
 });
 
 test('features.canUse, by featureId and by id', async () => {
@@ -169,7 +179,7 @@ test('packages.create, with one feature and as input', async () => {
     name: 'Pro Plan',
     status: 'DRAFT',
     prices: [],
-    features: [{ ...apiCalls, ...grant }],
+    features: [{ ...apiCalls, ...grant, ...monthly }],
   });
   const asInput = await client.packages.create({ input: { id: 'bare', features: [] } });
   expect(asInput.data).toEqual({ ...facts('bare'), status: 'DRAFT', prices: [], features: [] });
@@ -257,7 +267,7 @@ test('users.entitlements', async () => {
       access: true,
       reason: allowed,
       consumption: { used: 38, budget: 50, overageEnabled: false },
-      feature: messages,
+      feature: { ...messages, precision: 0 },
       subscription: expect.objectContaining({ userId: 'subscribed', status: 'ACTIVE' }),
     },
   ]);

@@ -189,6 +189,11 @@ describe('mergeUsers', () => {
         endedAt: at(3),
         trialEnd: at(2),
         createdAt: at(0),
+        provider: 'STRIPE',
+        providerSubscriptionId: 'sub_1',
+        providerItemId: 'si_1',
+        providerStatus: 'canceled',
+        providerCancelsAt: at(3),
       },
     });
     await prisma.usageEvent.create({
