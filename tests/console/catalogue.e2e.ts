@@ -63,9 +63,10 @@ it('what cannot be done needs a second yes', async () => {
   const { page } = its;
   await click('Load the current catalogue');
   const present = await area().inputValue();
-  await area().fill(
-    present.replace('limit: 1000', 'limit: 2000').replace('name: API calls', 'name: Calls to the API'),
-  );
+  // The published base package as an add-on, and another name.
+  const swapped: Record<string, string> = { 'packages:': 'addons:', 'addons:': 'packages:' };
+  const changed = present.replaceAll(/^(packages|addons):/gm, (key) => swapped[key] ?? key);
+  await area().fill(changed.replace('name: API calls', 'name: Calls to the API'));
   await click('Preview');
   await page.getByRole('heading', { name: 'Refused (1)' }).waitFor();
   await its.look('catalogue-refused');
@@ -78,9 +79,9 @@ it('what cannot be done needs a second yes', async () => {
     .check();
   await submit.click();
   await page.getByRole('dialog').waitFor({ state: 'hidden' });
-  expect(await its.app.ok('{ features { name } package(id: "pro") { features { limit } } }')).toEqual({
+  expect(await its.app.ok('{ features { name } package(id: "pro") { isAddon } }')).toEqual({
     features: [{ name: 'Calls to the API' }],
-    package: { features: [{ limit: 1000 }] },
+    package: { isAddon: false },
   });
 });
 
