@@ -32,6 +32,7 @@ const concepts = [
   'entitlements',
   'usage',
   'allowances',
+  'subscriptions/change',
   'users/merge',
   'users/import',
   'segment',

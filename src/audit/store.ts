@@ -48,7 +48,11 @@ const states: Record<StatefulSubject, string> = {
   SUBSCRIPTION: `
     select s.id::text as handle, s.id::text as subject_id, s.user_key, '{}'::jsonb as personal,
       jsonb_build_object('userId', u.id, 'packageId', s.package_id, 'version', s.package_version,
-        'status', s.status) as fields
+        'status', s.status, 'trialEnd', ${instantSql('s.trial_end')},
+        'startsAt', case when s.status = 'SCHEDULED' then ${instantSql('s.started_at')} end,
+        'cancelsAt', case when s.status in ('CANCELLED', 'INCOMPLETE_EXPIRED') then null
+          when s.provider is null then ${instantSql('s.ended_at')}
+          else ${instantSql('s.provider_cancels_at')} end) as fields
     from subscription s join "user" u on u.key = s.user_key
     where s.environment_id = $1 and s.id = any ($2::bigint[])`,
   MAPPING_RULE: `

@@ -157,7 +157,7 @@ async function refuseSecondBase(db: Db, environmentId: string, userId: string): 
   const key = await findUserKey(db, environmentId, userId);
   if (key === null) return;
   const held = await db.subscription.findFirst({
-    where: { userKey: key, isAddon: false, status: { in: [...heldStatuses] } },
+    where: { userKey: key, isAddon: false, status: { in: [...heldStatuses, 'SCHEDULED'] } },
     select: { packageId: true },
   });
   if (held !== null)

@@ -5,7 +5,7 @@ import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { heldStatuses } from '../subscriptions/rules.ts';
-import { changeSubscriptions } from '../subscriptions/store.ts';
+import { changeSubscriptions } from '../subscriptions/settle.ts';
 import { recount } from '../usage/ledger/store.ts';
 import type { AdmitUsers } from '../users/arrival.ts';
 import type { Connected } from './connection.ts';
@@ -204,7 +204,7 @@ export async function projectUser(
 
 const readByHand = (tx: Db, userKey: bigint) =>
   tx.subscription.findMany({
-    where: { userKey, provider: null, status: { in: [...heldStatuses] } },
+    where: { userKey, provider: null, status: { in: [...heldStatuses, 'SCHEDULED'] } },
     select: { packageId: true, isAddon: true },
   });
 

@@ -4,7 +4,7 @@ import { jsonValue } from '../database/json.ts';
 import { findTimeZone } from '../environments/store.ts';
 import { invalidInput } from '../errors.ts';
 import { deleteContents, type PackageVersion, replaceBases, replaceFeatures } from '../packages/store.ts';
-import { heldStatuses } from '../subscriptions/rules.ts';
+import { heldNow } from '../subscriptions/store.ts';
 import type { Subscribers } from './plan/finding-rules.ts';
 import type {
   Catalogue,
@@ -137,7 +137,7 @@ export async function countSubscribers(
 ): Promise<Subscribers[]> {
   const counts = await db.subscription.groupBy({
     by: ['packageId', 'packageVersion'],
-    where: { environmentId, packageId: { in: [...packageIds] }, status: { in: [...heldStatuses] } },
+    where: { environmentId, packageId: { in: [...packageIds] }, ...heldNow() },
     _count: true,
   });
   return counts.map(({ packageId, packageVersion, _count }) => ({

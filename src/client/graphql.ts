@@ -8,7 +8,7 @@ import { userNotFound } from '../errors.ts';
 import { Id, parse } from '../input.ts';
 import { contentsOf } from '../packages/lists-graphql.ts';
 import { atVersion, shownAs } from '../packages/rules.ts';
-import { liveStatuses } from '../subscriptions/rules.ts';
+import { liveNow } from '../subscriptions/store.ts';
 import { requireUserKey } from '../users/store.ts';
 import { builder } from './builder.ts';
 
@@ -117,7 +117,7 @@ const User = builder.prismaObject('User', {
       description: "The packages of the user's ACTIVE and TRIALING subscriptions, oldest subscription first.",
       select: (_args, _context, nestedSelection) => ({
         subscriptions: {
-          where: { status: { in: [...liveStatuses] } },
+          where: liveNow(),
           orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
           select: { packageVersion: true, package: nestedSelection(true) },
         },

@@ -8,7 +8,7 @@ import { builder, type Fields } from '../graphql/builder.ts';
 import { maxItems } from '../graphql/limits/answer-size.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
-import { liveStatuses } from '../subscriptions/rules.ts';
+import { liveNow } from '../subscriptions/store.ts';
 import { requireUserKey } from '../users/store.ts';
 import {
   type Consumption as ConsumptionShape,
@@ -201,7 +201,7 @@ builder.queryFields((t) => ({
 async function grantedTo(db: Db, environmentId: string, userKey: bigint, only: string | null | undefined) {
   const id = parse(Id.nullish(), only, 'featureId') ?? undefined;
   if (id !== undefined) await requireFeature(db, environmentId, id);
-  const live = { some: { userKey, status: { in: [...liveStatuses] } } };
+  const live = { some: { userKey, ...liveNow() } };
   const held = [
     { packages: { some: { package: { subscriptions: live } } } },
     { grants: { some: { userKey } } },

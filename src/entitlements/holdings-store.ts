@@ -19,7 +19,12 @@ import type { ResetTerms } from './window-rules.ts';
  */
 
 const subscriptionColumns =
-  'user_key, id, environment_id, package_id, package_version, status, started_at, ended_at';
+  'user_key, id, environment_id, package_id, package_version, status, started_at, ended_at, carried';
+
+/** What a subscription `s` carries over of a feature; else its start. */
+const carriedSql = (what: 'anchor' | 'from') =>
+  `case when s.carried is null then s.started_at
+    else coalesce((s.carried -> pf.feature_id ->> '${what}')::timestamptz, s.started_at) end`;
 
 /** Whose holdings: SQL for the key of the user, and for whether the user may have grants (else none is looked up). */
 export interface Holder {
@@ -34,14 +39,15 @@ export interface Holder {
 const holdingsSql = (
   { userKey, hasGrants }: Holder,
   feature: string,
-  { subscriptions, granted }: { subscriptions: string; granted: string },
+  { subscriptions, granted, counted = '' }: { subscriptions: string; granted: string; counted?: string },
 ) => `(
-  select 'SUBSCRIPTION' as kind, s.user_key, s.environment_id, pf.feature_id, s.id, s.started_at as anchor,
-    s.started_at, s.ended_at, ${isLiveSql('s.status')} as live, pf."limit", pf.reset_period, pf.reset_every, pf.time_zone,
-    pf.overage_enabled
+  select 'SUBSCRIPTION' as kind, s.user_key, s.environment_id, pf.feature_id, s.id, ${carriedSql('anchor')} as anchor,
+    ${carriedSql('from')} as started_at, s.ended_at, ${isLiveSql('s')} as live, pf."limit", pf.reset_period,
+    pf.reset_every, pf.time_zone, pf.overage_enabled
   from ${subscriptions} s
   join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
     and pf.version = s.package_version and pf.feature_id ${feature}
+  ${counted}
   union all
   select 'GRANT', user_key, environment_id, feature_id, id, starts_at, starts_at, ends_at, true, "limit",
     reset_period, reset_every, null, overage_enabled
@@ -50,6 +56,18 @@ const holdingsSql = (
 )`;
 
 const isOn = (at: string) => `starts_at <= ${at} and (ends_at is null or ends_at > ${at})`;
+
+/** The holdings of one subscription, of all features. */
+export const holdingsOfSql = (userKey: string, id: string) =>
+  holdingsSql({ userKey, hasGrants: 'false' }, 'is not null', {
+    subscriptions: `(
+      select ${subscriptionColumns} from subscription where user_key = ${userKey} and id = ${id}
+    )`,
+    granted: 'false',
+  });
+
+/** The columns of package_feature that say when usage resets. */
+export const resetColumns = ['reset_period', 'reset_every', 'time_zone'] as const;
 
 /**
  * The holdings of a user that usage of a feature at an instant counts towards (see countsTowards), as a table
@@ -60,19 +78,20 @@ export const countingHoldingsSql = (holder: Holder, featureId: string, at: strin
   holdingsSql(holder, `= ${featureId}`, {
     subscriptions: `(
       select ${subscriptionColumns} from subscription
-      where user_key = ${holder.userKey} and ended_at is null and started_at <= ${at}
+      where user_key = ${holder.userKey} and ended_at is null
       union all
       select ${subscriptionColumns} from subscription
-      where user_key = ${holder.userKey} and ended_at > ${at} and started_at <= ${at}
+      where user_key = ${holder.userKey} and ended_at > ${at}
     )`,
     granted: isOn(at),
+    counted: `where ${carriedSql('from')} <= ${at}`,
   });
 
 /** The live holdings of a user and a feature: one of them wins. */
 export const liveHoldingsSql = (holder: Holder, featureId: string) =>
   holdingsSql(holder, `= ${featureId}`, {
     subscriptions: `(
-      select ${subscriptionColumns} from subscription where user_key = ${holder.userKey} and ${isLiveSql('status')}
+      select ${subscriptionColumns} from subscription where user_key = ${holder.userKey} and ${isLiveSql('subscription')}
     )`,
     granted: isOn('now()'),
   });
@@ -82,7 +101,7 @@ export const liveHoldingsSql = (holder: Holder, featureId: string) =>
  * look-ups by index for each user; the union removes duplicates.
  */
 export const holdingsSinceSql = (holder: Holder, feature: string, since: string) => {
-  const conditions = ['ended_at is null', `ended_at > ${since}`, isLiveSql('status')];
+  const conditions = ['ended_at is null', `ended_at > ${since}`, isLiveSql('subscription')];
   const parts = conditions.map(
     (condition) =>
       `select ${subscriptionColumns} from subscription where user_key = ${holder.userKey} and ${condition}`,
@@ -99,7 +118,7 @@ export const highestFirstSql = (holding: string) =>
 
 /** The columns of a holding that windowStartSql needs; all of them, for statements that pass holdings on. */
 export const windowColumnsSql = (holding: string) =>
-  ['anchor', 'reset_period', 'reset_every', 'time_zone'].map((column) => `${holding}.${column}`).join(', ');
+  ['anchor', ...resetColumns].map((column) => `${holding}.${column}`).join(', ');
 
 /** The start of the window of a holding that an instant falls in; see windowAt. */
 export const windowStartSql = (holding: string, at: string) =>

@@ -9,6 +9,7 @@ export interface Grant extends ResetTerms {
   kind: 'SUBSCRIPTION' | 'GRANT';
   /** The id of the subscription or of the feature grant. No two of either have the same. */
   subscriptionId: bigint;
+  /** From when usage counts. */
   startedAt: Date;
   limit: Amount | null;
   overageEnabled: boolean;

@@ -20,6 +20,7 @@ import '../segment/events/graphql.ts';
 import '../segment/mapping/preview-graphql.ts';
 import '../segment/mapping/graphql.ts';
 import '../segment/status-graphql.ts';
+import '../subscriptions/change/graphql.ts';
 import '../subscriptions/graphql.ts';
 import '../users/import/graphql.ts';
 import '../usage/ledger/events-graphql.ts';

@@ -8,8 +8,8 @@ import { findPackage, Package } from '../packages/graphql.ts';
 import { ownerOf as versionOwner } from '../packages/lists-graphql.ts';
 import { atVersion, isOneVersion, shownAs } from '../packages/rules.ts';
 import { requireUserKey } from '../users/store.ts';
-import { cancelSubscription, changePackage, type PackageChange, subscribe } from './change.ts';
-import { heldStatuses, PackageIds, readSubscriptionId } from './rules.ts';
+import { readSubscriptionId, statusAt, type Times } from './rules.ts';
+import { heldNow } from './store.ts';
 
 const SubscriptionStatus = builder.enumType('SubscriptionStatus', {
   description: 'The status of a subscription. Only ACTIVE and TRIALING give access.',
@@ -21,8 +21,13 @@ const SubscriptionStatus = builder.enumType('SubscriptionStatus', {
     UNPAID: { description: 'Held. Payments failed.' },
     INCOMPLETE: { description: 'Held. The first payment is pending.' },
     INCOMPLETE_EXPIRED: { description: 'Ended: the first payment never arrived.' },
+    SCHEDULED: { description: 'It has not started yet; see startedAt.' },
   } as const,
 });
+
+const times = { status: true, startedAt: true, endedAt: true, trialEnd: true, provider: true } as const;
+
+const isOver = (row: Times) => ['CANCELLED', 'INCOMPLETE_EXPIRED'].includes(statusAt(row, new Date()));
 
 export const PackageSubscription = builder.prismaObject('Subscription', {
   name: 'PackageSubscription',
@@ -38,7 +43,12 @@ export const PackageSubscription = builder.prismaObject('Subscription', {
       select: { user: { select: { id: true } } },
       resolve: ({ user }) => user.id,
     }),
-    status: t.expose('status', { type: SubscriptionStatus, description: 'The status.' }),
+    status: t.field({
+      type: SubscriptionStatus,
+      description: 'The status now.',
+      select: times,
+      resolve: (row) => statusAt(row, new Date()),
+    }),
     package: t.field({
       type: Package,
       description: 'The package, at the version that the user holds.',
@@ -50,12 +60,23 @@ export const PackageSubscription = builder.prismaObject('Subscription', {
     }),
     startedAt: t.expose('startedAt', {
       type: 'DateTime',
-      description: 'The start. Usage counts from here on, and periods are counted from here.',
+      description:
+        'The start, which may lie ahead. Usage counts from here on, and periods are counted from here, unless usage was carried over.',
     }),
-    endedAt: t.expose('endedAt', {
+    endedAt: t.field({
       type: 'DateTime',
       nullable: true,
-      description: 'The end. Null while it is held.',
+      description: 'The end. Null while it is held; see cancelsAt.',
+      select: times,
+      resolve: (row) => (isOver(row) ? row.endedAt : null),
+    }),
+    cancelsAt: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description:
+        'The scheduled end, here or at the billing provider. Null without one, and once it has ended.',
+      select: { ...times, providerCancelsAt: true },
+      resolve: (row) => (isOver(row) ? null : row.provider === null ? row.endedAt : row.providerCancelsAt),
     }),
     trialEnd: t.expose('trialEnd', {
       type: 'DateTime',
@@ -80,41 +101,12 @@ builder.prismaObjectField(Package, 'subscriberCount', (t) =>
   }),
 );
 
-const ChangedPackage = builder.objectRef<PackageChange>('ChangedPackage').implement({
-  description: 'The result of a change of the base package.',
-  fields: (t) => ({
-    subscription: t.prismaField({
-      type: PackageSubscription,
-      description: 'The subscription to the new base package.',
-      resolve: (query, { startedId }, _args, { db }) =>
-        db.subscription.findFirstOrThrow({ ...query, where: { id: startedId } }),
-    }),
-    replaced: t.prismaField({
-      type: PackageSubscription,
-      description: 'The subscription to the previous base package, now CANCELLED.',
-      resolve: (query, { replacedId }, _args, { db }) =>
-        db.subscription.findFirstOrThrow({ ...query, where: { id: replacedId } }),
-    }),
-    cancelledAddons: t.prismaField({
-      type: [PackageSubscription],
-      description:
-        'The subscriptions to add-ons that are not available with the new base package, now CANCELLED.',
-      resolve: (query, { cancelledAddonIds }, _args, { db }) =>
-        db.subscription.findMany({
-          ...query,
-          where: { id: { in: cancelledAddonIds } },
-          orderBy: { id: 'asc' },
-        }),
-    }),
-  }),
-});
-
 /** The number of users who hold each version of these packages, and, as version 0, any of them. */
 async function countHolders(db: PrismaClient, environmentId: string, owners: string[]) {
   const packageIds = [...new Set(owners.map((owner) => owner.slice(owner.indexOf(' ') + 1)))];
   const counts = await db.subscription.groupBy({
     by: ['packageId', 'packageVersion'],
-    where: { environmentId, packageId: { in: packageIds }, status: { in: [...heldStatuses] } },
+    where: { environmentId, packageId: { in: packageIds }, ...heldNow() },
     _count: true,
   });
   const sums = new Map<string, number>();
@@ -128,7 +120,7 @@ async function countHolders(db: PrismaClient, environmentId: string, owners: str
 }
 
 /** The internal id of a subscription. @throws SubscriptionNotFoundError if no subscription can have it */
-function subscriptionId(text: string): bigint {
+export function subscriptionId(text: string): bigint {
   const id = readSubscriptionId(parse(Id, text, 'id'));
   if (id === null) throw subscriptionNotFound(text);
   return id;
@@ -188,49 +180,5 @@ builder.queryFields((t) => ({
           db.subscription.findMany({ ...query, ...rest, where: { ...where, environmentId, ...owner } }),
       );
     },
-  }),
-}));
-
-builder.mutationFields((t) => ({
-  subscribe: t.prismaField({
-    type: [PackageSubscription],
-    nullable: { list: false, items: true },
-    description:
-      'Subscribes a user to all of these packages, or to none. A user has at most one base package. An add-on needs a live base package that it is available with. `UserNotFoundError`, or `SubscriptionError` if a rule is broken.',
-    args: {
-      packageIds: t.arg.stringList({
-        required: true,
-        description: 'PUBLISHED packages, up to 100, each once: at most one base package, and any add-ons.',
-      }),
-      userId: t.arg.string({ required: true, description: 'The id of the user.' }),
-    },
-    resolve: async (query, _root, args, { db, author }) => {
-      const packageIds = parse(PackageIds, args.packageIds, 'packageIds');
-      const userId = parse(Id, args.userId, 'userId');
-      const ids = await subscribe(db, author, userId, packageIds);
-      return db.subscription.findMany({ ...query, where: { id: { in: ids } }, orderBy: { id: 'asc' } });
-    },
-  }),
-  cancelSubscription: t.prismaField({
-    type: PackageSubscription,
-    description:
-      'Cancels a subscription now. Cancelling a base package also cancels its add-ons. `SubscriptionNotFoundError`, or `SubscriptionError` if it has ended.',
-    args: { id: t.arg.string({ required: true, description: 'The id of the subscription.' }) },
-    resolve: async (query, _root, args, { db, author }) => {
-      const id = subscriptionId(args.id);
-      await cancelSubscription(db, author, id);
-      return db.subscription.findFirstOrThrow({ ...query, where: { id } });
-    },
-  }),
-  changePackage: t.field({
-    type: ChangedPackage,
-    description:
-      'Replaces the base package of a user now, in one step. Add-ons that are not available with the new one are cancelled. `UserNotFoundError`, or `SubscriptionError` if a rule is broken.',
-    args: {
-      userId: t.arg.string({ required: true, description: 'The id of a user with a base package.' }),
-      packageId: t.arg.string({ required: true, description: 'Another PUBLISHED base package.' }),
-    },
-    resolve: (_root, args, { db, author }) =>
-      changePackage(db, author, parse(Id, args.userId, 'userId'), parse(Id, args.packageId, 'packageId')),
   }),
 }));

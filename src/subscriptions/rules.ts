@@ -25,9 +25,13 @@ export const heldStatuses = ['ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMP
 /** A subscription is live, which means that it gives access, in these statuses only. */
 export const liveStatuses = ['ACTIVE', 'TRIALING'] as const;
 
-type SubscriptionStatus = (typeof heldStatuses)[number] | 'CANCELLED' | 'INCOMPLETE_EXPIRED';
+export type SubscriptionStatus =
+  | (typeof heldStatuses)[number]
+  | 'SCHEDULED'
+  | 'CANCELLED'
+  | 'INCOMPLETE_EXPIRED';
 
-/** What the rules need to know about a package. */
+/** What the rules need to know about a version of a package. */
 export interface PackageTerms {
   id: string;
   /** The version that is held, or that people subscribe to. */
@@ -38,12 +42,48 @@ export interface PackageTerms {
   baseIds: readonly string[];
 }
 
-/** What the rules need to know about a subscription. */
-export interface SubscriptionTerms {
-  id: bigint;
+/** The stored status of a subscription, and the instants that decide over it. */
+export interface Times {
   status: SubscriptionStatus;
-  package: PackageTerms;
+  startedAt: Date;
+  /** The end, which may lie ahead; null is none. */
+  endedAt: Date | null;
+  trialEnd: Date | null;
+  /** The billing provider that decides on it; null or none: subscribed here. */
+  provider?: string | null;
 }
+
+/** What the rules need to know about a subscription. */
+export interface SubscriptionTerms extends Times {
+  id: bigint;
+  package: PackageTerms;
+  /** The subscription in whose place it starts. */
+  followsId: bigint | null;
+}
+
+const isHeldStatus = (status: SubscriptionStatus) => heldStatuses.some((held) => held === status);
+
+const goesOnAfter = ({ endedAt }: { endedAt: Date | null }, at: Date) => endedAt === null || endedAt > at;
+
+/**
+ * The status at an instant, whether or not a job has written it yet: a scheduled subscription starts, one whose end has
+ * come is over, a trial that is over goes on. The provider says the status of what it decides on.
+ */
+export function statusAt(
+  { status, startedAt, endedAt, trialEnd, provider = null }: Times,
+  at: Date,
+): SubscriptionStatus {
+  if (provider !== null || (!isHeldStatus(status) && status !== 'SCHEDULED')) return status;
+  if (!goesOnAfter({ endedAt }, at)) return 'CANCELLED';
+  if (status === 'SCHEDULED' && startedAt > at) return 'SCHEDULED';
+  if (status !== 'SCHEDULED' && status !== 'TRIALING') return status;
+  const isTrial = trialEnd === null ? status === 'TRIALING' : trialEnd > at;
+  return isTrial ? 'TRIALING' : 'ACTIVE';
+}
+
+/** Whether a subscription is held at an instant, now or later. */
+const covers = (subscription: Times, at: Date) =>
+  goesOnAfter(subscription, at) && (isHeldStatus(subscription.status) || subscription.startedAt <= at);
 
 /** Kana's texts, which clients compare. A "tier" is a base package. */
 export const multipleTiers = 'Cannot subscribe to multiple tiers';
@@ -52,97 +92,247 @@ const unknownPackage = 'Package Id not found for app';
 
 export const heldAlready = 'Cannot subscribe to a package that the user is already subscribed to.';
 
+/** A subscription to start, with its end if that is known. */
+export interface Start {
+  package: PackageTerms;
+  endedAt: Date | null;
+}
+
 /**
- * Checks whether a user may subscribe to all of `packageIds` at once. Each rule is
+ * Checks whether a user may subscribe to all of `packageIds` at once, from an instant on. Each rule is
  * checked for every package before the next rule:
  *  1. every package exists;
  *  2. every package is PUBLISHED;
- *  3. there is at most one base package, including a held one in any payment status;
- *  4. every add-on has a base package that is live or part of this call, and is available with it;
- *  5. no package is already held.
+ *  3. there is at most one base package at any time from then on, including a held one in any payment status;
+ *  4. every add-on has a base package that is live then or part of this call, and is available with it;
+ *  5. no package is already held then.
+ * An add-on ends with the base package that carries it.
  *
  * @param known the existing packages among `packageIds`
- * @param held the subscriptions that the user holds
- * @returns the packages in the order of `packageIds`
+ * @param held the subscriptions that the user holds, or will hold
+ * @param at the start
+ * @param now an earlier start changes nothing about what was before now
+ * @returns the subscriptions in the order of `packageIds`
  */
 export function planSubscribe(
   packageIds: readonly string[],
   known: readonly PackageTerms[],
   held: readonly SubscriptionTerms[],
-): PackageTerms[] {
+  at: Date = new Date(0),
+  now: Date = at,
+): Start[] {
   const requested = packageIds.map((id) => knownPackage(id, known));
   requested.forEach(mustBePublished);
-  const bases = [...requested, ...held.map((subscription) => subscription.package)].filter(isBase);
-  if (bases.length > 1) throw subscriptionError(multipleTiers);
-  const carrier = requested.find(isBase) ?? held.find(isLiveBase)?.package;
-  const isCarried = (addon: PackageTerms) => carrier !== undefined && isOpenTo(addon, carrier);
+  const from = at < now ? now : at;
+  const later = held.filter((subscription) => goesOnAfter(subscription, from));
+  const bases = [...requested, ...later.map((subscription) => subscription.package)].filter(isBase);
+  if (requested.some(isBase) && bases.length > 1) throw subscriptionError(multipleTiers);
+  const isNew = requested.some(isBase);
+  const carrier = later.find((each) => isLiveBase(each) && covers(each, from));
+  const base = requested.find(isBase) ?? carrier?.package;
+  const isCarried = (addon: PackageTerms) => base !== undefined && isOpenTo(addon, base);
   if (!requested.every((item) => isBase(item) || isCarried(item))) throw subscriptionError(missingTier);
-  const heldIds = new Set(held.map((subscription) => subscription.package.id));
+  const heldIds = new Set(later.map((subscription) => subscription.package.id));
   if (requested.some((item) => heldIds.has(item.id))) throw subscriptionError(heldAlready);
-  return requested;
+  return requested.map((item) => ({
+    package: item,
+    endedAt: isBase(item) || isNew || carrier === undefined ? null : carriedUntil(item, carrier, later),
+  }));
+}
+
+/** Until when a base package carries an add-on, and those that follow it; null is without end. */
+function carriedUntil(
+  addon: PackageTerms,
+  carrier: SubscriptionTerms,
+  held: readonly SubscriptionTerms[],
+): Date | null {
+  const until = carrier.endedAt;
+  if (until === null) return null;
+  const next = held.find(
+    (each) =>
+      isBase(each.package) && each.startedAt.getTime() === until.getTime() && isOpenTo(addon, each.package),
+  );
+  return next === undefined ? until : carriedUntil(addon, next, held);
+}
+
+/** Subscriptions to end, each at its instant. */
+export interface Ending {
+  id: bigint;
+  at: Date;
 }
 
 /**
- * The subscriptions that end when `target` is cancelled. Add-ons need a base package, and a user holds only one:
- * cancelling it cancels every held add-on. An ended subscription cannot be cancelled.
+ * What ends when `target` is cancelled at an instant. Add-ons need a base package, and a user holds only one:
+ * cancelling it cancels every held add-on. What was to follow is cancelled too. An ended subscription cannot be
+ * cancelled.
  *
- * @param held the subscriptions that the user holds
- * @returns the ids of the subscriptions to cancel
+ * @param held the subscriptions that the user holds, or will hold
+ * @param at the instant; not before now
  */
-export function planCancel(target: SubscriptionTerms, held: readonly SubscriptionTerms[]): bigint[] {
-  if (!heldStatuses.some((status) => status === target.status)) {
+export function planCancel(
+  target: SubscriptionTerms,
+  held: readonly SubscriptionTerms[],
+  at: Date = new Date(0),
+): Ending[] {
+  if (!isHeldStatus(target.status) && target.status !== 'SCHEDULED')
     throw subscriptionError(`Cannot cancel the subscription "${target.id}": it is ${target.status}.`);
-  }
-  const addons = target.package.isAddon ? [] : held.filter((subscription) => subscription.package.isAddon);
-  return [target, ...addons].map(({ id }) => id);
+  mustBeOurs(target);
+  const others = held.filter(({ id }) => id !== target.id);
+  const following = followersOf(target, others);
+  const addons = target.package.isAddon
+    ? []
+    : others.filter((each) => each.package.isAddon && goesOnAfter(each, at));
+  const rest = others.filter((each) => !following.includes(each));
+  if (
+    isBase(target.package) &&
+    rest.some(
+      (each) =>
+        isBase(each.package) &&
+        each.startedAt < at &&
+        goesOnAfter(each, at) &&
+        each.startedAt > target.startedAt,
+    )
+  )
+    throw subscriptionError(multipleTiers);
+  const ending = [target, ...addons, ...following];
+  ending.forEach(mustBeOurs);
+  return ending.map(({ id, startedAt }) => ({
+    id,
+    at: startedAt > at ? startedAt : at,
+  }));
+}
+
+/** The scheduled subscriptions that start in the place of another one. */
+const followersOf = (target: SubscriptionTerms, held: readonly SubscriptionTerms[]) =>
+  held.filter(({ followsId, status }) => followsId === target.id && status === 'SCHEDULED');
+
+/** A change of the base package. */
+export interface BaseChange {
+  base: PackageTerms;
+  replacedId: bigint;
+  /** What ends: the base package before, add-ons that are not available with the new one, and what was scheduled. */
+  endings: Ending[];
+  cancelledAddonIds: bigint[];
 }
 
 /**
- * How the base package of a user is replaced: the new one must be a PUBLISHED base package and not the
- * current one. Held add-ons stay if they are available with the new one; otherwise they are cancelled.
+ * How the base package of a user is replaced at an instant: the new one must be a PUBLISHED base package and not what
+ * is held then; another version of the same package may be. Held add-ons stay if they are available with the new one;
+ * otherwise they end. A change that was scheduled before is withdrawn.
  *
- * @param known the package if it exists, else empty
- * @param held the subscriptions that the user holds
+ * @param base the new base package, at the version to change to
+ * @param held the subscriptions that the user holds, or will hold
  */
 export function planChange(
-  packageId: string,
-  known: readonly PackageTerms[],
+  base: PackageTerms | undefined,
   held: readonly SubscriptionTerms[],
-): { base: PackageTerms; replacedId: bigint; cancelledAddonIds: bigint[] } {
-  const base = knownPackage(packageId, known);
+  at: Date = new Date(0),
+): BaseChange {
+  if (base === undefined) throw subscriptionError(unknownPackage);
   mustBePublished(base);
   if (!isBase(base)) throw subscriptionError(`Cannot change to the package "${base.id}": it is an add-on.`);
-  const replaced = held.find((subscription) => isBase(subscription.package));
+  const replaced = held.find((each) => isBase(each.package) && covers(each, at));
   if (replaced === undefined)
     throw subscriptionError('Cannot change the package of a user without a base package.');
-  if (replaced.package.id === base.id) throw subscriptionError(heldAlready);
-  const cancelled = held.filter(({ package: item }) => !isBase(item) && !isOpenTo(item, base));
-  return { base, replacedId: replaced.id, cancelledAddonIds: cancelled.map(({ id }) => id) };
+  if (replaced.package.id === base.id && replaced.package.version === base.version)
+    throw subscriptionError(heldAlready);
+  const withdrawn = followersOf(replaced, held);
+  const others = held.filter((each) => each.id !== replaced.id && !withdrawn.includes(each));
+  if (others.some((each) => isBase(each.package) && goesOnAfter(each, at)))
+    throw subscriptionError(multipleTiers);
+  const addons = others.filter(
+    (each) => !isBase(each.package) && goesOnAfter(each, at) && !isOpenTo(each.package, base),
+  );
+  const ending = [replaced, ...addons, ...withdrawn];
+  ending.forEach(mustBeOurs);
+  const endings = ending.map(({ id, startedAt }) => ({ id, at: startedAt > at ? startedAt : at }));
+  return { base, replacedId: replaced.id, endings, cancelledAddonIds: addons.map(({ id }) => id) };
+}
+
+/** How a scheduled end is taken back. */
+export interface Resumption {
+  /** The subscriptions that go on. */
+  resumedIds: bigint[];
+  /** What was to follow, which does not start. */
+  withdrawn: Ending[];
 }
 
 /**
- * The subscriptions that end when users are merged: a user holds one base package, no package twice, and no add-on
- * that is not available with the base package. Of two that conflict, the first stays: the survivor's.
+ * Takes the scheduled end of a subscription back. What was to follow it is withdrawn; add-ons that were to end with a
+ * base package go on.
+ */
+export function planResume(target: SubscriptionTerms, held: readonly SubscriptionTerms[]): Resumption {
+  mustBeOurs(target);
+  const end = target.endedAt;
+  if (end === null || (!isHeldStatus(target.status) && target.status !== 'SCHEDULED'))
+    throw subscriptionError(`Cannot resume the subscription "${target.id}": it has no scheduled end.`);
+  const withdrawn = followersOf(target, held);
+  const others = held.filter((each) => each.id !== target.id && !withdrawn.includes(each));
+  const isLater = (each: SubscriptionTerms) => goesOnAfter(each, end);
+  if (isBase(target.package) && others.some((each) => isBase(each.package) && isLater(each)))
+    throw subscriptionError(multipleTiers);
+  if (!isBase(target.package)) {
+    const base = others.find((each) => isBase(each.package) && covers(each, end));
+    if (base === undefined || !isOpenTo(target.package, base.package)) throw subscriptionError(missingTier);
+  }
+  if (others.some((each) => each.package.id === target.package.id && isLater(each)))
+    throw subscriptionError(heldAlready);
+  const addons = isBase(target.package)
+    ? others.filter((each) => !isBase(each.package) && each.endedAt?.getTime() === end.getTime())
+    : [];
+  return {
+    resumedIds: [target, ...addons].map(({ id }) => id),
+    withdrawn: withdrawn.map(({ id, startedAt }) => ({ id, at: startedAt })),
+  };
+}
+
+/**
+ * The subscriptions that end when users are merged: a user holds one base package at a time, no package twice, and no
+ * add-on that is not available with the base package. Of two that conflict, the first stays: the survivor's.
  *
  * @param held the subscriptions of all users, the survivor's first
  * @returns the ids of the subscriptions to cancel
  */
 export function planMerge(held: readonly SubscriptionTerms[]): bigint[] {
-  const base = held.find((subscription) => isBase(subscription.package))?.package;
-  const isFirst = ({ package: { id } }: SubscriptionTerms, index: number) =>
-    held.findIndex((other) => other.package.id === id) === index;
-  const fits = ({ package: item }: SubscriptionTerms) =>
-    base === undefined || (isBase(item) ? item.id === base.id : isOpenTo(item, base));
+  const base = held.find((subscription) => isBase(subscription.package));
+  const isWithFirst = (each: SubscriptionTerms) =>
+    base === undefined || each.id === base.id || continues(each, base, held);
+  const isFirst = (subscription: SubscriptionTerms, index: number) =>
+    held.findIndex(({ package: { id } }) => id === subscription.package.id) === index ||
+    (isBase(subscription.package) && isWithFirst(subscription));
+  const fits = (subscription: SubscriptionTerms) =>
+    base === undefined ||
+    (isBase(subscription.package) ? isWithFirst(subscription) : isOpenTo(subscription.package, base.package));
   return held
     .filter((subscription, index) => !isFirst(subscription, index) || !fits(subscription))
     .map(({ id }) => id);
+}
+
+/** Whether a subscription was to follow another one, or one that follows it. */
+function continues(
+  each: SubscriptionTerms,
+  base: SubscriptionTerms,
+  held: readonly SubscriptionTerms[],
+): boolean {
+  if (each.followsId === null) return false;
+  if (each.followsId === base.id) return true;
+  const before = held.find(({ id }) => id === each.followsId);
+  return before !== undefined && before.id < each.id && continues(before, base, held);
+}
+
+/** What a billing provider decides on is changed there: a change here would not be paid for, nor last. */
+function mustBeOurs({ id, provider = null }: SubscriptionTerms) {
+  if (provider === null) return;
+  throw subscriptionError(
+    `Cannot change the subscription "${id}": change it at the billing provider ${provider}, which decides on it.`,
+  );
 }
 
 const isBase = (item: PackageTerms) => !item.isAddon;
 
 /** Only a live base package carries add-ons. */
 const isLiveBase = ({ status, package: item }: SubscriptionTerms) =>
-  isBase(item) && liveStatuses.some((live) => live === status);
+  isBase(item) && (status === 'SCHEDULED' || liveStatuses.some((live) => live === status));
 
 const isOpenTo = (addon: PackageTerms, base: PackageTerms) =>
   addon.baseIds.length === 0 || addon.baseIds.includes(base.id);

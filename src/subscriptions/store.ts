@@ -1,16 +1,16 @@
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
-import type { Prisma, PrismaClient } from '../database/generated/client.ts';
-import { inUserTurn } from '../database/turns.ts';
+import type { Prisma } from '../database/generated/client.ts';
 import { subscriptionError } from '../errors.ts';
-import { lockUser } from '../users/store.ts';
 import {
+  type Ending,
   heldAlready,
   heldStatuses,
   liveStatuses,
   multipleTiers,
   type PackageTerms,
   type SubscriptionTerms,
+  statusAt,
 } from './rules.ts';
 
 /** One change of a user's subscriptions, while the user's row is locked. */
@@ -21,32 +21,37 @@ export interface Change {
   instant: Date;
 }
 
-type InTransaction = <Result>(prisma: PrismaClient, work: (tx: Db) => Promise<Result>) => Promise<Result>;
-
-/** Whether a subscription of this status is live, as SQL; see liveStatuses. */
-export const isLiveSql = (status: string) =>
-  `${status} in (${liveStatuses.map((live) => `'${live}'`).join(', ')})`;
-
 /**
- * Runs `work` with the user's row locked, the only way to change what usage counts towards (see beginChange).
- * Returns null, without running it, if the user no longer exists.
- *
- * @param inTransaction how the transaction is run
+ * Whether a row of `subscription` is live now, as SQL. Instants decide, so that it is right before a job writes the
+ * status; see statusAt. A subscription that has begun has another status than SCHEDULED, whatever now() was when the
+ * transaction began.
  */
-export function changeSubscriptions<Result>(
-  prisma: PrismaClient,
-  userKey: bigint,
-  work: (tx: Db, change: Change) => Promise<Result>,
-  inTransaction: InTransaction = (client, inside) => client.$transaction(inside),
-): Promise<Result | null> {
-  return inUserTurn(`${userKey}`, () =>
-    inTransaction(prisma, async (tx) => {
-      const locked = await lockUser(tx, userKey);
-      if (locked === null) return null;
-      return work(tx, { userKey: locked, instant: await beginChange(tx, [locked]) });
-    }),
-  );
-}
+export const isLiveSql = (row: string) =>
+  `(${row}.status in ('ACTIVE', 'TRIALING', 'SCHEDULED') and (${row}.status <> 'SCHEDULED' or ${row}.started_at <= now())
+    and (${row}.ended_at is null or ${row}.ended_at > now()))`;
+
+/** The filter for subscriptions that go on. */
+const goesOn = (now: Date) => ({ OR: [{ endedAt: null }, { endedAt: { gt: now } }] });
+
+/** The filter for subscriptions that are held now. */
+export const heldNow = (now = new Date()) => ({
+  AND: [
+    goesOn(now),
+    {
+      OR: [{ status: { in: [...heldStatuses] } }, { status: 'SCHEDULED' as const, startedAt: { lte: now } }],
+    },
+  ],
+});
+
+/** The filter for subscriptions that give access now. */
+export const liveNow = (now = new Date()) => ({
+  AND: [
+    goesOn(now),
+    {
+      OR: [{ status: { in: [...liveStatuses] } }, { status: 'SCHEDULED' as const, startedAt: { lte: now } }],
+    },
+  ],
+});
 
 /**
  * Starts a change of these users' subscriptions and returns its instant. Usage counts in
@@ -64,6 +69,44 @@ export async function beginChange(tx: Db, userKeys: bigint[]): Promise<Date> {
     SELECT date_trunc('milliseconds', clock_timestamp()) + interval '1 millisecond' AS instant,
       pg_sleep(0.001)::text AS waited`;
   return row.instant;
+}
+
+/** What is due at an instant: a start, an end, or the end of a trial. A billing provider decides on its own. */
+export function findDue(tx: Db, userKey: bigint, instant: Date) {
+  return tx.$queryRaw<{ id: bigint; environmentId: string }[]>`
+    SELECT id, environment_id AS "environmentId" FROM subscription
+    WHERE user_key = ${userKey} AND provider IS NULL AND (status = 'SCHEDULED' AND started_at <= ${instant}::timestamptz
+      OR status = 'TRIALING' AND trial_end <= ${instant}::timestamptz
+      OR status IN ('ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE', 'SCHEDULED')
+        AND ended_at <= ${instant}::timestamptz)`;
+}
+
+/** Writes the statuses of what is due; see statusAt. What ends is written first: its place is free then. */
+export async function writeStatuses(
+  tx: Db,
+  { userKey, instant }: Change,
+  ids: readonly bigint[],
+): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE subscription SET status = 'CANCELLED'
+    WHERE user_key = ${userKey} AND id = ANY (${[...ids]}::bigint[]) AND ended_at <= ${instant}::timestamptz`;
+  await tx.$executeRaw`
+    UPDATE subscription
+    SET status = (CASE WHEN trial_end > ${instant}::timestamptz THEN 'TRIALING' ELSE 'ACTIVE' END)::"SubscriptionStatus"
+    WHERE user_key = ${userKey} AND id = ANY (${[...ids]}::bigint[]) AND status IN ('SCHEDULED', 'TRIALING')`;
+}
+
+/** The users of whom something is due now, at most `count`, after the user `after`. */
+export async function findDueUsers(db: Db, after: bigint, count: number): Promise<bigint[]> {
+  const rows = await db.$queryRaw<{ userKey: bigint }[]>`
+    SELECT DISTINCT user_key AS "userKey" FROM (
+      SELECT user_key FROM subscription WHERE status = 'SCHEDULED' AND started_at <= now()
+      UNION ALL SELECT user_key FROM subscription
+      WHERE trial_end IS NOT NULL AND status = 'TRIALING' AND trial_end <= now() AND provider IS NULL
+      UNION ALL SELECT user_key FROM subscription WHERE ended_at IS NOT NULL
+        AND status IN ('ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE', 'SCHEDULED') AND ended_at <= now() AND provider IS NULL
+    ) due WHERE user_key > ${after} ORDER BY 1 LIMIT ${count}`;
+  return rows.map(({ userKey }) => userKey);
 }
 
 const terms = { package: { include: { bases: { select: { baseId: true, version: true } } } } } as const;
@@ -89,20 +132,18 @@ export async function findPackages(tx: Db, environmentId: string, ids: string[])
   return rows.map((row) => packageTerms(row));
 }
 
-/** All subscriptions that the user holds, oldest first. */
+/** The statuses of what is held now, or later. */
+const heldOrScheduled = [...heldStatuses, 'SCHEDULED' as const];
+
+/** All subscriptions that the user holds, or will hold, oldest first. */
 export async function findHeld(tx: Db, userKey: bigint): Promise<SubscriptionTerms[]> {
-  const rows = await tx.subscription.findMany({
-    where: { userKey, status: { in: [...heldStatuses] } },
-    include: terms,
-    orderBy: { id: 'asc' },
-  });
-  return rows.map(subscriptionTerms);
+  return findHeldByAll(tx, [userKey]);
 }
 
-/** All subscriptions that these users hold, in the order of the users, oldest first. */
+/** All subscriptions that these users hold, or will hold, in the order of the users, oldest first. */
 export async function findHeldByAll(db: Db, userKeys: readonly bigint[]): Promise<SubscriptionTerms[]> {
   const rows = await db.subscription.findMany({
-    where: { userKey: { in: [...userKeys] }, status: { in: [...heldStatuses] } },
+    where: { userKey: { in: [...userKeys] }, status: { in: heldOrScheduled } },
     include: terms,
     orderBy: { id: 'asc' },
   });
@@ -121,20 +162,31 @@ export async function findOwner(db: Db, environmentId: string, id: bigint): Prom
   return row?.userKey ?? null;
 }
 
-/** Starts an ACTIVE subscription; returns its id. */
+/** A subscription to start. */
+export interface NewSubscription {
+  package: PackageTerms;
+  startedAt: Date;
+  endedAt: Date | null;
+  trialEnd: Date | null;
+  followsId: bigint | null;
+}
+
+/** Starts a subscription, now, earlier or later; returns its id. */
 export async function startSubscription(
   tx: Db,
   environmentId: string,
   { userKey, instant }: Change,
-  { id: packageId, version: packageVersion, isAddon }: PackageTerms,
+  { package: { id: packageId, version: packageVersion, isAddon }, ...times }: NewSubscription,
 ): Promise<bigint> {
+  const status = statusAt({ ...times, status: 'SCHEDULED' }, instant);
   const begun = {
     environmentId,
     userKey,
     packageId,
     packageVersion,
     isAddon,
-    startedAt: instant,
+    ...times,
+    status,
     createdAt: instant,
   };
   try {
@@ -146,20 +198,40 @@ export async function startSubscription(
 }
 
 /** The rules refuse these under the lock; the unique indexes are the last guard. */
-function refusalOf(error: unknown): unknown {
+export function refusalOf(error: unknown): unknown {
   if (isUniqueViolation(error, 'subscription_one_held_base')) return subscriptionError(multipleTiers);
   if (isUniqueViolation(error, 'subscription_package_held_once')) return subscriptionError(heldAlready);
   return error;
 }
 
-/** Cancels these subscriptions of the user. */
+/** Cancels these subscriptions of the user now. One that has not begun never begins. */
 export async function cancelSubscriptions(
   tx: Db,
   { userKey, instant }: Change,
-  ids: bigint[],
+  ids: readonly bigint[],
 ): Promise<void> {
-  await tx.subscription.updateMany({
-    where: { userKey, id: { in: ids } },
-    data: { status: 'CANCELLED', endedAt: instant },
-  });
+  await tx.$executeRaw`
+    UPDATE subscription SET status = 'CANCELLED', ended_at = greatest(started_at, ${instant}::timestamptz)
+    WHERE user_key = ${userKey} AND id = ANY (${[...ids]}::bigint[])`;
+}
+
+/** Ends subscriptions of the user, each at its instant: now, or later. */
+export async function endSubscriptions(tx: Db, change: Change, endings: readonly Ending[]): Promise<void> {
+  const { userKey, instant } = change;
+  for (const { id, at } of endings) {
+    await tx.$executeRaw`
+      UPDATE subscription SET ended_at = ${at}::timestamptz,
+        status = CASE WHEN ${at}::timestamptz <= greatest(${instant}::timestamptz, started_at)
+          THEN 'CANCELLED' ELSE status END
+      WHERE user_key = ${userKey} AND id = ${id}`;
+  }
+}
+
+/** Takes the scheduled end of subscriptions back. */
+export async function resumeSubscriptions(
+  tx: Db,
+  { userKey }: Change,
+  ids: readonly bigint[],
+): Promise<void> {
+  await tx.subscription.updateMany({ where: { userKey, id: { in: [...ids] } }, data: { endedAt: null } });
 }

@@ -105,8 +105,13 @@ async function periodsOf(
 ): Promise<Period[]> {
   // The database's clock, as for entitlements: at a reset, both must use the same window.
   const [{ now }] = await db.$queryRaw<[{ now: Date }]>`SELECT now() AS now`;
-  const { subscriptionId } = grant;
-  const windows = [windowAt(grant, now), ...windowsEndedBefore(grant, now, pastPeriods)];
+  const { subscriptionId, startedAt } = grant;
+  // Where the windows were carried over, the earlier ones are those of the subscription before.
+  const first = windowAt(grant, startedAt).start;
+  const windows = [
+    windowAt(grant, now),
+    ...windowsEndedBefore(grant, now, pastPeriods).filter(({ start }) => start >= first),
+  ];
   const counters = await db.usageCounter.findMany({
     where: { userKey, subscriptionId, featureId, windowStart: { in: windows.map(({ start }) => start) } },
   });

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { settleJobs } from '../../src/subscriptions/settle.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { startBillingApp, webhookSecret } from './app.ts';
 import { FakeStripe } from './fake-stripe.ts';
@@ -231,6 +232,54 @@ describe('the webhook', () => {
     await deliver();
     expect(await statusOf('cleo')).toEqual(['pro ACTIVE']);
     expect(await flags()).toEqual([]);
+  });
+
+  test('what Stripe holds is changed there only; an end that is planned there is told', async () => {
+    const own = '{ subscriptions(userId: "cleo") { id status endedAt cancelsAt } }';
+    const before = await app.ok(own);
+    const [held] = before.subscriptions;
+    for (const change of [
+      `cancelSubscription(id: "${held.id}") { id }`,
+      `cancelSubscription(id: "${held.id}", atPeriodEnd: true) { id }`,
+      `resumeSubscription(id: "${held.id}") { id }`,
+      'changePackage(userId: "cleo", packageId: "free") { subscription { id } }',
+      'changePackage(userId: "cleo", packageId: "free", atPeriodEnd: true) { subscription { id } }',
+    ]) {
+      const error = await app.fails(`mutation { ${change} }`);
+      expect(error.extensions.exception?.name).toBe('SubscriptionError');
+      expect(error.message).toContain('at the billing provider');
+    }
+    expect(await app.ok(own)).toEqual(before);
+
+    const end = stripe.now + 9 * day;
+    stripe.change(subscription, (row) => {
+      row.cancel_at = end;
+    });
+    await deliver();
+    expect((await app.ok(own)).subscriptions).toEqual([
+      { ...held, cancelsAt: new Date(end * 1_000).toISOString() },
+    ]);
+    stripe.change(subscription, (row) => {
+      row.cancel_at = null;
+    });
+    await deliver();
+    expect(await app.ok(own)).toEqual(before);
+  });
+
+  test('no job of ours ends a trial that Stripe decides on', async () => {
+    stripe.change(subscription, (row) => {
+      row.status = 'trialing';
+      row.trial_end = stripe.now - 60;
+    });
+    await deliver();
+    const [job] = Object.values(settleJobs(app.database.prisma));
+    await job?.({}, { pool: app.database.work, stop: new AbortController().signal } as never);
+    expect(await statusOf('cleo')).toEqual(['pro TRIALING']);
+    stripe.change(subscription, (row) => {
+      row.status = 'active';
+    });
+    await deliver();
+    expect(await statusOf('cleo')).toEqual(['pro ACTIVE']);
   });
 
   test('another price is another package; the old one ends', async () => {

@@ -6,13 +6,14 @@ import { type Grant, highestGrant } from '../../src/entitlements/rules.ts';
 import { createStandingFinder } from '../../src/entitlements/store.ts';
 import { windowStartAt } from '../../src/entitlements/window-rules.ts';
 import { type ResetPeriod, resetPeriods, type StoredResets } from '../../src/packages/reset-rules.ts';
-import { liveStatuses } from '../../src/subscriptions/rules.ts';
+import { liveStatuses, statusAt } from '../../src/subscriptions/rules.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 
 /*
  * The database finds winners in SQL. Here thousands of random users hold it to the rules, with all that is awkward: ties, unlimited, overage, dead subscriptions, month ends, leap days.
  */
 
+const day = 86_400_000;
 const seed = Number(process.env.SEED ?? 20_240_229);
 const environmentId = 'test';
 const featureIds = ['messages', 'api-calls', 'seats'];
@@ -70,6 +71,9 @@ const user = fc.uniqueArray(
     status: fc.constantFrom(...statuses),
     startedAt: start,
     used: fc.oneof(fc.integer({ min: -60, max: 60 }), fc.constantFrom(0.000001, 9.75, 123_456_789_012)),
+    /** It may be about to start, and to end: in the days before now or after. */
+    scheduled: fc.option(fc.constantFrom(-2, 2), { freq: 3 }),
+    ends: fc.option(fc.constantFrom(-1, 1), { freq: 3 }),
   }),
   { selector: (subscription) => subscription.package, maxLength: 6 },
 );
@@ -148,6 +152,23 @@ async function saveCatalogue(catalogue: Catalogue) {
   }
 }
 
+type RandomSubscription = ReturnType<typeof user.generate>['value'][number];
+
+/** The status and the instants as they are stored: the end may have come, and the start may lie ahead. */
+function timesOf({ status, startedAt, scheduled, ends }: RandomSubscription, now: Date) {
+  const away = (days: number | null) => (days === null ? null : new Date(now.getTime() + days * day));
+  if (status === 'CANCELLED') return { status, startedAt, endedAt: now };
+  if (status === 'INCOMPLETE_EXPIRED') return { status, startedAt, endedAt: null };
+  const later = away(scheduled);
+  if (later === null) return { status, startedAt, endedAt: away(ends) };
+  const end = away(ends);
+  return {
+    status: 'SCHEDULED' as const,
+    startedAt: later,
+    endedAt: end === null || end < later ? null : end,
+  };
+}
+
 /** Saves the users with a counter in the window that the rule finds, and answers what each stands at. */
 async function saveUsers(
   users: ReturnType<typeof user.generate>['value'][],
@@ -162,17 +183,19 @@ async function saveUsers(
   const rows = users.flatMap((subscriptions, index) =>
     subscriptions.map((subscription) => {
       subscriptionId += 1n;
-      return { ...subscription, id: subscriptionId, userKey: keys.get(`user-${index}`) as bigint };
+      const { scheduled, ends, ...facts } = subscription;
+      const userKey = keys.get(`user-${index}`) as bigint;
+      return { ...facts, ...timesOf(subscription, now), trialEnd: null, id: subscriptionId, userKey };
     }),
   );
   await prisma.subscription.createMany({
-    data: rows.map(({ id, userKey, status, startedAt, package: packageIndex }) => ({
+    data: rows.map(({ id, userKey, status, startedAt, endedAt, package: packageIndex }) => ({
       id,
       userKey,
       environmentId,
       status,
       startedAt,
-      endedAt: status === 'CANCELLED' ? now : null,
+      endedAt,
       isAddon: true,
       packageId: `package-${packageIndex}`,
     })),
@@ -234,7 +257,7 @@ async function saveUsers(
           limit: amountOrNull(granting.limit),
         }));
       const held: (Grant & { used: Amount })[] = rows
-        .filter((row) => row.userKey === userKey && liveStatuses.some((live) => live === row.status))
+        .filter((row) => row.userKey === userKey && liveStatuses.some((live) => live === statusAt(row, now)))
         .flatMap(({ id, startedAt, used, package: packageIndex }) => {
           const feature = catalogue[packageIndex]?.[featureId];
           if (!feature) return [];

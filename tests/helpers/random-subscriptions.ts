@@ -37,6 +37,23 @@ export async function subscribeAtRandom(prisma: PrismaClient, spread: Spread): P
   for (const { id, ...allowance } of packages) {
     const features = featureIds.map((featureId) => ({ id: featureId, ...allowance }));
     await createPackage(prisma, { id, isAddon: true, features });
+    // The second version has another limit, and no seats.
+    await prisma.packageFeature.create({
+      data: {
+        environmentId: 'test',
+        packageId: id,
+        version: 2,
+        featureId: 'messages',
+        name: 'messages',
+        position: 0,
+        ...allowance,
+        limit: 50,
+      },
+    });
+    await prisma.package.update({
+      where: { environmentId_id: { environmentId: 'test', id } },
+      data: { version: 2 },
+    });
   }
   await prisma.user.createMany({ data: spread.userIds.map((id) => ({ environmentId: 'test', id })) });
   const keys = new Map((await prisma.user.findMany()).map(({ id, key }) => [id, key]));
@@ -100,6 +117,15 @@ function heldBy({ now, oldest, longest, most }: Spread) {
       packageId: fc.constantFrom(...packages.map(({ id }) => id)),
       startedAt: fc.integer({ min: 0, max: oldest }).map((days) => new Date(now - days * day - 3_600_000)),
       days: fc.option(fc.integer({ min: 1, max: longest })),
+      packageVersion: fc.constantFrom(1, 2),
+      /** How many days before its start usage counts, and the days before that from where windows are counted. */
+      carriedDays: fc.option(fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 40 }))),
+    })
+    .map(({ carriedDays, ...rest }) => {
+      if (carriedDays === null) return rest;
+      const from = new Date(rest.startedAt.getTime() - carriedDays[0] * day);
+      const anchor = new Date(from.getTime() - carriedDays[1] * day);
+      return { ...rest, carried: { messages: { anchor: anchor.toISOString(), from: from.toISOString() } } };
     })
     .map(({ days, ...rest }) =>
       days === null
@@ -109,6 +135,8 @@ function heldBy({ now, oldest, longest, most }: Spread) {
   return fc.uniqueArray(subscription, { selector: ({ packageId }) => packageId, maxLength: most });
 }
 
+type Carried = Record<string, { anchor: string; from: string }>;
+
 /** Every holding of every user: subscriptions with what their packages contain, and grants. */
 export async function findAllHeld(db: Pick<PrismaClient, 'subscription' | 'featureGrant'>) {
   const subscriptions = await db.subscription.findMany({
@@ -116,13 +144,16 @@ export async function findAllHeld(db: Pick<PrismaClient, 'subscription' | 'featu
   });
   const grants = await db.featureGrant.findMany();
   return [
-    ...subscriptions.flatMap(({ package: { features }, ...row }) =>
-      features.map((feature) => ({
-        ...row,
-        ...feature,
-        anchor: row.startedAt,
-        kind: 'SUBSCRIPTION' as const,
-      })),
+    ...subscriptions.flatMap(({ package: { features }, carried, ...row }) =>
+      features
+        .filter(({ version }) => version === row.packageVersion)
+        .map((feature) => {
+          const over = (carried as Carried | null)?.[feature.featureId];
+          const times = over
+            ? { anchor: new Date(over.anchor), startedAt: new Date(over.from) }
+            : { anchor: row.startedAt };
+          return { ...row, ...feature, ...times, kind: 'SUBSCRIPTION' as const };
+        }),
     ),
     ...grants.map((row) => ({
       ...row,

@@ -168,8 +168,20 @@ export const queries: Record<string, Row> = {
 /** A row for each field of Mutation in the admin API. */
 export const mutations: Record<string, Row> = {
   archivePackage: byId(({ base }) => base),
-  cancelSubscription: byId(({ subscription }) => subscription),
-  changePackage: { calls: [(its) => ({ userId: its.user, packageId: its.otherBase })] },
+  cancelSubscription: {
+    calls: [
+      (its) => ({ id: its.subscription }),
+      (its) => ({ id: its.subscription, at: '2030-01-01T00:00:00Z' }),
+      (its) => ({ id: its.subscription, atPeriodEnd: true }),
+    ],
+  },
+  changePackage: {
+    calls: [
+      (its) => ({ userId: its.user, packageId: its.otherBase, usage: 'CARRY' }),
+      (its) => ({ userId: its.user, packageId: its.otherBase, at: '2030-01-01T00:00:00Z' }),
+      (its) => ({ userId: its.user, packageId: its.otherBase, atPeriodEnd: true }),
+    ],
+  },
   connectStripe: {
     calls: [
       () => ({
@@ -362,6 +374,7 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  resumeSubscription: byId(({ endingSubscription }) => endingSubscription),
   revokeApiKey: byId(({ apiKey }) => apiKey),
   rotateWebhookSecret: byId(({ webhook }) => webhook),
   setPackagePrice: {
@@ -373,7 +386,18 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
-  subscribe: { calls: [(its) => ({ userId: its.newcomer, packageIds: [its.base] })] },
+  subscribe: {
+    calls: [
+      (its) => ({ userId: its.newcomer, packageIds: [its.base] }),
+      (its) => ({
+        userId: its.newcomer,
+        packageIds: [its.base],
+        startsAt: '2030-01-01T00:00:00Z',
+        trialEndsAt: '2030-02-01T00:00:00Z',
+        afterTrialPackageId: its.otherBase,
+      }),
+    ],
+  },
   unpublishPackage: byId(({ otherBase }) => otherBase),
   testWebhook: byId(({ webhook }) => webhook),
   updateWebhook: {

@@ -19,6 +19,8 @@ export interface Names {
   addon: string;
   price: string;
   subscription: string;
+  /** One whose end is scheduled. */
+  endingSubscription: string;
   grant: string;
   topUp: string;
   reservation: string;
@@ -76,9 +78,18 @@ export function namesOf(prefix: string): Names {
   return {
     ...(Object.fromEntries(words) as Omit<
       Names,
-      'subscription' | 'grant' | 'topUp' | 'reservation' | 'usageEvent' | 'apiKey' | 'auditEntry' | 'delivery'
+      | 'subscription'
+      | 'endingSubscription'
+      | 'grant'
+      | 'topUp'
+      | 'reservation'
+      | 'usageEvent'
+      | 'apiKey'
+      | 'auditEntry'
+      | 'delivery'
     >),
     subscription: '987654321',
+    endingSubscription: '987654325',
     grant: '987654322',
     topUp: '987654323',
     reservation: '987654324',
@@ -147,8 +158,15 @@ export async function createWorld(
   const subscription = await db.subscription.create({
     data: { environmentId, userKey: user.key, packageId: names.base, isAddon: false, startedAt: new Date() },
   });
-  await db.subscription.create({
-    data: { environmentId, userKey: user.key, packageId: names.addon, isAddon: true, startedAt: new Date() },
+  const ending = await db.subscription.create({
+    data: {
+      environmentId,
+      userKey: user.key,
+      packageId: names.addon,
+      isAddon: true,
+      startedAt: new Date(),
+      endedAt: new Date('2040-01-01T00:00:00Z'),
+    },
   });
   const usage = { environmentId, userKey: user.key, featureId: names.feature };
   const event = { ...usage, action: 'ADD', delta: used, note: word, occurredAt: new Date() } as const;
@@ -184,6 +202,7 @@ export async function createWorld(
   const delivery = await createTold(db, environmentId, names);
   const ids = {
     subscription: `${subscription.id}`,
+    endingSubscription: `${ending.id}`,
     grant: `${grant}`,
     topUp: `${topUp}`,
     reservation: `${reservation.id}`,

@@ -37,6 +37,8 @@ const catalogue = [
   { ...addon('draft-addon'), status: 'DRAFT' as const },
 ];
 
+const begun = new Date('2026-01-01T00:00:00Z');
+const now = new Date('2026-03-01T00:00:00Z');
 let lastId = 0n;
 function subscriptionTo(
   packageId: string,
@@ -45,7 +47,8 @@ function subscriptionTo(
   const found = catalogue.find(({ id }) => id === packageId);
   if (found === undefined) throw new Error(`the catalogue has no ${packageId}`);
   lastId += 1n;
-  return { id: lastId, status, package: found };
+  const times = { startedAt: begun, endedAt: null, trialEnd: null };
+  return { id: lastId, status, package: found, followsId: null, ...times };
 }
 
 const unknown = 'Package Id not found for app';
@@ -68,8 +71,10 @@ describe('planSubscribe', () => {
     ['an archived base still carries add-ons', ['seats'], [['old']]],
     ['add-ons that are held do not stand in the way', ['storage'], [['free'], ['seats']]],
   ])('%s', (_name, packageIds, held) => {
-    const planned = planSubscribe(packageIds, catalogue, hold(held));
-    expect(planned).toEqual(packageIds.map((id) => catalogue.find((item) => item.id === id)));
+    const planned = planSubscribe(packageIds, catalogue, hold(held), now);
+    expect(planned).toEqual(
+      packageIds.map((id) => ({ package: catalogue.find((item) => item.id === id), endedAt: null })),
+    );
   });
 
   it.each<[string, string[], Held, string]>([
@@ -94,7 +99,7 @@ describe('planSubscribe', () => {
     ['an add-on that is held is refused', ['seats'], [['free'], ['seats']], twice],
     ['an add-on that is past due is held', ['seats'], [['free'], ['seats', 'PAST_DUE']], twice],
   ])('%s', (_name, packageIds, held, message) => {
-    expect(() => planSubscribe(packageIds, catalogue, hold(held))).toThrow(subscriptionError(message));
+    expect(() => planSubscribe(packageIds, catalogue, hold(held), now)).toThrow(subscriptionError(message));
   });
 
   it.each<[string, string[], Held, string]>([
@@ -105,7 +110,7 @@ describe('planSubscribe', () => {
     ['a second base before a package twice', ['seats', 'pro'], [['free'], ['seats']], tiers],
     ['a missing base before a package twice', ['seats'], [['seats']], noTier],
   ])('answers %s', (_name, packageIds, held, message) => {
-    expect(() => planSubscribe(packageIds, catalogue, hold(held))).toThrow(subscriptionError(message));
+    expect(() => planSubscribe(packageIds, catalogue, hold(held), now)).toThrow(subscriptionError(message));
   });
 });
 
@@ -115,19 +120,19 @@ describe('planCancel', () => {
     (status) => {
       const held = hold([['free', status], ['seats'], ['storage', 'PAST_DUE']]);
       const [target] = held;
-      expect(target && planCancel(target, held)).toEqual(held.map(({ id }) => id));
+      expect(target && planCancel(target, held, now)).toEqual(held.map(({ id }) => ({ id, at: now })));
     },
   );
 
   it('an add-on ends alone', () => {
     const held = hold([['free'], ['seats'], ['storage']]);
     const [, target] = held;
-    expect(target && planCancel(target, held)).toEqual([target?.id]);
+    expect(target && planCancel(target, held, now)).toEqual([{ id: target?.id, at: now }]);
   });
 
   it.each(['CANCELLED', 'INCOMPLETE_EXPIRED'] as const)('what is %s cannot be cancelled', (status) => {
     const target = subscriptionTo('free', status);
-    expect(() => planCancel(target, [])).toThrow(
+    expect(() => planCancel(target, [], now)).toThrow(
       subscriptionError(`Cannot cancel the subscription "${target.id}": it is ${status}.`),
     );
   });
@@ -140,9 +145,10 @@ describe('planChange', () => {
     ['add-ons that are open to the new base stay', [['free'], ['seats'], ['any-support']]],
   ])('%s', (_name, held) => {
     const own = hold(held);
-    expect(planChange('pro', catalogue, own)).toEqual({
+    expect(planChange(base('pro'), own, now)).toEqual({
       base: base('pro'),
       replacedId: own[0]?.id,
+      endings: [{ id: own[0]?.id, at: now }],
       cancelledAddonIds: [],
     });
   });
@@ -150,9 +156,10 @@ describe('planChange', () => {
   it('add-ons that are not open to the new base end', () => {
     const own = hold([['seats'], ['pro-support'], ['pro'], ['any-support', 'UNPAID']]);
     const [, support, pro] = own;
-    expect(planChange('free', catalogue, own)).toEqual({
+    expect(planChange(base('free'), own, now)).toEqual({
       base: base('free'),
       replacedId: pro?.id,
+      endings: [pro, support].map((each) => ({ id: each?.id, at: now })),
       cancelledAddonIds: [support?.id],
     });
   });
@@ -171,7 +178,13 @@ describe('planChange', () => {
     ],
     ['the base that is held is refused', 'free', [['free']], twice],
   ])('%s', (_name, packageId, held, message) => {
-    expect(() => planChange(packageId, catalogue, hold(held))).toThrow(subscriptionError(message));
+    expect(() =>
+      planChange(
+        catalogue.find(({ id }) => id === packageId),
+        hold(held),
+        now,
+      ),
+    ).toThrow(subscriptionError(message));
   });
 });
 

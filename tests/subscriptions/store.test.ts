@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { PoolClient } from 'pg';
-import { changeSubscriptions } from '../../src/subscriptions/store.ts';
+import { changeSubscriptions } from '../../src/subscriptions/settle.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createPackage, createUser } from '../helpers/factories.ts';
 import { someoneWaits } from '../helpers/locks.ts';

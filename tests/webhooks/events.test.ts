@@ -126,6 +126,15 @@ describe('subscriptions', () => {
     await app.ok('mutation { mergeUsers(ids: ["twin", "sub"]) { id } }');
     const merged = await events();
     expect(merged).toContainEqual({ type: 'user.merged', data: { userId: 'sub', mergedUserId: 'twin' } });
+    const cancelsAt = '2030-01-01T00:00:00.000Z';
+    await app.ok(`mutation { cancelSubscription(id: "${bigger}", at: "${cancelsAt}") { id } }`);
+    expect(await events()).toMatchObject([
+      { type: 'subscription.scheduled', data: { subscriptionId: bigger, cancelsAt, changed: ['cancelsAt'] } },
+    ]);
+    await app.ok(`mutation { resumeSubscription(id: "${bigger}") { id } }`);
+    expect(await events()).toMatchObject([
+      { type: 'subscription.updated', data: { subscriptionId: bigger, cancelsAt: null } },
+    ]);
     await app.ok('mutation ($id: String!) { cancelSubscription(id: $id) { id } }', { id: bigger });
     expect(await events()).toMatchObject([
       { type: 'subscription.cancelled', data: about(bigger, 'bigger', 'CANCELLED') },

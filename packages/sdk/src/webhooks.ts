@@ -7,6 +7,9 @@ interface AboutSubscription extends AboutUser {
   packageId: string;
   version: number;
   status: string;
+  startsAt: string | null;
+  trialEnd: string | null;
+  cancelsAt: string | null;
 }
 
 interface AboutLimit extends AboutUser {

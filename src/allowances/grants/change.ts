@@ -4,7 +4,7 @@ import type { PrismaClient } from '../../database/generated/client.ts';
 import { longTransaction } from '../../database/transaction.ts';
 import { grantNotFound, userNotFound } from '../../errors.ts';
 import { requireFeature } from '../../features/store.ts';
-import { changeSubscriptions } from '../../subscriptions/store.ts';
+import { changeSubscriptions } from '../../subscriptions/settle.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { requireUserKey } from '../../users/store.ts';
 import { hashOfRequest, repeated } from '../request-rules.ts';

@@ -4,7 +4,7 @@ import type { Author } from '../../audit/rules.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
 import { topUpNotFound, userNotFound } from '../../errors.ts';
 import { requireFeature } from '../../features/store.ts';
-import { changeSubscriptions } from '../../subscriptions/store.ts';
+import { changeSubscriptions } from '../../subscriptions/settle.ts';
 import { requireUserKey } from '../../users/store.ts';
 import { hashOfRequest, repeated } from '../request-rules.ts';
 import { checkCounted, checkExpiry, type NewTopUp } from './rules.ts';

@@ -9,6 +9,7 @@ const words: Record<SubscriptionStatus, string> = {
   UNPAID: 'Unpaid',
   INCOMPLETE: 'Incomplete',
   INCOMPLETE_EXPIRED: 'Expired',
+  SCHEDULED: 'Scheduled',
 };
 
 /** Filled if it gives access. */

@@ -6,6 +6,7 @@ import type { PrismaClient, User } from '../../database/generated/client.ts';
 import { jsonValue } from '../../database/json.ts';
 import { longTransaction } from '../../database/transaction.ts';
 import { planMerge, type SubscriptionTerms } from '../../subscriptions/rules.ts';
+import { settle } from '../../subscriptions/settle.ts';
 import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../../subscriptions/store.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { findUserKey } from '../store.ts';
@@ -106,6 +107,7 @@ async function mergeLocked(
 async function endSurplus(tx: Db, userKeys: bigint[]): Promise<void> {
   const instant = await beginChange(tx, userKeys);
   const held: SubscriptionTerms[] = [];
+  for (const userKey of userKeys) await settle(tx, { userKey, instant });
   for (const userKey of userKeys) held.push(...(await findHeld(tx, userKey)));
   const surplus = planMerge(held);
   for (const userKey of userKeys) await cancelSubscriptions(tx, { userKey, instant }, surplus);

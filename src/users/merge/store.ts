@@ -69,9 +69,11 @@ export async function moveSubscriptions(tx: Db, survivorKey: bigint, mergedKeys:
     WITH moved AS (DELETE FROM subscription WHERE user_key = ANY(${mergedKeys}) RETURNING *)
     INSERT INTO subscription
       (user_key, id, environment_id, package_id, package_version, is_addon, status, started_at, ended_at, trial_end,
-        created_at, provider, provider_subscription_id, provider_item_id, provider_status, provider_cancels_at)
+        follows_id, carried, created_at, provider, provider_subscription_id, provider_item_id, provider_status,
+        provider_cancels_at)
     SELECT ${survivorKey}, id, environment_id, package_id, package_version, is_addon, status, started_at, ended_at,
-      trial_end, created_at, provider, provider_subscription_id, provider_item_id, provider_status, provider_cancels_at
+      trial_end, follows_id, carried, created_at, provider, provider_subscription_id, provider_item_id,
+      provider_status, provider_cancels_at
     FROM moved`;
 }
 

@@ -12,12 +12,16 @@ export const payloadVersion = 1;
 const id = z.string();
 const userId = id.describe('The id of the user, at the time of the event.');
 const changed = z.array(z.string()).describe('The names of the fields that changed.');
+const instant = z.iso.datetime().nullable();
 const subscription = {
   userId,
   subscriptionId: id.describe('The id of the subscription.'),
   packageId: id.describe('The id of the package.'),
   version: z.int().describe('The version of the package that is held.'),
   status: z.string().describe('The status after the change.'),
+  startsAt: instant.describe('The scheduled start. Null if it has begun.'),
+  trialEnd: instant.describe('The end of the trial. Null without one.'),
+  cancelsAt: instant.describe('The scheduled end. Null without one, and once it has ended.'),
 };
 const usageOfLimit = {
   userId,

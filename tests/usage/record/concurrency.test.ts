@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { changeSubscriptions } from '../../../src/subscriptions/store.ts';
+import { changeSubscriptions } from '../../../src/subscriptions/settle.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../../helpers/factories.ts';
 

@@ -188,6 +188,8 @@ describe('mergeUsers', () => {
         startedAt: at(1),
         endedAt: at(3),
         trialEnd: at(2),
+        followsId: 1n,
+        carried: { messages: { anchor: at(1), from: at(1) } },
         createdAt: at(0),
         provider: 'STRIPE',
         providerSubscriptionId: 'sub_1',
