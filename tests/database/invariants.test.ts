@@ -76,14 +76,9 @@ test.each([
     'subscription_ends_after_it_starts',
   ],
   [
-    'a live subscription that has ended',
-    subscription('ended_at', `'ACTIVE', now()`),
-    'subscription_status_agrees_with_end',
-  ],
-  [
     'a cancelled subscription without an end',
     subscription('ended_at', `'CANCELLED', null`),
-    'subscription_status_agrees_with_end',
+    'subscription_cancelled_has_end',
   ],
   [
     'a SET below 0',
