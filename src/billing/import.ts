@@ -99,13 +99,15 @@ async function importCustomers(
       ...(after === undefined ? {} : { starting_after: after }),
     });
     const ids = page.data.map(({ id }) => id);
+    let subscriptions = 0;
     for (let index = 0; index < ids.length; index += customersAtOnce) {
       const group = ids.slice(index, index + customersAtOnce);
-      await Promise.all(group.map((id) => syncCustomer(context, connected, id)));
+      const counts = await Promise.all(group.map((id) => syncCustomer(context, connected, id)));
+      for (const count of counts) subscriptions += count;
       if (stop.aborted) return;
     }
     after = ids.at(-1) ?? after;
-    await saveProgress(context.prisma, environmentId, { after, customers: ids.length });
+    await saveProgress(context.prisma, environmentId, { after, customers: ids.length, subscriptions });
     if (!page.has_more) return;
   }
 }
@@ -113,12 +115,18 @@ async function importCustomers(
 async function saveProgress(
   prisma: PrismaClient,
   environmentId: string,
-  { after, customers }: { after: string | undefined; customers: number },
+  {
+    after,
+    customers,
+    subscriptions,
+  }: { after: string | undefined; customers: number; subscriptions: number },
 ): Promise<void> {
-  await prisma.$executeRaw`
-    UPDATE stripe_connection SET import_cursor = ${after ?? null},
-      imported_customers = imported_customers + ${customers},
-      imported_subscriptions = (SELECT coalesce(sum(jsonb_array_length(subscriptions)), 0)
-        FROM stripe_customer WHERE environment_id = ${environmentId} AND read_at >= import_started_at)
-    WHERE environment_id = ${environmentId}`;
+  await prisma.stripeConnection.update({
+    where: { environmentId },
+    data: {
+      importCursor: after ?? null,
+      importedCustomers: { increment: customers },
+      importedSubscriptions: { increment: subscriptions },
+    },
+  });
 }

@@ -4,8 +4,8 @@ import { ownAuthor } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { heldStatuses } from '../subscriptions/rules.ts';
 import { changeSubscriptions } from '../subscriptions/settle.ts';
+import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { recount } from '../usage/ledger/store.ts';
 import type { AdmitUsers } from '../users/arrival.ts';
 import type { Connected } from './connection.ts';
@@ -38,22 +38,26 @@ export const ownIdName = 'kana_user_id';
 /**
  * Asks Stripe for a customer and everything the customer bought, stores it, finds or creates the user, and brings the
  * subscriptions here in line; see project. Whatever came first or twice: the last answer decides.
+ *
+ * @returns how many subscriptions Stripe has of the customer
  */
 export async function syncCustomer(
   context: SyncContext,
   connected: Connected,
   customerId: string,
-): Promise<void> {
+): Promise<number> {
   const { prisma } = context;
   const { environmentId } = connected;
   const readNumber = await nextReadNumber(prisma);
   const read = await readCustomer(connected.stripe, customerId);
-  if (read === null) return;
+  if (read === null) return 0;
   const { facts, mirror } = read;
   const known = await saveAnswer(prisma, { environmentId, readNumber, isDeleted: facts === null, ...mirror });
-  if (known === null || known.isForgotten) return;
+  const count = mirror.subscriptions.length;
+  if (known === null || known.isForgotten) return count;
   const userKey = await ownerOf(context, environmentId, { known: known.userKey, facts, mirror });
   if (userKey !== null) await projectUser(prisma, connected, userKey);
+  return count;
 }
 
 interface CustomerRead {
@@ -160,9 +164,9 @@ async function createUser(
       ),
     );
   } catch (error) {
-    // Somebody else created the user meanwhile. The next try finds the user.
+    // A concurrent call created the user. The next try finds it.
     if (isUniqueViolation(error))
-      throw new Error('a user of this customer was created by somebody else', { cause: error });
+      throw new Error('a user of this customer was created concurrently', { cause: error });
     throw error;
   }
 }

@@ -50,12 +50,15 @@ export const settleJob = 'subscriptions-settle';
 const usersAtOnce = 500;
 
 export const settleJobs = (prisma: PrismaClient): Record<string, Job> => ({
-  [settleJob]: async (_payload, { stop }) => {
+  [settleJob]: async (_payload, { stop, log }) => {
     let users = await findDueUsers(prisma, 0n, usersAtOnce);
     while (users.length > 0) {
       for (const userKey of users) {
         if (stop.aborted) return;
-        await changeSubscriptions(prisma, userKey, async () => undefined);
+        // One user's trouble is not another's: the next run tries again.
+        await changeSubscriptions(prisma, userKey, async () => undefined).catch((err) =>
+          log.error({ err }, 'the due statuses of a user are left to the next run'),
+        );
       }
       users = await findDueUsers(prisma, users.at(-1) ?? 0n, usersAtOnce);
     }
