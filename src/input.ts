@@ -21,6 +21,22 @@ const Text = z
 /** An id that a customer chose: 1 to 255 characters, no control characters, not blank. */
 export const Id = Text.refine((text) => text.trim() !== '', 'must not be blank');
 
+const maxRowId = 2n ** 63n - 1n;
+
+/** The number of a row, from the id that the API shows of it; null if no row can have it. */
+export function readRowId(text: string): bigint | null {
+  if (!/^[1-9]\d{0,18}$/.test(text)) return null;
+  const id = BigInt(text);
+  return id <= maxRowId ? id : null;
+}
+
+/** The same for an argument. @throws ValidationError, or what `notFound` returns if no row can have the id */
+export function requireRowId(text: string, field: string, notFound: (text: string) => Error): bigint {
+  const id = readRowId(parse(Id, text, field));
+  if (id === null) throw notFound(text);
+  return id;
+}
+
 /** A name or label for people: 1 to 255 characters, no control characters, not blank. */
 export const Name = Id;
 

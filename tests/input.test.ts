@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Id, Line, listOf, Metadata, parse } from '../src/input.ts';
+import { Id, Line, listOf, Metadata, parse, readRowId } from '../src/input.ts';
 
 describe('an id', () => {
   it.each(['a', ' a ', 'x'.repeat(255), 'usér-124', '😀', '../../etc', "'; drop table user; --"])(
@@ -70,5 +70,24 @@ describe('a list', () => {
   ])('must not be %j', (ids, usual, named) => {
     expect(() => parse(List, ids, 'ids')).toThrow(usual);
     expect(() => parse(Named, ids, 'ids')).toThrow(named);
+  });
+});
+
+describe('readRowId', () => {
+  it.each([
+    ['2', 2n],
+    ['9223372036854775807', 9223372036854775807n],
+    ['9223372036854775808', null],
+    ['10000000000000000000', null],
+    ['0', null],
+    ['02', null],
+    ['-2', null],
+    ['2.0', null],
+    [' 2', null],
+    ['0x2', null],
+    ['two', null],
+    ['', null],
+  ])('reads %j as %p', (text, id) => {
+    expect(readRowId(text)).toBe(id);
   });
 });

@@ -11,7 +11,7 @@ import {
   subscriptionLinkError,
   userNotFound,
 } from '../errors.ts';
-import { heldStatuses } from '../subscriptions/rules.ts';
+import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { findUserKey } from '../users/store.ts';
 import { type Connected, notConnected, type OpenConnection } from './connection.ts';
 import { type BillingTemplate, priceProblem } from './links-rules.ts';

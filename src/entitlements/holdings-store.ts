@@ -4,8 +4,9 @@ import type { ResetTerms } from './window-rules.ts';
 
 /*
  * What a user holds of a feature: each holding has a limit, and windows of its own in which usage counts. A holding is
- * a subscription to a package with the feature, or a feature grant. Every statement that asks which holdings count, which are live, which
- * one wins, or in which window a usage counts, is made of these fragments; rules.ts holds the same rules in code.
+ * a subscription to a package with the feature, or a feature grant. Every statement that asks which holdings count,
+ * which are live, which one wins, or in which window a usage counts, is made of these fragments; rules.ts holds the same
+ * rules in code.
  *
  * The columns of a holding:
  *   kind               'SUBSCRIPTION' or 'GRANT'; `id` is unique among both
@@ -25,6 +26,20 @@ const subscriptionColumns =
 const carriedSql = (what: 'anchor' | 'from') =>
   `case when s.carried is null then s.started_at
     else coalesce((s.carried -> pf.feature_id ->> '${what}')::timestamptz, s.started_at) end`;
+
+/**
+ * The user with an id, or the survivor if the user was merged, as a lateral join `u`: the key, the revision, and whether
+ * the user may have grants, top-ups or open reservations.
+ */
+export const holderSql = (environmentId: string, userId: string) => `
+  left join lateral (
+    select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision,
+      coalesce(survivor.has_grants, named.has_grants) as has_grants,
+      coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups,
+      coalesce(survivor.has_holds, named.has_holds) as has_holds
+    from "user" named left join "user" survivor on survivor.key = named.merged_into
+    where named.environment_id = ${environmentId} and named.id = ${userId} limit 1
+  ) u on true`;
 
 /** Whose holdings: SQL for the key of the user, and for whether the user may have grants (else none is looked up). */
 export interface Holder {
@@ -57,13 +72,13 @@ const holdingsSql = (
 
 const isOn = (at: string) => `starts_at <= ${at} and (ends_at is null or ends_at > ${at})`;
 
-/** The holdings of one subscription, of all features. */
-export const holdingsOfSql = (userKey: string, id: string) =>
-  holdingsSql({ userKey, hasGrants: 'false' }, 'is not null', {
+/** The holdings of one subscription or feature grant. `feature` is a condition; the default is all features. */
+export const holdingsOfSql = (userKey: string, id: string, feature = 'is not null') =>
+  holdingsSql({ userKey, hasGrants: 'true' }, feature, {
     subscriptions: `(
       select ${subscriptionColumns} from subscription where user_key = ${userKey} and id = ${id}
     )`,
-    granted: 'false',
+    granted: `id = ${id}`,
   });
 
 /** The columns of package_feature that say when usage resets. */

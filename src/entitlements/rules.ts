@@ -99,8 +99,9 @@ export const reportedUsage = (used: Amount): Amount => (used < 0n ? 0n : used);
 
 /**
  * Whether the user may use `delta` more of the feature. A BINARY feature needs a live subscription; of a
- * CONSUMABLE one enough must be left of the budget and the top-ups, or it is unlimited, or overage is enabled. Only a granted CONSUMABLE has a
- * consumption. The true total decides, also where it is negative: what was given back too much can be used again.
+ * CONSUMABLE one enough must be left of the budget and the top-ups, or it is unlimited, or overage is enabled. Only a
+ * granted CONSUMABLE has a consumption. The true total decides, also where it is negative: what was given back too much
+ * can be used again.
  */
 export function entitlementOf(
   { featureType, grant, used, topUp, held = 0n }: Standing,

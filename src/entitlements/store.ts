@@ -6,6 +6,7 @@ import { createMetrics } from '../telemetry/metrics.ts';
 import {
   type Holder,
   highestFirstSql,
+  holderSql,
   liveHoldingsSql,
   type ResetTermsRow,
   resetTermsOf,
@@ -77,14 +78,7 @@ const standingSql = `
     select q.ord, q.feature_id, f.type as feature_type, f.precision, u.user_key, u.has_grants,
       u.has_top_ups, u.has_holds
     from unnest($1::text[], $2::text[], $3::text[]) with ordinality as q(environment_id, user_id, feature_id, ord)
-    left join lateral (
-      select coalesce(survivor.key, named.key) as user_key,
-        coalesce(survivor.has_grants, named.has_grants) as has_grants,
-        coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups,
-        coalesce(survivor.has_holds, named.has_holds) as has_holds
-      from "user" named left join "user" survivor on survivor.key = named.merged_into
-      where named.environment_id = q.environment_id and named.id = q.user_id limit 1
-    ) u on true
+    ${holderSql('q.environment_id', 'q.user_id')}
     left join lateral (
       select type, precision from feature where environment_id = q.environment_id and id = q.feature_id limit 1
     ) f on true

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { invalidInput } from '../errors.ts';
-import { Id, parse } from '../input.ts';
+import { Id, parse, readRowId } from '../input.ts';
 import { builder } from './builder.ts';
 
 const maxPage = 1_000;
@@ -37,6 +37,14 @@ interface OrderFields<Time extends string, Id extends string> {
 }
 
 type Ordered<Time extends string, Id extends string> = Record<Time, Date> & Record<Id, string | bigint>;
+
+/** Finds the item with the id `after` in a list whose ids are numbers of rows. */
+export const byRowId =
+  <Item>(find: (id: bigint) => Promise<Item | null>) =>
+  async (after: string): Promise<Item | null> => {
+    const id = readRowId(after);
+    return id === null ? null : find(id);
+  };
 
 interface Page<Time extends string, Id extends string> {
   take: number;

@@ -1,14 +1,14 @@
 import type { PrismaClient } from '../database/generated/client.ts';
 import { subscriptionNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
-import { listArgs, listPage } from '../graphql/list.ts';
+import { byRowId, listArgs, listPage } from '../graphql/list.ts';
 import { nestedList } from '../graphql/nested-list.ts';
-import { Id, parse } from '../input.ts';
+import { Id, parse, requireRowId } from '../input.ts';
 import { findPackage, Package } from '../packages/graphql.ts';
 import { ownerOf as versionOwner } from '../packages/lists-graphql.ts';
 import { atVersion, isOneVersion, shownAs } from '../packages/rules.ts';
 import { requireUserKey } from '../users/store.ts';
-import { readSubscriptionId, statusAt, type Times } from './rules.ts';
+import { statusAt, type Times } from './status-rules.ts';
 import { heldNow } from './store.ts';
 
 const SubscriptionStatus = builder.enumType('SubscriptionStatus', {
@@ -120,11 +120,7 @@ async function countHolders(db: PrismaClient, environmentId: string, owners: str
 }
 
 /** The internal id of a subscription. @throws SubscriptionNotFoundError if no subscription can have it */
-export function subscriptionId(text: string): bigint {
-  const id = readSubscriptionId(parse(Id, text, 'id'));
-  if (id === null) throw subscriptionNotFound(text);
-  return id;
-}
+export const subscriptionId = (text: string): bigint => requireRowId(text, 'id', subscriptionNotFound);
 
 /** The filter by user, if any. */
 async function ownerOf(db: PrismaClient, environmentId: string, userId: string | null | undefined) {
@@ -172,10 +168,7 @@ builder.queryFields((t) => ({
       };
       return listPage(
         page,
-        async (after) => {
-          const id = readSubscriptionId(after);
-          return id === null ? null : db.subscription.findFirst({ where: { environmentId, ...owner, id } });
-        },
+        byRowId((id) => db.subscription.findFirst({ where: { environmentId, ...owner, id } })),
         ({ where, ...rest }) =>
           db.subscription.findMany({ ...query, ...rest, where: { ...where, environmentId, ...owner } }),
       );

@@ -9,9 +9,6 @@ import {
   type SubscriptionTerms,
 } from './status-rules.ts';
 
-export type { PackageTerms, SubscriptionStatus, SubscriptionTerms, Times } from './status-rules.ts';
-export { heldStatuses, liveStatuses, statusAt } from './status-rules.ts';
-
 const maxPackages = 100;
 
 /** The packages of one call: at least one, each at most once. */
@@ -20,15 +17,6 @@ export const PackageIds = listOf(Id, (id) => id, {
   tooMany: `must name at most ${maxPackages} packages`,
   repeated: 'names a package that was named before',
 }).min(1, 'must name at least one package');
-
-const maxId = 2n ** 63n - 1n;
-
-/** The internal id of a subscription, from the public text; null if no subscription can have it. */
-export function readSubscriptionId(text: string): bigint | null {
-  if (!/^[1-9]\d{0,18}$/.test(text)) return null;
-  const id = BigInt(text);
-  return id <= maxId ? id : null;
-}
 
 /** Kana's texts, which clients compare. A "tier" is a base package. */
 export const multipleTiers = 'Cannot subscribe to multiple tiers';

@@ -2,16 +2,15 @@ import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { subscriptionError } from '../errors.ts';
+import { type Ending, heldAlready, multipleTiers } from './rules.ts';
 import {
-  type Ending,
-  heldAlready,
   heldStatuses,
   liveStatuses,
-  multipleTiers,
   type PackageTerms,
+  type SubscriptionStatus,
   type SubscriptionTerms,
   statusAt,
-} from './rules.ts';
+} from './status-rules.ts';
 
 /** One change of a user's subscriptions, while the user's row is locked. */
 export interface Change {
@@ -21,37 +20,31 @@ export interface Change {
   instant: Date;
 }
 
+/** As the index subscription_may_be_live_idx has it. */
+const mayBeLive = [...liveStatuses, 'SCHEDULED'].map((status) => `'${status}'`).join(', ');
+
 /**
  * Whether a row of `subscription` is live now, as SQL. Instants decide, so that it is right before a job writes the
  * status; see statusAt. A subscription that has begun has another status than SCHEDULED, whatever now() was when the
  * transaction began.
  */
 export const isLiveSql = (row: string) =>
-  `(${row}.status in ('ACTIVE', 'TRIALING', 'SCHEDULED') and (${row}.status <> 'SCHEDULED' or ${row}.started_at <= now())
+  `(${row}.status in (${mayBeLive}) and (${row}.status <> 'SCHEDULED' or ${row}.started_at <= now())
     and (${row}.ended_at is null or ${row}.ended_at > now()))`;
 
-/** The filter for subscriptions that go on. */
-const goesOn = (now: Date) => ({ OR: [{ endedAt: null }, { endedAt: { gt: now } }] });
+/** The filter for subscriptions that go on and have one of these statuses, or are SCHEDULED and have begun. */
+const inNow = (statuses: readonly SubscriptionStatus[], now: Date) => ({
+  AND: [
+    { OR: [{ endedAt: null }, { endedAt: { gt: now } }] },
+    { OR: [{ status: { in: [...statuses] } }, { status: 'SCHEDULED' as const, startedAt: { lte: now } }] },
+  ],
+});
 
 /** The filter for subscriptions that are held now. */
-export const heldNow = (now = new Date()) => ({
-  AND: [
-    goesOn(now),
-    {
-      OR: [{ status: { in: [...heldStatuses] } }, { status: 'SCHEDULED' as const, startedAt: { lte: now } }],
-    },
-  ],
-});
+export const heldNow = (now = new Date()) => inNow(heldStatuses, now);
 
 /** The filter for subscriptions that give access now. */
-export const liveNow = (now = new Date()) => ({
-  AND: [
-    goesOn(now),
-    {
-      OR: [{ status: { in: [...liveStatuses] } }, { status: 'SCHEDULED' as const, startedAt: { lte: now } }],
-    },
-  ],
-});
+export const liveNow = (now = new Date()) => inNow(liveStatuses, now);
 
 /**
  * Starts a change of these users' subscriptions and returns its instant. Usage counts in

@@ -1,11 +1,10 @@
 import { invalidInput, webhookDeliveryNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
-import type { Context } from '../graphql/context.ts';
-import { listAfter, listArgs } from '../graphql/list.ts';
-import { Id, parse } from '../input.ts';
+import { byRowId, listAfter, listArgs } from '../graphql/list.ts';
+import { Id, parse, requireRowId } from '../input.ts';
 import { readWebhook } from './graphql.ts';
 import { maxRepeated, redeliver, redeliverSpan, testWebhook } from './repeat.ts';
-import { messageOf, readDeliveryId } from './rules.ts';
+import { messageOf } from './rules.ts';
 
 const WebhookDeliveryState = builder.enumType('WebhookDeliveryState', {
   description: 'What became of a delivery.',
@@ -83,11 +82,6 @@ const RedeliveredSpan = builder.objectRef<{ count: number; more: boolean }>('Red
   }),
 });
 
-async function findDelivery({ db, environmentId }: Context, text: string) {
-  const id = readDeliveryId(text);
-  return id === null ? null : db.webhookDelivery.findFirst({ where: { environmentId, id } });
-}
-
 builder.queryFields((t) => ({
   webhookDeliveries: t.prismaField({
     type: [WebhookDelivery],
@@ -105,7 +99,7 @@ builder.queryFields((t) => ({
       const where = { environmentId, webhookId, ...(args.state == null ? {} : { state: args.state }) };
       return listAfter(
         { first, after },
-        (id) => findDelivery(context, id),
+        byRowId((id) => db.webhookDelivery.findFirst({ where: { environmentId, id } })),
         ({ take, last }) =>
           db.webhookDelivery.findMany({
             ...query,
@@ -124,7 +118,7 @@ builder.mutationFields((t) => ({
   testWebhook: t.prismaField({
     type: WebhookDelivery,
     description:
-      'Sends a message of the type `webhook.test` to a webhook, whatever it wants to be told. Read the answer of the receiver in webhookDeliveries.',
+      'Sends a message of the type `webhook.test` to a webhook, whatever types it gets. Read the answer of the receiver in webhookDeliveries.',
     args: { id: t.arg.string(idArg) },
     resolve: async (query, _root, args, context) => {
       const { db, author } = context;
@@ -141,9 +135,8 @@ builder.mutationFields((t) => ({
       'Sends a delivery again, with the same webhook-id. `WebhookDeliveryNotFoundError` if there is no delivery with this id.',
     args: { id: t.arg.string({ required: true, description: 'The id of the delivery.' }) },
     resolve: async (query, _root, args, { db, author }) => {
-      const text = parse(Id, args.id, 'id');
-      const id = readDeliveryId(text);
-      if (id === null || !(await redeliver(db, author, id))) throw webhookDeliveryNotFound(text);
+      const id = requireRowId(args.id, 'id', webhookDeliveryNotFound);
+      if (!(await redeliver(db, author, id))) throw webhookDeliveryNotFound(args.id);
       return db.webhookDelivery.findUniqueOrThrow({ ...query, where: { id } });
     },
   }),

@@ -92,13 +92,13 @@ export function messageOf(
   { environmentId, messageId, type, data, createdAt }: EventRow,
   person?: object | null,
 ): Message {
-  const told = person === undefined ? data : { ...(data as object), user: person };
+  const withPerson = person === undefined ? data : { ...(data as object), user: person };
   const payload = {
     type,
     version: payloadVersion,
     timestamp: createdAt.toISOString(),
     environment: environmentId,
-    data: told,
+    data: withPerson,
   };
   return { id: `msg_${messageId}`, body: JSON.stringify(payload) };
 }
@@ -119,13 +119,4 @@ export function signedHeaders(
     'webhook-timestamp': `${timestamp}`,
     'webhook-signature': signatures.join(' '),
   };
-}
-
-const maxDeliveryId = 2n ** 63n - 1n;
-
-/** The internal id of a delivery, from the public text; null if no delivery can have it. */
-export function readDeliveryId(text: string): bigint | null {
-  if (!/^[1-9]\d{0,18}$/.test(text)) return null;
-  const id = BigInt(text);
-  return id <= maxDeliveryId ? id : null;
 }

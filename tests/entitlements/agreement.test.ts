@@ -6,7 +6,7 @@ import { type Grant, highestGrant } from '../../src/entitlements/rules.ts';
 import { createStandingFinder } from '../../src/entitlements/store.ts';
 import { windowStartAt } from '../../src/entitlements/window-rules.ts';
 import { type ResetPeriod, resetPeriods, type StoredResets } from '../../src/packages/reset-rules.ts';
-import { liveStatuses, statusAt } from '../../src/subscriptions/rules.ts';
+import { liveStatuses, statusAt } from '../../src/subscriptions/status-rules.ts';
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 
 /*

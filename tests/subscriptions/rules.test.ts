@@ -1,14 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { subscriptionError } from '../../src/errors.ts';
-import {
-  type PackageTerms,
-  planCancel,
-  planChange,
-  planMerge,
-  planSubscribe,
-  readSubscriptionId,
-  type SubscriptionTerms,
-} from '../../src/subscriptions/rules.ts';
+import { planCancel, planChange, planMerge, planSubscribe } from '../../src/subscriptions/rules.ts';
+import type { PackageTerms, SubscriptionTerms } from '../../src/subscriptions/status-rules.ts';
 
 const base = (id: string, status: PackageTerms['status'] = 'PUBLISHED'): PackageTerms => ({
   id,
@@ -228,24 +221,5 @@ describe('planMerge', () => {
   ])('%s', (_name, users, ended) => {
     const held = users.flatMap(hold);
     expect(planMerge(held)).toEqual(ended.map((position) => held[position]?.id));
-  });
-});
-
-describe('readSubscriptionId', () => {
-  it.each([
-    ['2', 2n],
-    ['9223372036854775807', 9223372036854775807n],
-    ['9223372036854775808', null],
-    ['10000000000000000000', null],
-    ['0', null],
-    ['02', null],
-    ['-2', null],
-    ['2.0', null],
-    [' 2', null],
-    ['0x2', null],
-    ['two', null],
-    ['', null],
-  ])('reads %j as %p', (text, id) => {
-    expect(readSubscriptionId(text)).toBe(id);
   });
 });

@@ -2,13 +2,11 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { amountOrNull } from '../../amount.ts';
 import { UserEntitlement } from '../../entitlements/graphql.ts';
 import { grantNotFound } from '../../errors.ts';
-import { requireFeature } from '../../features/store.ts';
 import { builder } from '../../graphql/builder.ts';
-import { listArgs, listPage } from '../../graphql/list.ts';
-import { Id, Note, parse } from '../../input.ts';
+import { byRowId, listArgs, listPage } from '../../graphql/list.ts';
+import { Note, parse, requireRowId } from '../../input.ts';
 import { ResetPeriod } from '../../packages/reset-graphql.ts';
-import { readSubscriptionId } from '../../subscriptions/rules.ts';
-import { requireUserKey } from '../../users/store.ts';
+import { readOwner } from '../../users/owner-graphql.ts';
 import { grantFeature, revokeGrant } from './change.ts';
 import { NewGrant } from './rules.ts';
 
@@ -91,13 +89,6 @@ const GrantFeatureInput = builder.inputType('GrantFeatureInput', {
   }),
 });
 
-/** The internal id of a grant. @throws GrantNotFoundError if no grant can have it */
-function grantId(text: string): bigint {
-  const id = readSubscriptionId(parse(Id, text, 'id'));
-  if (id === null) throw grantNotFound(text);
-  return id;
-}
-
 builder.objectFields(UserEntitlement, (t) => ({
   grant: t.field({
     type: FeatureGrant,
@@ -123,17 +114,12 @@ builder.queryField('grants', (t) =>
       featureId: t.arg.string({ description: 'Only those of this feature.' }),
       ...listArgs,
     },
-    resolve: async (query, _root, { userId, featureId: only, ...page }, { db, environmentId }) => {
-      const userKey = await requireUserKey(db, environmentId, parse(Id, userId, 'userId'));
-      const featureId = parse(Id.nullish(), only, 'featureId') ?? undefined;
-      if (featureId !== undefined) await requireFeature(db, environmentId, featureId);
-      const own = { userKey, featureId };
+    resolve: async (query, _root, { userId, featureId, ...page }, context) => {
+      const { db } = context;
+      const own = await readOwner({ userId, featureId }, context);
       return listPage(
         page,
-        async (after) => {
-          const id = readSubscriptionId(after);
-          return id === null ? null : db.featureGrant.findFirst({ where: { ...own, id } });
-        },
+        byRowId((id) => db.featureGrant.findFirst({ where: { ...own, id } })),
         ({ where, ...rest }) => db.featureGrant.findMany({ ...query, ...rest, where: { ...where, ...own } }),
       );
     },
@@ -160,7 +146,7 @@ builder.mutationFields((t) => ({
       reason: t.arg.string({ description: 'Why, up to 255 characters. The audit log keeps it.' }),
     },
     resolve: async (query, _root, args, { db, author }) => {
-      const id = grantId(args.id);
+      const id = requireRowId(args.id, 'id', grantNotFound);
       await revokeGrant(db, author, id, parse(Note.nullish(), args.reason, 'reason') ?? null);
       return db.featureGrant.findFirstOrThrow({ ...query, where: { id } });
     },

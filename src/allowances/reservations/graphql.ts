@@ -3,8 +3,7 @@ import { Entitlement } from '../../entitlements/graphql.ts';
 import { entitlementOf } from '../../entitlements/rules.ts';
 import { reservationNotFound } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
-import { Id, parse } from '../../input.ts';
-import { readSubscriptionId } from '../../subscriptions/rules.ts';
+import { Id, parse, requireRowId } from '../../input.ts';
 import { RecordedUsage } from '../../usage/record/graphql.ts';
 import type { Reserved } from '../../usage/reservations/reserve.ts';
 import { CommittedAmount, NewReservation } from '../../usage/reservations/rules.ts';
@@ -54,13 +53,6 @@ const ReserveUsageInput = builder.inputType('ReserveUsageInput', {
   }),
 });
 
-/** The internal id of a reservation. @throws ReservationNotFoundError if no reservation can have it */
-function reservationId(text: string): bigint {
-  const id = readSubscriptionId(parse(Id, text, 'id'));
-  if (id === null) throw reservationNotFound(text);
-  return id;
-}
-
 builder.mutationFields((t) => ({
   reserveUsage: t.field({
     type: Reservation,
@@ -88,7 +80,10 @@ builder.mutationFields((t) => ({
     resolve: (_root, args, { environmentId, reservations }) => {
       const amount = parse(CommittedAmount, args.amount, 'amount');
       const key = parse(Id.nullish(), args.idempotencyKey, 'idempotencyKey') ?? null;
-      return reservations.commit(environmentId, reservationId(args.id), { amount, key });
+      return reservations.commit(environmentId, requireRowId(args.id, 'id', reservationNotFound), {
+        amount,
+        key,
+      });
     },
   }),
   releaseReservation: t.field({
@@ -97,6 +92,6 @@ builder.mutationFields((t) => ({
       'Holds the amount no longer; nothing is recorded. One that was released before stays so. `ReservationNotFoundError` if the id is unknown, `ReservationClosedError` if it was committed.',
     args: { id: t.arg.string({ required: true, description: 'The id of the reservation.' }) },
     resolve: (_root, args, { environmentId, reservations }) =>
-      reservations.release(environmentId, reservationId(args.id)),
+      reservations.release(environmentId, requireRowId(args.id, 'id', reservationNotFound)),
   }),
 }));

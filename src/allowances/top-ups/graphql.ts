@@ -1,11 +1,9 @@
 import { amountOf } from '../../amount.ts';
 import { topUpNotFound } from '../../errors.ts';
-import { requireFeature } from '../../features/store.ts';
 import { builder } from '../../graphql/builder.ts';
-import { listArgs, listPage } from '../../graphql/list.ts';
-import { Id, Note, parse } from '../../input.ts';
-import { readSubscriptionId } from '../../subscriptions/rules.ts';
-import { requireUserKey } from '../../users/store.ts';
+import { byRowId, listArgs, listPage } from '../../graphql/list.ts';
+import { Note, parse, requireRowId } from '../../input.ts';
+import { readOwner } from '../../users/owner-graphql.ts';
 import { topUp, voidTopUp } from './change.ts';
 import { NewTopUp } from './rules.ts';
 
@@ -76,13 +74,6 @@ const TopUpInput = builder.inputType('TopUpInput', {
   }),
 });
 
-/** The internal id of a top-up. @throws TopUpNotFoundError if no top-up can have it */
-function topUpId(text: string): bigint {
-  const id = readSubscriptionId(parse(Id, text, 'id'));
-  if (id === null) throw topUpNotFound(text);
-  return id;
-}
-
 builder.queryField('topUps', (t) =>
   t.prismaField({
     type: [TopUp],
@@ -93,17 +84,12 @@ builder.queryField('topUps', (t) =>
       featureId: t.arg.string({ description: 'Only those of this feature.' }),
       ...listArgs,
     },
-    resolve: async (query, _root, { userId, featureId: only, ...page }, { db, environmentId }) => {
-      const userKey = await requireUserKey(db, environmentId, parse(Id, userId, 'userId'));
-      const featureId = parse(Id.nullish(), only, 'featureId') ?? undefined;
-      if (featureId !== undefined) await requireFeature(db, environmentId, featureId);
-      const own = { userKey, featureId };
+    resolve: async (query, _root, { userId, featureId, ...page }, context) => {
+      const { db } = context;
+      const own = await readOwner({ userId, featureId }, context);
       return listPage(
         page,
-        async (after) => {
-          const id = readSubscriptionId(after);
-          return id === null ? null : db.topUp.findFirst({ where: { ...own, id } });
-        },
+        byRowId((id) => db.topUp.findFirst({ where: { ...own, id } })),
         ({ where, ...rest }) => db.topUp.findMany({ ...query, ...rest, where: { ...where, ...own } }),
       );
     },
@@ -130,7 +116,7 @@ builder.mutationFields((t) => ({
       reason: t.arg.string({ description: 'Why, up to 255 characters. The audit log keeps it.' }),
     },
     resolve: async (query, _root, args, { db, author }) => {
-      const id = topUpId(args.id);
+      const id = requireRowId(args.id, 'id', topUpNotFound);
       await voidTopUp(db, author, id, parse(Note.nullish(), args.reason, 'reason') ?? null);
       return db.topUp.findFirstOrThrow({ ...query, where: { id } });
     },

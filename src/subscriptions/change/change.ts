@@ -5,15 +5,9 @@ import type { PrismaClient } from '../../database/generated/client.ts';
 import { invalidInput, subscriptionNotFound, userNotFound } from '../../errors.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { requireUserKey } from '../../users/store.ts';
-import {
-  type PackageTerms,
-  planCancel,
-  planChange,
-  planResume,
-  planSubscribe,
-  type Start,
-} from '../rules.ts';
+import { planCancel, planChange, planResume, planSubscribe, type Start } from '../rules.ts';
 import { changeSubscriptions } from '../settle.ts';
+import type { PackageTerms } from '../status-rules.ts';
 import {
   type Change,
   endSubscriptions,

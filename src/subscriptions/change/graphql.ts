@@ -41,14 +41,15 @@ const ChangedPackage = builder.objectRef<PackageChange>('ChangedPackage').implem
     }),
     replaced: t.prismaField({
       type: PackageSubscription,
-      description: 'The subscription to the previous base package, now CANCELLED.',
+      description:
+        'The subscription to the previous base package: CANCELLED, or until a later change its `cancelsAt` is set.',
       resolve: (query, { replacedId }, _args, { db }) =>
         db.subscription.findFirstOrThrow({ ...query, where: { id: replacedId } }),
     }),
     cancelledAddons: t.prismaField({
       type: [PackageSubscription],
       description:
-        'The subscriptions to add-ons that are not available with the new base package, now CANCELLED.',
+        'The subscriptions to add-ons that are not available with the new base package. They end with the previous one.',
       resolve: (query, { cancelledAddonIds }, _args, { db }) =>
         db.subscription.findMany({
           ...query,

@@ -50,7 +50,7 @@ export async function carryUsage(
   { fromId, toId, at, to }: { fromId: bigint; toId: bigint; at: Date; to: { id: string; version: number } },
 ): Promise<void> {
   await tx.$executeRawUnsafe(
-    `with carried as materialized (${carriedSql}), told as (
+    `with carried as materialized (${carriedSql}), noted as (
        update subscription set carried = (select jsonb_object_agg(feature_id,
          jsonb_build_object('anchor', anchor, 'from', counts_from)) from carried)
        where user_key = $1 and id = $6 and exists (select from carried)

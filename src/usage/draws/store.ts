@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { amountOf, amountText } from '../../amount.ts';
 import type { Db } from '../../database/client.ts';
+import { holdingsOfSql } from '../../entitlements/holdings-store.ts';
 import { Excess, type Part, type TopUp } from './rules.ts';
 
 type Client = Pick<ClientBase, 'query'>;
@@ -136,32 +137,25 @@ export async function saveExcess(
   );
 }
 
-/* The limit of what a window belongs to: of a subscription, or of a grant. */
+/* The limit of the subscription or feature grant that a window belongs to. */
 const limitSql = `(
-  select pf."limit"::numeric from subscription s
-  join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-    and pf.version = s.package_version and pf.feature_id = e.feature_id
-  where s.user_key = e.user_key and s.id = e.subscription_id
-  union all
-  select g."limit" from feature_grant g
-  where g.user_key = e.user_key and g.id = e.subscription_id and g.feature_id = e.feature_id
-  limit 1
+  select h."limit" from ${holdingsOfSql('e.user_key', 'e.subscription_id', '= e.feature_id')} h limit 1
 )`;
 
 /** The windows of users with keys from $1 to $2 in which the parts do not add up to the usage beyond the budget. */
 const unsettledSql = `
-  select e.user_key, e.subscription_id, e.feature_id, e.window_start, e.environment_id, e.told as told,
+  select e.user_key, e.subscription_id, e.feature_id, e.window_start, e.environment_id, e.covered,
     coalesce(greatest(coalesce(c.used, 0) - ${limitSql}, 0), 0) as excess
   from (
-    select user_key, subscription_id, feature_id, window_start, environment_id, sum(amount) as told from usage_excess
+    select user_key, subscription_id, feature_id, window_start, environment_id, sum(amount) as covered from usage_excess
     where user_key between $1 and $2 group by 1, 2, 3, 4, 5
   ) e
   left join usage_counter c using (user_key, subscription_id, feature_id, window_start)
-  where e.told <> coalesce(greatest(coalesce(c.used, 0) - ${limitSql}, 0), 0)`;
+  where e.covered <> coalesce(greatest(coalesce(c.used, 0) - ${limitSql}, 0), 0)`;
 
 /** The top-ups of users with keys from $1 to $2 of which something else remains than their draws say. */
 const unprovenSql = `
-  select t.user_key, t.id, t.feature_id, t.amount - t.remaining as told, coalesce(d.drawn, 0) as drawn,
+  select t.user_key, t.id, t.feature_id, t.amount - t.remaining as used_up, coalesce(d.drawn, 0) as drawn,
     coalesce(x.used, 0) as used
   from top_up t
   left join lateral (
@@ -231,11 +225,11 @@ export async function findDrawDifferences(
   return [
     ...windows.rows.map((row) => ({
       userKey: BigInt(row.user_key),
-      what: `window of ${row.subscription_id} from ${row.window_start.toISOString()}, feature ${row.feature_id}: used beyond the budget ${row.excess}, drawn or uncovered ${row.told}`,
+      what: `window of ${row.subscription_id} from ${row.window_start.toISOString()}, feature ${row.feature_id}: used beyond the budget ${row.excess}, drawn or uncovered ${row.covered}`,
     })),
     ...topUps.rows.map((row) => ({
       userKey: BigInt(row.user_key),
-      what: `top-up ${row.id}, feature ${row.feature_id}: used up ${row.told}, draws ${row.drawn}, in windows ${row.used}`,
+      what: `top-up ${row.id}, feature ${row.feature_id}: used up ${row.used_up}, draws ${row.drawn}, in windows ${row.used}`,
     })),
   ];
 }

@@ -1,12 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { Feature as FeatureRow } from '../../database/generated/client.ts';
 import { Feature } from '../../features/graphql.ts';
-import { requireFeature } from '../../features/store.ts';
 import { builder } from '../../graphql/builder.ts';
-import { listAfter, listArgs } from '../../graphql/list.ts';
-import { Id, parse } from '../../input.ts';
-import { readSubscriptionId } from '../../subscriptions/rules.ts';
-import { requireUserKey } from '../../users/store.ts';
+import { byRowId, listAfter, listArgs } from '../../graphql/list.ts';
+import { readOwner } from '../../users/owner-graphql.ts';
 import { RecordUsageAction } from '../record/graphql.ts';
 import { findEvent, readEvents, type UsageEvent as UsageEventRow } from './events-store.ts';
 
@@ -55,16 +52,11 @@ builder.queryField('usageEvents', (t) =>
     },
     resolve: async (_root, { userId, featureId: only, newestFirst, ...page }, context, info) => {
       const { db, environmentId } = context;
-      const userKey = await requireUserKey(db, environmentId, parse(Id, userId, 'userId'));
-      const featureId = parse(Id.nullish(), only, 'featureId') ?? null;
-      if (featureId !== null) await requireFeature(db, environmentId, featureId);
+      const { userKey, featureId = null } = await readOwner({ userId, featureId: only }, context);
       const ledger = { userKey, featureId };
       const events = await listAfter(
         page,
-        async (after) => {
-          const id = readSubscriptionId(after);
-          return id === null ? null : findEvent(db, ledger, id);
-        },
+        byRowId((id) => findEvent(db, ledger, id)),
         ({ take, last }) => readEvents(db, ledger, { take, last, newestFirst }),
       );
       const features = await db.feature.findMany({

@@ -11,7 +11,7 @@ import { maxMergesFollowed } from '../../users/store.ts';
 import { Excess } from '../draws/rules.ts';
 import { readExcess, readTopUps, saveExcess } from '../draws/store.ts';
 import { readHeld } from '../reservations/hold-store.ts';
-import { addCounters, type Case, decide, emptyTally } from './decision-rules.ts';
+import { addCounters, type Case, decide, emptyTally, type Tally } from './decision-rules.ts';
 import {
   appendEntries,
   grantsKey,
@@ -100,13 +100,20 @@ function readyOnly(list: readonly (Case | null)[]): Case[] | null {
   return ready.length === list.length ? ready : null;
 }
 
-export async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
+/** The counters of all windows that matter to these cases, as they are now. The users are locked. */
+export async function loadTally(client: PoolClient, cases: readonly Case[]): Promise<Tally> {
   const tally = emptyTally();
   await eachInSlices(cases, (item) => addCounters(item, tally));
   const counters = [...tally.counters.values()];
   const used = await readCounters(client, counters);
   for (const [index, counter] of counters.entries()) counter.used = used[index] ?? 0n;
+  return tally;
+}
 
+/** Decides these cases in order, and saves the results. The users are locked. */
+export async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
+  const tally = await loadTally(client, cases);
+  const counters = [...tally.counters.values()];
   const toppedUp = new Set(
     cases.flatMap(({ hasTopUps, userKey }) => (hasTopUps && userKey !== null ? [userKey] : [])),
   );

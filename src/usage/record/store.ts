@@ -2,7 +2,12 @@ import type { ClientBase } from 'pg';
 import { type Amount, amountOf, amountText } from '../../amount.ts';
 import { deltaSql, fitsSql } from '../../database/amount-sql.ts';
 import { RETRY } from '../../database/held.ts';
-import { countingHoldingsSql, windowColumnsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
+import {
+  countingHoldingsSql,
+  holderSql,
+  windowColumnsSql,
+  windowStartSql,
+} from '../../entitlements/holdings-store.ts';
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
 import { alertCtes } from './alerts-store.ts';
@@ -26,6 +31,9 @@ export const DECIDE = Symbol('decide');
 
 type Appended = Recorded | typeof RETRY | typeof DECIDE | Error;
 
+/* Of a batch without any user who has grants, none is looked up. */
+const ofEvent = { userKey: 'e.user_key', hasGrants: '(select bool_or(has_grants) from item)' };
+
 /*
  * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the
  * ledger, and adds the appended usage to the counters.
@@ -33,17 +41,14 @@ type Appended = Recorded | typeof RETRY | typeof DECIDE | Error;
  * The lock makes it exact. A change of subscriptions holds the user's row FOR UPDATE and increases its revision (see
  * src/subscriptions/store.ts). The lock waits for such a change and then returns the newest revision, while `item` has
  * the revision of the statement's snapshot. If they differ, the item gets no event id and runs again. So does an item
- * with a locked user, in a batch that does not wait for locks. A user with top-ups is not locked and gets no event id. Event ids are drawn after the lock, so for each user
- * the order of ids is the order in which events count.
+ * with a locked user, in a batch that does not wait for locks. A user with top-ups is not locked and gets no event id.
+ * Event ids are drawn after the lock, so for each user the order of ids is the order in which events count.
  *
  * Lock order: users, then idempotency keys, then counters, each in a fixed order. So batches never deadlock.
  *
  * Every look-up is a lateral join by key, so that wrong statistics never lead to a scan of a whole table, or to a
  * comparison of all pairs of items.
  */
-/* Of a batch without any user who has grants, none is looked up. */
-const ofEvent = { userKey: 'e.user_key', hasGrants: '(select bool_or(has_grants) from item)' };
-
 const appendSql = (locked: IfLocked) => `
   with item as materialized (
     select i.*, u.user_key, u.revision, u.has_grants, u.has_top_ups, u.has_holds, f.type as feature_type, f.precision,
@@ -52,14 +57,7 @@ const appendSql = (locked: IfLocked) => `
       $8::text[])
       with ordinality
       as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, note, ord)
-    left join lateral (
-      select coalesce(survivor.key, named.key) as user_key, coalesce(survivor.revision, named.revision) as revision,
-        coalesce(survivor.has_grants, named.has_grants) as has_grants,
-        coalesce(survivor.has_top_ups, named.has_top_ups) as has_top_ups,
-        coalesce(survivor.has_holds, named.has_holds) as has_holds
-      from "user" named left join "user" survivor on survivor.key = named.merged_into
-      where named.environment_id = i.environment_id and named.id = i.user_id limit 1
-    ) u on true
+    ${holderSql('i.environment_id', 'i.user_id')}
     left join lateral (
       select type, precision from feature where environment_id = i.environment_id and id = i.feature_id limit 1
     ) f on true

@@ -12,9 +12,8 @@ import {
   userNotFound,
 } from '../../errors.ts';
 import { winnerAt } from '../ledger/rules.ts';
-import { addCounters, type Case, emptyTally, standingOf as standingIn } from '../record/decision-rules.ts';
-import { loadWaiting, recordAll } from '../record/locked.ts';
-import { readCounters } from '../record/locked-store.ts';
+import { type Case, standingOf as standingIn } from '../record/decision-rules.ts';
+import { loadTally, loadWaiting, recordAll } from '../record/locked.ts';
 import type { Recorded, Usage } from '../record/rules.ts';
 import { lapseOf, type NewReservation } from './rules.ts';
 import { addReservation, endReservation, findByKey, findReservation, type Reservation } from './store.ts';
@@ -50,9 +49,12 @@ const usageOf = (
   enforce: false,
 });
 
+/** How long a call waits while others of its environment are decided. Then it fails with a BusyError. */
+const turnTimeoutMs = 5_000;
+
 /** Decides under the lock of the user, so that all that is held together is never more than what is left. */
 export function createReservations(hot: Pool): Reservations {
-  const inTurn = createTurns(2);
+  const inTurn = createTurns(2, turnTimeoutMs);
   const run = <Result>(environmentId: string, work: (client: PoolClient) => Promise<Result>) =>
     inTurn(environmentId, () => inTransaction(hot, work));
   return {
@@ -63,7 +65,7 @@ export function createReservations(hot: Pool): Reservations {
         const key = reservation.idempotencyKey;
         const first = await findFirst(client, userKey, { key, requestHash });
         const standing = await standingOf(client, item);
-        if (first !== null) return { ...told(first), reserved: true, standing };
+        if (first !== null) return { ...shown(first), reserved: true, standing };
         const { access, reason } = entitlementOf(standing, reservation.amount);
         if (!access) return { reserved: false, reason, id: null, expiresAt: null, standing };
         const expiresAt = lapseOf(item.now, reservation.ttlSeconds);
@@ -89,7 +91,7 @@ export function createReservations(hot: Pool): Reservations {
         if (!reservation.isReleased) await endReservation(client, reservation, null);
         const held = isOpen ? item.held - reservation.amount : item.held;
         return {
-          ...told(reservation),
+          ...shown(reservation),
           reserved: false,
           standing: await standingOf(client, { ...item, held }),
         };
@@ -152,7 +154,7 @@ async function committedBefore(
   return { recorded: true, reason: null, duplicate: true, standing: await standingOf(client, item) };
 }
 
-const told = ({ id, expiresAt }: Reservation) => ({ reason: null, id, expiresAt });
+const shown = ({ id, expiresAt }: Reservation) => ({ reason: null, id, expiresAt });
 
 async function lockCase(client: PoolClient, usage: Usage): Promise<Case> {
   const [item] = await loadWaiting(client, [usage]);
@@ -172,10 +174,6 @@ async function lockReservation(client: PoolClient, environmentId: string, id: bi
 
 /** The standing of a case now. */
 async function standingOf(client: PoolClient, item: Case): Promise<Standing> {
-  const tally = emptyTally();
-  addCounters(item, tally);
-  const counters = [...tally.counters.values()];
-  const used = await readCounters(client, counters);
-  for (const [index, counter] of counters.entries()) counter.used = used[index] ?? 0n;
+  const tally = await loadTally(client, [item]);
   return standingIn(item, item.featureType ?? 'CONSUMABLE', tally, winnerAt(item.grants, item.now));
 }

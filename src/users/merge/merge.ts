@@ -1,12 +1,13 @@
-import { audited, told } from '../../audit/record.ts';
+import { audited, withEvents } from '../../audit/record.ts';
 import type { Author } from '../../audit/rules.ts';
 import { forgetUsers } from '../../audit/store.ts';
 import type { Db } from '../../database/client.ts';
 import type { PrismaClient, User } from '../../database/generated/client.ts';
 import { jsonValue } from '../../database/json.ts';
 import { longTransaction } from '../../database/transaction.ts';
-import { planMerge, type SubscriptionTerms } from '../../subscriptions/rules.ts';
+import { planMerge } from '../../subscriptions/rules.ts';
 import { settle } from '../../subscriptions/settle.ts';
+import type { SubscriptionTerms } from '../../subscriptions/status-rules.ts';
 import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../../subscriptions/store.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { findUserKey } from '../store.ts';
@@ -68,7 +69,7 @@ export async function mergeWithin(
     tx,
     people.map(({ key }) => key),
   );
-  return told(tx, environmentId, { type: 'SUBSCRIPTION', handles }, () =>
+  return withEvents(tx, environmentId, { type: 'SUBSCRIPTION', handles }, () =>
     mergeLocked(tx, environmentId, people, survivorId),
   );
 }

@@ -98,16 +98,22 @@ export async function moveGrants(tx: Db, survivorKey: bigint, mergedKeys: bigint
       AND EXISTS (SELECT FROM feature_grant WHERE user_key = ${survivorKey})`;
 }
 
+/** An idempotency key that several of these users had used stays with the row that was made first. */
+async function keepFirstKeys(tx: Db, table: 'reservation' | 'top_up', userKeys: bigint[]): Promise<void> {
+  await tx.$executeRawUnsafe(
+    `UPDATE ${table} SET idempotency_key = NULL
+     FROM (
+       SELECT user_key, id, row_number() OVER (PARTITION BY idempotency_key ORDER BY id) AS turn FROM ${table}
+       WHERE user_key = ANY($1) AND idempotency_key IS NOT NULL
+     ) keyed
+     WHERE ${table}.user_key = keyed.user_key AND ${table}.id = keyed.id AND keyed.turn > 1`,
+    userKeys,
+  );
+}
+
 /** Moves the reservations of these users to the survivor. */
 export async function moveReservations(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
-  const people = [survivorKey, ...mergedKeys];
-  await tx.$executeRaw`
-    UPDATE reservation SET idempotency_key = NULL
-    FROM (
-      SELECT user_key, id, row_number() OVER (PARTITION BY idempotency_key ORDER BY id) AS turn FROM reservation
-      WHERE user_key = ANY(${people}) AND idempotency_key IS NOT NULL
-    ) keyed
-    WHERE reservation.user_key = keyed.user_key AND reservation.id = keyed.id AND keyed.turn > 1`;
+  await keepFirstKeys(tx, 'reservation', [survivorKey, ...mergedKeys]);
   await tx.$executeRaw`
     WITH moved AS (DELETE FROM reservation WHERE user_key = ANY(${mergedKeys}) RETURNING *)
     INSERT INTO reservation (user_key, id, environment_id, feature_id, amount, expires_at, committed_at, committed,
@@ -128,14 +134,7 @@ export async function moveReservations(tx: Db, survivorKey: bigint, mergedKeys: 
 
 /** Moves the top-ups of these users, and what was drawn from them, to the survivor. */
 export async function moveTopUps(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
-  const people = [survivorKey, ...mergedKeys];
-  await tx.$executeRaw`
-    UPDATE top_up SET idempotency_key = NULL
-    FROM (
-      SELECT user_key, id, row_number() OVER (PARTITION BY idempotency_key ORDER BY id) AS turn FROM top_up
-      WHERE user_key = ANY(${people}) AND idempotency_key IS NOT NULL
-    ) keyed
-    WHERE top_up.user_key = keyed.user_key AND top_up.id = keyed.id AND keyed.turn > 1`;
+  await keepFirstKeys(tx, 'top_up', [survivorKey, ...mergedKeys]);
   await tx.$executeRaw`
     WITH moved AS (DELETE FROM top_up WHERE user_key = ANY(${mergedKeys}) RETURNING *)
     INSERT INTO top_up (user_key, id, environment_id, feature_id, amount, remaining, priority, expires_at, reason,
