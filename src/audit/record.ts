@@ -1,6 +1,6 @@
 import type { Db } from '../database/client.ts';
 import { eventsOf, eventTypes } from '../webhooks/outbox/rules.ts';
-import { isWanted, tell } from '../webhooks/outbox/store.ts';
+import { isWanted, writeEvents } from '../webhooks/outbox/store.ts';
 import {
   type AuditSubject,
   type Author,
@@ -29,8 +29,8 @@ interface StateChange {
 }
 
 /**
- * Runs `work` and records what it changed, one row for each object, in the same transaction. Webhooks are told too.
- * Unchanged objects get no row.
+ * Runs `work` and records what it changed, one row for each object, in the same transaction, with the events for
+ * webhooks. Unchanged objects get no row.
  *
  * @param made the handles of the created objects
  */
@@ -45,12 +45,15 @@ export async function audited<Result>(
   const { result, changes } = await observe(tx, environmentId, { type, handles }, work, made);
   const differences = changes.flatMap(({ before, after }) => difference(before, after) ?? []);
   await appendEntries(tx, author, { action, type }, differences);
-  await tellChanges(tx, environmentId, type, changes);
+  await writeChangeEvents(tx, environmentId, type, changes);
   return result;
 }
 
-/** Runs `work` and tells webhooks what it changed, without entries in the audit log. Costs little if none wants to know. */
-export async function told<Result>(
+/**
+ * Runs `work` and writes webhook events about what it changed, without entries in the audit log. Costs little if no
+ * webhook asked for such events.
+ */
+export async function withEvents<Result>(
   tx: Db,
   environmentId: string,
   what: Omit<Change, 'action'>,
@@ -59,7 +62,7 @@ export async function told<Result>(
 ): Promise<Result> {
   if (!(await isWanted(tx, environmentId, typesAbout(what.type)))) return work();
   const { result, changes } = await observe(tx, environmentId, what, work, made);
-  await tellChanges(tx, environmentId, what.type, changes);
+  await writeChangeEvents(tx, environmentId, what.type, changes);
   return result;
 }
 
@@ -82,14 +85,14 @@ async function observe<Result>(
   return { result, changes: all.map((handle) => ({ before: before.get(handle), after: after.get(handle) })) };
 }
 
-async function tellChanges(
+async function writeChangeEvents(
   tx: Db,
   environmentId: string,
   type: StatefulSubject,
   changes: readonly StateChange[],
 ): Promise<void> {
   const events = changes.flatMap((change) => eventsOf(type, change));
-  await tell(tx, environmentId, events);
+  await writeEvents(tx, environmentId, events);
 }
 
 /** Records an action without a row of its own, such as an import. */

@@ -14,7 +14,8 @@ const descriptions: Record<FlagKind, string> = {
     'The customer pays for an add-on without a base package. It is held, because it was paid.',
   COLLECTION_PAUSED: 'Stripe collects no payments for this subscription at the moment.',
   UNKNOWN_STATUS: 'Stripe gives a status that this version does not know. It gives no access.',
-  REFUNDED: 'The payment was given back. The package stays held until somebody cancels it.',
+  REFUNDED:
+    'The payment was given back. The package stays held: one that was paid once cannot be ended here yet.',
   DRAFT_PACKAGE: 'The price is mapped to a package that is a draft: publish it, and what is paid is held.',
 };
 

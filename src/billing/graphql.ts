@@ -43,7 +43,7 @@ const StripeImport = builder.objectRef<ConnectionRow>('StripeImport').implement(
 });
 
 const StripeConnection = builder.objectRef<ConnectionRow>('StripeConnection').implement({
-  description: 'The account of Stripe that this environment bills with. Its keys are never told.',
+  description: 'The account of Stripe that this environment bills with. Its keys are never shown.',
   fields: (t) => ({
     accountId: t.exposeString('accountId', { description: 'The id of the account at Stripe.' }),
     connectedAt: t.expose('connectedAt', { type: 'DateTime', description: 'When it was connected.' }),

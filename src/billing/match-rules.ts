@@ -41,7 +41,7 @@ export type CustomerMatch =
  *  2. the billing id. Of several users with it, the one with the email;
  *  3. the email, of exactly one user without another billing id;
  *  4. nobody's yet: a user is created. The id is the email, or else the id of the customer.
- * Several users with the email are told apart by nobody, so nothing is attached.
+ * Of several users with the email, none can be chosen, so nothing is attached.
  */
 export function matchCustomer(customer: CustomerFacts, candidates: Candidates): CustomerMatch {
   const [own] = candidates.byOwnId;
@@ -64,8 +64,8 @@ const withEmail = (users: readonly Candidate[], { email }: CustomerFacts) =>
 
 /** What a customer changes of its user: an imported user follows, of others only gaps are filled. */
 export function factsFrom({ id, name, email }: CustomerFacts, user: Candidate): Partial<Candidate> {
-  const told = { name, email, billingId: id };
-  const entries = Object.entries(told) as [keyof typeof told, string | null][];
+  const facts = { name, email, billingId: id };
+  const entries = Object.entries(facts) as [keyof typeof facts, string | null][];
   return Object.fromEntries(
     entries.filter(
       ([field, value]) => value && value !== user[field] && (follows(field, user) || !user[field]),

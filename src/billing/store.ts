@@ -42,7 +42,7 @@ export async function saveAnswer(db: Db, answer: Answer): Promise<KnownCustomer 
   return row === undefined ? null : { userKey: row.user_key, isForgotten: row.is_forgotten };
 }
 
-/** Remembers whose customer it is, unless somebody else was faster. Returns whose it is then. */
+/** Attaches a customer to a user, unless it is attached already. Returns the user that it is attached to. */
 export async function attachCustomer(
   db: Db,
   environmentId: string,

@@ -61,10 +61,10 @@ export async function pull(db: Db, environmentId: string): Promise<CatalogueFile
 /** Returns the plan without applying it; empty if file and server are equal. */
 export async function preview(db: Db, environmentId: string, desired: DesiredCatalogue): Promise<Finding[]> {
   await requireTimeZones(db, desired.packages);
-  return tellSubscribers(db, environmentId, plan(desired, await loadCatalogue(db, environmentId)));
+  return addSubscriberCounts(db, environmentId, plan(desired, await loadCatalogue(db, environmentId)));
 }
 
-async function tellSubscribers(db: Db, environmentId: string, findings: Finding[]): Promise<Finding[]> {
+async function addSubscriberCounts(db: Db, environmentId: string, findings: Finding[]): Promise<Finding[]> {
   const ids = newVersions(findings).map(({ id }) => id);
   return ids.length === 0
     ? findings
@@ -121,8 +121,8 @@ async function publishOnce(
       await applyStep(tx, environmentId, step, { now, createdAt });
     }
   });
-  const told = await tellSubscribers(tx, environmentId, findings);
-  return { file: await pull(tx, environmentId), findings: told };
+  const counted = await addSubscriberCounts(tx, environmentId, findings);
+  return { file: await pull(tx, environmentId), findings: counted };
 }
 
 /** Runs `work` and records the changes of these steps in the audit log. */

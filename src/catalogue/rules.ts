@@ -49,7 +49,7 @@ export interface PackageFeature {
   /** Of windows of the calendar; null: windows are counted from the start of the subscription. */
   timeZone: string | null;
   overageEnabled: boolean;
-  /** At how many percent of the limit webhooks are told. */
+  /** At how many percent of the limit webhooks get an event. */
   alertAt: number[];
 }
 

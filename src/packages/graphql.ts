@@ -98,7 +98,7 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
     }),
     alertAt: t.exposeIntList('alertAt', {
       description:
-        'At how many percent of the limit webhooks are told, once for each user and window: `usage.threshold_reached`, at 100 `usage.limit_reached` too.',
+        'At how many percent of the limit webhooks get an event, once for each user and window: `usage.threshold_reached`, at 100 `usage.limit_reached` too.',
     }),
     unitLabel: t.string({
       nullable: true,

@@ -51,7 +51,7 @@ const EntitlementInput = builder.inputType('EntitlementInput', {
     overageEnabled: t.boolean({ description: 'Whether usage beyond the limit is allowed. Default false.' }),
     alertAt: t.intList({
       description:
-        'At how many percent of the limit webhooks are told, such as 80 and 100; up to 10, each from 1 to 1,000. Default none.',
+        'At how many percent of the limit webhooks get an event, such as 80 and 100; up to 10, each from 1 to 1,000. Default none.',
     }),
   }),
 });

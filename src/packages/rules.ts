@@ -7,7 +7,7 @@ import { checkResets, resetFields, storedResets, type TimeZones } from './reset-
 /** The maximum number of features, base packages or prices of one package. They fit into one statement. */
 export const maxEntries = 1_000;
 
-/** At how many percent of the limit webhooks are told: each once, in ascending order. */
+/** At how many percent of the limit webhooks get an event: each once, in ascending order. */
 export const AlertAt = z
   .array(z.int('must be a whole number').min(1, 'must be at least 1').max(1_000, 'must be at most 1,000'))
   .max(10, 'must have at most 10 entries')

@@ -87,7 +87,7 @@ export function updateWebhook(
 }
 
 const cleanRecord = { failures: 0, failingSince: null, pausedUntil: null };
-/** Whoever sends at the moment stops after this batch, and reads the webhook again. */
+/** The process that sends at the moment stops after this batch, and reads the webhook again. */
 const noLease = { leasedBy: null, leasedUntil: null };
 
 /** What enabling or disabling changes. */

@@ -16,7 +16,7 @@ import {
   leaseDue,
   saveAttempts,
 } from './delivery-store.ts';
-import { tellOn } from './outbox/store.ts';
+import { writeEventsOn } from './outbox/store.ts';
 import { messageOf, signedHeaders } from './rules.ts';
 import {
   type Answer,
@@ -139,7 +139,7 @@ async function save(
     if (disabledReason === null || !isOurs) return isOurs;
     log.warn({ environmentId, webhook: id, disabledReason }, 'a webhook is disabled');
     const data = { flag: 'WEBHOOK_DISABLED', webhookId: id };
-    await tellOn(client, environmentId, [{ type: 'flag.raised', data }]);
+    await writeEventsOn(client, environmentId, [{ type: 'flag.raised', data }]);
     return false;
   });
 }
@@ -207,7 +207,7 @@ async function attempt(
   return { id, attempts, at, durationMs, answer, ...next, status, body, problem };
 }
 
-/** Runs at start and every minute: gives up what is too old, and forgets what was told long ago. */
+/** Runs at start and every minute: gives up what is too old, and deletes what was delivered long ago. */
 export const cleanUpJob = 'webhook-clean-up';
 const cleanUp = { batchSize: 1_000, batches: 50 };
 

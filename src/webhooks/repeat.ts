@@ -38,8 +38,8 @@ export function redeliverSpan(
   return db.$transaction(async (tx) => {
     const count = await repeatSpan(tx, { ...span, environmentId: author.environmentId }, maxRepeated);
     const { webhookId, from, to, state } = span;
-    const told = { from: from.toISOString(), to: to.toISOString(), state, count };
-    await noteOf(tx, author, 'redeliverSpan', webhookId, told);
+    const noted = { from: from.toISOString(), to: to.toISOString(), state, count };
+    await noteOf(tx, author, 'redeliverSpan', webhookId, noted);
     return count;
   });
 }

@@ -25,7 +25,7 @@ export async function lockWebhook(tx: Db, environmentId: string, id: string): Pr
   return tx.webhook.findUnique({ where: { environmentId_id: { environmentId, id } } });
 }
 
-/** The most deliveries that are deleted with their webhook. The daily clean-up deletes the rest. */
+/** The most deliveries that are deleted with their webhook. The clean-up job deletes the rest. */
 const maxDeleted = 10_000;
 
 export async function deleteDeliveries(tx: Db, environmentId: string, webhookId: string): Promise<void> {

@@ -303,7 +303,7 @@ test('subscriptions: create, retrieve, list, changePackage, cancel', async () =>
   expect(cancelled.data?.status).toBe('CANCELLED');
 });
 
-test('payments.generateLink answers that there is no billing provider', async () => {
+test('payments.generateLink answers that links are made from templates', async () => {
   const { data, error } = await client.payments.generateLink({ packageIds: ['124'] });
   expect(data).toBeUndefined();
   expect(error).toBeInstanceOf(SubscriptionLinkError);

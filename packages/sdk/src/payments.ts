@@ -9,9 +9,14 @@ export class Payments {
     this.#caller = caller;
   }
 
-  /** Accepted as older guides write it. Always a `SubscriptionLinkError`: there is no billing provider. */
+  /**
+   * Accepted as older guides write it. Always a `SubscriptionLinkError`: links are made from billing templates, with the
+   * mutation `generateSubscriptionLink`.
+   */
   generateLink = (_args: { packageIds: string[] }): Promise<Result<{ url: string }>> =>
     this.#caller.run(async () => {
-      throw new SubscriptionLinkError('There is no billing provider.');
+      throw new SubscriptionLinkError(
+        'Payment links are made from billing templates: send the mutation generateSubscriptionLink.',
+      );
     });
 }

@@ -18,7 +18,7 @@ export interface DraftGrant {
   /** Null is the time zone of the environment. */
   timeZone: string | null;
   overageEnabled: boolean;
-  /** At how many percent of the limit webhooks are told. */
+  /** At how many percent of the limit webhooks get an event. */
   alertAt: readonly number[];
 }
 

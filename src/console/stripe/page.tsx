@@ -46,8 +46,8 @@ export function Page() {
 const NotConnected = () => (
   <Card title="Connection">
     <Empty title="Stripe is not connected" action={<Connect label="Connect Stripe" />}>
-      Once it is, whoever pays for a package at Stripe holds it here. You need a key and the signing secret of
-      a webhook endpoint.
+      Once it is, customers who pay for a package at Stripe hold it here. You need a key and the signing
+      secret of a webhook endpoint.
     </Empty>
   </Card>
 );

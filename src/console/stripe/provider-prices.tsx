@@ -93,8 +93,8 @@ function MapPrice({ price }: { price: Price }) {
         data-autofocus
       />
       <Text size="sm" c="dimmed">
-        Whoever pays {formatPrice(price)} holds it from then on, those who pay already included. This cannot
-        be changed later.
+        Customers who pay {formatPrice(price)} hold it from then on, those who pay already included. This
+        cannot be changed later.
       </Text>
     </DialogButton>
   );

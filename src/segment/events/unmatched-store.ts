@@ -1,5 +1,5 @@
 import type { PoolClient } from 'pg';
-import { tellCtes, wantsSql } from '../../webhooks/outbox/store.ts';
+import { eventCtes, wantsSql } from '../../webhooks/outbox/store.ts';
 
 /** A track event that has just become UNMATCHED, in this transaction. */
 export interface Unmatched {
@@ -32,7 +32,7 @@ const firstSql = `
         and e.message_id <> all($3::text[])
     )
     group by i.environment_id, i.event_name
-  ), ${tellCtes('first')}
+  ), ${eventCtes('first')}
   select count(*)::int from delivered`;
 
 /** Tells webhooks of events that are the only unmatched ones of their name. Of two at the same moment, one is the first. */

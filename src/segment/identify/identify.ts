@@ -1,4 +1,4 @@
-import { told } from '../../audit/record.ts';
+import { withEvents } from '../../audit/record.ts';
 import type { Db } from '../../database/client.ts';
 import { isUniqueViolation, isWriteConflict } from '../../database/errors.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
@@ -73,7 +73,7 @@ async function identify(tx: Db, key: EventKey): Promise<Identified> {
   const isNew = plan.outcome === 'USER_CREATED' || plan.outcome === 'USER_CLAIMED';
   if (isNew && (await dropDeletedIn(tx, key))) return nothingDone;
   const about = { type: 'USER', handles: concerned(plan).map(({ key: userKey }) => userKey) } as const;
-  const userKey = await told(
+  const userKey = await withEvents(
     tx,
     environmentId,
     about,

@@ -1,12 +1,12 @@
 import { highestFirstSql, liveHoldingsSql } from '../../entitlements/holdings-store.ts';
-import { tellCtes } from '../../webhooks/outbox/store.ts';
+import { eventCtes } from '../../webhooks/outbox/store.ts';
 
-/** The limit itself, in percent: then usage.limit_reached is told too. */
+/** The limit itself, in percent: then there is an event usage.limit_reached too. */
 const limitPercent = 100;
 
 const wanted = `array['*', 'usage.*', 'usage.threshold_reached', 'usage.limit_reached']`;
 
-/* Once for each environment of the statement, however much it records. Where nobody wants to know, it is all that is done. */
+/* Once for each environment of the statement, however much it records. Without such a webhook, it is all that is done. */
 const listeningSql = (counted: string) => `array(
   select environment_id from (select distinct environment_id from ${counted}) e
   where (
@@ -19,8 +19,8 @@ const instant = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY
 
 /**
  * Common table expressions that follow one that writes counters. They find the thresholds that the usage of a window
- * has reached, and tell of each once: a row of usage_alert stays for each, so a revert does not arm it again. Only the
- * holding that wins is told of; usage of other holdings counts too, but does not limit the user.
+ * has reached, and write one event for each: a row of usage_alert stays for each, so a revert does not arm it again. Only
+ * the holding that wins counts here; usage counts in other holdings too, but they do not limit the user.
  *
  * @param counted returns user_key, subscription_id, feature_id, window_start, environment_id and used
  */
@@ -54,4 +54,4 @@ export const alertCtes = (counted: string) => `
       select 'usage.threshold_reached' as type
       union all select 'usage.limit_reached' where threshold = ${limitPercent}
     ) of
-  ), ${tellCtes('alert_event')}`;
+  ), ${eventCtes('alert_event')}`;

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { note, told } from '../../audit/record.ts';
+import { note, withEvents } from '../../audit/record.ts';
 import type { Author, Fields } from '../../audit/rules.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
 import { DomainError, importConflict, userAlreadyExists } from '../../errors.ts';
@@ -112,7 +112,7 @@ async function makeChange(context: ImportContext, step: OtherStep): Promise<Impo
         ? step.key
         : await mergeUsers(prisma, author, [step.survivorId, step.otherId], step.survivorId);
     const isChanged = await prisma.$transaction((tx) =>
-      told(tx, author.environmentId, { type: 'USER', handles: [key] }, () =>
+      withEvents(tx, author.environmentId, { type: 'USER', handles: [key] }, () =>
         changeUser(tx, key, step.change),
       ),
     );
@@ -144,7 +144,7 @@ function claimAll({ admitUsers, author }: ImportContext, claims: readonly Claim[
   const handles = inOrder.map(({ key }) => key);
   const { environmentId } = author;
   return admitUsers(environmentId, ids, (tx) =>
-    told(tx, environmentId, { type: 'USER', handles }, async () => {
+    withEvents(tx, environmentId, { type: 'USER', handles }, async () => {
       for (const { key, id, change } of inOrder)
         if (!(await claimUser(tx, key, id, change))) throw changedMeanwhile;
     }),
@@ -159,7 +159,7 @@ async function createUsers(
   for (const batch of batches(creations, batchSize)) {
     const ids = batch.map(({ id }) => id);
     const keys = await admitUsers(environmentId, ids, (tx) =>
-      told(
+      withEvents(
         tx,
         environmentId,
         { type: 'USER', handles: [] },

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /*
- * The events that webhooks can be told. Everything here is version 1 of the payload. A field may be added to it; one that
+ * The events that webhooks can get. Everything here is version 1 of the payload. A field may be added to it; one that
  * changes or goes makes a new version. Events hold ids only: nothing else about a person is stored or sent, unless the
  * webhook asks for it.
  */
@@ -59,7 +59,7 @@ export const eventData = {
     changed,
   }),
   'usage.threshold_reached': about(
-    'A user has used so many percent of a limit. Told once for each user, feature, window and threshold.',
+    'A user has used so many percent of a limit. Sent once for each user, feature, window and threshold.',
     usageOfLimit,
   ),
   'usage.limit_reached': about('A user has used all of a limit.', usageOfLimit),
@@ -82,7 +82,7 @@ export const eventData = {
 
 export type EventType = keyof typeof eventData;
 
-/** The types that a webhook can ask for. A test message is sent to whoever is tested. */
+/** The types that a webhook can ask for. A test message is sent without asking. */
 export const eventTypes = (Object.keys(eventData) as EventType[]).filter((type) => type !== 'webhook.test');
 
 /** What a webhook may ask for: types, `user.*` for all types of a kind, `*` for all. */
@@ -92,7 +92,7 @@ export const eventPatterns: readonly string[] = [
   '*',
 ];
 
-/** Something that happened, to be told to the webhooks of its environment that want to know. */
+/** Something that happened, for the webhooks of its environment that asked for it. */
 export interface NewEvent {
   type: EventType;
   data: Record<string, unknown>;
@@ -111,7 +111,7 @@ export interface Changed {
   after: State | undefined;
 }
 
-/** What to tell about the change of an object. */
+/** The events of the change of an object. */
 export function eventsOf(type: string, change: Changed): NewEvent[] {
   if (type === 'USER') return userEvents(change);
   if (type === 'SUBSCRIPTION') return subscriptionEvents(change);

@@ -13,13 +13,12 @@ export const wantsSql = (type: string) => `(
 
 /**
  * Common table expressions that write events, and a delivery for each webhook that wants one. Nothing is written where
- * no webhook wants it. The statement decides, so a webhook that is created at the same moment gets it or does not, and
- * nothing is half told.
+ * no webhook asked for it. The statement decides, so a webhook that is created at the same moment gets all or nothing.
  *
  * @param source a table expression with the columns environment_id, type, data, and ord for the order
  */
-export const tellCtes = (source: string) => `
-  told as (
+export const eventCtes = (source: string) => `
+  event as (
     insert into webhook_event (environment_id, type, data)
     select s.environment_id, s.type, s.data from ${source} s
     where exists (select from webhook w where w.environment_id = s.environment_id and ${wantsSql('s.type')})
@@ -28,16 +27,16 @@ export const tellCtes = (source: string) => `
   ), delivered as (
     insert into webhook_delivery (environment_id, webhook_id, event_id, retry_until)
     select t.environment_id, w.id, t.id, now() + ${retriedFor}
-    from told t join webhook w on w.environment_id = t.environment_id and ${wantsSql('t.type')}
+    from event t join webhook w on w.environment_id = t.environment_id and ${wantsSql('t.type')}
     order by t.id
     returning id
   )`;
 
-const tellSql = `
+const writeSql = `
   with source as (
     select $1::text as environment_id, type, data::jsonb as data, ord
     from unnest($2::text[], $3::text[]) with ordinality as e(type, data, ord)
-  ), ${tellCtes('source')}
+  ), ${eventCtes('source')}
   select count(*)::int as count from delivered`;
 
 const columns = (events: readonly NewEvent[]) => [
@@ -45,19 +44,23 @@ const columns = (events: readonly NewEvent[]) => [
   events.map(({ data }) => JSON.stringify(data)),
 ];
 
-/** Writes events in the transaction of the change that they tell of. */
-export async function tell(tx: Db, environmentId: string, events: readonly NewEvent[]): Promise<void> {
-  if (events.length > 0) await tx.$queryRawUnsafe(tellSql, environmentId, ...columns(events));
+/** Writes events in the transaction of their change. */
+export async function writeEvents(tx: Db, environmentId: string, events: readonly NewEvent[]): Promise<void> {
+  if (events.length > 0) await tx.$queryRawUnsafe(writeSql, environmentId, ...columns(events));
 }
 
 /** The same on a connection of the driver. */
-export async function tellOn(
+export async function writeEventsOn(
   client: Pick<ClientBase, 'query'>,
   environmentId: string,
   events: readonly NewEvent[],
 ): Promise<void> {
   if (events.length === 0) return;
-  await client.query({ name: 'tell webhooks', text: tellSql, values: [environmentId, ...columns(events)] });
+  await client.query({
+    name: 'write webhook events',
+    text: writeSql,
+    values: [environmentId, ...columns(events)],
+  });
 }
 
 const wantedSql = `
@@ -65,7 +68,7 @@ const wantedSql = `
     select from webhook w, unnest($2::text[]) as type where w.environment_id = $1 and ${wantsSql('type')}
   ) as wanted`;
 
-/** Whether a webhook wants any of these types: if not, what happened need not be found out. */
+/** Whether a webhook asked for any of these types: if not, the change need not be observed. */
 export async function isWanted(tx: Db, environmentId: string, types: readonly string[]): Promise<boolean> {
   const [row] = await tx.$queryRawUnsafe<{ wanted: boolean }[]>(wantedSql, environmentId, types);
   return row?.wanted ?? false;
