@@ -59,8 +59,7 @@ export async function redirectToSurvivor(tx: Db, survivorKey: bigint, mergedKeys
 }
 
 /*
- * Rows are moved by deleting and inserting them: where the tables are sharded by user, a row that changes its
- * user changes its shard, which no update can do.
+ * Rows are moved by deleting and inserting them: the user's key is the first column of their primary keys.
  */
 
 /** Moves all subscriptions of these users, those that are over included, to the survivor. */
