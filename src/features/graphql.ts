@@ -1,6 +1,9 @@
-import type { PrismaClient } from '../database/generated/client.ts';
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import type { GraphQLResolveInfo } from 'graphql';
+import type { Feature as FeatureRow, PrismaClient } from '../database/generated/client.ts';
 import { featureNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
+import type { Context } from '../graphql/context.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
 import { createFeature, deleteFeature, updateFeature } from './change.ts';
@@ -72,6 +75,27 @@ const UpdateFeatureInput = builder.inputType('UpdateFeatureInput', {
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object.' }),
   }),
 });
+
+/** A row of a list, with the fields of its feature that are asked for. */
+export type WithFeature<Row> = Row & { feature: FeatureRow };
+
+/** Adds the field `feature` to the rows of a list, with one statement. */
+export async function withFeatures<Row extends { featureId: string }>(
+  rows: readonly Row[],
+  context: Context,
+  info: GraphQLResolveInfo,
+): Promise<WithFeature<Row>[]> {
+  const { db, environmentId } = context;
+  const features = await db.feature.findMany({
+    ...queryFromInfo({ context, info, path: ['feature'] }),
+    where: { environmentId, id: { in: [...new Set(rows.map(({ featureId }) => featureId))] } },
+  });
+  const byId = new Map(features.map((feature) => [feature.id, feature]));
+  return rows.flatMap((row) => {
+    const feature = byId.get(row.featureId);
+    return feature === undefined ? [] : { ...row, feature };
+  });
+}
 
 /**
  * The feature with this id in this environment.

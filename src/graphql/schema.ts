@@ -1,5 +1,6 @@
 import '../allowances/grants/graphql.ts';
 import '../allowances/reservations/graphql.ts';
+import '../allowances/reservations/open-graphql.ts';
 import '../allowances/top-ups/graphql.ts';
 import '../audit/graphql.ts';
 import '../auth/keys/graphql.ts';

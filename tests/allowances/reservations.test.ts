@@ -141,6 +141,34 @@ test('however many are open, a check adds up few rows', async () => {
   expect(await remaining()).toBe(99);
 });
 
+test('the list of open ones has neither committed, nor released, nor lapsed ones, soonest to lapse first', async () => {
+  const list = async (page = '') =>
+    (
+      await app.ok(
+        `query ($userId: String!) {
+          openReservations(userId: $userId, featureId: "tokens"${page}) { id amount feature { name } }
+        }`,
+        { userId },
+      )
+    ).openReservations.map(({ id, amount }: { id: string; amount: number }) => ({ id, amount }));
+  const lapsed = await reserve({ amount: 1 });
+  const where = { id: BigInt(lapsed.id) };
+  await app.database.prisma.reservation.updateMany({ where, data: { expiresAt: new Date(1) } });
+  const later = await reserve({ amount: 2, ttlSeconds: 4_000 });
+  const sooner = await reserve({ amount: 3, ttlSeconds: 2_000 });
+  const released = await reserve({ amount: 4, ttlSeconds: 3_000 });
+  const page = [
+    { id: sooner.id, amount: 3 },
+    { id: released.id, amount: 4 },
+    { id: later.id, amount: 2 },
+  ];
+  expect(await list()).toEqual(page);
+  await app.ok(releaseMutation, { id: released.id });
+  await commit(sooner.id, 1);
+  expect(await list()).toEqual(page.slice(2));
+  expect(await list(`, after: "${sooner.id}"`)).toEqual(page.slice(2));
+});
+
 test('the same idempotency key holds once; another amount is a conflict', async () => {
   const made = await Promise.all(
     Array.from({ length: 5 }, () => reserve({ amount: 40, idempotencyKey: 'once' })),

@@ -80,6 +80,12 @@ export const queries: Record<string, Row> = {
     ],
   },
   mappingRules: { calls: pagesAfter(({ rule }) => rule) },
+  openReservations: {
+    calls: [
+      (its) => ({ userId: its.user, featureId: its.feature, first: 100 }),
+      (its) => ({ userId: its.user, after: its.reservation }),
+    ],
+  },
   package: { calls: [({ base }) => ({ id: base, version: 1, includeFeatures: true })] },
   packages: {
     calls: [

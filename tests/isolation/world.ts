@@ -183,7 +183,8 @@ export async function createWorld(
   await db.usageAlert.create({ data: { ...usage, ...alert, subscriptionId: subscription.id } });
   const hold = { ...owner, expiresAt: new Date(Date.now() + 3_600_000) };
   const reservation = await db.reservation.create({ data: { ...hold, amount: 1 } });
-  await db.usageHold.create({ data: { ...hold, held: 1 } });
+  await db.reservation.create({ data: { ...hold, amount: 1 } });
+  await db.usageHold.create({ data: { ...hold, held: 2 } });
   await db.user.update({ where: { key: user.key }, data: { hasHolds: true } });
   const hour = { environmentId, featureId: names.feature, hour: new Date('2020-02-20T20:00:00Z'), used };
   await db.usageHour.create({ data: { ...hour, userKey: user.key } });
