@@ -18,8 +18,9 @@ async function sentBy(argument: object): Promise<[method: string, document: stri
       return Response.json({ data: { list: [] } });
     },
   });
-  const { features, packages, users, subscriptions } = kana;
-  for (const [resource, methods] of Object.entries({ features, packages, users, subscriptions })) {
+  const { features, packages, users, subscriptions, grants, topUps, reservations } = kana;
+  const resources = { features, packages, users, subscriptions, grants, topUps, reservations };
+  for (const [resource, methods] of Object.entries(resources)) {
     for (const [name, call] of Object.entries(methods as unknown as Methods)) {
       method = `${resource}.${name}`;
       const before = sent.length;
@@ -36,14 +37,18 @@ const sent = [...(await sentBy(described)), ...(await sentBy({ ...described, inc
 test('every method is among those that are checked', () => {
   expect(new Set(sent.map(([method]) => method))).toEqual(
     new Set([
-      ...['create', 'update', 'list', 'retrieve', 'canUse', 'showUsage', 'recordUsage', 'recordUsages'].map(
+      ...['create', 'update', 'list', 'retrieve', 'canUse', 'showUsage', 'usageEvents'].map(
         (name) => `features.${name}`,
       ),
+      ...['recordUsage', 'recordUsages'].map((name) => `features.${name}`),
       ...['create', 'update', 'retrieve', 'list', 'publish', 'archive'].map((name) => `packages.${name}`),
       ...['list', 'create', 'update', 'retrieve', 'generateToken', 'entitlements'].map(
         (name) => `users.${name}`,
       ),
       ...['create', 'retrieve', 'list', 'cancel', 'changePackage'].map((name) => `subscriptions.${name}`),
+      ...['create', 'revoke', 'list'].map((name) => `grants.${name}`),
+      ...['create', 'void', 'list'].map((name) => `topUps.${name}`),
+      ...['create', 'commit', 'release'].map((name) => `reservations.${name}`),
     ]),
   );
 });

@@ -52,6 +52,13 @@ const freePlan = {
 };
 const monthly = { resetPeriod: 'MONTH', resetEvery: 1, resetAnchor: 'SUBSCRIPTION', timeZone: null };
 const granted = { ...messages, limit: 50, ...monthly, overageEnabled: false };
+const left = (used: number) => ({
+  used,
+  budget: 50,
+  overageEnabled: false,
+  remaining: 50 - used,
+  topUp: null,
+});
 const addon = { ...facts('proactive-messaging', true), prices: [] };
 const unlimited = {
   ...messages,
@@ -124,7 +131,7 @@ test('features.canUse, by featureId and by id', async () => {
   const entitlement = {
     access: true,
     reason: allowed,
-    consumption: { used: 0, budget: 50, overageEnabled: false },
+    consumption: left(0),
   };
   const asReference = await client.features.canUse({ userId: 'subscribed', featureId: 'messages', delta: 1 });
   expect(asReference.data).toEqual(entitlement);
@@ -147,7 +154,7 @@ test('features.recordUsage, with a number and with text', async () => {
       entitlement: {
         access: true,
         reason: allowed,
-        consumption: { used: 38, budget: 50, overageEnabled: false },
+        consumption: left(38),
       },
     },
   );
@@ -159,7 +166,7 @@ test('features.showUsage', async () => {
     current: {
       periodStart: instant,
       periodEnd: instant,
-      consumption: { used: 38, budget: 50, overageEnabled: false },
+      consumption: left(38),
     },
     past: [],
   });
@@ -266,9 +273,10 @@ test('users.entitlements', async () => {
     {
       access: true,
       reason: allowed,
-      consumption: { used: 38, budget: 50, overageEnabled: false },
+      consumption: left(38),
       feature: { ...messages, precision: 0 },
       subscription: expect.objectContaining({ userId: 'subscribed', status: 'ACTIVE' }),
+      grant: null,
     },
   ]);
 });

@@ -1,3 +1,4 @@
+import { Grants, Reservations, TopUps } from './allowances.ts';
 import { type BufferLimits, type Flushed, UsageBuffer } from './buffer.ts';
 import { Caller, type OnError, type Result, type Retry } from './caller.ts';
 import { type KanaError, NetworkError, UnavailableError } from './errors.ts';
@@ -60,6 +61,12 @@ export class KanaAdmin {
   readonly users: Users;
   /** Which user has which package. */
   readonly subscriptions: Subscriptions;
+  /** What one user has beside packages. */
+  readonly grants: Grants;
+  /** One-off amounts that users buy or get. */
+  readonly topUps: TopUps;
+  /** Amounts that are held for work whose size is known only afterwards. */
+  readonly reservations: Reservations;
   /** Payment links. */
   readonly payments: Payments;
 
@@ -80,6 +87,9 @@ export class KanaAdmin {
     this.packages = new Packages(caller);
     this.users = createUsers(caller);
     this.subscriptions = new Subscriptions(caller);
+    this.grants = new Grants(caller);
+    this.topUps = new TopUps(caller);
+    this.reservations = new Reservations(caller);
     this.payments = new Payments(caller);
     this.#caller = caller;
     this.#buffer = buffer;

@@ -6,13 +6,14 @@ import type {
   Described,
   FeatureChange,
   FeatureOfUser,
+  ListOfUser,
   NewFeature,
   Page,
   UsageInput,
 } from './inputs.ts';
 import { inputOf } from './inputs.ts';
 import type { Recorder } from './recorder.ts';
-import type { Entitlement, Feature, RecordedUsage, UpdatedFeature, Usage } from './types.ts';
+import type { Entitlement, Feature, RecordedUsage, UpdatedFeature, Usage, UsageEvent } from './types.ts';
 
 /** What fits no Int goes as an amount. JSON has no NaN: as text the server refuses it. */
 function deltaOf(delta: number | undefined): { delta?: number; amount?: number } {
@@ -82,6 +83,17 @@ export class Features {
       operations.ShowUsage,
       () => args,
       (data) => data.showUsage as Usage, // Kana's schema lets `past` be null. It never is.
+    );
+
+  /**
+   * The recorded usage of a user in the order in which it counts, oldest first unless `newestFirst` is true. Errors:
+   * `UserNotFoundError`, `FeatureNotFoundError`.
+   */
+  usageEvents = (args: ListOfUser & { newestFirst?: boolean }): Promise<Result<UsageEvent[]>> =>
+    this.#caller.call(
+      operations.ListUsageEvents,
+      () => args,
+      (data) => data.usageEvents,
     );
 
   /**

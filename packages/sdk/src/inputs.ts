@@ -85,6 +85,42 @@ export interface UsageInput {
   timestamp?: Date | string;
   /** Record only if the user is entitled to it at this instant. */
   enforce?: boolean;
+  /** Stands beside the usage in the ledger, up to 255 characters: who recorded it and why, for example. */
+  note?: string;
   /** Whether to answer the user's entitlement right after it. */
   includeEntitlement?: boolean;
+}
+
+/** Instants as text or as dates. */
+type WithDates<Input, Instants extends keyof Input> = Omit<Input, Instants> & {
+  [Instant in Instants]?: Date | Input[Instant];
+};
+
+/** A feature to give to one user. */
+export interface NewGrant extends WithDates<schema.GrantFeatureInput, 'startsAt' | 'endsAt'> {}
+
+/** A one-off amount to give to one user. */
+export interface NewTopUp extends WithDates<schema.TopUpInput, 'expiresAt'> {}
+
+/** An amount to hold. */
+export interface NewReservation extends schema.ReserveUsageInput {}
+
+/** What was really used of a reservation. */
+export interface CommittedUsage extends ById {
+  /** 0 or more, also more than was held. */
+  amount: number;
+  /** With it, a repeat with another amount is a `ConflictError`. */
+  idempotencyKey?: string;
+}
+
+/** Names a grant or a top-up to end. */
+export interface Ending extends ById {
+  /** Up to 255 characters. The audit log keeps it. */
+  reason?: string;
+}
+
+/** Whose grants, top-ups or usage to list. */
+export interface ListOfUser extends ByUser, Page {
+  /** Only those of this feature. */
+  featureId?: string;
 }

@@ -3,9 +3,11 @@ import type * as schema from './generated/answers.ts';
 export type {
   FeatureType,
   PackageStatus,
+  RecordUsageAction,
   ResetAnchor,
   ResetPeriod,
   SubscriptionStatus,
+  UsageSource,
 } from './generated/operations.ts';
 
 /** Any object that JSON can hold, at most 16 KiB. */
@@ -82,7 +84,11 @@ export interface ChangedPackage {
 }
 
 /** How much of a `CONSUMABLE` feature is used and granted in one period. */
-export interface Consumption extends Pick<schema.Consumption, 'used' | 'budget' | 'overageEnabled'> {}
+export interface Consumption
+  extends Pick<schema.Consumption, 'used' | 'budget' | 'overageEnabled' | 'remaining'> {
+  /** The top-ups that can be used now, together. Null without one. */
+  topUp: Pick<schema.TopUpBalance, 'granted' | 'remaining'> | null;
+}
 
 /** Whether a user may use a feature, and what is left. */
 export interface Entitlement extends Pick<schema.Entitlement, 'access' | 'reason'> {
@@ -90,11 +96,13 @@ export interface Entitlement extends Pick<schema.Entitlement, 'access' | 'reason
   consumption: Consumption | null;
 }
 
-/** What a user has of one feature, and the subscription that counts for it. */
+/** What a user has of one feature, and the subscription or grant that counts for it. */
 export interface UserEntitlement extends Entitlement {
   feature: FeatureFacts;
   /** Null when a feature grant counts. */
   subscription: PackageSubscription | null;
+  /** Null when a subscription counts. */
+  grant: FeatureGrant | null;
 }
 
 /** Consumption in one period of a subscription. */
@@ -114,4 +122,84 @@ export interface Usage {
 export interface RecordedUsage extends Pick<schema.RecordedUsage, 'recorded' | 'reason' | 'duplicate'> {
   /** The entitlement right after this usage. Only with `includeEntitlement`. */
   entitlement?: Entitlement | null;
+}
+
+/** One recorded usage, a row of the ledger. */
+export interface UsageEvent
+  extends Pick<
+    schema.UsageEvent,
+    'id' | 'action' | 'delta' | 'occurredAt' | 'recordedAt' | 'source' | 'note' | 'idempotencyKey'
+  > {
+  feature: FeatureFacts;
+}
+
+/** A feature that was given to one user, beside packages. */
+export interface FeatureGrant
+  extends Pick<
+    schema.FeatureGrant,
+    | 'id'
+    | 'userId'
+    | 'limit'
+    | 'resetPeriod'
+    | 'resetEvery'
+    | 'overageEnabled'
+    | 'startsAt'
+    | 'endsAt'
+    | 'reason'
+    | 'revokedAt'
+    | 'revokeReason'
+    | 'createdAt'
+  > {
+  feature: FeatureFacts;
+}
+
+/** A one-off amount of a feature for one user, used once the budget of the period is spent. */
+export interface TopUp
+  extends Pick<
+    schema.TopUp,
+    | 'id'
+    | 'userId'
+    | 'amount'
+    | 'remaining'
+    | 'priority'
+    | 'expiresAt'
+    | 'reason'
+    | 'voidedAt'
+    | 'voidReason'
+    | 'createdAt'
+  > {
+  feature: FeatureFacts;
+}
+
+interface AfterReservation {
+  /** Right after this call. */
+  entitlement: Entitlement;
+}
+
+/** An amount that is held. */
+export interface HeldReservation extends AfterReservation {
+  reserved: true;
+  reason: null;
+  id: string;
+  /** When it lapses. */
+  expiresAt: DateTime;
+}
+
+/** An amount that was refused, and why. */
+export interface RefusedReservation extends AfterReservation {
+  reserved: false;
+  reason: string;
+  id: null;
+  expiresAt: null;
+}
+
+/** The result of `reservations.create`. Check `reserved` first. */
+export type Reservation = HeldReservation | RefusedReservation;
+
+/** A reservation that is over. */
+export interface ReleasedReservation extends AfterReservation {
+  reserved: false;
+  reason: null;
+  id: string;
+  expiresAt: DateTime;
 }
