@@ -28,6 +28,11 @@ if (process.argv.includes('build')) process.env.NODE_ENV = 'production';
 export default defineConfig({
   root: 'src/console',
   plugins: [compressed],
+  // The page names its files from the root, where the server inserts BASE_PATH. Scripts and styles find each other
+  // relative to themselves, at whatever path.
+  experimental: {
+    renderBuiltUrl: (_name, { hostType }) => (hostType === 'html' ? undefined : { relative: true }),
+  },
   build: {
     outDir,
     emptyOutDir: true,

@@ -23,7 +23,7 @@ import { registerJobMetrics, registerPoolMetrics } from './database/metrics.ts';
 import { createStandingFinder } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
 import { adminPage, clientPage, type GraphiqlPage } from './graphql/graphiql.ts';
-import { createGraphqlRoute, homeRoute } from './graphql/route.ts';
+import { createGraphqlRoute, createHomeRoute } from './graphql/route.ts';
 import { schema } from './graphql/schema.ts';
 import { type Api, createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
 import { type ConsoleFiles, createAssetRoutes, createConsolePage } from './http/console.ts';
@@ -59,6 +59,8 @@ export interface Dependencies {
   billing: Billing;
   /** The built console; null serves none. */
   consoleFiles: ConsoleFiles | null;
+  /** The path that all routes are below, such as `/kana`. */
+  basePath?: string;
   /** The origins that may call the client API from a browser; see withCors. */
   clientOrigins: readonly string[];
   /** The secret of Segment's signatures. Undefined: signatures are not required. */
@@ -89,7 +91,7 @@ export interface App {
 /** Creates the server's routes. Does not listen. */
 export function createApp(dependencies: Dependencies): App {
   const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
-  const { metrics = createMetrics() } = dependencies;
+  const { metrics = createMetrics(), basePath = '' } = dependencies;
   const servicesOf = createServices({ ...dependencies, metrics });
   const gate = createGate(metrics.refused, dependencies.capacity, dependencies.bodyRoom);
   registerGateMetrics(metrics.registry, gate);
@@ -106,7 +108,8 @@ export function createApp(dependencies: Dependencies): App {
     server: GraphqlServer<Caller>,
     graphiql: GraphiqlPage,
   ): Route => {
-    return createGraphqlRoute({ api, server, page: graphiql, gate, rateLimit: dependencies.rateLimit });
+    const moved = { ...graphiql, endpoint: `${basePath}${graphiql.endpoint}` };
+    return createGraphqlRoute({ api, server, page: moved, gate, rateLimit: dependencies.rateLimit });
   };
   const events = {
     ...dependencies,
@@ -117,7 +120,7 @@ export function createApp(dependencies: Dependencies): App {
   };
   const routes = {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
-    '/': page === undefined ? homeRoute : { GET: page },
+    '/': page === undefined ? createHomeRoute(basePath) : { GET: page },
     '/console/session': createSessionRoute(sessions, gate),
     '/graphql': serve(admin, adminServer, adminPage),
     '/client/graphql': withCors(serve(client, clientServer, clientPage), clientOrigins),
@@ -125,13 +128,14 @@ export function createApp(dependencies: Dependencies): App {
     ...createSegmentApiRoutes(events),
     ...createOfrepRoutes({ ...dependencies, gate, readers: dependencies, readingOf: servicesOf }),
     '/billing/stripe/webhook': createStripeRoute({ ...dependencies, prisma: database.prisma, gate }),
-    ...createRestRoutes({ ...dependencies, gate, server: adminServer }),
+    ...createRestRoutes({ ...dependencies, basePath, gate, server: adminServer }),
     ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),
     ...metricsRoutes(dependencies),
   };
-  return { listener: createRouter(routes, { log, metrics, writes }, page), paths: Object.keys(routes) };
+  const listener = createRouter(routes, { log, metrics, writes }, page, basePath);
+  return { listener, paths: Object.keys(routes) };
 }
 
 function metricsRoutes({ metricsAccess, database: { work } }: Dependencies): Record<string, Route> {

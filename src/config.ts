@@ -7,6 +7,8 @@ import { type TracingSettings, tracingSettings, tracingVariables } from './telem
 export interface Config {
   port: number;
   host: string;
+  /** The path that all routes are below, such as `/kana`; empty if there is none. */
+  basePath: string;
   /** The operator's PostgreSQL; undefined uses the embedded one. */
   databaseUrl: string | undefined;
   /** The same database, as the role that owns and migrates the tables; undefined uses the server's role. */
@@ -52,6 +54,15 @@ const port = z
   .string()
   .refine((text) => /^\d{1,5}$/.test(text) && Number(text) < 65_536, 'must be a port number, 0 to 65535')
   .transform(Number);
+
+/** A trailing slash is ignored. What would need percent-encoding, or what a browser resolves, is refused. */
+const basePath = z
+  .string()
+  .transform((path) => path.replace(/\/$/, ''))
+  .refine(
+    (path) => /^(\/(?!\.{1,2}(\/|$))[\w.-]+)*$/.test(path),
+    'must be a path such as /kana: a slash, then letters, digits, and any of ._-',
+  );
 
 const processes = z
   .string()
@@ -144,6 +155,7 @@ const logLevel = z.enum(logLevels, `must be one of ${logLevels.join(', ')}`);
 const variables = z.object({
   PORT: port.default(4000),
   HOST: z.string().default('127.0.0.1'),
+  BASE_PATH: basePath.default(''),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_OWNER_URL: databaseUrl.optional(),
   DATA_DIR: dataDir.default('.data'),
@@ -195,6 +207,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
   return {
     port: data.PORT,
     host: data.HOST,
+    basePath: data.BASE_PATH,
     databaseUrl: data.DATABASE_URL,
     databaseOwnerUrl: data.DATABASE_URL === undefined ? undefined : data.DATABASE_OWNER_URL,
     dataDir: data.DATA_DIR,

@@ -90,10 +90,17 @@ async function start(config: Config, running: Running): Promise<void> {
     database,
     keyring,
     userTokens: createUserTokens(realms, config.tokenIssuer),
-    sessions: createSessions({ db: database.prisma, lookups: database.lookups, keyring, secretKey }),
+    sessions: createSessions({
+      db: database.prisma,
+      lookups: database.lookups,
+      keyring,
+      secretKey,
+      basePath: config.basePath,
+    }),
     encryption,
     billing,
-    consoleFiles: await loadConsole(join(import.meta.dirname, 'console')),
+    consoleFiles: await loadConsole(join(import.meta.dirname, 'console'), config.basePath),
+    basePath: config.basePath,
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,
     rateLimit: config.rateLimit === null ? noRateLimit : createRateLimit(config.rateLimit),
@@ -127,7 +134,7 @@ async function start(config: Config, running: Running): Promise<void> {
   http.open(app.listener);
 
   if (cluster.isWorker) await notifyPrimary({ address: http.address });
-  if (provisioned !== null) announce(http.address, provisioned);
+  if (provisioned !== null) announce(http.address + config.basePath, provisioned);
 }
 
 /** Migrates and provisions the database. */
@@ -176,7 +183,7 @@ async function startSeveral(config: Config, running: Running): Promise<void> {
     KANA_SECRET_KEY: secretKey,
   });
   running.workers = workers;
-  announce(workers.address, provisioned);
+  announce(workers.address + config.basePath, provisioned);
 }
 
 function announce(address: string, provisioned: Provisioned): void {

@@ -8,6 +8,7 @@ const secret = '0123456789abcdefghijklmnopqrstuv';
 const defaults = {
   port: 4000,
   host: '127.0.0.1',
+  basePath: '',
   databaseUrl: undefined,
   databaseOwnerUrl: undefined,
   dataDir: '.data',
@@ -49,6 +50,7 @@ test('every variable is read', () => {
   const env = {
     PORT: '8080',
     HOST: '0.0.0.0',
+    BASE_PATH: '/apps/kana-1.0',
     DATABASE_OWNER_URL: 'postgres://owner@db/kana',
     DATABASE_URL: 'postgres://kana@db/kana',
     DATA_DIR: '/srv/kana',
@@ -72,6 +74,7 @@ test('every variable is read', () => {
   expect(parseConfig({ ...env, HOME: '/home/somebody' })).toEqual({
     port: 8080,
     host: '0.0.0.0',
+    basePath: '/apps/kana-1.0',
     databaseUrl: 'postgres://kana@db/kana',
     databaseOwnerUrl: 'postgres://owner@db/kana',
     dataDir: '/srv/kana',
@@ -92,6 +95,11 @@ test('every variable is read', () => {
   });
 });
 
+test('a slash at the end of BASE_PATH is ignored', () => {
+  expect(parseConfig({ BASE_PATH: '/kana/' }).basePath).toBe('/kana');
+  expect(parseConfig({ BASE_PATH: '/' }).basePath).toBe('');
+});
+
 test('demo data is for the embedded database only, unless asked for', () => {
   const DATABASE_URL = 'postgresql://localhost/kana';
   expect(parseConfig({ DATABASE_URL }).demo).toBe(false);
@@ -104,6 +112,13 @@ test.each([
   ['PORT', '65536', 'PORT must be a port number, 0 to 65535'],
   ['PORT', '-1', 'PORT must be a port number, 0 to 65535'],
   ['PORT', '80.5', 'PORT must be a port number, 0 to 65535'],
+  ...['kana', '//kana', '/kana//eu', '/kana eu', '/kana?eu', '/../kana', '/kana/.', '/k%61na', '/käna'].map(
+    (value) => [
+      'BASE_PATH',
+      value,
+      'BASE_PATH must be a path such as /kana: a slash, then letters, digits, and any of ._-',
+    ],
+  ),
   ['STRIPE_API_BASE', 'stripe.example.com', 'STRIPE_API_BASE must be an http or https address'],
   ['WEB_CONCURRENCY', '0', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   ['WEB_CONCURRENCY', 'auto', 'WEB_CONCURRENCY must be a number from 1 to 64'],

@@ -1,7 +1,7 @@
 import type { Author } from '../audit/rules.ts';
 import { readAuthorization, readEnvironmentId } from './keys/rules.ts';
 import type { Identity, Keyring } from './keys/store.ts';
-import { consoleHeader, type ProxyHeaders, readSessionCookie } from './sessions/rules.ts';
+import { consoleHeader, type ProxyHeaders } from './sessions/rules.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
 /** A caller of the admin API: with a private key, or with a console session that the key started. */
@@ -46,7 +46,7 @@ export async function identifyCaller(
   if (key !== null) return identifyHolder(keyring, key);
   const environmentId = readEnvironmentId(headers[consoleHeader]);
   if (environmentId === null) return null;
-  const token = readSessionCookie(headers, environmentId);
+  const token = sessions.cookies.read(headers, environmentId);
   const session = token === null ? null : await sessions.find(token, environmentId);
   return session === null ? null : { ...session.identity, through: 'CONSOLE' };
 }

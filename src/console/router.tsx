@@ -1,6 +1,7 @@
 import type { ComponentType } from 'react';
 import { createBrowserRouter, Navigate } from 'react-router';
 import { environments } from './api/request.ts';
+import { basePath } from './frame/base-path.ts';
 import { Broken } from './frame/broken.tsx';
 import { lastEnvironment } from './frame/environment.ts';
 import { Frame } from './frame/frame.tsx';
@@ -31,13 +32,16 @@ const pages = [
 ];
 
 /** Every page has a URL that starts with the environment, so that links can be shared. */
-export const router = createBrowserRouter([
-  { path: '/', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
-  ...environments.map((environment) => ({
-    path: `/${environment}`,
-    element: <Frame environment={environment} />,
-    errorElement: <Broken />,
-    children: pages,
-  })),
-  { path: '*', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
-]);
+export const router = createBrowserRouter(
+  [
+    { path: '/', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
+    ...environments.map((environment) => ({
+      path: `/${environment}`,
+      element: <Frame environment={environment} />,
+      errorElement: <Broken />,
+      children: pages,
+    })),
+    { path: '*', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
+  ],
+  { basename: basePath || '/' },
+);

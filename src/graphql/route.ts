@@ -122,8 +122,8 @@ function writeResult(
 }
 
 /** The home page without the console: redirects to GraphiQL. */
-export const homeRoute: Route = {
+export const createHomeRoute = (basePath: string): Route => ({
   GET(_request, response) {
-    response.writeHead(302, { Location: '/graphql' }).end();
+    response.writeHead(302, { Location: `${basePath}/graphql` }).end();
   },
-};
+});

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname, join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import type { Handler, Route } from './router.ts';
 
 /** The built files of the console, each also compressed. */
@@ -47,8 +48,12 @@ const pageHeaders = {
 /** The name of an asset changes with its content, so browsers may cache it for ever. */
 const assetHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 
-/** Reads the built console into memory. Null if it is not built. */
-export async function loadConsole(directory: string): Promise<ConsoleFiles | null> {
+/**
+ * Reads the built console into memory. Null if it is not built.
+ *
+ * @param basePath where browsers find it, such as `/kana`
+ */
+export async function loadConsole(directory: string, basePath = ''): Promise<ConsoleFiles | null> {
   const names = await readdir(directory, { recursive: true }).catch(() => []);
   const read = async (name: string): Promise<[string, ConsoleFile]> => {
     const path = join(directory, name);
@@ -63,7 +68,18 @@ export async function loadConsole(directory: string): Promise<ConsoleFiles | nul
   const page = assets.get('/index.html');
   if (page === undefined) return null;
   assets.delete('/index.html');
-  return { assets, page };
+  return { assets, page: basePath === '' ? page : moved(page, basePath) };
+}
+
+/** The page names its files from the root, and tells its scripts the base path. Scripts find each other by themselves. */
+function moved(page: ConsoleFile, basePath: string): ConsoleFile {
+  const html = page.plain
+    .toString()
+    .replaceAll(/(href|src)="\//g, `$1="${basePath}/`)
+    .replace('<meta name="base-path" content=""', `<meta name="base-path" content="${basePath}"`)
+    .replace('at /graphql', `at ${basePath}/graphql`);
+  const plain = Buffer.from(html);
+  return { ...page, plain, br: brotliCompressSync(plain), gzip: gzipSync(plain) };
 }
 
 /** Returns the routes of the console's assets. */

@@ -33,24 +33,37 @@ const securityHeaders = [
  * parameter: any text without a slash, percent-encoded. The request context gets it, and the log shows its name only.
  *
  * @param page serves browsers at every other path
+ * @param basePath every route is below it, such as `/kana`; nothing is outside
  */
 export function createRouter(
   routes: Record<string, Route>,
   observing: Observing,
   page?: Handler,
+  basePath = '',
 ): RequestListener {
   const find = createFinder(routes);
   const observe = createObserver(observing);
+  const nowhere = 'There is nothing at this path';
+  const outside = refusal(
+    'NOT_FOUND',
+    basePath === '' ? `${nowhere}.` : `${nowhere}: everything is below ${basePath}.`,
+  );
+  const otherwise: Handler = (request, response, requestContext) =>
+    page !== undefined && acceptsPage(request)
+      ? page(request, response, requestContext)
+      : sendJson(response, refusal('NOT_FOUND', `${nowhere}.`));
   return async (request, response) => {
-    const { path, route, params } = find(pathOf(request)) ?? nothing;
+    const asked = below(basePath, pathOf(request));
+    const found = asked === null ? null : find(asked);
+    const { path, route, params } = found ?? nothing;
     const requestContext = observe(request, response, path);
     requestContext.params = params;
     for (const [name, value] of securityHeaders) response.setHeader(name, value);
     try {
       if (route !== null)
         await inSpan(requestContext, () => follow(route, request, response, requestContext));
-      else if (page !== undefined && acceptsPage(request)) await page(request, response, requestContext);
-      else sendJson(response, refusal('NOT_FOUND', 'There is nothing at this path.'));
+      else if (asked === null) sendJson(response, outside);
+      else await otherwise(request, response, requestContext);
     } catch (error) {
       const { code, message, requestId } = reportFault(observing.log, error, requestContext);
       if (response.headersSent) response.destroy();
@@ -121,6 +134,12 @@ function pathOf({ url = '/' }: IncomingMessage): string {
   const [address = '/'] = url.split('?', 1);
   const path = address.startsWith('/') ? address : address.replace(/^https?:\/\/[^/]*/i, '') || '/';
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+}
+
+/** Returns the rest of a path below the base path. Null if it is outside. */
+function below(basePath: string, path: string): string | null {
+  if (path === basePath) return '/';
+  return path.startsWith(`${basePath}/`) ? path.slice(basePath.length) : null;
 }
 
 function follow(

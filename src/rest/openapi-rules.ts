@@ -41,8 +41,12 @@ function describe(operation: RestOperation): object {
   };
 }
 
-/** Returns the description of the REST API as an OpenAPI 3.1 document. */
-export function openApiOf(operations: readonly RestOperation[]) {
+/**
+ * Returns the description of the REST API as an OpenAPI 3.1 document.
+ *
+ * @param basePath where the server answers, such as `/kana`
+ */
+export function openApiOf(operations: readonly RestOperation[], basePath = '') {
   const paths: Record<string, Record<string, object>> = {};
   for (const operation of operations) {
     const path = `/v1${operation.path}`;
@@ -57,7 +61,7 @@ export function openApiOf(operations: readonly RestOperation[]) {
       description: 'What users may use, and what they have used. Everything else is in the GraphQL API.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/' }],
+    servers: [{ url: `${basePath}/` }],
     security: [{ key: [] }],
     paths,
     components: {

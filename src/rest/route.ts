@@ -24,10 +24,14 @@ interface RouteDependencies {
   server: GraphqlServer<Caller>;
   gate: Gate;
   rateLimit: RateLimit;
+  basePath: string;
 }
 
 /** The REST API: a private key, JSON, and errors as RFC 9457 says. `/v1/openapi.json` describes it, and needs no key. */
 export function createRestRoutes(dependencies: RouteDependencies): Record<string, Route> {
+  const description = openApiOf(operations, dependencies.basePath);
+  const sendDescription: Handler = (_request, response) =>
+    sendJson(response, { status: 200, body: description, headers: { 'Access-Control-Allow-Origin': '*' } });
   const routes: Record<string, Route> = { '/v1/openapi.json': { GET: sendDescription } };
   for (const operation of operations) {
     const path = `/v1${operation.path}`;
@@ -35,10 +39,6 @@ export function createRestRoutes(dependencies: RouteDependencies): Record<string
   }
   return routes;
 }
-
-const description = openApiOf(operations);
-const sendDescription: Handler = (_request, response) =>
-  sendJson(response, { status: 200, body: description, headers: { 'Access-Control-Allow-Origin': '*' } });
 
 function createHandler(
   { keyring, server, gate, rateLimit }: RouteDependencies,

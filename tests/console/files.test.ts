@@ -72,9 +72,9 @@ describe('the console', () => {
 });
 
 it('without the console, a browser is sent to GraphiQL', async () => {
-  const bare = await startTestApp();
+  const bare = await startTestApp({ basePath: '/kana' });
   const { status, headers } = await bare.http.get('/').set(browser);
-  expect({ status, location: headers.location }).toEqual({ status: 302, location: '/graphql' });
+  expect({ status, location: headers.location }).toEqual({ status: 302, location: '/kana/graphql' });
   expect((await bare.http.get('/test').set(browser)).status).toBe(404);
   await bare.close();
 });

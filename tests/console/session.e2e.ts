@@ -15,7 +15,8 @@ const look = async (name: string) => {
 };
 
 beforeAll(async () => {
-  app = await startTestApp({ withConsole: true });
+  // Below a path, as behind a proxy; the other tests of the console are at the root.
+  app = await startTestApp({ withConsole: true, basePath: '/kana' });
   browser = await launchChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(15_000);
@@ -52,6 +53,14 @@ it('says that a key is of the other environment, and signs in there only when as
   await page.getByLabel('Private key').fill(app.keys.test);
   await page.getByRole('button', { name: 'Sign in', exact: true }).click();
   await page.getByText('No features yet').waitFor();
+});
+
+it('leads to GraphiQL', async () => {
+  const opened = page.waitForEvent('popup');
+  await page.getByRole('link', { name: 'GraphiQL' }).click();
+  const graphiql = await opened;
+  await graphiql.waitForURL(`${app.url}/graphql`);
+  await graphiql.close();
 });
 
 it('makes a key and shows it once', async () => {

@@ -56,6 +56,7 @@ export async function startTestApp({
   segmentSecret = undefined as string | undefined,
   stripeApiBase = undefined as string | undefined,
   withConsole = false,
+  basePath = '',
   capacity = undefined as number | undefined,
   bodyRoom = undefined as number | undefined,
   rateLimit = noRateLimit,
@@ -85,10 +86,17 @@ export async function startTestApp({
     database,
     keyring,
     userTokens: createUserTokens(realms, 'usekana.com'),
-    sessions: createSessions({ db: database.prisma, lookups: database.lookups, keyring, secretKey: testKey }),
+    sessions: createSessions({
+      db: database.prisma,
+      lookups: database.lookups,
+      keyring,
+      secretKey: testKey,
+      basePath,
+    }),
     encryption: testEncryption,
     billing: createBilling(database, testEncryption, { apiBase: stripeApiBase }),
-    consoleFiles: withConsole ? await loadConsole('dist/console') : null,
+    consoleFiles: withConsole ? await loadConsole('dist/console', basePath) : null,
+    basePath,
     clientOrigins,
     segmentSecret,
     capacity,
@@ -102,7 +110,7 @@ export async function startTestApp({
   });
   const server = createServer(app.listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${basePath}`;
   const http = supertest(url);
 
   async function send(query: string, variables: object | undefined, key: string) {

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await ensureBuilt();
   database = await createEmptyDatabase();
   const provided = { KANA_DEMO: 'true', KANA_TEST_PRIVATE_KEY: key };
-  environment = { DATABASE_URL: database.url, WEB_CONCURRENCY: '2', ...provided };
+  environment = { DATABASE_URL: database.url, WEB_CONCURRENCY: '2', BASE_PATH: '/kana', ...provided };
 });
 
 afterAll(async () => {

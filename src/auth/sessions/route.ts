@@ -5,7 +5,7 @@ import type { Gate } from '../../http/gate.ts';
 import { refusal, sendJson, unauthenticated } from '../../http/response.ts';
 import type { Handler, Route } from '../../http/router.ts';
 import { environmentIds, readEnvironmentId } from '../keys/rules.ts';
-import { consoleHeader, isSecure, readSessionCookie, sessionCookie } from './rules.ts';
+import { consoleHeader } from './rules.ts';
 import type { Session, Sessions } from './sessions.ts';
 
 const SignIn = z.object({ key: z.string().trim() });
@@ -15,11 +15,12 @@ const SignIn = z.object({ key: z.string().trim() });
  * out of the environment in the header. Pages of other sites cannot call this: see consoleHeader.
  */
 export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
+  const { cookies } = sessions;
   return {
     GET: fromConsole(
       forStrangers(gate.signIns, async (request, response) => {
         const found = environmentIds.map(async (id) => {
-          const token = readSessionCookie(request.headers, id);
+          const token = cookies.read(request.headers, id);
           return token === null ? null : sessions.find(token, id);
         });
         const signedIn = (await Promise.all(found)).filter((session) => session !== null);
@@ -33,7 +34,7 @@ export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
         if (session === null) return sendJson(response, wrongKey);
         const environmentId = readEnvironment(session);
         requestContext.bearer = { environmentId, kind: 'PRIVATE', lastFour: session.identity.lastFour };
-        const cookie = sessionCookie(environmentId, session.token, isSecure(request.headers));
+        const cookie = cookies.write(request.headers, environmentId, session.token);
         const headers = { ...noStore, 'Set-Cookie': cookie };
         return sendJson(response, { status: 200, body: describe(session), headers });
       }),
@@ -43,9 +44,9 @@ export function createSessionRoute(sessions: Sessions, gate: Gate): Route {
         const environmentId = readEnvironmentId(headerOf(request));
         if (environmentId === null)
           return sendJson(response, refusal('BAD_REQUEST', `Name the environment in ${consoleHeader}.`));
-        const token = readSessionCookie(request.headers, environmentId);
+        const token = cookies.read(request.headers, environmentId);
         if (token !== null) await sessions.end(token, environmentId);
-        const cookie = sessionCookie(environmentId, '', isSecure(request.headers));
+        const cookie = cookies.write(request.headers, environmentId, '');
         return response.writeHead(204, { ...noStore, 'Set-Cookie': cookie }).end();
       }),
     ),

@@ -46,31 +46,42 @@ export function isSecure(headers: ProxyHeaders): boolean {
   return first(headers['x-forwarded-proto']).trim().toLowerCase() === 'https';
 }
 
-/**
- * Each environment has its own cookie, so that one browser can be signed in to both. The prefix `__Host-` needs HTTPS;
- * with it, no other host of the domain can set the cookie.
- */
-const cookieName = (environmentId: EnvironmentId, secure: boolean) =>
-  `${secure ? '__Host-' : ''}kana_console_${environmentId}`;
-
-/** Returns the session token of an environment from these headers, or null. */
-export function readSessionCookie(
-  headers: ProxyHeaders & { cookie?: string | undefined },
-  environmentId: EnvironmentId,
-): string | null {
-  const start = `${cookieName(environmentId, isSecure(headers))}=`;
-  const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.trim());
-  return pairs.find((pair) => pair.startsWith(start))?.slice(start.length) || null;
+/** How sessions are kept in a browser. */
+export interface SessionCookies {
+  /** Returns the session token of an environment from these headers, or null. */
+  read(headers: ProxyHeaders & { cookie?: string | undefined }, environmentId: EnvironmentId): string | null;
+  /**
+   * Returns the `Set-Cookie` that stores a session in a browser, or removes it if the token is empty. Scripts cannot
+   * read the cookie, and requests from other sites do not carry it. Over HTTPS, as these headers tell, the browser
+   * sends it over HTTPS only.
+   */
+  write(headers: ProxyHeaders, environmentId: EnvironmentId, token: string): string;
 }
 
 /**
- * Returns the `Set-Cookie` that stores a session in a browser, or removes it if the token is empty. Scripts cannot read
- * the cookie, and requests from other sites do not carry it.
+ * Each environment has its own cookie, so that one browser can be signed in to both. The prefix `__Host-` needs HTTPS;
+ * with it, no other host of the domain can set the cookie. Browsers accept it for the path `/` only. So its name
+ * contains the base path: two servers on one host keep their sessions apart.
  *
- * @param secure whether the browser may send it over HTTPS only
+ * @param basePath such as `/kana`; empty at the root
  */
-export function sessionCookie(environmentId: EnvironmentId, token: string, secure: boolean): string {
-  const maxAge = token === '' ? 0 : sessionLifetimeSeconds;
-  const parts = [`${cookieName(environmentId, secure)}=${token}`, 'Path=/', `Max-Age=${maxAge}`, 'HttpOnly'];
-  return [...parts, 'SameSite=Strict', ...(secure ? ['Secure'] : [])].join('; ');
+export function createSessionCookies(basePath: string): SessionCookies {
+  const nameOf = (environmentId: EnvironmentId, secure: boolean) =>
+    secure
+      ? `__Host-kana_console_${environmentId}${basePath.replaceAll('/', '~')}`
+      : `kana_console_${environmentId}`;
+  return {
+    read(headers, environmentId) {
+      const start = `${nameOf(environmentId, isSecure(headers))}=`;
+      const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.trim());
+      return pairs.find((pair) => pair.startsWith(start))?.slice(start.length) || null;
+    },
+    write(headers, environmentId, token) {
+      const secure = isSecure(headers);
+      const path = secure || basePath === '' ? '/' : basePath;
+      const maxAge = token === '' ? 0 : sessionLifetimeSeconds;
+      const parts = [`${nameOf(environmentId, secure)}=${token}`, `Path=${path}`, `Max-Age=${maxAge}`];
+      return [...parts, 'HttpOnly', 'SameSite=Strict', ...(secure ? ['Secure'] : [])].join('; ');
+    },
+  };
 }

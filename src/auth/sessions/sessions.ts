@@ -4,7 +4,7 @@ import { createCache } from '../cache-store.ts';
 import type { EnvironmentId } from '../keys/rules.ts';
 import { credentialLifetimeMs, type Identity, type Keyring } from '../keys/store.ts';
 import type { SecretKey } from '../secrets/secret-key.ts';
-import { formatToken, parseToken, tokenBytes } from './rules.ts';
+import { createSessionCookies, formatToken, parseToken, type SessionCookies, tokenBytes } from './rules.ts';
 import { findActiveSession, insertSession, removeOldSessions, revokeSession, touchSession } from './store.ts';
 
 /** A session of the console. */
@@ -14,6 +14,7 @@ export interface Session {
 }
 
 export interface Sessions {
+  cookies: SessionCookies;
   /** Starts a session with this private key. Null if the key is not a valid private key. */
   begin(key: string): Promise<(Session & { token: string }) | null>;
   /** Returns the session. Null if it is unknown, expired, ended or of another environment, or its key is revoked. */
@@ -28,18 +29,21 @@ export interface Sessions {
  *
  * @param db writes
  * @param lookups reads; see createKeyring
+ * @param basePath where browsers find the console, such as `/kana`
  */
 export function createSessions({
   db,
   lookups,
   keyring,
   secretKey,
+  basePath = '',
   now,
 }: {
   db: Db;
   lookups: Lookups;
   keyring: Keyring;
   secretKey: SecretKey;
+  basePath?: string;
   now?: () => number;
 }): Sessions {
   const hashKey = secretKey.derive('console sessions');
@@ -53,6 +57,7 @@ export function createSessions({
     return found;
   }
   return {
+    cookies: createSessionCookies(basePath),
     async begin(key) {
       const identity = await keyring.identify(key);
       if (identity?.kind !== 'PRIVATE') return null;

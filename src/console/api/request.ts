@@ -1,3 +1,4 @@
+import { basePath } from '../frame/base-path.ts';
 import type { TypedDocumentString } from '../generated/operations.ts';
 
 export const environments = ['test', 'live'] as const;
@@ -60,7 +61,7 @@ async function call(path: string, environment: Environment | '', options: Reques
   const headers = { 'Content-Type': 'application/json', 'X-Kana-Console': environment };
   let response: Response;
   try {
-    response = await fetch(path, { ...options, headers });
+    response = await fetch(basePath + path, { ...options, headers });
   } catch {
     throw new RequestError('UNREACHABLE', 'The server does not respond.');
   }

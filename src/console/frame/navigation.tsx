@@ -9,6 +9,7 @@ import {
   IconUsers,
 } from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
+import { basePath } from './base-path.ts';
 import { usePaths } from './paths.ts';
 
 export function Navigation() {
@@ -43,7 +44,7 @@ export function Navigation() {
         />
       ))}
       <NavLink
-        href="/graphql"
+        href={`${basePath}/graphql`}
         target="_blank"
         label="GraphiQL"
         leftSection={<IconTerminal2 size={18} aria-hidden />}

@@ -1,6 +1,7 @@
 import { Alert, Anchor, SimpleGrid, Stack, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer, useEnvironment } from '../api/hooks.ts';
+import { serverAddress } from '../frame/base-path.ts';
 import { usePaths } from '../frame/paths.ts';
 import { SegmentDocument, type SegmentQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -67,7 +68,7 @@ function Status({ status }: { status: SegmentQuery['segmentStatus'] }) {
 function Connect({ userId }: { userId: string }) {
   const environment = useEnvironment();
   const event = { type: 'track', userId, event: 'Package Created', properties: { type: 'addon' } };
-  const curl = `curl ${window.location.origin}/segment/events \\
+  const curl = `curl ${serverAddress()}/segment/events \\
   -H 'Authorization: prv_${environment}_…' -H 'Content-Type: application/json' \\
   -d ${quoted(event)}`;
   return (
@@ -76,7 +77,7 @@ function Connect({ userId }: { userId: string }) {
         In Segment, add a <strong>Webhooks</strong> destination, and give it this address and header. Use a
         private key of the {environment} environment.
       </Text>
-      <Copyable text={`${window.location.origin}/segment/events`} />
+      <Copyable text={`${serverAddress()}/segment/events`} />
       <Copyable text={`Authorization: prv_${environment}_…`} />
       {window.location.hostname === '127.0.0.1' || window.location.hostname === 'localhost' ? (
         <Alert color="gray" title="Segment cannot reach this address">

@@ -1,6 +1,7 @@
 import { Checkbox, Code, PasswordInput, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useChange, useEnvironment } from '../api/hooks.ts';
+import { serverAddress } from '../frame/base-path.ts';
 import { ConnectStripeDocument } from '../generated/operations.ts';
 import { DialogButton } from '../parts/dialog.tsx';
 
@@ -48,8 +49,7 @@ export function Connect({
         required
       />
       <Text size="sm" c="dimmed">
-        The address of the endpoint at Stripe is{' '}
-        <Code>{`${window.location.origin}/billing/stripe/webhook`}</Code>.
+        The address of the endpoint at Stripe is <Code>{`${serverAddress()}/billing/stripe/webhook`}</Code>.
       </Text>
       <Checkbox
         label="Withhold access while payments are paused"
