@@ -36,6 +36,7 @@ import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
 import { createRouter, type Route } from './http/router.ts';
+import { createMcpRoute } from './mcp/route.ts';
 import { createOfrepRoutes } from './ofrep/route.ts';
 import { createRestRoutes } from './rest/route.ts';
 import { createSegmentApiRoutes } from './segment/api/route.ts';
@@ -129,6 +130,7 @@ export function createApp(dependencies: Dependencies): App {
     ...createOfrepRoutes({ ...dependencies, gate, readers: dependencies, readingOf: servicesOf }),
     '/billing/stripe/webhook': createStripeRoute({ ...dependencies, prisma: database.prisma, gate }),
     ...createRestRoutes({ ...dependencies, basePath, gate, server: adminServer }),
+    '/mcp': createMcpRoute({ ...dependencies, gate, server: adminServer }),
     ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),

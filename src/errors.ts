@@ -83,6 +83,14 @@ export const planChanged = () =>
     'The catalogue or the file has changed since the preview. Preview it again.',
   );
 
+/** What a tool previewed is no longer what it would do. */
+export const previewChanged = () =>
+  new DomainError(
+    'CONFLICT',
+    'PreviewChangedError',
+    'Nothing was changed: the arguments, or the state, are not those of the preview. Preview it again.',
+  );
+
 /** A subscription rule is broken. Kana uses this name and code for all of them. */
 export const subscriptionError = (message: string) =>
   new DomainError('BAD_USER_INPUT', 'SubscriptionError', message);

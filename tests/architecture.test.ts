@@ -42,6 +42,7 @@ const concepts = [
   'client',
   'ofrep',
   'rest',
+  'mcp',
   'provisioning',
 ];
 

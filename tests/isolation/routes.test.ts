@@ -38,6 +38,7 @@ interface Call {
   /** Whether a public key may ask too. */
   takesPublicKey?: true;
   body?: (its: Names) => object;
+  headers?: Record<string, string>;
   /** What a right key does by it. */
   does: 'tells' | 'changes' | 'nothing';
   /** Whether a write key does it too. */
@@ -101,6 +102,10 @@ const keyed: Call[] = [
     body: ({ user, feature }) => ({ userId: user, featureId: feature }),
     does: 'changes',
   },
+  mcpCall('get_user', ({ user }) => ({ userId: user }), 'tells'),
+  mcpCall('list_packages', () => ({}), 'tells'),
+  // The arguments are right, but not previewed: nothing happens.
+  mcpCall('delete_user', ({ user }) => ({ userId: user, fingerprint: 'none' }), 'nothing'),
   { method: 'get', path: '/cli/pull', does: 'tells' },
   { method: 'post', path: '/cli/validate', body: configuration, does: 'tells' },
   { method: 'post', path: '/cli/publish', body: configuration, does: 'changes' },
@@ -114,6 +119,14 @@ function segmentCall(call: string, bodyOf: (event: object) => object): Call {
       properties: { featureId: feature },
     });
   return { method: 'post', path: `/v1/${call}`, body, does: 'changes', takesWriteKey: true };
+}
+
+/** A call of a tool; all of them are GraphQL operations, see tests/mcp. */
+function mcpCall(name: string, args: (its: Names) => object, does: Call['does']): Call {
+  const params = (its: Names) => ({ name, arguments: args(its) });
+  const body = (its: Names) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: params(its) });
+  const headers = { Accept: 'application/json, text/event-stream' };
+  return { method: 'post', path: '/mcp', headers, body, does };
 }
 
 /** A catalogue that changes one feature of the world, and says nothing of its packages. */
@@ -132,9 +145,9 @@ test('every path is here; if this fails, add it to a list of tests/isolation/rou
   expect([...known].sort()).toEqual([...app.paths].sort());
 });
 
-const send = ({ method, path, at, body }: Call, authorization = '') =>
+const send = ({ method, path, at, body, headers = {} }: Call, authorization = '') =>
   app.http[method](at?.(its) ?? path)
-    .set('Authorization', authorization)
+    .set({ ...headers, Authorization: authorization })
     .send(body?.(its));
 
 describe.each(keyed)('$method $path', (call) => {

@@ -1,0 +1,61 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+
+// The code of the guides for other doors than GraphQL is run as it stands.
+
+let app: TestApp;
+beforeAll(async () => {
+  app = await startTestApp();
+  const { prisma } = app.database;
+  await createFeature(prisma, { id: 'calls' });
+  await createPackage(prisma, { id: 'pro', features: [{ id: 'calls', limit: 10 }] });
+  await createUser(prisma, { id: 'ada' });
+  await createSubscription(prisma, { userId: 'ada', packageId: 'pro' });
+});
+afterAll(() => app.close());
+
+async function run(command: string, args: string[]): Promise<string> {
+  const env = { ...process.env, KANA: app.url, KEY: app.keys.test };
+  return (await promisify(execFile)(command, args, { env, timeout: 20_000 })).stdout;
+}
+
+const block = (page: string, language: string) =>
+  new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(readFileSync(page, 'utf8'))?.[1] ?? '';
+
+const testWith = (command: string) => (spawnSync(command, ['--version']).status === 0 ? test : test.skip);
+
+async function used(): Promise<number> {
+  const query = '{ showUsage(userId: "ada", featureId: "calls") { current { consumption { used } } } }';
+  return (await app.ok(query)).showUsage.current.consumption.used;
+}
+
+describe('docs/guides/mcp.md', () => {
+  const page = 'docs/guides/mcp.md';
+
+  testWith('curl')('cURL', async () => {
+    const { result } = JSON.parse(await run('sh', ['-c', block(page, 'sh')]));
+    expect(result.structuredContent).toMatchObject({ access: true, consumption: { budget: 10 } });
+  });
+
+  test('TypeScript', async () => {
+    const before = await used();
+    await run(process.execPath, ['--input-type=module', '--eval', block(page, 'ts')]);
+    expect(await used()).toBe(before + 2);
+  });
+
+  testWith('python3')('Python', async () => {
+    expect(await run('python3', ['-c', block(page, 'python')])).toMatch(
+      /goes from \d+ to \d+, of 10\.\nTrue\n$/,
+    );
+  });
+
+  test('names every tool', async () => {
+    const { tools } = await import('../../src/mcp/tools-rules.ts');
+    const text = readFileSync(page, 'utf8');
+    expect([...tools.keys()].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  });
+});
