@@ -49,6 +49,17 @@ export const reservationClosed = (id: string, how: 'released' | 'committed') =>
 export const mappingRuleNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'MappingRuleNotFoundError', `There is no mapping rule with the id "${id}".`);
 
+export const migrationNotFound = (id: string) =>
+  new DomainError('NOT_FOUND', 'MigrationNotFoundError', `There is no migration with the id "${id}".`);
+
+/** One migration at a time moves the subscribers of a package. */
+export const migrationRunning = (packageId: string) =>
+  new DomainError(
+    'CONFLICT',
+    'MigrationRunningError',
+    `A migration of the subscribers of the package "${packageId}" is running. Wait for its end, or stop it.`,
+  );
+
 export const webhookNotFound = (id: string) =>
   new DomainError('NOT_FOUND', 'WebhookNotFoundError', `There is no webhook with the id "${id}".`);
 

@@ -34,6 +34,7 @@ import { findSecretKey } from './start/secret-key.ts';
 import { welcome } from './start/welcome.ts';
 import { forwardMetrics, shareMetrics } from './start/worker-metrics.ts';
 import { isPrepared, notifyPrimary, startWorkers, type Workers } from './start/workers.ts';
+import { migrationJobs, migrationsJob } from './subscriptions/migration/jobs.ts';
 import { settleJob, settleJobs } from './subscriptions/settle.ts';
 import { createLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics, registerProcessMetrics } from './telemetry/metrics.ts';
@@ -119,13 +120,14 @@ async function start(config: Config, running: Running): Promise<void> {
   const jobs = {
     ...segmentJobs(database.prisma),
     ...settleJobs(database.prisma),
+    ...migrationJobs(database.prisma),
     ...rollUpJobs,
     ...sealJobs,
     ...webhookJobs,
     ...billingJobs(database.prisma, billing.open, syncContextOf),
   };
   running.queue = await startQueue(postgres.url, jobs, {
-    atStart: [sweepJob, settleJob, rollUpJob, sealJob, cleanUpJob, reconcileJob],
+    atStart: [sweepJob, settleJob, migrationsJob, rollUpJob, sealJob, cleanUpJob, reconcileJob],
     log,
     metrics,
   });

@@ -33,6 +33,7 @@ const concepts = [
   'usage',
   'allowances',
   'subscriptions/change',
+  'subscriptions/migration',
   'users/merge',
   'users/import',
   'segment',

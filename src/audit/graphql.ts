@@ -33,6 +33,7 @@ const AuditSubject = builder.enumType('AuditSubject', {
     },
     TOP_UP: { description: 'A top-up of one user.' },
     FEATURE_GRANT: { description: 'A feature that was granted to one user.' },
+    MIGRATION: { description: 'A migration of subscribers.' },
     BILLING: {
       description:
         'The connection with a billing provider, an import, or a price; the id is the id at the provider.',

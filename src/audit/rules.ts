@@ -18,7 +18,8 @@ export type AuditSubject =
   | 'FEATURE_GRANT'
   | 'WEBHOOK'
   | 'TOP_UP'
-  | 'BILLING';
+  | 'BILLING'
+  | 'MIGRATION';
 
 /** The author of a change, in one environment. */
 export interface Author {

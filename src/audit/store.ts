@@ -4,7 +4,10 @@ import { Prisma } from '../database/generated/client.ts';
 import type { AuditSubject, Author, Difference, Fields, State } from './rules.ts';
 
 /** Objects that are rows and so have a state. */
-export type StatefulSubject = Exclude<AuditSubject, 'IMPORT' | 'TOKEN_SECRET' | 'USAGE' | 'BILLING'>;
+export type StatefulSubject = Exclude<
+  AuditSubject,
+  'IMPORT' | 'TOKEN_SECRET' | 'USAGE' | 'BILLING' | 'MIGRATION'
+>;
 
 /** What a version of the package `p` contains. */
 const contentsSql = (version: string) => `jsonb_build_object(

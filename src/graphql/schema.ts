@@ -23,6 +23,8 @@ import '../segment/mapping/graphql.ts';
 import '../segment/status-graphql.ts';
 import '../subscriptions/change/graphql.ts';
 import '../subscriptions/graphql.ts';
+import '../subscriptions/migration/graphql.ts';
+import '../subscriptions/migration/preview-graphql.ts';
 import '../users/import/graphql.ts';
 import '../usage/ledger/events-graphql.ts';
 import '../usage/record/graphql.ts';

@@ -20,7 +20,7 @@ export const PackageIds = listOf(Id, (id) => id, {
 
 /** Kana's texts, which clients compare. A "tier" is a base package. */
 export const multipleTiers = 'Cannot subscribe to multiple tiers';
-const missingTier = 'Cannot subscribe to addon. Missing live tier subscription.';
+export const missingTier = 'Cannot subscribe to addon. Missing live tier subscription.';
 const unknownPackage = 'Package Id not found for app';
 
 export const heldAlready = 'Cannot subscribe to a package that the user is already subscribed to.';
@@ -136,7 +136,7 @@ export function planCancel(
 }
 
 /** The scheduled subscriptions that start in the place of another one. */
-const followersOf = (target: SubscriptionTerms, held: readonly SubscriptionTerms[]) =>
+export const followersOf = (target: SubscriptionTerms, held: readonly SubscriptionTerms[]) =>
   held.filter(({ followsId, status }) => followsId === target.id && status === 'SCHEDULED');
 
 /** A change of the base package. */
@@ -254,20 +254,20 @@ function continues(
 }
 
 /** What a billing provider decides on is changed there: a change here would not be paid for, nor last. */
-function mustBeOurs({ id, provider = null }: SubscriptionTerms) {
+export function mustBeOurs({ id, provider = null }: SubscriptionTerms) {
   if (provider === null) return;
   throw subscriptionError(
     `Cannot change the subscription "${id}": change it at the billing provider ${provider}, which decides on it.`,
   );
 }
 
-const isBase = (item: PackageTerms) => !item.isAddon;
+export const isBase = (item: PackageTerms) => !item.isAddon;
 
 /** Only a live base package carries add-ons. */
 const isLiveBase = ({ status, package: item }: SubscriptionTerms) =>
   isBase(item) && (status === 'SCHEDULED' || liveStatuses.some((live) => live === status));
 
-const isOpenTo = (addon: PackageTerms, base: PackageTerms) =>
+export const isOpenTo = (addon: PackageTerms, base: PackageTerms) =>
   addon.baseIds.length === 0 || addon.baseIds.includes(base.id);
 
 function knownPackage(id: string, known: readonly PackageTerms[]): PackageTerms {
@@ -276,7 +276,7 @@ function knownPackage(id: string, known: readonly PackageTerms[]): PackageTerms 
   return found;
 }
 
-function mustBePublished({ id, status }: PackageTerms) {
+export function mustBePublished({ id, status }: PackageTerms) {
   if (status !== 'PUBLISHED') {
     throw subscriptionError(`Cannot subscribe to the package "${id}": it is ${status}, not PUBLISHED.`);
   }

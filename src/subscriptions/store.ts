@@ -104,6 +104,8 @@ export async function findDueUsers(db: Db, after: bigint, count: number): Promis
 
 const terms = { package: { include: { bases: { select: { baseId: true, version: true } } } } } as const;
 type PackageRow = Prisma.PackageGetPayload<typeof terms.package>;
+/** A subscription with its owner. */
+export type OwnedTerms = SubscriptionTerms & { userKey: bigint };
 type SubscriptionRow = Prisma.SubscriptionGetPayload<{ include: typeof terms }>;
 
 const packageTerms = ({ bases, ...row }: PackageRow, version = row.version): PackageTerms => ({
@@ -112,7 +114,7 @@ const packageTerms = ({ bases, ...row }: PackageRow, version = row.version): Pac
   baseIds: bases.filter((base) => base.version === version).map(({ baseId }) => baseId),
 });
 
-const subscriptionTerms = (row: SubscriptionRow): SubscriptionTerms => ({
+const subscriptionTerms = (row: SubscriptionRow): OwnedTerms => ({
   ...row,
   package: packageTerms(row.package, row.packageVersion),
 });
@@ -125,6 +127,20 @@ export async function findPackages(tx: Db, environmentId: string, ids: string[])
   return rows.map((row) => packageTerms(row));
 }
 
+/** The same for one version of a package, current or earlier; null if there is none, or it is a draft. */
+export async function findVersion(
+  tx: Db,
+  environmentId: string,
+  id: string,
+  version: number | null,
+): Promise<PackageTerms | null> {
+  await tx.$executeRaw`
+    SELECT FROM package WHERE environment_id = ${environmentId} AND id = ${id} FOR KEY SHARE`;
+  const where = { environmentId_id: { environmentId, id } };
+  const row = await tx.package.findUnique({ where, ...terms.package });
+  return row === null || row.version < (version ?? 1) ? null : packageTerms(row, version ?? row.version);
+}
+
 /** The statuses of what is held now, or later. */
 const heldOrScheduled = [...heldStatuses, 'SCHEDULED' as const];
 
@@ -134,13 +150,15 @@ export async function findHeld(tx: Db, userKey: bigint): Promise<SubscriptionTer
 }
 
 /** All subscriptions that these users hold, or will hold, in the order of the users, oldest first. */
-export async function findHeldByAll(db: Db, userKeys: readonly bigint[]): Promise<SubscriptionTerms[]> {
+export async function findHeldByAll(db: Db, userKeys: readonly bigint[]): Promise<OwnedTerms[]> {
   const rows = await db.subscription.findMany({
     where: { userKey: { in: [...userKeys] }, status: { in: heldOrScheduled } },
     include: terms,
     orderBy: { id: 'asc' },
   });
-  return userKeys.flatMap((key) => rows.filter(({ userKey }) => userKey === key)).map(subscriptionTerms);
+  const places = new Map(userKeys.map((key, place) => [key, place]));
+  const placeOf = ({ userKey }: { userKey: bigint }) => places.get(userKey) ?? 0;
+  return rows.sort((a, b) => placeOf(a) - placeOf(b)).map(subscriptionTerms);
 }
 
 /** One subscription of the user, held or ended; null if there is none. */
@@ -227,4 +245,15 @@ export async function resumeSubscriptions(
   ids: readonly bigint[],
 ): Promise<void> {
   await tx.subscription.updateMany({ where: { userKey, id: { in: [...ids] } }, data: { endedAt: null } });
+}
+
+/** Makes scheduled subscriptions of the user follow another one. */
+export async function followInstead(
+  tx: Db,
+  { userKey }: Change,
+  ids: readonly bigint[],
+  followsId: bigint,
+): Promise<void> {
+  if (ids.length === 0) return;
+  await tx.subscription.updateMany({ where: { userKey, id: { in: [...ids] } }, data: { followsId } });
 }

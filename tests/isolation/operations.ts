@@ -11,6 +11,17 @@ export interface Row {
 }
 
 const metadata = { of: 'ours' };
+const migration: Arguments = (its) => ({
+  input: {
+    fromPackageId: its.base,
+    fromVersion: 1,
+    toPackageId: its.otherBase,
+    toVersion: 1,
+    at: 'PERIOD_END',
+    usage: 'RESET',
+    userIds: [its.user],
+  },
+});
 const usage = (its: Names) => ({
   userId: its.user,
   featureId: its.feature,
@@ -86,6 +97,8 @@ export const queries: Record<string, Row> = {
       (its) => ({ userId: its.user, after: its.reservation }),
     ],
   },
+  migration: byId((its) => its.migration),
+  migrations: { calls: pagesAfter((its) => its.migration) },
   package: { calls: [({ base }) => ({ id: base, version: 1, includeFeatures: true })] },
   packages: {
     calls: [
@@ -97,6 +110,7 @@ export const queries: Record<string, Row> = {
   previewMappingRule: {
     calls: [(its) => ({ input: ruleInput(its) }), (its) => ({ input: deltaRuleInput(its) })],
   },
+  previewMigration: { calls: [migration] },
   previewMerge: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
   providerPrices: {
     calls: [() => ({ first: 100, mapped: true }), ({ freePrice }) => ({ after: freePrice })],
@@ -333,6 +347,7 @@ export const mutations: Record<string, Row> = {
     ],
   },
   mapPrice: { calls: [(its) => ({ priceId: its.freePrice, packageId: its.otherBase })] },
+  migrateSubscribers: { calls: [migration] },
   mergeUsers: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
   publishCatalogue: {
     calls: [
@@ -392,6 +407,7 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  stopMigration: byId((its) => its.migration),
   subscribe: {
     calls: [
       (its) => ({ userId: its.newcomer, packageIds: [its.base] }),
@@ -463,6 +479,7 @@ export const mutations: Record<string, Row> = {
 export const nested: Record<string, Arguments> = {
   'Feature.entitlement': ({ user }) => ({ userId: user }),
   'FlaggedUsers.sameEmail': () => ({ first: 100, after: null }),
+  'Migration.problems': () => ({ first: 100, after: null }),
   'FlaggedUsers.sameBillingId': () => ({ first: 100, after: null }),
   'FlaggedUsers.withoutBillingId': () => ({ first: 100, after: null }),
 };

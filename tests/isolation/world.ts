@@ -21,6 +21,8 @@ export interface Names {
   subscription: string;
   /** One whose end is scheduled. */
   endingSubscription: string;
+  /** The newer of two migrations: it runs. */
+  migration: string;
   grant: string;
   topUp: string;
   reservation: string;
@@ -80,6 +82,7 @@ export function namesOf(prefix: string): Names {
       Names,
       | 'subscription'
       | 'endingSubscription'
+      | 'migration'
       | 'grant'
       | 'topUp'
       | 'reservation'
@@ -90,6 +93,7 @@ export function namesOf(prefix: string): Names {
     >),
     subscription: '987654321',
     endingSubscription: '987654325',
+    migration: '987654326',
     grant: '987654322',
     topUp: '987654323',
     reservation: '987654324',
@@ -200,10 +204,12 @@ export async function createWorld(
   await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 2` } });
   await createTraces(db, environmentId, { prefix, keyId: apiKey });
   const auditEntry = await createHistory(db, environmentId, { user, keyId: apiKey });
+  const migration = await createMigrations(db, environmentId, { names, userKey: user.key });
   const delivery = await createTold(db, environmentId, names);
   const ids = {
     subscription: `${subscription.id}`,
     endingSubscription: `${ending.id}`,
+    migration: `${migration}`,
     grant: `${grant}`,
     topUp: `${topUp}`,
     reservation: `${reservation.id}`,
@@ -319,6 +325,24 @@ async function createTold(db: PrismaClient, environmentId: 'test' | 'live', name
   const answer = { retryUntil: new Date(), responseBody: word, problem: word };
   await db.webhookDelivery.create({ data: { ...delivery, ...answer } });
   return (await db.webhookDelivery.create({ data: { ...delivery, ...answer } })).id;
+}
+
+/** Two migrations of the subscribers of a package, of which the newer one runs; its id. */
+async function createMigrations(
+  db: PrismaClient,
+  environmentId: 'test' | 'live',
+  { names, userKey }: { names: Names; userKey: bigint },
+): Promise<bigint> {
+  const { word, lastFour } = secrets[environmentId];
+  const packages = { fromPackageId: names.otherBase, toPackageId: names.base, toVersion: 1 };
+  const counts = { total: 1, examined: 1, skipped: 1, untilId: 1n };
+  const migration = { environmentId, ...packages, ...counts, at: 'NOW', usage: 'CARRY' } as const;
+  const data = { ...migration, problem: word, authorKind: 'CONSOLE', lastFour } as const;
+  await db.subscriberMigration.create({ data: { ...data, state: 'DONE', finishedAt: new Date() } });
+  const { id } = await db.subscriberMigration.create({ data });
+  const problem = { environmentId, migrationId: id, userKey, outcome: 'SKIPPED', reason: word } as const;
+  await db.subscriberMigrationProblem.create({ data: problem });
+  return id;
 }
 
 /** One event that waits for a rule, and one that waits for its user. */

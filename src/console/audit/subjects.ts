@@ -16,6 +16,7 @@ export const subjects: Record<AuditSubject, string> = {
   WEBHOOK: 'Webhook',
   TOP_UP: 'Top-up',
   BILLING: 'Billing',
+  MIGRATION: 'Migration',
 };
 
 export const isSubject = (text: string | null): text is AuditSubject => text !== null && text in subjects;

@@ -1,5 +1,6 @@
 import type { PoolClient } from 'pg';
 import { transaction } from '../../database/transaction.ts';
+import { exclusively } from '../../jobs/session-lock.ts';
 import { throttle } from '../../jobs/throttle.ts';
 import type { EventKey } from '../events/store.ts';
 import { settleTracks, sweep, type Work } from '../sweep.ts';
@@ -13,15 +14,11 @@ import {
   saveMatches,
   saveProgress,
   saveUnusable,
-  tryLockSession,
   type UnfinishedRule,
-  unlockSession,
 } from './store.ts';
 
 /** How many events are examined in one transaction. */
 const chunkSize = 500;
-
-const lockName = (environmentId: string) => `segment backfill ${environmentId}`;
 
 /**
  * Applies every new or edited rule of an environment to its unmatched events, oldest rule first. One process at a
@@ -31,17 +28,10 @@ const lockName = (environmentId: string) => `segment backfill ${environmentId}`;
  */
 export async function backfill(work: Work, environmentId: string): Promise<void> {
   do {
-    const session = await work.pool.connect();
-    try {
-      if (!(await tryLockSession(session, lockName(environmentId)))) return session.release();
-      await applyRules(work, session, environmentId);
-      await unlockSession(session, lockName(environmentId));
-      session.release();
-    } catch (error) {
-      // Closing the connection releases the lock.
-      session.release(true);
-      throw error;
-    }
+    const isOurs = await exclusively(work.pool, `segment backfill ${environmentId}`, (session) =>
+      applyRules(work, session, environmentId),
+    );
+    if (!isOurs) return;
   } while (!work.stop.aborted && (await findUnfinished(work.pool)).includes(environmentId));
 }
 

@@ -154,22 +154,6 @@ export async function findUnfinished(pool: Pool): Promise<string[]> {
   return rows.map((row) => row.environment_id);
 }
 
-/**
- * Tries to take a lock that lasts as long as the connection: if the process is killed, another one can take it at once.
- * False if another connection holds it.
- */
-export async function tryLockSession(session: PoolClient, name: string): Promise<boolean> {
-  const { rows } = await session.query<{ locked: boolean }>(
-    'select pg_try_advisory_lock(hashtextextended($1, 0)) as locked',
-    [name],
-  );
-  return rows[0]?.locked ?? false;
-}
-
-export async function unlockSession(session: PoolClient, name: string): Promise<void> {
-  await session.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
-}
-
 /** An unmatched event on which a rule is previewed. */
 export interface PreviewedEvent extends TrackedEvent {
   messageId: string;

@@ -5,7 +5,7 @@ import type { PrismaClient } from '../../database/generated/client.ts';
 import { invalidInput, subscriptionNotFound, userNotFound } from '../../errors.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { requireUserKey } from '../../users/store.ts';
-import { planCancel, planChange, planResume, planSubscribe, type Start } from '../rules.ts';
+import { type BaseChange, planCancel, planChange, planResume, planSubscribe, type Start } from '../rules.ts';
 import { changeSubscriptions } from '../settle.ts';
 import type { PackageTerms } from '../status-rules.ts';
 import {
@@ -15,18 +15,13 @@ import {
   findOwn,
   findOwner,
   findPackages,
+  followInstead,
   resumeSubscriptions,
   startSubscription,
 } from '../store.ts';
-import {
-  type CarriedUsage,
-  checkSchedule,
-  instantOf,
-  periodEndOf,
-  type Schedule,
-  type When,
-} from './rules.ts';
-import { carryUsage, findPeriods } from './store.ts';
+import { findPeriodEnds } from './periods.ts';
+import { type CarriedUsage, checkSchedule, instantOf, type Schedule, type When } from './rules.ts';
+import { carryUsage } from './store.ts';
 
 /** The ids of the subscriptions that a change of the base package started and ended. */
 export interface PackageChange {
@@ -223,17 +218,40 @@ export async function changeBase(
   const current = held.find(({ package: item, startedAt }) => !item.isAddon && startedAt <= instant);
   const end = when.atPeriodEnd && current ? await findPeriodEnd(tx, userKey, current.id, instant) : null;
   const at = when.atPeriodEnd && current === undefined ? instant : instantOf(when, instant, end);
-  const { base, replacedId, endings, cancelledAddonIds } = planChange(wanted, held, at);
+  const plan = { ...planChange(wanted, held, at), at, endedAt: null, trialEnd: null, followerIds: [] };
+  return replaceSubscription(tx, author, change, plan, { usage, action });
+}
+
+/** A planned change of a subscription, and the times of the one that takes its place. */
+export interface Replacement extends BaseChange {
+  at: Date;
+  endedAt: Date | null;
+  trialEnd: Date | null;
+  /** What follows the new subscription. */
+  followerIds: bigint[];
+}
+
+/** Ends and starts what the plan says, with its entries of the audit log, while the user is locked. */
+export function replaceSubscription(
+  tx: Db,
+  author: Author,
+  change: Change,
+  plan: Replacement,
+  { usage, action }: Pick<BaseChangeRequest, 'usage' | 'action'>,
+): Promise<PackageChange> {
+  const { base, replacedId, endings, cancelledAddonIds, at, endedAt, trialEnd, followerIds } = plan;
   const swap = async () => {
     await endSubscriptions(tx, change, endings);
-    const times = { startedAt: at, endedAt: null, trialEnd: null };
     const startedId = await startSubscription(tx, author.environmentId, change, {
       package: base,
-      ...times,
+      startedAt: at,
+      endedAt,
+      trialEnd,
       followsId: replacedId,
     });
+    await followInstead(tx, change, followerIds, startedId);
     if (usage === 'CARRY')
-      await carryUsage(tx, userKey, { fromId: replacedId, toId: startedId, at, to: base });
+      await carryUsage(tx, change.userKey, { fromId: replacedId, toId: startedId, at, to: base });
     return { startedId, replacedId, cancelledAddonIds };
   };
   const handles = endings.map(({ id }) => id);
@@ -241,6 +259,5 @@ export async function changeBase(
 }
 
 async function findPeriodEnd(tx: Db, userKey: bigint, id: bigint, at: Date): Promise<Date | null> {
-  const { features, intervals, startedAt } = await findPeriods(tx, userKey, id);
-  return periodEndOf(features, intervals, startedAt, at);
+  return (await findPeriodEnds(tx, [{ userKey, id }], at)).get(id) ?? null;
 }

@@ -4,40 +4,82 @@ import {
   type ResetTermsRow,
   resetColumns,
   resetTermsOf,
-  windowColumnsSql,
   windowStartSql,
 } from '../../entitlements/holdings-store.ts';
+import type { ResetTerms } from '../../entitlements/window-rules.ts';
+
+/** A subscription of a user. */
+export interface OwnSubscription {
+  userKey: bigint;
+  id: bigint;
+}
 
 /** What decides about the period of a subscription; see periodEndOf. */
-export async function findPeriods(tx: Db, userKey: bigint, id: bigint) {
-  const features = await tx.$queryRawUnsafe<ResetTermsRow[]>(
-    `select ${windowColumnsSql('h')} from ${holdingsOfSql('$1', '$2')} h`,
-    userKey,
-    id,
+export interface Periods {
+  startedAt: Date;
+  features: ResetTerms[];
+  intervals: (string | null)[];
+}
+
+interface PeriodRow {
+  id: bigint;
+  started_at: Date;
+  features: (Omit<ResetTermsRow, 'anchor'> & { anchor: string })[];
+  intervals: (string | null)[];
+}
+
+const periodsSql = `
+  select s.id, s.started_at,
+    (select coalesce(json_agg(json_build_object(
+       'anchor', h.anchor, ${resetColumns.map((column) => `'${column}', h.${column}`).join(', ')})), '[]')
+     from ${holdingsOfSql('a.user_key', 'a.id')} h) as features,
+    (select coalesce(array_agg(p."interval"), '{}') from package_price p
+     where p.environment_id = s.environment_id and p.package_id = s.package_id
+       and p.version = s.package_version) as intervals
+  from unnest($1::bigint[], $2::bigint[]) as a(user_key, id)
+  join subscription s on s.user_key = a.user_key and s.id = a.id`;
+
+/** What decides about the periods of these subscriptions, by their ids. */
+export async function findPeriods(
+  db: Db,
+  subscriptions: readonly OwnSubscription[],
+): Promise<Map<bigint, Periods>> {
+  const userKeys = subscriptions.map(({ userKey }) => userKey);
+  const ids = subscriptions.map(({ id }) => id);
+  const rows = await db.$queryRawUnsafe<PeriodRow[]>(periodsSql, userKeys, ids);
+  return new Map(
+    rows.map(({ id, started_at: startedAt, features, intervals }) => [
+      id,
+      {
+        startedAt,
+        intervals,
+        features: features.map((row) => resetTermsOf({ ...row, anchor: new Date(row.anchor) })),
+      },
+    ]),
   );
-  const { startedAt, environmentId, packageId, packageVersion } = await tx.subscription.findUniqueOrThrow({
-    where: { userKey_id: { userKey, id } },
-  });
-  const prices = await tx.packagePrice.findMany({
-    where: { environmentId, packageId, version: packageVersion },
-    select: { interval: true },
-  });
-  return {
-    startedAt,
-    intervals: prices.map(({ interval }) => interval),
-    features: features.map(resetTermsOf),
-  };
 }
 
 const alike = resetColumns.map((column) => `n.${column} is not distinct from h.${column}`).join(' and ');
 
-/* What is carried over from the subscription $2 to one of the package $4 at the version $5, at the instant $3. */
-const carriedSql = `
-  select h.environment_id, h.feature_id, h.anchor, w.window_start, greatest(h.started_at, w.window_start) as counts_from
-  from ${holdingsOfSql('$1', '$2')} h
-  join package_feature n on n.environment_id = h.environment_id and n.package_id = $4 and n.version = $5
-    and n.feature_id = h.feature_id and ${alike}
-  cross join lateral (select ${windowStartSql('h', '$3::timestamptz')} as window_start) w`;
+/** The subscription to carry over from, an instant, and the package and version to carry over to, each as SQL. */
+interface Carrying {
+  userKey: string;
+  id: string;
+  at: string;
+  packageId: string;
+  version: string;
+}
+
+/** What is carried over, as a query: a row for each feature that resets alike. */
+export const carriedSql = ({ userKey, id, at, packageId, version }: Carrying) => `
+  select h.environment_id, h.feature_id, h.anchor, w.window_start, greatest(h.started_at, w.window_start) as counts_from,
+    n."limit", n.overage_enabled
+  from ${holdingsOfSql(userKey, id)} h
+  join package_feature n on n.environment_id = h.environment_id and n.package_id = ${packageId}
+    and n.version = ${version} and n.feature_id = h.feature_id and ${alike}
+  cross join lateral (select ${windowStartSql('h', `${at}::timestamptz`)} as window_start) w`;
+
+const carriedOverSql = carriedSql({ userKey: '$1', id: '$2', at: '$3', packageId: '$4', version: '$5' });
 
 /**
  * Carries usage over: features that reset alike keep their windows, and what was used in the window that runs at the
@@ -50,7 +92,7 @@ export async function carryUsage(
   { fromId, toId, at, to }: { fromId: bigint; toId: bigint; at: Date; to: { id: string; version: number } },
 ): Promise<void> {
   await tx.$executeRawUnsafe(
-    `with carried as materialized (${carriedSql}), noted as (
+    `with carried as materialized (${carriedOverSql}), noted as (
        update subscription set carried = (select jsonb_object_agg(feature_id,
          jsonb_build_object('anchor', anchor, 'from', counts_from)) from carried)
        where user_key = $1 and id = $6 and exists (select from carried)

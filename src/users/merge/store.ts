@@ -74,6 +74,10 @@ export async function moveSubscriptions(tx: Db, survivorKey: bigint, mergedKeys:
       trial_end, follows_id, carried, created_at, provider, provider_subscription_id, provider_item_id,
       provider_status, provider_cancels_at
     FROM moved`;
+  await tx.subscriberMigrationProblem.updateMany({
+    where: { userKey: { in: mergedKeys } },
+    data: { userKey: survivorKey },
+  });
 }
 
 /** Moves all grants of these users, those that are over included, to the survivor. */
@@ -185,6 +189,7 @@ export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string;
   await tx.$executeRaw`SELECT forget_usage(${keys}::bigint[], 'deleteUser')`;
   await deleteHours(tx, keys);
   await tx.subscription.deleteMany(owned);
+  await tx.subscriberMigrationProblem.deleteMany(owned);
   await tx.featureGrant.deleteMany(owned);
   await tx.usageExcess.deleteMany(owned);
   await tx.topUpDraw.deleteMany(owned);

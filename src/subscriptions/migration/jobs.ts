@@ -1,0 +1,71 @@
+import type { PoolClient } from 'pg';
+import { z } from 'zod';
+import type { PrismaClient, SubscriberMigration } from '../../database/generated/client.ts';
+import type { Job, JobContext } from '../../jobs/queue.ts';
+import { exclusively } from '../../jobs/session-lock.ts';
+import { throttle } from '../../jobs/throttle.ts';
+import { enqueueMigrations, migrationJob, move } from './migrate.ts';
+import { advance, findConcerned, findNext, findRunning, finish } from './store.ts';
+
+/** Runs at start and every minute: goes on with the migrations of killed processes. */
+export const migrationsJob = 'subscriptions-migrations';
+
+/** How many subscriptions are moved between two pauses. */
+const chunkSize = 20;
+/** How long a job goes on. Then another kind of work has its turn in the queue. */
+const sliceMs = 2_000;
+
+const EnvironmentPayload = z.object({ environmentId: z.string() });
+
+/** The background jobs of migrations. */
+export const migrationJobs = (prisma: PrismaClient): Record<string, Job> => ({
+  [migrationsJob]: async () => {
+    for (const environmentId of await findRunning(prisma)) await enqueueMigrations(prisma, environmentId);
+  },
+  [migrationJob]: async (payload, context) => {
+    const { environmentId } = EnvironmentPayload.parse(payload);
+    let isUnfinished = false;
+    await exclusively(context.pool, `${migrationJob} ${environmentId}`, async (session) => {
+      isUnfinished = await runSlice(prisma, environmentId, session, context);
+    });
+    if (isUnfinished && !context.stop.aborted) await enqueueMigrations(prisma, environmentId);
+  },
+});
+
+/** Moves users chunk by chunk. Returns whether something is left to do. */
+async function runSlice(
+  prisma: PrismaClient,
+  environmentId: string,
+  session: PoolClient,
+  context: JobContext,
+): Promise<boolean> {
+  const endsAt = performance.now() + sliceMs;
+  for (let migration = await findNext(prisma, environmentId); migration !== null; ) {
+    if (context.stop.aborted || performance.now() > endsAt) return true;
+    const startedAt = performance.now();
+    await runChunk(prisma, migration, context);
+    migration = await findNext(prisma, environmentId);
+    if (migration !== null) await throttle(session, performance.now() - startedAt, context.stop);
+  }
+  return false;
+}
+
+async function runChunk(
+  prisma: PrismaClient,
+  migration: SubscriberMigration,
+  { stop, log }: Pick<JobContext, 'stop' | 'log'>,
+): Promise<void> {
+  const { afterId: after, untilId: until, onlyIds } = migration;
+  const chunk = await findConcerned(
+    prisma,
+    migration,
+    { after, until, count: chunkSize },
+    onlyIds.length === 0 ? null : onlyIds,
+  );
+  for (const subscription of chunk) {
+    if (stop.aborted || (await move(prisma, migration, subscription, log)) === 'ENDED') return;
+  }
+  const last = chunk.at(-1);
+  if (last !== undefined) await advance(prisma, migration, last.id);
+  if (chunk.length < chunkSize) await finish(prisma, migration, 'DONE');
+}
