@@ -20,6 +20,7 @@ import { clientSchema } from './client/schema.ts';
 import { untilAborted } from './database/cancellation.ts';
 import type { Database } from './database/client.ts';
 import { registerJobMetrics, registerPoolMetrics } from './database/metrics.ts';
+import { createDocumentRoutes } from './documents/route.ts';
 import { createStandingFinder } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
 import { adminPage, clientPage, type GraphiqlPage } from './graphql/graphiql.ts';
@@ -132,6 +133,7 @@ export function createApp(dependencies: Dependencies): App {
     ...createRestRoutes({ ...dependencies, basePath, gate, server: adminServer }),
     '/mcp': createMcpRoute({ ...dependencies, gate, server: adminServer }),
     ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
+    ...createDocumentRoutes(),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes),
     ...metricsRoutes(dependencies),

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { loadPages } from '../documents/pages.ts';
 import { DomainError, previewChanged } from '../errors.ts';
 import { parse } from '../input.ts';
 import {
@@ -7,6 +8,7 @@ import {
   fingerprintOf,
   idempotencyKeyOf,
   inputOf,
+  isPageTool,
   isWriteTool,
   nonceOf,
   type Plan,
@@ -35,6 +37,7 @@ export async function callTool(
 ): Promise<{ answer: object } | { failure: Failure }> {
   try {
     const { fingerprint, ...args } = parse(inputOf(tool), given ?? {}, 'arguments') as Arguments;
+    if (isPageTool(tool)) return { answer: tool.answer(await loadPages(), args) };
     const ask = asking(caller);
     if (isWriteTool(tool)) return { answer: await write(tool, args, fingerprint as string, caller, ask) };
     const { document, variables = same, answer = same } = tool;

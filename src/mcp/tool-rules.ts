@@ -56,7 +56,14 @@ export interface Applied {
   previewed: Data;
 }
 
-export type Tool = ReadTool | WriteTool;
+/** A tool that reads the documentation. */
+export interface PageTool extends Described {
+  answer(pages: ReadonlyMap<string, string>, args: Arguments): object;
+}
+
+export type Tool = ReadTool | WriteTool | PageTool;
+
+export const isPageTool = (tool: Tool): tool is PageTool => !('document' in tool) && !('apply' in tool);
 
 export const isWriteTool = (tool: Tool): tool is WriteTool => 'apply' in tool;
 

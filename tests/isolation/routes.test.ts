@@ -53,6 +53,13 @@ const open = [
   '/v1/m',
   '/v1/projects/{writeKey}/settings',
   '/v1/openapi.json',
+  '/llms.txt',
+  '/CHANGELOG.md',
+  '/schema.graphql',
+  '/schema.client.graphql',
+  '/docs/{page}',
+  '/docs/{folder}/{page}',
+  '/docs/{folder}/{part}/{page}',
 ];
 /** Calls that differ from one of those below only in the type of the event, or in the name. */
 const alike = ['b', 'import', 't', 'identify', 'i', 'p', 'screen', 's', 'group', 'g', 'alias', 'a'];

@@ -203,6 +203,9 @@ test('what only reads', async () => {
   expect((await read('list_flags')).sameEmail).toEqual([]);
   const { auditLog } = await read('audit_log', { userId: 'ada' });
   expect(auditLog).toEqual([]);
+  expect((await read('read_docs')).text).toMatch(/^# Open Kana\n/);
+  expect((await read('read_docs', { page: 'docs/guides/mcp.md' })).text).toMatch(/^# MCP\n/);
+  expect((await call('read_docs', { page: 'package.json' })).answer.error.code).toBe('BAD_USER_INPUT');
   expect([...called].sort()).toEqual([...tools.keys()].sort());
 });
 

@@ -121,6 +121,8 @@ test('the server, packed, holds the SDK, its types and the commands, and no sour
       'dist/main.js',
       'package.json',
       'schema.graphql',
+      'llms.txt',
+      'docs/guides/mcp.md',
     ]),
   );
   expect(paths.filter((path) => /^(src|tests|bench|node_modules)\/|^packages\/\w+\/src/.test(path))).toEqual(
