@@ -127,3 +127,8 @@ function violatedIndex({ meta }: Prisma.PrismaClientKnownRequestError): unknown 
 export class BusyError extends Error {
   readonly code = '55P03';
 }
+
+/** The database has more to do than it can, so this was not even begun. */
+export class OverloadedError extends Error {
+  readonly code = '53400';
+}

@@ -9,6 +9,7 @@ import {
   revokeKey,
 } from '../../../src/auth/keys/store.ts';
 import { type Database, type Lookups, openDatabase } from '../../../src/database/client.ts';
+import { faultCodeOf } from '../../../src/http/faults.ts';
 import { createTestDatabase, type TestDatabase } from '../../helpers/database.ts';
 
 const chosen = 'prv_test_0123456789abcdefghijklmnopqrstuv';
@@ -130,6 +131,24 @@ test('a key that is not valid is never remembered: it works as soon as it is ins
   await installKey(db, chosen);
 
   expect(await watched.keyring.identify(chosen)).toMatchObject({ environmentId: 'test' });
+});
+
+test('a flood of guessed keys is refused beyond a bound, and nobody who is known waits for it', async () => {
+  const { key } = await createKey(db, 'test', 'PRIVATE');
+  const watched = watchedKeyring();
+  expect(await watched.keyring.identify(key)).not.toBeNull();
+  watched.at = 5_000;
+
+  const guess = (index: number) => `prv_test_${`${index}`.padStart(32, 'x')}`;
+  const guesses = Array.from({ length: 500 }, (_, index) => watched.keyring.identify(guess(index)));
+  expect(await watched.keyring.identify(key)).not.toBeNull();
+  const outcomes = await Promise.allSettled(guesses);
+
+  const refused = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+  expect(refused).toHaveLength(500 - 32);
+  expect(refused.map(faultCodeOf)).toEqual(Array(468).fill('SERVICE_UNAVAILABLE'));
+  expect(watched.questions).toBe(1 + 32 + 1);
+  expect(await watched.keyring.identify(guess(499))).toBeNull();
 });
 
 test('what is not written like a key is refused without asking the database', async () => {
