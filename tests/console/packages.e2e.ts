@@ -157,6 +157,60 @@ it('says when what is used up resets, and takes usage back that was recorded by 
   }
 });
 
+it('tops up, raises a limit until Friday, holds an amount, and reverts a row of the ledger', async () => {
+  const { page } = its;
+  const give = async (name: string, amount: string) => {
+    await dialog().getByRole('textbox', { name }).fill(amount);
+    await dialog().getByRole('button', { name: 'Friday' }).click();
+    await dialog().getByRole('textbox', { name: 'Reason' }).fill('Goodwill');
+    await its.look(`user-${name.toLowerCase()}`);
+    await dialog().getByRole('button', { name: 'Give', exact: true }).click();
+    await dialog().waitFor({ state: 'hidden' });
+  };
+  await click('Give more: calls');
+  await give('Amount', '5');
+  await page.getByText('13 left, 5 from top-ups').waitFor();
+  await click('Give more: calls');
+  await dialog().getByText('Raise the limit').click();
+  await dialog().getByRole('textbox', { name: 'Limit' }).fill('7');
+  await dialog().getByText('Limits are not added up, and the user has one of 10.').waitFor();
+  await give('Limit', '20');
+  await page.getByText('from a grant until').waitFor();
+
+  const given = page.getByRole('region', { name: 'Grants, top-ups and reservations' });
+  await given.getByText('20 in all').waitFor();
+  await click('Hold an amount');
+  await dialog().getByRole('combobox', { name: 'Feature' }).click();
+  await page.getByRole('option', { name: 'calls', exact: true }).click();
+  await dialog().getByRole('textbox', { name: 'Amount' }).fill('4');
+  await dialog().getByRole('button', { name: 'Hold' }).click();
+  await page.getByText('4 held by reservations').waitFor();
+  await given.getByRole('tab', { name: 'Reservations' }).click();
+  await given.getByRole('button', { name: /^Commit/ }).click();
+  await dialog().getByRole('textbox', { name: 'Really used' }).fill('3');
+  await dialog().getByRole('button', { name: 'Commit' }).click();
+  await given.getByText('Nothing is held.').waitFor();
+  await given.getByRole('tab', { name: 'Top-ups' }).click();
+  await given.getByRole('row', { name: /Goodwill.*Console, key/ }).waitFor();
+
+  const ledger = page.getByRole('region', { name: 'Ledger' });
+  await ledger
+    .getByRole('row', { name: /\+7/ })
+    .getByRole('button', { name: /^Revert/ })
+    .click();
+  await dialog().getByRole('button', { name: 'Record −7' }).click();
+  await ledger.getByRole('row', { name: /Reverts \d+/ }).waitFor();
+  await ledger.getByText('Reverted').waitFor();
+  await its.look('user-given');
+  const { usageEvents } = await its.app.ok('{ usageEvents(userId: "ada") { delta note } }');
+  expect(usageEvents.map(({ delta }: { delta: number }) => delta)).toEqual([7, 3, -8, 3, -7]);
+  await given.getByRole('tab', { name: 'Grants' }).click();
+  await given.getByRole('button', { name: /^Revoke/ }).click();
+  await dialog().getByRole('textbox', { name: 'Reason' }).fill('Not needed');
+  await dialog().getByRole('button', { name: 'Revoke' }).click();
+  await given.getByText('Revoked').waitFor();
+});
+
 it('archives after saying who keeps it', async () => {
   const { page } = its;
   await open('packages/basic');

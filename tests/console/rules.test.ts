@@ -1,7 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
+import { describeAlerts, reasonAgainst, resultOf } from '../../src/console/allowances/present.ts';
+import { revertedId, revertKey, revertNote } from '../../src/console/allowances/revert.ts';
 import { findFault } from '../../src/console/frame/keys.ts';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
+import { localText, readInstant, usualEnds } from '../../src/console/parts/instants.ts';
 import { formatNumber, readNumber } from '../../src/console/parts/numbers.ts';
 import { guessFeature } from '../../src/console/segment/guess.ts';
 import { namesFeature } from '../../src/console/segment/named.ts';
@@ -118,4 +121,69 @@ describe('an event names its feature itself', () => {
     ['not without properties', { properties: null }, false],
     ['not without being an object', 'calls', false],
   ])('%s', (_, payload, names) => expect(namesFeature(payload, 'calls')).toBe(names));
+});
+
+describe('an instant is chosen in the zone of the browser', () => {
+  it.each([
+    ['2026-11-29T10:00', ['11-29', '12-04', '12-06', '12-29', '11-30']],
+    // On a Friday it is today; a month may end in the next year.
+    ['2026-12-25T23:00', ['12-25', '12-25', '01-01', '01-24', '12-31']],
+  ])('usual ends after %s', (now, days) =>
+    expect(usualEnds(new Date(now)).map(({ at }) => localText(at).slice(5))).toEqual(
+      days.map((each) => `${each}T23:59`),
+    ),
+  );
+
+  it('is read as it was written', () => {
+    const at = new Date('2026-03-01T09:05');
+    expect(readInstant(localText(at))).toBe(at.toISOString());
+    expect([readInstant(''), readInstant('tomorrow')]).toEqual([null, null]);
+  });
+});
+
+describe('before more is given, it is told what becomes of it', () => {
+  const present = { budget: 10, remaining: 4, overageEnabled: false };
+  const topUp = { way: 'TOP_UP', amount: 5, until: '' } as const;
+  const limit = { way: 'LIMIT', amount: 20, until: '2026-12-04T23:59' } as const;
+  it.each([
+    ['a top-up', topUp, present, null, 'Left: 4 now, 9 afterwards.'],
+    ['a higher limit', limit, present, null, 'The user may use 20 until then, counted from the start.'],
+    [
+      'a limit that is no higher',
+      { ...limit, amount: 10 },
+      present,
+      'Limits are not added up',
+      'The user may use 10',
+    ],
+    ['unlimited', { ...limit, amount: null, until: '' }, present, null, 'The user may use any amount.'],
+    ['a limit for somebody without one', limit, null, null, 'The user may use 20'],
+    ['a top-up for somebody without a limit', topUp, null, 'The user has no limit to add to', null],
+    [
+      'more than unlimited',
+      topUp,
+      { ...present, budget: null, remaining: null },
+      'The user has it without',
+      null,
+    ],
+    ['nothing yet', { ...topUp, amount: '' as const }, present, null, null],
+  ])('%s', (_, gift, has, against, result) => {
+    expect(reasonAgainst(gift, has)?.slice(0, against?.length) ?? null).toBe(against);
+    expect(resultOf(gift, has)?.slice(0, result?.length) ?? null).toBe(result);
+  });
+});
+
+describe('the alerts of a limit are told, and which is reached', () => {
+  it.each([
+    [[], 5, null],
+    [[100, 80], 5, 'Webhooks get an event at 80%, 100%.'],
+    [[80, 100], 9, 'Webhooks get an event at 80%, 100%; 80% is reached.'],
+  ])('%j with %d of 10', (alertAt, used, words) =>
+    expect(describeAlerts(alertAt, { used, budget: 10 })).toBe(words),
+  );
+});
+
+it('a revert names what it reverts, and is known by its key', () => {
+  expect(revertedId({ idempotencyKey: revertKey('17') })).toBe('17');
+  expect(revertedId({ idempotencyKey: 'order-17' })).toBeNull();
+  expect([revertNote('17', ''), revertNote('17', 'twice')]).toEqual(['Reverts 17', 'Reverts 17: twice']);
 });

@@ -86,7 +86,7 @@ export const queries: Record<string, Row> = {
   flaggedUsers: { calls: [() => ({})] },
   grants: {
     calls: [
-      (its) => ({ userId: its.user, featureId: its.feature, first: 100 }),
+      (its) => ({ userId: its.user, featureId: its.feature, first: 100, newestFirst: true }),
       (its) => ({ userId: its.user, after: its.grant }),
     ],
   },
@@ -136,7 +136,7 @@ export const queries: Record<string, Row> = {
   },
   topUps: {
     calls: [
-      (its) => ({ userId: its.user, featureId: its.feature, first: 100 }),
+      (its) => ({ userId: its.user, featureId: its.feature, first: 100, newestFirst: true }),
       (its) => ({ userId: its.user, after: its.topUp }),
     ],
   },

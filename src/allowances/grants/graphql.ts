@@ -113,6 +113,7 @@ builder.queryField('grants', (t) =>
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
       featureId: t.arg.string({ description: 'Only those of this feature.' }),
       ...listArgs,
+      newestFirst: t.arg.boolean({ required: true, defaultValue: false, description: 'Newest first.' }),
     },
     resolve: async (query, _root, { userId, featureId, ...page }, context) => {
       const { db } = context;

@@ -1,12 +1,12 @@
 import { Alert, Button, Group, Select, Text } from '@mantine/core';
 import { useState } from 'react';
+import { Resets } from '../allowances/resets.tsx';
 import { useAnswer } from '../api/hooks.ts';
 import { CheckFeatureDocument, type CheckFeatureQuery, ChoicesDocument } from '../generated/operations.ts';
 import { AmountInput } from '../parts/amount-input.tsx';
 import { Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { formatNumber } from '../parts/numbers.ts';
-import { Resets } from './resets.tsx';
 
 /** Runs the same check as canUseFeature and shows the reason: why is this user blocked? */
 export function Check({ userId }: { userId: string }) {

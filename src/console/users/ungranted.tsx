@@ -1,11 +1,11 @@
 import { Badge, Stack, Text } from '@mantine/core';
+import { FeatureRow } from '../allowances/feature-row.tsx';
 import { useAnswer } from '../api/hooks.ts';
 import { UsageOfUserDocument, type UsageOfUserQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { UsageOverTime } from '../usage/usage-over-time.tsx';
-import { FeatureRow } from './feature-row.tsx';
 
 type Usage = UsageOfUserQuery['usageByFeature'][number];
 

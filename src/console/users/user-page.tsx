@@ -1,6 +1,7 @@
 import { Anchor, Group, SimpleGrid, Stack, Text } from '@mantine/core';
-import { useEffect } from 'react';
+import { lazy, Suspense, useEffect } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
+import { Allowances } from '../allowances/card.tsx';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { UserDocument, type UserQuery } from '../generated/operations.ts';
@@ -9,11 +10,13 @@ import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { Check } from './check.tsx';
-import { Entitlements } from './entitlements.tsx';
 import { RecordUsage } from './record-usage.tsx';
 import { Subscriptions } from './subscriptions.tsx';
 import { Ungranted } from './ungranted.tsx';
 import { DeleteUser, EditUser } from './user-dialogs.tsx';
+
+const Given = lazy(() => import('../allowances/given.tsx').then(({ Given }) => ({ default: Given })));
+const Ledger = lazy(() => import('../allowances/ledger.tsx').then(({ Ledger }) => ({ default: Ledger })));
 
 export function Page() {
   const { id = '' } = useParams();
@@ -36,10 +39,16 @@ export function Page() {
           </PageHead>
           <Stack>
             <Facts user={user} />
-            <Entitlements userId={user.id} entitlements={entitlements} />
+            <Allowances userId={user.id} entitlements={entitlements} />
             <Ungranted userId={user.id} grantedIds={entitlements.map(({ feature }) => feature.id)} />
-            <Check userId={user.id} />
             <Subscriptions userId={user.id} subscriptions={subscriptions ?? []} />
+            <Suspense fallback={null}>
+              <Given userId={user.id} />
+            </Suspense>
+            <Check userId={user.id} />
+            <Suspense fallback={null}>
+              <Ledger userId={user.id} />
+            </Suspense>
           </Stack>
         </>
       )}

@@ -1,27 +1,40 @@
-import { Anchor, Progress, Stack, Tabs, Text } from '@mantine/core';
+import { Anchor, Group, Progress, Stack, Tabs, Text } from '@mantine/core';
 import { IconCircleCheck, IconCircleX } from '@tabler/icons-react';
 import { lazy, Suspense } from 'react';
 import { Link } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { UserQuery } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { formatNumber, formatShare } from '../parts/numbers.ts';
+import { OpenButton } from '../parts/opener.tsx';
 import { UsageOverTime } from '../usage/usage-over-time.tsx';
+import { Alerts } from './alerts.tsx';
 import { FeatureRow } from './feature-row.tsx';
 import { Resets } from './resets.tsx';
 
 const History = lazy(() => import('./history.tsx').then(({ History }) => ({ default: History })));
+const GiveMore = lazy(() => import('./give-more.tsx').then(({ GiveMore }) => ({ default: GiveMore })));
 
 type Entitlement = UserQuery['entitlements'][number];
+type Consumption = NonNullable<Entitlement['consumption']>;
 
-/** The user's entitlements, with usage and budget. */
-export function Entitlements(props: { userId: string; entitlements: readonly Entitlement[] }) {
+/** What the user may use, how much of it is left, and ways to give more. */
+export function Allowances(props: { userId: string; entitlements: readonly Entitlement[] }) {
   const { userId, entitlements } = props;
+  const give = (
+    <OpenButton
+      label="Give a feature"
+      button={{ variant: 'default', size: 'xs' }}
+      dialog={(given) => <GiveMore {...given} userId={userId} />}
+    />
+  );
   return (
-    <Card title="Entitlements">
+    <Card title="Allowances" action={give}>
       {entitlements.length === 0 ? (
         <Text c="dimmed">
-          None: the user has no active subscription. Subscribe the user to a package below.
+          None: the user has no active subscription. Subscribe the user to a package below, or give one
+          feature.
         </Text>
       ) : (
         <Stack gap="lg">
@@ -36,26 +49,20 @@ export function Entitlements(props: { userId: string; entitlements: readonly Ent
 
 function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement }) {
   const { feature, subscription, access, reason, consumption } = entitlement;
-  const paths = usePaths();
-  const source = (
-    <Text size="sm" c="dimmed">
-      {subscription === null ? (
-        'from a grant'
-      ) : (
-        <>
-          from{' '}
-          <Anchor component={Link} to={paths.package(subscription.package.id)} fz="sm" underline="always">
-            {subscription.package.name}
-          </Anchor>
-        </>
-      )}
-    </Text>
+  const give = (
+    <OpenButton
+      label="Give more"
+      about={feature.name}
+      button={{ variant: 'subtle', size: 'compact-sm' }}
+      dialog={(given) => <GiveMore {...given} userId={userId} feature={feature} present={consumption} />}
+    />
   );
   return (
     <FeatureRow
       feature={feature}
       before={<Access access={access} />}
-      after={source}
+      after={<Source entitlement={entitlement} />}
+      action={consumption !== null && consumption.budget !== null && give}
       history={consumption && <Histories userId={userId} feature={feature} />}
     >
       {consumption && (
@@ -66,7 +73,51 @@ function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement
           {reason} {consumption && <Resets userId={userId} featureId={feature.id} />}
         </Text>
       )}
+      {consumption && subscription && (
+        <Alerts consumption={consumption} held={subscription.package} featureId={feature.id} />
+      )}
     </FeatureRow>
+  );
+}
+
+/** Which subscription or grant counts. */
+function Source({ entitlement: { subscription, grant } }: { entitlement: Entitlement }) {
+  const paths = usePaths();
+  return (
+    <Text size="sm" c="dimmed" component="div">
+      {subscription !== null && (
+        <>
+          from{' '}
+          <Anchor component={Link} to={paths.package(subscription.package.id)} fz="sm" underline="always">
+            {subscription.package.name}
+          </Anchor>
+        </>
+      )}
+      {grant !== null &&
+        (grant.endsAt === null ? (
+          'from a grant'
+        ) : (
+          <>
+            from a grant until <Moment at={grant.endsAt} />
+          </>
+        ))}
+    </Text>
+  );
+}
+
+/** What is left of the budget and of the top-ups, without what is held. */
+function Left({ budget, used, remaining, topUp }: Consumption) {
+  if (budget === null || remaining === null) return null;
+  const ofTopUps = topUp?.remaining ?? 0;
+  const held = Math.max(0, budget - used) + ofTopUps - remaining;
+  return (
+    <Text size="sm">
+      <Text span fw={600}>
+        {formatNumber(remaining)} left
+      </Text>
+      {topUp !== null && `, ${formatNumber(ofTopUps)} from top-ups`}
+      {held > 0 && `; ${formatNumber(held)} held by reservations`}
+    </Text>
   );
 }
 
@@ -97,14 +148,8 @@ const Access = ({ access }: { access: boolean }) =>
     <IconCircleX size={18} aria-label="No access" role="img" color="var(--mantine-color-error)" />
   );
 
-/** A bar of usage against the budget, with the same in words. */
-function UsageBar(props: {
-  used: number;
-  budget: number | null;
-  overageEnabled: boolean;
-  label: string;
-  units: string;
-}) {
+/** A bar of usage against the budget, with the same in words, and what is left. */
+function UsageBar(props: Consumption & { label: string; units: string }) {
   const { used, budget, overageEnabled, label, units } = props;
   if (budget === null)
     return (
@@ -131,10 +176,13 @@ function UsageBar(props: {
           aria-valuetext={words}
         />
       </Progress.Root>
-      <Text size="sm">
-        {words}
-        {overageEnabled ? ', more allowed' : ''}
-      </Text>
+      <Group justify="space-between" gap="xs">
+        <Text size="sm">
+          {words}
+          {overageEnabled ? ', more allowed' : ''}
+        </Text>
+        <Left {...props} />
+      </Group>
     </Stack>
   );
 }

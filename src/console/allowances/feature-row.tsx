@@ -8,16 +8,18 @@ import { usePaths } from '../frame/paths.ts';
  * One feature on a user's page, with its usage.
  *
  * @param before content before the name; `after` is content after it
+ * @param action what can be done about it
  * @param history shown on demand; null if there is none
  */
 export function FeatureRow(props: {
   feature: { id: string; name: string };
   before?: ReactNode;
   after: ReactNode;
+  action?: ReactNode;
   history: ReactNode | null;
   children: ReactNode;
 }) {
-  const { feature, before, after, history, children } = props;
+  const { feature, before, after, action, history, children } = props;
   const paths = usePaths();
   const [opened, { toggle }] = useDisclosure();
   return (
@@ -30,11 +32,14 @@ export function FeatureRow(props: {
           </Anchor>
           {after}
         </Group>
-        {history && (
-          <Button variant="subtle" size="compact-sm" onClick={toggle} aria-expanded={opened}>
-            {opened ? 'Hide history' : 'History'}
-          </Button>
-        )}
+        <Group gap={4}>
+          {action}
+          {history && (
+            <Button variant="subtle" size="compact-sm" onClick={toggle} aria-expanded={opened}>
+              {opened ? 'Hide history' : 'History'}
+            </Button>
+          )}
+        </Group>
       </Group>
       {children}
       <Collapse expanded={opened}>{opened && history}</Collapse>

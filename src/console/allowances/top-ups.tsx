@@ -1,0 +1,103 @@
+import { Table, Text, TextInput } from '@mantine/core';
+import { useState } from 'react';
+import { useAnswer, useChange } from '../api/hooks.ts';
+import { TopUpsDocument, type TopUpsQuery, VoidTopUpDocument } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { DialogButton } from '../parts/dialog.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+import { Pager, usePages } from '../parts/pager.tsx';
+import { DataTable } from '../parts/table.tsx';
+import { authorOf, useEntries } from './authors.ts';
+import { Why } from './why.tsx';
+
+type TopUp = TopUpsQuery['topUps'][number];
+
+const pageSize = 10;
+const columns = [
+  { label: 'Feature' },
+  { label: 'Left', numeric: true },
+  { label: 'Of', numeric: true },
+  { label: 'Given' },
+  { label: 'Expires' },
+  { label: 'Who and why' },
+  { label: 'Actions', hidden: true },
+];
+
+/** The top-ups of a user, newest first, those that are over too. */
+export function TopUpList({ userId }: { userId: string }) {
+  const pages = usePages();
+  const variables = { userId, first: pageSize, after: pages.after };
+  const answer = useAnswer(TopUpsDocument, variables, { keepPrevious: true });
+  const entries = useEntries(userId, 'TOP_UP');
+  return (
+    <Answer of={answer}>
+      {({ topUps }) =>
+        topUps.length === 0 && pages.isFirst ? (
+          <Text c="dimmed" size="sm">
+            None. A top-up is an amount that is used once the limit is used up: “Give more” above adds one.
+          </Text>
+        ) : (
+          <>
+            <DataTable label="Top-ups" columns={columns} minWidth={760}>
+              {topUps.map((each) => (
+                <Table.Tr key={each.id}>
+                  <Table.Td>{each.feature.name}</Table.Td>
+                  <Table.Td ta="right">{formatNumber(each.remaining)}</Table.Td>
+                  <Table.Td ta="right">{formatNumber(each.amount)}</Table.Td>
+                  <Table.Td>
+                    <Moment at={each.createdAt} />
+                  </Table.Td>
+                  <Table.Td>{each.expiresAt === null ? 'Never' : <Moment at={each.expiresAt} />}</Table.Td>
+                  <Table.Td>
+                    <Why who={authorOf(entries, each.id, 'topUp')} why={each.reason} />
+                    {each.voidedAt !== null && (
+                      <Why
+                        what="Voided"
+                        who={authorOf(entries, each.id, 'voidTopUp')}
+                        why={each.voidReason}
+                      />
+                    )}
+                  </Table.Td>
+                  <Table.Td ta="right">{isAlive(each) && <Void topUp={each} />}</Table.Td>
+                </Table.Tr>
+              ))}
+            </DataTable>
+            <Pager pages={pages} full={topUps.length === pageSize} last={topUps.at(-1)?.id} />
+          </>
+        )
+      }
+    </Answer>
+  );
+}
+
+const isAlive = ({ voidedAt, expiresAt }: TopUp) =>
+  voidedAt === null && (expiresAt === null || new Date(expiresAt) > new Date());
+
+function Void({ topUp }: { topUp: TopUp }) {
+  const [reason, setReason] = useState('');
+  const end = useChange(VoidTopUpDocument);
+  const { feature, amount, remaining } = topUp;
+  return (
+    <DialogButton
+      label="Void"
+      about={feature.name}
+      title={`Void the top-up of ${formatNumber(amount)} ${feature.unitLabelPlural ?? feature.name}?`}
+      submit="Void"
+      keep="Keep it"
+      change={end}
+      danger
+      button={{ variant: 'subtle', color: 'gray', size: 'compact-sm' }}
+      onOpen={() => setReason('')}
+      onSubmit={() => end.mutateAsync({ id: topUp.id, reason: reason || null })}
+    >
+      <Text>The {formatNumber(remaining)} that are left are gone. What was used of it stays used.</Text>
+      <TextInput
+        label="Reason"
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        maxLength={255}
+      />
+    </DialogButton>
+  );
+}
