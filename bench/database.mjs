@@ -7,6 +7,7 @@ import { createKey } from '../dist/auth/keys/store.js';
 import { openDatabase } from '../dist/database/client.js';
 import { migrate } from '../dist/database/migrations.js';
 import { startEmbedded } from '../dist/embedded-postgres/server.js';
+import { canCount, cpuSecondsOfTree, parentOf } from './cpu.mjs';
 
 export const users = 10_000;
 export const features = 10;
@@ -31,9 +32,11 @@ export async function startDatabases() {
   await run(admin, 'create database template_bench');
   const key = await fill(urlOf('template_bench'));
   await run('template_bench', 'vacuum analyze');
+  const pid = canCount ? await postmasterOf(server.url) : undefined;
   return {
     key,
     run,
+    cpuSeconds: () => (canCount ? cpuSecondsOfTree(pid) : 0),
     copy: async (name) => {
       await run(admin, `create database ${name} template template_bench`);
       return urlOf(name);
@@ -44,6 +47,18 @@ export async function startDatabases() {
         rmSync(path, { recursive: true, force: true });
     },
   };
+}
+
+/** The process id of the server: the parent of each process that serves a connection. */
+async function postmasterOf(url) {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    const { rows } = await client.query('select pg_backend_pid() as pid');
+    return parentOf(rows[0].pid);
+  } finally {
+    await client.end();
+  }
 }
 
 /** 10,000 users, 10 features, and one package of each kind: a base for all, an add-on for every second user. */

@@ -1,41 +1,79 @@
-// The load, in a process of its own: autocannon with one scenario; prints its result as JSON.
-// argv: JSON { url, key, scenario, connections, seconds }
+// The load, in a process of its own: one scenario by wrk or autocannon; prints its result as JSON.
+// argv: JSON { url, key, scenario, connections, generator, and seconds or calls }
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
+import { canCount, cpuSeconds } from './cpu.mjs';
 import { scenarios } from './scenarios.mjs';
 
-const { url, key, scenario, connections, seconds } = JSON.parse(process.argv[2]);
+const { url, key, scenario, connections, seconds, calls, generator } = JSON.parse(process.argv[2]);
 const { body, path = '/graphql', prepared } = scenarios[scenario];
-let wrong = 0;
+const headers = { 'content-type': 'application/json', authorization: key };
 
-const onResponse = (status, text) => {
-  if (status !== 200 || text.includes('"errors"')) wrong += 1;
-};
+/** How many requests wrk takes turns with; what must be new in each is marked. */
+const turns = 6_400;
+/** In seconds: a number of calls ends sooner. */
+const longest = 600;
 
-/** Written before the load begins where none needs to be new: writing them would take time from who is measured. */
-const requests = prepared
-  ? {
-      setupClient: (client) =>
-        client.setRequests(
-          Array.from({ length: prepared }, () => ({ path, body: body(randomUUID), onResponse })),
-        ),
-    }
-  : { requests: [{ path, setupRequest: (request) => ({ ...request, body: body(randomUUID) }), onResponse }] };
+function withWrk() {
+  const directory = mkdtempSync(join(tmpdir(), 'open-kana-load-'));
+  const file = join(directory, 'requests');
+  const count = prepared ? turns : Math.max(Math.ceil(turns / (scenarios[scenario].rows ?? 1)), 10);
+  writeFileSync(file, [path, ...Array.from({ length: count }, () => body('@new-id@')), ''].join('\n'));
+  try {
+    const text = execFileSync('wrk', [
+      ...['--threads', '1', '--connections', String(connections), '--duration', `${seconds ?? longest}s`],
+      ...['--timeout', '30s', '--script', fileURLToPath(new URL('wrk.lua', import.meta.url))],
+      ...Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]),
+      ...[url, '--', file, ...(calls === undefined ? [] : [String(calls)])],
+    ]).toString();
+    const { requests, seconds: took, ...rest } = JSON.parse(text.trim().split('\n').at(-1));
+    return { perSecond: requests / took, requests, ...rest };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
 
-const result = await autocannon({
-  url,
-  connections,
-  duration: seconds,
-  method: 'POST',
-  headers: { 'content-type': 'application/json', authorization: key },
-  ...requests,
-});
-process.stdout.write(
-  JSON.stringify({
+async function withAutocannon() {
+  let wrong = 0;
+  const onResponse = (status, text) => {
+    if (status !== 200 || text.includes('"errors"')) wrong += 1;
+  };
+  /** Written before the load begins where none needs to be new: writing them would take time from who is measured. */
+  const requests = prepared
+    ? {
+        setupClient: (client) =>
+          client.setRequests(
+            Array.from({ length: prepared }, () => ({ path, body: body(randomUUID()), onResponse })),
+          ),
+      }
+    : {
+        requests: [
+          { path, setupRequest: (request) => ({ ...request, body: body(randomUUID()) }), onResponse },
+        ],
+      };
+  const result = await autocannon({
+    url,
+    connections,
+    ...(calls === undefined ? { duration: seconds } : { amount: calls }),
+    method: 'POST',
+    headers,
+    ...requests,
+  });
+  return {
     perSecond: result.requests.total / result.duration,
     p50: result.latency.p50,
     p99: result.latency.p99,
     requests: result.requests.total,
     failures: result.errors + result.timeouts + wrong,
-  }),
-);
+  };
+}
+
+const before = canCount ? cpuSeconds('self') : 0;
+const result = await (generator === 'wrk' ? withWrk() : withAutocannon());
+const loadCpu = canCount ? cpuSeconds('self') - before : undefined;
+process.stdout.write(JSON.stringify({ ...result, loadCpu }));

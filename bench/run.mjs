@@ -1,7 +1,8 @@
 // `npm run bench`: measures all contestants in turn, round by round, and prints ratios of medians.
 // Options: --quick (under three minutes), --history (10^4 against 10^7 events), --backfill (live traffic beside a
 // rule that is applied to stored events), --statement (one statement by its size), --json FILE,
-// --rounds N, --seconds N, --only 'noop|ours' (some measurements, without ratios)
+// --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine),
+// --only 'noop|ours' (some measurements, without ratios), --generator wrk or autocannon
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -10,7 +11,7 @@ import { measureCeiling } from './contestants/ceiling.mjs';
 import { startDatabases } from './database.mjs';
 import { addHistory } from './history.mjs';
 import { report } from './report.mjs';
-import { load, startServer } from './servers.mjs';
+import { findGenerator, load, startServer } from './servers.mjs';
 import { measureStatements } from './statement.mjs';
 
 const { values: options } = parseArgs({
@@ -22,11 +23,15 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
+    calls: { type: 'string' },
+    generator: { type: 'string' },
     only: { type: 'string' },
   },
 });
 const rounds = Number(options.rounds ?? (options.quick ? 3 : 5));
 const seconds = Number(options.seconds ?? (options.quick ? 3 : 8));
+const calls = options.calls && Number(options.calls);
+const generator = options.generator ?? findGenerator();
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 /** What can be measured: a contestant, a scenario and a number of connections. */
@@ -74,18 +79,23 @@ async function makeDatabases(databases) {
 }
 
 /** Measures everything once; round 0 warms up and does not count. */
-async function measure(round, { servers, urls, key }, results) {
+async function measure(round, { servers, urls, databases }, results) {
+  const { key } = databases;
   const duration = round === 0 ? Math.min(2, seconds) : seconds;
+  const amount = calls ? { calls } : { seconds: duration };
   for (const measurement of measurements) {
     const { name, contestant, backfill } = measurement;
     const run = () =>
       contestant === 'ceiling'
         ? measureCeiling(urls.ceiling, duration)
-        : load(servers[contestant], key, measurement, duration);
+        : load(servers[contestant], databases, { ...measurement, ...amount, key, generator });
     const result = backfill ? await besideBackfill(servers[contestant], key, run) : await run();
     if (result.failures > 0) throw new Error(`${name}: ${result.failures} calls failed`);
     if (round > 0) results.get(name).push(result);
-    process.stderr.write(`round ${round}/${rounds}  ${name}: ${Math.round(result.perSecond)}/s\n`);
+    const { perSecond, serverMicros, postgresMicros, loadMicros } = result;
+    const cpu = [serverMicros, postgresMicros, loadMicros].map((micros) => Math.round(micros)).join(' + ');
+    const costs = serverMicros === undefined ? '' : `  CPU of a call, µs: ${cpu}`;
+    process.stderr.write(`round ${round}/${rounds}  ${name}: ${Math.round(perSecond)}/s${costs}\n`);
   }
 }
 
@@ -98,10 +108,10 @@ async function compare(databases) {
     }
     const results = new Map(measurements.map(({ name }) => [name, []]));
     for (let round = 0; round <= rounds; round += 1) {
-      await measure(round, { servers, urls, key: databases.key }, results);
+      await measure(round, { servers, urls, databases }, results);
     }
     const bars = options.only ? 'none' : options.backfill ? 'backfill' : options.history ? 'history' : 'all';
-    return report(results, bars, servers.ours?.residentMiB());
+    return report(results, bars, { generator, memoryMiB: servers.ours?.residentMiB() });
   } finally {
     for (const server of Object.values(servers)) await server.stop();
   }

@@ -27,12 +27,11 @@ export const scenarios = {
     body: (id) =>
       JSON.stringify({
         query: postgraphileRecord,
-        variables: { input: { ...usage(), idempotencyKey: id() } },
+        variables: { input: { ...usage(), idempotencyKey: id } },
       }),
   },
   recordOnce: {
-    body: (id) =>
-      JSON.stringify({ query: record, variables: { input: { ...usage(), idempotencyKey: id() } } }),
+    body: (id) => JSON.stringify({ query: record, variables: { input: { ...usage(), idempotencyKey: id } } }),
   },
   recordAndCheck: {
     prepared,
@@ -53,7 +52,7 @@ export const scenarios = {
       const { userId, featureId, delta } = usage();
       const timestamp = new Date().toISOString();
       const properties = { featureId, delta };
-      return JSON.stringify({ type: 'track', messageId: id(), userId, event: 'Used', timestamp, properties });
+      return JSON.stringify({ type: 'track', messageId: id, userId, event: 'Used', timestamp, properties });
     },
   },
   check: {

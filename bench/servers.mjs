@@ -1,8 +1,9 @@
 // The contestants as processes, and the load against one of them.
-import { fork, spawn } from 'node:child_process';
+import { fork, spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { canCount, cpuSeconds } from './cpu.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -24,7 +25,7 @@ export async function startServer(name, databaseUrl) {
     PORT: String(port),
     DATABASE_URL: databaseUrl,
     KANA_DEMO: 'false',
-    KANA_SECRET_KEY: 'the secret key of the benchmark',
+    KANA_SECRET_KEY: 'the secret key of the benchmark server',
   };
   const child = ours
     ? spawn(
@@ -32,7 +33,7 @@ export async function startServer(name, databaseUrl) {
         ['--enable-source-maps', '--heap-growing-percent=50', here('../dist/main.js')],
         {
           env,
-          stdio: ['ignore', 'pipe', 'ignore'],
+          stdio: ['ignore', 'pipe', 'inherit'],
         },
       )
     : fork(here(`contestants/${name}.mjs`), { env });
@@ -45,6 +46,7 @@ export async function startServer(name, databaseUrl) {
   return {
     port,
     residentMiB: () => residentMiB(child.pid),
+    cpuSeconds: () => (canCount ? cpuSeconds(child.pid) : 0),
     stop: () =>
       new Promise((resolve) => {
         child.once('exit', resolve);
@@ -60,10 +62,28 @@ function residentMiB(pid) {
   return kibibytes === undefined ? undefined : Math.round(Number(kibibytes) / 1024);
 }
 
-/** Puts one scenario on a server for so many seconds, from a process of its own. */
-export function load({ port }, key, { scenario, connections }, seconds) {
-  const url = `http://127.0.0.1:${port}`;
-  const argument = JSON.stringify({ url, key, scenario, connections, seconds });
+/** wrk costs a fifth of autocannon, so it leaves more of the machine to those who are measured. */
+export const findGenerator = () =>
+  spawnSync('wrk', ['--version']).error === undefined ? 'wrk' : 'autocannon';
+
+/**
+ * Puts one scenario on a server for so many seconds or calls, from a process of its own. Answers rates, latencies, and
+ * the CPU time of a call in microseconds: of the server, of PostgreSQL and of the load.
+ */
+export async function load(server, postgres, sent) {
+  const argument = JSON.stringify({ ...sent, url: `http://127.0.0.1:${server.port}` });
+  const cpu = { server: server.cpuSeconds(), postgres: postgres.cpuSeconds() };
+  const { loadCpu, ...result } = await runLoad(argument);
+  const perCall = (seconds) => (seconds * 1e6) / result.requests;
+  return {
+    ...result,
+    serverMicros: perCall(server.cpuSeconds() - cpu.server),
+    postgresMicros: perCall(postgres.cpuSeconds() - cpu.postgres),
+    loadMicros: perCall(loadCpu ?? 0),
+  };
+}
+
+function runLoad(argument) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [here('load.mjs'), argument], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,5 +1,6 @@
 // Our own statement driven straight through pg, without HTTP or GraphQL: rows a second in calls of 1,000.
 import pg from 'pg';
+import { oneUnit } from '../../dist/amount.js';
 import { appendUsage } from '../../dist/usage/record/store.js';
 import { featureIds, users } from '../database.mjs';
 
@@ -12,7 +13,7 @@ export const item = () => ({
     environmentId: 'test',
     source: 'API',
     action: 'ADD',
-    delta: 1,
+    delta: oneUnit,
     idempotencyKey: null,
     timestamp: null,
     enforce: false,
