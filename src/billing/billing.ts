@@ -1,13 +1,26 @@
 import type { Author } from '../audit/rules.ts';
 import type { Encryption } from '../auth/secrets/encryption.ts';
 import type { Database } from '../database/client.ts';
+import type { PackageChange } from '../subscriptions/change/change.ts';
+import type { CarriedUsage, When } from '../subscriptions/change/rules.ts';
+import { cancelAtStripe, changePackageAtStripe, resumeAtStripe } from './change.ts';
 import { type ConnectStripe, connectStripe, createConnections, type OpenConnection } from './connection.ts';
 import type { StripeAddress } from './stripe.ts';
+import type { SyncContext } from './sync.ts';
 
 /** What requests need of billing. */
 export interface Billing {
   open: OpenConnection;
   connect(author: Author, input: ConnectStripe): Promise<void>;
+  /** Changes of what Stripe holds; see change.ts. */
+  cancel(context: SyncContext, author: Author, id: bigint, when: When): Promise<void>;
+  resume(context: SyncContext, author: Author, id: bigint): Promise<void>;
+  changePackage(
+    context: SyncContext,
+    author: Author,
+    id: bigint,
+    to: { packageId: string; when: When; usage: CarriedUsage },
+  ): Promise<PackageChange>;
 }
 
 export function createBilling(
@@ -15,9 +28,16 @@ export function createBilling(
   encryption: Encryption,
   address: StripeAddress,
 ): Billing {
+  const open = createConnections(database.prisma, encryption, address);
   return {
-    open: createConnections(database.prisma, encryption, address),
+    open,
     connect: (author, input) =>
       connectStripe({ prisma: database.of(author.environmentId).prisma, author, encryption, address }, input),
+    cancel: (context, author, id, when) =>
+      cancelAtStripe({ ...context, open, author, action: 'cancelSubscription' }, id, when),
+    resume: (context, author, id) =>
+      resumeAtStripe({ ...context, open, author, action: 'resumeSubscription' }, id),
+    changePackage: (context, author, id, to) =>
+      changePackageAtStripe({ ...context, open, author, action: 'changePackage' }, id, to),
   };
 }

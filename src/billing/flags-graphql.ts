@@ -8,14 +8,13 @@ const descriptions: Record<FlagKind, string> = {
   SEVERAL_BASES:
     'The customer pays for several base packages. Only the best one is held: cancel the others at Stripe.',
   SUBSCRIBED_BY_HAND:
-    'The user was subscribed here by hand, so what is paid at Stripe is not held: cancel one of the two.',
+    'The user was subscribed here by hand, so what is paid at Stripe is not held: cancel one of the two. Once it is the one here, what is paid is held.',
   SAME_PACKAGE_TWICE: 'The customer pays for the same package twice: cancel one at Stripe.',
   ADDON_WITHOUT_BASE:
     'The customer pays for an add-on without a base package. It is held, because it was paid.',
   COLLECTION_PAUSED: 'Stripe collects no payments for this subscription at the moment.',
   UNKNOWN_STATUS: 'Stripe gives a status that this version does not know. It gives no access.',
-  REFUNDED:
-    'The payment was given back. The package stays held: one that was paid once cannot be ended here yet.',
+  REFUNDED: 'The payment was given back. The package stays held: end it with cancelSubscription.',
   DRAFT_PACKAGE: 'The price is mapped to a package that is a draft: publish it, and what is paid is held.',
 };
 

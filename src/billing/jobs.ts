@@ -3,13 +3,14 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import type { Job } from '../jobs/queue.ts';
 import type { Connected, OpenConnection } from './connection.ts';
 import { runImport } from './import.ts';
+import { findCustomersWithPrice } from './price-store.ts';
 import { readAllPrices } from './prices.ts';
 import { customerJob, importJob, pricesJob, projectionJob } from './queue.ts';
 import { isDue, reconcile } from './reconcile.ts';
-import { findCustomersWithPrice, findOwner } from './store.ts';
+import { findOwner, findSettledOwners } from './store.ts';
 import { projectUser, type SyncContext, syncCustomer } from './sync.ts';
 
-/** Runs at start and every minute. Without a connection it is one small query. */
+/** Runs at start and every minute. Without a connection it is one small query, and one more with it. */
 export const reconcileJob = 'stripe-reconcile';
 
 const EnvironmentPayload = z.object({ environmentId: z.string() });
@@ -50,14 +51,23 @@ export function billingJobs(
       const rows = await prisma.stripeConnection.findMany({
         select: { environmentId: true, reconciledAt: true },
       });
-      for (const row of rows.filter((each) => isDue(each, now))) {
+      for (const row of rows) {
         // One environment's trouble is not another's.
-        await withConnection(row, (connected) => reconcile(prisma, connected, now)).catch((error) =>
+        await withConnection(row, async (connected) => {
+          await projectSettled(prisma, connected);
+          if (isDue(row, now)) await reconcile(prisma, connected, now);
+        }).catch((error) =>
           log.error({ err: error, environmentId: row.environmentId }, 'reconciling with Stripe failed'),
         );
       }
     },
   };
+}
+
+/** Brings those in line whose flags a change here has settled. */
+async function projectSettled(prisma: PrismaClient, connected: Connected): Promise<void> {
+  for (const userKey of await findSettledOwners(prisma, connected.environmentId, pageSize))
+    await projectUser(prisma, connected, userKey);
 }
 
 /** Brings everybody in line who pays a price. */

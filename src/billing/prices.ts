@@ -4,8 +4,8 @@ import type { Author } from '../audit/rules.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, packageNotFound } from '../errors.ts';
 import type { Connected } from './connection.ts';
+import { type PriceFacts, savePrices } from './price-store.ts';
 import { enqueueProjection } from './queue.ts';
-import { type PriceFacts, savePrices } from './store.ts';
 
 export const priceNotFoundAtStripe = (id: string) =>
   new DomainError(

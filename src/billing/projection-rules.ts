@@ -78,6 +78,9 @@ interface Rules {
   byHand: readonly { packageId: string; isAddon: boolean }[];
   /** Whether a subscription whose payments are paused gives no access. */
   withholdsPaused: boolean;
+  /** The ends that were said here of what was paid once; see keyOf. */
+  ends: ReadonlyMap<string, Date>;
+  now: Date;
 }
 
 /**
@@ -90,7 +93,7 @@ interface Rules {
  *     for one package that is paid twice.
  *  4. What was subscribed by hand stays. What Stripe says beside it is not held, and flagged.
  *  5. An add-on without a base package is held, because it was paid, and flagged.
- *  6. A payment counts from then on. A refund is flagged only.
+ *  6. A payment counts from then on, until an end that was said here. A refund is flagged only.
  */
 export function project(mirrors: readonly Mirror[], rules: Rules): { held: Projected[]; flags: Flag[] } {
   const flags: Flag[] = [];
@@ -167,10 +170,16 @@ function projectItems(
     });
 }
 
-function projectPayments({ customerId, payments }: Mirror, { packages }: Rules, flags: Flag[]): Projected[] {
+function projectPayments(
+  { customerId, payments }: Mirror,
+  { packages, ends, now }: Rules,
+  flags: Flag[],
+): Projected[] {
   return payments.flatMap(({ id, priceIds, paidAt, isRefunded }) => {
     const mapped = priceIds.flatMap((priceId) => packages.get(priceId) ?? []);
-    if (mapped.length > 0 && isRefunded) flags.push({ kind: 'REFUNDED', customerId, providerId: id });
+    const endOf = (item: MappedPackage) => ends.get(keyOf({ itemId: id, packageId: item.id })) ?? null;
+    const goesOn = mapped.some((item) => !isOver(endOf(item), now));
+    if (goesOn && isRefunded) flags.push({ kind: 'REFUNDED', customerId, providerId: id });
     if (mapped.some(({ isDraft }) => isDraft))
       flags.push({ kind: 'DRAFT_PACKAGE', customerId, providerId: id });
     return mapped
@@ -183,15 +192,16 @@ function projectPayments({ customerId, payments }: Mirror, { packages }: Rules, 
           itemId: id,
           providerSubscriptionId: null,
           providerStatus: 'paid',
-          status: 'ACTIVE',
+          status: isOver(endOf(item), now) ? 'CANCELLED' : 'ACTIVE',
           startedAt: paidAt,
-          ...{ endedAt: null, cancelsAt: null, trialEnd: null },
+          ...{ endedAt: endOf(item), cancelsAt: endOf(item), trialEnd: null },
         }),
       );
   });
 }
 
 const later = (a: Date, b: Date) => (a > b ? a : b);
+const isOver = (end: Date | null, now: Date) => end !== null && end <= now;
 
 /** The best status first, then the newest; ids make the order complete, whatever the order of Stripe's lists. */
 function bestFirst(a: Projected, b: Projected): number {
@@ -202,6 +212,20 @@ function bestFirst(a: Projected, b: Projected): number {
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : Number(a > b));
+
+/** What there is one subscription for: the item, or the payment, and the package. */
+export const keyOf = ({ itemId, packageId }: Pick<Projected, 'itemId' | 'packageId'>) =>
+  `${itemId} ${packageId}`;
+
+/** The ends that were said here of what was paid once. Stripe says none. */
+export const endsOf = (stored: readonly Stored[]): Map<string, Date> =>
+  new Map(
+    stored.flatMap((row) =>
+      row.providerSubscriptionId === null && row.cancelsAt !== null
+        ? [[keyOf(row), row.cancelsAt] as const]
+        : [],
+    ),
+  );
 
 /** A subscription as it is stored. */
 type Row = Omit<Projected, 'customerId'>;
@@ -226,7 +250,6 @@ export function changesOf(
   projected: readonly Projected[],
   now: Date,
 ): ProjectionChange {
-  const keyOf = ({ itemId, packageId }: Row) => `${itemId} ${packageId}`;
   const wanted = new Map(projected.map((each) => [keyOf(each), each]));
   const known = new Set(stored.map(keyOf));
   const update = stored.flatMap((row) => {
@@ -239,7 +262,8 @@ export function changesOf(
 
 function ended(row: Stored, now: Date): Row {
   if (!isHeld(row.status)) return row;
-  return { ...row, status: 'CANCELLED', endedAt: later(now, row.startedAt), cancelsAt: null };
+  const cancelsAt = row.providerSubscriptionId === null ? row.cancelsAt : null;
+  return { ...row, status: 'CANCELLED', endedAt: later(now, row.startedAt), cancelsAt };
 }
 
 const isSame = (a: Row, b: Row) =>

@@ -1,8 +1,9 @@
 import type { Db } from '../database/client.ts';
 import type { Prisma } from '../database/generated/client.ts';
+import { heldStatuses } from '../subscriptions/status-rules.ts';
 import type { Candidates, CustomerFacts } from './match-rules.ts';
 import { type Mirror, StoredMirror } from './mirror-rules.ts';
-import type { Flag, MappedPackage, Stored } from './projection-rules.ts';
+import type { Flag, Stored } from './projection-rules.ts';
 
 /** The number of the next question to Stripe: of two answers, the one with the larger number is kept. */
 export async function nextReadNumber(db: Db): Promise<bigint> {
@@ -106,29 +107,6 @@ export async function readMirrors(db: Db, userKey: bigint): Promise<Mirror[]> {
   return rows.map(({ id, ...stored }) => ({ customerId: id, ...StoredMirror.parse(stored) }));
 }
 
-/** The packages that these mirrors' prices are mapped to, by price. */
-export async function readMappedPackages(
-  db: Db,
-  environmentId: string,
-  mirrors: readonly Mirror[],
-): Promise<Map<string, MappedPackage>> {
-  const priceIds = mirrors.flatMap(({ subscriptions, payments }) => [
-    ...subscriptions.flatMap(({ items }) => items.map(({ priceId }) => priceId)),
-    ...payments.flatMap((payment) => payment.priceIds),
-  ]);
-  const rows = await db.stripePrice.findMany({
-    where: { environmentId, id: { in: [...new Set(priceIds)] }, packageId: { not: null } },
-    select: { id: true, package: { select: { id: true, isAddon: true, status: true } } },
-  });
-  return new Map(
-    rows.flatMap(({ id, package: mapped }) =>
-      mapped === null
-        ? []
-        : [[id, { id: mapped.id, isAddon: mapped.isAddon, isDraft: mapped.status === 'DRAFT' }] as const],
-    ),
-  );
-}
-
 export const provider = 'STRIPE';
 
 /** The subscriptions of a user that Stripe decides on. */
@@ -209,48 +187,28 @@ export async function saveFlags(
   }
 }
 
-/** The next customers whose mirror has one of these prices, after `after`, in the order of ids. */
-export async function findCustomersWithPrice(
-  db: Db,
-  environmentId: string,
-  priceId: string,
-  { after, take }: { after: string; take: number },
-): Promise<string[]> {
-  const inSubscription = JSON.stringify([{ items: [{ priceId }] }]);
-  const inPayment = JSON.stringify([{ priceIds: [priceId] }]);
-  const rows = await db.$queryRaw<{ id: string }[]>`
-    SELECT id FROM stripe_customer
-    WHERE environment_id = ${environmentId} AND id > ${after}
-      AND (subscriptions @> ${inSubscription}::jsonb OR payments @> ${inPayment}::jsonb)
-    ORDER BY id LIMIT ${take}`;
-  return rows.map(({ id }) => id);
-}
-
-export interface PriceFacts {
-  id: string;
-  productId: string;
-  productName: string | null;
-  isActive: boolean;
-  amount: bigint | null;
-  currency: string;
-  interval: string | null;
-  intervalCount: number | null;
-  createdAt: Date;
-}
-
-/** Stores prices. What they are mapped to stays. */
-export async function savePrices(
-  db: Db,
-  environmentId: string,
-  prices: readonly PriceFacts[],
-): Promise<void> {
-  for (const { id, createdAt, ...facts } of prices) {
-    await db.stripePrice.upsert({
-      where: { environmentId_id: { environmentId, id } },
-      create: { environmentId, id, createdAt, ...facts },
-      update: facts,
-    });
-  }
+/**
+ * Owners of flagged customers whose flags may be settled by a change here: what was subscribed by hand has ended within the
+ * hour, or no package is a draft any longer.
+ */
+export async function findSettledOwners(db: Db, environmentId: string, take: number): Promise<bigint[]> {
+  const rows = await db.$queryRaw<{ owner: bigint }[]>`
+    SELECT DISTINCT coalesce(u.merged_into, u.key) AS owner
+    FROM stripe_customer c JOIN "user" u ON u.key = c.user_key
+    WHERE c.environment_id = ${environmentId} AND c.flagged_at IS NOT NULL AND (
+      c.flags @> '[{"kind": "SUBSCRIBED_BY_HAND"}]' AND EXISTS (
+        SELECT FROM subscription s WHERE s.user_key = coalesce(u.merged_into, u.key) AND s.provider IS NULL
+          AND s.ended_at BETWEEN now() - interval '1 hour' AND now())
+      OR c.flags @> '[{"kind": "DRAFT_PACKAGE"}]' AND NOT EXISTS (
+        SELECT FROM (
+          SELECT jsonb_path_query(c.subscriptions, '$[*].items[*].priceId') #>> '{}' AS id
+          UNION ALL SELECT jsonb_path_query(c.payments, '$[*].priceIds[*]') #>> '{}'
+        ) price
+        JOIN stripe_price p ON p.environment_id = c.environment_id AND p.id = price.id
+        JOIN package k ON k.environment_id = p.environment_id AND k.id = p.package_id
+        WHERE k.status = 'DRAFT'))
+    LIMIT ${take}`;
+  return rows.map(({ owner }) => owner);
 }
 
 /** Notes the id of an event. Returns false if it was noted before. */
@@ -264,6 +222,22 @@ export async function noteEvent(
     skipDuplicates: true,
   });
   return count > 0;
+}
+
+/** The subscription to a package by a subscription at Stripe; null if it is not held. */
+export async function findHeldAtStripe(
+  db: Db,
+  userKey: bigint,
+  { subscriptionId, packageId }: { subscriptionId: string; packageId: string },
+): Promise<bigint | null> {
+  const row = await db.subscription.findFirst({
+    where: {
+      ...{ userKey, packageId, providerSubscriptionId: subscriptionId },
+      status: { in: [...heldStatuses] },
+    },
+    select: { id: true },
+  });
+  return row?.id ?? null;
 }
 
 /** Customers of a deleted user are never attached to anybody again. */

@@ -11,13 +11,13 @@ import type { AdmitUsers } from '../users/arrival.ts';
 import type { Connected } from './connection.ts';
 import { type CustomerFacts, factsFrom, matchCustomer } from './match-rules.ts';
 import { type Mirror, mirrorPayment, mirrorSubscription } from './mirror-rules.ts';
-import { changesOf, type Flag, project } from './projection-rules.ts';
+import { readMappedPackages } from './price-store.ts';
+import { changesOf, endsOf, type Flag, type ProjectionChange, project } from './projection-rules.ts';
 import {
   attachCustomer,
   findCandidates,
   insertStored,
   nextReadNumber,
-  readMappedPackages,
   readMirrors,
   readStored,
   saveAnswer,
@@ -196,12 +196,15 @@ export async function projectUser(
 ): Promise<void> {
   await changeSubscriptions(prisma, key, async (tx, { userKey, instant }) => {
     const mirrors = await readMirrors(tx, userKey);
+    const stored = await readStored(tx, userKey);
     const projected = project(mirrors, {
       packages: await readMappedPackages(tx, environmentId, mirrors),
       byHand: await readByHand(tx, userKey),
       withholdsPaused,
+      ends: endsOf(stored),
+      now: instant,
     });
-    await apply(tx, { environmentId, userKey, instant }, projected.held);
+    await apply(tx, { environmentId, userKey }, changesOf(stored, projected.held, instant));
     await saveMirrorFlags(tx, environmentId, mirrors, projected.flags);
   });
 }
@@ -219,10 +222,9 @@ function saveMirrorFlags(tx: Db, environmentId: string, mirrors: readonly Mirror
 
 async function apply(
   tx: Db,
-  { environmentId, userKey, instant }: { environmentId: string; userKey: bigint; instant: Date },
-  projected: Parameters<typeof changesOf>[1],
+  { environmentId, userKey }: { environmentId: string; userKey: bigint },
+  { update, insert }: ProjectionChange,
 ): Promise<void> {
-  const { update, insert } = changesOf(await readStored(tx, userKey), projected, instant);
   if (update.length + insert.length === 0) return;
   const what = { action: 'syncStripe', type: 'SUBSCRIPTION', handles: update.map(({ id }) => id) } as const;
   const write = async () => {

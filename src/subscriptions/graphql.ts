@@ -25,7 +25,13 @@ const SubscriptionStatus = builder.enumType('SubscriptionStatus', {
   } as const,
 });
 
-const times = { status: true, startedAt: true, endedAt: true, trialEnd: true, provider: true } as const;
+const times = {
+  status: true,
+  startedAt: true,
+  endedAt: true,
+  trialEnd: true,
+  providerSubscriptionId: true,
+} as const;
 
 const isOver = (row: Times) => ['CANCELLED', 'INCOMPLETE_EXPIRED'].includes(statusAt(row, new Date()));
 
@@ -75,7 +81,7 @@ export const PackageSubscription = builder.prismaObject('Subscription', {
       nullable: true,
       description:
         'The scheduled end, here or at the billing provider. Null without one, and once it has ended.',
-      select: { ...times, providerCancelsAt: true },
+      select: { ...times, provider: true, providerCancelsAt: true },
       resolve: (row) => (isOver(row) ? null : row.provider === null ? row.endedAt : row.providerCancelsAt),
     }),
     trialEnd: t.expose('trialEnd', {

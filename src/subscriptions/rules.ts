@@ -101,15 +101,16 @@ export interface Ending {
  *
  * @param held the subscriptions that the user holds, or will hold
  * @param at the instant; not before now
+ * @param check refuses what cannot end here
  */
 export function planCancel(
   target: SubscriptionTerms,
   held: readonly SubscriptionTerms[],
   at: Date = new Date(0),
+  check: (ending: SubscriptionTerms) => void = mustBeOurs,
 ): Ending[] {
   if (!isHeldStatus(target.status) && target.status !== 'SCHEDULED')
     throw subscriptionError(`Cannot cancel the subscription "${target.id}": it is ${target.status}.`);
-  mustBeOurs(target);
   const others = held.filter(({ id }) => id !== target.id);
   const following = followersOf(target, others);
   const addons = target.package.isAddon
@@ -128,7 +129,7 @@ export function planCancel(
   )
     throw subscriptionError(multipleTiers);
   const ending = [target, ...addons, ...following];
-  ending.forEach(mustBeOurs);
+  ending.forEach(check);
   return ending.map(({ id, startedAt }) => ({
     id,
     at: startedAt > at ? startedAt : at,
@@ -155,11 +156,13 @@ export interface BaseChange {
  *
  * @param base the new base package, at the version to change to
  * @param held the subscriptions that the user holds, or will hold
+ * @param check refuses what cannot end here
  */
 export function planChange(
   base: PackageTerms | undefined,
   held: readonly SubscriptionTerms[],
   at: Date = new Date(0),
+  check: (ending: SubscriptionTerms) => void = mustBeOurs,
 ): BaseChange {
   if (base === undefined) throw subscriptionError(unknownPackage);
   mustBePublished(base);
@@ -177,7 +180,7 @@ export function planChange(
     (each) => !isBase(each.package) && goesOnAfter(each, at) && !isOpenTo(each.package, base),
   );
   const ending = [replaced, ...addons, ...withdrawn];
-  ending.forEach(mustBeOurs);
+  ending.forEach(check);
   const endings = ending.map(({ id, startedAt }) => ({ id, at: startedAt > at ? startedAt : at }));
   return { base, replacedId: replaced.id, endings, cancelledAddonIds: addons.map(({ id }) => id) };
 }
@@ -253,11 +256,11 @@ function continues(
   return before !== undefined && before.id < each.id && continues(before, base, held);
 }
 
-/** What a billing provider decides on is changed there: a change here would not be paid for, nor last. */
-export function mustBeOurs({ id, provider = null }: SubscriptionTerms) {
-  if (provider === null) return;
+/** What a billing provider decides on is changed there first: a change here alone would not be paid for, nor last. */
+export function mustBeOurs({ id, providerSubscriptionId = null }: SubscriptionTerms) {
+  if (providerSubscriptionId === null) return;
   throw subscriptionError(
-    `Cannot change the subscription "${id}": change it at the billing provider ${provider}, which decides on it.`,
+    `Cannot change the subscription "${id}" like this: it is held at the billing provider, which decides on it.`,
   );
 }
 

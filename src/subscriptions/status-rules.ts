@@ -28,8 +28,8 @@ export interface Times {
   /** The end, which may lie ahead; null is none. */
   endedAt: Date | null;
   trialEnd: Date | null;
-  /** The billing provider that decides on it; null or none: subscribed here. */
-  provider?: string | null;
+  /** The subscription at the billing provider that decides on it; null or none: decided here, as what was paid once. */
+  providerSubscriptionId?: string | null;
 }
 
 /** What the rules need to know about a subscription. */
@@ -38,6 +38,8 @@ export interface SubscriptionTerms extends Times {
   package: PackageTerms;
   /** The subscription in whose place it starts. */
   followsId: bigint | null;
+  /** The item of the subscription at the billing provider. */
+  providerItemId?: string | null;
 }
 
 export const isHeldStatus = (status: SubscriptionStatus) => heldStatuses.some((held) => held === status);
@@ -50,10 +52,10 @@ export const goesOnAfter = ({ endedAt }: { endedAt: Date | null }, at: Date) =>
  * come is over, a trial that is over goes on. The provider says the status of what it decides on.
  */
 export function statusAt(
-  { status, startedAt, endedAt, trialEnd, provider = null }: Times,
+  { status, startedAt, endedAt, trialEnd, providerSubscriptionId = null }: Times,
   at: Date,
 ): SubscriptionStatus {
-  if (provider !== null || (!isHeldStatus(status) && status !== 'SCHEDULED')) return status;
+  if (providerSubscriptionId !== null || (!isHeldStatus(status) && status !== 'SCHEDULED')) return status;
   if (!goesOnAfter({ endedAt }, at)) return 'CANCELLED';
   if (status === 'SCHEDULED' && startedAt > at) return 'SCHEDULED';
   if (status !== 'SCHEDULED' && status !== 'TRIALING') return status;

@@ -68,7 +68,7 @@ export async function beginChange(tx: Db, userKeys: bigint[]): Promise<Date> {
 export function findDue(tx: Db, userKey: bigint, instant: Date) {
   return tx.$queryRaw<{ id: bigint; environmentId: string }[]>`
     SELECT id, environment_id AS "environmentId" FROM subscription
-    WHERE user_key = ${userKey} AND provider IS NULL AND (status = 'SCHEDULED' AND started_at <= ${instant}::timestamptz
+    WHERE user_key = ${userKey} AND provider_subscription_id IS NULL AND (status = 'SCHEDULED' AND started_at <= ${instant}::timestamptz
       OR status = 'TRIALING' AND trial_end <= ${instant}::timestamptz
       OR status IN ('ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE', 'SCHEDULED')
         AND ended_at <= ${instant}::timestamptz)`;
@@ -95,9 +95,10 @@ export async function findDueUsers(db: Db, after: bigint, count: number): Promis
     SELECT DISTINCT user_key AS "userKey" FROM (
       SELECT user_key FROM subscription WHERE status = 'SCHEDULED' AND started_at <= now()
       UNION ALL SELECT user_key FROM subscription
-      WHERE trial_end IS NOT NULL AND status = 'TRIALING' AND trial_end <= now() AND provider IS NULL
+      WHERE trial_end IS NOT NULL AND status = 'TRIALING' AND trial_end <= now() AND provider_subscription_id IS NULL
       UNION ALL SELECT user_key FROM subscription WHERE ended_at IS NOT NULL
-        AND status IN ('ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE', 'SCHEDULED') AND ended_at <= now() AND provider IS NULL
+        AND status IN ('ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE', 'SCHEDULED') AND ended_at <= now()
+        AND provider_subscription_id IS NULL
     ) due WHERE user_key > ${after} ORDER BY 1 LIMIT ${count}`;
   return rows.map(({ userKey }) => userKey);
 }
@@ -173,6 +174,24 @@ export async function findOwner(db: Db, environmentId: string, id: bigint): Prom
   return row?.userKey ?? null;
 }
 
+/** Whether a billing provider decides on a subscription. */
+export async function isHeldAtProvider(db: Db, environmentId: string, id: bigint): Promise<boolean> {
+  const held = { environmentId, id, providerSubscriptionId: { not: null } };
+  return (await db.subscription.count({ where: held })) > 0;
+}
+
+/** The held base package of a user that a billing provider decides on; null if there is none. */
+export async function findBaseAtProvider(db: Db, userKey: bigint): Promise<bigint | null> {
+  const row = await db.subscription.findFirst({
+    where: {
+      ...{ userKey, isAddon: false, providerSubscriptionId: { not: null } },
+      status: { in: [...heldStatuses] },
+    },
+    select: { id: true },
+  });
+  return row?.id ?? null;
+}
+
 /** A subscription to start. */
 export interface NewSubscription {
   package: PackageTerms;
@@ -226,12 +245,13 @@ export async function cancelSubscriptions(
     WHERE user_key = ${userKey} AND id = ANY (${[...ids]}::bigint[])`;
 }
 
-/** Ends subscriptions of the user, each at its instant: now, or later. */
+/** Ends subscriptions of the user, each at its instant: now, or later. A payment that is synced again does not undo it. */
 export async function endSubscriptions(tx: Db, change: Change, endings: readonly Ending[]): Promise<void> {
   const { userKey, instant } = change;
   for (const { id, at } of endings) {
     await tx.$executeRaw`
       UPDATE subscription SET ended_at = ${at}::timestamptz,
+        provider_cancels_at = CASE WHEN provider IS NOT NULL THEN ${at}::timestamptz END,
         status = CASE WHEN ${at}::timestamptz <= greatest(${instant}::timestamptz, started_at)
           THEN 'CANCELLED' ELSE status END
       WHERE user_key = ${userKey} AND id = ${id}`;
@@ -244,7 +264,10 @@ export async function resumeSubscriptions(
   { userKey }: Change,
   ids: readonly bigint[],
 ): Promise<void> {
-  await tx.subscription.updateMany({ where: { userKey, id: { in: [...ids] } }, data: { endedAt: null } });
+  await tx.subscription.updateMany({
+    where: { userKey, id: { in: [...ids] } },
+    data: { endedAt: null, providerCancelsAt: null },
+  });
 }
 
 /** Makes scheduled subscriptions of the user follow another one. */

@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { createBilling } from '../../src/billing/billing.ts';
-import { billingJobs } from '../../src/billing/jobs.ts';
+import { billingJobs, reconcileJob } from '../../src/billing/jobs.ts';
 import { reconcile } from '../../src/billing/reconcile.ts';
 import { migrateQueue, startQueue } from '../../src/jobs/queue.ts';
 import { releaseOnArrival } from '../../src/segment/arrival.ts';
@@ -61,6 +61,11 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
   return {
     app,
     settle,
+    /** Runs what the queue runs every minute. */
+    async everyMinute() {
+      await jobs[reconcileJob]?.({}, { log, stop: new AbortController().signal, pool: app.jobs });
+      await settle();
+    },
     post,
     connect: (input: object = {}) =>
       app.ok(connectMutation, { input: { secretKey: 'sk_test_ours', webhookSecret, ...input } }),

@@ -78,6 +78,10 @@ export class FakeStripe {
   forbidden = new Set<string>();
   /** Answers 500 to everything. */
   isDown = false;
+  /** Does what is asked, and breaks the connection before it answers: paths of which that happens once. */
+  breaks = new Set<string>();
+  /** No card is good for a change of a subscription. */
+  declinesCards = false;
   /** Requests so far. */
   requests: string[] = [];
   livemode = false;
@@ -97,6 +101,8 @@ export class FakeStripe {
   subscriptions: FakeSubscription[] = [];
   sessions: FakeSession[] = [];
   events: { id: string; type: string; created: number; object: object }[] = [];
+  /** What was answered, by idempotency key. */
+  #answers = new Map<string, { request: string; answer: object }>();
   #ids = 0;
   #server: Server | undefined;
   url = '';
@@ -109,6 +115,8 @@ export class FakeStripe {
   async start(): Promise<this> {
     const server = createServer(async (request, response) => {
       const [status, body] = await this.#answer(request);
+      const call = `${request.method} ${request.url}`;
+      if (this.breaks.delete(call)) return request.socket.destroy();
       response.writeHead(status, { 'Content-Type': 'application/json', 'Request-Id': 'req_1' });
       response.end(JSON.stringify(body));
     });
@@ -138,16 +146,33 @@ export class FakeStripe {
         throw new Refusal(403, {
           error: { type: 'invalid_request_error', code: 'more_permissions_required', message: 'no' },
         });
-      return [200, this.#route(`${request.method} ${pathname}`, params)];
+      const key = request.headers['idempotency-key']?.toString();
+      return [200, this.#once(key, `${request.method} ${pathname}`, params)];
     } catch (error) {
       if (error instanceof Refusal) return [error.status, error.body];
       throw error;
     }
   }
 
+  /** Answers a repeated request as before, without doing it again. */
+  #once(key: string | undefined, call: string, params: Params): object {
+    if (key === undefined || !call.startsWith('POST')) return this.#route(call, params);
+    const request = `${call} ${JSON.stringify(params)}`;
+    const known = this.#answers.get(key);
+    if (known !== undefined && known.request !== request)
+      throw new Refusal(400, {
+        error: { type: 'idempotency_error', message: 'the key has other parameters' },
+      });
+    const answer = known?.answer ?? this.#route(call, params);
+    this.#answers.set(key, { request, answer });
+    return answer;
+  }
+
   #route(call: string, params: Params): object {
     const [, id] = /^GET \/v1\/customers\/(\w+)$/.exec(call) ?? [];
     if (id !== undefined) return this.#customerJson(this.customer(id));
+    const [, method, subscriptionId] = /^(\w+) \/v1\/subscriptions\/(\w+)$/.exec(call) ?? [];
+    if (subscriptionId !== undefined) return this.#aboutSubscription(method ?? '', subscriptionId, params);
     switch (call) {
       case 'GET /v1/account':
         return { id: this.accountId, object: 'account' } satisfies Pick<Stripe.Account, 'id' | 'object'>;
@@ -289,6 +314,47 @@ export class FakeStripe {
     };
   }
 
+  #aboutSubscription(method: string, id: string, params: Params): object {
+    const row = this.subscription(id);
+    if (method !== 'GET' && row.status === 'canceled') throw missing();
+    if (method === 'DELETE') this.cancel(id);
+    if (method === 'POST') this.#updateSubscription(id, params);
+    return this.#subscriptionJson(row);
+  }
+
+  /** As Stripe does: one end at a time, items by their ids, new ones without. */
+  #updateSubscription(id: string, params: Params): void {
+    if (this.declinesCards)
+      throw new Refusal(402, { error: { type: 'card_error', code: 'card_declined', message: 'declined' } });
+    if (params.cancel_at !== undefined && params.cancel_at_period_end !== undefined)
+      throw new Refusal(400, { error: { type: 'invalid_request_error', message: 'one end at a time' } });
+    const items: Params[] = [];
+    for (const [name, value] of Object.entries(params)) {
+      const [, index, field] = /^items\[(\d+)\]\[(\w+)\]$/.exec(name) ?? [];
+      if (index !== undefined && field !== undefined)
+        items[Number(index)] = { ...items[Number(index)], [field]: value };
+    }
+    this.change(id, (row) => {
+      for (const item of items) this.#changeItem(row, item);
+      if (params.cancel_at !== undefined)
+        Object.assign(row, { cancel_at: Number(params.cancel_at) || null, cancel_at_period_end: false });
+      if (params.cancel_at_period_end !== undefined)
+        Object.assign(row, { cancel_at: null, cancel_at_period_end: params.cancel_at_period_end === 'true' });
+    });
+  }
+
+  #changeItem(row: FakeSubscription, { id, price, deleted }: Params): void {
+    if (price !== undefined) this.#priceJson(price, false);
+    if (id === undefined) {
+      row.items.push({ id: this.id('si'), price: price ?? '', created: this.now, quantity: 1 });
+      return;
+    }
+    const known = row.items.find((item) => item.id === id);
+    if (known === undefined) throw missing();
+    if (deleted === 'true') row.items = row.items.filter((item) => item !== known);
+    else known.price = price ?? known.price;
+  }
+
   #createSession(params: Params): object {
     const named = (prefix: string) =>
       Object.fromEntries(
@@ -392,9 +458,14 @@ export class FakeStripe {
     return row.id;
   }
 
-  change(id: string, change: (row: FakeSubscription) => void): void {
+  subscription(id: string): FakeSubscription {
     const row = this.subscriptions.find((each) => each.id === id);
     if (row === undefined) throw missing();
+    return row;
+  }
+
+  change(id: string, change: (row: FakeSubscription) => void): void {
+    const row = this.subscription(id);
     change(row);
     const type =
       row.status === 'canceled' ? 'customer.subscription.deleted' : 'customer.subscription.updated';

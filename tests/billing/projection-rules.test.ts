@@ -1,9 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
+import { choosePrice, endItems, replaceItem, type SubscriptionNow } from '../../src/billing/change-rules.ts';
 import { consequenceOf } from '../../src/billing/event-rules.ts';
 import { priceProblem } from '../../src/billing/links-rules.ts';
 import { type Candidate, factsFrom, matchCustomer } from '../../src/billing/match-rules.ts';
 import type { Mirror } from '../../src/billing/mirror-rules.ts';
-import { changesOf, project, type Stored } from '../../src/billing/projection-rules.ts';
+import { changesOf, endsOf, project, type Stored } from '../../src/billing/projection-rules.ts';
 
 const at = (day: number) => new Date(Date.UTC(2026, 0, day));
 const subscription = (change: Partial<Mirror['subscriptions'][number]> = {}) => ({
@@ -34,9 +35,10 @@ const packages = new Map([
   ['price_extra', { id: 'extra', isAddon: true, isDraft: false }],
   ['price_new', { id: 'new', isAddon: false, isDraft: true }],
 ]);
+const rules = { packages, byHand: [], withholdsPaused: false, ends: new Map<string, Date>(), now: at(20) };
 const projected = (mirrors: Mirror[], { byHand = [] as string[], withholdsPaused = false } = {}) => {
   const { held, flags } = project(mirrors, {
-    packages,
+    ...rules,
     byHand: byHand.map((packageId) => ({ packageId, isAddon: packageId === 'extra' })),
     withholdsPaused,
   });
@@ -126,17 +128,30 @@ describe('what a user holds by what Stripe says', () => {
   });
 
   test('it starts with the item if that came later', () => {
-    const { held } = project([mirror(subscription({ items: [item('price_pro', 7)] }))], {
-      packages,
-      byHand: [],
-      withholdsPaused: false,
-    });
+    const { held } = project([mirror(subscription({ items: [item('price_pro', 7)] }))], rules);
     expect(held[0]?.startedAt).toEqual(at(7));
+  });
+
+  test('what was paid once ends when that was said here, and a refund is nothing to look at then', () => {
+    const payment = { id: 'cs_1', priceIds: ['price_pro'], paidAt: at(3), isRefunded: true };
+    const mirrors = [{ ...mirror(), payments: [payment] }];
+    const endingAt = (end: Date) => {
+      const { held, flags } = project(mirrors, { ...rules, ends: new Map([['cs_1 pro', end]]) });
+      return [held[0]?.status, held[0]?.endedAt, flags.map(({ kind }) => kind)];
+    };
+    expect(endingAt(at(20))).toEqual(['CANCELLED', at(20), []]);
+    expect(endingAt(at(21))).toEqual(['ACTIVE', at(21), ['REFUNDED']]);
+    const [row] = project(mirrors, { ...rules, ends: new Map([['cs_1 pro', at(21)]]) }).held;
+    const stored = { ...row, id: 1n } as Stored;
+    // Another base package counts for a while: the end is not forgotten.
+    const { update } = changesOf([stored], [], at(20));
+    expect(update).toMatchObject([{ status: 'CANCELLED', endedAt: at(20) }]);
+    expect(endsOf(update)).toEqual(new Map([['cs_1 pro', at(21)]]));
   });
 });
 
 describe('how the stored subscriptions change', () => {
-  const [row] = project([mirror(subscription())], { packages, byHand: [], withholdsPaused: false }).held;
+  const [row] = project([mirror(subscription())], rules).held;
   const stored = { ...row, id: 1n } as Stored;
 
   test('nothing changes what agrees', () => {
@@ -230,5 +245,94 @@ describe('the prices of a template', () => {
     const found = priceProblem('pro', { ...template, ...other }, [{ ...price, ...change }]);
     if (problem === null) expect(found).toBeNull();
     else expect(found?.problem).toContain(problem);
+  });
+});
+
+describe('how a change is asked of Stripe', () => {
+  const month = { interval: 'month', interval_count: 1 } as const;
+  const now = (change: Partial<SubscriptionNow> = {}): SubscriptionNow => ({
+    ...{ id: 'sub_1', status: 'active', cancel_at: null, cancel_at_period_end: false },
+    items: {
+      data: ['a', 'b'].map((id) => ({
+        ...{ id, quantity: 2 },
+        price: { id: `price_${id}`, currency: 'eur', recurring: month },
+      })),
+    },
+    ...change,
+  });
+  const when = { at: null, atPeriodEnd: false };
+
+  test.each<[string, SubscriptionNow, string[], Parameters<typeof endItems>[2], object | null]>([
+    ['all items', now(), ['a', 'b'], when, { kind: 'cancel' }],
+    ['some items', now(), ['b'], when, { params: { items: [{ id: 'b', deleted: true }] } }],
+    ['items that are gone', now(), ['c'], when, null],
+    ['what is over', now({ status: 'canceled' }), ['a', 'b'], when, null],
+    [
+      'at the end of the period',
+      now(),
+      ['a', 'b'],
+      { ...when, atPeriodEnd: true },
+      { params: { cancel_at_period_end: true } },
+    ],
+    [
+      'at the end of the period, again',
+      now({ cancel_at_period_end: true }),
+      ['a', 'b'],
+      { ...when, atPeriodEnd: true },
+      null,
+    ],
+    [
+      'at an instant, in whole seconds',
+      now(),
+      ['a', 'b'],
+      { ...when, at: new Date(1_500) },
+      { params: { cancel_at: 2 } },
+    ],
+  ])('%s', (_name, subscription, ids, at, expected) => {
+    const change = endItems(subscription, ids, at);
+    if (expected === null) expect(change).toBeNull();
+    else expect(change).toMatchObject({ ...expected, subscriptionId: 'sub_1' });
+  });
+
+  test('some items of a subscription cannot end later', () => {
+    expect(() => endItems(now(), ['a'], { ...when, atPeriodEnd: true })).toThrow('as a whole');
+  });
+
+  test('another package is a new item, or with CARRY the same item at another price', () => {
+    const to = { itemId: 'a', priceId: 'price_x', usage: 'RESET' } as const;
+    expect(replaceItem(now(), to, ['b'])).toMatchObject({
+      params: {
+        items: [
+          { id: 'a', deleted: true },
+          { price: 'price_x', quantity: 2 },
+          { id: 'b', deleted: true },
+        ],
+      },
+    });
+    expect(replaceItem(now(), { ...to, usage: 'CARRY' }, [])).toMatchObject({
+      params: { items: [{ id: 'a', price: 'price_x', quantity: 2 }] },
+    });
+    expect(replaceItem(now(), { ...to, priceId: 'price_a' }, [])).toBeNull();
+    expect(() => replaceItem(now(), { ...to, itemId: 'gone' }, [])).toThrow('just changed at Stripe');
+  });
+
+  test('the price is the active one in the same currency and interval', () => {
+    const option = (id: string, change: object = {}) => ({
+      ...{ id, isActive: true, currency: 'eur', interval: 'month', intervalCount: 1 },
+      ...change,
+    });
+    const present = { id: 'price_a', currency: 'eur', recurring: month };
+    const others = [
+      option('old', { isActive: false }),
+      option('pounds', { currency: 'gbp' }),
+      option('year', { interval: 'year' }),
+      option('quarter', { intervalCount: 3 }),
+    ];
+    const choose = (options: ReturnType<typeof option>[], sold: string[] = []) =>
+      choosePrice('pro', present, options, new Set(sold));
+    expect(choose([...others, option('fits')])).toBe('fits');
+    expect(choose([option('one'), option('two')], ['two'])).toBe('two');
+    expect(() => choose(others)).toThrow('has no active price in eur that is paid every month');
+    expect(() => choose([option('one'), option('two')])).toThrow('several active prices');
   });
 });

@@ -234,38 +234,6 @@ describe('the webhook', () => {
     expect(await flags()).toEqual([]);
   });
 
-  test('what Stripe holds is changed there only; an end that is planned there is told', async () => {
-    const own = '{ subscriptions(userId: "cleo") { id status endedAt cancelsAt } }';
-    const before = await app.ok(own);
-    const [held] = before.subscriptions;
-    for (const change of [
-      `cancelSubscription(id: "${held.id}") { id }`,
-      `cancelSubscription(id: "${held.id}", atPeriodEnd: true) { id }`,
-      `resumeSubscription(id: "${held.id}") { id }`,
-      'changePackage(userId: "cleo", packageId: "free") { subscription { id } }',
-      'changePackage(userId: "cleo", packageId: "free", atPeriodEnd: true) { subscription { id } }',
-    ]) {
-      const error = await app.fails(`mutation { ${change} }`);
-      expect(error.extensions.exception?.name).toBe('SubscriptionError');
-      expect(error.message).toContain('at the billing provider');
-    }
-    expect(await app.ok(own)).toEqual(before);
-
-    const end = stripe.now + 9 * day;
-    stripe.change(subscription, (row) => {
-      row.cancel_at = end;
-    });
-    await deliver();
-    expect((await app.ok(own)).subscriptions).toEqual([
-      { ...held, cancelsAt: new Date(end * 1_000).toISOString() },
-    ]);
-    stripe.change(subscription, (row) => {
-      row.cancel_at = null;
-    });
-    await deliver();
-    expect(await app.ok(own)).toEqual(before);
-  });
-
   test('no job of ours ends a trial that Stripe decides on', async () => {
     stripe.change(subscription, (row) => {
       row.status = 'trialing';
@@ -313,13 +281,17 @@ describe('the webhook', () => {
     expect(await flags()).toEqual([]);
   });
 
-  test('a base that was subscribed by hand stays', async () => {
+  test('a base that was subscribed by hand stays; once it ends, what is paid is held', async () => {
     await app.ok('mutation { createUser(input: { id: "dora", email: "dora@example.com" }) { id } }');
-    await app.ok('mutation { subscribe(userId: "dora", packageIds: ["free"]) { id } }');
+    const { subscribe } = await app.ok('mutation { subscribe(userId: "dora", packageIds: ["free"]) { id } }');
     stripe.subscribe(stripe.createCustomer('dora@example.com'), [prices.pro ?? '']);
     await deliver();
     expect(await statusOf('dora')).toEqual(['free ACTIVE']);
     expect(await flags()).toEqual(['SUBSCRIBED_BY_HAND']);
+    await app.ok(`mutation { cancelSubscription(id: "${subscribe[0].id}") { id } }`);
+    await server.everyMinute();
+    expect(await statusOf('dora')).toEqual(['free CANCELLED', 'pro ACTIVE']);
+    expect(await flags()).toEqual([]);
   });
 
   test('several users with one email: nothing is attached, and it is flagged', async () => {
@@ -374,6 +346,123 @@ describe('the webhook', () => {
   });
 });
 
+describe('changes here go to Stripe first', () => {
+  const cancel =
+    'mutation ($id: String!, $at: DateTime, $atPeriodEnd: Boolean) { cancelSubscription(id: $id, at: $at, atPeriodEnd: $atPeriodEnd) { id status cancelsAt } }';
+  const change =
+    'mutation ($userId: String!, $packageId: String!, $usage: CarriedUsage) { changePackage(userId: $userId, packageId: $packageId, usage: $usage) { subscription { id status package { id } } replaced { status } cancelledAddons { package { id } } } }';
+  const used = async () => {
+    const { canUseFeature } = await app.ok(
+      '{ canUseFeature(userId: "hal", featureId: "calls") { consumption { used budget } } }',
+    );
+    return canUseFeature.consumption;
+  };
+  const idOf = async (packageId: string): Promise<string> => {
+    const { subscriptions } = await app.ok('{ subscriptions(userId: "hal") { id status package { id } } }');
+    return subscriptions.findLast(
+      (each: { status: string; package: { id: string } }) =>
+        each.package.id === packageId && each.status === 'ACTIVE',
+    )?.id;
+  };
+  let hal: string;
+  let addonPrice: string;
+
+  beforeAll(async () => {
+    await app.ok('mutation { createUser(input: { id: "hal" }) { id } }');
+    hal = stripe.createCustomer('hal@example.com', { metadata: { kana_user_id: 'hal' } });
+    addonPrice = stripe.createPrice('Extra by month');
+    await deliver();
+    await map(addonPrice, 'extra');
+    stripe.subscribe(hal, [prices.pro ?? '', addonPrice], { startedAt: stripe.now - 60 });
+    await deliver();
+  });
+
+  test('an end at the end of the period, at an instant, and taken back', async () => {
+    const id = await idOf('pro');
+    const { cancelSubscription: atEnd } = await app.ok(cancel, { id, atPeriodEnd: true });
+    const period = new Date((stripe.now - 60 + 30 * day) * 1_000).toISOString();
+    expect(atEnd).toEqual({ id, status: 'ACTIVE', cancelsAt: period });
+    expect(stripe.subscriptions.at(-1)).toMatchObject({ cancel_at_period_end: true });
+    const at = new Date((stripe.now + 9 * day) * 1_000).toISOString();
+    const { cancelSubscription: atInstant } = await app.ok(cancel, { id, at });
+    expect(atInstant).toEqual({ id, status: 'ACTIVE', cancelsAt: at });
+    const resume = `mutation { resumeSubscription(id: "${id}") { status cancelsAt } }`;
+    expect((await app.ok(resume)).resumeSubscription).toEqual({ status: 'ACTIVE', cancelsAt: null });
+    expect(stripe.subscriptions.at(-1)).toMatchObject({ cancel_at: null, cancel_at_period_end: false });
+    expect((await app.fails(resume)).message).toContain('no scheduled end');
+    const addon = await app.fails(cancel, { id: await idOf('extra'), atPeriodEnd: true });
+    expect(addon.message).toContain('as a whole');
+  });
+
+  test('without Stripe, or where it refuses, nothing changes', async () => {
+    const before = await app.database.prisma.subscription.findMany({ orderBy: { id: 'asc' } });
+    stripe.isDown = true;
+    const down = await app.fails(cancel, { id: await idOf('pro') });
+    stripe.isDown = false;
+    stripe.declinesCards = true;
+    const declined = await app.fails(change, { userId: 'hal', packageId: 'free' });
+    stripe.declinesCards = false;
+    for (const error of [down, declined]) {
+      expect(error.extensions.exception?.name).toBe('SubscriptionError');
+      expect(error.message).toContain('nothing was changed');
+    }
+    expect(declined.message).toContain('card_declined');
+    const unsold = await app.fails(change, { userId: 'hal', packageId: 'unsold' });
+    expect(unsold.extensions.exception?.name).toBe('SubscriptionError');
+    expect(await app.database.prisma.subscription.findMany({ orderBy: { id: 'asc' } })).toEqual(before);
+  });
+
+  test('another package: with CARRY usage goes on, with RESET it begins anew', async () => {
+    await app.ok(
+      'mutation { recordUsage(input: { userId: "hal", featureId: "calls", delta: 7 }) { recorded } }',
+    );
+    await app.ok(`mutation { cancelSubscription(id: "${await idOf('extra')}") { id } }`);
+    expect(stripe.subscriptions.at(-1)?.items).toHaveLength(1);
+    const { changePackage } = await app.ok(change, { userId: 'hal', packageId: 'free', usage: 'CARRY' });
+    expect(changePackage).toMatchObject({
+      subscription: { status: 'ACTIVE', package: { id: 'free' } },
+      replaced: { status: 'CANCELLED' },
+      cancelledAddons: [],
+    });
+    expect(await used()).toEqual({ used: 7, budget: 10 });
+    // Stripe counts whole seconds: what was used in this one is before the change.
+    stripe.now = Math.ceil(Date.now() / 1_000);
+    await app.ok(change, { userId: 'hal', packageId: 'pro' });
+    expect(await used()).toEqual({ used: 0, budget: 1_000 });
+    expect(stripe.subscriptions.at(-1)?.items).toMatchObject([{ price: prices.pro }]);
+    const again = await app.fails(change, { userId: 'hal', packageId: 'pro' });
+    expect(again.message).toContain('already subscribed');
+  });
+
+  test('an answer that is lost is asked for again, and the change is made once', async () => {
+    const { id } = stripe.subscriptions.at(-1) ?? { id: '' };
+    stripe.breaks.add(`POST /v1/subscriptions/${id}`);
+    const events = stripe.events.length;
+    await app.ok(change, { userId: 'hal', packageId: 'free' });
+    expect(stripe.events.slice(events).map(({ type }) => type)).toEqual(['customer.subscription.updated']);
+    expect((await statusOf('hal')).filter((each: string) => each.endsWith('ACTIVE'))).toEqual([
+      'free ACTIVE',
+    ]);
+  });
+
+  test('now; add-ons by hand end with it, and who did it is noted', async () => {
+    await app.ok('mutation { subscribe(userId: "hal", packageIds: ["extra"]) { id } }');
+    const { cancelSubscription } = await app.ok(cancel, { id: await idOf('free') });
+    expect(cancelSubscription.status).toBe('CANCELLED');
+    expect(stripe.subscriptions.at(-1)?.status).toBe('canceled');
+    expect((await statusOf('hal')).filter((each: string) => !each.endsWith('CANCELLED'))).toEqual([]);
+    const { auditLog } = await app.ok('{ auditLog(first: 3) { action subjectType author { kind } } }');
+    expect(auditLog).toEqual([
+      { action: 'cancelSubscription', subjectType: 'SUBSCRIPTION', author: { kind: 'PRIVATE_KEY' } },
+      { action: 'syncStripe', subjectType: 'SUBSCRIPTION', author: { kind: 'SERVER' } },
+      { action: 'cancelSubscription', subjectType: 'BILLING', author: { kind: 'PRIVATE_KEY' } },
+    ]);
+    const over = await app.fails(cancel, { id: cancelSubscription.id });
+    expect(over.message).toContain('CANCELLED');
+    await deliver();
+  });
+});
+
 describe('links', () => {
   const link = `mutation ($userId: String, $templateId: String!) { generateSubscriptionLink(userId: $userId,
     templateId: $templateId, successUrl: "https://a.test/ok", cancelUrl: "https://a.test/no") { url } }`;
@@ -423,6 +512,12 @@ describe('links', () => {
     await deliver();
     expect(await statusOf('finn')).toEqual(['pro ACTIVE', 'extra ACTIVE']);
     expect(await flags()).toContain('REFUNDED');
+    const { subscriptions } = await app.ok('{ subscriptions(userId: "finn") { id } }');
+    await app.ok(`mutation { cancelSubscription(id: "${subscriptions[1].id}") { id } }`);
+    stripe.refund(customer);
+    await deliver();
+    expect(await statusOf('finn')).toEqual(['pro ACTIVE', 'extra CANCELLED']);
+    expect(await flags()).not.toContain('REFUNDED');
   });
 
   test('no link sells a second base package, an unknown template, or leads to another scheme', async () => {

@@ -1,7 +1,9 @@
 import { builder } from '../../graphql/builder.ts';
 import { Id, parse } from '../../input.ts';
+import { requireUserKey } from '../../users/store.ts';
 import { PackageSubscription, subscriptionId } from '../graphql.ts';
 import { PackageIds } from '../rules.ts';
+import { findBaseAtProvider, isHeldAtProvider } from '../store.ts';
 import {
   cancelSubscription,
   changePackage,
@@ -99,29 +101,34 @@ builder.mutationFields((t) => ({
   cancelSubscription: t.prismaField({
     type: PackageSubscription,
     description:
-      'Cancels a subscription now or later. Cancelling a base package also cancels its add-ons, and what was to follow it. `SubscriptionNotFoundError`, or `SubscriptionError` if it has ended, or is held by a billing provider.',
+      'Cancels a subscription now or later. Cancelling a base package also cancels its add-ons, and what was to follow it. What a billing provider holds is cancelled there first; then what it says is what is held. `SubscriptionNotFoundError`, or `SubscriptionError` if it has ended, or if the provider refuses or cannot be reached: then nothing has changed.',
     args: { id: t.arg.string({ required: true, description: 'The id of the subscription.' }), ...whenArgs },
-    resolve: async (query, _root, args, { db, author }) => {
+    resolve: async (query, _root, args, { db, admitUsers, author, environmentId, billing }) => {
       const id = subscriptionId(args.id);
-      await cancelSubscription(db, author, id, parse(When, args, 'when'));
+      const when = parse(When, args, 'when');
+      const isElsewhere = await isHeldAtProvider(db, environmentId, id);
+      if (isElsewhere) await billing.cancel({ prisma: db, admitUsers }, author, id, when);
+      else await cancelSubscription(db, author, id, when);
       return db.subscription.findFirstOrThrow({ ...query, where: { id } });
     },
   }),
   resumeSubscription: t.prismaField({
     type: PackageSubscription,
     description:
-      'Takes a scheduled end back. What was to follow does not start; add-ons that were to end with a base package go on. `SubscriptionNotFoundError`, or `SubscriptionError` if there is no scheduled end, or it is held by a billing provider.',
+      'Takes a scheduled end back. What was to follow does not start; add-ons that were to end with a base package go on. `SubscriptionNotFoundError`, or `SubscriptionError` if there is no scheduled end. What a billing provider holds is resumed there first.',
     args: { id: t.arg.string({ required: true, description: 'The id of the subscription.' }) },
-    resolve: async (query, _root, args, { db, author }) => {
+    resolve: async (query, _root, args, { db, admitUsers, author, environmentId, billing }) => {
       const id = subscriptionId(args.id);
-      await resumeSubscription(db, author, id);
+      const isElsewhere = await isHeldAtProvider(db, environmentId, id);
+      if (isElsewhere) await billing.resume({ prisma: db, admitUsers }, author, id);
+      else await resumeSubscription(db, author, id);
       return db.subscription.findFirstOrThrow({ ...query, where: { id } });
     },
   }),
   changePackage: t.field({
     type: ChangedPackage,
     description:
-      'Replaces the base package of a user in one step, now or later: by another package, or by another version of the same one. A change that was scheduled before is withdrawn. Add-ons that are not available with the new one are cancelled. `UserNotFoundError`, or `SubscriptionError` if a rule is broken.',
+      'Replaces the base package of a user in one step, now or later: by another package, or by another version of the same one. A change that was scheduled before is withdrawn. Add-ons that are not available with the new one are cancelled. A base package that a billing provider holds is changed there first, now only, to the price of the other package in the same currency and interval. `UserNotFoundError`, or `SubscriptionError` if a rule is broken.',
     args: {
       userId: t.arg.string({ required: true, description: 'The id of a user with a base package.' }),
       packageId: t.arg.string({
@@ -135,11 +142,17 @@ builder.mutationFields((t) => ({
         description: 'What becomes of the usage of the running windows.',
       }),
     },
-    resolve: (_root, { userId, packageId, usage, ...when }, { db, author }) =>
-      changePackage(db, author, parse(Id, userId, 'userId'), {
-        packageId: parse(Id, packageId, 'packageId'),
-        when: parse(When, when, 'when'),
-        usage: usage ?? 'RESET',
-      }),
+    resolve: async (_root, args, { db, admitUsers, author, environmentId, billing }) => {
+      const userId = parse(Id, args.userId, 'userId');
+      const to = {
+        packageId: parse(Id, args.packageId, 'packageId'),
+        when: parse(When, { at: args.at, atPeriodEnd: args.atPeriodEnd }, 'when'),
+        usage: args.usage ?? ('RESET' as const),
+      };
+      const userKey = await requireUserKey(db, environmentId, userId);
+      const elsewhere = await findBaseAtProvider(db, userKey);
+      if (elsewhere === null) return changePackage(db, author, userId, to);
+      return billing.changePackage({ prisma: db, admitUsers }, author, elsewhere, to);
+    },
   }),
 }));

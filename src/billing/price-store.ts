@@ -1,0 +1,78 @@
+import type { Db } from '../database/client.ts';
+import type { Mirror } from './mirror-rules.ts';
+import type { MappedPackage } from './projection-rules.ts';
+
+export interface PriceFacts {
+  id: string;
+  productId: string;
+  productName: string | null;
+  isActive: boolean;
+  amount: bigint | null;
+  currency: string;
+  interval: string | null;
+  intervalCount: number | null;
+  createdAt: Date;
+}
+
+/** Stores prices. What they are mapped to stays. */
+export async function savePrices(
+  db: Db,
+  environmentId: string,
+  prices: readonly PriceFacts[],
+): Promise<void> {
+  for (const { id, createdAt, ...facts } of prices) {
+    await db.stripePrice.upsert({
+      where: { environmentId_id: { environmentId, id } },
+      create: { environmentId, id, createdAt, ...facts },
+      update: facts,
+    });
+  }
+}
+
+/** The packages that these mirrors' prices are mapped to, by price. */
+export async function readMappedPackages(
+  db: Db,
+  environmentId: string,
+  mirrors: readonly Mirror[],
+): Promise<Map<string, MappedPackage>> {
+  const priceIds = mirrors.flatMap(({ subscriptions, payments }) => [
+    ...subscriptions.flatMap(({ items }) => items.map(({ priceId }) => priceId)),
+    ...payments.flatMap((payment) => payment.priceIds),
+  ]);
+  const rows = await db.stripePrice.findMany({
+    where: { environmentId, id: { in: [...new Set(priceIds)] }, packageId: { not: null } },
+    select: { id: true, package: { select: { id: true, isAddon: true, status: true } } },
+  });
+  return new Map(
+    rows.flatMap(({ id, package: mapped }) =>
+      mapped === null
+        ? []
+        : [[id, { id: mapped.id, isAddon: mapped.isAddon, isDraft: mapped.status === 'DRAFT' }] as const],
+    ),
+  );
+}
+
+/** The prices that a package can be paid with, and which of them its billing templates sell. */
+export async function readPriceOptions(db: Db, environmentId: string, packageId: string) {
+  const where = { environmentId, packageId };
+  const prices = await db.stripePrice.findMany({ where, orderBy: { id: 'asc' } });
+  const templates = await db.billingTemplate.findMany({ where, select: { priceIds: true } });
+  return { prices, soldIds: new Set(templates.flatMap(({ priceIds }) => priceIds)) };
+}
+
+/** The next customers whose mirror has one of these prices, after `after`, in the order of ids. */
+export async function findCustomersWithPrice(
+  db: Db,
+  environmentId: string,
+  priceId: string,
+  { after, take }: { after: string; take: number },
+): Promise<string[]> {
+  const inSubscription = JSON.stringify([{ items: [{ priceId }] }]);
+  const inPayment = JSON.stringify([{ priceIds: [priceId] }]);
+  const rows = await db.$queryRaw<{ id: string }[]>`
+    SELECT id FROM stripe_customer
+    WHERE environment_id = ${environmentId} AND id > ${after}
+      AND (subscriptions @> ${inSubscription}::jsonb OR payments @> ${inPayment}::jsonb)
+    ORDER BY id LIMIT ${take}`;
+  return rows.map(({ id }) => id);
+}
