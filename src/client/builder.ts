@@ -5,7 +5,7 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import type PrismaTypes from '../database/generated/pothos.ts';
 import type { FindStanding } from '../entitlements/store.ts';
 import { prismaOptions } from '../graphql/builder.ts';
-import { amount, json } from '../graphql/scalars.ts';
+import { amount, dateTime, json } from '../graphql/scalars.ts';
 
 /** The context of every resolver of the client API. */
 export interface ClientContext {
@@ -22,7 +22,11 @@ export const builder = new SchemaBuilder<{
   Context: ClientContext;
   PrismaTypes: PrismaTypes;
   DefaultFieldNullability: false;
-  Scalars: { Amount: { Input: unknown; Output: Amount }; JSON: { Input: unknown; Output: unknown } };
+  Scalars: {
+    Amount: { Input: unknown; Output: Amount };
+    DateTime: { Input: Date; Output: Date };
+    JSON: { Input: unknown; Output: unknown };
+  };
 }>({
   plugins: [PrismaPlugin],
   defaultFieldNullability: false,
@@ -30,4 +34,5 @@ export const builder = new SchemaBuilder<{
 });
 
 builder.scalarType('Amount', amount);
+builder.scalarType('DateTime', dateTime);
 builder.scalarType('JSON', json);

@@ -12,7 +12,7 @@ import { liveNow } from '../subscriptions/store.ts';
 import { requireUserKey } from '../users/store.ts';
 import { builder } from './builder.ts';
 
-const FeatureType = builder.enumType('FeatureType', {
+export const FeatureType = builder.enumType('FeatureType', {
   description: 'The type of a feature.',
   values: {
     BINARY: { description: 'On or off, such as single sign-on.' },
@@ -20,7 +20,7 @@ const FeatureType = builder.enumType('FeatureType', {
   } as const,
 });
 
-const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
+export const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement({
   description: 'Usage and budget of a CONSUMABLE feature in the current period.',
   fields: (t) => ({
     used: t.expose('used', {
@@ -34,6 +34,11 @@ const Consumption = builder.objectRef<ConsumptionShape>('Consumption').implement
     }),
     overageEnabled: t.exposeBoolean('overageEnabled', {
       description: 'Whether usage beyond the budget is allowed.',
+    }),
+    remaining: t.expose('remaining', {
+      type: 'Amount',
+      nullable: true,
+      description: 'What is left of the budget and of top-ups. Null is unlimited.',
     }),
   }),
 });
@@ -54,7 +59,7 @@ const Entitlement = builder.objectRef<EntitlementShape>('Entitlement').implement
   }),
 });
 
-const Feature = builder.prismaObject('Feature', {
+export const Feature = builder.prismaObject('Feature', {
   description: 'Something that the user may use.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company.' }),
@@ -82,7 +87,7 @@ const Feature = builder.prismaObject('Feature', {
   }),
 });
 
-const Package = builder.prismaObject('Package', {
+export const Package = builder.prismaObject('Package', {
   description: 'A set of features: a plan (base package) or an add-on.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company.' }),
@@ -106,7 +111,7 @@ const Package = builder.prismaObject('Package', {
   }),
 });
 
-const User = builder.prismaObject('User', {
+export const User = builder.prismaObject('User', {
   description: 'The user of the credentials.',
   fields: (t) => ({
     id: t.exposeString('id', { description: 'Chosen by the company.' }),

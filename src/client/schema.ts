@@ -1,4 +1,6 @@
+import './catalogue-graphql.ts';
 import './graphql.ts';
+import './usage-graphql.ts';
 import { withCountedAnswers } from '../graphql/limits/answer-size.ts';
 import { builder } from './builder.ts';
 

@@ -1,15 +1,13 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { NonNegativeAmount, oneUnit, requireFit } from '../amount.ts';
-import type { Db } from '../database/client.ts';
 import type { Feature as FeatureRow, Subscription } from '../database/generated/client.ts';
 import { Feature } from '../features/graphql.ts';
-import { requireFeature } from '../features/store.ts';
 import { builder, type Fields } from '../graphql/builder.ts';
 import { maxItems } from '../graphql/limits/answer-size.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
-import { liveNow } from '../subscriptions/store.ts';
 import { requireUserKey } from '../users/store.ts';
+import { grantedTo } from './granted-store.ts';
 import {
   type Consumption as ConsumptionShape,
   type Entitlement as EntitlementShape,
@@ -196,15 +194,3 @@ builder.queryFields((t) => ({
     },
   }),
 }));
-
-/** The filter for features in the user's live subscriptions and among the grants, optionally only one feature. */
-async function grantedTo(db: Db, environmentId: string, userKey: bigint, only: string | null | undefined) {
-  const id = parse(Id.nullish(), only, 'featureId') ?? undefined;
-  if (id !== undefined) await requireFeature(db, environmentId, id);
-  const live = { some: { userKey, ...liveNow() } };
-  const held = [
-    { packages: { some: { package: { subscriptions: live } } } },
-    { grants: { some: { userKey } } },
-  ];
-  return { environmentId, id, OR: held };
-}

@@ -73,7 +73,7 @@ export async function reportAll(
 }
 
 /** The packages of these subscriptions, in order; null where there is none. */
-async function findPackageIds(
+export async function findPackageIds(
   db: PrismaClient,
   environmentId: string,
   ids: readonly (bigint | undefined)[],

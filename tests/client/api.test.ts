@@ -219,6 +219,110 @@ describe('currentUser', () => {
   });
 });
 
+describe('what the user has, and what can be had', () => {
+  const instant = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/);
+
+  it('tells every entitlement with its usage, period and package, granted ones too', async () => {
+    await createUser(app.database.prisma, { id: 'rita' });
+    await createSubscription(app.database.prisma, { userId: 'rita', packageId: 'plan' });
+    await app.ok(
+      'mutation { grantFeature(input: { userId: "rita", featureId: "storage", limit: 5 }) { id } }',
+    );
+    await app.ok('mutation { topUp(input: { userId: "rita", featureId: "messages", amount: 3 }) { id } }');
+    await app.ok(
+      'mutation { recordUsage(input: { userId: "rita", featureId: "messages", delta: 7 }) { recorded } }',
+    );
+    const query = `query ($featureId: String) { entitlements(featureId: $featureId) {
+      feature { id } access packageId periodStart periodEnd consumption { used budget remaining } } }`;
+    const { body } = await app.http.post('/client/graphql').set(simple('rita')).send({ query });
+    const consumption = { used: 7, budget: 10, remaining: 6 };
+    const messages = { feature: { id: 'messages' }, access: true, packageId: 'plan', consumption };
+    expect(body).toEqual({
+      data: {
+        entitlements: [
+          {
+            ...{ feature: { id: 'sso' }, access: true, packageId: 'plan', consumption: null },
+            ...{ periodStart: null, periodEnd: null },
+          },
+          { ...messages, periodStart: instant, periodEnd: instant },
+          expect.objectContaining({ feature: { id: 'storage' }, periodStart: instant, periodEnd: null }),
+        ],
+      },
+    });
+    const only = await app.http
+      .post('/client/graphql')
+      .set(simple('rita'))
+      .send({ query, variables: { featureId: 'messages' } });
+    expect(only.body.data.entitlements).toHaveLength(1);
+  });
+
+  it('tells the usage by period, and subscriptions that have not ended', async () => {
+    const query = `{ showUsage(featureId: "messages") {
+        current { periodStart periodEnd consumption { used remaining } } past { periodStart } }
+      currentUser { subscriptions { packageId version status isAddon startedAt trialEnd cancelsAt } } }`;
+    const held = { version: 1, status: 'ACTIVE', startedAt: instant, trialEnd: null, cancelsAt: null };
+    expect(await ask(simple('anna'), query)).toEqual(
+      answers({
+        showUsage: {
+          current: { periodStart: instant, periodEnd: instant, consumption: { used: 7, remaining: 43 } },
+          past: [],
+        },
+        currentUser: {
+          subscriptions: [
+            { ...held, packageId: 'plan', isAddon: false },
+            { ...held, packageId: 'more', isAddon: true },
+          ],
+        },
+      }),
+    );
+  });
+
+  it('tells the published packages with limits and prices, without hidden ones and drafts', async () => {
+    const { prisma } = app.database;
+    const price = { id: 'price_1', amount: 5000, currency: 'eur', interval: 'month' };
+    await createPackage(prisma, { id: 'sold', features: [{ id: 'messages', limit: 3 }], prices: [price] });
+    for (const [id, metadata] of Object.entries({ secret: { hidden: true }, open: { hidden: false } })) {
+      await createPackage(prisma, { id });
+      await prisma.package.update({
+        where: { environmentId_id: { environmentId: 'test', id } },
+        data: { metadata },
+      });
+    }
+    await createPackage(prisma, { id: 'draft', status: 'DRAFT' });
+    await app.ok('mutation { updatePackage(id: "other", input: { metadata: null }) { id } }');
+    const query = `query ($first: Int, $after: String) { packages(first: $first, after: $after) {
+      id version isAddon prices { id amount displayAmount currency interval }
+      packageFeatures { featureId name type unitLabel limit resetPeriod resetEvery overageEnabled } } }`;
+    const send = async (variables = {}) =>
+      (await app.http.post('/client/graphql').set(simple('nobody')).send({ query, variables })).body.data
+        .packages;
+    const packages = await send();
+    const ids = packages.map(({ id }: { id: string }) => id);
+    expect(ids).toEqual(expect.arrayContaining(['plan', 'more', 'other', 'sold', 'open']));
+    expect(ids).not.toEqual(expect.arrayContaining(['secret']));
+    expect(ids).not.toEqual(expect.arrayContaining(['draft']));
+    const [first] = await send({ first: 1, after: ids[ids.indexOf('sold') - 1] });
+    expect(first).toEqual({
+      ...{ id: 'sold', version: 1, isAddon: false },
+      prices: [{ ...price, displayAmount: '50.00' }],
+      packageFeatures: [
+        {
+          ...{ featureId: 'messages', name: 'messages', type: 'CONSUMABLE', unitLabel: 'message' },
+          ...{ limit: 3, resetPeriod: null, resetEvery: 1, overageEnabled: false },
+        },
+      ],
+    });
+  });
+
+  it('takes as many statements for many features and packages as for few', async () => {
+    const query =
+      '{ entitlements { feature { id } } packages { id prices { id } packageFeatures { name } } currentUser { subscriptions { id } } }';
+    const ofPoor = await statementsOf(() => ask(simple('poor'), query));
+    const ofRich = await statementsOf(() => ask(simple('rich'), query));
+    expect(ofRich).toHaveLength(ofPoor.length);
+  });
+});
+
 describe('a request stands for the user', () => {
   beforeAll(async () => {
     for (const id of ['ben', 'zoë']) await createUser(app.database.prisma, { id });

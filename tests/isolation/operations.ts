@@ -59,6 +59,13 @@ const pagesAfter = (after: (its: Names) => string): Arguments[] => [
 ];
 const byId = (id: (its: Names) => string): Row => ({ calls: [(its) => ({ id: id(its) })] });
 
+/** A row for each field of Query in the client API that has arguments. */
+export const clientQueries: Record<string, Row> = {
+  entitlements: { calls: [({ feature }) => ({ featureId: feature })] },
+  packages: { calls: [() => ({ first: 100 })] },
+  showUsage: { calls: [({ feature }) => ({ featureId: feature })], inert: 'It tells numbers.' },
+};
+
 /** A row for each field of Query in the admin API. */
 export const queries: Record<string, Row> = {
   apiKeys: { calls: pagesAfter(({ apiKey }) => apiKey) },
