@@ -22,6 +22,7 @@ import '../segment/mapping/preview-graphql.ts';
 import '../segment/mapping/graphql.ts';
 import '../segment/status-graphql.ts';
 import '../subscriptions/change/graphql.ts';
+import '../subscriptions/change/many-graphql.ts';
 import '../subscriptions/graphql.ts';
 import '../subscriptions/migration/graphql.ts';
 import '../subscriptions/migration/preview-graphql.ts';

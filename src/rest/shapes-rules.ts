@@ -54,6 +54,8 @@ export const NewUser = z.strictObject({
 export const UserChange = z.strictObject({
   id: Id.optional().describe('The new id. Usage and subscriptions stay with the user.'),
   name: z.string().nullish(),
+  email: z.string().nullish(),
+  billingId: z.string().nullish().describe('The id of the customer at the billing provider.'),
   metadata: JsonObject.nullish().describe('Replaces the whole object.'),
 });
 

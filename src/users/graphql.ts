@@ -43,14 +43,15 @@ const CreateUserInput = builder.inputType('CreateUserInput', {
 });
 
 const UpdateUserInput = builder.inputType('UpdateUserInput', {
-  description:
-    'The fields to change of a user. An omitted field stays; null clears. Email and billing id do not change.',
+  description: 'The fields to change of a user. An omitted field stays; null clears.',
   fields: (t) => ({
     id: t.string({
       required: true,
       description: 'The new id. To keep the id, pass the current id, or the id in the first argument.',
     }),
     name: t.string({ description: 'The name.' }),
+    email: t.string({ description: 'The email address. Several users may have the same.' }),
+    billingId: t.string({ description: 'The id of the customer at the billing provider.' }),
     metadata: t.field({ type: 'JSON', description: 'Replaces the whole object.' }),
   }),
 });

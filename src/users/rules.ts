@@ -18,6 +18,8 @@ export type NewUser = z.output<typeof NewUser>;
 export const UserChange = z.object({
   id: Id,
   name: Line.nullish(),
+  email: Line.nullish(),
+  billingId: Line.nullish(),
   metadata: Metadata.nullish(),
 });
 export type UserChange = z.output<typeof UserChange>;

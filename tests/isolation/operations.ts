@@ -427,6 +427,21 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  subscribeUsers: {
+    calls: [
+      (its) => ({
+        input: [
+          {
+            userId: its.newcomer,
+            packageIds: [its.base],
+            startsAt: '2030-01-01T00:00:00Z',
+            trialEndsAt: '2030-02-01T00:00:00Z',
+            afterTrialPackageId: its.otherBase,
+          },
+        ],
+      }),
+    ],
+  },
   unpublishPackage: byId(({ otherBase }) => otherBase),
   testWebhook: byId(({ webhook }) => webhook),
   updateWebhook: {
@@ -478,7 +493,12 @@ export const mutations: Record<string, Row> = {
   updatePackage: { calls: [({ base }) => ({ id: base, input: { name: 'ours', metadata } })] },
   voidTopUp: { calls: [({ topUp }) => ({ id: topUp, reason: 'why' })] },
   updateUser: {
-    calls: [({ user }) => ({ id: user, input: { id: `new-${user}`, name: 'ours', metadata } })],
+    calls: [
+      ({ user }) => ({
+        id: user,
+        input: { id: `new-${user}`, name: 'ours', email: 'ours', billingId: 'ours', metadata },
+      }),
+    ],
   },
 };
 

@@ -288,3 +288,60 @@ describe('a migration', () => {
     }
   });
 });
+
+describe('subscribeUsers', () => {
+  const text = `mutation ($input: [SubscribeUserInput!]!) { subscribeUsers(input: $input) {
+    subscriptions { userId status startedAt package { id } } error { name message code } } }`;
+  const send = async (input: object[]) => (await app.ok(text, { input })).subscribeUsers;
+
+  it('answers for each user, in order, and one error stops nobody', async () => {
+    for (const id of ['ada', 'ben']) await createUser(db(), { id });
+    const startsAt = ago(2).toISOString();
+    expect(
+      await send([
+        { userId: 'ada', packageIds: ['seats', 'pro'], startsAt },
+        { userId: 'nobody', packageIds: ['pro'] },
+        { userId: 'ben', packageIds: [] },
+        { userId: 'ben', packageIds: ['basic'] },
+        { userId: 'ben', packageIds: ['pro'] },
+        { userId: 'ben', packageIds: ['other-seats'] },
+      ]),
+    ).toEqual([
+      {
+        error: null,
+        subscriptions: ['seats', 'pro'].map((id) => ({
+          ...{ userId: 'ada', status: 'ACTIVE', startedAt: startsAt, package: { id } },
+        })),
+      },
+      { subscriptions: [], error: expect.objectContaining({ name: 'UserNotFoundError', code: 'NOT_FOUND' }) },
+      {
+        subscriptions: [],
+        error: {
+          name: 'ValidationError',
+          code: 'BAD_USER_INPUT',
+          message: 'input.2.packageIds: must name at least one package',
+        },
+      },
+      { error: null, subscriptions: [expect.objectContaining({ package: { id: 'basic' } })] },
+      {
+        subscriptions: [],
+        error: {
+          ...{
+            name: 'SubscriptionError',
+            code: 'BAD_USER_INPUT',
+            message: 'Cannot subscribe to multiple tiers',
+          },
+        },
+      },
+      { error: null, subscriptions: [expect.objectContaining({ package: { id: 'other-seats' } })] },
+    ]);
+  });
+
+  it('takes up to 1,000 users', async () => {
+    const input = Array.from({ length: 1_001 }, () => ({ userId: 'ada', packageIds: ['pro'] }));
+    expect(await app.fails(text, { input })).toMatchObject(
+      callerError('BAD_USER_INPUT', 'ValidationError', 'input: must have at most 1000 entries'),
+    );
+    expect(await send([])).toEqual([]);
+  });
+});

@@ -225,12 +225,20 @@ describe('updateUser', () => {
     );
   });
 
-  it('does not take an email or a billing id', async () => {
-    expect(
-      await app.fails(update, { id: '124', input: { id: '124', email: 'new@company.com' } }),
-    ).toMatchObject({
-      message: expect.stringContaining('Field "email" is not defined by type "UpdateUserInput"'),
+  it('changes the email and the billing id, leaves what is left out, and clears what is null', async () => {
+    const facts = { email: 'old@company.com', billingId: 'cus_old' };
+    await app.ok(create, { input: { id: 'billed', ...facts } });
+    const change = async (input: object) =>
+      (await app.ok(update, { id: 'billed', input: { id: 'billed', ...input } })).updateUser;
+    expect(await change({ email: 'new@company.com' })).toMatchObject({ ...facts, email: 'new@company.com' });
+    expect(await change({ billingId: 'cus_new', email: null })).toMatchObject({
+      email: null,
+      billingId: 'cus_new',
     });
+    expect(await change({ billingId: null })).toEqual(bare('billed'));
+    expect(
+      await app.fails(update, { id: 'billed', input: { id: 'billed', email: 'a\u0000' } }),
+    ).toMatchObject(invalid('input.email: must not contain control characters', 'updateUser'));
   });
 });
 

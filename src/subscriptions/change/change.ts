@@ -20,7 +20,7 @@ import {
   startSubscription,
 } from '../store.ts';
 import { findPeriodEnds } from './periods.ts';
-import { type CarriedUsage, checkSchedule, instantOf, type Schedule, type When } from './rules.ts';
+import { type CarriedUsage, checkSchedule, instantOf, type Subscribing, type When } from './rules.ts';
 import { carryUsage } from './store.ts';
 
 /** The ids of the subscriptions that a change of the base package started and ended. */
@@ -28,13 +28,6 @@ export interface PackageChange {
   startedId: bigint;
   replacedId: bigint;
   cancelledAddonIds: bigint[];
-}
-
-/** What to subscribe to, and when. */
-export interface Subscribing extends Schedule {
-  packageIds: string[];
-  /** The base package after the trial. Null: the one of the trial goes on. */
-  afterTrialPackageId?: string | null;
 }
 
 /**

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { type ResetTerms, windowAt } from '../../entitlements/window-rules.ts';
 import { invalidInput, subscriptionError } from '../../errors.ts';
+import { Id } from '../../input.ts';
 import type { ResetPeriod } from '../../packages/reset-rules.ts';
+import { PackageIds } from '../rules.ts';
 
 /** What becomes of the usage of the running window when a package is changed. */
 export type CarriedUsage = 'RESET' | 'CARRY';
@@ -42,6 +44,22 @@ export const Schedule = z.object({
   trialEndsAt: z.date().nullish(),
 });
 export type Schedule = z.output<typeof Schedule>;
+
+/** What to subscribe to, and when. */
+export const Subscribing = Schedule.extend({
+  packageIds: PackageIds,
+  /** The base package after the trial. Null: the one of the trial goes on. */
+  afterTrialPackageId: Id.nullish(),
+});
+export type Subscribing = z.output<typeof Subscribing>;
+
+/** One of several users to subscribe. */
+export const UserSubscribing = Subscribing.extend({ userId: Id });
+export type UserSubscribing = z.output<typeof UserSubscribing>;
+
+const maxUsers = 1_000;
+/** Each entry is checked on its own; see UserSubscribing. */
+export const UserList = z.array(z.unknown()).max(maxUsers, `must have at most ${maxUsers} entries`);
 
 /** @throws ValidationError if a trial ends before it begins, or something lies too far ahead */
 export function checkSchedule({ startsAt, trialEndsAt }: Schedule, now: Date): void {

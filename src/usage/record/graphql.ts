@@ -5,6 +5,7 @@ import { entitlementOf } from '../../entitlements/rules.ts';
 import { DomainError } from '../../errors.ts';
 import { builder, type Fields } from '../../graphql/builder.ts';
 import type { Context } from '../../graphql/context.ts';
+import { type ItemError, isFailure, itemErrorOf, RecordUsageError } from '../../graphql/item-error.ts';
 import { selects } from '../../graphql/selection.ts';
 import { parse } from '../../input.ts';
 import { type Recorded, readUsage, type Usage, UsageList } from './rules.ts';
@@ -76,25 +77,6 @@ function recordedFields<Shape extends Recorded>(t: Fields<Shape>) {
 export const RecordedUsage = builder.objectRef<Recorded>('RecordedUsage').implement({
   description: 'The result of one usage.',
   fields: recordedFields,
-});
-
-/** An error as data: GraphQL treats an Error object in a list as a failure of the whole list. */
-interface ItemError {
-  name: string;
-  message: string;
-  code: string;
-}
-
-const RecordUsageError = builder.objectRef<ItemError>('RecordUsageError').implement({
-  description: 'Why one usage of a list failed.',
-  fields: (t) => ({
-    name: t.exposeString('name', { description: 'The typed name, such as `UserNotFoundError`.' }),
-    message: t.exposeString('message', { description: 'The error, as a sentence.' }),
-    code: t.exposeString('code', {
-      description:
-        '`BAD_USER_INPUT`, `NOT_FOUND` or `CONFLICT`. `SERVICE_UNAVAILABLE` or `INTERNAL_SERVER_ERROR` if only other usages of the list were recorded: send this usage again, with its key if it has one.',
-    }),
-  }),
 });
 
 const RecordUsageResult = builder
@@ -189,21 +171,12 @@ async function recordList(inputs: unknown[], context: Context, info: GraphQLReso
   return usages.map((usage) => itemResult(usage instanceof DomainError ? usage : results.shift(), context));
 }
 
-const isFailure = (result: Recorded | Error) => result instanceof Error && !(result instanceof DomainError);
-
 function itemResult(
   result: Recorded | Error | undefined,
   { reportFault }: Context,
 ): Recorded & { error: ItemError | null } {
   if (result === undefined) throw new Error('a usage has no result');
   if (!(result instanceof Error)) return { ...result, error: null };
-  const error = itemError(result, reportFault);
+  const error = itemErrorOf(result, reportFault);
   return { recorded: false, reason: error.message, duplicate: false, standing: null, error };
-}
-
-function itemError(error: Error, reportFault: Context['reportFault']): ItemError {
-  if (error instanceof DomainError)
-    return { name: error.typedName, message: error.message, code: error.code };
-  const { code, message } = reportFault(error);
-  return { name: code === 'SERVICE_UNAVAILABLE' ? 'UnavailableError' : 'InternalServerError', message, code };
 }
