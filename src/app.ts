@@ -199,6 +199,7 @@ function adminApi(
     contextOf(caller, requestContext) {
       const author = authorOf(caller, requestContext);
       const { environmentId } = author;
+      const { permissions } = caller;
       const shared = { readClock: database.readClock, userTokens, webhooks, billing };
       const services = { ...servicesOf(environmentId), ...shared };
       const heavy = { catalogueFiles, doHeavyWork };
@@ -208,7 +209,7 @@ function adminApi(
       const readLong: Context['readLong'] = (read) =>
         doLongRead(environmentId, () => untilCallerLeaves(read));
       const reads = { untilCallerLeaves, readLong };
-      return { environmentId, author, ...services, ...heavy, ...reads, reportFault: report };
+      return { environmentId, author, permissions, ...services, ...heavy, ...reads, reportFault: report };
     },
   };
 }

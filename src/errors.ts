@@ -1,5 +1,5 @@
 /** The codes of callers' mistakes, in `extensions.code`. */
-export type ErrorCode = 'BAD_USER_INPUT' | 'NOT_FOUND' | 'CONFLICT';
+export type ErrorCode = 'BAD_USER_INPUT' | 'NOT_FOUND' | 'CONFLICT' | 'FORBIDDEN';
 
 /** A mistake of the caller. Everything else that is thrown is an internal error and is masked. */
 export class DomainError extends Error {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
+import { createLastUses, type LastUses } from './auth/keys/last-use-store.ts';
 import { createKeyring } from './auth/keys/store.ts';
 import { createEncryption } from './auth/secrets/encryption.ts';
 import { createSecretKey } from './auth/secrets/secret-key.ts';
@@ -54,6 +55,7 @@ interface Running {
   database?: Database;
   queue?: Queue;
   dispatcher?: Dispatcher;
+  lastUses?: LastUses;
   watch?: Watch;
   workers?: Workers;
   traces?: SpanExporter | undefined;
@@ -83,7 +85,9 @@ async function start(config: Config, running: Running): Promise<void> {
   // A replacement worker skips the preparation that the primary process has done.
   const provisioned = isPrepared() ? null : await prepare(postgres.url, database, config, log);
 
-  const keyring = createKeyring(database.lookups);
+  const lastUses = createLastUses(database.prisma);
+  running.lastUses = lastUses;
+  const keyring = createKeyring(database.lookups, undefined, lastUses.note);
   const encryption = createEncryption(secretKey);
   const realms = await loadTokenRealms(database.prisma, config.tokenSecrets, encryption);
   const billing = createBilling(database, encryption, { apiBase: config.stripeApiBase });
@@ -200,6 +204,7 @@ async function stop({
   database,
   queue,
   dispatcher,
+  lastUses,
   watch,
   workers,
   traces,
@@ -207,6 +212,7 @@ async function stop({
   await workers?.stop();
   await Promise.all([http?.close(), queue?.stop(), dispatcher?.stop()]);
   await traces?.stop();
+  await lastUses?.close();
   await watch?.stop();
   await database?.close();
   await postgres?.stop();

@@ -1,6 +1,8 @@
+import DataLoader from 'dataloader';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { invalidInput } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
+import type { Context } from '../graphql/context.ts';
 import { listAfter, listArgs } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
 import { type AuthorKind, labelOf } from './rules.ts';
@@ -41,6 +43,24 @@ const AuditSubject = builder.enumType('AuditSubject', {
   } as const,
 });
 
+/** By the context of the request: the names of all keys in its answer are read at once. */
+const keyNames = new WeakMap<object, DataLoader<string, string | null>>();
+
+async function findKeyName(context: Context, keyId: string | null): Promise<string | null> {
+  if (keyId === null) return null;
+  const known = keyNames.get(context) ?? createNameLoader(context);
+  keyNames.set(context, known);
+  return known.load(keyId);
+}
+
+const createNameLoader = ({ db, environmentId }: Context) =>
+  new DataLoader<string, string | null>(async (ids) => {
+    const where = { environmentId, id: { in: [...ids] } };
+    const rows = await db.apiKey.findMany({ where, select: { id: true, name: true } });
+    const names = new Map(rows.map(({ id, name }) => [id, name]));
+    return ids.map((id) => names.get(id) ?? null);
+  });
+
 interface AuthorRow {
   authorKind: AuthorKind;
   keyId: string | null;
@@ -59,9 +79,15 @@ const AuditAuthor = builder.objectRef<AuthorRow>('AuditAuthor').implement({
       nullable: true,
       description: 'The last four characters of the key.',
     }),
+    keyName: t.string({
+      nullable: true,
+      description: 'The name that the key has now; null if it has none, or none was used.',
+      resolve: ({ keyId }, _args, context) => findKeyName(context, keyId),
+    }),
     label: t.string({
-      description: 'The author in words, such as "Private key …x7Qd".',
-      resolve: ({ authorKind, lastFour }) => labelOf({ kind: authorKind, lastFour }),
+      description: 'The author in words, such as "Private key "Billing worker" …x7Qd".',
+      resolve: async ({ authorKind, lastFour, keyId }, _args, context) =>
+        labelOf({ kind: authorKind, lastFour, keyName: await findKeyName(context, keyId) }),
     }),
   }),
 });

@@ -44,15 +44,24 @@ export const ownAuthor = (kind: 'COMMAND' | 'SERVER', environmentId: string): Au
   clientRequestId: null,
 });
 
-/** The author in words, such as `Console, key …x7Qd`. */
-export function labelOf({ kind, lastFour }: { kind: AuthorKind; lastFour: string | null }): string {
+/** The author in words, such as `Console, key "Ana" …x7Qd`. */
+export function labelOf({
+  kind,
+  lastFour,
+  keyName = null,
+}: {
+  kind: AuthorKind;
+  lastFour: string | null;
+  keyName?: string | null;
+}): string {
   const words = {
     PRIVATE_KEY: 'Private key',
     CONSOLE: 'Console, key',
     COMMAND: 'Command line',
     SERVER: 'Server',
   };
-  return lastFour === null ? words[kind] : `${words[kind]} …${lastFour}`;
+  const name = keyName === null ? '' : ` "${keyName}"`;
+  return lastFour === null ? words[kind] : `${words[kind]}${name} …${lastFour}`;
 }
 
 export type Json = string | number | boolean | null | Json[] | { [name: string]: Json };

@@ -81,11 +81,12 @@ const states: Record<StatefulSubject, string> = {
     where t.environment_id = $1 and t.id = any ($2::bigint[])`,
   ENVIRONMENT: `
     select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
-      jsonb_build_object('timeZone', time_zone) as fields
+      jsonb_build_object('timeZone', time_zone, 'requireUserToken', require_user_token) as fields
     from environment where id = $1 and id = any ($2::text[])`,
   API_KEY: `
     select id::text as handle, id::text as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
-      jsonb_build_object('kind', kind, 'lastFour', last_four, 'revoked', revoked_at is not null) as fields
+      jsonb_build_object('kind', kind, 'lastFour', last_four, 'name', name, 'scopes', to_jsonb(scopes),
+        'expiresAt', ${instantSql('expires_at')}, 'revoked', revoked_at is not null) as fields
     from api_key where environment_id = $1 and id = any ($2::uuid[])`,
   // A query of an address often holds a secret.
   WEBHOOK: `

@@ -22,10 +22,12 @@ const maxProven = 10_000;
  * ends, so the cache holds at most what was requested within one lifetime.
  *
  * @param now a monotonic clock in milliseconds. With the wall clock, a revoked value could become valid again
+ * @param remainingMsOf how long the value stayed valid when it was read; null without an end. It is not cached longer
  */
 export function createCache<Value>(
   lifetimeMs: number,
   now: () => number = () => performance.now(),
+  remainingMsOf: (value: Value) => number | null = () => null,
 ): Cache<Value> {
   const known = new Map<string, { value: Promise<Value | null>; until: number }>();
   const proven = new Set<string>();
@@ -72,7 +74,10 @@ export function createCache<Value>(
         if (known.get(name) === fresh) known.delete(name);
       };
       fresh.value.then((value) => {
-        if (value !== null) return;
+        if (value !== null) {
+          fresh.until = Math.min(fresh.until, at + (remainingMsOf(value) ?? lifetimeMs));
+          return;
+        }
         proven.delete(name);
         forget();
       }, forget);

@@ -3,9 +3,10 @@ import type { Author } from '../audit/rules.ts';
 import { allowanceOf, authorOf, type Caller, identifyHolder } from '../auth/caller.ts';
 import { readAuthorization } from '../auth/keys/rules.ts';
 import type { Keyring } from '../auth/keys/store.ts';
+import type { Scope } from '../auth/permission-rules.ts';
 import type { Database } from '../database/client.ts';
 import { DomainError } from '../errors.ts';
-import { forCallers } from '../http/admission.ts';
+import { forCallers, needsScope } from '../http/admission.ts';
 import { readJson, refuseBody } from '../http/body.ts';
 import type { Gate } from '../http/gate.ts';
 import type { DoHeavyWork } from '../http/heavy-work.ts';
@@ -36,7 +37,7 @@ export function createCatalogueRoutes({
   rateLimit,
   doHeavyWork,
 }: RouteDependencies): Record<string, Route> {
-  const forKey = (work: (author: Author, body: Buffer) => Promise<Answer>): Handler =>
+  const forKey = (scope: Scope, work: (author: Author, body: Buffer) => Promise<Answer>): Handler =>
     forCallers<Caller>(
       {
         gate,
@@ -46,6 +47,10 @@ export function createCatalogueRoutes({
           const caller = await identifyHolder(keyring, readAuthorization(authorization));
           context.bearer = caller;
           return caller;
+        },
+        refusalOf(caller) {
+          const refused = needsScope(scope, 'this command')(caller);
+          return refused === null ? null : withData(refused);
         },
       },
       async (_request, response, { caller, body, context }) => {
@@ -58,19 +63,19 @@ export function createCatalogueRoutes({
 
   return {
     '/cli/pull': {
-      GET: forKey(async ({ environmentId }) =>
+      GET: forKey('read', async ({ environmentId }) =>
         ok(await pull(database.of(environmentId).prisma, environmentId)),
       ),
     },
     '/cli/validate': {
-      POST: forKey(({ environmentId }, body) =>
+      POST: forKey('read', ({ environmentId }, body) =>
         forFile(body, async (desired) => ({
           data: (await preview(database.of(environmentId).prisma, environmentId, desired)).map(lineOf),
         })),
       ),
     },
     '/cli/publish': {
-      POST: forKey((author, body) =>
+      POST: forKey('admin', (author, body) =>
         forFile(body, async (desired) => {
           const { prisma } = database.of(author.environmentId);
           // The command asks for confirmation and shows refused changes.

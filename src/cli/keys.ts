@@ -1,25 +1,41 @@
 import '../start/environment.ts';
+import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { ownAuthor } from '../audit/rules.ts';
 import { issueKey, revokeKeyWithAudit } from '../auth/keys/issue.ts';
-import { environmentIds } from '../auth/keys/rules.ts';
-import { listKeys } from '../auth/keys/store.ts';
+import { environmentIds, type KeyKind } from '../auth/keys/rules.ts';
+import { listKeys, type StoredKey } from '../auth/keys/store.ts';
+import { readScopes, scopes } from '../auth/permission-rules.ts';
 import { createEncryption } from '../auth/secrets/encryption.ts';
 import { createSecretKey } from '../auth/secrets/secret-key.ts';
 import { loadTokenRealms } from '../auth/tokens/realms.ts';
 import { loadConfig } from '../config.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { StartupError } from '../errors.ts';
+import { DomainError, StartupError } from '../errors.ts';
+import { Note } from '../input.ts';
 import { findSecretKey } from '../start/secret-key.ts';
 import { runCommand, withDatabase } from './command.ts';
 
 const usage = `Usage:
   npm run keys -- list
-  npm run keys -- create <test|live> <private|public|write>
+  npm run keys -- create <test|live> <private|public|write> [--name <name>] [--scopes read,usage,ingest,admin] [--expires <date>]
   npm run keys -- revoke <id>
   npm run keys -- token-secrets    show the generated secrets that sign user tokens`;
 
 type Command = (db: PrismaClient) => Promise<string>;
+
+const Terms = z.object({
+  name: Note.optional(),
+  scopes: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(z.enum(scopes)))
+    .optional(),
+  expires: z.coerce
+    .date()
+    .refine((at) => at > new Date())
+    .optional(),
+});
 
 const environmentWord = z.enum(environmentIds);
 const kindWord = z
@@ -30,11 +46,7 @@ const kindWord = z
 function parseCommand([verb, ...words]: string[]): Command {
   if (verb === 'list' && words.length === 0) return list;
   if (verb === 'token-secrets' && words.length === 0) return listTokenSecrets;
-  if (verb === 'create') {
-    const { data } = z.tuple([environmentWord, kindWord]).safeParse(words);
-    if (data !== undefined)
-      return async (db) => (await issueKey(db, ...data, ownAuthor('COMMAND', data[0]))).key;
-  }
+  if (verb === 'create') return parseCreate(words);
   if (verb === 'revoke') {
     const { data } = z.tuple([z.string()]).safeParse(words);
     if (data !== undefined) return (db) => revoke(db, data[0]);
@@ -42,15 +54,51 @@ function parseCommand([verb, ...words]: string[]): Command {
   throw new StartupError(usage);
 }
 
+/** @throws StartupError, or ValidationError about a term */
+function parseCreate(words: string[]): Command {
+  try {
+    const { values, positionals } = parseArgs({
+      args: words,
+      options: { name: { type: 'string' }, scopes: { type: 'string' }, expires: { type: 'string' } },
+      allowPositionals: true,
+    });
+    const [environmentId, kind] = z.tuple([environmentWord, kindWord]).parse(positionals);
+    const { name, scopes, expires } = Terms.parse(values);
+    const terms = { name: name ?? null, expiresAt: expires ?? null, scopes: readScopes(kind, scopes) };
+    return async (db) =>
+      (await issueKey(db, environmentId, kind, ownAuthor('COMMAND', environmentId), terms)).key;
+  } catch (error) {
+    if (error instanceof DomainError) throw new StartupError(error.message);
+    throw new StartupError(usage);
+  }
+}
+
 async function list(db: PrismaClient): Promise<string> {
   const keys = await listKeys(db);
-  const lines = keys.map(({ id, environmentId, kind, lastFour, createdAt, revokedAt }) => {
-    const state = revokedAt === null ? 'active' : `revoked ${revokedAt.toISOString()}`;
+  const lines = keys.map(({ id, environmentId, kind, lastFour, createdAt, ...key }) => {
+    const state = [...termsOf(kind, key), stateOf(key)].join('  ');
     const shape = `${environmentId} ${kind.toLowerCase().padEnd(7)}  …${lastFour}`;
     return `${id}  ${shape}  created ${createdAt.toISOString()}  ${state}`;
   });
   return lines.join('\n');
 }
+
+function stateOf({ revokedAt, expiresAt }: Pick<StoredKey, 'revokedAt' | 'expiresAt'>): string {
+  if (revokedAt !== null) return `revoked ${revokedAt.toISOString()}`;
+  if (expiresAt === null) return 'active';
+  return `${expiresAt <= new Date() ? 'expired' : 'expires'} ${expiresAt.toISOString()}`;
+}
+
+/** What else is known about a key; nothing for one without a name that may do everything and was never used. */
+function termsOf(kind: KeyKind, { name, scopes, lastUsedAt }: StoredTerms): string[] {
+  return [
+    ...(kind === 'PRIVATE' && !scopes.includes('admin') ? [`may ${scopes.join()}`] : []),
+    ...(lastUsedAt === null ? [] : [`used ${lastUsedAt.toISOString()}`]),
+    ...(name === null ? [] : [JSON.stringify(name)]),
+  ];
+}
+
+type StoredTerms = Pick<StoredKey, 'name' | 'scopes' | 'lastUsedAt'>;
 
 /** An operator can then configure these secrets, so that existing tokens stay valid. */
 async function listTokenSecrets(db: PrismaClient): Promise<string> {

@@ -9,7 +9,7 @@ import { findUnknownTimeZones } from './store.ts';
 export async function updateEnvironment(
   db: PrismaClient,
   author: Author,
-  { timeZone }: EnvironmentChange,
+  { timeZone, requireUserToken }: EnvironmentChange,
 ): Promise<void> {
   const { environmentId: id } = author;
   const unknown = await findUnknownTimeZones(db, timeZone == null ? [] : [timeZone]);
@@ -17,7 +17,10 @@ export async function updateEnvironment(
   await db.$transaction(async (tx) => {
     await tx.$executeRaw`SELECT FROM environment WHERE id = ${id} FOR NO KEY UPDATE`;
     await audited(tx, author, { action: 'updateEnvironment', type: 'ENVIRONMENT', handles: [id] }, () =>
-      tx.environment.update({ where: { id }, data: { timeZone } }),
+      tx.environment.update({
+        where: { id },
+        data: { timeZone, requireUserToken: requireUserToken ?? undefined },
+      }),
     );
   });
 }

@@ -12,6 +12,10 @@ const Environment = builder.prismaObject('Environment', {
         'The IANA time zone of package features with `resetAnchor: CALENDAR` that name none. Default UTC.',
       resolve: ({ timeZone }) => timeZone ?? defaultTimeZone,
     }),
+    requireUserToken: t.exposeBoolean('requireUserToken', {
+      description:
+        'Whether the client API and OFREP need a user token: then a public key with X-User-ID does not read.',
+    }),
   }),
 });
 
@@ -21,6 +25,10 @@ const UpdateEnvironmentInput = builder.inputType('UpdateEnvironmentInput', {
     timeZone: t.string({
       description:
         'An IANA time zone, such as "Europe/Berlin"; null is UTC. It counts for package features that are saved from now on.',
+    }),
+    requireUserToken: t.boolean({
+      description:
+        'Whether reading as a user needs a user token, so that a public key with X-User-ID is not enough. It counts within 5 seconds. Default false.',
     }),
   }),
 });

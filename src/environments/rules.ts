@@ -13,7 +13,10 @@ export const TimeZone = z
   );
 
 /** A change of an environment's settings: an omitted field stays, null clears. */
-export const EnvironmentChange = z.object({ timeZone: TimeZone.nullish() });
+export const EnvironmentChange = z.object({
+  timeZone: TimeZone.nullish(),
+  requireUserToken: z.boolean().nullish(),
+});
 export type EnvironmentChange = z.output<typeof EnvironmentChange>;
 
 /** The time zone where none is set. */

@@ -41,6 +41,9 @@ builder.scalarType('DateTime', dateTime);
 builder.scalarType('JSON', json);
 
 builder.queryType({
-  description: `All queries. Every field needs a private key. All lists of an answer together have at most ${maxItems} items and ${maxFields} fields. A larger answer is refused, and the error names the list to page through.`,
+  description: `All queries. Every field needs a private key with the scope \`read\`. All lists of an answer together have at most ${maxItems} items and ${maxFields} fields. A larger answer is refused, and the error names the list to page through.`,
 });
-builder.mutationType({ description: 'All mutations. Every field needs a private key.' });
+builder.mutationType({
+  description:
+    'All mutations. Every field needs a private key: with the scope `usage` to record usage and to reserve it, `ingest` for events, `admin` for everything else.',
+});

@@ -1,4 +1,5 @@
 import type { Author } from '../audit/rules.ts';
+import type { Permissions } from '../auth/permission-rules.ts';
 import type { Encryption } from '../auth/secrets/encryption.ts';
 import type { UserTokens } from '../auth/tokens/tokens.ts';
 import type { Billing } from '../billing/billing.ts';
@@ -21,6 +22,8 @@ export interface Context {
   environmentId: string;
   /** The caller, for the audit log. */
   author: Author;
+  /** What the caller may do. */
+  permissions: Permissions;
   /** Reads the database's clock. Use it for instants that are compared with rows. */
   readClock: ReadClock;
   findStanding: FindStanding;

@@ -37,6 +37,7 @@ import '../webhooks/deliveries-graphql.ts';
 import '../webhooks/graphql.ts';
 import { builder } from './builder.ts';
 import { withCountedAnswers } from './limits/answer-size.ts';
+import { withPermissions } from './permissions.ts';
 
 /** The schema of the admin API. Each import above adds a concept. */
-export const schema = withCountedAnswers(builder.toSchema());
+export const schema = withPermissions(withCountedAnswers(builder.toSchema()));

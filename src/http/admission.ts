@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { forbiddenMessage, mayDo, type Permissions, type Scope } from '../auth/permission-rules.ts';
 import { type Body, readBody, readStrangerBody, refuseBody } from './body.ts';
 import type { Gate, Share } from './gate.ts';
 import { type RateLimit, rateLimited } from './rate-limit.ts';
 import type { RequestContext } from './request-context.ts';
-import { type Answer, overloaded } from './response.ts';
+import { type Answer, forbidden, overloaded, type Refusal } from './response.ts';
 import type { Handler } from './router.ts';
 import type { Slots } from './slots.ts';
 
@@ -15,7 +16,15 @@ export interface Admission<Caller> {
   identify(headers: IncomingHttpHeaders, context: RequestContext): Promise<Caller | null>;
   /** Returns the key of the rate limit that a call counts against. */
   allowanceOf(caller: Caller): string;
+  /** Returns the refusal of a caller who may not call this route. Without it, the handler decides. */
+  refusalOf?(caller: Caller): Answer | null;
 }
+
+/** Refuses callers without this scope. `what` begins with a small letter: it is part of a sentence. */
+export const needsScope =
+  (scope: Scope, what: string) =>
+  ({ permissions }: { permissions: Permissions }): Refusal | null =>
+    mayDo(permissions, scope) ? null : forbidden(forbiddenMessage(scope, what));
 
 /** Answers a request of an authenticated caller, after its body is read. */
 export type CallerHandler<Caller> = (
@@ -31,7 +40,7 @@ export type CallerHandler<Caller> = (
  * @param unauthenticated answers requests without valid credentials
  */
 export function forCallers<Caller extends { environmentId: string }>(
-  { gate, rateLimit, identify, allowanceOf }: Admission<Caller>,
+  { gate, rateLimit, identify, allowanceOf, refusalOf }: Admission<Caller>,
   handle: CallerHandler<Caller>,
   unauthenticated: Handler,
   refuse = refuseBody,
@@ -39,8 +48,8 @@ export function forCallers<Caller extends { environmentId: string }>(
   return async (request, response, context) => {
     const caller = await identify(request.headers, context);
     if (caller === null) return unauthenticated(request, response, context);
-    const limited = rateLimited(rateLimit, allowanceOf(caller));
-    if (limited !== null) return refuse(request, response, limited);
+    const refused = rateLimited(rateLimit, allowanceOf(caller)) ?? refusalOf?.(caller) ?? null;
+    if (refused !== null) return refuse(request, response, refused);
     const share = gate.of(caller.environmentId);
     const body = await readWithin(request, share);
     if ('status' in body) return refuse(request, response, body);
@@ -71,7 +80,7 @@ export interface BodyAdmission<Caller> extends Omit<Admission<Caller>, 'identify
  * stranger's: small, and one of few. After that it counts within the share of its environment.
  */
 export function forKeysInBodies<Caller extends { environmentId: string }>(
-  { slots, maxBytes, tooLong, gate, rateLimit, identify, allowanceOf }: BodyAdmission<Caller>,
+  { slots, maxBytes, tooLong, gate, rateLimit, identify, allowanceOf, refusalOf }: BodyAdmission<Caller>,
   handle: CallerHandler<Caller>,
   unauthenticated: Handler,
   refuse = refuseBody,
@@ -86,8 +95,8 @@ export function forKeysInBodies<Caller extends { environmentId: string }>(
     }
     const caller = await identify(body.bytes, context).finally(releaseSlot);
     if (caller === null) return unauthenticated(request, response, context);
-    const limited = rateLimited(rateLimit, allowanceOf(caller));
-    if (limited !== null) return refuse(request, response, limited);
+    const refused = rateLimited(rateLimit, allowanceOf(caller)) ?? refusalOf?.(caller) ?? null;
+    if (refused !== null) return refuse(request, response, refused);
     const share = gate.of(caller.environmentId);
     const working = share.run(async () =>
       handle(request, response, { caller, share, body: body.bytes, context }),

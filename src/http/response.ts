@@ -5,6 +5,7 @@ import { GraphQLError } from 'graphql';
 const statuses = {
   BAD_REQUEST: 400,
   UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   REQUEST_TIMEOUT: 408,
@@ -81,6 +82,10 @@ export function unauthenticatedError(message: string): GraphQLError {
   const http = { status: statuses.UNAUTHENTICATED, headers: { 'WWW-Authenticate': 'Bearer' } };
   return new GraphQLError(message, { extensions: { ...authenticationError(message), http } });
 }
+
+/** Creates the refusal of a caller whose credentials are valid, but not for this. */
+export const forbidden = (message: string): Refusal =>
+  refusal('FORBIDDEN', message, { exception: { name: 'ForbiddenError', message } });
 
 /** Writes an answer as JSON, and leaves the response open. Its headers may set another content type. */
 export function writeJson(response: ServerResponse, { status, body, headers }: Answer): void {

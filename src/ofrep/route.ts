@@ -4,7 +4,7 @@ import { readAuthorization } from '../auth/keys/rules.ts';
 import { identifyReader, type Reader, type Readers } from '../client/authenticate.ts';
 import { readUserId } from '../client/rules.ts';
 import { type Reading, reportAll, reportOne } from '../entitlements/report.ts';
-import { type CallerHandler, forCallers } from '../http/admission.ts';
+import { type CallerHandler, forCallers, needsScope } from '../http/admission.ts';
 import { readJson, refuseBody } from '../http/body.ts';
 import { withCors } from '../http/cors.ts';
 import type { Gate } from '../http/gate.ts';
@@ -80,6 +80,7 @@ function createHandler({ gate, rateLimit, readers }: RouteDependencies, evaluate
         context.bearer = reader;
         return reader;
       },
+      refusalOf: needsScope('read', 'evaluation'),
     },
     handle,
     (request, response) => refuse(request, response, wrongCredentials),

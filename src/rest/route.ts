@@ -93,7 +93,12 @@ function readGiven(
 }
 
 /** The HTTP status of a mistake of the caller. */
-const statuses: Record<DomainError['code'], number> = { BAD_USER_INPUT: 400, NOT_FOUND: 404, CONFLICT: 409 };
+const statuses: Record<DomainError['code'], number> = {
+  BAD_USER_INPUT: 400,
+  FORBIDDEN: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+};
 
 function answerOf(operation: RestOperation, { data, errors }: ExecutionResult, given: Given): Answer {
   const [error] = errors ?? [];

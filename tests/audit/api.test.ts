@@ -106,7 +106,7 @@ describe('auditLog', () => {
       {
         action: 'createApiKey',
         before: null,
-        after: { kind: 'PUBLIC', lastFour, revoked: false },
+        after: { kind: 'PUBLIC', lastFour, revoked: false, scopes: ['read'] },
         withheld: [],
       },
     ]);

@@ -65,10 +65,18 @@ it('leads to GraphiQL', async () => {
 
 it('makes a key and shows it once', async () => {
   await page.getByRole('link', { name: 'Configuration', exact: true }).click();
-  await page.getByRole('button', { name: 'New private key' }).click();
+  await page.getByRole('button', { name: 'New key', exact: true }).click();
+  await page.getByLabel('Name').fill('Reporting');
+  await page.getByLabel('Everything: also what the others allow').uncheck();
+  await page.getByLabel('Read everything').check();
+  await look('new-key');
+  await page.getByRole('button', { name: 'Create key' }).click();
   await page.getByText('It is shown only once.').waitFor();
+  await page.getByRole('dialog').waitFor({ state: 'hidden' });
   const key = await page.getByText(/^prv_test_[A-Za-z0-9]{32}$/).innerText();
   expect(await app.ok('{ features { id } }', {}, key)).toEqual({ features: [] });
+  const { apiKeys } = await app.ok('{ apiKeys { name scopes } }');
+  expect(apiKeys).toContainEqual({ name: 'Reporting', scopes: ['read'] });
   await look('configuration');
   await page.reload();
   await page.getByText(`prv_test_…${key.slice(-4)}`, { exact: true }).waitFor();

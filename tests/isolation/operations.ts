@@ -219,7 +219,9 @@ export const mutations: Record<string, Row> = {
   commitReservation: {
     calls: [({ reservation }) => ({ id: reservation, amount: 2, idempotencyKey: 'once' })],
   },
-  createApiKey: { calls: [() => ({ kind: 'PUBLIC' })] },
+  createApiKey: {
+    calls: [() => ({ kind: 'PRIVATE', name: 'ours', expiresAt: '2099-01-01T00:00:00Z', scopes: ['read'] })],
+  },
   createBillingTemplate: {
     calls: [
       (its) => ({
@@ -403,6 +405,7 @@ export const mutations: Record<string, Row> = {
     ],
   },
   resumeSubscription: byId(({ endingSubscription }) => endingSubscription),
+  rotateApiKey: { calls: [({ apiKey }) => ({ id: apiKey, oldExpiresAt: '2099-01-01T00:00:00Z' })] },
   revokeApiKey: byId(({ apiKey }) => apiKey),
   rotateWebhookSecret: byId(({ webhook }) => webhook),
   setPackagePrice: {
@@ -475,7 +478,19 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
-  updateEnvironment: { calls: [() => ({ input: { timeZone: 'Asia/Kolkata' } })] },
+  updateApiKey: {
+    calls: [
+      ({ apiKey }) => ({
+        id: apiKey,
+        name: 'ours',
+        expiresAt: '2099-01-01T00:00:00Z',
+        scopes: ['read'],
+      }),
+    ],
+  },
+  updateEnvironment: {
+    calls: [() => ({ input: { timeZone: 'Asia/Kolkata', requireUserToken: true } })],
+  },
   updateFeature: {
     calls: [
       ({ feature }) => ({

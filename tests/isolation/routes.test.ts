@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createKey, revokeKey } from '../../src/auth/keys/store.ts';
+import { type Scope, scopes } from '../../src/auth/permission-rules.ts';
 import { operations as restOperations } from '../../src/rest/operations-rules.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createWorld, type Names, type Rows, readRows, reveals, secrets } from './world.ts';
@@ -12,6 +13,8 @@ let its: Names;
 let rows: Rows;
 let revoked: string;
 let revokedWriteKey: string;
+/** Private keys with one scope. */
+let keys: Record<Scope, string>;
 
 beforeAll(async () => {
   app = await startTestApp();
@@ -19,6 +22,11 @@ beforeAll(async () => {
   await createWorld(app.database.prisma, 'live', '');
   revoked = await createRevokedKey('PRIVATE');
   revokedWriteKey = await createRevokedKey('WRITE');
+  const made = scopes.map(async (scope) => {
+    const { key } = await createKey(app.database.prisma, 'test', 'PRIVATE', { scopes: [scope] });
+    return [scope, key] as const;
+  });
+  keys = Object.fromEntries(await Promise.all(made)) as Record<Scope, string>;
   rows = await readRows(app.database);
 });
 beforeEach(() => rows.restore());
@@ -41,6 +49,11 @@ interface Call {
   headers?: Record<string, string>;
   /** What a right key does by it. */
   does: 'tells' | 'changes' | 'nothing';
+  /** The scope that a private key needs, and the status without it: by default 403. */
+  needs: Scope;
+  refusedWith?: number;
+  /** The status of success; by default 200. */
+  answers?: number;
   /** Whether a write key does it too. */
   takesWriteKey?: true;
 }
@@ -77,6 +90,7 @@ const keyed: Call[] = [
       { type: 'identify', messageId: 'newer', userId: user, traits: { name: 'ours' } },
     ],
     does: 'changes',
+    needs: 'ingest',
     takesWriteKey: true,
   },
   segmentCall('batch', (event) => ({ batch: [event] })),
@@ -87,6 +101,7 @@ const keyed: Call[] = [
     path: '/ofrep/v1/evaluate/flags',
     body: ({ user }) => ({ context: { targetingKey: user } }),
     does: 'tells',
+    needs: 'read',
     takesPublicKey: true,
   },
   {
@@ -95,6 +110,7 @@ const keyed: Call[] = [
     at: ({ feature }) => `/ofrep/v1/evaluate/flags/${feature}`,
     body: ({ user }) => ({ context: { targetingKey: user } }),
     does: 'tells',
+    needs: 'read',
     takesPublicKey: true,
   },
   {
@@ -102,20 +118,30 @@ const keyed: Call[] = [
     path: '/v1/users/{userId}/entitlements',
     at: ({ user }) => `/v1/users/${user}/entitlements`,
     does: 'tells',
+    needs: 'read',
   },
   {
     method: 'post',
     path: '/v1/usage',
     body: ({ user, feature }) => ({ userId: user, featureId: feature }),
     does: 'changes',
+    needs: 'usage',
   },
-  mcpCall('get_user', ({ user }) => ({ userId: user }), 'tells'),
-  mcpCall('list_packages', () => ({}), 'tells'),
+  mcpCall('get_user', ({ user }) => ({ userId: user }), 'tells', 'read'),
+  mcpCall('list_packages', () => ({}), 'tells', 'read'),
   // The arguments are right, but not previewed: nothing happens.
-  mcpCall('delete_user', ({ user }) => ({ userId: user, fingerprint: 'none' }), 'nothing'),
-  { method: 'get', path: '/cli/pull', does: 'tells' },
-  { method: 'post', path: '/cli/validate', body: configuration, does: 'tells' },
-  { method: 'post', path: '/cli/publish', body: configuration, does: 'changes' },
+  mcpCall('delete_user', ({ user }) => ({ userId: user, fingerprint: 'none' }), 'nothing', 'read'),
+  {
+    method: 'post',
+    path: '/v1/users',
+    body: ({ user }) => ({ id: `new-${user}` }),
+    does: 'changes',
+    answers: 201,
+    needs: 'admin',
+  },
+  { method: 'get', path: '/cli/pull', does: 'tells', needs: 'read' },
+  { method: 'post', path: '/cli/validate', body: configuration, does: 'tells', needs: 'read' },
+  { method: 'post', path: '/cli/publish', body: configuration, does: 'changes', needs: 'admin' },
 ];
 
 /** A call of Segment's own HTTP API. */
@@ -125,15 +151,15 @@ function segmentCall(call: string, bodyOf: (event: object) => object): Call {
       ...{ type: 'track', messageId: 'newest', userId: user, event: 'ours' },
       properties: { featureId: feature },
     });
-  return { method: 'post', path: `/v1/${call}`, body, does: 'changes', takesWriteKey: true };
+  return { method: 'post', path: `/v1/${call}`, body, does: 'changes', needs: 'ingest', takesWriteKey: true };
 }
 
 /** A call of a tool; all of them are GraphQL operations, see tests/mcp. */
-function mcpCall(name: string, args: (its: Names) => object, does: Call['does']): Call {
+function mcpCall(name: string, args: (its: Names) => object, does: Call['does'], needs: Scope): Call {
   const params = (its: Names) => ({ name, arguments: args(its) });
   const body = (its: Names) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: params(its) });
   const headers = { Accept: 'application/json, text/event-stream' };
-  return { method: 'post', path: '/mcp', headers, body, does };
+  return { method: 'post', path: '/mcp', headers, body, does, needs, refusedWith: 200 };
 }
 
 /** A catalogue that changes one feature of the world, and says nothing of its packages. */
@@ -173,10 +199,21 @@ describe.each(keyed)('$method $path', (call) => {
     expect([await rows.of('test'), await rows.of('live')]).toEqual(before);
   });
 
+  test('is closed to a private key without its scope, and open to one that has no other', async () => {
+    const before = await rows.of('test');
+    for (const scope of scopes.filter((each) => each !== 'admin' && each !== call.needs)) {
+      const { status, body } = await send(call, keys[scope]);
+      expect([scope, status]).toEqual([scope, call.refusedWith ?? 403]);
+      expect(JSON.stringify(body).replaceAll('\\', '')).toContain(`needs the scope "${call.needs}"`);
+    }
+    expect(await rows.of('test')).toEqual(before);
+    expect((await send(call, keys[call.needs])).status).toBe(call.answers ?? 200);
+  });
+
   test('is about the environment of the private key alone', async () => {
     const [ours, theirs] = [await rows.of('test'), await rows.of('live')];
     const { status, text } = await send(call, app.keys.test);
-    expect({ status, text }).toMatchObject({ status: 200 });
+    expect({ status, text }).toMatchObject({ status: call.answers ?? 200 });
     expect(reveals(text, secrets.live)).toBe(false);
     expect(await rows.of('live')).toEqual(theirs);
     if (call.does === 'nothing') expect(await rows.of('test')).toEqual(ours);

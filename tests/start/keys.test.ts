@@ -35,7 +35,7 @@ test('a key that is created works at once, is listed by its end, and stops worki
   expect(await status(key)).toBe(200);
 
   const line = (await keys('list')).stdout.split('\n').find((each) => each.includes(`…${key.slice(-4)} `));
-  expect(line).toMatch(/^[0-9a-f-]{36} {2}live private {2}…\w{4} {2}created \S+Z {2}active$/);
+  expect(line).toMatch(/^[0-9a-f-]{36} {2}live private {2}…\w{4} {2}created \S+Z {2}(used \S+Z {2})?active$/);
   const id = line?.slice(0, 36) ?? '';
 
   expect(await keys('revoke', id)).toEqual({
@@ -45,6 +45,15 @@ test('a key that is created works at once, is listed by its end, and stops worki
   });
   while ((await status(key)) !== 401) await new Promise((later) => setTimeout(later, 100));
   expect((await keys('list')).stdout).toMatch(new RegExp(`^${id} .* revoked \\S+Z$`, 'm'));
+});
+
+test('a key is created with a name, scopes and an end, and listed with them', async () => {
+  const terms = ['--name', 'Billing worker', '--scopes', 'usage,read', '--expires', '2099-01-01'];
+  const { stdout } = await keys('create', 'live', 'private', ...terms);
+  const lines = (await keys('list')).stdout.split('\n');
+  expect(lines.find((each) => each.includes(`…${stdout.trim().slice(-4)} `))).toMatch(
+    / {2}may read,usage {2}"Billing worker" {2}expires 2099-01-01T00:00:00.000Z$/,
+  );
 });
 
 test('the kept secrets of user tokens are told, so that they can be configured instead', async () => {
@@ -64,6 +73,9 @@ test.each([
   ['an id that is none', ['revoke', 'abc'], /^There is no active key with the id abc\.\n$/],
   ['no command', [], /^Usage:\n/],
   ['an unknown environment', ['create', 'prod', 'private'], /^Usage:\n/],
+  ['an unknown scope', ['create', 'live', 'private', '--scopes', 'write'], /^Usage:\n/],
+  ['a scope of another kind', ['create', 'live', 'public', '--scopes', 'usage'], /^scopes: .+"read"\n$/],
+  ['an end that has passed', ['create', 'live', 'private', '--expires', '2020-01-01'], /^Usage:\n/],
   ['a word too many', ['list', 'all'], /^Usage:\n/],
 ])('%s is refused', async (_, words, message) => {
   expect(await keys(...words)).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(message) });

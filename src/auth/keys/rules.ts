@@ -47,6 +47,14 @@ export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
 
+/** When a key expires that replaces this one now: it lives as long as the old one was made for. */
+export function expiryAfter(
+  { createdAt, expiresAt }: { createdAt: Date; expiresAt: Date | null },
+  now: Date,
+): Date | null {
+  return expiresAt === null ? null : new Date(now.getTime() + expiresAt.getTime() - createdAt.getTime());
+}
+
 /** Identifies a key in a list without revealing it. */
 export function lastFourOf(key: string): string {
   return key.slice(-4);

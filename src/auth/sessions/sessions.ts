@@ -5,7 +5,14 @@ import type { EnvironmentId } from '../keys/rules.ts';
 import { credentialLifetimeMs, type Identity, type Keyring } from '../keys/store.ts';
 import type { SecretKey } from '../secrets/secret-key.ts';
 import { createSessionCookies, formatToken, parseToken, type SessionCookies, tokenBytes } from './rules.ts';
-import { findActiveSession, insertSession, removeOldSessions, revokeSession, touchSession } from './store.ts';
+import {
+  type ActiveSession,
+  findActiveSession,
+  insertSession,
+  removeOldSessions,
+  revokeSession,
+  touchSession,
+} from './store.ts';
 
 /** A session of the console. */
 export interface Session {
@@ -48,9 +55,9 @@ export function createSessions({
 }): Sessions {
   const hashKey = secretKey.derive('console sessions');
   const hashOf = (token: string) => createHmac('sha256', hashKey).update(token).digest('hex');
-  const known = createCache<Session>(credentialLifetimeMs, now);
+  const known = createCache<ActiveSession>(credentialLifetimeMs, now, ({ remainingMs }) => remainingMs);
 
-  async function read(idHash: string): Promise<Session | null> {
+  async function read(idHash: string): Promise<ActiveSession | null> {
     const found = await findActiveSession(lookups, idHash);
     // A failed update of the last use does not make the session invalid.
     if (found?.isLastSeenOld) void touchSession(db, idHash).catch(() => undefined);

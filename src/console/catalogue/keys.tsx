@@ -1,138 +1,132 @@
-import { Alert, Badge, Button, Group, Table, Text } from '@mantine/core';
-import { useAnswer, useChange, useEnvironment, useSessions } from '../api/hooks.ts';
-import {
-  type ApiKeyKind,
-  ApiKeysDocument,
-  type ApiKeysQuery,
-  CreateApiKeyDocument,
-  RevokeApiKeyDocument,
-} from '../generated/operations.ts';
+import { Alert, Badge, Group, Switch, Table, Text } from '@mantine/core';
+import { useState } from 'react';
+import { useAnswer, useChange, useEnvironment } from '../api/hooks.ts';
+import { ApiKeysDocument, RequireUserTokenDocument } from '../generated/operations.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
-import { DialogButton } from '../parts/dialog.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { EditKey, NewKey, RevokeKey, RotateKey } from './key-dialogs.tsx';
+import { isOver, type Key, kinds, mayDoAll, shortOf } from './key-terms.ts';
 
 const columns = [
   { label: 'Key' },
   { label: 'Kind' },
+  { label: 'Last used' },
+  { label: 'Ends' },
   { label: 'Created' },
-  { label: 'Status' },
   { label: 'Actions', hidden: true },
 ];
 
-type Key = ApiKeysQuery['apiKeys'][number];
-
-const kinds: Record<ApiKeyKind, { label: string; prefix: string }> = {
-  PRIVATE: { label: 'Private', prefix: 'prv' },
-  PUBLIC: { label: 'Public', prefix: 'pub' },
-  WRITE: { label: 'Write', prefix: 'wrt' },
-};
-
-/** The prefix and the last four characters of the key. */
-const shortOf = ({ kind, lastFour }: Key, environment: string) =>
-  `${kinds[kind].prefix}_${environment}_…${lastFour}`;
-
 export function Keys() {
-  const environment = useEnvironment();
   const keys = useAnswer(ApiKeysDocument, {});
-  const create = useChange(CreateApiKeyDocument);
-  const button = (kind: ApiKeyKind, label: string) => (
-    <Button
-      variant="default"
-      size="xs"
-      loading={create.isPending && create.variables.kind === kind}
-      onClick={() => create.mutate({ kind })}
-    >
-      {label}
-    </Button>
-  );
+  const [made, setMade] = useState<string | null>(null);
   return (
-    <Card
-      title="API keys"
-      action={
-        <Group gap="xs">
-          {button('PRIVATE', 'New private key')}
-          {button('PUBLIC', 'New public key')}
-          {button('WRITE', 'New write key')}
-        </Group>
-      }
-    >
-      <Text c="dimmed">
-        A private key is for your servers, and for this console: it may do everything in the {environment}{' '}
-        environment. A public key is for browsers: it reads what one user may see. A write key is for event
-        libraries: it sends events, and can do nothing else.
-      </Text>
-      {create.data && (
+    <Card title="API keys" action={<NewKey onMade={setMade} />}>
+      <Text c="dimmed">Give each program a key of its own, with a name: the audit log shows it.</Text>
+      {made !== null && (
         <Alert
           color="gray"
           role="status"
           title="Copy the new key now. It is shown only once."
           withCloseButton
           closeButtonLabel="Hide the key"
-          onClose={create.reset}
+          onClose={() => setMade(null)}
         >
-          <Copyable text={create.data.createApiKey.key} />
+          <Copyable text={made} />
         </Alert>
       )}
-      <Failure error={create.error} />
       <Answer of={keys}>
-        {({ apiKeys }) => (
-          <DataTable label="API keys" columns={columns}>
-            {apiKeys.map((key) => (
-              <Table.Tr key={key.id}>
-                <Table.Td className="mono">{shortOf(key, environment)}</Table.Td>
-                <Table.Td>{kinds[key.kind].label}</Table.Td>
-                <Table.Td>
-                  <Moment at={key.createdAt} />
-                </Table.Td>
-                <Table.Td>
-                  {key.revokedAt === null ? (
-                    <Badge radius="sm" tt="none">
-                      Valid
-                    </Badge>
-                  ) : (
-                    <>
-                      Revoked <Moment at={key.revokedAt} />
-                    </>
-                  )}
-                </Table.Td>
-                <Table.Td ta="right">{key.revokedAt === null && <Revoke apiKey={key} />}</Table.Td>
-              </Table.Tr>
-            ))}
-          </DataTable>
+        {({ apiKeys, environment }) => (
+          <>
+            <DataTable label="API keys" columns={columns} minWidth={760}>
+              {apiKeys.map((key) => (
+                <KeyRow key={key.id} apiKey={key} onMade={setMade} />
+              ))}
+            </DataTable>
+            <TokenSetting isRequired={environment.requireUserToken} />
+          </>
         )}
       </Answer>
     </Card>
   );
 }
 
-function Revoke({ apiKey }: { apiKey: Key }) {
+function KeyRow({ apiKey, onMade }: { apiKey: Key; onMade: (key: string) => void }) {
   const environment = useEnvironment();
-  const sessions = useSessions();
-  const revoke = useChange(RevokeApiKeyDocument);
-  const short = shortOf(apiKey, environment);
-  const isMine = sessions.data?.some(
-    (session) => session.environment === environment && session.lastFour === apiKey.lastFour,
-  );
+  const { name, kind, scopes, lastUsedAt, createdAt } = apiKey;
+  const isUsable = !isOver(apiKey);
   return (
-    <DialogButton
-      label="Revoke"
-      about={short}
-      title={`Revoke ${short}?`}
-      submit="Revoke permanently"
-      change={revoke}
-      danger
-      button={{ variant: 'subtle', color: 'gray', size: 'xs' }}
-      onSubmit={() => revoke.mutateAsync({ id: apiKey.id })}
-    >
-      <Text>
-        Calls with it stop working within 5 seconds. Sessions that began with it end. This cannot be undone.
-      </Text>
-      {isMine && apiKey.kind === 'PRIVATE' && (
-        <Text fw={600}>It looks like the key that you are signed in with: you will be signed out.</Text>
-      )}
-    </DialogButton>
+    <Table.Tr>
+      <Table.Td>
+        {name !== null && <Text fw={500}>{name}</Text>}
+        <Text className="mono" c={name === null ? undefined : 'dimmed'}>
+          {shortOf(apiKey, environment)}
+        </Text>
+      </Table.Td>
+      <Table.Td>
+        {kinds[kind].label}
+        {kind === 'PRIVATE' && !mayDoAll(apiKey) && (
+          <Text size="sm" c="dimmed">
+            {scopes.join(', ')}
+          </Text>
+        )}
+      </Table.Td>
+      <Table.Td>{lastUsedAt === null ? 'Never' : <Moment at={lastUsedAt} />}</Table.Td>
+      <Table.Td>
+        <End apiKey={apiKey} />
+      </Table.Td>
+      <Table.Td>
+        <Moment at={createdAt} withTime={false} />
+      </Table.Td>
+      <Table.Td ta="right">
+        {apiKey.revokedAt === null && (
+          <Group gap={4} justify="end" wrap="nowrap">
+            <EditKey apiKey={apiKey} />
+            {isUsable && <RotateKey apiKey={apiKey} onMade={onMade} />}
+            <RevokeKey apiKey={apiKey} />
+          </Group>
+        )}
+      </Table.Td>
+    </Table.Tr>
+  );
+}
+
+function End({ apiKey: { revokedAt, expiresAt, ...rest } }: { apiKey: Key }) {
+  if (revokedAt !== null)
+    return (
+      <>
+        Revoked <Moment at={revokedAt} />
+      </>
+    );
+  if (expiresAt === null)
+    return (
+      <Badge radius="sm" tt="none">
+        Never
+      </Badge>
+    );
+  return (
+    <>
+      {isOver({ revokedAt, expiresAt, ...rest }) && 'Expired '}
+      <Moment at={expiresAt} />
+    </>
+  );
+}
+
+/** Whether browsers need a user token. */
+function TokenSetting({ isRequired }: { isRequired: boolean }) {
+  const change = useChange(RequireUserTokenDocument);
+  return (
+    <>
+      <Switch
+        label="Browsers need a user token"
+        description="Then a public key with the id of a user does not read. Your server makes tokens with generateUserToken."
+        checked={isRequired}
+        disabled={change.isPending}
+        onChange={(event) => change.mutate({ requireUserToken: event.currentTarget.checked })}
+      />
+      <Failure error={change.error} />
+    </>
   );
 }

@@ -5,7 +5,7 @@ import { parseKey, readKey } from '../../auth/keys/rules.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
 import type { ReadClock } from '../../database/clock.ts';
 import { DomainError } from '../../errors.ts';
-import { type CallerHandler, forCallers, forKeysInBodies } from '../../http/admission.ts';
+import { type CallerHandler, forCallers, forKeysInBodies, needsScope } from '../../http/admission.ts';
 import { decodeBody, readJson, refuseBody } from '../../http/body.ts';
 import { withCors } from '../../http/cors.ts';
 import { reportFault } from '../../http/faults.ts';
@@ -78,6 +78,7 @@ function createCall({ keyring, ...dependencies }: RouteDependencies, type: strin
       rateLimit,
       allowanceOf,
       identify: (headers, context) => identify(keyOf(headers), context),
+      refusalOf,
     },
     handle,
     unauthorized,
@@ -92,6 +93,7 @@ function createCall({ keyring, ...dependencies }: RouteDependencies, type: strin
       maxBytes: maxKeyedBodyBytes,
       tooLong: tooLongForKey,
       identify: (body, context) => identify(readBodyKey(readJson(body)), context),
+      refusalOf,
     },
     handle,
     unauthorized,
@@ -100,6 +102,8 @@ function createCall({ keyring, ...dependencies }: RouteDependencies, type: strin
   return (request, response, context) =>
     (keyOf(request.headers) === null ? withBody : withHeader)(request, response, context);
 }
+
+const refusalOf = needsScope('ingest', 'sending events');
 
 /** Jitsu's libraries send the key in a header of its own. */
 const keyOf = ({ authorization, ...headers }: IncomingMessage['headers']): string | null =>

@@ -5,9 +5,10 @@ import { numberOrNull } from '../../amount.ts';
 import { allowanceOf, identifySender, type Sender } from '../../auth/caller.ts';
 import { readKey } from '../../auth/keys/rules.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
+import { mayDo } from '../../auth/permission-rules.ts';
 import type { ReadClock } from '../../database/clock.ts';
 import { DomainError } from '../../errors.ts';
-import { forCallers } from '../../http/admission.ts';
+import { forCallers, needsScope } from '../../http/admission.ts';
 import { decodeBody, readJson, refuseBody } from '../../http/body.ts';
 import { faultCodeOf, reportFault } from '../../http/faults.ts';
 import type { Gate } from '../../http/gate.ts';
@@ -47,6 +48,7 @@ export function createSegmentRoute(webhook: Webhook): Route {
         context.bearer = caller;
         return caller;
       },
+      refusalOf: needsScope('ingest', 'sending events'),
     },
     async ({ headers }, response, { caller, share, body, context }) => {
       const read = await decodeBody(headers, body, share.bodies);
@@ -100,10 +102,13 @@ const wrongCredentials = unauthenticated(
   'Basic realm="Segment"',
 );
 
-/** A write key stands in pages and apps, so it learns nothing of users, features and rules: not what an event did. */
+/**
+ * A write key stands in pages and apps, so it learns nothing of users, features and rules: not what an event did. Nor does
+ * a private key that may not read.
+ */
 function itemOf(
   result: Ingested | Error,
-  { kind }: Sender,
+  { permissions }: Sender,
   log: Logger,
   requestContext: RequestContext,
 ): object {
@@ -114,7 +119,7 @@ function itemOf(
   if (result instanceof Error) return { error: reportFault(log, result, requestContext) };
   const { userKey: _internal, warnings, delta, ...facts } = result;
   const known = { ...facts, delta: numberOrNull(delta) };
-  const item = kind === 'WRITE' ? { messageId: known.messageId } : known;
+  const item = !mayDo(permissions, 'read') ? { messageId: known.messageId } : known;
   return warnings.length === 0 ? item : { ...item, warnings };
 }
 

@@ -1,11 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { createLastUses } from '../../../src/auth/keys/last-use-store.ts';
 import {
   createKey,
   createKeyring,
   installKey,
   type Keyring,
   listKeys,
+  lockKey,
   revokeKey,
 } from '../../../src/auth/keys/store.ts';
 import { type Database, type Lookups, openDatabase } from '../../../src/database/client.ts';
@@ -56,6 +58,8 @@ test('a created key identifies its environment and kind, and is stored as a hash
     keyId: id,
     kind: 'PUBLIC',
     lastFour: key.slice(-4),
+    permissions: new Set(['read']),
+    requiresUserToken: false,
   });
   expect(JSON.stringify(await db.apiKey.findMany())).not.toContain(key.slice(9));
 });
@@ -106,6 +110,72 @@ test('a key that is revoked elsewhere stops working within five seconds', async 
 
   watched.at = 5_000;
   expect(await watched.keyring.identify(key)).toBeNull();
+});
+
+test('a key that expires is never remembered for longer', async () => {
+  const { id, key } = await createKey(db, 'test', 'PRIVATE', { expiresAt: new Date(Date.now() + 60_000) });
+  const watched = watchedKeyring();
+  await watched.keyring.identify(key);
+  watched.at = 2_000;
+  await watched.keyring.identify(key);
+  expect(watched.questions).toBe(1);
+
+  watched.at = 10_000;
+  await db.$executeRaw`UPDATE api_key SET expires_at = now() + interval '1 second' WHERE id = ${id}::uuid`;
+  expect(await watched.keyring.identify(key)).not.toBeNull();
+  watched.at = 11_001;
+  await db.$executeRaw`UPDATE api_key SET expires_at = now() WHERE id = ${id}::uuid`;
+  expect(await watched.keyring.identify(key)).toBeNull();
+});
+
+describe('the last use of a key', () => {
+  const minute = Date.parse('2026-11-21T10:15:00Z');
+  const lastUsedAt = async (id: string) => (await db.apiKey.findUniqueOrThrow({ where: { id } })).lastUsedAt;
+
+  test('is noted when the database is asked, and written in the background', async () => {
+    const { id, key } = await createKey(db, 'test', 'PRIVATE');
+    const uses = createLastUses(db, 1e6);
+    await createKeyring(database.lookups, undefined, uses.note).identify(key);
+    expect(await lastUsedAt(id)).toBeNull();
+    await uses.close();
+    const at = await lastUsedAt(id);
+    expect(at?.getSeconds()).toBe(0);
+    expect(Math.abs(Date.now() - Number(at))).toBeLessThan(120_000);
+  });
+
+  test('never goes back, and a locked key is left alone', async () => {
+    const [one, other] = [await createKey(db, 'test', 'PRIVATE'), await createKey(db, 'test', 'PUBLIC')];
+    const write = async (...used: [id: string, at: number][]) => {
+      const uses = createLastUses(db, 1e6);
+      for (const [id, at] of used) uses.note(id, at);
+      await uses.close();
+    };
+    await write([one.id, minute]);
+    await write([one.id, minute - 60_000]);
+    expect(await lastUsedAt(one.id)).toEqual(new Date(minute));
+    await db.$transaction(async (tx) => {
+      await lockKey(tx, one.id);
+      await write([one.id, minute + 60_000], [other.id, minute]);
+    });
+    expect([await lastUsedAt(one.id), await lastUsedAt(other.id)]).toEqual([
+      new Date(minute),
+      new Date(minute),
+    ]);
+  });
+
+  test('is written later if the database fails', async () => {
+    const { id } = await createKey(db, 'test', 'PRIVATE');
+    let failures = 1;
+    const failing = {
+      $executeRaw: (...given: [never]) =>
+        failures-- > 0 ? Promise.reject(new Error('the connection broke')) : db.$executeRaw(...given),
+    };
+    const uses = createLastUses(failing as unknown as typeof db, 1e6);
+    uses.note(id, minute);
+    await uses.close();
+    await uses.close();
+    expect(await lastUsedAt(id)).toEqual(new Date(minute));
+  });
 });
 
 test('a revoked key stops working also when the clock of the server is set back meanwhile', async () => {

@@ -11,6 +11,7 @@ const secretWords = /hash|secret|password|token|^key$/i;
 const allowed = [
   'CreatedApiKey.key',
   'CreatedWebhook.secret',
+  'Environment.requireUserToken',
   'GeneratedUserToken.token',
   'Mutation.generateUserToken',
   'Mutation.rotateWebhookSecret',
