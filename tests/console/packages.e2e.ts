@@ -20,6 +20,8 @@ afterAll(() => its?.close());
 const dialog = () => its.page.getByRole('dialog');
 const click = (name: string) => its.page.getByRole('button', { name, exact: true }).click();
 const open = (path: string) => its.page.goto(`${its.app.url}/test/${path}`);
+/** The day that is so many days ahead. */
+const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 /** Chooses from a list that opens. */
 async function choose(list: string, option: string) {
   await its.page.getByRole('combobox', { name: list }).click();
@@ -108,13 +110,13 @@ it('subscribes, changes and cancels, and says before what goes with it', async (
   await dialog().getByRole('button', { name: 'Subscribe' }).click();
   await page.getByText('0 of 10 used (0%)').waitFor();
   await click('Add an add-on');
-  await choose('Add-on', 'More calls');
+  await choose('Add-on', 'More calls (more-calls)');
   await dialog().getByRole('button', { name: 'Subscribe' }).click();
   await page.getByText('0 of 1,000 used (0%)').waitFor();
   await its.look('user-addon');
 
   await click('Change');
-  await choose('New base package', 'Team');
+  await choose('New base package', 'Team (draft)');
   await dialog().getByText('Not open to the new one, and cancelled with it: More calls.').waitFor();
   await its.look('user-change');
   await dialog().getByRole('button', { name: 'Change' }).click();
@@ -209,6 +211,46 @@ it('tops up, raises a limit until Friday, holds an amount, and reverts a row of 
   await dialog().getByRole('textbox', { name: 'Reason' }).fill('Not needed');
   await dialog().getByRole('button', { name: 'Revoke' }).click();
   await given.getByText('Revoked').waitFor();
+});
+
+it('begins in the past with what was used elsewhere, changes at the end of the period, and takes that back', async () => {
+  const { page } = its;
+  await createUser(its.app.database.prisma, { id: 'grace' });
+  await open('users/grace');
+  await click('Subscribe');
+  await choose('Package', 'basic');
+  await dialog().getByText('At a date').click();
+  await dialog()
+    .getByRole('textbox', { name: 'Start' })
+    .fill(`${inDays(-10)}T09:00`);
+  await dialog().getByRole('textbox', { name: 'Used elsewhere: calls' }).fill('4');
+  await its.look('user-subscribe');
+  await dialog().getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByText('4 of 10 used (40%)').waitFor();
+
+  await click('Change');
+  await choose('New base package', 'Team (draft)');
+  await dialog().getByText('End of the period').click();
+  await dialog().getByText('Carry over').click();
+  await its.look('user-change-later');
+  await dialog().getByRole('button', { name: 'Change' }).click();
+  await page.getByRole('row', { name: /Team.*Scheduled/ }).waitFor();
+  await page.getByRole('row', { name: /basic/ }).getByRole('button', { name: 'Resume' }).click();
+  await dialog().getByRole('button', { name: 'Resume' }).click();
+  await page.getByRole('row', { name: /Team.*Cancelled/ }).waitFor();
+
+  await page.getByRole('button', { name: 'Cancel: basic' }).click();
+  await dialog().getByText('At a date').click();
+  await dialog().getByRole('button', { name: 'In 7 days' }).click();
+  await dialog().getByRole('button', { name: 'Cancel the subscription' }).click();
+  await page.getByRole('row', { name: /basic.*ends/ }).waitFor();
+  await open('packages/draft');
+  await click('Subscribe a user');
+  await dialog().getByRole('combobox', { name: 'Id of the user' }).fill('grace');
+  await page.keyboard.press('Escape');
+  await dialog().getByRole('switch', { name: 'Begin with a trial' }).click();
+  await its.look('package-subscribe-trial');
+  await page.keyboard.press('Escape');
 });
 
 it('archives after saying who keeps it', async () => {

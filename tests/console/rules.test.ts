@@ -8,6 +8,13 @@ import { localText, readInstant, usualEnds } from '../../src/console/parts/insta
 import { formatNumber, readNumber } from '../../src/console/parts/numbers.ts';
 import { guessFeature } from '../../src/console/segment/guess.ts';
 import { namesFeature } from '../../src/console/segment/named.ts';
+import {
+  isInPast,
+  isWhole,
+  openingUsage,
+  startInput,
+  startNow,
+} from '../../src/console/subscriptions/start.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
 
 describe('a number is read as it was typed', () => {
@@ -186,4 +193,39 @@ it('a revert names what it reverts, and is known by its key', () => {
   expect(revertedId({ idempotencyKey: revertKey('17') })).toBe('17');
   expect(revertedId({ idempotencyKey: 'order-17' })).toBeNull();
   expect([revertNote('17', ''), revertNote('17', 'twice')]).toEqual(['Reverts 17', 'Reverts 17: twice']);
+});
+
+describe('how a subscription begins', () => {
+  const now = new Date('2026-11-29T12:00:00Z');
+  const past = {
+    ...startNow,
+    isAtDate: true,
+    startsAt: '2026-11-11T09:00',
+    used: { calls: 4, seats: 0, tokens: '' as const },
+  };
+
+  it('is whole once every instant is there', () => {
+    expect(isWhole(startNow)).toBe(true);
+    expect(isWhole({ ...startNow, isAtDate: true })).toBe(false);
+    expect(isWhole({ ...past, isTrial: true })).toBe(false);
+  });
+
+  it('sends what is chosen only', () => {
+    const hidden = { ...past, isAtDate: false, trialEndsAt: '2026-12-11T09:00', afterTrialPackageId: 'free' };
+    expect(startInput(hidden)).toEqual({ startsAt: null, trialEndsAt: null, afterTrialPackageId: null });
+  });
+
+  it('records what was used elsewhere once, if it begins in the past', () => {
+    expect(isInPast(past, now)).toBe(true);
+    expect(openingUsage(past, 'ada', '7', now)).toEqual([
+      {
+        userId: 'ada',
+        featureId: 'calls',
+        delta: 4,
+        note: expect.any(String),
+        idempotencyKey: 'opening-7-calls',
+      },
+    ]);
+    expect(openingUsage({ ...past, startsAt: '2026-12-11T09:00' }, 'ada', '7', now)).toEqual([]);
+  });
 });

@@ -43,14 +43,24 @@ export function useAnswer<Result, Variables>(
 }
 
 /** Runs a mutation, then refetches everything shown. */
-export function useChange<Result, Variables>(document: TypedDocumentString<Result, Variables>) {
+export const useChange = <Result, Variables>(document: TypedDocumentString<Result, Variables>) =>
+  useSteps<Variables, Result>((run, variables) => run(document, variables));
+
+/** Runs one operation. */
+type Run = <Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+) => Promise<Result>;
+
+/** Runs several operations as one, then refetches everything shown: a failure may be between two of them. */
+export function useSteps<Input, Result = void>(steps: (run: Run, input: Input) => Promise<Result>) {
   const environment = useEnvironment();
   const client = useQueryClient();
-  return useMutation<Result, Error, Variables>({
-    mutationFn: (variables) => request(environment, document, variables),
+  return useMutation<Result, Error, Input>({
+    mutationFn: (input) => steps((document, variables) => request(environment, document, variables), input),
     onSuccess: () => client.invalidateQueries({ queryKey: [environment] }),
     onError: (error) => {
-      if (isCode(error, 'UNAUTHENTICATED')) client.invalidateQueries({ queryKey: sessionsKey });
+      client.invalidateQueries({ queryKey: isCode(error, 'UNAUTHENTICATED') ? sessionsKey : [environment] });
     },
   });
 }

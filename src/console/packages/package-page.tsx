@@ -1,4 +1,5 @@
 import { Anchor, Badge, Button, Group, Stack, Table, Text } from '@mantine/core';
+import { lazy } from 'react';
 import { Link, useParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -7,14 +8,18 @@ import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
+import { OpenButton } from '../parts/opener.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { formatGrant } from './grant.ts';
 import { ArchiveButton, PublishButton } from './lifecycle.tsx';
 import { Prices } from './prices.tsx';
 import { StatusBadge } from './status-badge.tsx';
-import { SubscribeUser } from './subscribe-user.tsx';
 import { Subscribers } from './subscribers.tsx';
+
+const SubscribeUser = lazy(() =>
+  import('./subscribe-user.tsx').then(({ SubscribeUser }) => ({ default: SubscribeUser })),
+);
 
 export type Subject = PackageQuery['package'];
 
@@ -45,7 +50,12 @@ export function Page() {
             )}
             {subject.status !== 'ARCHIVED' && <ArchiveButton subject={subject} />}
             {subject.status === 'DRAFT' && <PublishButton subject={subject} />}
-            {subject.status === 'PUBLISHED' && <SubscribeUser subject={subject} />}
+            {subject.status === 'PUBLISHED' && (
+              <OpenButton
+                label="Subscribe a user"
+                dialog={(given) => <SubscribeUser {...given} subject={subject} />}
+              />
+            )}
           </PageHead>
           <Group mb="md" gap="lg">
             <Copyable text={subject.id} />

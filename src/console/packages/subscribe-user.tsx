@@ -1,41 +1,54 @@
 import { Autocomplete, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useState } from 'react';
-import { useAnswer, useChange } from '../api/hooks.ts';
-import { SubscribeDocument, UsersDocument } from '../generated/operations.ts';
-import { DialogButton } from '../parts/dialog.tsx';
+import { useAnswer } from '../api/hooks.ts';
+import { UsersDocument } from '../generated/operations.ts';
+import { FormDialog } from '../parts/dialog.tsx';
+import type { Opened } from '../parts/opener.tsx';
+import { useBegin } from '../subscriptions/begin.ts';
+import { isWhole, startNow } from '../subscriptions/start.ts';
+import { StartFields } from '../subscriptions/start-fields.tsx';
 import type { Subject } from './package-page.tsx';
 
 const suggested = 8;
 
 /** Subscribes a user, on the package's page. */
-export function SubscribeUser({ subject }: { subject: Subject }) {
+export function SubscribeUser({ opened, onClose, subject }: Opened & { subject: Subject }) {
   const [userId, setUserId] = useState('');
-  const [opened, setOpened] = useState(false);
+  const [start, setStart] = useState(startNow);
   const [search] = useDebouncedValue(userId, 200);
-  const users = useAnswer(
+  const answer = useAnswer(
     UsersDocument,
     { search: search || null, first: suggested, after: null },
-    { enabled: opened, keepPrevious: true },
+    { keepPrevious: true },
   );
-  const subscribe = useChange(SubscribeDocument);
+  const users = answer.data?.users ?? [];
+  const begin = useBegin();
   return (
-    <DialogButton
-      label="Subscribe a user"
+    <FormDialog
+      opened={opened}
+      onClose={onClose}
       title={`Subscribe a user to ${subject.name}`}
       submit="Subscribe"
-      change={subscribe}
-      blocked={userId === ''}
-      onOpen={() => {
-        setUserId('');
-        setOpened(true);
-      }}
-      onSubmit={() => subscribe.mutateAsync({ userId, packageIds: [subject.id] })}
+      change={begin}
+      blocked={userId === '' || !isWhole(start)}
+      onSubmit={() => begin.mutateAsync({ userId, packageId: subject.id, start })}
     >
       <Autocomplete
         label="Id of the user"
         description="Type the id, the name or the email, and choose."
-        data={(users.data?.users ?? []).map(({ id }) => id)}
+        data={users.map(({ id }) => id)}
+        renderOption={({ option }) => {
+          const user = users.find(({ id }) => id === option.value);
+          return (
+            <div>
+              <Text size="sm">{option.value}</Text>
+              <Text size="xs" c="dimmed">
+                {[user?.name, user?.email].filter(Boolean).join(', ')}
+              </Text>
+            </div>
+          );
+        }}
         // The server also searches names and emails, so the field must not filter again.
         filter={({ options }) => options}
         value={userId}
@@ -43,12 +56,12 @@ export function SubscribeUser({ subject }: { subject: Subject }) {
         required
         data-autofocus
       />
+      <StartFields start={start} onChange={setStart} packageId={subject.id} isAddon={subject.isAddon} />
       <Text size="sm" c="dimmed">
-        It begins now, and its periods are counted from now on.{' '}
         {subject.isAddon
           ? 'It is an add-on: the user needs a base package first.'
           : 'A user who has a base package already changes it on the user’s page.'}
       </Text>
-    </DialogButton>
+    </FormDialog>
   );
 }

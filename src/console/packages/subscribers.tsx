@@ -11,11 +11,18 @@ import { Moment } from '../parts/moment.tsx';
 import { formatCount } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
-import { SubscriptionBadge } from '../users/subscription-badge.tsx';
+import { SubscriptionBadge } from '../subscriptions/badge.tsx';
+import { Until } from '../subscriptions/until.tsx';
 import type { Subject } from './package-page.tsx';
 
 const pageSize = 20;
-const columns = [{ label: 'User' }, { label: 'Status' }, { label: 'Since' }, { label: 'Until' }];
+const columns = [
+  { label: 'User' },
+  { label: 'Version', numeric: true },
+  { label: 'Status' },
+  { label: 'Since' },
+  { label: 'Until' },
+];
 
 /** Current and past subscribers of the package, oldest subscription first. */
 export function Subscribers({ subject }: { subject: Subject }) {
@@ -45,13 +52,16 @@ export function Subscribers({ subject }: { subject: Subject }) {
                         <CopyIcon text={each.userId} />
                       </Group>
                     </Table.Td>
+                    <Table.Td ta="right">{each.package.version}</Table.Td>
                     <Table.Td>
                       <SubscriptionBadge status={each.status} />
                     </Table.Td>
                     <Table.Td>
                       <Moment at={each.startedAt} />
                     </Table.Td>
-                    <Table.Td>{each.endedAt === null ? '—' : <Moment at={each.endedAt} />}</Table.Td>
+                    <Table.Td>
+                      <Until subscription={each} />
+                    </Table.Td>
                   </Table.Tr>
                 ))}
               </DataTable>

@@ -9,9 +9,9 @@ import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { PageHead } from '../parts/page-head.tsx';
+import { Subscriptions } from '../subscriptions/card.tsx';
 import { Check } from './check.tsx';
 import { RecordUsage } from './record-usage.tsx';
-import { Subscriptions } from './subscriptions.tsx';
 import { Ungranted } from './ungranted.tsx';
 import { DeleteUser, EditUser } from './user-dialogs.tsx';
 
