@@ -43,5 +43,5 @@ export const router = createBrowserRouter(
     })),
     { path: '*', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
   ],
-  { basename: basePath || '/' },
+  { basename: basePath() || '/' },
 );

@@ -257,7 +257,7 @@ it('archives after saying who keeps it', async () => {
   const { page } = its;
   await open('packages/basic');
   await click('Archive');
-  await dialog().getByText('1 user who has it keeps it.').waitFor();
+  await dialog().getByText('2 users who have it keep it.').waitFor();
   await its.look('package-archive');
   await dialog().getByRole('button', { name: 'Archive' }).click();
   await page.getByText('Archived', { exact: true }).waitFor();

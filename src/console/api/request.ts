@@ -61,7 +61,7 @@ async function call(path: string, environment: Environment | '', options: Reques
   const headers = { 'Content-Type': 'application/json', 'X-Kana-Console': environment };
   let response: Response;
   try {
-    response = await fetch(basePath + path, { ...options, headers });
+    response = await fetch(basePath() + path, { ...options, headers });
   } catch {
     throw new RequestError('UNREACHABLE', 'The server does not respond.');
   }

@@ -1,5 +1,6 @@
 /** The path at which the server serves the console, such as `/kana`; empty at the root. The page names it. */
-export const basePath = document.querySelector<HTMLMetaElement>('meta[name="base-path"]')?.content ?? '';
+export const basePath = (): string =>
+  document.querySelector<HTMLMetaElement>('meta[name="base-path"]')?.content ?? '';
 
 /** The address of the server, for other programs. */
-export const serverAddress = (): string => `${window.location.origin}${basePath}`;
+export const serverAddress = (): string => `${window.location.origin}${basePath()}`;

@@ -44,7 +44,7 @@ export function Navigation() {
         />
       ))}
       <NavLink
-        href={`${basePath}/graphql`}
+        href={`${basePath()}/graphql`}
         target="_blank"
         label="GraphiQL"
         leftSection={<IconTerminal2 size={18} aria-hidden />}
