@@ -3,6 +3,7 @@ import cluster from 'node:cluster';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { expiryJob, expiryJobs } from './allowances/expiry/expire.ts';
 import { createApp } from './app.ts';
 import { createLastUses, type LastUses } from './auth/keys/last-use-store.ts';
 import { createKeyring } from './auth/keys/store.ts';
@@ -42,6 +43,7 @@ import { createMetrics, type Metrics, registerProcessMetrics } from './telemetry
 import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import type { TracingSettings } from './telemetry/tracing-settings.ts';
+import { alertJobs, alertsJob } from './usage/alerts/follow.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
 import { createAdmission } from './users/arrival.ts';
 import { cleanUpJob, type Dispatcher, startDispatcher, webhookJobs } from './webhooks/deliver.ts';
@@ -125,13 +127,25 @@ async function start(config: Config, running: Running): Promise<void> {
     ...segmentJobs(database.prisma),
     ...settleJobs(database.prisma),
     ...migrationJobs(database.prisma),
+    ...alertJobs,
+    ...expiryJobs,
     ...rollUpJobs,
     ...sealJobs,
     ...webhookJobs,
     ...billingJobs(database.prisma, billing.open, syncContextOf),
   };
   running.queue = await startQueue(postgres.url, jobs, {
-    atStart: [sweepJob, settleJob, migrationsJob, rollUpJob, sealJob, cleanUpJob, reconcileJob],
+    atStart: [
+      sweepJob,
+      settleJob,
+      migrationsJob,
+      alertsJob,
+      expiryJob,
+      rollUpJob,
+      sealJob,
+      cleanUpJob,
+      reconcileJob,
+    ],
     log,
     metrics,
   });

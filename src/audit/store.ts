@@ -13,7 +13,8 @@ export type StatefulSubject = Exclude<
 const contentsSql = (version: string) => `jsonb_build_object(
   'features', coalesce((select jsonb_agg(jsonb_build_object('id', feature_id, 'name', f.name, 'limit', "limit",
       'resetPeriod', reset_period, 'resetEvery', reset_every, 'timeZone', time_zone,
-      'overageEnabled', overage_enabled, 'alertAt', alert_at) order by position)
+      'overageEnabled', overage_enabled, 'alertAt', alert_at, 'alertAtAmount', alert_at_amount,
+      'alertOnReset', alert_on_reset) order by position)
     from package_feature f
     where f.environment_id = p.environment_id and f.package_id = p.id and f.version = ${version}), '[]'),
   'basePackages', coalesce((select jsonb_agg(base_id order by base_id)
@@ -75,6 +76,7 @@ const states: Record<StatefulSubject, string> = {
   TOP_UP: `
     select t.id::text as handle, t.id::text as subject_id, t.user_key, '{}'::jsonb as personal,
       jsonb_build_object('userId', u.id, 'featureId', t.feature_id, 'amount', t.amount, 'priority', t.priority,
+        'alertAt', t.alert_at, 'alertAtAmount', t.alert_at_amount,
         'expiresAt', ${instantSql('t.expires_at')}, 'reason', t.reason, 'voidedAt', ${instantSql('t.voided_at')},
         'voidReason', t.void_reason) as fields
     from top_up t join "user" u on u.key = t.user_key

@@ -51,6 +51,10 @@ export interface PackageFeature {
   overageEnabled: boolean;
   /** At how many percent of the limit webhooks get an event. */
   alertAt: number[];
+  /** At which usage of a window webhooks get an event: numbers of exact amounts. */
+  alertAtAmount: number[];
+  /** Whether webhooks get an event when a window ends. */
+  alertOnReset: boolean;
 }
 
 export interface Price {

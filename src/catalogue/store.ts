@@ -1,10 +1,10 @@
-import { amountOrNull, numberOrNull, textOrNull } from '../amount.ts';
 import type { Db } from '../database/client.ts';
 import { jsonValue } from '../database/json.ts';
 import { findTimeZone } from '../environments/store.ts';
 import { invalidInput } from '../errors.ts';
 import { deleteContents, type PackageVersion, replaceBases, replaceFeatures } from '../packages/store.ts';
 import { heldNow } from '../subscriptions/store.ts';
+import { shownGrant, storedGrant } from './grant-rules.ts';
 import type { Subscribers } from './plan/finding-rules.ts';
 import type {
   Catalogue,
@@ -90,6 +90,8 @@ export async function loadCatalogue(db: Db, environmentId: string): Promise<Cata
           timeZone: true,
           overageEnabled: true,
           alertAt: true,
+          alertAtAmount: true,
+          alertOnReset: true,
         },
       },
       bases: {
@@ -105,10 +107,7 @@ export async function loadCatalogue(db: Db, environmentId: string): Promise<Cata
   return {
     features,
     packages: packages.map(({ features: granted, bases, prices, draftVersion, ...facts }) => {
-      const features = granted.map(({ limit, ...feature }) => ({
-        ...feature,
-        limit: numberOrNull(amountOrNull(limit)),
-      }));
+      const features = granted.map(shownGrant);
       const stored = { features, bases, prices };
       const draft = draftVersion === null ? null : contentsOf(stored, draftVersion);
       return { ...facts, ...contentsOf(stored, facts.version), draft };
@@ -181,7 +180,7 @@ export async function createPackage(
       metadata: jsonColumn(metadata),
       environmentId,
       createdAt,
-      features: { createMany: { data: positioned(features) } },
+      features: { createMany: { data: features.map(storedGrant) } },
       bases: { createMany: { data: bases.map((baseId) => ({ baseId })) } },
       prices: { createMany: { data: dated(prices, createdAt) } },
     },
@@ -267,7 +266,7 @@ async function replaceContents(
   { features, bases, prices }: Contents,
   now: Date,
 ): Promise<void> {
-  await replaceFeatures(db, version, positioned(features));
+  await replaceFeatures(db, version, features.map(storedGrant));
   await replaceBases(db, version, bases);
   await replacePrices(db, version, prices, now);
 }
@@ -281,13 +280,6 @@ async function replacePrices(
   await db.packagePrice.deleteMany({ where: { ...version } });
   await db.packagePrice.createMany({ data: dated(prices, now).map((price) => ({ ...price, ...version })) });
 }
-
-const positioned = (features: readonly PackageFeature[]) =>
-  features.map(({ limit, ...feature }, position) => ({
-    ...feature,
-    limit: textOrNull(amountOrNull(limit)),
-    position,
-  }));
 
 /** Prices are ordered by age: one millisecond apart, they keep the order of the file. */
 const dated = (prices: readonly Price[], now: Date) =>

@@ -60,7 +60,7 @@ export async function requireFeature(
 }
 
 /**
- * The amounts that there are of a feature: its usage, its limits, and its top-ups. A usage that is recorded at this moment may be
+ * The amounts that there are of a feature: its usage, its limits and thresholds, and its top-ups. A usage that is recorded at this moment may be
  * missed: its amount stays exact.
  */
 export async function findAmounts(db: Db, environmentId: string, id: string): Promise<PresentAmounts> {
@@ -70,9 +70,13 @@ export async function findAmounts(db: Db, environmentId: string, id: string): Pr
         SELECT max(scale(trim_scale("limit"))) FROM (
           SELECT "limit" FROM package_feature WHERE environment_id = ${environmentId} AND feature_id = ${id}
           UNION ALL
+          SELECT unnest(alert_at_amount) FROM package_feature
+          WHERE environment_id = ${environmentId} AND feature_id = ${id}
+          UNION ALL
           SELECT "limit" FROM feature_grant WHERE environment_id = ${environmentId} AND feature_id = ${id}
           UNION ALL
-          SELECT amount FROM top_up WHERE environment_id = ${environmentId} AND feature_id = ${id}
+          SELECT unnest(amount || alert_at_amount) FROM top_up
+          WHERE environment_id = ${environmentId} AND feature_id = ${id}
         ) limits
       ), 0) AS "digitsOfLimits"`;
   return found;

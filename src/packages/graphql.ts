@@ -1,4 +1,4 @@
-import { amountOrNull } from '../amount.ts';
+import { amountOf, amountOrNull } from '../amount.ts';
 import type {
   Feature as FeatureRow,
   PackageFeature as PackageFeatureRow,
@@ -99,6 +99,16 @@ const PackageFeature = builder.objectRef<Content>('PackageFeature').implement({
     alertAt: t.exposeIntList('alertAt', {
       description:
         'At how many percent of the limit webhooks get an event, once for each user and window: `usage.threshold_reached`, at 100 `usage.limit_reached` too.',
+    }),
+    alertAtAmount: t.field({
+      type: ['Amount'],
+      description:
+        'At which usage of a window webhooks get `usage.threshold_reached`, once for each user and window.',
+      resolve: ({ alertAtAmount }) => alertAtAmount.map(amountOf),
+    }),
+    alertOnReset: t.exposeBoolean('alertOnReset', {
+      description:
+        'Whether webhooks get `usage.window_reset` when a window ends in which the feature was used.',
     }),
     unitLabel: t.string({
       nullable: true,

@@ -53,6 +53,15 @@ const EntitlementInput = builder.inputType('EntitlementInput', {
       description:
         'At how many percent of the limit webhooks get an event, such as 80 and 100; up to 10, each from 1 to 1,000. Default none.',
     }),
+    alertAtAmount: t.field({
+      type: ['Amount'],
+      description:
+        'At which usage of a window webhooks get an event, in the units of the feature; up to 10, each more than 0. It needs no limit. Default none.',
+    }),
+    alertOnReset: t.boolean({
+      description:
+        'Whether webhooks get an event when a window ends in which the feature was used, and the next one begins. Default false.',
+    }),
   }),
 });
 

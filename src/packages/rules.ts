@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import { NonNegativeAmount, requireFit, textOrNull } from '../amount.ts';
+import {
+  AmountInput,
+  amountText,
+  type Measure,
+  NonNegativeAmount,
+  requireFit,
+  textOrNull,
+} from '../amount.ts';
 import { featureNotFound, invalidInput, packageNotFound, packageStatusError } from '../errors.ts';
 import { Id, listOf, Metadata, Name } from '../input.ts';
 import { checkResets, resetFields, storedResets, type TimeZones } from './reset-rules.ts';
@@ -7,11 +14,19 @@ import { checkResets, resetFields, storedResets, type TimeZones } from './reset-
 /** The maximum number of features, base packages or prices of one package. They fit into one statement. */
 export const maxEntries = 1_000;
 
+const maxAlerts = 10;
+
 /** At how many percent of the limit webhooks get an event: each once, in ascending order. */
 export const AlertAt = z
   .array(z.int('must be a whole number').min(1, 'must be at least 1').max(1_000, 'must be at most 1,000'))
-  .max(10, 'must have at most 10 entries')
+  .max(maxAlerts, `must have at most ${maxAlerts} entries`)
   .transform((percents) => [...new Set(percents)].sort((a, b) => a - b));
+
+/** At which amounts webhooks get an event: each once, in ascending order. */
+export const AlertAtAmount = z
+  .array(AmountInput.refine((amount) => amount > 0n, 'must be more than 0'))
+  .max(maxAlerts, `must have at most ${maxAlerts} entries`)
+  .transform((amounts) => [...new Set(amounts)].sort((a, b) => (a < b ? -1 : 1)));
 
 const RequestedFeature = z.object({
   id: Id,
@@ -21,6 +36,8 @@ const RequestedFeature = z.object({
       ...resetFields,
       overageEnabled: z.boolean().nullish(),
       alertAt: AlertAt.nullish(),
+      alertAtAmount: AlertAtAmount.nullish(),
+      alertOnReset: z.boolean().nullish(),
     })
     .superRefine(checkResets)
     .nullish(),
@@ -189,13 +206,7 @@ export function packageFeatures(
       throw invalidInput(entitled, 'only a CONSUMABLE feature has an entitlement');
     }
     const limit = entitlement?.limit ?? null;
-    if (limit !== null)
-      requireFit(limit, { id, precision: feature.precision }, `input.features.${position}.entitlement.limit`);
-    if (entitlement?.alertAt?.length && limit === null)
-      throw invalidInput(
-        `input.features.${position}.entitlement.alertAt`,
-        'needs a limit: it is in percent of it',
-      );
+    if (limit !== null) requireFit(limit, { id, precision: feature.precision }, `${entitled}.limit`);
     return {
       featureId: id,
       position,
@@ -203,9 +214,27 @@ export function packageFeatures(
       limit: textOrNull(limit),
       ...storedResets(entitlement, zones, entitled),
       overageEnabled: entitlement?.overageEnabled ?? false,
-      alertAt: entitlement?.alertAt ?? [],
+      ...storedAlerts(entitlement, { id, precision: feature.precision }, entitled),
     };
   });
+}
+
+/**
+ * What webhooks are told of usage, as it is stored.
+ *
+ * @throws ValidationError if percents have no limit, or the feature cannot have an amount
+ */
+function storedAlerts(given: RequestedFeature['entitlement'], feature: Measure, field: string) {
+  const { limit = null, alertAt, alertAtAmount, alertOnReset } = given ?? {};
+  if (alertAt?.length && limit === null)
+    throw invalidInput(`${field}.alertAt`, 'needs a limit: it is in percent of it');
+  for (const [index, amount] of (alertAtAmount ?? []).entries())
+    requireFit(amount, feature, `${field}.alertAtAmount.${index}`);
+  return {
+    alertAt: alertAt ?? [],
+    alertAtAmount: (alertAtAmount ?? []).map(amountText),
+    alertOnReset: alertOnReset ?? false,
+  };
 }
 
 /**

@@ -148,7 +148,9 @@ describe('a configuration file', () => {
 describe('a catalogue as a file', () => {
   it('is what the original writes, and more only where it matters', () => {
     const facts = { unitLabel: null, unitLabelPlural: null, precision: 0, metadata: {} };
-    const grant = { resetPeriod: null, resetEvery: 1, timeZone: null, overageEnabled: false, alertAt: [] };
+    const resets = { resetPeriod: null, resetEvery: 1, timeZone: null };
+    const alerts = { alertAt: [], alertAtAmount: [], alertOnReset: false };
+    const grant = { ...resets, overageEnabled: false, ...alerts };
     const file = fileOf(
       {
         features: [
@@ -271,6 +273,9 @@ describe('a catalogue as a file', () => {
   const alertAt = fc
     .uniqueArray(fc.integer({ min: 1, max: 1_000 }), { maxLength: 10 })
     .map((percents) => percents.sort((a, b) => a - b));
+  const alertAtAmount = fc
+    .uniqueArray(fc.integer({ min: 1, max: 1e6 }), { maxLength: 10 })
+    .map((thousandths) => thousandths.sort((a, b) => a - b).map((each) => each / 1_000));
   const grantOf = (featureId: string) =>
     fc
       .record({
@@ -286,9 +291,12 @@ describe('a catalogue as a file', () => {
         ),
         overageEnabled: fc.boolean(),
         alertAt,
+        alertAtAmount,
+        alertOnReset: fc.boolean(),
       })
       .map(({ resets, ...rest }) => ({
         ...rest,
+        alertOnReset: rest.alertOnReset && resets !== null,
         alertAt: rest.limit === null ? [] : rest.alertAt,
         ...(resets ?? { resetPeriod: null, resetEvery: 1, timeZone: null }),
       }));

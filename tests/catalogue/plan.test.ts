@@ -29,6 +29,8 @@ const grant = (featureId: string, rest: Partial<PackageFeature> = {}): PackageFe
   timeZone: null,
   overageEnabled: false,
   alertAt: [],
+  alertAtAmount: [],
+  alertOnReset: false,
   ...rest,
 });
 const plans = (id: string, rest: Partial<CataloguePackage> = {}): CataloguePackage => ({

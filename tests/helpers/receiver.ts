@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { z } from 'zod';
 
 /** A message as it arrived. */
 export interface Received {
@@ -24,7 +26,21 @@ export interface Receiver {
   answerWith(answer: (message: Received, response: ServerResponse) => void): void;
   /** Waits until so many messages have arrived. */
   count(number: number): Promise<Received[]>;
+  /** Fails if a message did not fit the schema that is published for its type. */
   close(): Promise<void>;
+}
+
+const schemas = new Map<string, z.ZodType>();
+
+/** What is wrong with a message by the JSON Schema in docs/reference/webhooks; null if it fits. */
+function misfitOf(payload: { type: string }): string | null {
+  const { type } = payload;
+  const published = () =>
+    z.fromJSONSchema(JSON.parse(readFileSync(`docs/reference/webhooks/${type}.json`, 'utf8')));
+  const schema = schemas.get(type) ?? published();
+  schemas.set(type, schema);
+  const { error } = schema.safeParse(payload);
+  return error === undefined ? null : `${type}: ${z.prettifyError(error)}`;
 }
 
 const timeoutMs = 15_000;
@@ -35,6 +51,7 @@ export async function startReceiver(port = 0): Promise<Receiver> {
   let answer: Parameters<Receiver['answerWith']>[0] = (_message, response) => response.writeHead(204).end();
   const open = { now: 0, most: 0 };
   let arrived = () => {};
+  let misfit: string | null = null;
   const server = createServer(async (request, response) => {
     open.now += 1;
     open.most = Math.max(open.most, open.now);
@@ -46,6 +63,7 @@ export async function startReceiver(port = 0): Promise<Receiver> {
     const body = Buffer.concat(chunks).toString();
     const message = { headers: request.headers, body, payload: JSON.parse(body) };
     received.push(message);
+    misfit ??= misfitOf(message.payload);
     answer(message, response);
     arrived();
   });
@@ -70,7 +88,9 @@ export async function startReceiver(port = 0): Promise<Receiver> {
     },
     close() {
       server.closeAllConnections();
-      return new Promise((resolve) => server.close(() => resolve()));
+      return new Promise((resolve, reject) =>
+        server.close(() => (misfit === null ? resolve() : reject(new Error(misfit)))),
+      );
     },
   };
 }

@@ -42,6 +42,8 @@ const grant = (its: Names) => ({
     timeZone: 'Europe/Berlin',
     overageEnabled: true,
     alertAt: [80],
+    alertAtAmount: [7],
+    alertOnReset: true,
   },
 });
 const ruleInput = (its: Names) => ({
@@ -464,6 +466,8 @@ export const mutations: Record<string, Row> = {
           amount: 5,
           expiresAt: '2120-02-20T00:00:00Z',
           priority: 1,
+          alertAt: [80],
+          alertAtAmount: [4],
           reason: 'why',
           idempotencyKey: 'once',
         },

@@ -201,6 +201,8 @@ describe('packageFeatures', () => {
     timeZone: null,
     overageEnabled: false,
     alertAt: [],
+    alertAtAmount: [],
+    alertOnReset: false,
   };
 
   it('keeps the order, and copies the name that each feature has', () => {

@@ -18,7 +18,13 @@ beforeAll(async () => {
   const features = [
     {
       id: 'calls',
-      entitlement: { limit: 100, resetPeriod: 'YEAR', alertAt: thresholds, overageEnabled: true },
+      entitlement: {
+        limit: 100,
+        resetPeriod: 'YEAR',
+        alertAt: thresholds,
+        alertAtAmount: amounts,
+        overageEnabled: true,
+      },
     },
   ];
   await app.ok('mutation ($input: CreatePackageInput!) { createPackage(input: $input) { id } }', {
@@ -29,7 +35,10 @@ beforeAll(async () => {
 afterAll(() => app.close());
 
 const thresholds = [20, 50, 80, 100, 150];
+const amounts = [33, 111];
+const topUp = { amount: 20, alertAt: [50], alertAtAmount: [3, 15] };
 const users = ['u1', 'u2', 'u3', 'u4'];
+const toppedUp = ['u3', 'u4'];
 const { random } = Math;
 const upTo = (most: number) => 1 + Math.floor(random() * most);
 
@@ -49,10 +58,28 @@ async function record(userId: string, delta: number): Promise<void> {
 
 /** What is told of a user whose usage was so much at most. */
 function alertsOf(id: string, most: number): string[] {
-  const reached = thresholds
-    .filter((each) => most >= each)
-    .map((each) => `usage.threshold_reached ${id} ${each}`);
-  return most >= 100 ? [...reached, `usage.limit_reached ${id} 100`] : reached;
+  const drawn = toppedUp.includes(id) ? Math.min(topUp.amount, Math.max(0, most - 100)) : 0;
+  const reached = [
+    ...thresholds.filter((each) => most >= each),
+    ...amounts.filter((each) => most >= each).map((each) => `amount ${each}`),
+    ...topUp.alertAt.filter((each) => drawn * 100 >= topUp.amount * each).map((each) => `top-up ${each}`),
+    ...topUp.alertAtAmount.filter((each) => drawn >= each).map((each) => `top-up amount ${each}`),
+  ].map((each) => `usage.threshold_reached ${id} ${each}`);
+  return [
+    ...reached,
+    ...(most >= 100 ? [`usage.limit_reached ${id} 100`] : []),
+    ...(drawn === topUp.amount ? [`top_up.exhausted ${id} top-up`] : []),
+  ];
+}
+
+/** A message as the model writes it. */
+function written({ payload: { type, data } }: Received): string {
+  const parts = [
+    ...(data.topUpId === undefined ? [] : ['top-up']),
+    ...(data.thresholdAmount === undefined ? [] : ['amount', data.thresholdAmount]),
+    ...(data.threshold === undefined ? [] : [data.threshold]),
+  ];
+  return [type, data.userId, ...parts].join(' ');
 }
 
 test('what arrives is what a model says', async () => {
@@ -71,6 +98,9 @@ test('what arrives is what a model says', async () => {
   for (const id of users) {
     await app.ok(`mutation { createUser(input: { id: "${id}" }) { id } }`);
     await app.ok(`mutation { subscribe(userId: "${id}", packageIds: ["base"]) { id } }`);
+    const input = { userId: id, featureId: 'calls', ...topUp };
+    if (toppedUp.includes(id))
+      await app.ok('mutation ($input: TopUpInput!) { topUp(input: $input) { id } }', { input });
     expected.push(`user.created ${id}`, `subscription.created ${id}`);
   }
   const totals = new Map(users.map((id) => [id, { now: 0, most: 0 }]));
@@ -114,8 +144,6 @@ test('what arrives is what a model says', async () => {
   await dispatcher.stop();
   await receiver.close();
   const byId = new Map([...arrived, ...receiver.received].map((each) => [each.headers['webhook-id'], each]));
-  const told = [...byId.values()].map(({ payload: { type, data } }) =>
-    [type, data.userId, data.threshold].filter((each) => each !== undefined).join(' '),
-  );
+  const told = [...byId.values()].map(written);
   expect(told.sort()).toEqual(expected.sort());
 });

@@ -12,15 +12,33 @@ interface AboutSubscription extends AboutUser {
   cancelsAt: string | null;
 }
 
-interface AboutLimit extends AboutUser {
+interface AboutFeature extends AboutUser {
   featureId: string;
+}
+
+interface AboutWindow extends AboutFeature {
   subscriptionId: string;
   packageId: string;
-  /** In percent of the limit. */
-  threshold: number;
-  used: number;
-  limit: number;
   windowStart: string;
+}
+
+interface AboutThreshold extends AboutFeature, Partial<AboutWindow> {
+  userId: string;
+  featureId: string;
+  /** There if it is about a top-up: then there is no subscription and no window. */
+  topUpId?: string;
+  /** In percent of the limit. Absent for an absolute threshold. */
+  threshold?: number;
+  /** Absent for a threshold in percent. */
+  thresholdAmount?: number;
+  used: number;
+  /** Of the window, or the amount of the top-up. */
+  limit: number | null;
+}
+
+interface AboutTopUp extends AboutFeature {
+  topUpId: string;
+  amount: number;
 }
 
 /** The data of each type of event. `user` is there only if the webhook includes personal data. */
@@ -33,8 +51,16 @@ export interface WebhookData {
   'subscription.updated': AboutSubscription & { changed: string[] };
   'subscription.cancelled': AboutSubscription;
   'subscription.scheduled': AboutSubscription & { changed: string[] };
-  'usage.threshold_reached': AboutLimit;
-  'usage.limit_reached': AboutLimit;
+  'usage.threshold_reached': AboutThreshold;
+  'usage.limit_reached': AboutWindow & { threshold: number; used: number; limit: number };
+  'usage.window_reset': AboutWindow & {
+    limit: number | null;
+    previousWindowStart: string;
+    previousUsed: number;
+  };
+  'top_up.exhausted': AboutTopUp;
+  'top_up.expired': AboutTopUp & { remaining: number; expiredAt: string };
+  'grant.expired': AboutFeature & { grantId: string; expiredAt: string };
   'package.published': { packageId: string; version: number };
   'segment.event_unmatched': { eventName: string };
   'flag.raised': {

@@ -1,4 +1,3 @@
-import { requireFit } from '../../amount.ts';
 import { audited } from '../../audit/record.ts';
 import type { Author } from '../../audit/rules.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
@@ -7,7 +6,7 @@ import { requireFeature } from '../../features/store.ts';
 import { changeSubscriptions } from '../../subscriptions/settle.ts';
 import { requireUserKey } from '../../users/store.ts';
 import { hashOfRequest, repeated } from '../request-rules.ts';
-import { checkCounted, checkExpiry, type NewTopUp } from './rules.ts';
+import { checkAmounts, checkCounted, checkExpiry, type NewTopUp } from './rules.ts';
 import { addTopUp, endTopUp, findByKey, findOwner } from './store.ts';
 
 /**
@@ -22,7 +21,7 @@ export async function topUp(prisma: PrismaClient, author: Author, made: NewTopUp
   const userKey = await requireUserKey(prisma, environmentId, made.userId);
   const feature = await requireFeature(prisma, environmentId, made.featureId);
   checkCounted(feature.type);
-  requireFit(made.amount, { id: made.featureId, precision: feature.precision }, 'input.amount');
+  checkAmounts(made, { id: made.featureId, precision: feature.precision });
   const requestHash = idempotencyKey === null ? null : hashOfRequest(request);
   const id = await changeSubscriptions(prisma, userKey, async (tx, change) => {
     const first = repeated(await findByKey(tx, change.userKey, idempotencyKey), requestHash);

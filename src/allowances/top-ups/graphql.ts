@@ -42,6 +42,15 @@ const TopUp = builder.prismaObject('TopUp', {
       nullable: true,
       description: 'The end, exclusive. Null: it does not expire.',
     }),
+    alertAt: t.exposeIntList('alertAt', {
+      description: 'At how many percent of the amount webhooks get `usage.threshold_reached`, once each.',
+    }),
+    alertAtAmount: t.field({
+      type: ['Amount'],
+      description: 'At which used amount webhooks get `usage.threshold_reached`, once each.',
+      select: { alertAtAmount: true },
+      resolve: ({ alertAtAmount }) => alertAtAmount.map(amountOf),
+    }),
     reason: t.exposeString('reason', { nullable: true, description: 'Why it was given.' }),
     voidedAt: t.expose('voidedAt', {
       type: 'DateTime',
@@ -65,6 +74,15 @@ const TopUpInput = builder.inputType('TopUpInput', {
     expiresAt: t.field({ type: 'DateTime', description: 'The end, in the future. Default: never.' }),
     priority: t.int({
       description: 'Of two that expire together, the smaller number is used first: 0 to 1,000. Default: 0.',
+    }),
+    alertAt: t.intList({
+      description:
+        'At how many percent of the amount webhooks get an event; up to 10, each from 1 to 100. Default none.',
+    }),
+    alertAtAmount: t.field({
+      type: ['Amount'],
+      description:
+        'At which used amount webhooks get an event; up to 10, each more than 0 and at most the amount. Default none.',
     }),
     reason: t.string({ description: 'Why, up to 255 characters. The audit log keeps it.' }),
     idempotencyKey: t.string({

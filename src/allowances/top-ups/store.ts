@@ -23,8 +23,9 @@ export async function addTopUp(
 ): Promise<bigint> {
   await tx.$executeRaw`UPDATE "user" SET has_top_ups = true WHERE key = ${userKey}`;
   const amount = amountText(facts.amount);
+  const alertAtAmount = facts.alertAtAmount?.map(amountText);
   const { id } = await tx.topUp.create({
-    data: { ...facts, amount, remaining: amount, environmentId, userKey, createdAt: instant },
+    data: { ...facts, alertAtAmount, amount, remaining: amount, environmentId, userKey, createdAt: instant },
     select: { id: true },
   });
   return id;

@@ -3,7 +3,7 @@ import { NonNegativeAmount, numberOf } from '../../amount.ts';
 import { Precision } from '../../features/rules.ts';
 import { Id, listOf, Metadata, Name, repetitions } from '../../input.ts';
 import { type ResetAnchor, resetFields, timeZoneWithoutCalendar } from '../../packages/reset-rules.ts';
-import { AlertAt, maxEntries, Price } from '../../packages/rules.ts';
+import { AlertAt, AlertAtAmount, maxEntries, Price } from '../../packages/rules.ts';
 import type { CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
 
 // Reads a catalogue file: Kana's JSON, whose keys have underscores, and optional fields of ours.
@@ -31,7 +31,7 @@ export type DesiredPackage = Pick<CataloguePackage, 'id' | 'name' | 'isAddon'> &
 
 export type DesiredPackageFeature = Pick<
   PackageFeature,
-  'featureId' | 'resetPeriod' | 'resetEvery' | 'overageEnabled' | 'alertAt'
+  'featureId' | 'resetPeriod' | 'resetEvery' | 'overageEnabled' | 'alertAt' | 'alertAtAmount' | 'alertOnReset'
 > &
   Partial<Pick<PackageFeature, 'name' | 'limit'>> & {
     resetAnchor: ResetAnchor;
@@ -72,6 +72,8 @@ const FilePackageFeature = z
     limit: NonNegativeAmount.transform(numberOf).nullable().optional(),
     overage_enabled: z.boolean('must be true or false').nullish(),
     alert_at: AlertAt.nullish(),
+    alert_at_amount: AlertAtAmount.transform((amounts) => amounts.map(numberOf)).nullish(),
+    alert_on_reset: z.boolean('must be true or false').nullish(),
     reset_period: resetFields.resetPeriod.nullish(),
     reset_every: resetFields.resetEvery,
     reset_anchor: resetFields.resetAnchor,
@@ -82,8 +84,8 @@ const FilePackageFeature = z
     if (feature.time_zone != null && !isCalendar)
       check.addIssue({ code: 'custom', path: ['time_zone'], message: timeZoneWithoutCalendar });
     if (feature.reset_period != null) return;
-    for (const field of ['reset_every', 'reset_anchor'] as const)
-      if (feature[field] != null)
+    for (const field of ['reset_every', 'reset_anchor', 'alert_on_reset'] as const)
+      if (feature[field] != null && feature[field] !== false)
         check.addIssue({ code: 'custom', path: [field], message: 'needs a reset_period' });
   });
 
@@ -183,6 +185,8 @@ function desiredPackageFeature(file: z.output<typeof FilePackageFeature>): Desir
     timeZone: file.time_zone ?? null,
     overageEnabled: file.overage_enabled ?? false,
     alertAt: file.alert_at ?? [],
+    alertAtAmount: file.alert_at_amount ?? [],
+    alertOnReset: file.alert_on_reset ?? false,
   };
 }
 

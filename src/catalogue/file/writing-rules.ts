@@ -53,6 +53,8 @@ interface FilePackageFeature {
   limit?: number | null;
   overage_enabled?: true;
   alert_at?: number[];
+  alert_at_amount?: number[];
+  alert_on_reset?: true;
   reset_period?: ResetPeriod;
   /** Ours. */
   reset_every?: number;
@@ -123,7 +125,7 @@ function filePackage(
 }
 
 function filePackageFeature(
-  { featureId, name, limit, resetPeriod, resetEvery, timeZone, overageEnabled, alertAt }: PackageFeature,
+  { featureId, name, limit, resetPeriod, resetEvery, timeZone, overageEnabled, ...alerts }: PackageFeature,
   feature: CatalogueFeature | undefined,
 ): FilePackageFeature {
   return {
@@ -131,7 +133,9 @@ function filePackageFeature(
     ...(name === feature?.name ? {} : { name }),
     ...(feature?.type === 'CONSUMABLE' ? { limit } : {}),
     ...(overageEnabled ? { overage_enabled: true } : {}),
-    ...(alertAt.length === 0 ? {} : { alert_at: alertAt }),
+    ...(alerts.alertAt.length === 0 ? {} : { alert_at: alerts.alertAt }),
+    ...(alerts.alertAtAmount.length === 0 ? {} : { alert_at_amount: alerts.alertAtAmount }),
+    ...(alerts.alertOnReset ? { alert_on_reset: true } : {}),
     ...(resetPeriod === null ? {} : { reset_period: resetPeriod }),
     ...(resetEvery === 1 ? {} : { reset_every: resetEvery }),
     ...(timeZone === null ? {} : { reset_anchor: 'CALENDAR', time_zone: timeZone }),

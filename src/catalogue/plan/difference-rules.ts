@@ -72,8 +72,14 @@ function grantChanges(before: readonly PackageFeature[], after: readonly Package
   ];
 }
 
-const percents = (alertAt: readonly number[]) =>
-  alertAt.length === 0 ? null : alertAt.map((percent) => `${percent} %`).join(', ');
+function thresholds({ alertAt, alertAtAmount, alertOnReset }: PackageFeature): string | null {
+  const words = [
+    ...alertAt.map((percent) => `${percent} %`),
+    ...alertAtAmount.map(String),
+    ...(alertOnReset ? ['reset'] : []),
+  ];
+  return words.length === 0 ? null : words.join(', ');
+}
 
 function grantChange(before: PackageFeature, after: PackageFeature): string[] {
   const ofFeature = `of "${after.featureId}"`;
@@ -87,7 +93,7 @@ function grantChange(before: PackageFeature, after: PackageFeature): string[] {
     ...(before.overageEnabled === after.overageEnabled
       ? []
       : [`overage ${ofFeature} is ${overage(after.overageEnabled)}`]),
-    ...change(`alert thresholds ${ofFeature}`, percents(before.alertAt), percents(after.alertAt), 'none'),
+    ...change(`alert thresholds ${ofFeature}`, thresholds(before), thresholds(after), 'none'),
   ];
 }
 

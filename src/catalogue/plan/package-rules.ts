@@ -179,9 +179,11 @@ function problemsOf(
 function grantProblem(grant: DesiredPackageFeature, feature: CatalogueFeature | undefined): string[] {
   if (feature === undefined) return ['which is neither in the file nor on the server'];
   if (grant.alertAt.length > 0 && grant.limit == null) return ['which has alert_at and needs a limit'];
-  if (feature.type === 'CONSUMABLE') return limitProblem(grant.limit, feature);
+  if (feature.type === 'CONSUMABLE')
+    return [...limitProblem(grant.limit, feature), ...alertProblem(grant.alertAtAmount, feature)];
   const isLimited = (grant.limit ?? grant.resetPeriod) !== null || grant.overageEnabled;
-  return isLimited ? ['which is BINARY and has no limit, overage or reset period'] : [];
+  if (isLimited) return ['which is BINARY and has no limit, overage or reset period'];
+  return grant.alertAtAmount.length > 0 ? ['which is BINARY and has no alert_at_amount'] : [];
 }
 
 function limitProblem(limit: number | null | undefined, { precision }: CatalogueFeature): string[] {
@@ -190,6 +192,11 @@ function limitProblem(limit: number | null | undefined, { precision }: Catalogue
     ? []
     : [`whose precision is ${precision}, and which cannot have the limit ${limit}`];
 }
+
+const alertProblem = (alertAtAmount: readonly number[], { precision }: CatalogueFeature): string[] =>
+  alertAtAmount
+    .filter((amount) => !fits(amountOf(amount), precision))
+    .map((amount) => `whose precision is ${precision}, and which cannot have the alert_at_amount ${amount}`);
 
 /** The package after publishing. A feature that it contains already keeps its name in the package. */
 function stateAfter(

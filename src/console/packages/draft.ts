@@ -20,6 +20,8 @@ export interface DraftGrant {
   overageEnabled: boolean;
   /** At how many percent of the limit webhooks get an event. */
   alertAt: readonly number[];
+  alertAtAmount: readonly number[];
+  alertOnReset: boolean;
 }
 
 /** A package while it is edited. */
@@ -50,14 +52,15 @@ export const newGrant = (feature: { id: string; name: string; type: FeatureType 
   timeZone: null,
   overageEnabled: false,
   alertAt: [],
+  alertAtAmount: [],
+  alertOnReset: false,
 });
 
 /** A feature as API input. Without an entitlement it is unlimited and never resets. */
 export function grantInput(grant: DraftGrant): CreatePackageFeatureInput {
-  const { id, type, limit, resetPeriod, resetEvery, resetAnchor, timeZone, overageEnabled, alertAt } = grant;
+  const { id, type, limit, resetPeriod, resetEvery, resetAnchor, timeZone, overageEnabled } = grant;
   if (type === 'BINARY' || resetPeriod === null) return { id };
   const zone = resetAnchor === 'CALENDAR' ? timeZone : null;
-  const alerts = limit === null ? [] : [...alertAt];
   return {
     id,
     entitlement: {
@@ -67,7 +70,9 @@ export function grantInput(grant: DraftGrant): CreatePackageFeatureInput {
       resetAnchor,
       timeZone: zone,
       overageEnabled,
-      alertAt: alerts,
+      alertAt: limit === null ? [] : [...grant.alertAt],
+      alertAtAmount: [...grant.alertAtAmount],
+      alertOnReset: grant.alertOnReset,
     },
   };
 }

@@ -20,6 +20,7 @@ import { readNumber } from '../parts/numbers.ts';
 import { type DraftGrant, newGrant } from './draft.ts';
 
 const isPercent = (percent: number) => Number.isInteger(percent) && percent >= 1 && percent <= 1_000;
+const isAmount = (amount: number) => Number.isFinite(amount) && amount > 0;
 
 const periods: { value: ResetPeriod; label: string }[] = [
   { value: 'HOUR', label: 'hour' },
@@ -146,6 +147,17 @@ function Allowance({ grant, precision, onChange }: FieldsProps) {
           disabled={unlimited}
           value={grant.alertAt.map(String)}
           onChange={(texts) => onChange({ ...grant, alertAt: texts.map(Number).filter(isPercent) })}
+        />
+        <TagsInput
+          label="Tell webhooks at a usage of"
+          value={grant.alertAtAmount.map(String)}
+          onChange={(texts) => onChange({ ...grant, alertAtAmount: texts.map(Number).filter(isAmount) })}
+        />
+        <Switch
+          label="Tell webhooks when usage resets"
+          checked={grant.alertOnReset}
+          disabled={grant.resetPeriod === null}
+          onChange={(event) => onChange({ ...grant, alertOnReset: event.currentTarget.checked })}
         />
       </Stack>
     </Group>

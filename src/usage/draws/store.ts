@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import { amountOf, amountText } from '../../amount.ts';
 import type { Db } from '../../database/client.ts';
 import { holdingsOfSql } from '../../entitlements/holdings-store.ts';
+import { drawCtes } from './alerts-store.ts';
 import { Excess, type Part, type TopUp } from './rules.ts';
 
 type Client = Pick<ClientBase, 'query'>;
@@ -123,11 +124,10 @@ export async function saveExcess(
          with ordinality
          as i(user_key, subscription_id, feature_id, window_start, environment_id, top_up_id, amount, ord)
        order by ord
-       returning user_key, top_up_id, amount
-     )
-     update top_up t set remaining = t.remaining - total.amount
-     from (select user_key, top_up_id, sum(amount) as amount from drawn group by user_key, top_up_id) total
-     where t.user_key = total.user_key and t.id = total.top_up_id`,
+       returning user_key, top_up_id, environment_id, amount
+     ), total as (
+       select user_key, top_up_id, environment_id, sum(amount) as amount from drawn group by 1, 2, 3
+     ), ${drawCtes('total')} select`,
     [
       ...columnsOf(draws.map(({ window }) => window)),
       draws.map(({ window }) => window.environmentId),

@@ -89,12 +89,12 @@ export async function moveGrants(tx: Db, survivorKey: bigint, mergedKeys: bigint
     )
     INSERT INTO feature_grant
       (user_key, id, environment_id, feature_id, "limit", reset_period, reset_every, overage_enabled, starts_at,
-        ends_at, reason, revoked_at, revoke_reason, idempotency_key, request_hash, created_at)
+        ends_at, reason, revoked_at, revoke_reason, idempotency_key, request_hash, created_at, expiry_told)
     SELECT ${survivorKey}, id, environment_id, feature_id, "limit", reset_period, reset_every, overage_enabled,
       starts_at, ends_at, reason, revoked_at, revoke_reason,
       CASE WHEN idempotency_key NOT IN (SELECT idempotency_key FROM used)
         AND row_number() OVER (PARTITION BY idempotency_key ORDER BY id) = 1 THEN idempotency_key END,
-      request_hash, created_at
+      request_hash, created_at, expiry_told
     FROM moved`;
   await tx.$executeRaw`
     UPDATE "user" SET has_grants = true WHERE key = ${survivorKey} AND NOT has_grants
@@ -141,9 +141,10 @@ export async function moveTopUps(tx: Db, survivorKey: bigint, mergedKeys: bigint
   await tx.$executeRaw`
     WITH moved AS (DELETE FROM top_up WHERE user_key = ANY(${mergedKeys}) RETURNING *)
     INSERT INTO top_up (user_key, id, environment_id, feature_id, amount, remaining, priority, expires_at, reason,
-      voided_at, void_reason, idempotency_key, request_hash, created_at)
+      voided_at, void_reason, idempotency_key, request_hash, created_at, alert_at, alert_at_amount, told_used,
+      expiry_told)
     SELECT ${survivorKey}, id, environment_id, feature_id, amount, remaining, priority, expires_at, reason, voided_at,
-      void_reason, idempotency_key, request_hash, created_at
+      void_reason, idempotency_key, request_hash, created_at, alert_at, alert_at_amount, told_used, expiry_told
     FROM moved`;
   await tx.$executeRaw`
     WITH moved AS (DELETE FROM top_up_draw WHERE user_key = ANY(${mergedKeys}) RETURNING *)
@@ -172,8 +173,9 @@ export async function moveUsage(tx: Db, survivorKey: bigint, mergedKeys: bigint[
   await tx.$executeRaw`
     WITH moved AS (DELETE FROM usage_alert WHERE user_key = ANY(${mergedKeys}) RETURNING *)
     INSERT INTO usage_alert
-      (user_key, subscription_id, feature_id, window_start, threshold, environment_id, data, created_at)
-    SELECT ${survivorKey}, subscription_id, feature_id, window_start, threshold, environment_id, data, created_at
+      (user_key, subscription_id, feature_id, window_start, threshold, amount, environment_id, data, created_at, due_at)
+    SELECT ${survivorKey}, subscription_id, feature_id, window_start, threshold, amount, environment_id, data,
+      created_at, due_at
     FROM moved ON CONFLICT DO NOTHING`;
 }
 

@@ -23,16 +23,25 @@ const subscription = {
   trialEnd: instant.describe('The end of the trial. Null without one.'),
   cancelsAt: instant.describe('The scheduled end. Null without one, and once it has ended.'),
 };
-const usageOfLimit = {
+const featureId = id.describe('The id of the feature.');
+const subscriptionId = id.describe('The id of the subscription that limits the user.');
+const packageId = id.describe('The id of its package.');
+const usageOfWindow = {
   userId,
-  featureId: id.describe('The id of the feature.'),
-  subscriptionId: id.describe('The id of the subscription that limits the user.'),
-  packageId: id.describe('The id of its package.'),
-  threshold: z.int().describe('In percent of the limit.'),
+  featureId,
+  subscriptionId,
+  packageId,
   used: z.number().describe('What was used in the window.'),
-  limit: z.number().describe('The limit of the window.'),
   windowStart: z.iso.datetime().describe('When the window began.'),
 };
+const topUpId = id.describe('The id of the top-up.');
+const ofTopUp = {
+  userId,
+  featureId,
+  topUpId,
+  amount: z.number().describe('The whole amount of the top-up.'),
+};
+const expiredAt = z.iso.datetime().describe('When it expired.');
 const about = (what: string, fields: Record<string, z.ZodType>) => z.looseObject(fields).describe(what);
 
 /** The data of each type of event. */
@@ -59,10 +68,51 @@ export const eventData = {
     changed,
   }),
   'usage.threshold_reached': about(
-    'A user has used so many percent of a limit. Sent once for each user, feature, window and threshold.',
-    usageOfLimit,
+    'A user has used so much of a limit, or of a top-up. Sent once for each user, feature, window and threshold.',
+    {
+      ...usageOfWindow,
+      subscriptionId: subscriptionId.optional(),
+      packageId: packageId.optional(),
+      windowStart: usageOfWindow.windowStart.optional(),
+      topUpId: id.optional().describe('The id of the top-up, if it is about one: then there is no window.'),
+      threshold: z.int().optional().describe('In percent of the limit. Absent for an absolute threshold.'),
+      thresholdAmount: z.number().optional().describe('The absolute threshold. Absent for one in percent.'),
+      limit: z
+        .number()
+        .nullable()
+        .describe('The limit of the window, or the amount of the top-up. Null: none.'),
+    },
   ),
-  'usage.limit_reached': about('A user has used all of a limit.', usageOfLimit),
+  'usage.limit_reached': about('A user has used all of a limit.', {
+    ...usageOfWindow,
+    threshold: z.int().describe('In percent of the limit.'),
+    limit: z.number().describe('The limit of the window.'),
+  }),
+  'usage.window_reset': about(
+    'A window has ended in which a user had used a feature, and the next one began. Sent where the package asks for it.',
+    {
+      userId,
+      featureId,
+      subscriptionId,
+      packageId,
+      limit: z.number().nullable().describe('The limit of each window. Null: none.'),
+      windowStart: z.iso.datetime().describe('When the next window began.'),
+      previousWindowStart: z.iso.datetime().describe('When the window began that has ended.'),
+      previousUsed: z.number().describe('What was used in the window that has ended.'),
+    },
+  ),
+  'top_up.exhausted': about('A top-up was used up. Sent once for each.', ofTopUp),
+  'top_up.expired': about('A top-up expired of which something remained.', {
+    ...ofTopUp,
+    remaining: z.number().describe('What had not been used of it.'),
+    expiredAt,
+  }),
+  'grant.expired': about('A feature grant reached its end. One that was revoked has not expired.', {
+    userId,
+    featureId,
+    grantId: id.describe('The id of the grant.'),
+    expiredAt,
+  }),
   'package.published': about('A version of a package was published.', {
     packageId: id.describe('The id of the package.'),
     version: z.int().describe('The version.'),

@@ -12,6 +12,22 @@ export const wantsSql = (type: string) => `(
 )`;
 
 /**
+ * The environments of a table expression in which a webhook wants one of these types, as an array. It is found once for
+ * each environment of a statement, however much the statement does.
+ */
+export const listeningSql = (source: string, types: readonly string[]) => {
+  const kinds = new Set(types.map((type) => `${type.split('.')[0]}.*`));
+  const wanted = ['*', ...kinds, ...types].map((pattern) => `'${pattern}'`);
+  return `array(
+    select environment_id from (select distinct environment_id from ${source}) e
+    where (
+      select true from webhook w
+      where w.environment_id = e.environment_id and w.disabled_at is null and w.events && array[${wanted}] limit 1
+    )
+  )`;
+};
+
+/**
  * Common table expressions that write events, and a delivery for each webhook that wants one. Nothing is written where
  * no webhook asked for it. The statement decides, so a webhook that is created at the same moment gets all or nothing.
  *
