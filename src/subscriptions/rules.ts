@@ -73,6 +73,10 @@ export function planSubscribe(
   }));
 }
 
+/** The packages of which a user has no subscription. */
+export const withoutHeld = (packageIds: readonly string[], held: readonly SubscriptionTerms[]): string[] =>
+  packageIds.filter((id) => !held.some((each) => each.package.id === id));
+
 /** Until when a base package carries an add-on, and those that follow it; null is without end. */
 function carriedUntil(
   addon: PackageTerms,

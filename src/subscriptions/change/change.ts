@@ -5,7 +5,15 @@ import type { PrismaClient } from '../../database/generated/client.ts';
 import { invalidInput, subscriptionNotFound, userNotFound } from '../../errors.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { requireUserKey } from '../../users/store.ts';
-import { type BaseChange, planCancel, planChange, planResume, planSubscribe, type Start } from '../rules.ts';
+import {
+  type BaseChange,
+  planCancel,
+  planChange,
+  planResume,
+  planSubscribe,
+  type Start,
+  withoutHeld,
+} from '../rules.ts';
 import { changeSubscriptions } from '../settle.ts';
 import type { PackageTerms } from '../status-rules.ts';
 import {
@@ -63,13 +71,16 @@ async function subscribeLocked(
   change: Change,
   subscribing: Subscribing,
 ): Promise<bigint[]> {
-  const { packageIds, afterTrialPackageId, startsAt, trialEndsAt } = subscribing;
+  const { afterTrialPackageId, startsAt, trialEndsAt, skipHeld } = subscribing;
   const { userKey, instant } = change;
+  const held = await findHeld(tx, userKey);
+  const packageIds = skipHeld ? withoutHeld(subscribing.packageIds, held) : subscribing.packageIds;
+  if (packageIds.length === 0) return [];
   checkSchedule(subscribing, instant);
   const startedAt = startsAt ?? instant;
   const wanted = afterTrialPackageId == null ? packageIds : [...packageIds, afterTrialPackageId];
   const known = await findPackages(tx, environmentId, wanted);
-  const starts = planSubscribe(packageIds, known, await findHeld(tx, userKey), startedAt, instant);
+  const starts = planSubscribe(packageIds, known, held, startedAt, instant);
   const next = afterTrialPackageId == null ? null : afterTrial(starts, known, subscribing);
   const ids: bigint[] = [];
   const start = (item: Start, times: { startedAt: Date; trialEnd: Date | null }, followsId: bigint | null) =>

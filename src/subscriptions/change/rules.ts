@@ -51,11 +51,14 @@ export const Subscribing = Schedule.extend({
   /** The base package after the trial. Null: the one of the trial goes on. */
   afterTrialPackageId: Id.nullish(),
 });
-export type Subscribing = z.output<typeof Subscribing>;
+export type Subscribing = z.output<typeof Subscribing> & {
+  /** Leaves out packages that the user holds already, at whatever version. */
+  skipHeld?: boolean;
+};
 
 /** One of several users to subscribe. */
 export const UserSubscribing = Subscribing.extend({ userId: Id });
-export type UserSubscribing = z.output<typeof UserSubscribing>;
+export type UserSubscribing = Subscribing & { userId: string };
 
 const maxUsers = 1_000;
 /** Each entry is checked on its own; see UserSubscribing. */

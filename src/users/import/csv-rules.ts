@@ -1,15 +1,22 @@
 import { CsvError, parse as parseCsv } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { z } from 'zod';
+import { type Amount, readAmount } from '../../amount.ts';
 import { DomainError, invalidInput } from '../../errors.ts';
 import { parseExactJson } from '../../exact-json.ts';
 import { Id, Line, Metadata, parse } from '../../input.ts';
+import { PackageIds } from '../../subscriptions/rules.ts';
 
 const maxRows = 10_000;
 
 /** The columns of a file of users, in the order of an export. An import may have any order. */
 const columns = ['id', 'email', 'name', 'billingId', 'metadata'] as const;
-type Column = (typeof columns)[number];
+const allColumns = [...columns, 'packages', 'usage:<featureId>'];
+/** The name of a column of opening usage. */
+const usageColumn = /^\s*usage\s*:\s*(.+?)\s*$/i;
+
+/** What a column says: a fact about the user, packages to subscribe to, or the opening usage of a feature. */
+type Column = (typeof columns)[number] | 'packages' | { featureId: string };
 
 /** The values of a row. Empty cells are omitted; metadata is a JSON object or null. */
 const Facts = z.object({
@@ -33,10 +40,25 @@ const Facts = z.object({
 
 export type Facts = z.output<typeof Facts>;
 
+/** What was used of a feature before the import, elsewhere. */
+export interface OpeningUsage {
+  featureId: string;
+  amount: Amount;
+}
+
+/** What the user of a row has besides facts. */
+export interface Belongings {
+  /** The packages to be subscribed to. */
+  packageIds: string[];
+  usage: OpeningUsage[];
+}
+
 /** One row, with the line on which it starts. An error in place of the facts concerns only this row. */
 export interface Row {
   line: number;
   facts: Facts | DomainError;
+  /** Undefined if the row brings none. */
+  belongings?: Belongings | undefined;
 }
 
 /**
@@ -52,7 +74,7 @@ export function readRows(csv: string): Row[] {
   if (records.length > maxRows) throw invalidInput('csv', `must hold at most ${maxRows} rows`);
   return records.map(({ record, info }) => ({
     line: info.lines - countLineBreaks(record),
-    facts: readFacts(header, record),
+    ...readCells(header, record),
   }));
 }
 
@@ -86,27 +108,52 @@ const delimiterOf = (text: string) => /[,;\t]/.exec(text.trimStart().split('\n',
 /** Column names are matched without case, spaces, hyphens and underscores: "Billing ID" is billingId. */
 function readHeader(names: readonly string[]): Column[] {
   const plain = (name: string) => name.replace(/[\s_-]/g, '').toLowerCase();
+  const own = (name: string) => usageColumn.exec(name)?.[1] ?? null;
+  const keyOf = (name: string) => (own(name) === null ? plain(name) : `usage:${own(name)}`);
   return names.map((name, index) => {
+    if (names.findIndex((each) => keyOf(each) === keyOf(name)) !== index)
+      throw invalidInput('csv', `has the column "${name}" twice`);
+    const featureId = own(name);
+    if (featureId !== null) return { featureId: parse(Id, featureId, 'csv') };
+    if (plain(name) === 'packages') return 'packages';
     const column = columns.find((each) => each.toLowerCase() === plain(name));
     if (column === undefined)
-      throw invalidInput('csv', `has an unknown column "${name}"; there are ${columns.join(', ')}`);
-    if (names.findIndex((each) => plain(each) === plain(name)) !== index)
-      throw invalidInput('csv', `has the column "${name}" twice`);
+      throw invalidInput('csv', `has an unknown column "${name}"; there are ${allColumns.join(', ')}`);
     return column;
   });
 }
 
-function readFacts(header: readonly Column[], record: readonly string[]): Facts | DomainError {
+function readCells(header: readonly Column[], record: readonly string[]): Omit<Row, 'line'> {
   if (record.length > header.length) {
-    return invalidInput('row', `has ${record.length} cells, but the header names ${header.length} columns`);
+    const problem = `has ${record.length} cells, but the header names ${header.length} columns`;
+    return { facts: invalidInput('row', problem) };
   }
-  const cells = header.map((column, index) => [column, unguarded(record[index] ?? '')] as const);
+  const cells = header
+    .map((column, index) => [column, unguarded(record[index] ?? '')] as const)
+    .filter(([, cell]) => cell !== '');
   try {
-    return parse(Facts, Object.fromEntries(cells.filter(([, cell]) => cell !== '')), 'row');
+    const facts = cells.filter(([column]) => columns.some((name) => name === column));
+    return { facts: parse(Facts, Object.fromEntries(facts), 'row'), belongings: readBelongings(cells) };
   } catch (error) {
-    if (error instanceof DomainError) return error;
+    if (error instanceof DomainError) return { facts: error };
     throw error;
   }
+}
+
+function readBelongings(cells: readonly (readonly [Column, string])[]): Belongings | undefined {
+  const packages = cells.find(([column]) => column === 'packages')?.[1].trim() ?? '';
+  const packageIds = packages === '' ? [] : parse(PackageIds, packages.split(/\s+/), 'row.packages');
+  const usage = cells.flatMap(([column, cell]) =>
+    typeof column === 'string' ? [] : [readUsage(column.featureId, cell)],
+  );
+  return packageIds.length + usage.length === 0 ? undefined : { packageIds, usage };
+}
+
+function readUsage(featureId: string, cell: string): OpeningUsage {
+  const amount = readAmount(cell.trim());
+  if (amount === null || amount < 0n)
+    throw invalidInput(`row.usage:${featureId}`, 'must be an amount of 0 or more, such as 12.5');
+  return { featureId, amount };
 }
 
 /** A user in an export. */

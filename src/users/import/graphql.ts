@@ -6,9 +6,10 @@ import { selects } from '../../graphql/selection.ts';
 import { Note, parse } from '../../input.ts';
 import { User } from '../graphql.ts';
 import { findListed } from '../store.ts';
+import type { ImportedRow } from './belongings.ts';
 import { headerLine } from './csv-rules.ts';
 import { exportRows } from './export.ts';
-import { type ImportedRow, importUsers } from './import.ts';
+import { importUsers } from './import.ts';
 import { batches, batchSize } from './plan-rules.ts';
 
 const ImportOutcome = builder.enumType('ImportOutcome', {
@@ -90,7 +91,7 @@ builder.mutationField('importUsers', (t) =>
   t.field({
     type: ImportedUsers,
     description:
-      'Creates, changes and merges users from a CSV file. Each row succeeds or fails on its own. The header names some of the columns id, email, name, billingId and metadata. An empty cell leaves the value unchanged; metadata is a JSON object that replaces the stored one, or null. A row with an id is about the user with that id. A row without an id is about a customer of a billing provider, found by billing id or else by email, and created with the email as id. An imported user gets the id of the first row with the same billing id or, if no other user has it, the same email. Importing the same file again changes nothing.',
+      'Creates, changes and merges users from a CSV file. Each row succeeds or fails on its own. The header names some of the columns id, email, name, billingId, metadata, packages and `usage:<featureId>`. An empty cell leaves the value unchanged; metadata is a JSON object that replaces the stored one, or null; packages are ids with spaces between them, to which the user is subscribed unless the user is already; `usage:<featureId>` is what was used of a feature elsewhere, recorded once however often the file is imported. A row with an id is about the user with that id. A row without an id is about a customer of a billing provider, found by billing id or else by email, and created with the email as id. An imported user gets the id of the first row with the same billing id or, if no other user has it, the same email. Importing the same file again changes nothing.',
     args: {
       csv: t.arg.string({
         required: true,
@@ -100,9 +101,9 @@ builder.mutationField('importUsers', (t) =>
         description: 'A note about this import, up to 255 characters. The audit log keeps it.',
       }),
     },
-    resolve: (_root, { csv, ...args }, { db, admitUsers, doHeavyWork, author }) => {
+    resolve: (_root, { csv, ...args }, { db, admitUsers, doHeavyWork, author, recordUsage }) => {
       const note = parse(Note.nullish(), args.note, 'note') ?? null;
-      return importUsers({ prisma: db, admitUsers, doHeavyWork, author, note }, csv);
+      return importUsers({ prisma: db, admitUsers, doHeavyWork, recordUsage, author, note }, csv);
     },
   }),
 );

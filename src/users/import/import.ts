@@ -1,31 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { note, withEvents } from '../../audit/record.ts';
-import type { Author, Fields } from '../../audit/rules.ts';
-import type { PrismaClient } from '../../database/generated/client.ts';
+import type { Fields } from '../../audit/rules.ts';
 import { DomainError, importConflict, userAlreadyExists } from '../../errors.ts';
 import type { AdmitUsers } from '../arrival.ts';
 import { claimUser } from '../change.ts';
 import { mergeUsers } from '../merge/merge.ts';
+import { addBelongings, type BelongingsContext, type ImportedRow, planBelongings } from './belongings.ts';
 import { type Row, readRows } from './csv-rules.ts';
 import { batches, batchSize, type ImportStep, planImport } from './plan-rules.ts';
 import { changeUser, insertUsers, loadDirectory } from './store.ts';
 
-/** The result of one row. */
-export interface ImportedRow {
-  line: number;
-  outcome: ImportStep['outcome'];
-  /** The user of the row; null if it failed. */
-  userKey: bigint | null;
-  /** Why the row failed; null if it did not. */
-  error: DomainError | null;
-}
-
-interface ImportContext {
-  prisma: PrismaClient;
+interface ImportContext extends BelongingsContext {
   admitUsers: AdmitUsers;
   /** Runs CPU-bound work within the budget of the environment; see http/heavy-work.ts. */
   doHeavyWork: <Result>(environmentId: string, work: () => Promise<Result>) => Promise<Result>;
-  author: Author;
   /** The reason for the import, for the audit log. */
   note?: string | null;
 }
@@ -51,24 +39,32 @@ const changedMeanwhile = importConflict('The user was changed concurrently: impo
  * @throws ValidationError if the file cannot be parsed; then nothing is imported
  */
 export async function importUsers(context: ImportContext, csv: string): Promise<ImportedRow[]> {
-  const steps = await context.doHeavyWork(context.author.environmentId, () => plan(context, readRows(csv)));
+  const { belongings, steps } = await context.doHeavyWork(context.author.environmentId, () =>
+    plan(context, readRows(csv)),
+  );
   const claims = steps.filter((step) => step.outcome === 'CLAIMED');
   const creations = steps.filter((step) => step.outcome === 'CREATED');
   const changes = steps.filter((step) => step.outcome !== 'CLAIMED' && step.outcome !== 'CREATED');
 
-  const log = await logPlan(context, steps);
+  const log = await logPlan(context, steps, belongings.size > 0);
   const results: ImportedRow[] = [];
   for (const group of batches(changes, changesAtOnce))
     results.push(...(await Promise.all(group.map((step) => makeChange(context, step)))));
   for (const group of batches(claims, claimsAtOnce)) results.push(...(await claimUsers(context, group)));
   results.push(...(await createUsers(context, creations)));
-  await log(results);
-  return results.sort((a, b) => a.line - b.line);
+  const rows = await addBelongings(context, results, belongings);
+  await log(rows);
+  return rows.sort((a, b) => a.line - b.line);
 }
 
 /** Logs the plan, unless it changes nothing. Returns a function that logs the results. */
-async function logPlan({ prisma, author, note: why }: ImportContext, steps: readonly ImportStep[]) {
-  const changesNothing = steps.every(({ outcome }) => outcome === 'UNCHANGED' || outcome === 'FAILED');
+async function logPlan(
+  { prisma, author, note: why }: ImportContext,
+  steps: readonly ImportStep[],
+  hasBelongings: boolean,
+) {
+  const changesNothing =
+    !hasBelongings && steps.every(({ outcome }) => outcome === 'UNCHANGED' || outcome === 'FAILED');
   if (changesNothing) return async () => undefined;
   const what = { action: 'importUsers', type: 'IMPORT', id: randomUUID() } as const;
   const write = (state: string, rows: readonly Pick<ImportStep, 'outcome'>[]) =>
@@ -84,9 +80,10 @@ function counted(rows: readonly Pick<ImportStep, 'outcome'>[]): Fields {
   return counts;
 }
 
-async function plan({ prisma, author }: ImportContext, rows: readonly Row[]): Promise<ImportStep[]> {
+async function plan({ prisma, author: { environmentId } }: ImportContext, rows: readonly Row[]) {
   const readable = rows.flatMap(({ facts }) => (facts instanceof DomainError ? [] : facts));
-  return planImport(rows, await loadDirectory(prisma, author.environmentId, readable));
+  const steps = planImport(rows, await loadDirectory(prisma, environmentId, readable));
+  return planBelongings(prisma, environmentId, rows, steps);
 }
 
 const succeeded = ({ line, outcome }: ImportStep, userKey: bigint): ImportedRow => ({

@@ -204,7 +204,7 @@ describe('importUsers', () => {
     [
       'an unknown column',
       'id,phone\n1,2',
-      'csv: has an unknown column "phone"; there are id, email, name, billingId, metadata',
+      'csv: has an unknown column "phone"; there are id, email, name, billingId, metadata, packages, usage:<featureId>',
     ],
     ['an empty file', '', 'csv: must begin with a header, such as "id,email,name,billingId,metadata"'],
     ['more than 10,000 rows', `id\n${'1\n'.repeat(10_001)}`, 'csv: must hold at most 10000 rows'],
@@ -293,4 +293,95 @@ it.each([
   expect(await app.fails(query, {}, 'prv_test_00000000000000000000000000000000')).toMatchObject(refused);
   expect(await app.fails(query, {}, app.keys.publicTest)).toMatchObject(refused);
   expect(await app.database.prisma.user.count({ where: { id: 'sneaked' } })).toBe(0);
+});
+
+describe('packages and opening usage', () => {
+  const load = (csv: string) =>
+    app.ok(
+      `mutation ($csv: String!) { importUsers(csv: $csv) { rows { line outcome error { message code } } } }`,
+      {
+        csv,
+      },
+    );
+  const rowsOf = async (csv: string) =>
+    (await load(csv)).importUsers.rows.map(
+      ({ outcome, error }: { outcome: string; error: { message: string } | null }) =>
+        error === null ? outcome : `${outcome} ${error.message}`,
+    );
+  const stands = async (userId: string) => {
+    const text = `query ($userId: String!) {
+      subscriptions(userId: $userId) { package { id } }
+      canUseFeature(userId: $userId, featureId: "api-calls") { consumption { used } } }`;
+    const { subscriptions, canUseFeature } = await app.ok(text, { userId });
+    const ids = subscriptions.map((each: { package: { id: string } }) => each.package.id);
+    return [ids.join(' '), canUseFeature.consumption?.used ?? null];
+  };
+
+  beforeAll(async () => {
+    const { prisma } = app.database;
+    await createFeature(prisma, { id: 'api-calls', precision: 1 });
+    await createFeature(prisma, { id: 'sso', type: 'BINARY' });
+    await createPackage(prisma, {
+      id: 'opening',
+      features: [{ id: 'api-calls', limit: 100, resetPeriod: 'MONTH' }],
+    });
+    await createPackage(prisma, { id: 'opening-plus', isAddon: true, features: ['sso'], bases: ['opening'] });
+    await createPackage(prisma, { id: 'opening-other', features: ['api-calls'] });
+  });
+
+  const file = [
+    'id,name,packages,usage:api-calls',
+    'open-1,Ada,opening opening-plus,12.5',
+    'open-2,Ben,opening,',
+    'open-3,Cleo,,7',
+    'open-4,,opening-plus,',
+    'open-5,,opening opening-other,',
+    'open-6,,opening,0.25',
+    'open-7,,opening,-1',
+    'open-8,,nothing,',
+  ].join('\n');
+
+  it('subscribes, and counts what was used elsewhere once, however often the file comes', async () => {
+    const failures = [
+      'FAILED Cannot subscribe to addon. Missing live tier subscription.',
+      'FAILED Cannot subscribe to multiple tiers',
+      expect.stringMatching(/^FAILED row\.usage:api-calls: /),
+      'FAILED row.usage:api-calls: must be an amount of 0 or more, such as 12.5',
+      'FAILED Package Id not found for app',
+    ];
+    expect(await rowsOf(file)).toEqual(['CREATED', 'CREATED', 'CREATED', ...failures]);
+    for (let time = 0; time < 2; time += 1) {
+      expect(await stands('open-1')).toEqual(['opening opening-plus', 12.5]);
+      expect(await stands('open-2')).toEqual(['opening', 0]);
+      expect(await rowsOf(file)).toEqual(['UNCHANGED', 'UNCHANGED', 'UNCHANGED', ...failures]);
+    }
+    expect(
+      await app.database.prisma.user.count({ where: { id: { in: ['open-4', 'open-5', 'open-8'] } } }),
+    ).toBe(0);
+  });
+
+  it('gives a known user what is missing, and refuses another opening usage', async () => {
+    expect(await rowsOf('id,packages\nopen-2,opening opening-plus')).toEqual(['UPDATED']);
+    expect(await rowsOf('ID;Usage: api-calls\nopen-2;3\nopen-1;13')).toEqual([
+      'UPDATED',
+      'FAILED The opening usage of this user was imported before with another amount.',
+    ]);
+    expect(await stands('open-2')).toEqual(['opening opening-plus', 3]);
+    expect(await stands('open-1')).toEqual(['opening opening-plus', 12.5]);
+  });
+
+  it.each([
+    ['usage:none', 'csv: has the column "usage:none", but no CONSUMABLE feature has this id'],
+    ['usage:sso', 'csv: has the column "usage:sso", but no CONSUMABLE feature has this id'],
+    [
+      'plan',
+      'csv: has an unknown column "plan"; there are id, email, name, billingId, metadata, packages, usage:<featureId>',
+    ],
+    ['usage:api-calls,usage: api-calls', 'csv: has the column "usage: api-calls" twice'],
+  ])('refuses a file with the column %s', async (column, message) => {
+    const csv = `id,${column}\nopen-9,1`;
+    expect(
+      await app.fails('mutation ($csv: String!) { importUsers(csv: $csv) { rows { line } } }', { csv }),
+    ).toMatchObject({ message });
+  });
 });

@@ -121,7 +121,7 @@ describe('readRows', () => {
     [
       'an unknown column',
       'id,phone',
-      'has an unknown column "phone"; there are id, email, name, billingId, metadata',
+      'has an unknown column "phone"; there are id, email, name, billingId, metadata, packages, usage:<featureId>',
     ],
     ['a column twice', 'id,name,id', 'has the column "id" twice'],
     ['a column twice in other letters', 'id,Billing ID,billing_id', 'has the column "billing_id" twice'],
