@@ -17,6 +17,7 @@ import '../users/merge/preview-graphql.ts';
 import '../packages/graphql.ts';
 import '../packages/mutations-graphql.ts';
 import '../packages/versions-graphql.ts';
+import '../provisioning/graphql.ts';
 import '../segment/events/graphql.ts';
 import '../segment/mapping/preview-graphql.ts';
 import '../segment/mapping/graphql.ts';

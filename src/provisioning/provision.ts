@@ -5,7 +5,7 @@ import { environmentIds, type KeyShape, lastFourOf, parseKey } from '../auth/key
 import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { demoUser, missingKeys, startOfMonth } from './rules.ts';
-import { insertDemo, isEmpty, lockProvisioning } from './store.ts';
+import { insertDemo, isDemoRemoved, isEmpty, lockProvisioning } from './store.ts';
 
 export interface ProvisionOptions {
   /** Configured keys, well-formed. They become valid unless they were revoked. */
@@ -46,7 +46,8 @@ export function provision(db: PrismaClient, options: ProvisionOptions, now: Date
       if (firstStart) await createEnvironments(tx);
       const revokedKeys = await installKeys(tx, options.keys);
       const madeKeys = firstStart ? await makeKeys(tx, missingKeys(options.keys)) : [];
-      if (options.demo && (await isEmpty(tx, 'test'))) await insertDemo(tx, 'test', startOfMonth(now));
+      if (options.demo && (await isEmpty(tx, 'test')) && !(await isDemoRemoved(tx, 'test')))
+        await insertDemo(tx, 'test', startOfMonth(now));
       return { firstStart, madeKeys, revokedKeys, hasDemo: await hasDemo(tx) };
     },
     { maxWait: 30_000, timeout: 60_000 },

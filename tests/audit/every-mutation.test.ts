@@ -17,6 +17,7 @@ const withoutTrace: Record<string, string> = {
   commitReservation: 'The ledger tells of usage.',
   releaseReservation: 'The reservation is stored, with its end.',
   ingestSegmentEvent: 'The event is stored, with what became of it.',
+  removeDemoData: 'There is none here; tests/provisioning has some.',
   generateSubscriptionLink: 'It changes nothing.',
   generatePortalLink: 'It changes nothing.',
   generateUserToken: 'It changes nothing, and may be called with every page that a customer loads.',

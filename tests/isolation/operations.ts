@@ -393,6 +393,7 @@ export const mutations: Record<string, Row> = {
       }),
     ],
   },
+  removeDemoData: { calls: [() => ({})], inert: 'No world holds demo data.' },
   removePackagePrice: { calls: [(its) => ({ packageId: its.base, priceId: its.price, version: 1 })] },
   revokeGrant: { calls: [({ grant }) => ({ id: grant, reason: 'why' })] },
   redeliver: byId(({ delivery }) => delivery),
