@@ -1,4 +1,4 @@
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import { type ExecutionResult, GraphQLError, type GraphQLErrorOptions } from 'graphql';
 import type { Logger } from 'pino';
 import { DomainError } from '../errors.ts';
 import { faultCodeOf, reportFault } from '../http/faults.ts';
@@ -6,7 +6,7 @@ import type { RequestContext } from '../http/request-context.ts';
 import { headersOf, statusOf } from '../http/response.ts';
 
 /** Converts a caller's mistake into the error that Kana's clients expect: a code and a typed error. */
-export function graphQLErrorOf(error: DomainError, where?: GraphQLError): GraphQLError {
+export function graphQLErrorOf(error: DomainError, where?: Location): GraphQLError {
   return new GraphQLError(error.message, {
     ...locationOf(where),
     extensions: {
@@ -97,7 +97,10 @@ function unexpected(error: unknown, located?: GraphQLError): GraphQLError {
   });
 }
 
-function locationOf(error: GraphQLError | undefined) {
+/** Where an error arose, in the operation and in the answer. */
+type Location = Pick<GraphQLErrorOptions, 'nodes' | 'source' | 'positions' | 'path'>;
+
+function locationOf(error: Location | undefined): Location {
   return {
     nodes: error?.nodes,
     source: error?.source,

@@ -1,5 +1,6 @@
 import {
   defaultFieldResolver,
+  type GraphQLError,
   type GraphQLField,
   type GraphQLFieldResolver,
   type GraphQLResolveInfo,
@@ -8,9 +9,10 @@ import {
   getNullableType,
   isListType,
   isObjectType,
+  responsePathAsArray,
 } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
-import { type DomainError, invalidInput } from '../../errors.ts';
+import { invalidInput } from '../../errors.ts';
 import { graphQLErrorOf } from '../errors.ts';
 import { fieldsOfItem, fieldsOfText } from './answer-rules.ts';
 
@@ -35,8 +37,8 @@ interface Tally {
   pageable: Set<string>;
   /** Resolves when the current read is complete. */
   reading: Promise<unknown>;
-  /** The error, once the answer is too large. */
-  refusal?: DomainError;
+  /** The error, once the answer is too large. It is located: every pending field fails with this same object. */
+  refusal?: GraphQLError;
 }
 
 /** By the context of the request. A request without lists has no tally. */
@@ -114,24 +116,24 @@ function check(tally: Tally, info: GraphQLResolveInfo): void {
   throw tally.refusal;
 }
 
-function refuse({ fields, pageable }: Tally, info: GraphQLResolveInfo): DomainError {
+function refuse({ fields, pageable }: Tally, info: GraphQLResolveInfo): GraphQLError {
   const path = answerPathOf(info);
   const page = [...pageable].find((list) => `${path}.`.startsWith(`${list}.`));
   const limit = fields > maxFields ? `${maxFields} fields` : `${maxItems} items of lists`;
   const remedy = page === undefined ? 'ask for less at once' : `page through ${page} with first and after`;
   const note = info.operation.operation === 'mutation' ? '; the change is made' : '';
-  return invalidInput(path, `with this the answer has more than ${limit}; ${remedy}${note}`);
+  const error = invalidInput(path, `with this the answer has more than ${limit}; ${remedy}${note}`);
+  return graphQLErrorOf(error, { nodes: info.fieldNodes, path: responsePathAsArray(info.path) });
 }
 
-/** Replaces an answer that is too large by one error. Each pending field would add the same error. */
+/** Replaces an answer that is too large by its one error. */
 export function useWholeAnswers(): Plugin {
   return {
     onExecute: ({ args }) => ({
       onExecuteDone({ result, setResult }) {
         const refusal = tallies.get(args.contextValue)?.refusal;
         if (refusal === undefined || isAsyncIterable(result)) return;
-        const error = result.errors?.find(({ message }) => message === refusal.message);
-        setResult({ data: null, errors: [error ?? graphQLErrorOf(refusal)] });
+        setResult({ data: null, errors: [refusal] });
       },
     }),
   };
