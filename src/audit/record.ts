@@ -1,5 +1,6 @@
 import type { Db } from '../database/client.ts';
-import { eventsOf, eventTypes } from '../webhooks/outbox/rules.ts';
+import { findSharedValues } from '../webhooks/outbox/flags-store.ts';
+import { eventsOf, eventTypes, newUniqueValues } from '../webhooks/outbox/rules.ts';
 import { isWanted, writeEvents } from '../webhooks/outbox/store.ts';
 import {
   type AuditSubject,
@@ -92,7 +93,8 @@ async function writeChangeEvents(
   changes: readonly StateChange[],
 ): Promise<void> {
   const events = changes.flatMap((change) => eventsOf(type, change));
-  await writeEvents(tx, environmentId, events);
+  const flags = type === 'USER' ? await findSharedValues(tx, environmentId, newUniqueValues(changes)) : [];
+  await writeEvents(tx, environmentId, [...events, ...flags]);
 }
 
 /** Records an action without a row of its own, such as an import. */

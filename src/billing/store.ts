@@ -1,6 +1,7 @@
 import type { Db } from '../database/client.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { heldStatuses } from '../subscriptions/status-rules.ts';
+import { eventCtes } from '../webhooks/outbox/store.ts';
 import type { Candidates, CustomerFacts } from './match-rules.ts';
 import { type Mirror, StoredMirror } from './mirror-rules.ts';
 import type { Flag, Stored } from './projection-rules.ts';
@@ -180,12 +181,30 @@ export async function saveFlags(
 ): Promise<void> {
   for (const customerId of customerIds) {
     const own = JSON.stringify(flags.filter((flag) => flag.customerId === customerId));
-    await tx.$executeRaw`
-      UPDATE stripe_customer SET flags = ${own}::jsonb,
-        flagged_at = CASE WHEN ${own}::jsonb = '[]'::jsonb THEN NULL ELSE coalesce(flagged_at, now()) END
-      WHERE environment_id = ${environmentId} AND id = ${customerId} AND flags <> ${own}::jsonb`;
+    await tx.$queryRawUnsafe(saveFlagsSql, environmentId, customerId, own);
   }
 }
+
+/* Webhooks are told of the flags that the customer did not have before. */
+const saveFlagsSql = `
+  with changed as (
+    update stripe_customer c set flags = $3::jsonb,
+      flagged_at = case when $3::jsonb = '[]'::jsonb then null else coalesce(c.flagged_at, now()) end
+    from stripe_customer before
+    where before.environment_id = c.environment_id and before.id = c.id
+      and c.environment_id = $1 and c.id = $2 and c.flags <> $3::jsonb
+    returning c.user_key, before.flags
+  ), raised as (
+    select $1::text as environment_id, 'flag.raised' as type, f.ord,
+      jsonb_build_object('flag', 'BILLING', 'billingFlag', f.flag -> 'kind', 'customerId', $2::text)
+        || coalesce((
+          select jsonb_build_object('userIds', jsonb_build_array(coalesce(survivor.id, u.id)))
+          from "user" u left join "user" survivor on survivor.key = u.merged_into where u.key = changed.user_key
+        ), '{}') as data
+    from changed, jsonb_array_elements($3::jsonb) with ordinality as f(flag, ord)
+    where not changed.flags @> jsonb_build_array(f.flag)
+  ), ${eventCtes('raised')}
+  select count(*)::integer from delivered`;
 
 /**
  * Owners of flagged customers whose flags may be settled by a change here: what was subscribed by hand has ended within the

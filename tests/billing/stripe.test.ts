@@ -259,6 +259,8 @@ describe('the webhook', () => {
   });
 
   test('several bases: the best is held, the other flagged; an add-on comes with it', async () => {
+    const url = 'http://127.0.0.1:9/';
+    await app.ok(`mutation { createWebhook(input: { url: "${url}", events: ["flag.raised"] }) { secret } }`);
     const second = stripe.subscribe(customer, [prices.pro ?? '', prices.extra ?? ''], {
       startedAt: stripe.now - 30,
     });
@@ -270,6 +272,10 @@ describe('the webhook', () => {
       'pro CANCELLED',
     ]);
     expect(await flags()).toEqual(['SEVERAL_BASES']);
+    await deliver();
+    const { rows } = await app.database.work.query('select type, data from webhook_event');
+    const told = { flag: 'BILLING', billingFlag: 'SEVERAL_BASES', customerId: customer, userIds: ['cleo'] };
+    expect(rows).toEqual([{ type: 'flag.raised', data: told }]);
     stripe.cancel(second);
     await deliver();
     expect((await statusOf('cleo')).sort()).toEqual([

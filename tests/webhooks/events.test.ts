@@ -161,6 +161,42 @@ test('a Segment event that matches nothing, the first of its name, also where se
   expect(await events()).toEqual([]);
 });
 
+describe('flags', () => {
+  const flags = async () =>
+    (await events()).flatMap(({ type, data }) => (type === 'flag.raised' ? [data] : []));
+
+  test('users with the same email or billing id, when one gets it', async () => {
+    await createUser({ id: 'f1', email: 'Flag@example.com', billingId: 'cus_flag' });
+    await createUser({ id: 'f0', email: '', billingId: '' });
+    await createUser({ id: 'f00', email: '', billingId: '' });
+    expect(await flags()).toEqual([]);
+    await createUser({ id: 'f2', email: ' flag@EXAMPLE.com' });
+    expect(await flags()).toEqual([{ flag: 'SAME_EMAIL', userIds: ['f1', 'f2'] }]);
+    await app.ok('mutation { updateUser(id: "f2", input: { id: "f2", name: "Two" }) { id } }');
+    expect(await flags()).toEqual([]);
+    await app.ok('mutation { updateUser(id: "f2", input: { id: "f2", billingId: "cus_flag" }) { id } }');
+    expect(await flags()).toEqual([{ flag: 'SAME_BILLING_ID', userIds: ['f1', 'f2'] }]);
+    await createUser({ id: 'f1', email: 'flag@example.com' }).catch(() => undefined);
+    await app.ok('mutation { mergeUsers(ids: ["f1", "f2"]) { id } }');
+    expect(await flags()).toEqual([]);
+  });
+
+  test('of users that come at the same moment, all but the first', async () => {
+    const ids = Array.from({ length: 12 }, (_, index) => `twin-${index}`);
+    await Promise.all(ids.map((id) => createUser({ id, email: 'twins@example.com' })));
+    const told = await flags();
+    expect(told.map(({ userIds }) => (userIds as string[]).length)).toEqual([
+      2, 3, 4, 5, 6, 7, 8, 9, 10, 10, 10,
+    ]);
+  });
+
+  test('users that an import brings, each value once', async () => {
+    const csv = 'id,name,email\ni10,One,same@example.com\ni11,Two,same@example.com\n';
+    await app.ok('mutation ($csv: String!) { importUsers(csv: $csv) { rows { outcome } } }', { csv });
+    expect(await flags()).toEqual([{ flag: 'SAME_EMAIL', userIds: ['i10', 'i11'] }]);
+  });
+});
+
 test('nothing is told of what fails, and nothing where nobody wants to know', async () => {
   await app.fails('mutation { subscribe(userId: "sub", packageIds: ["nothing"]) { id } }');
   await createUser({ id: 'once' });

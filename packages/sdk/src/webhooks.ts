@@ -64,8 +64,10 @@ export interface WebhookData {
   'package.published': { packageId: string; version: number };
   'segment.event_unmatched': { eventName: string };
   'flag.raised': {
-    flag: 'SAME_EMAIL' | 'SAME_BILLING_ID' | 'WEBHOOK_DISABLED';
+    flag: 'SAME_EMAIL' | 'SAME_BILLING_ID' | 'BILLING' | 'WEBHOOK_DISABLED';
     userIds?: string[];
+    billingFlag?: string;
+    customerId?: string;
     webhookId?: string;
   };
   'webhook.test': { webhookId: string };

@@ -122,9 +122,13 @@ export const eventData = {
   }),
   'flag.raised': about('Something needs to be reviewed.', {
     flag: z
-      .enum(['SAME_EMAIL', 'SAME_BILLING_ID', 'WEBHOOK_DISABLED'])
-      .describe('What it is: users who may be one person, or a webhook that failed for days.'),
-    userIds: z.array(id).optional().describe('The ids of the users, at most 10.'),
+      .enum(['SAME_EMAIL', 'SAME_BILLING_ID', 'BILLING', 'WEBHOOK_DISABLED'])
+      .describe(
+        'What it is: users who may be one person, a flag of billing, or a webhook that failed for days.',
+      ),
+    userIds: z.array(id).optional().describe('The ids of the users, oldest first, at most 10.'),
+    billingFlag: z.string().optional().describe('The kind of the flag of billing, such as SEVERAL_BASES.'),
+    customerId: id.optional().describe('The id of the customer at the billing provider.'),
     webhookId: id.optional().describe('The id of the webhook.'),
   }),
   'webhook.test': about('Sent by testWebhook.', { webhookId: id.describe('The id of the webhook.') }),
@@ -187,6 +191,22 @@ function userEvents({ before, after }: Changed): NewEvent[] {
   const renamed = before.subjectId === userId ? {} : { previousUserId: before.subjectId };
   return [{ type: 'user.updated', data: { userId, ...renamed, changed: names } }];
 }
+
+/** A value that no other user should have. */
+export interface UniqueValue {
+  field: 'email' | 'billingId';
+  value: string;
+}
+
+/** The values of users that are new or changed, of those that no other user should have. */
+export const newUniqueValues = (changes: readonly Changed[]): UniqueValue[] =>
+  changes.flatMap(({ before, after }) =>
+    (['email', 'billingId'] as const).flatMap((field) => {
+      const value = after?.personal[field];
+      const isNew = typeof value === 'string' && value !== before?.personal[field];
+      return isNew && after?.fields.mergedInto === null ? { field, value } : [];
+    }),
+  );
 
 const endedStatuses: unknown[] = ['CANCELLED', 'INCOMPLETE_EXPIRED'];
 
