@@ -38,10 +38,18 @@ export interface Config {
   logLevel: z.infer<typeof logLevel>;
   /** Another address for Stripe's API; undefined is Stripe's own. */
   stripeApiBase: string | undefined;
+  /** With which keys environments are connected with Stripe at start, by environment. */
+  stripeKeys: Readonly<Record<string, StripeKeys>>;
   /** The token that a reader of /metrics must send; undefined disables /metrics. */
   metricsToken: string | undefined;
   /** Where traces are sent; null disables tracing. */
   tracing: TracingSettings | null;
+}
+
+/** A key of Stripe's, and the signing secret of a webhook endpoint there. */
+export interface StripeKeys {
+  secretKey: string;
+  webhookSecret: string;
 }
 
 /** A shell expands `~`. A `.env` file and the settings of a container do not. */
@@ -128,6 +136,20 @@ const key = (prefix: string) =>
     .regex(new RegExp(`^${prefix}_[A-Za-z0-9]{32}$`), `must be ${prefix}_ and 32 letters and digits`)
     .optional();
 
+const stripeKey = (mode: 'test' | 'live') =>
+  z
+    .string()
+    .regex(
+      new RegExp(`^(sk|rk)_${mode}_\\w+$`),
+      `must be a key of Stripe's ${mode} mode, such as rk_${mode}_…`,
+    )
+    .optional();
+
+const stripeWebhookSecret = z
+  .string()
+  .regex(/^whsec_\S+$/, 'must be the signing secret of an endpoint at Stripe, such as whsec_…')
+  .optional();
+
 const boolean = z.enum(['true', 'false'], 'must be true or false').transform((word) => word === 'true');
 
 /** A comma-separated list. Spaces around items are ignored. */
@@ -180,6 +202,10 @@ const variables = z.object({
       'must be an http or https address',
     )
     .optional(),
+  STRIPE_TEST_SECRET_KEY: stripeKey('test'),
+  STRIPE_TEST_WEBHOOK_SECRET: stripeWebhookSecret,
+  STRIPE_LIVE_SECRET_KEY: stripeKey('live'),
+  STRIPE_LIVE_WEBHOOK_SECRET: stripeWebhookSecret,
   METRICS_TOKEN: z
     .string()
     .regex(/^[!-~]{16,}$/, 'must be at least 16 characters of ASCII, without spaces')
@@ -223,9 +249,27 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,
     stripeApiBase: data.STRIPE_API_BASE,
+    stripeKeys: {
+      ...stripeKeysOf('test', data.STRIPE_TEST_SECRET_KEY, data.STRIPE_TEST_WEBHOOK_SECRET),
+      ...stripeKeysOf('live', data.STRIPE_LIVE_SECRET_KEY, data.STRIPE_LIVE_WEBHOOK_SECRET),
+    },
     metricsToken: data.METRICS_TOKEN,
     tracing: tracingSettings(data),
   };
+}
+
+function stripeKeysOf(
+  environmentId: 'test' | 'live',
+  secretKey: string | undefined,
+  webhookSecret: string | undefined,
+): Record<string, StripeKeys> {
+  if (secretKey !== undefined && webhookSecret !== undefined)
+    return { [environmentId]: { secretKey, webhookSecret } };
+  if (secretKey === undefined && webhookSecret === undefined) return {};
+  const name = `STRIPE_${environmentId.toUpperCase()}`;
+  throw new StartupError(
+    `Bad configuration: set both ${name}_SECRET_KEY and ${name}_WEBHOOK_SECRET, or neither.`,
+  );
 }
 
 /** Reads the configuration of this process from its environment, and from `.env` for variables that are not set. */

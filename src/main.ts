@@ -92,7 +92,7 @@ async function start(config: Config, running: Running): Promise<void> {
   const keyring = createKeyring(database.lookups, undefined, lastUses.note);
   const encryption = createEncryption(secretKey);
   const realms = await loadTokenRealms(database.prisma, config.tokenSecrets, encryption);
-  const billing = createBilling(database, encryption, { apiBase: config.stripeApiBase });
+  const billing = createBilling(database, encryption, { apiBase: config.stripeApiBase }, config.stripeKeys);
   const app = createApp({
     database,
     keyring,
@@ -132,7 +132,7 @@ async function start(config: Config, running: Running): Promise<void> {
     ...rollUpJobs,
     ...sealJobs,
     ...webhookJobs,
-    ...billingJobs(database.prisma, billing.open, syncContextOf),
+    ...billingJobs(database.prisma, billing, syncContextOf),
   };
   running.queue = await startQueue(postgres.url, jobs, {
     atStart: [

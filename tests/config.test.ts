@@ -23,6 +23,7 @@ const defaults = {
   logLevel: 'info',
   metricsToken: undefined,
   stripeApiBase: undefined,
+  stripeKeys: {},
   webhookAllowPrivate: false,
   tracing: null,
 };
@@ -69,6 +70,8 @@ test('every variable is read', () => {
     LOG_LEVEL: 'debug',
     METRICS_TOKEN: 'shown-to-prometheus',
     STRIPE_API_BASE: 'http://stripe.example.com:8080',
+    STRIPE_TEST_SECRET_KEY: 'rk_test_ours',
+    STRIPE_TEST_WEBHOOK_SECRET: 'whsec_ours',
     WEBHOOK_ALLOW_PRIVATE: 'true',
   };
   expect(parseConfig({ ...env, HOME: '/home/somebody' })).toEqual({
@@ -90,6 +93,7 @@ test('every variable is read', () => {
     logLevel: 'debug',
     metricsToken: 'shown-to-prometheus',
     stripeApiBase: 'http://stripe.example.com:8080',
+    stripeKeys: { test: { secretKey: 'rk_test_ours', webhookSecret: 'whsec_ours' } },
     webhookAllowPrivate: true,
     tracing: null,
   });
@@ -120,6 +124,16 @@ test.each([
     ],
   ),
   ['STRIPE_API_BASE', 'stripe.example.com', 'STRIPE_API_BASE must be an http or https address'],
+  [
+    'STRIPE_LIVE_SECRET_KEY',
+    'sk_test_ours',
+    "STRIPE_LIVE_SECRET_KEY must be a key of Stripe's live mode, such as rk_live_…",
+  ],
+  [
+    'STRIPE_TEST_SECRET_KEY',
+    'sk_test_ours',
+    'set both STRIPE_TEST_SECRET_KEY and STRIPE_TEST_WEBHOOK_SECRET, or neither',
+  ],
   ['WEB_CONCURRENCY', '0', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   ['WEB_CONCURRENCY', 'auto', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   [

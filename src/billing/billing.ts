@@ -1,10 +1,17 @@
-import type { Author } from '../audit/rules.ts';
+import { type Author, ownAuthor } from '../audit/rules.ts';
 import type { Encryption } from '../auth/secrets/encryption.ts';
+import type { StripeKeys } from '../config.ts';
 import type { Database } from '../database/client.ts';
 import type { PackageChange } from '../subscriptions/change/change.ts';
 import type { CarriedUsage, When } from '../subscriptions/change/rules.ts';
 import { cancelAtStripe, changePackageAtStripe, resumeAtStripe } from './change.ts';
-import { type ConnectStripe, connectStripe, createConnections, type OpenConnection } from './connection.ts';
+import {
+  type ConnectStripe,
+  connectConfigured,
+  connectStripe,
+  createConnections,
+  type OpenConnection,
+} from './connection.ts';
 import type { StripeAddress } from './stripe.ts';
 import type { SyncContext } from './sync.ts';
 
@@ -12,6 +19,10 @@ import type { SyncContext } from './sync.ts';
 export interface Billing {
   open: OpenConnection;
   connect(author: Author, input: ConnectStripe): Promise<void>;
+  /** Connects an environment with the keys that environment variables give it, unless it is so already. */
+  connectConfigured(environmentId: string): Promise<void>;
+  /** The environments that environment variables give keys. */
+  configured: readonly string[];
   /** Changes of what Stripe holds; see change.ts. */
   cancel(context: SyncContext, author: Author, id: bigint, when: When): Promise<void>;
   resume(context: SyncContext, author: Author, id: bigint): Promise<void>;
@@ -27,12 +38,18 @@ export function createBilling(
   database: Pick<Database, 'prisma' | 'of'>,
   encryption: Encryption,
   address: StripeAddress,
+  configured: Readonly<Record<string, StripeKeys>> = {},
 ): Billing {
   const open = createConnections(database.prisma, encryption, address);
+  const contextOf = (author: Author) => {
+    const { prisma } = database.of(author.environmentId);
+    return { prisma, author, encryption, address, configured };
+  };
   return {
     open,
-    connect: (author, input) =>
-      connectStripe({ prisma: database.of(author.environmentId).prisma, author, encryption, address }, input),
+    connect: (author, input) => connectStripe(contextOf(author), input),
+    configured: Object.keys(configured),
+    connectConfigured: (environmentId) => connectConfigured(contextOf(ownAuthor('SERVER', environmentId))),
     cancel: (context, author, id, when) =>
       cancelAtStripe({ ...context, open, author, action: 'cancelSubscription' }, id, when),
     resume: (context, author, id) =>

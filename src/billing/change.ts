@@ -27,7 +27,7 @@ import {
 } from './change-rules.ts';
 import { type Connected, notConnected, type OpenConnection } from './connection.ts';
 import { readPriceOptions } from './price-store.ts';
-import { enqueueCustomer } from './queue.ts';
+import { enqueueCustomers } from './queue.ts';
 import { findHeldAtStripe, readMirrors } from './store.ts';
 import { atStripe, isStripeFailure, reasonOf } from './stripe.ts';
 import { projectUser, type SyncContext, syncCustomer } from './sync.ts';
@@ -219,7 +219,8 @@ async function follow({ connected, userKey, ...context }: Begun): Promise<void> 
     for (const { customerId } of customers) await syncCustomer(context, connected, customerId);
   } catch (error) {
     if (!isStripeFailure(error)) throw error;
-    for (const { customerId } of customers) await enqueueCustomer(prisma, environmentId, customerId);
+    const ids = customers.map(({ customerId }) => customerId);
+    await enqueueCustomers(prisma, environmentId, ids);
     throw subscriptionError(
       `Stripe could not be asked what is held there now (${reasonOf(error)}). It appears here as soon as Stripe answers.`,
     );

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { Encryption } from '../auth/secrets/encryption.ts';
+import type { StripeKeys } from '../config.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient, StripeConnection } from '../database/generated/client.ts';
 import { DomainError, invalidInput } from '../errors.ts';
@@ -98,6 +99,8 @@ interface ConnectContext {
   author: Author;
   encryption: Encryption;
   address: StripeAddress;
+  /** The keys that environment variables give, by environment. */
+  configured: Readonly<Record<string, StripeKeys>>;
 }
 
 /**
@@ -107,7 +110,7 @@ interface ConnectContext {
  * @throws ValidationError if Stripe refuses the key, or if the key is of the other mode
  */
 export async function connectStripe(
-  { prisma, author, encryption, address }: ConnectContext,
+  { prisma, author, encryption, address, configured }: ConnectContext,
   { secretKey, webhookSecret, withholdAccessWhilePaused }: ConnectStripe,
 ): Promise<void> {
   const { environmentId } = author;
@@ -115,6 +118,11 @@ export async function connectStripe(
     throw invalidInput(
       'input.secretKey',
       `must be a key of Stripe's ${environmentId} mode in this environment`,
+    );
+  if ((configured[environmentId]?.secretKey ?? secretKey) !== secretKey)
+    throw invalidInput(
+      'input.secretKey',
+      `must be the one in STRIPE_${environmentId.toUpperCase()}_SECRET_KEY: change it there`,
     );
   const accountId = await checkKey(await openStripe(secretKey, address));
   const encrypted = encryption.encrypt(secretKey, placeOf(environmentId, 'key'));
@@ -139,6 +147,25 @@ export async function connectStripe(
     const what = { action: 'connectStripe', type: 'BILLING', id: accountId } as const;
     await note(tx, author, what, { withholdAccessWhilePaused: withholdsPaused });
   });
+}
+
+/**
+ * Connects the environment with the keys that environment variables give it, unless it is so already. They are asked for
+ * every minute: Stripe may not be reached at first.
+ */
+export async function connectConfigured(context: ConnectContext): Promise<void> {
+  const { prisma, encryption, author, configured } = context;
+  const { environmentId } = author;
+  const keys = configured[environmentId];
+  if (keys === undefined) return;
+  const row = await prisma.stripeConnection.findUnique({ where: { environmentId } });
+  const isKnown = (stored: string, what: 'key' | 'webhook secret', given: string) =>
+    encryption.decrypt(stored, placeOf(environmentId, what)) === given;
+  const isConnected =
+    row !== null &&
+    isKnown(row.secretKey, 'key', keys.secretKey) &&
+    row.webhookSecrets.some((secret) => isKnown(secret, 'webhook secret', keys.webhookSecret));
+  if (!isConnected) await connectStripe(context, keys);
 }
 
 async function lockConnection(tx: Db, environmentId: string): Promise<StripeConnection | null> {

@@ -1,7 +1,9 @@
 import type Stripe from 'stripe';
 
 /** What an event of Stripe's makes necessary. */
-export type Consequence = { kind: 'customer'; customerId: string } | { kind: 'prices' } | { kind: 'nothing' };
+export type Consequence =
+  /** Urgent: somebody has just paid, and waits. */
+  { kind: 'customer'; customerId: string; isUrgent: boolean } | { kind: 'prices' } | { kind: 'nothing' };
 
 const aboutCustomers =
   /^(customer\.(created|updated|deleted|subscription\..+)|checkout\.session\..+|charge\.refunded)$/;
@@ -41,7 +43,8 @@ export function consequenceOf({ type, data }: Pick<Stripe.Event, 'type' | 'data'
   if (aboutPrices.test(type)) return { kind: 'prices' };
   if (!aboutCustomers.test(type)) return { kind: 'nothing' };
   const customerId = customerOf(data.object as { object?: string; id?: string; customer?: unknown });
-  return customerId === null ? { kind: 'nothing' } : { kind: 'customer', customerId };
+  const isUrgent = type.startsWith('checkout.session.');
+  return customerId === null ? { kind: 'nothing' } : { kind: 'customer', customerId, isUrgent };
 }
 
 function customerOf({

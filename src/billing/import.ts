@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
@@ -5,9 +6,10 @@ import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { type Connected, notConnected } from './connection.ts';
 import { readAllPrices } from './prices.ts';
-import { enqueueImport } from './queue.ts';
-import { isStripeFailure, reasonOf } from './stripe.ts';
-import { type SyncContext, syncCustomer } from './sync.ts';
+import { enqueueImport, sliceMs } from './queue.ts';
+import { nextReadNumber } from './store.ts';
+import { isRateLimited, isStripeFailure, reasonOf } from './stripe.ts';
+import { type SyncContext, syncListedCustomer } from './sync.ts';
 
 /** How many customers Stripe is asked about at once. Stripe allows 25 questions a second in test mode. */
 const customersAtOnce = 4;
@@ -47,8 +49,9 @@ export async function begin(tx: Db, environmentId: string): Promise<boolean> {
 }
 
 /**
- * Reads everything from Stripe: prices, and each customer with what the customer bought. Goes on after the last page that
- * was done, wherever it was broken off. Doing a customer twice changes nothing.
+ * Reads the next pages from Stripe: with the first one all prices, then customers with what they bought. After a while the
+ * rest is enqueued as another job. A killed import goes on with the page that it was at. Doing a customer twice changes
+ * nothing.
  */
 export async function runImport(
   context: SyncContext,
@@ -57,13 +60,17 @@ export async function runImport(
 ): Promise<void> {
   const { prisma } = context;
   const { environmentId } = connected;
-  const state = await prisma.stripeConnection.findUnique({ where: { environmentId } });
-  if (state?.importState !== 'RUNNING') return;
+  const until = Date.now() + sliceMs;
   try {
-    const importedPrices = await readAllPrices(prisma, connected);
-    await prisma.stripeConnection.update({ where: { environmentId }, data: { importedPrices } });
-    await importCustomers(context, connected, state.importCursor, stop);
+    while (Date.now() < until) {
+      const state = await prisma.stripeConnection.findUnique({ where: { environmentId } });
+      if (state?.importState !== 'RUNNING') return;
+      await saveProgress(prisma, environmentId, await readPage(context, connected, state.importCursor, stop));
+    }
+    await enqueueImport(prisma, environmentId);
   } catch (error) {
+    // The queue runs it again after the next start.
+    if (stop.aborted) throw error;
     log.error(
       { err: isStripeFailure(error) ? reasonOf(error) : error, environmentId },
       'an import from Stripe failed',
@@ -75,58 +82,75 @@ export async function runImport(
       where: { environmentId },
       data: { importState: 'FAILED', importEndedAt: new Date(), importProblem },
     });
-    return;
   }
-  // The queue runs it again after the next start.
-  if (stop.aborted) throw new Error('stopped before the end');
-  await prisma.stripeConnection.update({
-    where: { environmentId },
-    data: { importState: 'DONE', importEndedAt: new Date(), reconciledAt: new Date() },
-  });
 }
 
-async function importCustomers(
+interface Page {
+  /** Where it began. */
+  cursor: string | null;
+  /** How many prices were read; null where none were. */
+  prices: number | null;
+  /** The last customer of this page. */
+  after: string | null;
+  customers: number;
+  subscriptions: number;
+  isLast: boolean;
+}
+
+async function readPage(
   context: SyncContext,
   connected: Connected,
   cursor: string | null,
   stop: AbortSignal,
-): Promise<void> {
-  const { environmentId, stripe } = connected;
-  let after = cursor ?? undefined;
-  while (!stop.aborted) {
-    const page = await stripe.customers.list({
-      limit: pageSize,
-      ...(after === undefined ? {} : { starting_after: after }),
-    });
-    const ids = page.data.map(({ id }) => id);
-    let subscriptions = 0;
-    for (let index = 0; index < ids.length; index += customersAtOnce) {
-      const group = ids.slice(index, index + customersAtOnce);
-      const counts = await Promise.all(group.map((id) => syncCustomer(context, connected, id)));
-      for (const count of counts) subscriptions += count;
-      if (stop.aborted) return;
-    }
-    after = ids.at(-1) ?? after;
-    await saveProgress(context.prisma, environmentId, { after, customers: ids.length, subscriptions });
-    if (!page.has_more) return;
+): Promise<Page> {
+  const { stripe } = connected;
+  const prices = cursor === null ? await readAllPrices(context.prisma, connected) : null;
+  const readNumber = await nextReadNumber(context.prisma);
+  const { data, has_more } = await patiently(stop, () =>
+    stripe.customers.list({ limit: pageSize, ...(cursor === null ? {} : { starting_after: cursor }) }),
+  );
+  let subscriptions = 0;
+  for (let index = 0; index < data.length; index += customersAtOnce) {
+    stop.throwIfAborted();
+    const group = data.slice(index, index + customersAtOnce);
+    const counts = await Promise.all(
+      group.map((customer) =>
+        patiently(stop, () => syncListedCustomer(context, connected, customer, readNumber)),
+      ),
+    );
+    for (const count of counts) subscriptions += count;
   }
+  const after = data.at(-1)?.id ?? cursor;
+  return { cursor, prices, after, customers: data.length, subscriptions, isLast: !has_more };
 }
 
-async function saveProgress(
-  prisma: PrismaClient,
-  environmentId: string,
-  {
-    after,
-    customers,
-    subscriptions,
-  }: { after: string | undefined; customers: number; subscriptions: number },
-): Promise<void> {
-  await prisma.stripeConnection.update({
-    where: { environmentId },
+/** The waits after Stripe said that it was asked too often. */
+const pausesMs = [1_000, 2_000, 4_000, 8_000, 16_000];
+
+async function patiently<Result>(stop: AbortSignal, work: () => Promise<Result>): Promise<Result> {
+  for (const pauseMs of pausesMs) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isRateLimited(error)) throw error;
+      await sleep(pauseMs, undefined, { signal: stop });
+    }
+  }
+  return work();
+}
+
+/** Saves how far the import is. A page that is read twice at once counts once. */
+async function saveProgress(prisma: PrismaClient, environmentId: string, page: Page): Promise<void> {
+  const { cursor, prices, after, customers, subscriptions, isLast } = page;
+  const now = new Date();
+  await prisma.stripeConnection.updateMany({
+    where: { environmentId, importState: 'RUNNING', importCursor: cursor },
     data: {
-      importCursor: after ?? null,
+      importCursor: after,
+      ...(prices === null ? {} : { importedPrices: prices }),
       importedCustomers: { increment: customers },
       importedSubscriptions: { increment: subscriptions },
+      ...(isLast ? { importState: 'DONE', importEndedAt: now, reconciledAt: now } : {}),
     },
   });
 }

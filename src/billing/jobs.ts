@@ -1,28 +1,38 @@
 import { z } from 'zod';
 import type { PrismaClient } from '../database/generated/client.ts';
-import type { Job } from '../jobs/queue.ts';
-import type { Connected, OpenConnection } from './connection.ts';
+import type { Job, JobContext } from '../jobs/queue.ts';
+import type { Billing } from './billing.ts';
+import type { Connected } from './connection.ts';
 import { runImport } from './import.ts';
 import { findCustomersWithPrice } from './price-store.ts';
 import { readAllPrices } from './prices.ts';
-import { customerJob, importJob, pricesJob, projectionJob } from './queue.ts';
+import {
+  customersJob,
+  enqueueProjection,
+  enqueueWanted,
+  importJob,
+  pricesJob,
+  projectionJob,
+  sliceMs,
+} from './queue.ts';
 import { isDue, reconcile } from './reconcile.ts';
 import { findOwner, findSettledOwners } from './store.ts';
+import { isStripeFailure, reasonOf } from './stripe.ts';
 import { projectUser, type SyncContext, syncCustomer } from './sync.ts';
+import { delayWanted, findWanted, isAnyWanted, settleWanted, type Wanted } from './wanted-store.ts';
 
 /** Runs at start and every minute. Without a connection it is one small query, and one more with it. */
 export const reconcileJob = 'stripe-reconcile';
 
 const EnvironmentPayload = z.object({ environmentId: z.string() });
-const CustomerPayload = EnvironmentPayload.extend({ customerId: z.string() });
-const PricePayload = EnvironmentPayload.extend({ priceId: z.string() });
+const PricePayload = EnvironmentPayload.extend({ priceId: z.string(), after: z.string().default('') });
 
 const pageSize = 100;
 
 /** The background jobs of billing. */
 export function billingJobs(
   prisma: PrismaClient,
-  open: OpenConnection,
+  { open, configured, connectConfigured }: Pick<Billing, 'open' | 'configured' | 'connectConfigured'>,
   contextOf: (environmentId: string) => SyncContext,
 ): Record<string, Job> {
   /** Does nothing where an environment is not connected. */
@@ -35,19 +45,25 @@ export function billingJobs(
     if (connected !== null) await work(connected, contextOf(environmentId));
   };
   return {
-    [customerJob]: (payload) =>
-      withConnection(payload, (connected, context) =>
-        syncCustomer(context, connected, CustomerPayload.parse(payload).customerId),
-      ),
+    [customersJob]: (payload, job) =>
+      withConnection(payload, (connected, context) => syncWanted(context, connected, job)),
     [pricesJob]: (payload) => withConnection(payload, (connected) => readAllPrices(prisma, connected)),
     [projectionJob]: (payload, { stop }) =>
       withConnection(payload, (connected) =>
-        projectPrice(prisma, connected, PricePayload.parse(payload).priceId, stop),
+        projectPrice(prisma, connected, PricePayload.parse(payload), stop),
       ),
     [importJob]: (payload, job) =>
       withConnection(payload, (connected, context) => runImport(context, connected, job)),
     [reconcileJob]: async (_payload, { log }) => {
       const now = new Date();
+      for (const environmentId of configured) {
+        await connectConfigured(environmentId).catch((error) =>
+          log.error(
+            { err: isStripeFailure(error) ? reasonOf(error) : error, environmentId },
+            'the configured keys of Stripe are not accepted',
+          ),
+        );
+      }
       const rows = await prisma.stripeConnection.findMany({
         select: { environmentId: true, reconciledAt: true },
       });
@@ -55,6 +71,7 @@ export function billingJobs(
         // One environment's trouble is not another's.
         await withConnection(row, async (connected) => {
           await projectSettled(prisma, connected);
+          if (await isAnyWanted(prisma, row.environmentId)) await enqueueWanted(prisma, row.environmentId);
           if (isDue(row, now)) await reconcile(prisma, connected, now);
         }).catch((error) =>
           log.error({ err: error, environmentId: row.environmentId }, 'reconciling with Stripe failed'),
@@ -70,16 +87,47 @@ async function projectSettled(prisma: PrismaClient, connected: Connected): Promi
     await projectUser(prisma, connected, userKey);
 }
 
-/** Brings everybody in line who pays a price. */
+/** How many customers Stripe is asked about at once. */
+const customersAtOnce = 4;
+
+/** Asks Stripe of the customers that are due. One that cannot be read is asked for again later, and delays no other. */
+async function syncWanted(
+  context: SyncContext,
+  connected: Connected,
+  { stop, log }: JobContext,
+): Promise<void> {
+  const { prisma } = context;
+  const { environmentId } = connected;
+  const until = Date.now() + sliceMs;
+  const syncOne = async (wanted: Wanted) => {
+    try {
+      await syncCustomer(context, connected, wanted.id);
+      await settleWanted(prisma, environmentId, wanted);
+    } catch (error) {
+      const err = isStripeFailure(error) ? reasonOf(error) : error;
+      log.warn({ err, environmentId, tries: wanted.tries + 1 }, 'a customer could not be read from Stripe');
+      await delayWanted(prisma, environmentId, wanted);
+    }
+  };
+  while (!stop.aborted && Date.now() < until) {
+    const wanted = await findWanted(prisma, environmentId, customersAtOnce);
+    await Promise.all(wanted.map(syncOne));
+    if (wanted.length < customersAtOnce) return;
+  }
+  await enqueueWanted(prisma, environmentId);
+}
+
+/** Brings those in line who pay a price, and enqueues the next slice of them. */
 async function projectPrice(
   prisma: PrismaClient,
   connected: Connected,
-  priceId: string,
+  { priceId, after: first }: z.output<typeof PricePayload>,
   stop: AbortSignal,
 ): Promise<void> {
   const { environmentId } = connected;
-  let after = '';
-  while (!stop.aborted) {
+  const until = Date.now() + sliceMs;
+  let after = first;
+  while (!stop.aborted && Date.now() < until) {
     const ids = await findCustomersWithPrice(prisma, environmentId, priceId, { after, take: pageSize });
     for (const customerId of ids) {
       const userKey = await findOwner(prisma, environmentId, customerId);
@@ -88,5 +136,5 @@ async function projectPrice(
     if (ids.length < pageSize) return;
     after = ids.at(-1) ?? after;
   }
-  throw new Error('stopped before the end');
+  await enqueueProjection(prisma, environmentId, priceId, after);
 }

@@ -15,8 +15,8 @@ import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { findUserKey } from '../users/store.ts';
 import { type Connected, notConnected, type OpenConnection } from './connection.ts';
 import { type BillingTemplate, priceProblem } from './links-rules.ts';
+import { ownIdName } from './read.ts';
 import { atStripe, isMissing } from './stripe.ts';
-import { ownIdName } from './sync.ts';
 
 /**
  * Creates what a payment link sells. @throws PackageNotFoundError, ValidationError that names the price, and

@@ -2,7 +2,7 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import type { Connected } from './connection.ts';
 import { consequenceOf } from './event-rules.ts';
 import { begin } from './import.ts';
-import { enqueueCustomer, enqueuePrices } from './queue.ts';
+import { enqueueCustomers, enqueuePrices } from './queue.ts';
 
 const hourMs = 3_600_000;
 /** Between two complete imports. */
@@ -57,5 +57,5 @@ async function followEvents(
     hasPrices ||= consequence.kind === 'prices';
   }
   if (hasPrices) await enqueuePrices(prisma, environmentId);
-  for (const customerId of customerIds) await enqueueCustomer(prisma, environmentId, customerId);
+  await enqueueCustomers(prisma, environmentId, [...customerIds]);
 }

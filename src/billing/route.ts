@@ -9,7 +9,7 @@ import { refusal, sendJson } from '../http/response.ts';
 import type { Route } from '../http/router.ts';
 import { readWebhookSecrets } from './connection.ts';
 import { consequenceOf } from './event-rules.ts';
-import { enqueueCustomer, enqueuePrices } from './queue.ts';
+import { enqueueCustomers, enqueuePrices } from './queue.ts';
 import { noteEvent } from './store.ts';
 
 /** Stripe signs with the time, so that nobody can send an old event again. */
@@ -59,7 +59,8 @@ async function take(
       const createdAt = new Date(event.created * 1_000);
       if (!(await noteEvent(tx, environmentId, { id: event.id, type: event.type, createdAt }))) return;
       const consequence = consequenceOf(event);
-      if (consequence.kind === 'customer') await enqueueCustomer(tx, environmentId, consequence.customerId);
+      if (consequence.kind === 'customer')
+        await enqueueCustomers(tx, environmentId, [consequence.customerId], consequence.isUrgent);
       if (consequence.kind === 'prices') await enqueuePrices(tx, environmentId);
     });
     return true;

@@ -75,10 +75,13 @@ export async function findCandidates(
 ): Promise<Candidates> {
   const select = { key: true, id: true, name: true, email: true, billingId: true, imported: true } as const;
   const { email, ownIds, id } = customer;
-  const named = await db.user.findMany({
-    where: { environmentId, id: { in: [...ownIds] } },
-    select: { ...select, survivor: { select } },
-  });
+  const named =
+    ownIds.length === 0
+      ? []
+      : await db.user.findMany({
+          where: { environmentId, id: { in: [...ownIds] } },
+          select: { ...select, survivor: { select } },
+        });
   const present = { environmentId, mergedInto: null };
   const byBillingId = await db.user.findMany({ where: { ...present, billingId: id }, select, take: 10 });
   const sharing =
@@ -88,7 +91,8 @@ export async function findCandidates(
           SELECT key FROM "user"
           WHERE environment_id = ${environmentId} AND email IS NOT NULL AND merged_into IS NULL
             AND kana_email_key(email) = kana_email_key(${email}) ORDER BY key LIMIT 10`;
-  const byEmail = await db.user.findMany({ where: { key: { in: sharing.map(({ key }) => key) } }, select });
+  const keys = sharing.map(({ key }) => key);
+  const byEmail = keys.length === 0 ? [] : await db.user.findMany({ where: { key: { in: keys } }, select });
   const spare = [id, ...(email === null ? [] : [email.trim()])];
   const taken = await db.user.findMany({ where: { environmentId, id: { in: spare } }, select: { id: true } });
   return {

@@ -46,6 +46,10 @@ export const isStripeFailure = (error: unknown): error is StripeFailure =>
 /** Whether Stripe has no such object. */
 export const isMissing = (error: unknown) => isStripeFailure(error) && error.code === 'resource_missing';
 
+/** Whether Stripe was asked too often. */
+export const isRateLimited = (error: unknown) =>
+  isStripeFailure(error) && (error.type === 'StripeRateLimitError' || error.statusCode === 429);
+
 /** Whether the key lacks a right. */
 export const isForbidden = (error: unknown) =>
   isStripeFailure(error) && (error.type === 'StripePermissionError' || error.statusCode === 403);

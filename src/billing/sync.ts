@@ -10,9 +10,10 @@ import { recount } from '../usage/ledger/store.ts';
 import type { AdmitUsers } from '../users/arrival.ts';
 import type { Connected } from './connection.ts';
 import { type CustomerFacts, factsFrom, matchCustomer } from './match-rules.ts';
-import { type Mirror, mirrorPayment, mirrorSubscription } from './mirror-rules.ts';
+import type { Mirror } from './mirror-rules.ts';
 import { readMappedPackages } from './price-store.ts';
 import { changesOf, endsOf, type Flag, type ProjectionChange, project } from './projection-rules.ts';
+import { type CustomerRead, readCustomer, readListed } from './read.ts';
 import {
   attachCustomer,
   findCandidates,
@@ -24,16 +25,12 @@ import {
   saveFlags,
   updateStored,
 } from './store.ts';
-import { isMissing } from './stripe.ts';
 
 /** What a sync works with, in one environment. */
 export interface SyncContext {
   prisma: PrismaClient;
   admitUsers: AdmitUsers;
 }
-
-/** Link and metadata name of the user's id at Stripe. */
-export const ownIdName = 'kana_user_id';
 
 /**
  * Asks Stripe for a customer and everything the customer bought, stores it, finds or creates the user, and brings the
@@ -46,66 +43,39 @@ export async function syncCustomer(
   connected: Connected,
   customerId: string,
 ): Promise<number> {
+  const readNumber = await nextReadNumber(context.prisma);
+  const read = await readCustomer(connected.stripe, customerId);
+  return read === null ? 0 : keep(context, connected, readNumber, read);
+}
+
+/**
+ * The same for a customer whom Stripe has just listed.
+ *
+ * @param readNumber drawn before the list was asked for
+ */
+export async function syncListedCustomer(
+  context: SyncContext,
+  connected: Connected,
+  customer: Stripe.Customer,
+  readNumber: bigint,
+): Promise<number> {
+  return keep(context, connected, readNumber, await readListed(connected.stripe, customer));
+}
+
+async function keep(
+  context: SyncContext,
+  connected: Connected,
+  readNumber: bigint,
+  { facts, mirror }: CustomerRead,
+): Promise<number> {
   const { prisma } = context;
   const { environmentId } = connected;
-  const readNumber = await nextReadNumber(prisma);
-  const read = await readCustomer(connected.stripe, customerId);
-  if (read === null) return 0;
-  const { facts, mirror } = read;
   const known = await saveAnswer(prisma, { environmentId, readNumber, isDeleted: facts === null, ...mirror });
   const count = mirror.subscriptions.length;
   if (known === null || known.isForgotten) return count;
   const userKey = await ownerOf(context, environmentId, { known: known.userKey, facts, mirror });
   if (userKey !== null) await projectUser(prisma, connected, userKey);
   return count;
-}
-
-interface CustomerRead {
-  /** Null for a deleted customer. */
-  facts: CustomerFacts | null;
-  mirror: Mirror;
-}
-
-/** @returns null if Stripe never had this customer */
-async function readCustomer(stripe: Stripe, customerId: string): Promise<CustomerRead | null> {
-  const customer = await stripe.customers.retrieve(customerId).catch((error: unknown) => {
-    if (isMissing(error)) return null;
-    throw error;
-  });
-  if (customer === null) return null;
-  const mirror: Mirror = { customerId, subscriptions: [], payments: [] };
-  const ownIds: (string | undefined)[] = customer.deleted ? [] : [customer.metadata?.[ownIdName]];
-  for await (const subscription of stripe.subscriptions.list({
-    customer: customerId,
-    status: 'all',
-    limit: 100,
-  })) {
-    mirror.subscriptions.push(mirrorSubscription(subscription));
-    ownIds.push(subscription.metadata[ownIdName]);
-  }
-  const sessions = stripe.checkout.sessions.list({
-    ...{ customer: customerId, status: 'complete', limit: 100 },
-    expand: ['data.line_items', 'data.payment_intent.latest_charge'],
-  } as const);
-  for await (const session of sessions) {
-    const payment = mirrorPayment(session, isRefunded(session));
-    if (payment !== null) mirror.payments.push(payment);
-    ownIds.push(session.metadata?.[ownIdName]);
-  }
-  if (customer.deleted) return { facts: null, mirror };
-  const facts = {
-    id: customerId,
-    email: customer.email ?? null,
-    name: customer.name ?? null,
-    ownIds: ownIds.filter((id) => id !== undefined && id !== ''),
-  };
-  return { facts: facts as CustomerFacts, mirror };
-}
-
-function isRefunded({ payment_intent: intent }: Stripe.Checkout.Session): boolean {
-  if (intent === null || typeof intent === 'string') return false;
-  const charge = intent.latest_charge;
-  return charge !== null && typeof charge !== 'string' && charge.refunded;
 }
 
 interface Owned {
@@ -137,9 +107,11 @@ async function ownerOf(
     );
     return null;
   }
-  const userKey =
-    match.kind === 'user' ? match.user.key : await createUser(context, environmentId, facts, match.id);
-  const owner = await attachCustomer(prisma, environmentId, customerId, userKey);
+  if (match.kind === 'create') {
+    const created = await createUser(context, environmentId, facts, match.id);
+    return attachCustomer(prisma, environmentId, customerId, created);
+  }
+  const owner = await attachCustomer(prisma, environmentId, customerId, match.user.key);
   if (owner !== null) await updateFacts(prisma, environmentId, owner, facts);
   return owner;
 }

@@ -42,13 +42,28 @@ const connections = 6;
 /** Runs at start and every minute: releases the jobs of killed processes. */
 const recoveryJob = 'queue-recovery';
 
+/** Where a job stands among others. */
+export interface JobPlace {
+  /** Of jobs with the same lane, one runs at a time. */
+  lane: string;
+  /** Jobs with a smaller number run first. Default 0. */
+  priority?: number;
+}
+
 /**
  * Adds a job, in the transaction that makes it necessary. At most one job with the same key waits. A running one does
  * not count, because it may have read the data before this change.
  */
-export async function enqueue(db: Db, task: string, payload: object, key: string): Promise<void> {
+export async function enqueue(
+  db: Db,
+  task: string,
+  payload: object,
+  key: string,
+  { lane, priority = 0 }: Partial<JobPlace> = {},
+): Promise<void> {
   await db.$executeRaw`
-    SELECT graphile_worker.add_job(${task}, payload => ${JSON.stringify(payload)}::json, job_key => ${key})`;
+    SELECT graphile_worker.add_job(${task}, payload => ${JSON.stringify(payload)}::json, job_key => ${key},
+      queue_name => ${lane ?? null}, priority => ${priority}::int)`;
 }
 
 /** Migrates the queue's own tables, which have their own schema. */

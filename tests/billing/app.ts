@@ -23,7 +23,7 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
     const admitUsers = createAdmission(connections.prisma, [releaseOnArrival(connections, log)]);
     return { prisma: connections.prisma, admitUsers };
   };
-  const jobs = billingJobs(prisma, billing.open, contextOf);
+  const jobs = billingJobs(prisma, billing, contextOf);
   const queue = await startQueue(app.databaseUrl, jobs, { atStart: [], log });
   await app.ok(`mutation {
     calls: createFeature(input: { id: "calls", type: CONSUMABLE }) { id }
@@ -41,6 +41,8 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
         SELECT count(*)::int AS open, max(last_error) AS problem FROM graphile_worker.jobs
         WHERE task_identifier LIKE 'stripe%'`;
       if (row.problem !== null) throw new Error(row.problem);
+      if ((await prisma.stripeCustomer.count({ where: { wantedTries: { gt: 0 } } })) > 0)
+        throw new Error('a customer could not be read');
       if (row.open === 0) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

@@ -84,6 +84,8 @@ export class FakeStripe {
   declinesCards = false;
   /** Requests so far. */
   requests: string[] = [];
+  /** Called with the number of each request, before it is answered. */
+  onRequest: (count: number) => void = () => undefined;
   livemode = false;
   now = Math.floor(Date.now() / 1_000);
 
@@ -137,7 +139,7 @@ export class FakeStripe {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://stripe');
     const body = new URLSearchParams(Buffer.concat(chunks).toString());
     const params = Object.fromEntries(request.method === 'GET' ? searchParams : body);
-    this.requests.push(`${request.method} ${pathname}`);
+    this.onRequest(this.requests.push(`${request.method} ${pathname}`));
     try {
       if (this.isDown) throw new Refusal(500, { error: { type: 'api_error', message: 'down' } });
       if (request.headers.authorization !== `Bearer ${this.secretKey}`)

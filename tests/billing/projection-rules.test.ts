@@ -211,16 +211,20 @@ describe('whose customer it is', () => {
 });
 
 test.each<[string, object, object]>([
-  ['customer.updated', { object: 'customer', id: 'cus_1' }, { kind: 'customer', customerId: 'cus_1' }],
+  [
+    'customer.updated',
+    { object: 'customer', id: 'cus_1' },
+    { kind: 'customer', customerId: 'cus_1', isUrgent: false },
+  ],
   [
     'customer.subscription.paused',
     { object: 'subscription', customer: 'cus_2' },
-    { kind: 'customer', customerId: 'cus_2' },
+    { kind: 'customer', customerId: 'cus_2', isUrgent: false },
   ],
   [
     'checkout.session.completed',
     { object: 'checkout.session', customer: { id: 'cus_3' } },
-    { kind: 'customer', customerId: 'cus_3' },
+    { kind: 'customer', customerId: 'cus_3', isUrgent: true },
   ],
   ['checkout.session.completed', { object: 'checkout.session', customer: null }, { kind: 'nothing' }],
   ['price.updated', { object: 'price', id: 'price_1' }, { kind: 'prices' }],
