@@ -34,6 +34,7 @@ const concepts = [
   'usage',
   'allowances',
   'subscriptions/change',
+  'insights',
   'subscriptions/migration',
   'users/merge',
   'users/import',

@@ -31,6 +31,8 @@ export const everySession: SessionSettings = {
   // Transactions lock what they depend on. Stricter levels would make them fail instead.
   default_transaction_isolation: 'read committed',
   default_transaction_deferrable: 'off',
+  // Compiling a plan takes longer than running most of our statements.
+  jit: 'off',
   array_nulls: 'on',
   transform_null_equals: 'off',
 };

@@ -12,6 +12,7 @@ import '../catalogue/graphql.ts';
 import '../entitlements/graphql.ts';
 import '../environments/graphql.ts';
 import '../features/graphql.ts';
+import '../insights/ranking-graphql.ts';
 import '../users/merge/graphql.ts';
 import '../users/merge/preview-graphql.ts';
 import '../packages/graphql.ts';

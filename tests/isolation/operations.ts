@@ -149,6 +149,12 @@ export const queries: Record<string, Row> = {
       (its) => ({ userId: its.user, after: its.topUp }),
     ],
   },
+  topUsers: {
+    calls: [
+      ({ feature }) => ({ featureId: feature, first: 100 }),
+      ({ feature }) => ({ featureId: feature, from: '2020-02-01T00:00:00Z', to: '2020-03-01T00:00:00Z' }),
+    ],
+  },
   unmatchedEvents: { calls: [() => ({})] },
   webhookDeliveries: {
     calls: [
@@ -157,6 +163,17 @@ export const queries: Record<string, Row> = {
     ],
   },
   webhooks: { calls: pagesAfter(({ webhook }) => webhook) },
+  usageByPackage: {
+    calls: [
+      ({ feature }) => ({ featureId: feature, from: '2020-02-01T00:00:00Z', to: '2020-03-01T00:00:00Z' }),
+    ],
+  },
+  usersNearLimit: {
+    calls: [
+      ({ feature }) => ({ featureId: feature, percent: 1, first: 100 }),
+      ({ feature, newcomer }) => ({ featureId: feature, after: newcomer }),
+    ],
+  },
   usageByFeature: {
     calls: [
       () => ({ first: 50 }),

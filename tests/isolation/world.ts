@@ -182,6 +182,7 @@ export async function createWorld(
   const owner = { environmentId, userKey: user.key, featureId: names.feature };
   const grant = await createGrant(db, owner);
   await createGrant(db, owner);
+  await createUseOverLimit(db, { ...owner, userId: names.newcomer });
   const topUp = await createTopUps(db, owner);
   const alert = { threshold: 80, windowStart: subscription.startedAt, data: { word } };
   await db.usageAlert.create({ data: { ...usage, ...alert, subscriptionId: subscription.id } });
@@ -223,12 +224,29 @@ export async function createWorld(
 async function createGrant(
   db: PrismaClient,
   owner: { environmentId: 'test' | 'live'; userKey: bigint; featureId: string },
+  facts: { limit?: number; startsAt?: Date } = {},
 ): Promise<bigint> {
   const { word, limit } = secrets[owner.environmentId];
   const [{ id }] = await db.$queryRaw<[{ id: bigint }]>`SELECT nextval('subscription_id_seq') AS id`;
-  await db.featureGrant.create({ data: { ...owner, id, limit, reason: word, startsAt: new Date() } });
+  await db.featureGrant.create({
+    data: { ...owner, id, limit, reason: word, startsAt: new Date(), ...facts },
+  });
   await db.user.update({ where: { key: owner.userKey }, data: { hasGrants: true } });
   return id;
+}
+
+/** A grant of which this user has used too much. */
+async function createUseOverLimit(
+  db: PrismaClient,
+  { userId, ...owner }: { environmentId: 'test' | 'live'; userId: string; featureId: string },
+): Promise<void> {
+  const id = { environmentId_id: { environmentId: owner.environmentId, id: userId } };
+  const { key: userKey } = await db.user.findUniqueOrThrow({ where: id });
+  const startsAt = new Date();
+  const grantId = await createGrant(db, { ...owner, userKey }, { limit: 1, startsAt });
+  await db.usageCounter.create({
+    data: { ...owner, userKey, subscriptionId: grantId, windowStart: startsAt, used: 9 },
+  });
 }
 
 /** Two top-ups of this feature for this user, of which the older one was drawn from; its id. */

@@ -1,0 +1,91 @@
+import { type Amount, amountOf, amountText } from '../amount.ts';
+import type { Db } from '../database/client.ts';
+import { highestFirstSql, liveHoldingsSql, windowStartSql } from '../entitlements/holdings-store.ts';
+import { isLiveSql } from '../subscriptions/store.ts';
+
+/*
+ * Counters are read first, and compared with the smallest limit, then with their own: that leaves few users. Only for
+ * these the window is computed, and the winning holding looked up. $1 is the environment, $2 the feature, $3 the
+ * percentage.
+ */
+
+const smallestLimitSql = (table: string) =>
+  `select min("limit") from ${table} where environment_id = $1 and feature_id = $2`;
+
+/** The ratio of usage and limit, in percent. Rounded, so that equal usage of equal limits is equal. */
+const ratioSql = (used: string, limit: string) =>
+  `case when ${limit} = 0 then 'Infinity'::numeric else round(${used} * 100 / ${limit}, 6) end`;
+
+const isNearSql = `c.environment_id = $1 and c.feature_id = $2 and c.used > 0 and c.used * 100 >= "limit" * $3::int
+  and c.window_start <= now()`;
+
+/** Users whose usage in the window of a live holding is near its limit, whether or not that holding wins. */
+const candidatesSql = `
+  select user_key, id, used, "limit" from (
+    select c.user_key, s.id, c.used, c.window_start, pf."limit", pf.reset_period, pf.reset_every, pf.time_zone,
+      case when s.carried is null then s.started_at
+        else coalesce((s.carried -> pf.feature_id ->> 'anchor')::timestamptz, s.started_at) end as anchor
+    from usage_counter c
+    join subscription s on s.user_key = c.user_key and s.id = c.subscription_id
+    join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
+      and pf.version = s.package_version and pf.feature_id = c.feature_id
+    where ${isNearSql} and c.used * 100 >= (${smallestLimitSql('package_feature')}) * $3::int and ${isLiveSql('s')}
+    union all
+    select c.user_key, g.id, c.used, c.window_start, g."limit", g.reset_period, g.reset_every, null, g.starts_at
+    from feature_grant g
+    join usage_counter c on c.user_key = g.user_key and c.subscription_id = g.id and c.feature_id = g.feature_id
+    where ${isNearSql} and g.environment_id = $1 and g.feature_id = $2 and g.starts_at <= now()
+      and (g.ends_at is null or g.ends_at > now())
+  ) h
+  where window_start = ${windowStartSql('h', 'now()')}`;
+
+const winnerSql = `
+  select id from ${liveHoldingsSql({ userKey: 'c.user_key', hasGrants: 'true' }, '$2')} h
+  order by ${highestFirstSql('h')} limit 1`;
+
+/** The users near their limit, those with the highest ratio first. */
+const nearSql = `
+  with candidate as materialized (
+    select user_key, id, used, "limit", ${ratioSql('used', '"limit"')} as ratio from (${candidatesSql}) near
+  )
+  select c.user_key as "userKey", c.used, c."limit"
+  from (
+    select * from candidate
+    where $4::bigint is null or (-ratio, user_key) > (-(${ratioSql('$5::numeric', '$6::numeric')}), $4::bigint)
+    order by ratio desc, user_key
+  ) c
+  cross join lateral (${winnerSql} offset 0) winner
+  where winner.id = c.id
+  limit $7`;
+
+export interface NearLimit {
+  userKey: bigint;
+  used: Amount;
+  limit: Amount;
+}
+
+export interface NearLimitQuestion {
+  environmentId: string;
+  featureId: string;
+  percent: number;
+}
+
+/**
+ * Users who have used at least this part of their limit, in the window and by the holding that count now.
+ *
+ * @param last the user before the page, with the present usage and limit; null for the first page
+ */
+export async function findNearLimit(
+  db: Db,
+  { environmentId, featureId, percent }: NearLimitQuestion,
+  { take, last }: { take: number; last: NearLimit | null },
+): Promise<NearLimit[]> {
+  type Row = { userKey: bigint; used: Parameters<typeof amountOf>[0]; limit: Parameters<typeof amountOf>[0] };
+  const after =
+    last === null ? [null, null, null] : [last.userKey, amountText(last.used), amountText(last.limit)];
+  const rows = await db.$queryRawUnsafe<Row[]>(
+    nearSql,
+    ...[environmentId, featureId, percent, ...after, take],
+  );
+  return rows.map(({ userKey, used, limit }) => ({ userKey, used: amountOf(used), limit: amountOf(limit) }));
+}
