@@ -44,6 +44,7 @@ import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
 import { createTracing } from './telemetry/tracing.ts';
 import type { TracingSettings } from './telemetry/tracing-settings.ts';
 import { alertJobs, alertsJob } from './usage/alerts/follow.ts';
+import { forgetJob, forgetJobs } from './usage/reservations/forget.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
 import { createAdmission } from './users/arrival.ts';
 import { cleanUpJob, type Dispatcher, startDispatcher, webhookJobs } from './webhooks/deliver.ts';
@@ -129,6 +130,7 @@ async function start(config: Config, running: Running): Promise<void> {
     ...migrationJobs(database.prisma),
     ...alertJobs,
     ...expiryJobs,
+    ...forgetJobs,
     ...rollUpJobs,
     ...sealJobs,
     ...webhookJobs,
@@ -141,6 +143,7 @@ async function start(config: Config, running: Running): Promise<void> {
       migrationsJob,
       alertsJob,
       expiryJob,
+      forgetJob,
       rollUpJob,
       sealJob,
       cleanUpJob,

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import { findDifferences } from '../../src/usage/ledger/verify-store.ts';
+import { forgetJob, forgetJobs } from '../../src/usage/reservations/forget.ts';
 import { lapseOf } from '../../src/usage/reservations/rules.ts';
+import { forgetNext } from '../../src/usage/reservations/store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
@@ -214,4 +217,78 @@ test('unknown and foreign ones are not found', async () => {
   expect(nameOf(await app.fails(releaseMutation, { id }, app.keys.live))).toBe('ReservationNotFoundError');
   expect(nameOf(await refusal({ amount: 1, featureId: 'nothing' }))).toBe('FeatureNotFoundError');
   expect(nameOf(await refusal({ amount: 1, userId: 'nobody' }))).toBe('UserNotFoundError');
+});
+
+test('a user whom another transaction has locked delays nobody else', async () => {
+  const { id } = await reserve({ amount: 1 });
+  const lockedId = userId;
+  const others = Array.from({ length: 4 }, (_, index) => `${lockedId} beside ${index}`);
+  for (const other of others) {
+    await createUser(app.database.prisma, { id: other });
+    await createSubscription(app.database.prisma, { userId: other, packageId: 'base' });
+  }
+  const other = await app.database.work.connect();
+  await other.query('begin');
+  await other.query('select from "user" where id = $1 for update', [lockedId]);
+  let answered = 0;
+  const waiting = [...Array.from({ length: 8 }, () => reserve({ amount: 1 })), commit(id, 5)].map((call) =>
+    call.then(() => {
+      answered += 1;
+    }),
+  );
+  for (const free of others) {
+    const made = await reserve({ amount: 1, userId: free });
+    expect((await app.ok(releaseMutation, { id: made.id })).releaseReservation.reserved).toBe(false);
+    expect(await commit((await reserve({ amount: 2, userId: free })).id, 2)).toMatchObject({
+      recorded: true,
+    });
+  }
+  expect(answered).toBe(0);
+  await other.query('rollback');
+  other.release();
+  await Promise.all(waiting);
+  expect(await remaining()).toBe(87);
+});
+
+test('a reservation is remembered for 30 days after its end', async () => {
+  const { work } = app.database;
+  await work.query('delete from reservation');
+  await work.query('delete from usage_hold');
+  const made = { amount: 1, ttlSeconds: 3_600 };
+  const kept = await reserve({ ...made, idempotencyKey: 'kept' });
+  const late = await reserve(made);
+  const lapsed = await reserve({ ...made, idempotencyKey: 'lapsed' });
+  const released = await reserve(made);
+  await work.query(`update reservation set created_at = created_at - interval '31 days',
+    expires_at = expires_at - interval '31 days' where id <> ${kept.id}`);
+  await work.query(`insert into usage_hold (user_key, feature_id, expires_at, environment_id, held)
+    select user_key, feature_id, expires_at, environment_id, 1 from reservation where id = ${lapsed.id}`);
+  await work.query(`update reservation set released_at = created_at where id = ${released.id}`);
+  await commit(late.id, 3);
+  const forget = () =>
+    forgetJobs[forgetJob]?.(
+      {},
+      { pool: app.jobs, log: pino({ level: 'silent' }), stop: new AbortController().signal },
+    );
+  await Promise.all([forget(), forget()]);
+  await forget();
+  const { rows } = await work.query('select id from reservation order by id');
+  expect(rows.map(({ id }) => id)).toEqual([kept.id, late.id]);
+  expect((await work.query('select from usage_hold where expires_at < now()')).rowCount).toBe(0);
+  expect(await commit(late.id, 3)).toMatchObject({ duplicate: true });
+  expect((await app.fails(commitMutation, { id: lapsed.id, amount: 1 })).extensions.code).toBe('NOT_FOUND');
+  expect((await reserve({ ...made, idempotencyKey: 'kept' })).id).toBe(kept.id);
+  expect((await reserve({ ...made, idempotencyKey: 'lapsed' })).id).not.toBe(lapsed.id);
+});
+
+test('in batches, past those that are kept', async () => {
+  const { work } = app.database;
+  await work.query('delete from reservation');
+  await work.query(`insert into reservation (user_key, environment_id, feature_id, amount, expires_at, created_at, committed_at)
+    select key, 'test', 'tokens', 1, now() - interval '40 days', now() - interval '41 days',
+      case when n < 5 then now() else null end
+    from "user", generate_series(1, 23) n where id = '${userId}'`);
+  let last: bigint | null = 0n;
+  while (last !== null) last = await forgetNext(app.jobs, last, 4);
+  expect((await work.query('select from reservation')).rowCount).toBe(4);
 });

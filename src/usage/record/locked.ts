@@ -153,7 +153,7 @@ export async function loadWaiting(
 }
 
 /** Locks the users and loads the case of each usage; null if its user could not be locked. */
-async function loadCases(
+export async function loadCases(
   client: PoolClient,
   usages: readonly Usage[],
   locked: IfLocked,

@@ -1,7 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import { requireFit } from '../../amount.ts';
-import { inTransaction } from '../../database/transaction.ts';
-import { createTurns } from '../../database/turns.ts';
+import { RETRY, waitBriefly } from '../../database/held.ts';
 import { entitlementOf, type Standing } from '../../entitlements/rules.ts';
 import {
   featureNotFound,
@@ -13,10 +12,18 @@ import {
 } from '../../errors.ts';
 import { winnerAt } from '../ledger/rules.ts';
 import { type Case, standingOf as standingIn } from '../record/decision-rules.ts';
-import { loadTally, loadWaiting, recordAll } from '../record/locked.ts';
-import type { Recorded, Usage } from '../record/rules.ts';
+import { loadCases, loadTally, loadWaiting, recordAll } from '../record/locked.ts';
+import type { IfLocked, Recorded, Usage } from '../record/rules.ts';
 import { lapseOf, type NewReservation } from './rules.ts';
-import { addReservation, endReservation, findByKey, findReservation, type Reservation } from './store.ts';
+import {
+  addReservation,
+  endReservation,
+  findByKey,
+  findOwnerId,
+  findReservation,
+  type Reservation,
+} from './store.ts';
+import { createLockedRuns } from './turns.ts';
 
 /** The result of reserveUsage and releaseReservation. */
 export interface Reserved {
@@ -49,18 +56,26 @@ const usageOf = (
   enforce: false,
 });
 
-/** How long a call waits while others of its environment are decided. Then it fails with a BusyError. */
-const turnTimeoutMs = 5_000;
-
 /** Decides under the lock of the user, so that all that is held together is never more than what is left. */
 export function createReservations(hot: Pool): Reservations {
-  const inTurn = createTurns(2, turnTimeoutMs);
-  const run = <Result>(environmentId: string, work: (client: PoolClient) => Promise<Result>) =>
-    inTurn(environmentId, () => inTransaction(hot, work));
+  const run = createLockedRuns(hot);
+  const runFor = async <Result>(
+    environmentId: string,
+    id: bigint,
+    work: (client: PoolClient, locked: Locked) => Promise<Result>,
+  ) => {
+    const userId = await findOwnerId(hot, environmentId, id);
+    if (userId === null) throw reservationNotFound(`${id}`);
+    return run<Result>({ environmentId, userId }, async (client, ifLocked) => {
+      const locked = await lockReservation(client, environmentId, id, ifLocked);
+      return locked === null ? RETRY : work(client, locked);
+    });
+  };
   return {
     reserve: (environmentId, reservation, requestHash) =>
-      run(environmentId, async (client) => {
-        const item = await lockCase(client, usageOf(environmentId, reservation));
+      run({ environmentId, userId: reservation.userId }, async (client, ifLocked) => {
+        const item = await lockCase(client, usageOf(environmentId, reservation), ifLocked);
+        if (item === null) return RETRY;
         const userKey = checkSubject(item, reservation);
         const key = reservation.idempotencyKey;
         const first = await findFirst(client, userKey, { key, requestHash });
@@ -76,16 +91,14 @@ export function createReservations(hot: Pool): Reservations {
         return { reserved: true, reason: null, id, expiresAt, standing: { ...standing, held } };
       }),
     commit: (environmentId, id, used) =>
-      run(environmentId, async (client) => {
-        const { reservation, item } = await lockReservation(client, environmentId, id);
+      runFor(environmentId, id, async (client, { reservation, item }) => {
         requireFit(used.amount, { id: reservation.featureId, precision: item.precision }, 'amount');
         if (reservation.committed !== null) return committedBefore(client, reservation, item, used);
         if (reservation.isReleased) throw reservationClosed(`${id}`, 'released');
         return commitNow(client, reservation, item, used);
       }),
     release: (environmentId, id) =>
-      run(environmentId, async (client) => {
-        const { reservation, item } = await lockReservation(client, environmentId, id);
+      runFor(environmentId, id, async (client, { reservation, item }) => {
         if (reservation.committed !== null) throw reservationClosed(`${id}`, 'committed');
         const isOpen = !reservation.isReleased && reservation.expiresAt > item.now;
         if (!reservation.isReleased) await endReservation(client, reservation, null);
@@ -156,20 +169,39 @@ async function committedBefore(
 
 const shown = ({ id, expiresAt }: Reservation) => ({ reason: null, id, expiresAt });
 
-async function lockCase(client: PoolClient, usage: Usage): Promise<Case> {
-  const [item] = await loadWaiting(client, [usage]);
-  if (!item) throw new Error('a usage has no case');
-  return item;
+/** Locks the user of a usage, and loads its case; null if the user is locked and may not be waited for. */
+async function lockCase(client: PoolClient, usage: Usage, ifLocked: IfLocked): Promise<Case | null> {
+  const [item] = await (ifLocked === 'wait'
+    ? loadWaiting(client, [usage], waitBriefly)
+    : loadCases(client, [usage], 'skip'));
+  return item ?? null;
 }
 
-/** Locks the user of a reservation, then reads it. @throws ReservationNotFoundError */
-async function lockReservation(client: PoolClient, environmentId: string, id: bigint) {
+/** A reservation whose user is locked. */
+interface Locked {
+  reservation: Reservation;
+  item: Case;
+}
+
+/**
+ * Locks the user of a reservation, then reads it; null if that has to be tried again: the user is locked, or was renamed
+ * or merged just now.
+ *
+ * @throws ReservationNotFoundError
+ */
+async function lockReservation(
+  client: PoolClient,
+  environmentId: string,
+  id: bigint,
+  ifLocked: IfLocked,
+): Promise<Locked | null> {
   const seen = await findReservation(client, environmentId, id);
   if (seen === null) throw reservationNotFound(`${id}`);
-  const item = await lockCase(client, usageOf(environmentId, seen));
-  const reservation = await findReservation(client, environmentId, id);
-  if (reservation === null || reservation.userKey !== item.userKey) throw reservationNotFound(`${id}`);
-  return { reservation, item };
+  const item = await lockCase(client, usageOf(environmentId, seen), ifLocked);
+  if (item === null) return null;
+  const reservation = await findReservation(client, environmentId, id, 'for update of r');
+  if (reservation === null) throw reservationNotFound(`${id}`);
+  return reservation.userKey === item.userKey ? { reservation, item } : null;
 }
 
 /** The standing of a case now. */

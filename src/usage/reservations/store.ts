@@ -1,4 +1,4 @@
-import type { PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { amountOf, amountText } from '../../amount.ts';
 
 /** A reservation as it is stored. */
@@ -15,11 +15,13 @@ export interface Reservation {
   requestHash: string | null;
 }
 
+type Client = Pick<PoolClient, 'query'>;
+
 const columns = `r.id, r.user_key, u.id as user_id, r.feature_id, r.amount, r.expires_at, r.committed, r.commit_key,
   r.released_at, r.request_hash
   from reservation r join "user" u on u.key = r.user_key`;
 
-async function find(client: PoolClient, condition: string, values: unknown[]): Promise<Reservation | null> {
+async function find(client: Client, condition: string, values: unknown[]): Promise<Reservation | null> {
   const { rows } = await client.query(`select ${columns} where ${condition}`, values);
   const [row] = rows;
   return row === undefined
@@ -38,9 +40,21 @@ async function find(client: PoolClient, condition: string, values: unknown[]): P
       };
 }
 
-/** The reservation with this id in this environment; null if there is none. */
-export const findReservation = (client: PoolClient, environmentId: string, id: bigint) =>
-  find(client, 'r.environment_id = $1 and r.id = $2', [environmentId, id]);
+/**
+ * The reservation with this id in this environment; null if there is none.
+ *
+ * @param lock keeps it from being forgotten until the transaction ends
+ */
+export const findReservation = (
+  client: Client,
+  environmentId: string,
+  id: bigint,
+  lock: '' | 'for update of r' = '',
+) => find(client, `r.environment_id = $1 and r.id = $2 ${lock}`, [environmentId, id]);
+
+/** The id of the user who has this reservation; null if there is none. */
+export const findOwnerId = async (pool: Pool, environmentId: string, id: bigint): Promise<string | null> =>
+  (await findReservation(pool, environmentId, id))?.userId ?? null;
 
 /** The reservation that an earlier call of the user with this key made; null if there is none. */
 export const findByKey = (client: PoolClient, userKey: bigint, key: string) =>
@@ -96,4 +110,41 @@ export async function endReservation(
       : 'update reservation set committed_at = now(), committed = $3, commit_key = $4 where user_key = $1 and id = $2',
     used === null ? [userKey, id] : [userKey, id, amountText(used.amount), used.key],
   );
+}
+
+/** How long a reservation is remembered after it has lapsed, or was committed or released, whatever is last. */
+const keptFor = `interval '30 days'`;
+
+/*
+ * In the order of ids, which is about that of time: so no index is needed. One that is locked is looked at again by the
+ * next run. What it held has lapsed.
+ */
+const forgetSql = `
+  with batch as (
+    select user_key, id, created_at from reservation where id > $1 order by id limit $2
+  ), old as (
+    select r.user_key, r.id from batch join reservation r using (user_key, id)
+    where greatest(r.expires_at, r.committed_at, r.released_at) < now() - ${keptFor} for update of r skip locked
+  ), forgotten as (
+    delete from reservation r using old where r.user_key = old.user_key and r.id = old.id
+    returning r.user_key, r.feature_id, r.expires_at
+  ), lapsed as (
+    select h.user_key, h.feature_id, h.expires_at from usage_hold h
+    where (h.user_key, h.feature_id, h.expires_at) in (select * from forgotten) for update skip locked
+  ), freed as (
+    delete from usage_hold h using lapsed l
+    where h.user_key = l.user_key and h.feature_id = l.feature_id and h.expires_at = l.expires_at
+  )
+  select case when count(*) = $2 and max(created_at) < now() - ${keptFor} then max(id) end as last from batch`;
+
+/**
+ * Deletes those of the next reservations that were over long ago.
+ *
+ * @param after the last id that was looked at
+ * @returns the last id of these, from which to go on; null if all others are newer
+ */
+export async function forgetNext(pool: Pool, after: bigint, count: number): Promise<bigint | null> {
+  const { rows } = await pool.query<{ last: string | null }>(forgetSql, [after, count]);
+  const last = rows[0]?.last ?? null;
+  return last === null ? null : BigInt(last);
 }
