@@ -74,6 +74,15 @@ interface Options {
   isCommand?: boolean;
 }
 
+/** A client on the connections of a pool, each of which runs one statement at a time; see takeTurns. */
+export const openPrisma = (pool: Pool): PrismaClient =>
+  new PrismaClient({
+    adapter: new PrismaPg(pool),
+    transactionOptions: transactionLimits,
+    // No excerpts of our source in messages. The stack shows the location.
+    errorFormat: 'minimal',
+  });
+
 /** Connections are opened lazily, with the first statement. */
 export function openDatabase(url: string, { tracing = null, isCommand = false }: Options = {}): Database {
   const sessions = isCommand ? commandSessions : serverSessions;
@@ -92,12 +101,7 @@ export function openDatabase(url: string, { tracing = null, isCommand = false }:
       endWithCaller(client);
       takeTurns(client);
     });
-    const prisma = new PrismaClient({
-      adapter: new PrismaPg(requests),
-      transactionOptions: transactionLimits,
-      // No excerpts of our source in messages. The stack shows the location.
-      errorFormat: 'minimal',
-    });
+    const prisma = openPrisma(requests);
     prismas.push(prisma);
     const hot = open(nameOf('hot'), 'hot', max.hot);
     return { prisma, hot, work: open(nameOf('work'), 'work', max.work) };

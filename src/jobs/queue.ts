@@ -93,6 +93,7 @@ export async function startQueue(
     max: connections,
     settings: sessionSettings({ lockTimeoutMs: 15_000, statementTimeoutMs: 300_000 }),
   });
+  pool.on('connect', takeTurns);
   const controller = new AbortController();
   const context = { pool, log, stop: controller.signal };
   const running = new Set<Promise<void>>();
@@ -228,7 +229,6 @@ function createIdentity(log: Logger): Identity {
   });
   // The connection that listens for new jobs. The queue opens another one if it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
-    takeTurns(client);
     listening.add(client);
     holdLifeLock(client, workerPool.id).catch((err) =>
       log.warn({ err }, 'other processes cannot see that this one runs jobs'),

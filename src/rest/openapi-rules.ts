@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RestOperation } from './operations-rules.ts';
+import type { RestOperation } from './operation-rules.ts';
 import { Problem } from './shapes-rules.ts';
 
 const json = (schema: z.ZodType) => {

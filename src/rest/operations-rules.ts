@@ -1,52 +1,21 @@
 import { z } from 'zod';
+import {
+  type Data,
+  listOf,
+  Page,
+  pageArgs,
+  pageOf,
+  pageUse,
+  type RestOperation,
+  userId,
+} from './operation-rules.ts';
 import * as shapes from './shapes-rules.ts';
-
-/** What a request brings. */
-export interface Given {
-  params: Readonly<Record<string, string>>;
-  query: Record<string, string | undefined>;
-  body: Record<string, unknown>;
-  idempotencyKey: string | undefined;
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: the data of an operation has the shape that its text asks for
-type Data = any;
-
-/** A REST operation: one GraphQL operation under another name, so that both have the same rules and limits. */
-export interface RestOperation {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** Below /v1. */
-  path: string;
-  id: string;
-  summary: string;
-  query?: z.ZodObject;
-  body?: z.ZodObject;
-  response: z.ZodType;
-  /** The status of success; by default 200. */
-  status?: 201;
-  document: string;
-  variables(given: Given): Record<string, unknown>;
-  /** Makes the answer of the operation's data. */
-  answer(data: Data, given: Given): unknown;
-}
+import { subscriptionOperations } from './subscription-operations-rules.ts';
 
 const consumption = 'consumption { used budget remaining overageEnabled }';
 const userFields = 'id name email billingId metadata';
-const subscriptionFields = 'id userId status startedAt endedAt trialEnd package { id }';
 const recordedFields = `recorded reason duplicate entitlement { access reason ${consumption} }`;
 const entitlementFields = `access reason ${consumption} feature { id type } subscription { id package { id } }`;
-
-const Page = z.object({
-  first: z.string().regex(/^\d+$/, 'must be a number').optional().describe('At most this many, up to 1000.'),
-  after: z.string().optional().describe('The id of the last item of the page before.'),
-});
-const pageOf = ({ query: { first, after } }: Given) => ({
-  first: first === undefined ? null : Number(first),
-  after: after ?? null,
-});
-
-const pageArgs = '$first: Int, $after: String';
-const pageUse = 'first: $first, after: $after';
 
 function entitlementOf({ feature, subscription, ...rest }: Data, userId: string) {
   return {
@@ -58,12 +27,6 @@ function entitlementOf({ feature, subscription, ...rest }: Data, userId: string)
     subscriptionId: subscription?.id ?? null,
   };
 }
-
-const subscriptionOf = ({ package: { id: packageId }, ...rest }: Data) => ({ ...rest, packageId });
-
-const listOf = (name: string, item: z.ZodType) => z.object({ [name]: z.array(item) });
-
-const userId = ({ params }: Given) => params.userId ?? '';
 
 export const operations: readonly RestOperation[] = [
   {
@@ -185,42 +148,7 @@ export const operations: readonly RestOperation[] = [
     variables: ({ params }) => ({ ...params }),
     answer: ({ deleteUser }) => deleteUser,
   },
-  {
-    method: 'GET',
-    path: '/users/{userId}/subscriptions',
-    id: 'listSubscriptions',
-    summary: 'The subscriptions of a user, oldest first, with those that have ended.',
-    query: Page,
-    response: listOf('subscriptions', shapes.Subscription),
-    document: `query ($userId: String!, ${pageArgs}) {
-      subscriptions(userId: $userId, ${pageUse}) { ${subscriptionFields} } }`,
-    variables: (given) => ({ ...given.params, ...pageOf(given) }),
-    answer: ({ subscriptions }) => ({ subscriptions: subscriptions.map(subscriptionOf) }),
-  },
-  {
-    method: 'POST',
-    path: '/users/{userId}/subscriptions',
-    id: 'subscribe',
-    summary: 'Subscribes a user to all of these packages, or to none.',
-    body: z.strictObject({ packageIds: z.array(z.string()).describe('At most one base package.') }),
-    response: listOf('subscriptions', shapes.Subscription),
-    status: 201,
-    document: `mutation ($userId: String!, $packageIds: [String!]!) {
-      subscribe(userId: $userId, packageIds: $packageIds) { ${subscriptionFields} } }`,
-    variables: ({ params, body }) => ({ ...params, ...body }),
-    answer: ({ subscribe }) => ({ subscriptions: subscribe.map(subscriptionOf) }),
-  },
-  {
-    method: 'DELETE',
-    path: '/subscriptions/{subscriptionId}',
-    id: 'cancelSubscription',
-    summary: 'Cancels a subscription now. A base package takes its add-ons with it.',
-    response: shapes.Subscription,
-    document: `mutation ($subscriptionId: String!) {
-      cancelSubscription(id: $subscriptionId) { ${subscriptionFields} } }`,
-    variables: ({ params }) => ({ ...params }),
-    answer: ({ cancelSubscription }) => subscriptionOf(cancelSubscription),
-  },
+  ...subscriptionOperations,
   {
     method: 'POST',
     path: '/users/{userId}/tokens',

@@ -16,7 +16,8 @@ import { type Answer, codeOf, type Refusal, sendJson, unauthenticated } from '..
 import type { Handler, Route } from '../http/router.ts';
 import { parse } from '../input.ts';
 import { openApiOf } from './openapi-rules.ts';
-import { type Given, operations, type RestOperation } from './operations-rules.ts';
+import type { Given, RestOperation } from './operation-rules.ts';
+import { operations } from './operations-rules.ts';
 
 interface RouteDependencies {
   keyring: Keyring;

@@ -88,10 +88,84 @@ export const Subscription = z.object({
   id: z.string(),
   userId: Id,
   packageId: Id,
-  status: z.string().describe('ACTIVE, TRIALING, CANCELLED and so on.'),
+  packageVersion: z.number().describe('The version of the package that the user holds.'),
+  status: z.string().describe('ACTIVE, TRIALING, SCHEDULED, CANCELLED and so on.'),
   startedAt: Time,
   endedAt: Time.nullable(),
+  cancelsAt: Time.nullable().describe('The scheduled end.'),
   trialEnd: Time.nullable(),
+});
+
+const Instant = z.string().nullish();
+
+export const Subscribing = z.strictObject({
+  packageIds: z.array(z.string()).describe('At most one base package.'),
+  startsAt: Instant.describe('The start, now by default. It may lie behind or ahead.'),
+  trialEndsAt: Instant.describe('The end of a trial.'),
+  afterTrialPackageId: z.string().nullish().describe('The base package after the trial.'),
+});
+
+export const SubscribingUser = Subscribing.extend({ userId: Id });
+
+export const SubscribedUser = z.object({
+  subscriptions: z.array(Subscription),
+  error: ItemError.nullable().describe('Of this user alone.'),
+});
+
+const CarriedUsage = z.enum(['RESET', 'CARRY']);
+
+export const PackageChange = z.strictObject({
+  packageId: Id,
+  at: Instant.describe('When, now by default.'),
+  atPeriodEnd: z.boolean().nullish().describe('At the end of the running period.'),
+  usage: CarriedUsage.nullish().describe('By default RESET.'),
+});
+
+export const ChangedPackage = z.object({
+  subscription: Subscription,
+  replaced: Subscription,
+  cancelledAddons: z.array(Subscription),
+});
+
+export const NewMigration = z.strictObject({
+  fromPackageId: Id,
+  fromVersion: z.number().nullish().describe('By default every version.'),
+  toPackageId: Id,
+  toVersion: z.number().nullish().describe('By default the current version.'),
+  at: z.enum(['NOW', 'PERIOD_END']).nullish().describe('By default NOW.'),
+  usage: CarriedUsage.nullish().describe('By default CARRY.'),
+  userIds: z.array(z.string()).nullish().describe('Only these users, up to 1,000.'),
+});
+
+export const Migration = z.object({
+  id: z.string(),
+  state: z.string().describe('RUNNING, DONE, STOPPED or FAILED.'),
+  problem: z.string().nullable(),
+  fromPackageId: Id,
+  fromVersion: z.number().nullable(),
+  toPackageId: Id,
+  toVersion: z.number(),
+  at: z.string(),
+  usage: CarriedUsage,
+  total: z.number(),
+  examined: z.number(),
+  moved: z.number(),
+  skipped: z.number(),
+  failed: z.number(),
+  createdAt: Time,
+  finishedAt: Time.nullable(),
+});
+
+export const MigrationPreview = z.object({
+  total: z.number(),
+  moving: z.number(),
+  skipped: z.number(),
+  skippedUsers: z.array(z.object({ userId: Id, reason: z.string() })),
+  overLimit: z.number(),
+  overLimitUsers: z.array(
+    z.object({ userId: Id, featureId: Id, used: z.number(), limit: z.number(), overageEnabled: z.boolean() }),
+  ),
+  endingAddons: z.array(z.object({ packageId: Id, count: z.number() })),
 });
 
 export const Feature = z.object({

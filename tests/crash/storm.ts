@@ -3,6 +3,7 @@ import { type Attempt, createCaller, type Figures } from './caller.ts';
 import { checked, createCatalogue } from './catalogue.ts';
 import { allFaults, disturbances, heldUser, planFaults, postgresFaults } from './faults.ts';
 import { type Machine, startMachine } from './machine.ts';
+import { startMigrating } from './migrating.ts';
 import { createRandom } from './random.ts';
 import { emptyJournal, type Journal, readStanding, startSenders } from './senders.ts';
 
@@ -23,6 +24,8 @@ export interface Storm {
   machine: Machine;
   key: string;
   journal: Journal;
+  /** A migration of subscribers, which was started before the first fault. */
+  migrationId: string;
   figures: Figures;
   blows: Blow[];
   /** The longest that an attempt took while the server itself was not harmed, in milliseconds. */
@@ -54,6 +57,7 @@ export async function rage(
   await machine.serverAnswers();
   const caller = createCaller(machine.url, key, fork());
   await createCatalogue(caller);
+  const migrationId = await startMigrating(caller);
 
   const journal = emptyJournal();
   const finish = startSenders(caller, journal, fork);
@@ -93,6 +97,7 @@ export async function rage(
     machine,
     key,
     journal,
+    migrationId,
     figures: caller.figures,
     blows,
     longestAnswerMs: longestOf(peaceful.filter((attempt) => !meets(attempt, disturbance))),

@@ -15,6 +15,7 @@ beforeAll(async () => {
     id: 'pro',
     features: [{ id: 'calls', limit: 10, resetPeriod: 'MONTH' }, { id: 'sso' }],
   });
+  await createPackage(prisma, { id: 'team', features: [{ id: 'calls', limit: 20, resetPeriod: 'MONTH' }] });
   await createUser(prisma, { id: 'eve' });
 });
 afterAll(() => app.close());
@@ -54,6 +55,7 @@ test('a user from creation to deletion, by every operation', async () => {
   expect((await call('listFeatures', '/features?first=2')).features).toHaveLength(2);
   expect((await call('listPackages', '/packages')).packages).toMatchObject([
     { id: 'pro', features: [{ limit: 10 }, {}] },
+    { id: 'team' },
   ]);
 
   const { subscriptions } = await call('subscribe', `${path}/subscriptions`, { packageIds: ['pro'] });
@@ -102,7 +104,32 @@ test('a user from creation to deletion, by every operation', async () => {
     expect.objectContaining({ featureId: 'sso', access: true, consumption: null }),
   ]);
   expect((await call('generateUserToken', `${path}/tokens`)).token).toMatch(/^eyJ/);
-  expect(await call('cancelSubscription', `/subscriptions/${subscriptions[0].id}`)).toMatchObject({
+  const ending = `/subscriptions/${subscriptions[0].id}`;
+  expect(await call('cancelSubscription', `${ending}?atPeriodEnd=true`)).toMatchObject({
+    status: 'ACTIVE',
+    cancelsAt: expect.any(String),
+  });
+  expect(await call('resumeSubscription', `${ending}/resume`, {})).toMatchObject({ cancelsAt: null });
+  const move = { fromPackageId: 'pro', toPackageId: 'team', at: 'PERIOD_END' };
+  expect(await call('previewMigration', '/migrations/preview', move)).toMatchObject({ total: 1, moving: 1 });
+  const migration = await call('migrateSubscribers', '/migrations', move);
+  expect(migration).toMatchObject({ ...move, state: 'RUNNING', total: 1, toVersion: 1, usage: 'CARRY' });
+  const { id: migrationId } = migration;
+  expect(await call('getMigration', `/migrations/${migrationId}`)).toEqual(migration);
+  expect(await call('listMigrations', '/migrations?first=1')).toEqual({ migrations: [migration] });
+  expect(await call('stopMigration', `/migrations/${migrationId}/stop`, {})).toMatchObject({
+    state: 'STOPPED',
+  });
+  const changed = await call('changePackage', `${path}/package`, { packageId: 'team', usage: 'CARRY' });
+  expect(changed).toMatchObject({
+    subscription: { packageId: 'team', packageVersion: 1 },
+    replaced: { status: 'CANCELLED' },
+  });
+  const bulk = { users: [{ userId: 'eve', packageIds: ['pro'], startsAt: '2020-01-01T00:00:00Z' }] };
+  expect((await call('subscribeUsers', '/subscriptions', bulk)).results).toMatchObject([
+    { subscriptions: [{ userId: 'eve', startedAt: '2020-01-01T00:00:00.000Z' }], error: null },
+  ]);
+  expect(await call('cancelSubscription', `/subscriptions/${changed.subscription.id}`)).toMatchObject({
     status: 'CANCELLED',
   });
   expect(await call('deleteUser', path)).toEqual({ id: ada.id });
@@ -237,5 +264,5 @@ test.each<[string, () => string]>([
 
 test('the description is served to all', async () => {
   const { status, body } = await app.http.get('/v1/openapi.json');
-  expect([status, body.openapi, Object.keys(body.paths).length]).toEqual([200, '3.1.0', 11]);
+  expect([status, body.openapi, Object.keys(body.paths).length]).toEqual([200, '3.1.0', 18]);
 });

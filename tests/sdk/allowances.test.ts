@@ -148,3 +148,33 @@ test('the example of docs/reference/sdk.md holds, commits, and releases when the
 });
 
 const remaining = async () => (await kana.features.canUse(tokens)).data?.consumption?.remaining;
+
+test('subscriptions start, change and end later, and a migration is previewed, started and stopped', async () => {
+  const { prisma } = app.database;
+  await createPackage(prisma, { id: 'team', features: [{ id: 'calls', limit: 200, resetPeriod: 'MONTH' }] });
+  for (const id of ['125', '126']) await createUser(prisma, { id });
+  const startsAt = new Date('2020-01-01T00:00:00Z');
+  const made = await kana.subscriptions.createMany([
+    { userId: '125', packageIds: ['team'], startsAt },
+    { userId: 'nobody', packageIds: ['team'] },
+  ]);
+  expect(made.data).toMatchObject([
+    { subscriptions: [{ userId: '125', startedAt: startsAt.toISOString() }], error: null },
+    { subscriptions: [], error: { name: 'UserNotFoundError' } },
+  ]);
+  const id = made.data?.[0]?.subscriptions[0]?.id ?? '';
+  const at = new Date(Date.now() + 86_400_000);
+  expect((await kana.subscriptions.cancel({ id, at })).data?.cancelsAt).toBe(at.toISOString());
+  expect((await kana.subscriptions.resume({ id })).data?.cancelsAt).toBeNull();
+  const move = { fromPackageId: 'team', toPackageId: 'basic' };
+  expect((await kana.migrations.preview(move)).data).toMatchObject({ total: 1, moving: 1, overLimit: 0 });
+  const migration = (await kana.migrations.create(move)).data;
+  expect(migration).toMatchObject({ ...move, state: 'RUNNING', at: 'NOW', usage: 'CARRY' });
+  expect((await kana.migrations.create({ input: move })).error).toBeInstanceOf(ConflictError);
+  expect((await kana.migrations.list({ first: 1 })).data).toEqual([migration]);
+  expect((await kana.migrations.stop({ id: migration?.id ?? '' })).data?.state).toBe('STOPPED');
+  const changed = await kana.subscriptions.changePackage({
+    ...{ userId: '125', packageId: 'basic', atPeriodEnd: true, usage: 'CARRY' },
+  });
+  expect(changed.data).toMatchObject({ subscription: { status: 'SCHEDULED' }, replaced: { id } });
+});

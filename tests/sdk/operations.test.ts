@@ -18,8 +18,8 @@ async function sentBy(argument: object): Promise<[method: string, document: stri
       return Response.json({ data: { list: [] } });
     },
   });
-  const { features, packages, users, subscriptions, grants, topUps, reservations } = kana;
-  const resources = { features, packages, users, subscriptions, grants, topUps, reservations };
+  const { features, packages, users, subscriptions, migrations, grants, topUps, reservations } = kana;
+  const resources = { features, packages, users, subscriptions, migrations, grants, topUps, reservations };
   for (const [resource, methods] of Object.entries(resources)) {
     for (const [name, call] of Object.entries(methods as unknown as Methods)) {
       method = `${resource}.${name}`;
@@ -45,7 +45,10 @@ test('every method is among those that are checked', () => {
       ...['list', 'create', 'update', 'retrieve', 'generateToken', 'entitlements'].map(
         (name) => `users.${name}`,
       ),
-      ...['create', 'retrieve', 'list', 'cancel', 'changePackage'].map((name) => `subscriptions.${name}`),
+      ...['create', 'createMany', 'retrieve', 'list', 'cancel', 'resume', 'changePackage'].map(
+        (name) => `subscriptions.${name}`,
+      ),
+      ...['preview', 'create', 'retrieve', 'list', 'stop'].map((name) => `migrations.${name}`),
       ...['create', 'revoke', 'list'].map((name) => `grants.${name}`),
       ...['create', 'void', 'list'].map((name) => `topUps.${name}`),
       ...['create', 'commit', 'release'].map((name) => `reservations.${name}`),

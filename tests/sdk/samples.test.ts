@@ -289,6 +289,7 @@ test('subscriptions: create, retrieve, list, changePackage, cancel', async () =>
     status: 'ACTIVE',
     startedAt: instant,
     endedAt: null,
+    cancelsAt: null,
     trialEnd: null,
     package: packageFacts,
   });

@@ -201,8 +201,11 @@ describe('a migration', () => {
     await subscriber('ada');
     await createSubscription(db(), { userId: 'ada', packageId: 'seats' });
     await subscriber('ben');
-    await db().subscription.updateMany({ where: { user: { id: 'ben' } }, data: { provider: 'STRIPE' } });
-    const reason = expect.stringContaining('change it at the billing provider STRIPE');
+    await db().subscription.updateMany({
+      where: { user: { id: 'ben' } },
+      data: { provider: 'STRIPE', providerSubscriptionId: 'sub_1' },
+    });
+    const reason = expect.stringContaining('held at the billing provider');
     expect(await preview()).toMatchObject({
       ...{ total: 2, moving: 1, skipped: 1, skippedUsers: [{ userId: 'ben', reason }] },
       endingAddons: [{ packageId: 'seats', count: 1, package: { id: 'seats', name: 'seats' } }],

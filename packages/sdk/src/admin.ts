@@ -3,6 +3,7 @@ import { type BufferLimits, type Flushed, UsageBuffer } from './buffer.ts';
 import { Caller, type OnError, type Result, type Retry } from './caller.ts';
 import { type KanaError, NetworkError, UnavailableError } from './errors.ts';
 import { Features } from './features.ts';
+import { Migrations } from './migrations.ts';
 import { Packages } from './packages.ts';
 import { Payments } from './payments.ts';
 import { Recorder, UsageSender } from './recorder.ts';
@@ -61,6 +62,8 @@ export class KanaAdmin {
   readonly users: Users;
   /** Which user has which package. */
   readonly subscriptions: Subscriptions;
+  /** Moves subscribers to another package or version. */
+  readonly migrations: Migrations;
   /** What one user has beside packages. */
   readonly grants: Grants;
   /** One-off amounts that users buy or get. */
@@ -87,6 +90,7 @@ export class KanaAdmin {
     this.packages = new Packages(caller);
     this.users = createUsers(caller);
     this.subscriptions = new Subscriptions(caller);
+    this.migrations = new Migrations(caller);
     this.grants = new Grants(caller);
     this.topUps = new TopUps(caller);
     this.reservations = new Reservations(caller);

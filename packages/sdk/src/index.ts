@@ -28,11 +28,14 @@ export type {
   FeatureChange,
   FeatureOfUser,
   ListOfUser,
+  NewBasePackage,
   NewFeature,
   NewGrant,
+  NewMigration,
   NewPackage,
   NewPackageFeature,
   NewReservation,
+  NewSubscriptions,
   NewTopUp,
   NewUser,
   PackageChange,
@@ -40,6 +43,7 @@ export type {
   Page,
   UsageInput,
   UserChange,
+  When,
 } from './inputs.ts';
 export type * from './types.ts';
 export type { WebhookData, WebhookEvent, WebhookHeaders } from './webhooks.ts';

@@ -124,3 +124,24 @@ export interface ListOfUser extends ByUser, Page {
   /** Only those of this feature. */
   featureId?: string;
 }
+
+/** What to subscribe one user to, and when. */
+export interface NewSubscriptions extends WithDates<schema.SubscribeUserInput, 'startsAt' | 'trialEndsAt'> {}
+
+/** When a change takes effect. Without either, now. */
+export interface When {
+  /** An instant, now or later. */
+  at?: Date | string;
+  /** At the end of the running period. */
+  atPeriodEnd?: boolean;
+}
+
+/** The base package to change to. */
+export interface NewBasePackage extends ByUser, When {
+  packageId: string;
+  /** With `CARRY`, what was used in the running period counts. Without it, `RESET`. */
+  usage?: schema.CarriedUsage;
+}
+
+/** Whom to move, and to what. */
+export interface NewMigration extends schema.MigrateSubscribersInput {}

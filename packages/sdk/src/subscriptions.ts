@@ -1,7 +1,7 @@
 import type { Caller, Result } from './caller.ts';
 import * as operations from './generated/operations.ts';
-import type { ById, ByUser, Page } from './inputs.ts';
-import type { ChangedPackage, PackageSubscription } from './types.ts';
+import type { ById, ByUser, NewBasePackage, NewSubscriptions, Page, When } from './inputs.ts';
+import type { ChangedPackage, PackageSubscription, SubscribedUser } from './types.ts';
 
 /** Which user has which package. */
 export class Subscriptions {
@@ -12,11 +12,19 @@ export class Subscriptions {
   }
 
   /** Subscribes a user to all of these packages, or to none. Errors: `UserNotFoundError`, `SubscriptionError`. */
-  create = (args: ByUser & { packageIds: string[] }): Promise<Result<PackageSubscription[]>> =>
+  create = (args: NewSubscriptions): Promise<Result<PackageSubscription[]>> =>
     this.#caller.call(
       operations.Subscribe,
-      () => args,
+      () => args as operations.SubscribeUserInput, // JSON writes dates as text.
       (data) => data.subscribe as PackageSubscription[], // Kana's schema lets an item be null. None ever is.
+    );
+
+  /** Subscribes up to 1,000 users, each on its own. Answers a result for each, in order. */
+  createMany = (users: readonly NewSubscriptions[]): Promise<Result<SubscribedUser[]>> =>
+    this.#caller.call(
+      operations.SubscribeUsers,
+      () => ({ input: users as operations.SubscribeUserInput[] }),
+      (data) => data.subscribeUsers,
     );
 
   /** One subscription. Errors: `SubscriptionNotFoundError`. */
@@ -36,24 +44,35 @@ export class Subscriptions {
     );
 
   /**
-   * Cancels a subscription, and with a base package its add-ons. Errors: `SubscriptionNotFoundError`,
+   * Cancels a subscription, now or later, and with a base package its add-ons. Errors: `SubscriptionNotFoundError`,
    * `SubscriptionError`.
    */
-  cancel = (args: ById): Promise<Result<PackageSubscription>> =>
+  cancel = (args: ById & When): Promise<Result<PackageSubscription>> =>
     this.#caller.call(
       operations.CancelSubscription,
-      () => args,
+      () => args as operations.CancelSubscriptionMutationVariables,
       (data) => data.cancelSubscription,
     );
 
   /**
-   * Replaces the base package in one step. Add-ons that the new one does not allow are cancelled. Errors:
+   * Takes a scheduled end back, and with it what was to follow. Errors: `SubscriptionNotFoundError`,
+   * `SubscriptionError`.
+   */
+  resume = (args: ById): Promise<Result<PackageSubscription>> =>
+    this.#caller.call(
+      operations.ResumeSubscription,
+      () => args,
+      (data) => data.resumeSubscription,
+    );
+
+  /**
+   * Replaces the base package in one step, now or later. Add-ons that the new one does not allow are cancelled. Errors:
    * `UserNotFoundError`, `PackageNotFoundError`, `SubscriptionError`.
    */
-  changePackage = (args: ByUser & { packageId: string }): Promise<Result<ChangedPackage>> =>
+  changePackage = (args: NewBasePackage): Promise<Result<ChangedPackage>> =>
     this.#caller.call(
       operations.ChangePackage,
-      () => args,
+      () => args as operations.ChangePackageMutationVariables,
       (data) => data.changePackage,
     );
 }

@@ -69,15 +69,37 @@ export interface User extends Pick<schema.User, 'id' | 'billingId' | 'name' | 'e
 export interface PackageSubscription
   extends Pick<
     schema.PackageSubscription,
-    'id' | 'userId' | 'status' | 'startedAt' | 'endedAt' | 'trialEnd'
+    'id' | 'userId' | 'status' | 'startedAt' | 'endedAt' | 'cancelsAt' | 'trialEnd'
   > {
   package: Package;
+}
+
+/** The result for one user of `subscriptions.createMany`. */
+export interface SubscribedUser {
+  /** Empty if there is an error. */
+  subscriptions: PackageSubscription[];
+  /** Of this user alone. */
+  error: { name: string; message: string; code: string } | null;
+}
+
+/** A migration of the subscribers of a package, and its progress. */
+export interface Migration extends schema.Migration {}
+
+/** What a migration would do. */
+export interface MigrationPreview
+  extends Pick<schema.MigrationPreview, 'total' | 'moving' | 'skipped' | 'overLimit'> {
+  /** The first 100 users who would not be moved, and why. */
+  skippedUsers: schema.MigrationSkippedUser[];
+  /** The first 100 users who have used more than the new package allows, each with every such feature. */
+  overLimitUsers: schema.MigrationOverLimit[];
+  /** The add-ons that would end, and how many subscriptions to each. */
+  endingAddons: schema.MigrationEndingAddon[];
 }
 
 /** What `subscriptions.changePackage` began and ended. */
 export interface ChangedPackage {
   subscription: PackageSubscription;
-  /** The former subscription, now `CANCELLED`. */
+  /** The former subscription: `CANCELLED`, or until a later change its `cancelsAt` is set. */
   replaced: PackageSubscription;
   /** Subscriptions to add-ons that the new base package does not allow, now `CANCELLED`. */
   cancelledAddons: PackageSubscription[];

@@ -1,5 +1,6 @@
-import type { PoolClient } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { z } from 'zod';
+import { openPrisma } from '../../database/client.ts';
 import type { PrismaClient, SubscriberMigration } from '../../database/generated/client.ts';
 import type { Job, JobContext } from '../../jobs/queue.ts';
 import { exclusively } from '../../jobs/session-lock.ts';
@@ -17,12 +18,22 @@ const sliceMs = 2_000;
 
 const EnvironmentPayload = z.object({ environmentId: z.string() });
 
+/** A client on the connections of jobs: on those of requests, a migration would see itself as a request; see throttle. */
+const clients = new WeakMap<Pool, PrismaClient>();
+
+function clientOn(pool: Pool): PrismaClient {
+  const client = clients.get(pool) ?? openPrisma(pool);
+  clients.set(pool, client);
+  return client;
+}
+
 /** The background jobs of migrations. */
-export const migrationJobs = (prisma: PrismaClient): Record<string, Job> => ({
+export const migrationJobs = (database: PrismaClient): Record<string, Job> => ({
   [migrationsJob]: async () => {
-    for (const environmentId of await findRunning(prisma)) await enqueueMigrations(prisma, environmentId);
+    for (const environmentId of await findRunning(database)) await enqueueMigrations(database, environmentId);
   },
   [migrationJob]: async (payload, context) => {
+    const prisma = clientOn(context.pool);
     const { environmentId } = EnvironmentPayload.parse(payload);
     let isUnfinished = false;
     await exclusively(context.pool, `${migrationJob} ${environmentId}`, async (session) => {

@@ -1,0 +1,33 @@
+import type { Caller } from './caller.ts';
+
+/** Users who are moved from one package to another while the machine is harmed. */
+export const migrants = 300;
+/** What each of them had used before. */
+export const carried = 7;
+export const openingKey = 'import usage:calls';
+
+/** Makes the users and starts to move them. Answers the id of the migration. */
+export async function startMigrating({ call }: Caller): Promise<string> {
+  const ok = async (query: string, variables: object) => {
+    const { data, error } = await call(query, variables);
+    if (error !== null) throw new Error(`${query}: ${error.message}`);
+    return data;
+  };
+  for (const id of ['old', 'new']) {
+    const features = [{ id: 'calls', entitlement: { limit: 100, resetPeriod: 'YEAR' } }];
+    await ok('mutation ($input: CreatePackageInput!) { createPackage(input: $input) { id } }', {
+      input: { id, features },
+    });
+    await ok('mutation ($id: String!) { publishPackage(id: $id) { id } }', { id });
+  }
+  const rows = Array.from({ length: migrants }, (_, index) => `migrant-${index},old,${carried}`);
+  await ok('mutation ($csv: String!) { importUsers(csv: $csv) { rows { outcome } } }', {
+    csv: ['id,packages,usage:calls', ...rows].join('\n'),
+  });
+  const { migrateSubscribers } = await ok(
+    'mutation { migrateSubscribers(input: { fromPackageId: "old", toPackageId: "new" }) { id total } }',
+    {},
+  );
+  if (migrateSubscribers.total !== migrants) throw new Error(`${migrateSubscribers.total} users would move`);
+  return migrateSubscribers.id;
+}
