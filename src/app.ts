@@ -67,6 +67,8 @@ export interface Dependencies {
   clientOrigins: readonly string[];
   /** The secret of Segment's signatures. Undefined: signatures are not required. */
   segmentSecret: string | undefined;
+  /** Whether operations that clients repeat are answered by plans; see src/graphql/plans. */
+  plans?: boolean | undefined;
   /** The most concurrent operations of each environment; see createGate. */
   capacity?: number | undefined;
   /** The most memory for request bodies of each environment, in bytes; see createGate. */
@@ -101,8 +103,11 @@ export function createApp(dependencies: Dependencies): App {
   const doHeavyWork = createHeavyWork();
   const admin = adminApi(dependencies, servicesOf, doHeavyWork);
   const client = clientApi(dependencies, servicesOf);
-  const adminServer = createGraphqlServer(admin, log, metrics.tracing);
-  const clientServer = createGraphqlServer(client, log, metrics.tracing);
+  const adminServer = createGraphqlServer(admin, log, {
+    tracing: metrics.tracing,
+    hasPlans: dependencies.plans,
+  });
+  const clientServer = createGraphqlServer(client, log, { tracing: metrics.tracing });
   const writes = createWriteHealth();
   const page = consoleFiles === null ? undefined : createConsolePage(consoleFiles);
   const serve = <Caller extends { environmentId: string }>(

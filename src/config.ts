@@ -31,6 +31,8 @@ export interface Config {
   webhookAllowPrivate: boolean;
   /** The requests per second that each key may send to a process; null is unlimited. */
   rateLimit: number | null;
+  /** Whether operations that clients repeat are answered by plans. */
+  operationPlans: boolean;
   /** The number of server processes. They share the port. */
   processes: number;
   /** Whether an empty test environment gets the demo catalogue. */
@@ -192,6 +194,7 @@ const variables = z.object({
   SEGMENT_SHARED_SECRET: z.string().optional(),
   WEBHOOK_ALLOW_PRIVATE: boolean.default(false),
   RATE_LIMIT_PER_SECOND: rate.optional(),
+  OPERATION_PLANS: boolean.default(true),
   WEB_CONCURRENCY: processes.default(1),
   KANA_DEMO: boolean.optional(),
   LOG_LEVEL: logLevel.default('info'),
@@ -245,6 +248,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     segmentSecret: data.SEGMENT_SHARED_SECRET,
     webhookAllowPrivate: data.WEBHOOK_ALLOW_PRIVATE,
     rateLimit: data.RATE_LIMIT_PER_SECOND ?? null,
+    operationPlans: data.OPERATION_PLANS,
     processes: data.WEB_CONCURRENCY,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,

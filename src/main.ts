@@ -113,6 +113,7 @@ async function start(config: Config, running: Running): Promise<void> {
     segmentSecret: config.segmentSecret,
     rateLimit: config.rateLimit === null ? noRateLimit : createRateLimit(config.rateLimit),
     log,
+    plans: config.operationPlans,
     webhooks: { encryption, allowPrivate: config.webhookAllowPrivate },
     metrics,
     metricsAccess: openMetrics(config, metrics),

@@ -4,6 +4,7 @@ import type { Feature as FeatureRow, Subscription } from '../database/generated/
 import { Feature } from '../features/graphql.ts';
 import { builder, type Fields } from '../graphql/builder.ts';
 import { maxItems } from '../graphql/limits/answer-size.ts';
+import { planned } from '../graphql/plans/compile.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
 import { requireUserKey } from '../users/store.ts';
@@ -123,6 +124,7 @@ builder.prismaObjectField(Feature, 'entitlement', (t) =>
 
 builder.queryFields((t) => ({
   canUseFeature: t.field({
+    extensions: planned,
     type: CanUseFeatureData,
     description:
       'Whether a user may use a feature now. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',

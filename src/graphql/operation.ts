@@ -32,7 +32,8 @@ function createOperationReader(schema: GraphQLSchema) {
   };
 }
 
-function readOperation(schema: GraphQLSchema, definition: OperationDefinitionNode): Operation {
+/** The operation as the log and metrics name it. */
+export function readOperation(schema: GraphQLSchema, definition: OperationDefinitionNode): Operation {
   const { operation: type, name, selectionSet } = definition;
   const fields = schema.getRootType(type)?.getFields() ?? {};
   const requested = new Set(

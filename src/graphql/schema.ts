@@ -40,6 +40,7 @@ import '../webhooks/graphql.ts';
 import { builder } from './builder.ts';
 import { withCountedAnswers } from './limits/answer-size.ts';
 import { withPermissions } from './permissions.ts';
+import { withPlannedFields } from './plans/plans.ts';
 
 /** The schema of the admin API. Each import above adds a concept. */
-export const schema = withPermissions(withCountedAnswers(builder.toSchema()));
+export const schema = withPlannedFields(withPermissions(withCountedAnswers(builder.toSchema())));

@@ -41,7 +41,7 @@ export function someField(
 }
 
 /** Returns the selection set of a fragment. Undefined if it was seen before. */
-function selectionSetOf(
+export function selectionSetOf(
   fragment: InlineFragmentNode | FragmentSpreadNode,
   fragments: Record<string, FragmentDefinitionNode>,
   seen: Set<string>,

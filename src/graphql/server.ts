@@ -10,10 +10,11 @@ import { isOpenToAll } from './authentication.ts';
 import { createFaultReport, maskError } from './errors.ts';
 import { useFieldNames } from './field-names.ts';
 import { useWholeAnswers } from './limits/answer-size.ts';
-import { createDocumentCache, noErrorCache, useBoundedParsing } from './limits/document.ts';
+import { noErrorCache, useBoundedParsing } from './limits/document.ts';
 import { useLimits } from './limits/operation.ts';
 import { useBoundedValidation } from './limits/validation-work.ts';
 import { useOperationReading } from './operation.ts';
+import { answerByPlan, createKnownOperations, type KnownOperations } from './plans/plans.ts';
 
 export interface Api<Caller, Context extends object> {
   schema: GraphQLSchema;
@@ -52,52 +53,76 @@ const requests = {
   POST: new Request('http://localhost/graphql', { method: 'POST' }),
 };
 
-/** The size of the document cache for unauthenticated operations, in characters. */
+/** The size of the cache for unauthenticated operations, in characters. */
 const strangersMaxCached = 16 * 1024;
+
+interface Options {
+  tracing?: Tracing | null;
+  /** Whether operations that clients repeat are answered by plans; see plans.ts. */
+  hasPlans?: boolean;
+}
 
 /**
  * Answers the operations of one API. Yoga's pipeline runs with all its plugins, but without its HTTP layer: converting
  * Node's requests to web requests, and answers back, would cost more than the answer. Unauthenticated operations have
- * their own pipeline, so that they do not evict the cached documents of callers.
+ * their own pipeline, so that they do not evict the known operations of callers.
  */
 export function createGraphqlServer<Caller, Context extends object>(
   api: Api<Caller, Context>,
   log: Logger,
-  tracing: Tracing | null = null,
+  { tracing = null, hasPlans = false }: Options = {},
 ): GraphqlServer<Caller> {
   const report = createFaultReport(log);
+  const operations = createKnownOperations(api.schema, { hasPlans });
   const pipelines = {
-    callers: createPipeline(api.schema, createDocumentCache()),
-    strangers: createPipeline(api.schema, createDocumentCache(strangersMaxCached)),
+    callers: createPipeline(api.schema, operations),
+    strangers: createPipeline(
+      api.schema,
+      createKnownOperations(api.schema, { maxCached: strangersMaxCached }),
+    ),
   };
   async function run(
     pipeline: ReturnType<typeof createPipeline>,
-    { method, read, requestContext }: Omit<Sent<Caller>, 'caller'>,
-    contextOf: (params: GraphQLParams) => object,
+    method: 'GET' | 'POST',
+    params: GraphQLParams,
+    context: { requestContext: RequestContext },
   ): Promise<ExecutionResult> {
+    const result = await pipeline.getResultForParams({ params, request: requests[method] }, context);
+    if (isSingle(result)) return report(result, context.requestContext);
+    throw new Error('an operation did not return a single result');
+  }
+  const fail = (error: unknown, requestContext: RequestContext) =>
+    report({ errors: [maskError(error)] }, requestContext);
+
+  async function answer({ method, caller, read, requestContext }: Sent<Caller>): Promise<ExecutionResult> {
     try {
       const params = read();
-      const context = { ...contextOf(params), requestContext };
-      const result = await pipeline.getResultForParams({ params, request: requests[method] }, context);
-      if (isSingle(result)) return report(result, requestContext);
-      throw new Error('an operation did not return a single result');
+      const context = Object.assign(api.contextOf(caller, requestContext), { requestContext });
+      if (method === 'GET') return await run(pipelines.callers, method, params, context);
+      const planned = await answerByPlan(operations, params, context);
+      if (planned !== null) return planned;
+      const result = await run(pipelines.callers, method, params, context);
+      if (result.errors === undefined) operations.learn(params.query ?? '');
+      return result;
     } catch (error) {
-      return report({ errors: [maskError(error)] }, requestContext);
+      return fail(error, requestContext);
     }
   }
-  const answer: GraphqlServer<Caller>['answer'] = (sent) =>
-    run(pipelines.callers, sent, () => api.contextOf(sent.caller, sent.requestContext));
   return {
     answer: tracing === null ? answer : traced(tracing, answer),
-    answerStranger: (sent) =>
-      run(pipelines.strangers, sent, ({ query }) => {
-        if (!isOpenToAll(query ?? '')) throw unauthenticatedError(unauthenticatedMessage(api));
-        return {};
-      }),
+    async answerStranger({ method, read, requestContext }) {
+      try {
+        const params = read();
+        if (!isOpenToAll(params.query ?? '')) throw unauthenticatedError(unauthenticatedMessage(api));
+        return await run(pipelines.strangers, method, params, { requestContext });
+      } catch (error) {
+        return fail(error, requestContext);
+      }
+    },
   };
 }
 
-function createPipeline(schema: GraphQLSchema, documentCache: ReturnType<typeof createDocumentCache>) {
+function createPipeline(schema: GraphQLSchema, documentCache: KnownOperations) {
   return createYoga<{ requestContext: RequestContext }>({
     schema,
     maskedErrors: { maskError },

@@ -60,6 +60,8 @@ export async function startTestApp({
   capacity = undefined as number | undefined,
   bodyRoom = undefined as number | undefined,
   rateLimit = noRateLimit,
+  // The whole suite runs with plans by default, and with OPERATION_PLANS=false without.
+  plans = process.env.OPERATION_PLANS !== 'false',
   log = pino({ level: 'silent' }),
   metrics = undefined as Dependencies['metrics'],
   metricsAccess = null as NonNullable<Dependencies['metricsAccess']> | null,
@@ -102,6 +104,7 @@ export async function startTestApp({
     capacity,
     bodyRoom,
     rateLimit,
+    plans,
     log,
     webhooks: { encryption: testEncryption, allowPrivate: true },
     catalogueWorker: pathToFileURL(process.env.TEST_CATALOGUE_WORKER ?? ''),

@@ -52,29 +52,5 @@ export function useBoundedParsing(): Plugin {
   };
 }
 
-/** The default size of the cache, in characters of operations. Parsed, each character takes some 250 bytes. */
-const defaultMaxCached = 256 * 1024;
-
-/**
- * Caches parsed operations, because clients repeat a few of them. When it is full, it is cleared, so that its memory is
- * bounded.
- */
-export function createDocumentCache(maxCached = defaultMaxCached) {
-  const documents = new Map<string, DocumentNode>();
-  let cached = 0;
-  return {
-    get: (text: string) => documents.get(text),
-    set(text: string, document: DocumentNode) {
-      if (text.length > maxCached) return;
-      if (cached + text.length > maxCached) {
-        documents.clear();
-        cached = 0;
-      }
-      documents.set(text, document);
-      cached += text.length;
-    },
-  };
-}
-
 /** Invalid operations are not cached. */
 export const noErrorCache = { get: () => undefined, set: () => undefined };

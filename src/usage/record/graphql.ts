@@ -6,6 +6,7 @@ import { DomainError } from '../../errors.ts';
 import { builder, type Fields } from '../../graphql/builder.ts';
 import type { Context } from '../../graphql/context.ts';
 import { type ItemError, isFailure, itemErrorOf, RecordUsageError } from '../../graphql/item-error.ts';
+import { planned } from '../../graphql/plans/compile.ts';
 import { selects } from '../../graphql/selection.ts';
 import { parse } from '../../input.ts';
 import { type Recorded, readUsage, type Usage, UsageList } from './rules.ts';
@@ -101,6 +102,7 @@ const inputArg = {
 
 builder.mutationFields((t) => ({
   recordUsage: t.field({
+    extensions: planned,
     type: RecordedUsage,
     nullable: true,
     description:
@@ -109,6 +111,7 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input }, context, info) => recordOne(input, context, selects(info, 'entitlement')),
   }),
   recordUsages: t.field({
+    extensions: planned,
     type: [RecordUsageResult],
     description:
       'Records up to 1,000 usages and returns one result for each, in order. A list with SET or `enforce` is applied in order, in one transaction; otherwise each usage is recorded on its own.',
@@ -118,6 +121,7 @@ builder.mutationFields((t) => ({
     resolve: (_root, { input }, context, info) => recordList(parse(UsageList, input, 'input'), context, info),
   }),
   createUsageEvent: t.boolean({
+    extensions: planned,
     nullable: true,
     deprecationReason: 'Use recordUsage.',
     description: 'Records usage like recordUsage; true if it is recorded.',
