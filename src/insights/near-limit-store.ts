@@ -43,6 +43,10 @@ const winnerSql = `
   select id from ${liveHoldingsSql({ userKey: 'c.user_key', hasGrants: 'true' }, '$2')} h
   order by ${highestFirstSql('h')} limit 1`;
 
+/** The keys of the users near their limit. */
+export const nearKeysSql = `
+  select c.user_key from (${candidatesSql}) c cross join lateral (${winnerSql} offset 0) winner where winner.id = c.id`;
+
 /** The users near their limit, those with the highest ratio first. */
 const nearSql = `
   with candidate as materialized (

@@ -11,7 +11,7 @@ import { requireUserKey } from '../users/store.ts';
 import { statusAt, type Times } from './status-rules.ts';
 import { heldNow } from './store.ts';
 
-const SubscriptionStatus = builder.enumType('SubscriptionStatus', {
+export const SubscriptionStatus = builder.enumType('SubscriptionStatus', {
   description: 'The status of a subscription. Only ACTIVE and TRIALING give access.',
   values: {
     ACTIVE: { description: 'Subscribed.' },

@@ -32,6 +32,15 @@ export const isLiveSql = (row: string) =>
   `(${row}.status in (${mayBeLive}) and (${row}.status <> 'SCHEDULED' or ${row}.started_at <= now())
     and (${row}.ended_at is null or ${row}.ended_at > now()))`;
 
+/** The status of a row of `subscription` now, as SQL; see statusAt. */
+export const statusNowSql = (row: string) => `(case
+  when ${row}.provider_subscription_id is not null or ${row}.status in ('CANCELLED', 'INCOMPLETE_EXPIRED') then ${row}.status::text
+  when ${row}.ended_at <= now() then 'CANCELLED'
+  when ${row}.status = 'SCHEDULED' and ${row}.started_at > now() then 'SCHEDULED'
+  when ${row}.status not in ('SCHEDULED', 'TRIALING') then ${row}.status::text
+  when ${row}.trial_end > now() or (${row}.trial_end is null and ${row}.status = 'TRIALING') then 'TRIALING'
+  else 'ACTIVE' end)`;
+
 /** The filter for subscriptions that go on and have one of these statuses, or are SCHEDULED and have begun. */
 const inNow = (statuses: readonly SubscriptionStatus[], now: Date) => ({
   AND: [

@@ -55,6 +55,8 @@ const ruleInput = (its: Names) => ({
 const deltaRuleInput = (its: Names) => ({ ...ruleInput(its), deltaPath: 'seats' });
 /** A file that asks for a feature that may be there, with another name. */
 const fileOf = (its: Names) => `features: [{ id: ${its.feature}, name: ours, type: CONSUMABLE }]\n`;
+/** A cursor before all users. */
+const startOfUsers = Buffer.from('["CREATED_ASC","1970-01-01T00:00:00.000Z",""]').toString('base64url');
 const pagesAfter = (after: (its: Names) => string): Arguments[] => [
   () => ({ first: 100 }),
   (its) => ({ after: after(its) }),
@@ -166,6 +168,16 @@ export const queries: Record<string, Row> = {
   usageByPackage: {
     calls: [
       ({ feature }) => ({ featureId: feature, from: '2020-02-01T00:00:00Z', to: '2020-03-01T00:00:00Z' }),
+    ],
+  },
+  usersConnection: {
+    calls: [
+      ({ email, base, feature }) => ({
+        filter: { search: email, packageId: base, status: 'ACTIVE', featureId: feature, usedPercent: 1 },
+        order: 'NAME_ASC',
+        first: 100,
+      }),
+      () => ({ order: 'CREATED_ASC', after: startOfUsers }),
     ],
   },
   usersNearLimit: {

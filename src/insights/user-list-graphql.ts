@@ -1,0 +1,137 @@
+import { queryFromInfo } from '@pothos/plugin-prisma';
+import { requireFeature } from '../features/store.ts';
+import { builder } from '../graphql/builder.ts';
+import type { Context } from '../graphql/context.ts';
+import { parse } from '../input.ts';
+import { SubscriptionStatus } from '../subscriptions/graphql.ts';
+import { User } from '../users/graphql.ts';
+import { withUsers } from './ranking-graphql.ts';
+import { PageSize, readCursor, UserFilter, type UserOrder, writeCursor } from './user-list-rules.ts';
+import { countUsers, findUsers } from './user-list-store.ts';
+
+interface Edge {
+  cursor: string;
+  user: typeof User.$inferType;
+}
+
+interface Connection {
+  edges: Edge[];
+  hasNextPage: boolean;
+  hasPreviousPage: boolean;
+  filter: UserFilter;
+}
+
+const PageInfo = builder.objectRef<Connection>('PageInfo').implement({
+  description: 'Where a page is in its list.',
+  fields: (t) => ({
+    hasNextPage: t.exposeBoolean('hasNextPage', { description: 'Whether there is more after this page.' }),
+    hasPreviousPage: t.exposeBoolean('hasPreviousPage', { description: 'Whether `after` was given.' }),
+    startCursor: t.string({
+      nullable: true,
+      description: 'The cursor of the first item; null if there is none.',
+      resolve: ({ edges }) => edges[0]?.cursor ?? null,
+    }),
+    endCursor: t.string({
+      nullable: true,
+      description: 'The cursor of the last item, for `after`; null if there is none.',
+      resolve: ({ edges }) => edges.at(-1)?.cursor ?? null,
+    }),
+  }),
+});
+
+const UserEdge = builder.objectRef<Edge>('UserEdge').implement({
+  description: 'A user in a list.',
+  fields: (t) => ({
+    cursor: t.exposeString('cursor', { description: 'The position in the list; opaque.' }),
+    node: t.expose('user', { type: User, description: 'The user.' }),
+  }),
+});
+
+const UserConnection = builder.objectRef<Connection>('UserConnection').implement({
+  description: 'A page of a list of users.',
+  fields: (t) => ({
+    edges: t.expose('edges', { type: [UserEdge], description: 'The users of the page with their cursors.' }),
+    nodes: t.field({
+      type: [User],
+      description: 'The users of the page.',
+      resolve: ({ edges }) => edges.map(({ user }) => user),
+    }),
+    pageInfo: t.field({ type: PageInfo, description: 'Where the page is.', resolve: (page) => page }),
+    totalCount: t.int({
+      description: 'How many users the whole list has.',
+      resolve: ({ filter }, _args, { db, environmentId, readLong }) =>
+        readLong(() => countUsers(db, environmentId, filter)),
+    }),
+  }),
+});
+
+const UserOrderType = builder.enumType('UserOrder', {
+  description: 'The order of a list of users.',
+  values: {
+    CREATED_ASC: { description: 'Oldest first.' },
+    CREATED_DESC: { description: 'Newest first.' },
+    NAME_ASC: { description: 'By the name, in small letters; by the id where there is no name.' },
+    NAME_DESC: { description: 'The same, backwards.' },
+  } satisfies Record<UserOrder, object>,
+});
+
+const UserFilterInput = builder.inputType('UserFilter', {
+  description: 'Which users to list. Several fields combine with AND.',
+  fields: (t) => ({
+    search: t.string({ description: 'Words that begin words of the id, name, email or billing id.' }),
+    packageId: t.string({ description: 'Users who hold this package now, or with `status` have it so.' }),
+    status: t.field({
+      type: SubscriptionStatus,
+      description: 'Users with a subscription that has this status now.',
+    }),
+    featureId: t.string({ description: 'Users near their limit of this feature; see `usersNearLimit`.' }),
+    usedPercent: t.int({
+      description: 'With `featureId`: the part of the limit in percent, 1 to 1000. Default 80.',
+    }),
+  }),
+});
+
+const defaultFirst = 50;
+
+builder.queryField('usersConnection', (t) =>
+  t.field({
+    type: UserConnection,
+    description:
+      'Users by filter and order, without merged users. `FeatureNotFoundError` if the feature of the filter is unknown.',
+    args: {
+      filter: t.arg({ type: UserFilterInput, description: 'Which users; without it all.' }),
+      order: t.arg({
+        type: UserOrderType,
+        required: true,
+        defaultValue: 'CREATED_ASC',
+        description: 'The order.',
+      }),
+      first: t.arg.int({ description: 'The maximum number of users, 1 to 1000. Default 50.' }),
+      after: t.arg.string({ description: 'A cursor: returns the users after it.' }),
+    },
+    resolve: async (_root, args, context, info): Promise<Connection> => {
+      const filter = parse(UserFilter, args.filter ?? {}, 'filter');
+      const first = parse(PageSize, args.first ?? defaultFirst, 'first');
+      const { order } = args;
+      const last = args.after == null ? null : readCursor(order, args.after);
+      await checkFilter(filter, context);
+      const rows = await context.readLong(() =>
+        findUsers(context.db, context.environmentId, filter, { order, take: first + 1, last }),
+      );
+      const page = rows.slice(0, first).map((row) => ({ ...row, userKey: row.key }));
+      const query = queryFromInfo({ context, info, paths: [['edges', 'node'], ['nodes']] });
+      const users = await withUsers(page, query, context);
+      return {
+        edges: users.map((row) => ({ cursor: writeCursor(order, row), user: row.user })),
+        hasNextPage: rows.length > first,
+        hasPreviousPage: last !== null,
+        filter,
+      };
+    },
+  }),
+);
+
+/** @throws FeatureNotFoundError */
+async function checkFilter({ featureId }: UserFilter, { db, environmentId }: Context): Promise<void> {
+  if (featureId != null) await requireFeature(db, environmentId, featureId);
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+import { invalidInput } from '../errors.ts';
+import { Id } from '../input.ts';
+import { Search } from '../users/rules.ts';
+import { Percent } from './span-rules.ts';
+
+export const userOrders = ['CREATED_ASC', 'CREATED_DESC', 'NAME_ASC', 'NAME_DESC'] as const;
+export type UserOrder = (typeof userOrders)[number];
+
+export const UserFilter = z.object({
+  search: Search.nullish(),
+  packageId: Id.nullish(),
+  status: z.string().nullish(),
+  featureId: Id.nullish(),
+  usedPercent: Percent.nullish(),
+});
+export type UserFilter = z.output<typeof UserFilter>;
+
+export const PageSize = z
+  .int('must be a whole number')
+  .min(1, 'must be at least 1')
+  .max(1_000, 'must be at most 1000');
+
+/** The position of a user in a list: what the list is ordered by, and the id. */
+export interface Position {
+  value: string;
+  id: string;
+}
+
+const Cursor = z.tuple([z.enum(userOrders), z.string(), z.string()]);
+
+export const writeCursor = (order: UserOrder, { value, id }: Position): string =>
+  Buffer.from(JSON.stringify([order, value, id])).toString('base64url');
+
+/** @throws ValidationError if it is no cursor of a list in this order */
+export function readCursor(order: UserOrder, cursor: string): Position {
+  const found = Cursor.safeParse(parsed(cursor)).data;
+  if (found === undefined) throw invalidInput('after', 'must be a cursor of this list');
+  const [itsOrder, value, id] = found;
+  if (itsOrder !== order) throw invalidInput('after', 'is a cursor of a list in another order');
+  if (order.startsWith('CREATED') && Number.isNaN(Date.parse(value)))
+    throw invalidInput('after', 'must be a cursor of this list');
+  return { value, id };
+}
+
+function parsed(cursor: string): unknown {
+  try {
+    return JSON.parse(Buffer.from(cursor, 'base64url').toString());
+  } catch {
+    return null;
+  }
+}

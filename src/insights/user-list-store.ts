@@ -1,0 +1,78 @@
+import type { Db } from '../database/client.ts';
+import { heldStatuses } from '../subscriptions/status-rules.ts';
+import { statusNowSql } from '../subscriptions/store.ts';
+import { searchQuery } from '../users/rules.ts';
+import { nearKeysSql } from './near-limit-store.ts';
+import type { Position, UserFilter, UserOrder } from './user-list-rules.ts';
+
+/** What a list is ordered by, with the id; each has an index. */
+const orders: Record<UserOrder, { by: string; type: string; direction: 'asc' | 'desc' }> = {
+  CREATED_ASC: { by: 'u.created_at', type: 'timestamptz', direction: 'asc' },
+  CREATED_DESC: { by: 'u.created_at', type: 'timestamptz', direction: 'desc' },
+  NAME_ASC: { by: `lower(coalesce(nullif(u.name, ''), u.id))`, type: 'text', direction: 'asc' },
+  NAME_DESC: { by: `lower(coalesce(nullif(u.name, ''), u.id))`, type: 'text', direction: 'desc' },
+};
+
+const held = heldStatuses.map((status) => `'${status}'`).join(', ');
+
+/** The conditions of a list, with their values. $1 is the environment, $2 and $3 are those of nearKeysSql. */
+function conditionsOf(
+  environmentId: string,
+  { search, packageId, status, featureId, usedPercent }: UserFilter,
+) {
+  const values: unknown[] = [environmentId, featureId ?? null, usedPercent ?? 80];
+  const add = (value: unknown) => `$${values.push(value)}`;
+  const conditions = [
+    'u.environment_id = $1 and u.merged_into is null and ($2::text is null or $3::int is not null)',
+  ];
+  const query = searchQuery(search ?? '');
+  if (query !== null)
+    conditions.push(`u.key in (
+      select key from "user" where merged_into is null
+        and kana_search_words("id", "name", "email", "billing_id") @@ ${add(query)}::tsquery offset 0)`);
+  if (packageId != null || status != null)
+    conditions.push(`exists (select from subscription s where s.user_key = u.key
+      ${packageId == null ? '' : `and s.environment_id = $1 and s.package_id = ${add(packageId)}`}
+      and ${statusNowSql('s')} ${status == null ? `in (${held})` : `= ${add(status)}`})`);
+  if (featureId != null) conditions.push(`u.key in (${nearKeysSql})`);
+  return { where: conditions.join(' and '), values, add };
+}
+
+interface Listed extends Position {
+  key: bigint;
+}
+
+/** The keys and positions of at most `take` users after a position. */
+export async function findUsers(
+  db: Db,
+  environmentId: string,
+  filter: UserFilter,
+  { order, take, last }: { order: UserOrder; take: number; last: Position | null },
+): Promise<Listed[]> {
+  const { where, values, add } = conditionsOf(environmentId, filter);
+  const { by, type, direction } = orders[order];
+  const after =
+    last === null
+      ? ''
+      : `and (${by}, u.id) ${direction === 'asc' ? '>' : '<'} (${add(last.value)}::${type}, ${add(last.id)}::text)`;
+  type Row = { key: bigint; id: string; value: string | Date };
+  const rows = await db.$queryRawUnsafe<Row[]>(
+    `select u.key, u.id, ${by} as value from "user" u where ${where} ${after}
+     order by ${by} ${direction}, u.id ${direction} limit ${add(take)}::int`,
+    ...values,
+  );
+  return rows.map(({ value, ...row }) => ({
+    ...row,
+    value: value instanceof Date ? value.toISOString() : value,
+  }));
+}
+
+/** How many users a list has. */
+export async function countUsers(db: Db, environmentId: string, filter: UserFilter): Promise<number> {
+  const { where, values } = conditionsOf(environmentId, filter);
+  const [row] = await db.$queryRawUnsafe<[{ count: number }]>(
+    `select count(*)::int as count from "user" u where ${where}`,
+    ...values,
+  );
+  return row.count;
+}
