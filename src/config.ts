@@ -276,8 +276,13 @@ function stripeKeysOf(
   );
 }
 
+/** Sets the variables of the file `.env` that are not set. */
+export function loadEnvFile(): void {
+  if (existsSync('.env')) process.loadEnvFile('.env');
+}
+
 /** Reads the configuration of this process from its environment, and from `.env` for variables that are not set. */
 export function loadConfig(): Config {
-  if (existsSync('.env')) process.loadEnvFile('.env');
+  loadEnvFile();
   return parseConfig(process.env);
 }

@@ -1,6 +1,5 @@
 import './start/environment.ts';
 import cluster from 'node:cluster';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { expiryJob, expiryJobs } from './allowances/expiry/expire.ts';
@@ -26,6 +25,7 @@ import { loadConsole } from './http/console.ts';
 import { createPost } from './http/outbound.ts';
 import { createRateLimit, noRateLimit } from './http/rate-limit.ts';
 import { type HttpServer, listen } from './http/server.ts';
+import { packageDirectory, version } from './installation.ts';
 import { type Queue, startQueue } from './jobs/queue.ts';
 import { type Provisioned, provision } from './provisioning/provision.ts';
 import { sealJob, sealJobs } from './seals/seal.ts';
@@ -48,8 +48,6 @@ import { forgetJob, forgetJobs } from './usage/reservations/forget.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
 import { createAdmission } from './users/arrival.ts';
 import { cleanUpJob, type Dispatcher, startDispatcher, webhookJobs } from './webhooks/deliver.ts';
-
-const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 /** The started parts, to stop in order. */
 interface Running {
@@ -107,7 +105,7 @@ async function start(config: Config, running: Running): Promise<void> {
     }),
     encryption,
     billing,
-    consoleFiles: await loadConsole(join(import.meta.dirname, 'console'), config.basePath),
+    consoleFiles: await loadConsole(join(packageDirectory, 'dist/console'), config.basePath),
     basePath: config.basePath,
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,
@@ -172,7 +170,10 @@ async function prepare(
   await migrate(ownerUrl);
   if (ownerUrl !== url) await grantServerRights(ownerUrl, url);
   for (const constraint of await findUnvalidated(work))
-    log.warn(constraint, 'rows of an earlier version break a constraint; npm run verify shows what to do');
+    log.warn(
+      constraint,
+      'rows of an earlier version break a constraint; the command verify shows what to do',
+    );
   const provisioned = await provision(prisma, config, new Date());
   for (const { environmentId, kind, lastFour } of provisioned.revokedKeys)
     log.warn({ key: { environmentId, kind, lastFour } }, 'a configured key is revoked, and stays so');

@@ -1,8 +1,13 @@
+import { basename } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { type Database, openDatabase } from '../database/client.ts';
 import { openSession } from '../database/session.ts';
 import { StartupError } from '../errors.ts';
 import { reachServer } from '../start/database.ts';
+
+/** How people call a command: by npm in the source tree, or by the program of the package. */
+export const calledAs = (name: string): string =>
+  /^open-kana(\.js)?$/.test(basename(process.argv[1] ?? '')) ? `open-kana ${name}` : `npm run ${name} --`;
 
 /** Runs `work` on the configured database. Starts the embedded server if it does not run. */
 export async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
@@ -21,7 +26,7 @@ async function checkUsed(url: string): Promise<void> {
   const session = await openSession(url);
   const { rows } = await session.query("select to_regclass('api_key') is not null as used");
   await session.end();
-  if (!rows[0].used) throw new StartupError('This database has no tables yet: run `npm start` first.');
+  if (!rows[0].used) throw new StartupError('This database has no tables yet: start the server first.');
 }
 
 /** Runs a command. Prints an error as one line and sets exit code 1. */

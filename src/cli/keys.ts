@@ -14,13 +14,14 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, StartupError } from '../errors.ts';
 import { Note } from '../input.ts';
 import { findSecretKey } from '../start/secret-key.ts';
-import { runCommand, withDatabase } from './command.ts';
+import { calledAs, runCommand, withDatabase } from './command.ts';
 
+const call = calledAs('keys');
 const usage = `Usage:
-  npm run keys -- list
-  npm run keys -- create <test|live> <private|public|write> [--name <name>] [--scopes read,usage,ingest,admin] [--expires <date>]
-  npm run keys -- revoke <id>
-  npm run keys -- token-secrets    show the generated secrets that sign user tokens`;
+  ${call} list
+  ${call} create <test|live> <private|public|write> [--name <name>] [--scopes read,usage,ingest,admin] [--expires <date>]
+  ${call} revoke <id>
+  ${call} token-secrets    show the generated secrets that sign user tokens`;
 
 type Command = (db: PrismaClient) => Promise<string>;
 

@@ -10,11 +10,12 @@ import {
   repairWrong,
 } from '../database/timestamp-repair-store.ts';
 import { StartupError } from '../errors.ts';
-import { runCommand, withDatabase } from './command.ts';
+import { calledAs, runCommand, withDatabase } from './command.ts';
 
+const call = calledAs('repair:timestamps');
 const usage = `Usage:
-  npm run repair:timestamps -- --zone Europe/Berlin            show the differences, and change nothing
-  npm run repair:timestamps -- --zone Europe/Berlin --apply    and correct it
+  ${call} --zone Europe/Berlin            show the differences, and change nothing
+  ${call} --zone Europe/Berlin --apply    and correct it
   --until 2026-11-28T12:00:00Z    when the last server of the earlier version ended; by default the upgrade`;
 
 interface Options {

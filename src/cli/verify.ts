@@ -8,12 +8,13 @@ import { verifySeals } from '../seals/verify.ts';
 import { repair, repairTotals, verify } from '../usage/ledger/verify.ts';
 import type { Difference } from '../usage/ledger/verify-store.ts';
 import type { HourDifference, TotalDifference } from '../usage/rollup/verify-store.ts';
-import { runCommand, withDatabase } from './command.ts';
+import { calledAs, runCommand, withDatabase } from './command.ts';
 
+const call = calledAs('verify');
 const usage = `Usage:
-  npm run verify              compare all counters and usage over time with the ledger, and the ledger and the
+  ${call}             compare all counters and usage over time with the ledger, and the ledger and the
                               audit log with their seals; exit code 1 if anything differs
-  npm run verify -- --repair  also correct counters and usage over time`;
+  ${call} --repair  also correct counters and usage over time`;
 
 const barWidth = 30;
 

@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Client } from 'pg';
 import { StartupError } from '../errors.ts';
+import { packageDirectory } from '../installation.ts';
 import { migrateQueue } from '../jobs/queue.ts';
 import { findMissingRight, findWriteObstacle, refuse } from './requirements.ts';
 import { openSession, publicAddress } from './session.ts';
@@ -21,7 +21,7 @@ interface AppliedRow {
   finished_at: Date | null;
 }
 
-const folder = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
+const folder = join(packageDirectory, 'prisma/migrations');
 /** Prisma's own advisory lock, so that `prisma migrate deploy` and this code wait for each other. */
 const prismaLock = 72_707_369;
 

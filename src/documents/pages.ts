@@ -1,9 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packageDirectory } from '../installation.ts';
 
 /* What describes Open Kana, as it is packaged: llms.txt, the schemas and docs/. */
-
-/** Of the package: two folders above this file, in the sources as in the build. */
-const root = new URL('../../', import.meta.url);
 
 /** Beside docs/. */
 const others = ['llms.txt', 'CHANGELOG.md', 'schema.graphql', 'schema.client.graphql'];
@@ -23,10 +22,10 @@ export function loadPages(): Promise<ReadonlyMap<string, string>> {
 }
 
 async function readPages(): Promise<ReadonlyMap<string, string>> {
-  const names = await readdir(new URL('docs/', root), { recursive: true });
+  const names = await readdir(join(packageDirectory, 'docs'), { recursive: true });
   const docs = names
     .map((name) => `docs/${name.replaceAll('\\', '/')}`)
     .filter((name) => /\.(md|json)$/.test(name));
-  const read = async (path: string) => [path, await readFile(new URL(path, root), 'utf8')] as const;
+  const read = async (path: string) => [path, await readFile(join(packageDirectory, path), 'utf8')] as const;
   return new Map(await Promise.all([...others, ...docs.sort()].map(read)));
 }

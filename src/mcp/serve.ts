@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import {
   createMcpHandler,
   isLegacyRequest,
@@ -7,10 +6,9 @@ import {
   Server,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
+import { version } from '../installation.ts';
 import { type Caller, callTool, type Failure } from './call.ts';
 import { descriptions, instructions, tools } from './tools-rules.ts';
-
-const { version } = createRequire(import.meta.url)('../../package.json') as { version: string };
 
 /* Imports the library of the protocol, which takes a tenth of a second. So this file is imported with the first request. */
 

@@ -165,7 +165,7 @@ test('what the environment says about other servers is ignored', async () => {
   expect(ended).toEqual({
     code: 1,
     stdout: '',
-    stderr: 'This database has no tables yet: run `npm start` first.\n',
+    stderr: 'This database has no tables yet: start the server first.\n',
   });
 });
 

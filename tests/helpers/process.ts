@@ -80,6 +80,12 @@ export async function npmStart(env: Record<string, string>): Promise<ServerProce
   return answering(spawn('npm', ['start', '--silent'], { env: environment({ PORT: '0', ...env }) }));
 }
 
+/** Starts the installed package, as people do in an empty directory. */
+export async function npxStart(directory: string, env: Record<string, string>): Promise<ServerProcess> {
+  const options = { env: environment(env), cwd: directory };
+  return answering(spawn('npx', ['open-kana', '--port', '0'], options));
+}
+
 /** Runs a program of ours to its end. */
 export async function run(file: string, args: string[], env: Record<string, string>): Promise<Ended> {
   const child = spawnNode(file, args, env);

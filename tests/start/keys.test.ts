@@ -85,6 +85,6 @@ test('a database that was never used has no keys', async () => {
   expect(await run('dist/cli/keys.js', ['list'], { DATABASE_URL: unused.url })).toEqual({
     code: 1,
     stdout: '',
-    stderr: 'This database has no tables yet: run `npm start` first.\n',
+    stderr: 'This database has no tables yet: start the server first.\n',
   });
 });

@@ -45,4 +45,4 @@ export function findFault(typed: string, environment: Environment): WrongKey | n
 
 /** The message when the server does not know the key. */
 export const unknownKey = (environment: Environment): string =>
-  `No such key: it has been revoked, or belongs to another server. Make one with npm run keys -- create ${environment} private, where this server runs.`;
+  `No such key: it has been revoked, or belongs to another server. Make one where this server runs: npm run keys -- create ${environment} private, or npx open-kana keys create ${environment} private.`;
