@@ -30,7 +30,13 @@ function isNewer(path, built) {
   return kept.some((name) => isNewer(join(path, name), built));
 }
 
+/** The packages beside the SDK. The packed server has none of them. */
+const packages = readdirSync('packages').filter(
+  (name) => modified(join('packages', name, 'package.json')) > 0,
+);
+
 const built =
+  packages.every((name) => modified(join('packages', name, 'dist/cjs/index.js'))) &&
   modified('dist/main.js') &&
   modified('packages/sdk/dist/cjs/index.js') &&
   modified('dist/console/index.html') &&

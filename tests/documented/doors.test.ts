@@ -4,27 +4,34 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+import { ensureBuilt } from '../helpers/process.ts';
 
 // The code of the guides for other doors than GraphQL is run as it stands.
 
 let app: TestApp;
+let token: string;
 beforeAll(async () => {
+  await ensureBuilt();
   app = await startTestApp();
   const { prisma } = app.database;
   await createFeature(prisma, { id: 'calls' });
   await createPackage(prisma, { id: 'pro', features: [{ id: 'calls', limit: 10 }] });
   await createUser(prisma, { id: 'ada' });
   await createSubscription(prisma, { userId: 'ada', packageId: 'pro' });
-});
+  token = (await app.ok('mutation { generateUserToken(userId: "ada") { token } }')).generateUserToken.token;
+}, 120_000);
 afterAll(() => app.close());
 
-async function run(command: string, args: string[]): Promise<string> {
-  const env = { ...process.env, KANA: app.url, KEY: app.keys.test };
-  return (await promisify(execFile)(command, args, { env, timeout: 20_000 })).stdout;
+/** @param cwd in the folder of a package its own name leads to it, as it does where it is installed */
+async function run(command: string, args: string[], cwd = '.'): Promise<string> {
+  const env = { ...process.env, KANA: app.url, KEY: app.keys.test, TOKEN: token };
+  return (await promisify(execFile)(command, args, { env, cwd, timeout: 20_000 })).stdout;
 }
 
-const block = (page: string, language: string) =>
-  new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 's').exec(readFileSync(page, 'utf8'))?.[1] ?? '';
+/** The code of a page in one language: the first block, or one of those after it. */
+const block = (page: string, language: string, index = 0) =>
+  [...readFileSync(page, 'utf8').matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))][index]?.[1] ??
+  '';
 
 const testWith = (command: string) => (spawnSync(command, ['--version']).status === 0 ? test : test.skip);
 
@@ -57,5 +64,30 @@ describe('docs/guides/mcp.md', () => {
     const { tools } = await import('../../src/mcp/tools-rules.ts');
     const text = readFileSync(page, 'utf8');
     expect([...tools.keys()].filter((name) => !text.includes(`\`${name}\``))).toEqual([]);
+  });
+});
+
+describe('docs/guides/react.md', () => {
+  const page = 'docs/guides/react.md';
+
+  testWith('curl')('cURL', async () => {
+    const { data } = JSON.parse(await run('sh', ['-c', block(page, 'sh', 1)]));
+    expect(data.entitlements).toMatchObject([{ feature: { id: 'calls' }, access: true }]);
+  });
+
+  test('what a server reads for its page', async () => {
+    const script = `${block(page, 'ts')}\nconsole.log(initialUser.user.id, initialPackages[0].id);`;
+    const told = await run(process.execPath, ['--input-type=module', '--eval', script], 'packages/react');
+    expect(told).toBe('ada pro\n');
+  });
+
+  test('the core, without React', async () => {
+    const script = block(page, 'ts', 1);
+    const told = await run(process.execPath, ['--input-type=module', '--eval', script], 'packages/react');
+    expect(told).toMatch(/^true \d+\n/);
+  });
+
+  testWith('python3')('Python', async () => {
+    expect(await run('python3', ['-c', block(page, 'python')])).toBe('calls True\n');
   });
 });
