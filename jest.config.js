@@ -11,6 +11,8 @@ export default {
   globalSetup: '<rootDir>/tests/helpers/start-postgres.ts',
   globalTeardown: '<rootDir>/tests/helpers/stop-postgres.ts',
   extensionsToTreatAsEsm: ['.ts'],
+  // Other packages name the SDK as they do where they are installed.
+  moduleNameMapper: { '^@open-kana/sdk$': '<rootDir>/packages/sdk/src/index.ts' },
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -67,6 +67,20 @@ describe('docs/guides/mcp.md', () => {
   });
 });
 
+describe('docs/guides/openfeature.md', () => {
+  test('our provider', async () => {
+    const before = await used();
+    const script = block('docs/guides/openfeature.md', 'ts', 1);
+    const told = await run(
+      process.execPath,
+      ['--input-type=module', '--eval', script],
+      'packages/openfeature',
+    );
+    expect(told).toBe(`${10 - before - 2}\n`);
+    expect(await used()).toBe(before + 2);
+  });
+});
+
 describe('docs/guides/react.md', () => {
   const page = 'docs/guides/react.md';
 

@@ -1,0 +1,1 @@
+export { type Known, OpenKanaProvider, type OpenKanaProviderOptions, unlimited } from './provider.ts';
