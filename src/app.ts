@@ -176,11 +176,15 @@ function createServices({ database, log, metrics }: Dependencies): ServicesOf {
       ingestEvents: createIngestion(connections, metrics),
     };
   };
-  const services = new Map<string, Services>();
+  return oncePerEnvironment(create);
+}
+
+function oncePerEnvironment<Made>(create: (environmentId: string) => Made): (environmentId: string) => Made {
+  const all = new Map<string, Made>();
   return (environmentId) => {
-    const known = services.get(environmentId) ?? create(environmentId);
-    services.set(environmentId, known);
-    return known;
+    const made = all.get(environmentId) ?? create(environmentId);
+    all.set(environmentId, made);
+    return made;
   };
 }
 
@@ -192,6 +196,15 @@ function adminApi(
 ): Api<Caller, Context> {
   const catalogueFiles = createCatalogueFiles(catalogueWorker);
   const doLongRead = createHeavyWork(longReads);
+  const shared = {
+    readClock: database.readClock,
+    userTokens,
+    webhooks,
+    billing,
+    catalogueFiles,
+    doHeavyWork,
+  };
+  const allServicesOf = oncePerEnvironment((environmentId) => ({ ...servicesOf(environmentId), ...shared }));
   return {
     schema,
     credentials: 'a valid private key in the Authorization header',
@@ -202,19 +215,18 @@ function adminApi(
     },
     allowanceOf,
     contextOf(caller, requestContext) {
-      const author = authorOf(caller, requestContext);
-      const { environmentId } = author;
-      const { permissions } = caller;
-      const shared = { readClock: database.readClock, userTokens, webhooks, billing };
-      const services = { ...servicesOf(environmentId), ...shared };
-      const heavy = { catalogueFiles, doHeavyWork };
-      const report = (error: unknown) => reportFault(log, error, requestContext);
+      const { environmentId, permissions } = caller;
       const untilCallerLeaves: Context['untilCallerLeaves'] = (read) =>
         untilAborted(requestContext.untilLeft(), read);
-      const readLong: Context['readLong'] = (read) =>
-        doLongRead(environmentId, () => untilCallerLeaves(read));
-      const reads = { untilCallerLeaves, readLong };
-      return { environmentId, author, permissions, ...services, ...heavy, ...reads, reportFault: report };
+      return {
+        ...allServicesOf(environmentId),
+        environmentId,
+        permissions,
+        author: authorOf(caller, requestContext),
+        untilCallerLeaves,
+        readLong: (read) => doLongRead(environmentId, () => untilCallerLeaves(read)),
+        reportFault: (error) => reportFault(log, error, requestContext),
+      };
     },
   };
 }

@@ -24,7 +24,18 @@ interface Credentials extends ProxyHeaders {
 /** Returns the caller with this key. Null if it is not a valid private key. */
 export async function identifyHolder(keyring: Keyring, key: string | null): Promise<Caller | null> {
   const identity = key === null ? null : await keyring.identify(key);
-  return identity?.kind === 'PRIVATE' ? { ...identity, through: 'PRIVATE_KEY' } : null;
+  return identity?.kind === 'PRIVATE' ? holderOf(identity) : null;
+}
+
+/** Requests with a key share its identity, and so the caller. */
+const holders = new WeakMap<Identity, Caller>();
+
+function holderOf(identity: Identity): Caller {
+  const known = holders.get(identity);
+  if (known !== undefined) return known;
+  const caller = { ...identity, through: 'PRIVATE_KEY' } as const;
+  holders.set(identity, caller);
+  return caller;
 }
 
 /** Returns the sender with this key. Null if it is neither a valid private nor a valid write key. */

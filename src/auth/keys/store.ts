@@ -177,11 +177,15 @@ export const identityOf = ({ scopes, ...key }: KeyRow): Identity => ({
   permissions: new Set(scopesOf(key.kind, scopes)),
 });
 
+/** The most keys whose hashes are remembered. */
+const maxHashes = 1_000;
+
 /** How long valid credentials are cached. Revoked ones stop working within 5 s. */
 export const credentialLifetimeMs = 3_000;
 
 /**
- * Caches valid keys for a short time; see createCache.
+ * Caches valid keys for a short time; see createCache. Hashes of keys that were valid are remembered: a hash costs more
+ * than the rest, and a key that is revoked later still has the same.
  *
  * @param db connections that never wait for locks: every request needs one
  * @param noteUse is told of a key in use each time that the cache reads it
@@ -192,16 +196,21 @@ export function createKeyring(
   noteUse: (keyId: string, minute: number) => void = () => undefined,
 ): Keyring {
   const known = createCache<ActiveKey>(credentialLifetimeMs, now, ({ remainingMs }) => remainingMs);
-  async function read(hash: string): Promise<ActiveKey | null> {
+  const hashes = new Map<string, string>();
+  async function read(key: string, hash: string): Promise<ActiveKey | null> {
     const found = await findActiveKey(db, hash);
-    if (found !== null) noteUse(found.identity.keyId, found.minute);
+    if (found === null) return null;
+    noteUse(found.identity.keyId, found.minute);
+    if (hashes.size >= maxHashes) hashes.clear();
+    hashes.set(key, hash);
     return found;
   }
   return {
     async identify(key) {
-      if (parseKey(key) === null) return null;
-      const hash = hashKey(key);
-      const found = await known.get(hash, () => read(hash));
+      const remembered = hashes.get(key);
+      if (remembered === undefined && parseKey(key) === null) return null;
+      const hash = remembered ?? hashKey(key);
+      const found = await known.get(hash, () => read(key, hash));
       return found?.identity ?? null;
     },
   };

@@ -1,4 +1,5 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, test } from '@jest/globals';
+import fc from 'fast-check';
 import { amountOf } from '../../../src/amount.ts';
 import type { ResetPeriod } from '../../../src/packages/reset-rules.ts';
 import {
@@ -38,6 +39,36 @@ const grant = (id: number, startedAt: string, changes: Partial<CountingGrant> = 
   timeZone: null,
   overageEnabled: false,
   ...changes,
+});
+
+test('what nearly every call sends is read as the schema reads it', () => {
+  const id = fc.oneof(
+    fc.string({ maxLength: 3 }),
+    fc.constantFrom('u', 'a b', 'é', 'x'.repeat(256), ' ', 7, null),
+  );
+  const input = fc.record(
+    {
+      userId: id,
+      featureId: id,
+      delta: fc.oneof(fc.integer(), fc.double(), fc.constantFrom(1, 1e9, 1e9 + 1, null, '1', true)),
+      action: fc.constantFrom('ADD', 'SET', null, 'OTHER'),
+      idempotencyKey: id,
+      enforce: fc.constantFrom(false, true, null),
+    },
+    { requiredKeys: [] },
+  );
+  const readOr = (given: object) => {
+    try {
+      return readUsage(given, 'input', now);
+    } catch (error) {
+      return error;
+    }
+  };
+  // With a blank note, which counts as none, the schema reads it.
+  fc.assert(
+    fc.property(input, (given) => expect(readOr(given)).toEqual(readOr({ ...given, note: '' }))),
+    { seed: 1, numRuns: 2_000 },
+  );
 });
 
 describe('the input of recordUsage', () => {
