@@ -7,14 +7,15 @@ import { StartupError } from '../errors.ts';
 import { verifySeals } from '../seals/verify.ts';
 import { repair, repairTotals, verify } from '../usage/ledger/verify.ts';
 import type { Difference } from '../usage/ledger/verify-store.ts';
+import type { HoldDifference } from '../usage/reservations/verify-store.ts';
 import type { HourDifference, TotalDifference } from '../usage/rollup/verify-store.ts';
 import { calledAs, runCommand, withDatabase } from './command.ts';
 
 const call = calledAs('verify');
 const usage = `Usage:
-  ${call}             compare all counters and usage over time with the ledger, and the ledger and the
-                              audit log with their seals; exit code 1 if anything differs
-  ${call} --repair  also correct counters and usage over time`;
+  ${call}           compare all counters and usage over time with the ledger, what is held with the open
+                    reservations, and the ledger and the audit log with their seals; exit code 1 if anything differs
+  ${call} --repair  also correct counters, usage over time and what is held`;
 
 const barWidth = 30;
 
@@ -41,13 +42,16 @@ const lineOf = ({ userKey, subscriptionId, featureId, windowStart, ledger, count
 const hourLineOf = ({ userKey, featureId, hour, ledger, rollup }: HourDifference) =>
   `user key ${userKey}, feature ${featureId}, hour from ${hour.toISOString()}: ledger ${amountText(ledger)}, rollup ${amountText(rollup)}`;
 
+const holdLineOf = ({ userKey, featureId, expiresAt, reserved, held }: HoldDifference) =>
+  `user key ${userKey}, feature ${featureId}, held until ${expiresAt.toISOString()}: open reservations ${amountText(reserved)}, held ${amountText(held)}`;
+
 const totalLineOf = ({ environmentId, featureId, hour, users, rollup }: TotalDifference) =>
   `environment ${environmentId}, feature ${featureId}, hour from ${hour.toISOString()}: all users ${amountText(users)}, rollup ${amountText(rollup)}`;
 
 /** Compares everything and prints the differences. */
 async function findAll(database: Database) {
   const userKeys = new Set<bigint>();
-  const differences = { counters: 0, draws: 0, hours: 0 };
+  const differences = { counters: 0, draws: 0, holds: 0, hours: 0 };
   const print = (line: string) => process.stdout.write(`${line}\n`);
   const { users } = await verify(database.hot, {
     progress: showProgress,
@@ -61,6 +65,11 @@ async function findAll(database: Database) {
       userKeys.add(userKey);
       print(`user key ${userKey}, ${what}`);
     },
+    hold(difference) {
+      differences.holds += 1;
+      userKeys.add(difference.userKey);
+      print(holdLineOf(difference));
+    },
     hour(difference) {
       differences.hours += 1;
       userKeys.add(difference.userKey);
@@ -73,6 +82,7 @@ async function findAll(database: Database) {
   });
   print(`${users} users verified, ${differences.counters} counters differ from the ledger.`);
   if (differences.draws > 0) print(`${differences.draws} draws from top-ups do not add up.`);
+  if (differences.holds > 0) print(`${differences.holds} holds differ from the open reservations.`);
   if (differences.hours > 0) print(`${differences.hours} hours of usage over time differ from the ledger.`);
   return { userKeys, ...differences };
 }
@@ -109,8 +119,8 @@ await runCommand(async () => {
   await withDatabase(async (database) => {
     await printUnvalidated(database);
     await printBrokenSeals(database);
-    const { userKeys, counters, draws, hours } = await findAll(database);
-    if (counters + draws + hours === 0) return;
+    const { userKeys, counters, draws, holds, hours } = await findAll(database);
+    if (counters + draws + holds + hours === 0) return;
     if (!options.repair) {
       process.exitCode = 1;
       return;

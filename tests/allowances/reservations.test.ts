@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { pino } from 'pino';
+import { repair } from '../../src/usage/ledger/verify.ts';
 import { findDifferences } from '../../src/usage/ledger/verify-store.ts';
 import { forgetJob, forgetJobs } from '../../src/usage/reservations/forget.ts';
 import { lapseOf } from '../../src/usage/reservations/rules.ts';
 import { forgetNext } from '../../src/usage/reservations/store.ts';
+import { findHoldDifferences } from '../../src/usage/reservations/verify-store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
@@ -126,6 +128,23 @@ test('a hundred at once never hold more than what is left', async () => {
   const made = await Promise.all(Array.from({ length: 100 }, () => reserve({ amount: 3 })));
   expect(made.filter(({ reserved }) => reserved)).toHaveLength(33);
   expect(await remaining()).toBe(1);
+});
+
+test('verify finds what is held beside the open reservations, and repairs it', async () => {
+  const { hot, prisma } = app.database;
+  const { key } = await prisma.user.findFirstOrThrow({ where: { id: userId } });
+  const found = () => findHoldDifferences(hot, key, key);
+  await reserve({ amount: 30 });
+  await reserve({ amount: 20 });
+  await commit((await reserve({ amount: 7 })).id, 1);
+  expect(await found()).toEqual([]);
+  await prisma.usageHold.updateMany({ where: { userKey: key }, data: { held: 49 } });
+  expect((await found()).length).toBeGreaterThan(0);
+  await prisma.usageHold.deleteMany({ where: { userKey: key } });
+  expect((await found()).reduce((sum, { reserved }) => sum + reserved, 0n)).toBe(50_000_000n);
+  await repair(prisma, key);
+  expect(await found()).toEqual([]);
+  expect(await remaining()).toBe(49);
 });
 
 test('however many are open, a check adds up few rows', async () => {

@@ -8,9 +8,13 @@ export const users = {
   limited: names('limited', 4),
   /** Changes of the package while usage is recorded. */
   moving: names('moving', 4),
+  /** Top-ups, and enforced usage in races for what remains of them. */
+  topped: names('topped', 2),
+  /** Reservations, in races for the rest of a hard limit. */
+  reserving: names('reserving', 3),
 };
 export const packages = ['first', 'second'] as const;
-/** How many credits a user of either package may use. */
+/** How many credits, and tokens, a user of either package may use. */
 export const hardLimit = 30;
 
 /** The users and features whose whole history is checked: those whose packages stay. */
@@ -32,7 +36,7 @@ export async function createCatalogue({ call }: Caller): Promise<void> {
     const { error } = await call(query, variables);
     if (error !== null) throw new Error(`${query}: ${error.message}`);
   };
-  for (const id of ['calls', 'seats', 'credits'])
+  for (const id of ['calls', 'seats', 'credits', 'tokens'])
     await ok('mutation ($input: CreateFeatureInput!) { createFeature(input: $input) { id } }', {
       input: { id, type: 'CONSUMABLE' },
     });
@@ -41,6 +45,7 @@ export async function createCatalogue({ call }: Caller): Promise<void> {
       { id: 'calls' },
       { id: 'seats' },
       { id: 'credits', entitlement: { limit: hardLimit, resetPeriod: 'YEAR' } },
+      { id: 'tokens', entitlement: { limit: hardLimit, resetPeriod: 'YEAR' } },
     ];
     await ok('mutation ($input: CreatePackageInput!) { createPackage(input: $input) { id } }', {
       input: { id, features },

@@ -36,7 +36,7 @@ export const emptyJournal = (): Journal => ({
 });
 
 /** Makes one call and notes its answer in the journal. `turn` is unique among the sender's calls. */
-type Sender = (caller: Caller, journal: Journal, random: Random, turn: string) => Promise<void>;
+export type Sender = (caller: Caller, journal: Journal, random: Random, turn: string) => Promise<void>;
 
 const standing = 'access consumption { used budget }';
 /** Recording is another statement where the caller asks where the user stands afterwards. */
@@ -57,7 +57,12 @@ function note(journal: Journal, key: string, usage: Omit<SentUsage, 'recorded'>,
   journal.usages.set(key, { ...usage, recorded: result?.recorded === true });
 }
 
-async function sendUsage(caller: Caller, journal: Journal, key: string, usage: Omit<SentUsage, 'recorded'>) {
+export async function sendUsage(
+  caller: Caller,
+  journal: Journal,
+  key: string,
+  usage: Omit<SentUsage, 'recorded'>,
+) {
   const query = recordOne[Math.abs(usage.delta) % 2] as string;
   const { data, error } = await caller.call(query, { input: { ...usage, idempotencyKey: key } });
   note(journal, key, usage, data?.recordUsage ?? error);
@@ -200,7 +205,7 @@ const track: Sender = async (caller, journal, random, turn) => {
 
 const moverCount = 2;
 
-const senders: [string, Sender, number][] = [
+export const usageSenders: [string, Sender, number][] = [
   ['plain', plain, 6],
   ['list', list, 2],
   ['set', set, 2],
@@ -215,8 +220,9 @@ const senders: [string, Sender, number][] = [
 /** How long a sender thinks between two calls at most, in milliseconds. */
 const thought = 60;
 
-/** Starts all senders. The answered function lets each finish its call, and resolves when all have. */
+/** Starts these senders, each so many times. The answered function lets each finish its call, and resolves when all have. */
 export function startSenders(
+  senders: readonly [string, Sender, number][],
   caller: Caller,
   journal: Journal,
   createRandom: () => Random,

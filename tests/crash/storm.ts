@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Allowances, allowanceSenders, emptyAllowances } from './allowances.ts';
 import { type Attempt, createCaller, type Figures } from './caller.ts';
 import { checked, createCatalogue } from './catalogue.ts';
 import { allFaults, disturbances, heldUser, planFaults, postgresFaults } from './faults.ts';
 import { type Machine, startMachine } from './machine.ts';
 import { startMigrating } from './migrating.ts';
 import { createRandom } from './random.ts';
-import { emptyJournal, type Journal, readStanding, startSenders } from './senders.ts';
+import { emptyJournal, type Journal, readStanding, startSenders, usageSenders } from './senders.ts';
 
 export interface Settings {
   seed: number;
@@ -26,6 +27,7 @@ export interface Storm {
   journal: Journal;
   /** A migration of subscribers, which was started before the first fault. */
   migrationId: string;
+  allowances: Allowances;
   figures: Figures;
   blows: Blow[];
   /** The longest that an attempt took while the server itself was not harmed, in milliseconds. */
@@ -60,7 +62,9 @@ export async function rage(
   const migrationId = await startMigrating(caller);
 
   const journal = emptyJournal();
-  const finish = startSenders(caller, journal, fork);
+  const allowances = emptyAllowances();
+  const senders = [...usageSenders, ...allowanceSenders(allowances)];
+  const finish = startSenders(senders, caller, journal, fork);
   const blows: Blow[] = [];
   const harm: Span[] = [];
   const disturbance: (Span & { kind: string })[] = [];
@@ -98,6 +102,7 @@ export async function rage(
     key,
     journal,
     migrationId,
+    allowances,
     figures: caller.figures,
     blows,
     longestAnswerMs: longestOf(peaceful.filter((attempt) => !meets(attempt, disturbance))),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ensureBuilt, run } from '../helpers/process.ts';
+import { findContradictions } from './allowances.ts';
 import { createCaller } from './caller.ts';
 import { hardLimit } from './catalogue.ts';
 import { carried, migrants, openingKey } from './migrating.ts';
@@ -56,6 +57,8 @@ function tellFigures() {
   tell(
     `retries           ${figures.retries} (${[...figures.failures].map(([why, count]) => `${why}: ${count}`).join(', ')})`,
   );
+  const { topUps, reservations } = storm.allowances;
+  tell(`allowances        ${topUps.size} top-ups, ${reservations.size} reservations`);
   tell(`usages in ledger  ${ledger.length}`);
   tell(
     `recovery          ${recoveries[Math.floor(recoveries.length / 2)]} ms in the middle, ${recoveries.at(-1)} ms at most`,
@@ -148,6 +151,20 @@ describe('the history of each user and feature', () => {
 
   test('can be true: each call took effect at one instant between its beginning and its answer', () => {
     expect(findViolations(history)).toEqual([]);
+  });
+});
+
+describe('top-ups and reservations', () => {
+  test('are what was acknowledged, once; nothing went over a limit, not even for a moment', async () => {
+    const { allowances, machine } = storm;
+    expect(allowances.surprises).toEqual([]);
+    const ends = [...allowances.reservations.values()].map(({ id, end }) =>
+      id === null ? 'REFUSED' : typeof end === 'object' ? 'COMMITTED' : end,
+    );
+    expect([...new Set(ends)].sort()).toEqual(['COMMITTED', 'OPEN', 'REFUSED', 'RELEASED']);
+    expect(await findContradictions(machine.postgres, allowances)).toEqual([]);
+    const [drawn] = await machine.postgres.query('select count(*)::integer as count from top_up_draw');
+    expect(Number(drawn?.count)).toBeGreaterThan(0);
   });
 });
 

@@ -72,6 +72,7 @@ async function runCalls(app: TestApp): Promise<Record<string, unknown>> {
     progress: () => undefined,
     counter: note,
     draw: note,
+    hold: note,
     hour: note,
     total: note,
   });

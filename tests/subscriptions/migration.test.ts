@@ -102,6 +102,7 @@ async function differences() {
     progress: () => undefined,
     counter: note,
     draw: note,
+    hold: note,
     hour: () => undefined,
     total: () => undefined,
   });

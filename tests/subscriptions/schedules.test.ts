@@ -94,6 +94,7 @@ async function differences() {
     progress: () => undefined,
     counter: note,
     draw: note,
+    hold: note,
     hour: note,
     total: note,
   });

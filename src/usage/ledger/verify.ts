@@ -3,6 +3,7 @@ import type { PrismaClient } from '../../database/generated/client.ts';
 import { longTransaction } from '../../database/transaction.ts';
 import { lockUser } from '../../users/store.ts';
 import { type DrawDifference, findDrawDifferences } from '../draws/store.ts';
+import { findHoldDifferences, type HoldDifference, recountHolds } from '../reservations/verify-store.ts';
 import {
   findHourDifferences,
   findTotalDifferences,
@@ -22,6 +23,8 @@ export interface Report {
   counter(difference: Difference): void;
   /** A top-up, or a window with top-ups, whose draws do not add up. */
   draw(difference: DrawDifference): void;
+  /** An amount that is held, and that differs from the open reservations. */
+  hold(difference: HoldDifference): void;
   /** An hour of a user that differs from the ledger. */
   hour(difference: HourDifference): void;
   /** An hour of a feature that differs from the sum of all users. */
@@ -29,8 +32,8 @@ export interface Report {
 }
 
 /**
- * Compares the counters and hours of all users with the ledger, in batches of users, and then the hours of features
- * with those of users. Works on a live database, with bounded memory.
+ * Compares the counters and hours of all users with the ledger, and what is held with their open reservations, in batches
+ * of users, and then the hours of features with those of users. Works on a live database, with bounded memory.
  */
 export async function verify(hot: Pool, report: Report): Promise<{ users: number }> {
   const total = await countUsers(hot);
@@ -40,6 +43,7 @@ export async function verify(hot: Pool, report: Report): Promise<{ users: number
     const { first, last, count } = users;
     for (const difference of await findDifferences(hot, first, last)) report.counter(difference);
     for (const difference of await findDrawDifferences(hot, first, last)) report.draw(difference);
+    for (const difference of await findHoldDifferences(hot, first, last)) report.hold(difference);
     for (const difference of await findHourDifferences(hot, first, last)) report.hour(difference);
     done += count;
     report.progress(Math.min(done, total), total);
@@ -49,10 +53,12 @@ export async function verify(hot: Pool, report: Report): Promise<{ users: number
   return { users: done };
 }
 
-/** Recounts the counters and hours of a user from the ledger, with the user locked. */
+/** Recounts the counters and hours of a user from the ledger, and what is held, with the user locked. */
 export async function repair(prisma: PrismaClient, userKey: bigint): Promise<void> {
   await longTransaction(prisma, async (tx) => {
-    if ((await lockUser(tx, userKey)) === userKey) await recount(tx, userKey);
+    if ((await lockUser(tx, userKey)) !== userKey) return;
+    await recount(tx, userKey);
+    await recountHolds(tx, userKey);
   });
 }
 
