@@ -19,6 +19,7 @@ const pages = [
   { path: 'packages/new', ...page(() => import('./packages/new-page.tsx')) },
   { path: 'packages/:id', ...page(() => import('./packages/package-page.tsx')) },
   { path: 'packages/:id/edit', ...page(() => import('./packages/edit-page.tsx')) },
+  { path: 'packages/:id/migrate', ...page(() => import('./migrations/page.tsx')) },
   { path: 'users', ...page(() => import('./users/list-page.tsx')) },
   { path: 'users/:id', ...page(() => import('./users/user-page.tsx')) },
   { path: 'flagged-users', ...page(() => import('./users/flagged-page.tsx')) },

@@ -166,6 +166,7 @@ builder.queryFields((t) => ({
         description: 'Only those to this package. `PackageNotFoundError` if the id is unknown.',
       }),
       ...listArgs,
+      newestFirst: t.arg.boolean({ required: true, defaultValue: false, description: 'Newest first.' }),
     },
     resolve: async (query, _root, { userId, packageId, ...page }, { db, environmentId }) => {
       const owner = {

@@ -1,13 +1,19 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { type Queue, startQueue } from '../../src/jobs/queue.ts';
+import { migrationJobs } from '../../src/subscriptions/migration/jobs.ts';
 import { type Console, openConsole, until } from '../helpers/console.ts';
 import { createFeature, createPackage, createUser } from '../helpers/factories.ts';
 
 // A draft becomes what is sold, and users change with it: each test goes on where the last one ended.
 
 let its: Console;
+let queue: Queue;
 beforeAll(async () => {
   its = await openConsole();
-  const db = its.app.database.prisma;
+  const { prisma: db, hot } = its.app.database;
+  const log = pino({ level: 'silent' });
+  queue = await startQueue(hot.options.connectionString ?? '', migrationJobs(db), { atStart: [], log });
   await createFeature(db, { id: 'calls' });
   await createFeature(db, { id: 'seats' });
   await createFeature(db, { id: 'sso', type: 'BINARY' });
@@ -15,7 +21,10 @@ beforeAll(async () => {
   await createPackage(db, { id: 'draft', status: 'DRAFT', features: [{ id: 'calls', limit: 5 }] });
   await createUser(db, { id: 'ada' });
 });
-afterAll(() => its?.close());
+afterAll(async () => {
+  await queue?.stop();
+  await its?.close();
+});
 
 const dialog = () => its.page.getByRole('dialog');
 const click = (name: string) => its.page.getByRole('button', { name, exact: true }).click();
@@ -92,7 +101,11 @@ it('makes an add-on for one base package', async () => {
   await page.getByRole('option', { name: 'basic' }).click();
   await page.keyboard.press('Escape');
   await choose('Add a feature', 'calls');
+  // No limit is there that nobody chose.
+  const limit = page.getByRole('group', { name: 'calls' }).getByRole('textbox', { name: 'Limit' });
+  expect(await limit.inputValue()).toBe('');
   await its.look('package-addon');
+  await limit.fill('1000');
   await click('Save as draft');
   await page.getByRole('region', { name: 'Base packages' }).getByRole('link', { name: 'basic' }).waitFor();
   await click('Publish');
@@ -253,16 +266,71 @@ it('begins in the past with what was used elsewhere, changes at the end of the p
   await page.keyboard.press('Escape');
 });
 
+it('raises a limit for everybody: next version, what differs, and its subscribers are moved', async () => {
+  const { page } = its;
+  const versions = page.getByRole('region', { name: 'Versions' });
+  await open('packages/basic');
+  await click('Create next version');
+  await page.getByRole('heading', { name: 'Edit version 2 of basic' }).waitFor();
+  await page.getByRole('group', { name: 'calls' }).getByRole('textbox', { name: 'Limit' }).fill('15');
+  await click('Save');
+  await versions.getByText('calls: 10 a month → 15 a month').waitFor();
+  await its.look('package-draft');
+  await click('Publish');
+  await dialog().getByText('calls: 10 a month → 15 a month').waitFor();
+  await its.look('package-publish');
+  await dialog().getByRole('button', { name: 'Publish' }).click();
+  await versions.getByText('2 subscribers hold an earlier version.').waitFor();
+  await its.look('package-versions');
+  await versions.getByRole('link', { name: 'Move subscribers' }).click();
+  await its.look('package-migrate');
+  await click('Move 2 subscribers');
+  await page.getByText('2 of 2 subscribers examined: 2 moved, 0 skipped, 0 failed').waitFor();
+  await page.getByRole('button', { name: 'Nobody to move' }).waitFor();
+  await its.look('package-migrated');
+  await page.getByRole('link', { name: '← basic' }).click();
+  await page.getByRole('row', { name: /ada.*2.*Active/ }).waitFor();
+});
+
+it('duplicates, renames and deletes drafts, and makes a version a draft again', async () => {
+  const { page } = its;
+  const more = async (name: string) => {
+    await click('More');
+    await page.getByRole('menuitem', { name }).click();
+  };
+  await open('packages/basic');
+  await more('Duplicate');
+  await its.look('package-duplicate');
+  await dialog().getByRole('button', { name: 'Duplicate' }).click();
+  await page.getByRole('heading', { name: 'basic copy' }).waitFor();
+  await more('Rename');
+  await dialog().getByRole('textbox', { name: 'Name' }).fill('Basic plus');
+  await dialog().getByRole('button', { name: 'Rename' }).click();
+  await page.getByRole('heading', { name: 'Basic plus' }).waitFor();
+  await click('Publish');
+  await dialog().getByRole('button', { name: 'Publish' }).click();
+  await page.getByText('Published', { exact: true }).waitFor();
+  await more('Back to draft');
+  await dialog().getByRole('button', { name: 'Back to draft' }).click();
+  await click('Delete draft');
+  await dialog().getByRole('button', { name: 'Delete the draft' }).click();
+  await page.getByRole('heading', { name: 'Packages' }).waitFor();
+  expect(await its.app.ok('{ packages(status: "ALL") { id } }')).toEqual({
+    packages: [{ id: 'basic' }, { id: 'draft' }, { id: 'more-calls' }],
+  });
+});
+
 it('archives after saying who keeps it', async () => {
   const { page } = its;
   await open('packages/basic');
-  await click('Archive');
+  await click('More');
+  await page.getByRole('menuitem', { name: 'Archive' }).click();
   await dialog().getByText('2 users who have it keep it.').waitFor();
   await its.look('package-archive');
   await dialog().getByRole('button', { name: 'Archive' }).click();
   await page.getByText('Archived', { exact: true }).waitFor();
-  // The button is gone: the keyboard goes on from the page.
-  await until(page, 'document.activeElement?.id === "content"');
+  // The keyboard goes on from the menu.
+  await until(page, 'document.activeElement?.textContent === "More"');
   await open('packages?status=archived');
   await page.getByRole('link', { name: 'basic' }).waitFor();
   expect(await page.getByRole('link', { name: 'Team' }).count()).toBe(0);

@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { describeAlerts, reasonAgainst, resultOf } from '../../src/console/allowances/present.ts';
 import { revertedId, revertKey, revertNote } from '../../src/console/allowances/revert.ts';
 import { findFault } from '../../src/console/frame/keys.ts';
+import type { VersionFragment } from '../../src/console/generated/operations.ts';
+import { differencesOf } from '../../src/console/packages/difference.ts';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
 import { localText, readInstant, usualEnds } from '../../src/console/parts/instants.ts';
@@ -228,4 +230,62 @@ describe('how a subscription begins', () => {
     ]);
     expect(openingUsage({ ...past, startsAt: '2026-12-11T09:00' }, 'ada', '7', now)).toEqual([]);
   });
+});
+
+describe('what differs between two versions is told in phrases', () => {
+  const calls: VersionFragment['features'][number] = {
+    id: 'calls',
+    name: 'Calls',
+    type: 'CONSUMABLE',
+    limit: 10,
+    resetPeriod: 'MONTH',
+    resetEvery: 1,
+    resetAnchor: 'SUBSCRIPTION',
+    timeZone: null,
+    overageEnabled: false,
+    alertAt: [80],
+    alertAtAmount: [],
+    alertOnReset: false,
+    unitLabelPlural: null,
+  };
+  const price = { id: 'p', provider: 'STRIPE', displayAmount: '29.00', currency: 'usd', interval: 'month' };
+  const before: VersionFragment = {
+    id: 'pro',
+    name: 'Pro',
+    version: 1,
+    isCurrent: false,
+    status: 'PUBLISHED',
+    isAddon: false,
+    subscriberCount: 0,
+    features: [calls],
+    prices: [price],
+    basePackages: [],
+  };
+  it.each<[string, Partial<VersionFragment>, string[]]>([
+    ['nothing', {}, []],
+    ['a limit', { features: [{ ...calls, limit: 20 }] }, ['Calls: 10 a month → 20 a month']],
+    ['an alert', { features: [{ ...calls, alertAt: [] }] }, ['Calls: webhooks at 80% → nothing']],
+    [
+      'other alerts',
+      { features: [{ ...calls, alertAtAmount: [1_500], alertOnReset: true }] },
+      ['Calls: webhooks at 80% → 80%, 1,500, each reset'],
+    ],
+    ['a name', { features: [{ ...calls, name: 'Requests' }] }, ['Calls is called Requests']],
+    [
+      'another feature',
+      { features: [{ ...calls, id: 'seats', name: 'Seats' }] },
+      ['Seats added: 10 a month', 'Calls removed'],
+    ],
+    [
+      'a price',
+      { prices: [{ ...price, displayAmount: '39.00' }] },
+      ['Price: 29.00 USD a month → 39.00 USD a month'],
+    ],
+    [
+      'other prices',
+      { prices: [{ ...price, id: 'q' }] },
+      ['Price added: 29.00 USD a month', 'Price removed: 29.00 USD a month'],
+    ],
+    ['base packages', { basePackages: [{ id: 'a', name: 'A' }] }, ['Open to every base package → A']],
+  ])('%s', (_, change, phrases) => expect(differencesOf({ ...before, ...change }, before)).toEqual(phrases));
 });

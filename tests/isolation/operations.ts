@@ -141,7 +141,7 @@ export const queries: Record<string, Row> = {
   subscription: byId(({ subscription }) => subscription),
   subscriptions: {
     calls: [
-      ({ user, base }) => ({ userId: user, packageId: base, first: 100 }),
+      ({ user, base }) => ({ userId: user, packageId: base, first: 100, newestFirst: true }),
       ({ subscription }) => ({ after: subscription }),
     ],
   },

@@ -15,6 +15,9 @@ export function pathsOf(environment: Environment) {
     newPackageWith: (featureId: string) =>
       `${root}/packages/new?${new URLSearchParams({ feature: featureId })}`,
     package: (id: string) => `${root}/packages/${encodeURIComponent(id)}`,
+    packageVersion: (id: string, version: number) =>
+      `${root}/packages/${encodeURIComponent(id)}?version=${version}`,
+    migrate: (id: string) => `${root}/packages/${encodeURIComponent(id)}/migrate`,
     editPackage: (id: string) => `${root}/packages/${encodeURIComponent(id)}/edit`,
     users: `${root}/users`,
     user: (id: string) => `${root}/users/${encodeURIComponent(id)}`,

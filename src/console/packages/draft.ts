@@ -1,17 +1,17 @@
 import type {
   CreatePackageFeatureInput,
   FeatureType,
-  PackageQuery,
   ResetAnchor,
   ResetPeriod,
+  VersionFragment,
 } from '../generated/operations.ts';
 
-/** A feature in the form. Limit null means unlimited; period null means it never resets. */
+/** A feature in the form. Limit null means unlimited, and '' that none is chosen yet; period null means it never resets. */
 export interface DraftGrant {
   id: string;
   name: string;
   type: FeatureType;
-  limit: number | null;
+  limit: number | null | '';
   resetPeriod: ResetPeriod | null;
   resetEvery: number;
   resetAnchor: ResetAnchor | null;
@@ -35,17 +35,17 @@ export interface Draft {
 
 export const blankDraft: Draft = { name: '', id: '', isAddon: false, basePackages: [], features: [] };
 
-export const draftOf = (subject: PackageQuery['package']): Draft => ({
+export const draftOf = (subject: VersionFragment): Draft => ({
   ...subject,
   basePackages: subject.basePackages.map(({ id }) => id),
 });
 
-/** The defaults of a feature that was just added. */
+/** A feature that was just added: its limit is to be chosen. */
 export const newGrant = (feature: { id: string; name: string; type: FeatureType }): DraftGrant => ({
   id: feature.id,
   name: feature.name,
   type: feature.type,
-  limit: feature.type === 'CONSUMABLE' ? 1000 : null,
+  limit: feature.type === 'CONSUMABLE' ? '' : null,
   resetPeriod: feature.type === 'CONSUMABLE' ? 'MONTH' : null,
   resetEvery: 1,
   resetAnchor: null,
@@ -64,7 +64,8 @@ export function grantInput(grant: DraftGrant): CreatePackageFeatureInput {
   return {
     id,
     entitlement: {
-      limit,
+      // The form is not sent before a limit is chosen.
+      limit: limit === '' ? 0 : limit,
       resetPeriod,
       resetEvery,
       resetAnchor,

@@ -14,23 +14,15 @@ import { IconTrash } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import { TypeBadge } from '../features/type-badge.tsx';
 import { usePaths } from '../frame/paths.ts';
-import type { PackagePartsQuery, ResetPeriod } from '../generated/operations.ts';
+import type { PackagePartsQuery } from '../generated/operations.ts';
 import { AmountInput } from '../parts/amount-input.tsx';
+import { choicesOf } from '../parts/ids.ts';
 import { readNumber } from '../parts/numbers.ts';
+import { maxResetEvery, periodChoices, readPeriod } from '../parts/periods.ts';
 import { type DraftGrant, newGrant } from './draft.ts';
 
 const isPercent = (percent: number) => Number.isInteger(percent) && percent >= 1 && percent <= 1_000;
 const isAmount = (amount: number) => Number.isFinite(amount) && amount > 0;
-
-const periods: { value: ResetPeriod; label: string }[] = [
-  { value: 'HOUR', label: 'hour' },
-  { value: 'DAY', label: 'day' },
-  { value: 'WEEK', label: 'week' },
-  { value: 'MONTH', label: 'month' },
-  { value: 'QUARTER', label: 'quarter' },
-  { value: 'YEAR', label: 'year' },
-];
-const maxResetEvery = 1_000;
 
 /** The features of a draft with their limits, and a field to add more. */
 export function GrantList(props: {
@@ -70,7 +62,7 @@ export function GrantList(props: {
         aria-label="Add a feature"
         placeholder={features.length === 0 ? 'There are no features yet' : 'Add a feature …'}
         disabled={addable.length === 0}
-        data={addable.map(({ id, name }) => ({ value: id, label: name === id ? id : `${name} (${id})` }))}
+        data={choicesOf(addable)}
         searchable
         maw={360}
         onChange={(id) => {
@@ -110,79 +102,82 @@ function GrantFields({ onRemove, ...fields }: FieldsProps & { onRemove: () => vo
 function Allowance({ grant, precision, onChange }: FieldsProps) {
   const unlimited = grant.limit === null;
   return (
-    <Group align="end">
-      <AmountInput
-        label="Limit"
-        w={150}
-        value={grant.limit ?? ''}
-        placeholder={unlimited ? 'Unlimited' : undefined}
-        disabled={unlimited}
-        required={!unlimited}
-        onChange={(value) => onChange({ ...grant, limit: value || 0 })}
-        precision={precision}
-        thousandSeparator=","
-        hideControls
-      />
-      <ResetFields grant={grant} onChange={onChange} />
-      <Stack gap={6} pb={4}>
-        <Switch
-          label="Set to unlimited"
-          checked={unlimited}
-          onChange={(event) =>
-            onChange(
-              event.currentTarget.checked
-                ? { ...grant, limit: null, overageEnabled: false }
-                : { ...grant, limit: 1000, resetPeriod: grant.resetPeriod ?? 'MONTH' },
-            )
-          }
-        />
-        <Switch
-          label="Allow overage"
-          checked={grant.overageEnabled}
+    <Stack gap="sm">
+      <Group align="end">
+        <AmountInput
+          label="Limit"
+          w={180}
+          value={grant.limit ?? ''}
+          placeholder={unlimited ? 'Unlimited' : 'How much'}
           disabled={unlimited}
-          onChange={(event) => onChange({ ...grant, overageEnabled: event.currentTarget.checked })}
+          required={!unlimited}
+          onChange={(limit) => onChange({ ...grant, limit })}
+          precision={precision}
+          thousandSeparator=","
+          hideControls
         />
-        <TagsInput
-          label="Tell webhooks at % of the limit"
-          disabled={unlimited}
-          value={grant.alertAt.map(String)}
-          onChange={(texts) => onChange({ ...grant, alertAt: texts.map(Number).filter(isPercent) })}
-        />
+        <Group gap="md" mih={36}>
+          <Switch
+            label="Set to unlimited"
+            checked={unlimited}
+            onChange={(event) =>
+              onChange(
+                event.currentTarget.checked
+                  ? { ...grant, limit: null, overageEnabled: false }
+                  : { ...grant, limit: '', resetPeriod: grant.resetPeriod ?? 'MONTH' },
+              )
+            }
+          />
+          <Switch
+            label="Allow overage"
+            checked={grant.overageEnabled}
+            disabled={unlimited}
+            onChange={(event) => onChange({ ...grant, overageEnabled: event.currentTarget.checked })}
+          />
+        </Group>
+      </Group>
+      <Group align="end">
+        <ResetFields grant={grant} onChange={onChange} />
+      </Group>
+      <Group align="end">
+        {!unlimited && (
+          <TagsInput
+            label="Tell webhooks at % of the limit"
+            placeholder={grant.alertAt.length === 0 ? '80, 100' : undefined}
+            w={280}
+            value={grant.alertAt.map(String)}
+            onChange={(texts) => onChange({ ...grant, alertAt: texts.map(Number).filter(isPercent) })}
+          />
+        )}
         <TagsInput
           label="Tell webhooks at a usage of"
+          w={240}
           value={grant.alertAtAmount.map(String)}
           onChange={(texts) => onChange({ ...grant, alertAtAmount: texts.map(Number).filter(isAmount) })}
         />
-        <Switch
-          label="Tell webhooks when usage resets"
-          checked={grant.alertOnReset}
-          disabled={grant.resetPeriod === null}
-          onChange={(event) => onChange({ ...grant, alertOnReset: event.currentTarget.checked })}
-        />
-      </Stack>
-    </Group>
+      </Group>
+      <Switch
+        label="Tell webhooks when usage resets"
+        checked={grant.alertOnReset}
+        disabled={grant.resetPeriod === null}
+        onChange={(event) => onChange({ ...grant, alertOnReset: event.currentTarget.checked })}
+      />
+    </Stack>
   );
 }
 
 /** When usage resets: the period, how many of them, and from where they are counted. */
 function ResetFields({ grant, onChange }: { grant: DraftGrant; onChange: (grant: DraftGrant) => void }) {
-  const several = grant.resetEvery > 1;
-  const choices = periods.map(({ value, label }) => ({
-    value,
-    label: several ? `Every ${grant.resetEvery} ${label}s` : `Every ${label}`,
-  }));
-  const isCalendar = grant.resetAnchor === 'CALENDAR';
+  const choices = periodChoices(grant.resetEvery);
   return (
     <>
       <Select
         label="Resets"
-        w={170}
+        w={180}
         data={grant.limit === null ? [...choices, { value: 'NEVER', label: 'Never' }] : choices}
         value={grant.resetPeriod ?? 'NEVER'}
         allowDeselect={false}
-        onChange={(value) =>
-          onChange({ ...grant, resetPeriod: periods.find((each) => each.value === value)?.value ?? null })
-        }
+        onChange={(value) => onChange({ ...grant, resetPeriod: readPeriod(value) })}
       />
       {grant.resetPeriod !== null && (
         <>
@@ -208,7 +203,7 @@ function ResetFields({ grant, onChange }: { grant: DraftGrant; onChange: (grant:
               onChange({ ...grant, resetAnchor: value === 'CALENDAR' ? 'CALENDAR' : 'SUBSCRIPTION' })
             }
           />
-          {isCalendar && (
+          {grant.resetAnchor === 'CALENDAR' && (
             <Select
               label="Time zone"
               w={210}

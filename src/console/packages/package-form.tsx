@@ -4,7 +4,7 @@ import { useAnswer } from '../api/hooks.ts';
 import { PackagePartsDocument } from '../generated/operations.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
-import { idFrom } from '../parts/ids.ts';
+import { choicesOf, idFrom } from '../parts/ids.ts';
 import type { Draft } from './draft.ts';
 import { GrantList } from './grant-list.tsx';
 
@@ -13,12 +13,14 @@ export function PackageForm(props: {
   start: Draft;
   /** The id of an existing package cannot change. */
   exists?: boolean;
+  /** Whether it is the next version: then it stays a base package or an add-on. */
+  isNext?: boolean;
   submit: string;
   saving: { isPending: boolean; error: Error | null };
   onSubmit: (draft: Draft) => void;
   onCancel: () => void;
 }) {
-  const { start, exists = false, submit, saving, onSubmit, onCancel } = props;
+  const { start, exists = false, isNext = false, submit, saving, onSubmit, onCancel } = props;
   const [draft, setDraft] = useState(start);
   const parts = useAnswer(PackagePartsDocument, {});
   const id = draft.id || idFrom(draft.name);
@@ -37,7 +39,7 @@ export function PackageForm(props: {
               <Group grow align="start">
                 <TextInput
                   label="Name"
-                  description="The display name."
+                  description={isNext ? 'All versions have it: it changes at once.' : 'The display name.'}
                   placeholder="Pro"
                   value={draft.name}
                   onChange={(event) => set({ name: event.currentTarget.value })}
@@ -60,6 +62,7 @@ export function PackageForm(props: {
               <Kind
                 draft={draft}
                 set={set}
+                isFixed={isNext}
                 bases={packages.filter((each) => !each.isAddon && each.id !== id)}
               />
             </Card>
@@ -89,14 +92,16 @@ export function PackageForm(props: {
 function Kind(props: {
   draft: Draft;
   set: (change: Partial<Draft>) => void;
+  isFixed: boolean;
   bases: readonly { id: string; name: string; status: string }[];
 }) {
-  const { draft, set, bases } = props;
+  const { draft, set, isFixed, bases } = props;
   return (
     <Stack gap="xs">
       <SegmentedControl
         aria-label="Kind of package"
         w="fit-content"
+        disabled={isFixed}
         value={draft.isAddon ? 'addon' : 'base'}
         onChange={(value) => set({ isAddon: value === 'addon', basePackages: [] })}
         data={[
@@ -114,7 +119,7 @@ function Kind(props: {
           label="Base packages"
           description="Subscribers of these may add it. Empty means every base package."
           placeholder={draft.basePackages.length === 0 ? 'Every base package' : undefined}
-          data={bases.map(({ id, name }) => ({ value: id, label: name }))}
+          data={choicesOf(bases)}
           value={draft.basePackages}
           onChange={(basePackages) => set({ basePackages })}
           searchable

@@ -1,32 +1,41 @@
-import { Anchor, Badge, Button, Group, Stack, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Badge, Button, Group, Stack, Table, Text } from '@mantine/core';
 import { lazy } from 'react';
-import { Link, useParams } from 'react-router';
+import { Link, useParams, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { PackageDocument, type PackageQuery } from '../generated/operations.ts';
+import { ActionMenu } from '../parts/action-menu.tsx';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
-import { OpenButton } from '../parts/opener.tsx';
+import { OpenButton, type Opened } from '../parts/opener.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { formatGrant } from './grant.ts';
-import { ArchiveButton, PublishButton } from './lifecycle.tsx';
+import { DeleteDraftButton, NextVersionButton, PublishButton } from './lifecycle.tsx';
 import { Prices } from './prices.tsx';
 import { StatusBadge } from './status-badge.tsx';
 import { Subscribers } from './subscribers.tsx';
+import { Versions } from './versions.tsx';
 
 const SubscribeUser = lazy(() =>
   import('./subscribe-user.tsx').then(({ SubscribeUser }) => ({ default: SubscribeUser })),
 );
+const Archive = lazy(() => import('./lifecycle.tsx').then(({ Archive }) => ({ default: Archive })));
+const Duplicate = lazy(() => import('./lifecycle.tsx').then(({ Duplicate }) => ({ default: Duplicate })));
+const Rename = lazy(() => import('./lifecycle.tsx').then(({ Rename }) => ({ default: Rename })));
+const Unpublish = lazy(() => import('./lifecycle.tsx').then(({ Unpublish }) => ({ default: Unpublish })));
 
 export type Subject = PackageQuery['package'];
 
+/** The current version of a package, or the one that the URL names. */
 export function Page() {
   const { id = '' } = useParams();
+  const [search] = useSearchParams();
   const paths = usePaths();
-  const answer = useAnswer(PackageDocument, { id });
+  const version = readVersion(search.get('version'));
+  const answer = useAnswer(PackageDocument, { id, version });
   return (
     <Answer of={answer}>
       {({ package: subject }) => (
@@ -38,24 +47,15 @@ export function Page() {
               <>
                 <StatusBadge status={subject.status} />
                 <Badge variant="default" radius="sm" tt="none">
+                  Version {subject.version}
+                </Badge>
+                <Badge variant="default" radius="sm" tt="none">
                   {subject.isAddon ? 'Add-on' : 'Base package'}
                 </Badge>
               </>
             }
           >
-            {subject.status === 'DRAFT' && (
-              <Button component={Link} to={paths.editPackage(id)} variant="default">
-                Edit
-              </Button>
-            )}
-            {subject.status !== 'ARCHIVED' && <ArchiveButton subject={subject} />}
-            {subject.status === 'DRAFT' && <PublishButton subject={subject} />}
-            {subject.status === 'PUBLISHED' && (
-              <OpenButton
-                label="Subscribe a user"
-                dialog={(given) => <SubscribeUser {...given} subject={subject} />}
-              />
-            )}
+            <Actions subject={subject} />
           </PageHead>
           <Group mb="md" gap="lg">
             <Copyable text={subject.id} />
@@ -67,14 +67,93 @@ export function Page() {
             </Anchor>
           </Group>
           <Stack>
+            {!subject.isCurrent && <OtherVersion subject={subject} />}
             <Features subject={subject} />
+            <Versions subject={subject} />
             <Relations subject={subject} />
             <Prices subject={subject} />
-            <Subscribers subject={subject} />
+            {subject.isCurrent && <Subscribers subject={subject} />}
           </Stack>
         </>
       )}
     </Answer>
+  );
+}
+
+const readVersion = (text: string | null): number | null =>
+  text !== null && /^\d{1,9}$/.test(text) ? Number(text) : null;
+
+/** What can be done with the version that is shown: the draft, the current one, or an earlier one. */
+function Actions({ subject }: { subject: Subject }) {
+  const paths = usePaths();
+  const more = <ActionMenu actions={actionsOf(subject)} />;
+  if (subject.status === 'DRAFT')
+    return (
+      <>
+        <Button component={Link} to={paths.editPackage(subject.id)} variant="default">
+          Edit
+        </Button>
+        <DeleteDraftButton subject={subject} button={{ variant: 'default' }} />
+        {subject.isCurrent && more}
+        <PublishButton subject={subject} />
+      </>
+    );
+  if (!subject.isCurrent) return null;
+  const isPublished = subject.status === 'PUBLISHED';
+  return (
+    <>
+      {isPublished && <NextVersion subject={subject} />}
+      <Button component={Link} to={paths.migrate(subject.id)} variant="default">
+        Move subscribers
+      </Button>
+      {more}
+      {isPublished && (
+        <OpenButton
+          label="Subscribe a user"
+          dialog={(given) => <SubscribeUser {...given} subject={subject} />}
+        />
+      )}
+    </>
+  );
+}
+
+function NextVersion({ subject }: { subject: Subject }) {
+  const paths = usePaths();
+  return subject.draft === null ? (
+    <NextVersionButton subject={subject} />
+  ) : (
+    <Button component={Link} to={paths.editPackage(subject.id)} variant="default">
+      Edit version {subject.draft.version}
+    </Button>
+  );
+}
+
+const actionsOf = (subject: Subject) => [
+  { label: 'Rename', dialog: (given: Opened) => <Rename {...given} subject={subject} /> },
+  { label: 'Duplicate', dialog: (given: Opened) => <Duplicate {...given} subject={subject} /> },
+  ...(mayUnpublish(subject)
+    ? [{ label: 'Back to draft', dialog: (given: Opened) => <Unpublish {...given} subject={subject} /> }]
+    : []),
+  ...(subject.status === 'ARCHIVED'
+    ? []
+    : [{ label: 'Archive', dialog: (given: Opened) => <Archive {...given} subject={subject} /> }]),
+];
+
+/** Whether it may be that nobody ever subscribed to the current version: the server knows. */
+const mayUnpublish = ({ status, draft, version, subscriberCount }: Subject) =>
+  status === 'PUBLISHED' && draft === null && (version > 1 || subscriberCount === 0);
+
+function OtherVersion({ subject }: { subject: Subject }) {
+  const paths = usePaths();
+  return (
+    <Alert color="gray">
+      {subject.status === 'DRAFT'
+        ? 'This is the draft of the next version. Subscribers keep theirs until you move them. '
+        : `This is an earlier version. ${subject.subscriberCount} of its subscribers hold it still. `}
+      <Anchor component={Link} to={paths.package(subject.id)} underline="always">
+        Current version
+      </Anchor>
+    </Alert>
   );
 }
 

@@ -8,6 +8,7 @@ import { DialogButton } from '../parts/dialog.tsx';
 import { readNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
 import type { Subject } from './package-page.tsx';
+import { formatPrice } from './price.ts';
 
 const columns = [
   { label: 'Price' },
@@ -15,9 +16,6 @@ const columns = [
   { label: 'Provider' },
   { label: 'Actions', hidden: true },
 ];
-
-const formatPrice = ({ displayAmount, currency, interval }: Subject['prices'][number]) =>
-  `${displayAmount} ${currency.toUpperCase()}${interval === null ? ' once' : ` a ${interval}`}`;
 
 export function Prices({ subject }: { subject: Subject }) {
   const open = subject.status !== 'ARCHIVED';
@@ -70,6 +68,7 @@ function AddPrice({ subject }: { subject: Subject }) {
       onSubmit={() =>
         save.mutateAsync({
           packageId: subject.id,
+          version: subject.version,
           input: {
             id: price.id,
             amount: toMinorUnits(readNumber(price.amount) || 0, price.currency),
@@ -137,7 +136,9 @@ function RemovePrice({ subject, price }: { subject: Subject; price: Subject['pri
       title="Remove this price?"
       submit="Remove"
       change={remove}
-      onSubmit={() => remove.mutateAsync({ packageId: subject.id, priceId: price.id })}
+      onSubmit={() =>
+        remove.mutateAsync({ packageId: subject.id, version: subject.version, priceId: price.id })
+      }
       button={{ variant: 'subtle', color: 'gray', size: 'compact-sm' }}
       danger
     >

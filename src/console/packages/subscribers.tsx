@@ -24,7 +24,7 @@ const columns = [
   { label: 'Until' },
 ];
 
-/** Current and past subscribers of the package, oldest subscription first. */
+/** Current and past subscribers of the package, newest subscription first. */
 export function Subscribers({ subject }: { subject: Subject }) {
   const paths = usePaths();
   const pages = usePages();

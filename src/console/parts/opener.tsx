@@ -24,8 +24,9 @@ export function useDialog(dialog: (given: Opened) => ReactNode) {
     );
   };
   return {
-    open: () => {
-      opener.current = document.activeElement;
+    /** Opens it. The focus returns to `from` afterwards, or to what has it now. */
+    open: (from?: HTMLElement | null) => {
+      opener.current = from ?? document.activeElement;
       setState({ opened: true, times: times + 1 });
     },
     shown: times > 0 && (
@@ -48,7 +49,11 @@ export function OpenButton(props: {
   const { open, shown } = useDialog(dialog);
   return (
     <>
-      <Button {...button} aria-label={about === undefined ? undefined : `${label}: ${about}`} onClick={open}>
+      <Button
+        {...button}
+        aria-label={about === undefined ? undefined : `${label}: ${about}`}
+        onClick={() => open()}
+      >
         {label}
       </Button>
       {shown}

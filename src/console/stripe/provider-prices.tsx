@@ -7,6 +7,7 @@ import { MapPriceDocument, PackagesDocument, type StripeQuery } from '../generat
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
+import { choicesOf } from '../parts/ids.ts';
 import { Pager, type Pages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
 
@@ -82,10 +83,7 @@ function MapPrice({ price }: { price: Price }) {
     >
       <Select
         label="Package"
-        data={(packages.data?.packages ?? []).map(({ id, name }) => ({
-          value: id,
-          label: name === id ? id : `${name} (${id})`,
-        }))}
+        data={choicesOf(packages.data?.packages ?? [])}
         value={packageId}
         onChange={setPackageId}
         searchable

@@ -63,7 +63,7 @@ const meaningOf = ({ isAtDate, startsAt }: Start, isPast: boolean) => {
 /** What was used elsewhere, in the period that runs now. */
 function UsedBefore(props: { packageId: string; start: Start; onChange: (start: Start) => void }) {
   const { packageId, start, onChange } = props;
-  const features = useAnswer(PackageDocument, { id: packageId }).data?.package.features ?? [];
+  const features = useAnswer(PackageDocument, { id: packageId, version: null }).data?.package.features ?? [];
   const known = useAnswer(ChoicesDocument, {}).data?.features ?? [];
   const counted = features.filter(({ type }) => type === 'CONSUMABLE');
   if (counted.length === 0) return null;
