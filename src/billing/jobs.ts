@@ -4,13 +4,17 @@ import type { Job, JobContext } from '../jobs/queue.ts';
 import type { Billing } from './billing.ts';
 import type { Connected } from './connection.ts';
 import { runImport } from './import.ts';
+import { sendUsage } from './meters/send.ts';
+import { cleanUpMeters } from './meters/sending-store.ts';
 import { findCustomersWithPrice } from './price-store.ts';
 import { readAllPrices } from './prices.ts';
 import {
   customersJob,
+  enqueueMeters,
   enqueueProjection,
   enqueueWanted,
   importJob,
+  metersJob,
   pricesJob,
   projectionJob,
   sliceMs,
@@ -54,6 +58,11 @@ export function billingJobs(
       ),
     [importJob]: (payload, job) =>
       withConnection(payload, (connected, context) => runImport(context, connected, job)),
+    [metersJob]: (payload, job) =>
+      withConnection(payload, async (connected, context) => {
+        const isMore = await sendUsage(context.prisma, connected, job, Date.now() + sliceMs);
+        if (isMore) await enqueueMeters(prisma, connected.environmentId);
+      }),
     [reconcileJob]: async (_payload, { log }) => {
       const now = new Date();
       for (const environmentId of configured) {
@@ -72,11 +81,14 @@ export function billingJobs(
         await withConnection(row, async (connected) => {
           await projectSettled(prisma, connected);
           if (await isAnyWanted(prisma, row.environmentId)) await enqueueWanted(prisma, row.environmentId);
+          if ((await prisma.billingMeter.count({ where: { environmentId: row.environmentId } })) > 0)
+            await enqueueMeters(prisma, row.environmentId);
           if (isDue(row, now)) await reconcile(prisma, connected, now);
         }).catch((error) =>
           log.error({ err: error, environmentId: row.environmentId }, 'reconciling with Stripe failed'),
         );
       }
+      if (rows.length > 0) await cleanUpMeters(prisma);
     },
   };
 }

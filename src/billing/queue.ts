@@ -12,6 +12,7 @@ export const customersJob = 'stripe-customers';
 export const pricesJob = 'stripe-prices';
 export const projectionJob = 'stripe-projection';
 export const importJob = 'stripe-import';
+export const metersJob = 'stripe-meters';
 
 /** How long a slice of long work takes. Then other jobs of the environment have their turn. */
 export const sliceMs = 10_000;
@@ -20,6 +21,10 @@ const placeOf = (environmentId: string, priority: number): JobPlace => ({
   lane: `stripe ${environmentId}`,
   priority,
 });
+
+/** Sends usage to meters. */
+export const enqueueMeters = (db: Db, environmentId: string) =>
+  enqueue(db, metersJob, { environmentId }, `${metersJob} ${environmentId}`, placeOf(environmentId, 0));
 
 /**
  * Asks Stripe of these customers in the background.

@@ -33,7 +33,7 @@ function hostOf(apiBase: string | undefined) {
   };
 }
 
-interface StripeFailure extends Error {
+export interface StripeFailure extends Error {
   type: string;
   statusCode?: number;
   code?: string;

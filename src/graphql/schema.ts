@@ -7,6 +7,7 @@ import '../auth/keys/graphql.ts';
 import '../billing/flags-graphql.ts';
 import '../billing/graphql.ts';
 import '../billing/links-graphql.ts';
+import '../billing/meters/graphql.ts';
 import '../client/token-graphql.ts';
 import '../catalogue/graphql.ts';
 import '../entitlements/graphql.ts';

@@ -103,6 +103,14 @@ export class FakeStripe {
   subscriptions: FakeSubscription[] = [];
   sessions: FakeSession[] = [];
   events: { id: string; type: string; created: number; object: object }[] = [];
+  meters: { id: string; event_name: string; formula: 'sum' | 'count' | 'last' }[] = [];
+  meterEvents: {
+    event_name: string;
+    identifier: string;
+    customer: string;
+    value: string;
+    timestamp: number;
+  }[] = [];
   /** What was answered, by idempotency key. */
   #answers = new Map<string, { request: string; answer: object }>();
   #ids = 0;
@@ -175,7 +183,13 @@ export class FakeStripe {
     if (id !== undefined) return this.#customerJson(this.customer(id));
     const [, method, subscriptionId] = /^(\w+) \/v1\/subscriptions\/(\w+)$/.exec(call) ?? [];
     if (subscriptionId !== undefined) return this.#aboutSubscription(method ?? '', subscriptionId, params);
+    const [, meterId] = /^GET \/v1\/billing\/meters\/(\w+)\/event_summaries$/.exec(call) ?? [];
+    if (meterId !== undefined) return this.#summaries(meterId, params);
     switch (call) {
+      case 'GET /v1/billing/meters':
+        return list(this.meters, params, (row) => this.#meterJson(row));
+      case 'POST /v1/billing/meter_events':
+        return this.#meter(params);
       case 'GET /v1/account':
         return { id: this.accountId, object: 'account' } satisfies Pick<Stripe.Account, 'id' | 'object'>;
       case 'GET /v1/customers':
@@ -316,6 +330,55 @@ export class FakeStripe {
     };
   }
 
+  #meterJson({ id, event_name, formula }: FakeStripe['meters'][number]): object {
+    return {
+      ...{ id, object: 'billing.meter', event_name, status: 'active', display_name: event_name },
+      customer_mapping: { type: 'by_id', event_payload_key: 'stripe_customer_id' },
+      value_settings: { event_payload_key: 'value' },
+      default_aggregation: { formula },
+    } satisfies Partial<Stripe.Billing.Meter>;
+  }
+
+  /** As Stripe does: an identifier is taken once, and only usage of the last 35 days. */
+  #meter(params: Params): object {
+    const refuse = (code: string, message: string) =>
+      new Refusal(400, { error: { type: 'invalid_request_error', code, message } });
+    const { event_name = '', identifier = '' } = params;
+    const timestamp = Number(params.timestamp);
+    if (!this.meters.some((meter) => meter.event_name === event_name)) throw refuse('no_meter', 'no meter');
+    if (this.meterEvents.some((event) => event.identifier === identifier))
+      throw refuse('duplicate_meter_event', `An event already exists with identifier ${identifier}.`);
+    if (timestamp < Date.now() / 1_000 - 35 * 86_400) throw refuse('timestamp_too_far_in_past', 'too old');
+    const customer = params['payload[stripe_customer_id]'] ?? '';
+    const value = params['payload[value]'] ?? '';
+    this.meterEvents.push({ event_name, identifier, customer, value, timestamp });
+    return {
+      object: 'billing.meter_event',
+      event_name,
+      identifier,
+    } satisfies Partial<Stripe.Billing.MeterEvent>;
+  }
+
+  #summaries(meterId: string, { customer, start_time, end_time }: Params): object {
+    const meter = this.meters.find(({ id }) => id === meterId);
+    if (meter === undefined) throw missing();
+    const values = this.meterEvents.flatMap((event) =>
+      event.event_name === meter.event_name &&
+      event.customer === customer &&
+      event.timestamp >= Number(start_time) &&
+      event.timestamp < Number(end_time)
+        ? [Number(event.value)]
+        : [],
+    );
+    const aggregated_value = values.reduce((sum, value) => sum + value, 0);
+    return page([
+      {
+        ...{ id: this.id('mtrsum'), object: 'billing.meter_event_summary', meter: meterId, aggregated_value },
+        ...{ start_time: Number(start_time), end_time: Number(end_time), livemode: this.livemode },
+      } satisfies Stripe.Billing.MeterEventSummary,
+    ]);
+  }
+
   #aboutSubscription(method: string, id: string, params: Params): object {
     const row = this.subscription(id);
     if (method !== 'GET' && row.status === 'canceled') throw missing();
@@ -410,6 +473,10 @@ export class FakeStripe {
     this.prices.push({ id, product, amount, currency, interval, created: this.now });
     this.#happen('price.created', this.#priceJson(id, false));
     return id;
+  }
+
+  createMeter(event_name: string, formula: 'sum' | 'count' | 'last' = 'sum'): void {
+    this.meters.push({ id: this.id('mtr'), event_name, formula });
   }
 
   createCustomer(

@@ -26,8 +26,10 @@ async function held(): Promise<string[]> {
   return rows.map(({ user, packageId, status }) => `${user.id} ${packageId} ${status}`).sort();
 }
 
+let base: string;
+
 test('the environment variables connect; kills in the import and the projection change nothing of the outcome', async () => {
-  const base = stripe.createPrice('Base');
+  base = stripe.createPrice('Base');
   const addon = stripe.createPrice('Addon');
   for (let index = 0; index < customerCount; index += 1) {
     const customer = stripe.createCustomer(`c${index}@example.com`);
@@ -36,9 +38,9 @@ test('the environment variables connect; kills in the import and the projection 
   stripe.events = [];
   await server.until(async () => (await server.readImport()) !== undefined);
   await server.ok(`mutation {
-    createFeature(input: { id: "calls", type: BINARY }) { id }
-    a: createPackage(input: { id: "base", features: [{ id: "calls" }] }) { id } b: publishPackage(id: "base") { id }
-    c: createPackage(input: { id: "addon", isAddon: true, features: [{ id: "calls" }] }) { id } d: publishPackage(id: "addon") { id }
+    createFeature(input: { id: "calls", type: CONSUMABLE }) { id }
+    a: createPackage(input: { id: "base", features: [{ id: "calls", entitlement: { limit: 1, resetPeriod: YEAR } }] }) { id } b: publishPackage(id: "base") { id }
+    c: createPackage(input: { id: "addon", isAddon: true, features: [{ id: "calls", entitlement: { limit: 0, resetPeriod: YEAR } }] }) { id } d: publishPackage(id: "addon") { id }
   }`);
   await server.ok('mutation { importStripe { accountId } }');
   await server.killAfter(60);
@@ -64,4 +66,29 @@ test('the environment variables connect; kills in the import and the projection 
   await server.until(async () => (await held()).length >= expected.length);
   expect(await held()).toEqual(expected.sort());
   expect(server.process().stderr()).toBe('');
+});
+
+test('a kill while usage is sent to a meter neither loses nor repeats any', async () => {
+  stripe.createMeter('calls');
+  await server.ok(`mutation { createBillingMeter(
+    input: { packageId: "base", featureId: "calls", eventName: "calls", sends: OVERAGE }) { id } }`);
+  const usages = Array.from(
+    { length: customerCount },
+    (_, index) =>
+      `a${index}: recordUsage(input: { userId: "c${index}@example.com", featureId: "calls", delta: ${index % 5} }) { recorded }`,
+  );
+  await server.ok(`mutation { ${usages.slice(0, 70).join(' ')} }`);
+  await server.ok(`mutation { ${usages.slice(70).join(' ')} }`);
+  // Starting again looks at the ledger at once.
+  await Promise.all([server.killAfter(40), server.killAndRestart()]);
+  const expected = Array.from({ length: customerCount }, (_, index) => Math.max(0, (index % 5) - 1));
+  const sumOf = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
+  const sent = () => stripe.meterEvents.map(({ value }) => Number(value));
+  await server.until(async () => sumOf(sent()) >= sumOf(expected));
+  await server.until(async () => {
+    const { package: base } = await server.ok('{ package(id: "base") { billingMeters { pending failed } } }');
+    expect(base.billingMeters[0].failed).toBe(0);
+    return base.billingMeters[0].pending === 0;
+  });
+  expect(sent().sort()).toEqual(expected.filter((value) => value > 0).sort());
 });

@@ -82,6 +82,7 @@ export const queries: Record<string, Row> = {
     ],
   },
   billingFlags: { calls: pagesAfter(({ customer }) => customer) },
+  billingMeterFailures: { calls: pagesAfter(({ base }) => `1 ${base}`) },
   canUseFeature: {
     calls: [
       (its) => ({ userId: its.user, featureId: its.feature, delta: 1 }),
@@ -253,6 +254,13 @@ export const mutations: Record<string, Row> = {
   createApiKey: {
     calls: [() => ({ kind: 'PRIVATE', name: 'ours', expiresAt: '2099-01-01T00:00:00Z', scopes: ['read'] })],
   },
+  createBillingMeter: {
+    calls: [
+      ({ otherBase, feature }) => ({
+        input: { packageId: otherBase, featureId: feature, eventName: 'ours', sends: 'OVERAGE' },
+      }),
+    ],
+  },
   createBillingTemplate: {
     calls: [
       (its) => ({
@@ -314,6 +322,7 @@ export const mutations: Record<string, Row> = {
   },
   deleteDraftPackage: byId(({ draft }) => draft),
   deleteFeature: byId(({ looseFeature }) => looseFeature),
+  deleteBillingMeter: { calls: [({ base, feature }) => ({ packageId: base, featureId: feature })] },
   deleteBillingTemplate: byId(({ template }) => template),
   deleteMappingRule: byId(({ rule }) => rule),
   deleteWebhook: byId(({ webhook }) => webhook),
@@ -438,6 +447,7 @@ export const mutations: Record<string, Row> = {
   },
   resumeSubscription: byId(({ endingSubscription }) => endingSubscription),
   rotateApiKey: { calls: [({ apiKey }) => ({ id: apiKey, oldExpiresAt: '2099-01-01T00:00:00Z' })] },
+  retryBillingMeter: { calls: [({ base, feature }) => ({ packageId: base, featureId: feature })] },
   revokeApiKey: byId(({ apiKey }) => apiKey),
   rotateWebhookSecret: byId(({ webhook }) => webhook),
   setPackagePrice: {

@@ -5,6 +5,7 @@ import { namesOf, secrets } from './world.ts';
 export async function startWorldsStripe(): Promise<FakeStripe> {
   const stripe = await new FakeStripe().start();
   stripe.accountId = secrets.test.word;
+  stripe.createMeter('ours');
   for (const prefix of ['', 'their-']) {
     const { customer: id } = namesOf(prefix);
     stripe.customers.push({ id, email: null, name: null, metadata: {}, deleted: false });

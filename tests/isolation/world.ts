@@ -296,6 +296,22 @@ async function createBilling(
   await db.billingTemplate.create({
     data: { ...template, id: names.template, priceIds: [names.providerPrice] },
   });
+  const owned = { environmentId, packageId: names.base, featureId: names.feature };
+  await db.billingMeter.create({
+    data: { ...owned, eventName: word, customerKey: word, valueKey: word, scope: 'ALL', sinceId: 0n },
+  });
+  const metered = {
+    ...owned,
+    customerId: names.customer,
+    value: limit,
+    occurredAt: new Date(0),
+    problem: word,
+  };
+  // Ids of the ledger: one of each list.
+  for (const [index, packageId] of [names.base, names.otherBase].entries())
+    await db.billingMeterEvent.create({
+      data: { ...metered, packageId, id: BigInt(index + 1), state: 'FAILED' },
+    });
   const event = { environmentId, id: `${names.event}-of-stripe`, type: word, createdAt: new Date(0) };
   await db.stripeEvent.create({ data: event });
 }

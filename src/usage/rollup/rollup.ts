@@ -60,7 +60,7 @@ export async function rollUp(
  *
  * @returns null if a writer does not end within the timeout
  */
-async function settledId(session: PoolClient, stop: AbortSignal): Promise<bigint | null> {
+export async function settledId(session: PoolClient, stop: AbortSignal): Promise<bigint | null> {
   const last = await readLastId(session);
   const writers = await findWriters(session);
   const deadline = performance.now() + writersTimeoutMs;

@@ -1,0 +1,199 @@
+import { amountText } from '../../amount.ts';
+import type { PrismaClient } from '../../database/generated/client.ts';
+import { inTransaction } from '../../database/transaction.ts';
+import type { JobContext } from '../../jobs/queue.ts';
+import { settledId } from '../../usage/rollup/rollup.ts';
+import type { Connected } from '../connection.ts';
+import { isStripeFailure, reasonOf, type StripeFailure } from '../stripe.ts';
+import { drawnBefore, identifierOf, isRepeatable, type MeteredWindow, meterUsage } from './rules.ts';
+import {
+  beginSending,
+  type DueEvent,
+  delayEvent,
+  noteFailed,
+  noteSent,
+  releaseUnsent,
+} from './sending-store.ts';
+import {
+  addEvents,
+  findBatchEnd,
+  lockProgress,
+  readUsages,
+  readWindows,
+  saveProgress,
+  saveWindows,
+  type UsageRow,
+} from './store.ts';
+
+const eventsAtOnce = 1_000;
+const sentAtOnce = 200;
+/** Stripe takes one event of a customer at a time for each meter. */
+const customersAtOnce = 8;
+
+/**
+ * Follows the ledger and sends what meters are to know, until everything is sent or `until`.
+ *
+ * What is to be sent is written in the transaction that moves the cursor. It is sent afterwards, with the id of the ledger,
+ * by which Stripe knows what it has already. So a process that is killed anywhere sends nothing twice and forgets
+ * nothing.
+ *
+ * @returns whether there may be more
+ */
+export async function sendUsage(
+  prisma: PrismaClient,
+  connected: Connected,
+  job: JobContext,
+  until: number,
+): Promise<boolean> {
+  const upTo = await settled(job);
+  let isBehind = upTo !== null;
+  while (Date.now() < until && !job.stop.aborted) {
+    if (upTo !== null && isBehind) isBehind = await readNext(job, connected.environmentId, upTo);
+    const isMore = await sendNext(prisma, connected);
+    if (!isBehind && !isMore) return false;
+  }
+  return true;
+}
+
+async function settled({ pool, stop }: JobContext): Promise<bigint | null> {
+  const session = await pool.connect();
+  try {
+    return await settledId(session, stop);
+  } finally {
+    session.release();
+  }
+}
+
+/** Reads the next events of the ledger, and writes what is to be sent. Returns whether there are more. */
+function readNext({ pool }: JobContext, environmentId: string, upTo: bigint): Promise<boolean> {
+  return inTransaction(pool, async (client) => {
+    const after = await lockProgress(client, environmentId);
+    if (after === null || after >= upTo) return false;
+    const end = await findBatchEnd(client, { after, upTo, count: eventsAtOnce });
+    const usages = await readUsages(client, environmentId, { after, upTo: end });
+    const firsts = firstOfEach(usages);
+    const known = await readWindows(client, environmentId, firsts);
+    const windows = new Map(firsts.map((usage, index) => [nameOf(usage), beginWindow(usage, known[index])]));
+    const events = usages.flatMap((usage) => {
+      const window = windows.get(nameOf(usage));
+      if (window === undefined) return [];
+      const { value, after: state } = meterUsage(window, usage, window.drawnNow);
+      Object.assign(window, state, { last: usage });
+      return value === 0n ? [] : [{ usage, value }];
+    });
+    await saveWindows(client, environmentId, [...windows.values()]);
+    await addEvents(client, environmentId, oncePerMeter(events));
+    await saveProgress(client, environmentId, end);
+    return end < upTo;
+  });
+}
+
+const nameOf = ({ subscriptionId, featureId, windowStart }: UsageRow) =>
+  `${subscriptionId} ${windowStart.getTime()} ${featureId}`;
+
+function firstOfEach(usages: readonly UsageRow[]): UsageRow[] {
+  const firsts = new Map<string, UsageRow>();
+  for (const usage of usages) if (!firsts.has(nameOf(usage))) firsts.set(nameOf(usage), usage);
+  return [...firsts.values()];
+}
+
+type Known = Awaited<ReturnType<typeof readWindows>>[number];
+type Window = MeteredWindow & { drawnNow: bigint; last: UsageRow };
+
+function beginWindow(first: UsageRow, known: Known | undefined): Window {
+  const { used, drawn, drawnNow } = known ?? { used: 0n, drawn: null, drawnNow: 0n };
+  return { used, drawn: drawn ?? drawnBefore(used, first.limit, drawnNow), drawnNow, last: first };
+}
+
+/** A usage that counts in several packages counts once for a meter: in the one that decides on the budget. */
+function oncePerMeter<Event extends { usage: UsageRow }>(events: readonly Event[]): Event[] {
+  const seen = new Set<string>();
+  return events.filter(({ usage: { id, eventName } }) => {
+    const name = `${id} ${eventName}`;
+    if (seen.has(name)) return false;
+    seen.add(name);
+    return true;
+  });
+}
+
+/** What became of one event. Unavailable: Stripe cannot take any other one now. */
+type Outcome = 'done' | 'unavailable';
+
+/** Sends the next events that are due. Returns whether there may be more to send now. */
+async function sendNext(prisma: PrismaClient, connected: Connected): Promise<boolean> {
+  const { environmentId } = connected;
+  const due = await beginSending(prisma, environmentId, sentAtOnce);
+  const byCustomer = new Map<string, DueEvent[]>();
+  for (const event of due)
+    byCustomer.set(event.customerId, [...(byCustomer.get(event.customerId) ?? []), event]);
+  const waiting = [...byCustomer.values()];
+  const unsent = new Set(due);
+  let outcome: Outcome = 'done';
+  const sendAll = async () => {
+    for (const event of takeFrom(waiting)) {
+      if (outcome === 'unavailable') return;
+      unsent.delete(event);
+      if ((await sendOne(prisma, connected, event)) === 'unavailable') outcome = 'unavailable';
+    }
+  };
+  await Promise.all(Array.from({ length: customersAtOnce }, sendAll));
+  await releaseUnsent(prisma, environmentId, [...unsent]);
+  return outcome === 'done' && due.length === sentAtOnce;
+}
+
+/** The events of one customer after another, until nothing waits. */
+function* takeFrom(waiting: DueEvent[][]): Generator<DueEvent> {
+  for (let events = waiting.shift(); events !== undefined; events = waiting.shift()) yield* events;
+}
+
+async function sendOne(
+  prisma: PrismaClient,
+  { environmentId, stripe }: Connected,
+  event: DueEvent,
+): Promise<Outcome> {
+  const value = amountText(event.value);
+  const refusal = refusalOf(event, value);
+  if (refusal !== null) {
+    await noteFailed(prisma, environmentId, event, refusal);
+    return 'done';
+  }
+  try {
+    await stripe.billing.meterEvents.create({
+      event_name: event.eventName,
+      identifier: identifierOf(event.id, event.packageId, event.isFirst),
+      timestamp: Math.floor(event.occurredAt.getTime() / 1_000),
+      payload: { [event.customerKey]: event.customerId, [event.valueKey]: value },
+    });
+  } catch (error) {
+    if (!isStripeFailure(error)) throw error;
+    if (!isKnownAlready(error)) return noteProblem(prisma, environmentId, event, error);
+  }
+  await noteSent(prisma, environmentId, event);
+  return 'done';
+}
+
+function refusalOf({ triedAt }: DueEvent, value: string): string | null {
+  if (value.includes('.')) return 'the usage is no whole number, and Stripe takes no others';
+  return isRepeatable(triedAt, new Date()) ? null : 'Stripe did not answer for a day: it may have it or not';
+}
+
+/** Stripe refuses an identifier that it has: then it has the event. */
+const isKnownAlready = ({ code, message }: StripeFailure) =>
+  code === 'duplicate_meter_event' || message.includes('already exists with identifier');
+
+async function noteProblem(
+  prisma: PrismaClient,
+  environmentId: string,
+  event: DueEvent,
+  error: StripeFailure,
+): Promise<Outcome> {
+  const problem = reasonOf(error);
+  const { statusCode = 500 } = error;
+  // A key without the right, too many questions and an outage concern all events: they wait.
+  if (statusCode < 500 && ![401, 403, 429].includes(statusCode)) {
+    await noteFailed(prisma, environmentId, event, problem);
+    return 'done';
+  }
+  await delayEvent(prisma, environmentId, event, { problem, isUnheard: statusCode < 500 });
+  return 'unavailable';
+}
