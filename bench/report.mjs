@@ -46,10 +46,18 @@ const backfillBars = [
   },
 ];
 
+const migrationBars = ['recordUsage', 'canUseFeature'].map((name) => ({
+  what: `${name}: beside a migration / without`,
+  of: [`${name}, beside a migration`, name],
+  paired: true,
+  least: 0.9,
+}));
+
 const barsOf = (generator) => ({
   all: barsWith(generator),
   history: historyBars,
   backfill: backfillBars,
+  migration: migrationBars,
   none: [],
 });
 
@@ -86,6 +94,6 @@ const summaryOf = (rounds) => ({
       .filter((name) => rounds[0][name] !== undefined)
       .map((name) => [name, Math.round(median(rounds.map((round) => round[name])))]),
   ),
-  // How many stored events a backfill has examined meanwhile.
+  // How many stored events a backfill has examined meanwhile, or subscribers a migration has moved.
   ...(rounds[0].examined === undefined ? {} : { examined: median(rounds.map((round) => round.examined)) }),
 });

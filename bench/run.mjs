@@ -1,6 +1,7 @@
 // `npm run bench`: measures all contestants in turn, round by round, and prints ratios of medians.
 // Options: --quick (under three minutes), --history (10^4 against 10^7 events), --backfill (live traffic beside a
-// rule that is applied to stored events), --statement (one statement by its size), --json FILE,
+// rule that is applied to stored events), --migration (live traffic beside a migration of 10^5 subscribers),
+// --statement (one statement by its size), --json FILE,
 // --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine),
 // --only 'noop|ours' (some measurements, without ratios), --generator wrk or autocannon
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -10,6 +11,7 @@ import { addUnmatched, backfillMeasurements, besideBackfill } from './backfill.m
 import { measureCeiling } from './contestants/ceiling.mjs';
 import { startDatabases } from './database.mjs';
 import { addHistory } from './history.mjs';
+import { addMovers, besideMigration, migrationMeasurements } from './migration.mjs';
 import { report } from './report.mjs';
 import { findGenerator, load, startServer } from './servers.mjs';
 import { measureStatements } from './statement.mjs';
@@ -19,6 +21,7 @@ const { values: options } = parseArgs({
     quick: { type: 'boolean' },
     history: { type: 'boolean' },
     backfill: { type: 'boolean' },
+    migration: { type: 'boolean' },
     statement: { type: 'boolean' },
     json: { type: 'string' },
     rounds: { type: 'string' },
@@ -57,7 +60,7 @@ const all = options.history
       { name: 'naive, 1 connection', contestant: 'naive', scenario: 'recordOnce', connections: 1 },
     ];
 
-const possible = options.backfill ? backfillMeasurements : all;
+const possible = options.migration ? migrationMeasurements : options.backfill ? backfillMeasurements : all;
 const measurements = options.only
   ? possible.filter(({ name }) => options.only.split('|').includes(name))
   : possible;
@@ -75,7 +78,14 @@ async function makeDatabases(databases) {
     await addHistory(databases, 'ourswithhistory', 10_000_000);
   }
   if (options.backfill) await addUnmatched(databases, 'ours');
+  if (options.migration) await addMovers(databases, 'ours');
   return urls;
+}
+
+/** What the measurement runs beside; null for nothing. */
+function besideOf({ backfill, migration }) {
+  if (backfill) return besideBackfill;
+  return migration ? besideMigration : null;
 }
 
 /** Measures everything once; round 0 warms up and does not count. */
@@ -84,12 +94,13 @@ async function measure(round, { servers, urls, databases }, results) {
   const duration = round === 0 ? Math.min(2, seconds) : seconds;
   const amount = calls ? { calls } : { seconds: duration };
   for (const measurement of measurements) {
-    const { name, contestant, backfill } = measurement;
+    const { name, contestant } = measurement;
+    const beside = besideOf(measurement);
     const run = () =>
       contestant === 'ceiling'
         ? measureCeiling(urls.ceiling, duration)
         : load(servers[contestant], databases, { ...measurement, ...amount, key, generator });
-    const result = backfill ? await besideBackfill(servers[contestant], key, run) : await run();
+    const result = beside === null ? await run() : await beside(servers[contestant], key, run);
     if (result.failures > 0) throw new Error(`${name}: ${result.failures} calls failed`);
     if (round > 0) results.get(name).push(result);
     const { perSecond, serverMicros, postgresMicros, loadMicros } = result;
@@ -110,7 +121,8 @@ async function compare(databases) {
     for (let round = 0; round <= rounds; round += 1) {
       await measure(round, { servers, urls, databases }, results);
     }
-    const bars = options.only ? 'none' : options.backfill ? 'backfill' : options.history ? 'history' : 'all';
+    const kind = ['migration', 'backfill', 'history'].find((each) => options[each]) ?? 'all';
+    const bars = options.only ? 'none' : kind;
     return report(results, bars, { generator, memoryMiB: servers.ours?.residentMiB() });
   } finally {
     for (const server of Object.values(servers)) await server.stop();
