@@ -30,6 +30,7 @@ export const listeningSql = (source: string, types: readonly string[]) => {
 /**
  * Common table expressions that write events, and a delivery for each webhook that wants one. Nothing is written where
  * no webhook asked for it. The statement decides, so a webhook that is created at the same moment gets all or nothing.
+ * Webhooks are looked up for each event: a plan that joins may read those of all environments.
  *
  * @param source a table expression with the columns environment_id, type, data, and ord for the order
  */
@@ -37,13 +38,18 @@ export const eventCtes = (source: string) => `
   event as (
     insert into webhook_event (environment_id, type, data)
     select s.environment_id, s.type, s.data from ${source} s
-    where exists (select from webhook w where w.environment_id = s.environment_id and ${wantsSql('s.type')})
+    where (
+      select true from webhook w where w.environment_id = s.environment_id and ${wantsSql('s.type')} limit 1
+    )
     order by s.ord
     returning id, environment_id, type
   ), delivered as (
     insert into webhook_delivery (environment_id, webhook_id, event_id, retry_until)
     select t.environment_id, w.id, t.id, now() + ${retriedFor}
-    from event t join webhook w on w.environment_id = t.environment_id and ${wantsSql('t.type')}
+    from event t
+    cross join lateral (
+      select id from webhook w where w.environment_id = t.environment_id and ${wantsSql('t.type')} offset 0
+    ) w
     order by t.id
     returning id
   )`;
