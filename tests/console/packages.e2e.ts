@@ -306,7 +306,7 @@ it('duplicates, renames and deletes drafts, and makes a version a draft again', 
   await more('Rename');
   await dialog().getByRole('textbox', { name: 'Name' }).fill('Basic plus');
   await dialog().getByRole('button', { name: 'Rename' }).click();
-  await page.getByRole('heading', { name: 'Basic plus' }).waitFor();
+  await page.getByRole('heading', { name: 'Basic plus', exact: true }).waitFor();
   await click('Publish');
   await dialog().getByRole('button', { name: 'Publish' }).click();
   await page.getByText('Published', { exact: true }).waitFor();

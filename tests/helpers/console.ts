@@ -102,6 +102,8 @@ export async function inspect(page: Page, name: string): Promise<string[]> {
   const problems: string[] = [];
   for (const theme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
+    // A tooltip under the mouse would be there by chance.
+    await page.mouse.move(0, 0);
     await page.waitForTimeout(250);
     // Behind a dialog the page does not matter; without one, all of it does, from its top.
     const fullPage = (await page.getByRole('dialog').count()) === 0;

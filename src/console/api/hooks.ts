@@ -1,4 +1,5 @@
 import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useRef } from 'react';
 import { useLocation } from 'react-router';
 import type { TypedDocumentString } from '../generated/operations.ts';
 import { type Environment, environments, isCode, listSessions, request } from './request.ts';
@@ -40,6 +41,18 @@ export function useAnswer<Result, Variables>(
     placeholderData: options.keepPrevious ? keepPreviousData : undefined,
     refetchInterval: options.every,
   });
+}
+
+/** Refetches everything shown each time that the value changes. */
+export function useRefresh(value: number): void {
+  const environment = useEnvironment();
+  const client = useQueryClient();
+  const seen = useRef(value);
+  useEffect(() => {
+    if (seen.current === value) return;
+    seen.current = value;
+    client.invalidateQueries({ queryKey: [environment] });
+  }, [client, environment, value]);
 }
 
 /** Runs a mutation, then refetches everything shown. */

@@ -1,7 +1,7 @@
 import { Button, Group, SegmentedControl, Select, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useParams } from 'react-router';
-import { useAnswer, useChange } from '../api/hooks.ts';
+import { useAnswer, useChange, useRefresh } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import {
   MigrateSubscribersDocument,
@@ -31,6 +31,9 @@ export function Page() {
   const paths = usePaths();
   const answer = useAnswer(MigrationPartsDocument, { id });
   const migrations = useAnswer(MigrationsDocument, { first: latest }, { every: refreshMs });
+  const own = migrations.data?.migrations.filter(({ fromPackageId }) => fromPackageId === id) ?? [];
+  // A migration that ends changes what another one would do.
+  useRefresh(own.filter(({ state }) => state !== 'RUNNING').length);
   return (
     <Answer of={answer}>
       {({ package: from, packages }) => (
@@ -40,17 +43,12 @@ export function Page() {
             back={{ to: paths.package(id), label: from.name }}
           />
           <Answer of={migrations}>
-            {(data) => {
-              const own = data.migrations.filter(({ fromPackageId }) => fromPackageId === id);
-              return (
-                <Stack>
-                  <Progress migrations={own} />
-                  {!own.some(({ state }) => state === 'RUNNING') && (
-                    <Migrate from={from} packages={packages} />
-                  )}
-                </Stack>
-              );
-            }}
+            {() => (
+              <Stack>
+                <Progress migrations={own} />
+                {!own.some(({ state }) => state === 'RUNNING') && <Migrate from={from} packages={packages} />}
+              </Stack>
+            )}
           </Answer>
         </>
       )}

@@ -14,6 +14,7 @@ import {
   type VersionFragment,
   VersionsDocument,
 } from '../generated/operations.ts';
+import { Failure } from '../parts/answer.tsx';
 import { DialogButton, FormDialog } from '../parts/dialog.tsx';
 import { idFrom } from '../parts/ids.ts';
 import { formatCount } from '../parts/numbers.ts';
@@ -85,15 +86,22 @@ export function NextVersionButton({ subject }: { subject: { id: string } }) {
   const navigate = useNavigate();
   const paths = usePaths();
   return (
-    <Button
-      variant="default"
-      loading={create.isPending}
-      onClick={() =>
-        create.mutate({ packageId: subject.id }, { onSuccess: () => navigate(paths.editPackage(subject.id)) })
-      }
-    >
-      Create next version
-    </Button>
+    <>
+      <Button
+        variant="default"
+        loading={create.isPending}
+        // The button is gone before the draft is known here: navigating must not depend on it.
+        onClick={() =>
+          create
+            .mutateAsync({ packageId: subject.id })
+            .then(() => navigate(paths.editPackage(subject.id)))
+            .catch(() => undefined)
+        }
+      >
+        Create next version
+      </Button>
+      <Failure error={create.error} />
+    </>
   );
 }
 

@@ -37,6 +37,7 @@ export function Check({ userId }: { userId: string }) {
           <Select
             label="Feature"
             placeholder="Choose a feature"
+            disabled={choices.data === undefined}
             data={features.map(({ id, name }) => ({ value: id, label: name }))}
             value={featureId}
             onChange={(id) => {
