@@ -312,6 +312,12 @@ async function createBilling(
     await db.billingMeterEvent.create({
       data: { ...metered, packageId, id: BigInt(index + 1), state: 'FAILED' },
     });
+  await db.billingMeterWindow.create({
+    data: {
+      ...{ environmentId, subscriptionId: 1n, featureId: names.feature, windowStart: new Date(0) },
+      ...{ revision: 1, used: limit, drawn: 0 },
+    },
+  });
   const event = { environmentId, id: `${names.event}-of-stripe`, type: word, createdAt: new Date(0) };
   await db.stripeEvent.create({ data: event });
 }
