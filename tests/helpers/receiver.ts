@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 
@@ -43,6 +43,17 @@ function misfitOf(payload: { type: string }): string | null {
   return error === undefined ? null : `${type}: ${z.prettifyError(error)}`;
 }
 
+/** The body of a request; null if the connection broke, as it does when the receiver is closed. */
+async function bodyOf(request: IncomingMessage): Promise<string | null> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of request) chunks.push(chunk);
+  } catch {
+    return null;
+  }
+  return Buffer.concat(chunks).toString();
+}
+
 const timeoutMs = 15_000;
 
 /** Receives webhooks. @param port a free one unless given */
@@ -58,9 +69,8 @@ export async function startReceiver(port = 0): Promise<Receiver> {
     response.on('close', () => {
       open.now -= 1;
     });
-    const chunks: Buffer[] = [];
-    for await (const chunk of request) chunks.push(chunk);
-    const body = Buffer.concat(chunks).toString();
+    const body = await bodyOf(request);
+    if (body === null) return;
     const message = { headers: request.headers, body, payload: JSON.parse(body) };
     received.push(message);
     misfit ??= misfitOf(message.payload);

@@ -11,7 +11,8 @@ import { type Receiver, startReceiver } from '../helpers/receiver.ts';
 let app: TestApp;
 let receiver: Receiver;
 let dispatchers: Dispatcher[] = [];
-const receivers: Receiver[] = [];
+/** More receivers of one test. */
+const others: Receiver[] = [];
 
 beforeAll(async () => {
   app = await startTestApp();
@@ -20,15 +21,30 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all(dispatchers.map((each) => each.stop()));
-  await Promise.all([receiver, ...receivers].map((each) => each.close()));
+  await receiver.close();
   await app.close();
 });
+/** Ends the deliveries of a test and waits until none is under way: a late one would arrive in the next test. */
 afterEach(async () => {
+  await Promise.all(others.splice(0).map((each) => each.close()));
+  await app.database.work.query('delete from webhook_event');
+  await until(nobodySends);
+  await app.database.work.query('delete from webhook');
   receiver.received.length = 0;
   receiver.answerWith((_message, response) => response.writeHead(204).end());
-  await app.database.work.query('delete from webhook');
-  await app.database.work.query('delete from webhook_event');
 });
+
+async function startOther(): Promise<Receiver> {
+  const other = await startReceiver();
+  others.push(other);
+  return other;
+}
+
+/** Whether no webhook has a lease: what was due is settled, and what is due next is read anew. */
+async function nobodySends(): Promise<boolean> {
+  const { rows } = await app.database.work.query('select from webhook where leased_until > now()');
+  return rows.length === 0;
+}
 
 function dispatch(post: Post = createPost(true)): Dispatcher {
   const parts = { pool: app.database.work, encryption: testEncryption, log: pino({ level: 'silent' }) };
@@ -133,9 +149,8 @@ test('two secrets sign during a rotation', async () => {
   const [message] = await receiver.count(1);
   for (const each of [secret, rotated.secret])
     new Webhook(each).verify(message?.body ?? '', message?.headers as Record<string, string>);
-  await app.database.work.query(
-    'update webhook set previous_secret_until = now(), leased_by = null, leased_until = null',
-  );
+  await until(nobodySends);
+  await app.database.work.query('update webhook set previous_secret_until = now()');
   await createUser();
   const second = (await receiver.count(2))[1];
   const verify = (each: string) =>
@@ -209,8 +224,7 @@ describe('what fails', () => {
   });
 
   test('a webhook that fails for days is disabled, and others are told', async () => {
-    const watching = await startReceiver();
-    receivers.push(watching);
+    const watching = await startOther();
     await createWebhook({ url: watching.url, events: ['flag.raised'] });
     const { webhook } = await createWebhook();
     await app.database.work.query(
@@ -237,8 +251,7 @@ describe('what fails', () => {
 });
 
 test('one that hangs delays no other, and is asked by few requests at once', async () => {
-  const slow = await startReceiver();
-  receivers.push(slow);
+  const slow = await startOther();
   slow.answerWith(() => undefined);
   await createWebhook({ url: slow.url });
   await createWebhook();
@@ -255,6 +268,7 @@ test('two processes send each message once; what a killed one was sending is sen
   expect(receiver.received).toHaveLength(20);
 
   // As a process leaves it that was killed: the lease runs out.
+  await until(nobodySends);
   await app.database.work.query(
     `update webhook set leased_by = gen_random_uuid(), leased_until = now() + interval '1 second'`,
   );
