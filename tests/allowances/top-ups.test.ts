@@ -100,6 +100,21 @@ describe('top-ups', () => {
     await proven();
   });
 
+  test('cover an enforced SET as far as the window has drawn from them already', async () => {
+    await topUp({ amount: 50 });
+    await record({ delta: 150 });
+    const set = async (delta: number) => (await record({ delta, action: 'SET', enforce: true })).recorded;
+    expect([await set(151), await set(150), await set(140)]).toEqual([false, true, true]);
+    expect(await remains()).toEqual([10]);
+    await app.database.prisma.topUp.updateMany({
+      where: { user: { id: userId } },
+      data: { expiresAt: new Date(Date.now() - 1) },
+    });
+    // What was drawn while it was alive stays paid.
+    expect([await set(141), await set(140), await set(120)]).toEqual([false, true, true]);
+    await proven();
+  });
+
   test('500 enforced calls against a budget of 100 and top-ups of 30 and 20 record exactly 150', async () => {
     await Promise.all([topUp({ amount: 30 }), topUp({ amount: 20 })]);
     const results = await Promise.all(Array.from({ length: 500 }, () => record({ delta: 1, enforce: true })));

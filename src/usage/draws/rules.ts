@@ -63,6 +63,11 @@ export class Excess {
     this.parts = parts.map((part) => ({ ...part }));
   }
 
+  /** What the window has drawn from top-ups, together. */
+  get drawn(): bigint {
+    return sumOf(this.parts.filter(({ topUpId }) => topUpId !== null).map(({ amount }) => amount));
+  }
+
   /** Makes the parts add up to `excess`, without drawing: what is more is drawn from nothing, what is less is given back. */
   settle(excess: bigint, topUps: readonly TopUp[]): void {
     this.isFollowed = true;

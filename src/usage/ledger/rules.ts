@@ -53,12 +53,22 @@ export function usedAfter(used: Amount, { action, delta }: Pick<Usage, 'action' 
 }
 
 /**
- * Why an enforced usage is refused; null when the user is entitled to it. SET replaces what
- * is used, so its delta is judged on its own. Giving back is never refused.
+ * Why an enforced usage is refused; null when the user is entitled to it. Giving back is never refused.
+ *
+ * SET replaces what is used, so its delta is judged on its own: against the budget, what remains of the top-ups, and what
+ * the window had drawn from them already.
+ *
+ * @param drawn what the window of the usage has drawn from top-ups
  */
-export function refusal(usage: Usage, standing: Standing): string | null {
+export function refusal(usage: Usage, standing: Standing, drawn: Amount): string | null {
   if (usage.delta < 0n) return null;
-  const before = usage.action === 'SET' ? { ...standing, used: 0n } : standing;
+  const before = usage.action === 'SET' ? withoutUsage(standing, drawn) : standing;
   const { access, reason } = entitlementOf(before, usage.delta);
   return access ? null : reason;
+}
+
+/** The standing if nothing had been used in the window. */
+function withoutUsage(standing: Standing, drawn: Amount): Standing {
+  const { granted, remaining } = standing.topUp ?? { granted: 0n, remaining: 0n };
+  return { ...standing, used: 0n, topUp: { granted, remaining: remaining + drawn } };
 }

@@ -134,7 +134,7 @@ function judge(
   tally: Tally,
 ): Decision {
   const { usage } = item;
-  const refused = usage.enforce ? refusal(usage, judgedStanding(item, featureType, tally)) : null;
+  const refused = usage.enforce ? judgedRefusal(item, featureType, tally) : null;
   if (refused !== null) return { recorded: false, reason: refused, duplicate: false };
   record(item, userKey, tally);
   if (keyName !== null) tally.keys.set(keyName, usage);
@@ -142,11 +142,14 @@ function judge(
 }
 
 /**
- * The standing that decides an enforced usage: the winning live subscription that it counts towards, in the window of
- * the usage. With the current window, usage in an earlier window would never be limited.
+ * Why an enforced usage is refused. What decides is the winning live subscription that it counts towards, in the window
+ * of the usage. With the current window, usage in an earlier window would never be limited.
  */
-function judgedStanding(item: Case, featureType: FeatureType, tally: Tally): Standing {
-  return standingOf(item, featureType, tally, winnerOnce(item.grants, item.at), item.at);
+function judgedRefusal(item: Case, featureType: FeatureType, tally: Tally): string | null {
+  const winner = winnerOnce(item.grants, item.at);
+  const counter = winner && tally.counters.get(counterName(item, winner));
+  const drawn = (counter && tally.excess.get(counter)?.drawn) ?? 0n;
+  return refusal(item.usage, standingOf(item, featureType, tally, winner, item.at), drawn);
 }
 
 function record(item: Case, userKey: bigint, tally: Tally): void {

@@ -220,11 +220,21 @@ describe('an enforced usage', () => {
     ['goes over with overage', { delta: amountOf(4) }, 7, { overageEnabled: true }, true],
     ['has no limit', { delta: amountOf(4) }, 7, { limit: null }, true],
   ])('that %s', (_name, changes, used, grantChanges, accepted) => {
-    expect(refusal(usage(changes), standing(used, grantChanges)) === null).toBe(accepted);
+    expect(refusal(usage(changes), standing(used, grantChanges), 0n) === null).toBe(accepted);
+  });
+
+  it.each([
+    [15, true],
+    [16, false],
+  ])('that sets %p of a budget of 10, where 3 are drawn from top-ups and 2 remain: %p', (delta, accepted) => {
+    const topUp = { granted: amountOf(5), remaining: amountOf(2) };
+    const set = usage({ action: 'SET', delta: amountOf(delta) });
+    expect(refusal(set, { ...standing(13), topUp }, amountOf(3)) === null).toBe(accepted);
   });
 
   it('is refused with the reason of the entitlement when nothing is granted', () => {
-    expect(refusal(usage(), { featureType: 'CONSUMABLE', precision: 0, grant: null, used: 0n })).toBe(
+    const nothing = { featureType: 'CONSUMABLE', precision: 0, grant: null, used: 0n } as const;
+    expect(refusal(usage(), nothing, 0n)).toBe(
       'The user has no active subscription to a package with this feature.',
     );
   });
