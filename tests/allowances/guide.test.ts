@@ -3,10 +3,10 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
-// The examples of docs/guides/allowances.md run in their order, as they stand there.
+// The examples of the guides run in their order, as they stand there; those that are not GraphQL in
+// tests/documented/doors.test.ts.
 
 let app: TestApp;
-let examples: string[];
 
 beforeAll(async () => {
   app = await startTestApp();
@@ -16,14 +16,26 @@ beforeAll(async () => {
   await createPackage(prisma, { id: 'base', features });
   await createUser(prisma, { id: '124' });
   await createSubscription(prisma, { userId: '124', packageId: 'base' });
-  const guide = await readFile(new URL('../../docs/guides/allowances.md', import.meta.url), 'utf8');
-  examples = [...guide.matchAll(/```graphql\n(.+?)```/gs)].map(([, example = '']) => example);
 });
 afterAll(() => app.close());
 
-test('every example of the guide succeeds, and the allowances are what it says', async () => {
+/**
+ * Sends the GraphQL examples of a guide, and answers what they answer.
+ *
+ * @param after what its reader does after an example, by the place of that
+ */
+async function sendExamples(page: string, after: Record<number, () => Promise<void>> = {}) {
+  const guide = await readFile(new URL(`../../docs/guides/${page}`, import.meta.url), 'utf8');
   const answers = [];
-  for (const example of examples) answers.push(await app.ok(example));
+  for (const [place, [, example = '']] of [...guide.matchAll(/```graphql\n(.+?)```/gs)].entries()) {
+    answers.push(await app.ok(example));
+    await after[place]?.();
+  }
+  return answers;
+}
+
+test('every example about allowances succeeds, and the allowances are what the guide says', async () => {
+  const answers = await sendExamples('allowances.md');
   expect(answers[2]).toMatchObject({
     canUseFeature: {
       access: true,
@@ -32,4 +44,25 @@ test('every example of the guide succeeds, and the allowances are what it says',
   });
   expect(answers[3]).toMatchObject({ reserveUsage: { reserved: true, reason: null } });
   expect(answers[0]).toMatchObject({ grantFeature: { limit: 500, endsAt: '2030-03-01T17:00:00.000Z' } });
+});
+
+test('every example about calendar months succeeds, and windows end where the guide says', async () => {
+  const subscribeAnna = async () => {
+    await app.ok('mutation { publishPackage(id: "pro") { id } createUser(input: { id: "anna" }) { id } }');
+    await app.ok(
+      'mutation { subscribe(userId: "anna", packageIds: ["pro"], startsAt: "2026-03-10T12:00:00Z") { id } }',
+    );
+  };
+  const [made, environment, usage] = await sendExamples('calendar-months.md', { 1: subscribeAnna });
+  const resets = { resetPeriod: 'MONTH', resetEvery: 1, resetAnchor: 'CALENDAR', timeZone: 'Europe/Berlin' };
+  expect(made.createPackage.features).toEqual([resets]);
+  expect(environment.updateEnvironment).toEqual({ timeZone: 'Europe/Berlin' });
+  expect(usage.showUsage.current).toMatchObject({ consumption: { used: 0, budget: 1_000 } });
+  const { showUsage } = await app.ok(
+    '{ showUsage(userId: "anna", featureId: "api-calls", pastPeriods: 120) { past { periodStart periodEnd } } }',
+  );
+  expect(showUsage.past.slice(-2)).toEqual([
+    { periodStart: '2026-03-31T22:00:00.000Z', periodEnd: '2026-04-30T22:00:00.000Z' },
+    { periodStart: '2026-03-10T12:00:00.000Z', periodEnd: '2026-03-31T22:00:00.000Z' },
+  ]);
 });

@@ -16,8 +16,15 @@ beforeAll(async () => {
   const { prisma } = app.database;
   await createFeature(prisma, { id: 'calls' });
   await createPackage(prisma, { id: 'pro', features: [{ id: 'calls', limit: 10 }] });
-  await createUser(prisma, { id: 'ada' });
-  await createSubscription(prisma, { userId: 'ada', packageId: 'pro' });
+  for (const id of ['api-calls', 'tokens']) await createFeature(prisma, { id });
+  await createPackage(prisma, { id: 'models', isAddon: true, features: [{ id: 'tokens', limit: 100 }] });
+  for (const [userId, packageId] of [
+    ['ada', 'pro'],
+    ['124', 'models'],
+  ] as const) {
+    await createUser(prisma, { id: userId });
+    await createSubscription(prisma, { userId, packageId });
+  }
   token = (await app.ok('mutation { generateUserToken(userId: "ada") { token } }')).generateUserToken.token;
 }, 120_000);
 afterAll(() => app.close());
@@ -78,6 +85,39 @@ describe('docs/guides/openfeature.md', () => {
     );
     expect(told).toBe(`${10 - before - 2}\n`);
     expect(await used()).toBe(before + 2);
+  });
+});
+
+describe('docs/guides/allowances.md', () => {
+  const page = 'docs/guides/allowances.md';
+  const runSdk = (script: string) =>
+    run(process.execPath, ['--input-type=module', '--eval', script], 'packages/sdk');
+
+  testWith('curl')('cURL: more for one customer, and the same again', async () => {
+    const [first, again] = [
+      JSON.parse(await run('sh', ['-c', block(page, 'sh')])),
+      JSON.parse(await run('sh', ['-c', block(page, 'sh')])),
+    ];
+    expect(first.data.grantFeature).toMatchObject({ limit: 500, endsAt: '2030-03-01T17:00:00.000Z' });
+    expect(again).toEqual(first);
+  });
+
+  test('TypeScript: a top-up for an order that is paid, once', async () => {
+    expect(await runSdk(block(page, 'ts'))).toBe('20\n');
+    expect(await runSdk(block(page, 'ts'))).toBe('20\n');
+  });
+
+  test('TypeScript: tokens are held, and what was really used is committed', async () => {
+    const model = 'const askTheModel = async () => ({ tokens: 17 });';
+    const left = 'query { canUseFeature(userId: "124", featureId: "tokens") { consumption { remaining } } }';
+    const before = (await app.ok(left)).canUseFeature.consumption.remaining;
+    expect(await runSdk(`${model}\n${block(page, 'ts', 1)}`)).toBe(`${before - 17}\n`);
+  });
+
+  test('TypeScript: a model that fails leaves nothing held', async () => {
+    const model = 'const askTheModel = async () => { throw new Error("no answer") };';
+    await expect(runSdk(`${model}\n${block(page, 'ts', 1)}`)).rejects.toThrow('no answer');
+    expect((await app.ok('{ openReservations(userId: "124") { id } }')).openReservations).toEqual([]);
   });
 });
 
