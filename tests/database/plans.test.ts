@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Client } from 'pg';
+import { Client, type Pool } from 'pg';
 import { applySettings, lookupPlans, sessionSettings } from '../../src/database/settings.ts';
+import { createStandingFinder } from '../../src/entitlements/store.ts';
 import { sweep } from '../../src/segment/sweep.ts';
+import { decideWithin } from '../../src/usage/record/locked.ts';
+import type { Usage } from '../../src/usage/record/rules.ts';
+import { appendUsage } from '../../src/usage/record/store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { postEvents, trackEvent, workOn } from '../helpers/segment.ts';
@@ -146,5 +150,61 @@ describe('no statement of the hot path reads a whole table', () => {
       insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
       select user_key, id, 'messages', now(), 'test', 1 from s`);
     expect(await readWhole(statements)).toEqual({});
+  });
+});
+
+/*
+ * A user without any allowance pays nothing for those of others: what the hot path does for such a user does not look into
+ * one of their tables. For a user who has some, it looks into each.
+ */
+describe('the tables of grants, top-ups and reservations', () => {
+  const tables = ['feature_grant', 'top_up', 'usage_excess', 'usage_hold'];
+
+  beforeAll(async () => {
+    await createUser(app.database.prisma, { id: 'with all' });
+    await createSubscription(app.database.prisma, { userId: 'with all', packageId: 'base' });
+    const more = '(input: { userId: "with all", featureId: "messages"';
+    await app.ok(`mutation {
+      grantFeature${more}, limit: 2000 }) { id }
+      topUp${more}, amount: 10 }) { id }
+      reserveUsage${more}, amount: 10 }) { id }
+    }`);
+  });
+
+  /** The tables of these that recording and checking for a user looks into. */
+  async function lookedInto(userId: string): Promise<string[]> {
+    const client = await app.database.hot.connect();
+    const usage: Usage = {
+      ...{
+        environmentId: 'test',
+        userId,
+        featureId: 'messages',
+        source: 'API',
+        action: 'ADD',
+        delta: 1_000_000n,
+      },
+      ...{ idempotencyKey: null, timestamp: null, enforce: false },
+    };
+    try {
+      await client.query('begin');
+      await appendUsage(client, [{ usage, withStanding: false }], 'skip');
+      await appendUsage(client, [{ usage, withStanding: true }], 'skip');
+      await decideWithin(client, [{ ...usage, enforce: true }], 'skip');
+      await createStandingFinder(client as unknown as Pool)(usage);
+      const { rows } = await client.query(
+        `select relname from pg_stat_xact_user_tables
+         where relname = any($1) and coalesce(seq_scan, 0) + coalesce(idx_scan, 0) > 0 order by relname`,
+        [tables],
+      );
+      return rows.map(({ relname }) => relname);
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  }
+
+  it('are not looked into for a user who has none of it', async () => {
+    expect(await lookedInto('u')).toEqual([]);
+    expect(await lookedInto('with all')).toEqual(tables);
   });
 });
