@@ -275,6 +275,56 @@ describe('a change of package', () => {
     expect(await differences()).toEqual([]);
   });
 
+  it('carries usage over beside top-ups, holds and grants; what top-ups paid before stays paid', async () => {
+    await subscribe(['free'], { startsAt: ago(3) });
+    const text = `mutation { topUp(input: { userId: "ada", featureId: "calls", amount: 20 }) { id } }`;
+    await app.ok(text);
+    const consumption = async () =>
+      (
+        await app.ok(`{ canUseFeature(userId: "ada", featureId: "calls") { consumption {
+          used budget remaining topUp { remaining } } } }`)
+      ).canUseFeature.consumption;
+    const is = (used: number, budget: number, remaining: number, ofTopUp: number) => ({
+      ...{ used, budget, remaining, topUp: { remaining: ofTopUp } },
+    });
+    const past = ago(1);
+    await record(2, past);
+    await record(10);
+    expect(await consumption()).toEqual(is(12, 10, 18, 18));
+    await change('pro', { usage: 'CARRY' });
+    expect(await consumption()).toEqual(is(12, 100, 106, 18));
+    // Beyond the new budget the top-up is drawn from, and a revert gives that back.
+    await record(90);
+    expect(await consumption()).toEqual(is(102, 100, 16, 16));
+    await record(-3);
+    expect(await consumption()).toEqual(is(99, 100, 19, 18));
+    expect(await differences()).toEqual([]);
+
+    const held = `mutation { reserveUsage(input: { userId: "ada", featureId: "calls", amount: 4 }) { id } }`;
+    const { reserveUsage } = await app.ok(held);
+    await change('free', { usage: 'CARRY' });
+    expect(await consumption()).toEqual(is(99, 10, 14, 18));
+    await app.ok('mutation ($id: String!) { commitReservation(id: $id, amount: 1) { recorded } }', {
+      id: reserveUsage.id,
+    });
+    expect(await consumption()).toEqual(is(100, 10, 17, 17));
+    // A revert after the change gives back what was drawn after it, then what counts in the budget.
+    await record(-2);
+    expect(await consumption()).toEqual(is(98, 10, 18, 18));
+    await record(-94);
+    expect(await consumption()).toEqual(is(4, 10, 24, 18));
+    // One of an earlier time also gives back what was drawn then.
+    await record(-2, past);
+    expect(await consumption()).toEqual(is(2, 10, 28, 20));
+    expect(await differences()).toEqual([]);
+
+    await app.ok(`mutation { grantFeature(input: { userId: "ada", featureId: "calls", limit: 50 }) { id } }`);
+    expect(await consumption()).toEqual(is(0, 50, 70, 20));
+    await change('pro', { usage: 'CARRY' });
+    expect(await consumption()).toEqual(is(2, 100, 118, 20));
+    expect(await differences()).toEqual([]);
+  });
+
   it('comes later, and carries what is used until then', async () => {
     await subscribe(['free', 'pro-support'].slice(0, 1), { startsAt: ago(3) });
     await record(4);

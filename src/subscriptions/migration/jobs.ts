@@ -11,8 +11,8 @@ import { advance, findConcerned, findNext, findRunning, finish } from './store.t
 /** Runs at start and every minute: goes on with the migrations of killed processes. */
 export const migrationsJob = 'subscriptions-migrations';
 
-/** How many subscriptions are moved between two pauses. */
-const chunkSize = 20;
+/** How many subscriptions are moved between two pauses. Few: requests wait for one that runs in the same process. */
+const chunkSize = 4;
 /** How long a job goes on. Then another kind of work has its turn in the queue. */
 const sliceMs = 2_000;
 
