@@ -5,8 +5,12 @@ import { demoFeatures, demoPackages, demoPlan, demoUser } from './rules.ts';
 
 const lock = 2_033_941_018;
 
-/** Processes that start together provision one after another. */
+/**
+ * Processes that start together provision one after another. A slow machine may take longer over each of them
+ * than a request may wait for a lock.
+ */
 export async function lockProvisioning(tx: Db): Promise<void> {
+  await tx.$executeRaw`SET LOCAL lock_timeout = '45s'`;
   await tx.$queryRaw`SELECT pg_advisory_xact_lock(${lock})::text`;
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { parseKey } from '../../src/auth/keys/rules.ts';
 import { createKeyring, listKeys, revokeKey } from '../../src/auth/keys/store.ts';
@@ -164,6 +165,22 @@ test('an environment with anything in it is not given the demo', async () => {
 
   expect(await provision(db, { keys: [], demo: true }, now)).toMatchObject({ hasDemo: false });
   expect(await rowCounts()).toMatchObject({ features: 0, users: 1 });
+});
+
+test('an instance waits for another that is slow to provision', async () => {
+  const other = await database.work.connect();
+  await other.query('begin');
+  await other.query('select pg_advisory_xact_lock(2033941018)');
+  const waiting = Promise.allSettled([provision(db, { keys: [], demo: false }, now)]);
+  const waits = "select from pg_locks where locktype = 'advisory' and not granted";
+  while ((await other.query(waits)).rowCount === 0) await sleep(20);
+  // Longer than a request waits for a lock.
+  await sleep(5_500);
+  await other.query('commit');
+  other.release();
+  expect(await waiting).toEqual([
+    { status: 'fulfilled', value: expect.objectContaining({ firstStart: true }) },
+  ]);
 });
 
 test('instances that start together provision once', async () => {
