@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { describeAlerts, reasonAgainst, resultOf } from '../../src/console/allowances/present.ts';
+import { describeAlerts, heldOf, reasonAgainst, resultOf } from '../../src/console/allowances/present.ts';
 import { revertedId, revertKey, revertNote } from '../../src/console/allowances/revert.ts';
 import { findFault } from '../../src/console/frame/keys.ts';
 import type { VersionFragment } from '../../src/console/generated/operations.ts';
@@ -288,4 +288,14 @@ describe('what differs between two versions is told in phrases', () => {
     ],
     ['base packages', { basePackages: [{ id: 'a', name: 'A' }] }, ['Open to every base package → A']],
   ])('%s', (_, change, phrases) => expect(differencesOf({ ...before, ...change }, before)).toEqual(phrases));
+});
+
+it.each([
+  ['nothing, of amounts that binary fractions do not hold', { used: 0.1, budget: 0.8, remaining: 0.7 }, 0],
+  ['nothing, of what was given back beyond 0', { used: 0, budget: 10, remaining: 15 }, 0],
+  ['a part of the budget', { used: 2, budget: 10, remaining: 3.75 }, 4.25],
+  ['a part of the top-ups', { used: 12, budget: 10, remaining: 1, topUp: { remaining: 5 } }, 4],
+  ['nothing that is told, without a limit', { used: 2, budget: null, remaining: null }, 0],
+])('reservations hold %s', (_what, consumption, held) => {
+  expect(heldOf({ topUp: null, ...consumption })).toBe(held);
 });

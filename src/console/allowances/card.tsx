@@ -11,6 +11,7 @@ import { OpenButton } from '../parts/opener.tsx';
 import { UsageOverTime } from '../usage/usage-over-time.tsx';
 import { Alerts } from './alerts.tsx';
 import { FeatureRow } from './feature-row.tsx';
+import { heldOf } from './present.ts';
 import { Resets } from './resets.tsx';
 
 const History = lazy(() => import('./history.tsx').then(({ History }) => ({ default: History })));
@@ -106,16 +107,16 @@ function Source({ entitlement: { subscription, grant } }: { entitlement: Entitle
 }
 
 /** What is left of the budget and of the top-ups, without what is held. */
-function Left({ budget, used, remaining, topUp }: Consumption) {
-  if (budget === null || remaining === null) return null;
-  const ofTopUps = topUp?.remaining ?? 0;
-  const held = Math.max(0, budget - used) + ofTopUps - remaining;
+function Left(consumption: Consumption) {
+  const { remaining, topUp } = consumption;
+  if (remaining === null) return null;
+  const held = heldOf(consumption);
   return (
     <Text size="sm">
       <Text span fw={600}>
         {formatNumber(remaining)} left
       </Text>
-      {topUp !== null && `, ${formatNumber(ofTopUps)} from top-ups`}
+      {topUp !== null && `, ${formatNumber(topUp.remaining)} from top-ups`}
       {held > 0 && `; ${formatNumber(held)} held by reservations`}
     </Text>
   );

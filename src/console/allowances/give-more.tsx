@@ -1,6 +1,7 @@
 import { Alert, SegmentedControl, Select, Stack, Switch, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
+import { useRepeatKey } from '../api/repeat-key.ts';
 import {
   ChoicesDocument,
   type CountedFragment,
@@ -38,15 +39,19 @@ export function GiveMore(
   const [terms, setTerms] = useState(blankTerms);
   const grant = useChange(GrantFeatureDocument);
   const topUp = useChange(TopUpDocument);
+  const keyFor = useRepeatKey();
   const isBinary = feature?.type === 'BINARY';
   const isTopUp = way === 'TOP_UP' && !isBinary;
   const gift: Gift = { way, amount: unlimited ? null : amount, until };
   const give = () => {
     const common = { userId, featureId: feature?.id ?? '', reason: reason || null };
     const end = readInstant(until);
-    return isTopUp
-      ? topUp.mutateAsync({ input: { ...common, amount: amount || 0, expiresAt: end } })
-      : grant.mutateAsync({ input: { ...common, endsAt: end, ...grantInput(isBinary, gift, terms) } });
+    if (isTopUp) {
+      const input = { ...common, amount: amount || 0, expiresAt: end };
+      return topUp.mutateAsync({ input: { ...input, idempotencyKey: keyFor(input) } });
+    }
+    const input = { ...common, endsAt: end, ...grantInput(isBinary, gift, terms) };
+    return grant.mutateAsync({ input: { ...input, idempotencyKey: keyFor(input) } });
   };
   return (
     <FormDialog

@@ -1,6 +1,7 @@
 import { Alert, NumberInput, Select, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
+import { useRepeatKey } from '../api/repeat-key.ts';
 import { ChoicesDocument, ReserveUsageDocument } from '../generated/operations.ts';
 import { AmountInput } from '../parts/amount-input.tsx';
 import { FormDialog } from '../parts/dialog.tsx';
@@ -19,6 +20,7 @@ export function Hold({ opened, onClose, userId }: Opened & { userId: string }) {
   const [amount, setAmount] = useState<number | ''>('');
   const [minutes, setMinutes] = useState<number | ''>(5);
   const reserve = useChange(ReserveUsageDocument);
+  const keyFor = useRepeatKey();
   const refusal = reserve.data?.reserveUsage.reason;
   return (
     <FormDialog
@@ -35,7 +37,9 @@ export function Hold({ opened, onClose, userId }: Opened & { userId: string }) {
           amount: amount || 0,
           ttlSeconds: (minutes || 5) * 60,
         };
-        const { reserveUsage } = await reserve.mutateAsync({ input });
+        const { reserveUsage } = await reserve.mutateAsync({
+          input: { ...input, idempotencyKey: keyFor(input) },
+        });
         if (!reserveUsage.reserved) throw new Error('refused');
       }}
     >

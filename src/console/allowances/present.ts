@@ -7,6 +7,20 @@ export interface Present {
   overageEnabled: boolean;
 }
 
+/** What reservations hold of the budget and the top-ups; 0 where the budget is unlimited. */
+export function heldOf(consumption: {
+  used: number;
+  budget: number | null;
+  remaining: number | null;
+  topUp: { remaining: number } | null;
+}): number {
+  const { used, budget, remaining, topUp } = consumption;
+  if (budget === null || remaining === null) return 0;
+  const held = Math.max(0, budget - used) + (topUp?.remaining ?? 0) - remaining;
+  // Amounts have six fraction digits; differences of binary fractions have more.
+  return Math.max(0, Number(held.toFixed(6)));
+}
+
 /** What is about to be given. Amount null is unlimited; `until` is empty without an end. */
 export interface Gift {
   way: 'TOP_UP' | 'LIMIT';
