@@ -49,7 +49,7 @@ export function checkUnits(
 /** What amounts of a feature there are already. */
 export interface PresentAmounts {
   isUsed: boolean;
-  /** The most fraction digits of a limit or a top-up. */
+  /** The most fraction digits of a limit, a top-up or a reservation. */
   digitsOfLimits: number;
 }
 
@@ -58,6 +58,6 @@ export function precisionProblem(before: number, after: number, present: Present
   if (after >= before) return null;
   if (present.isUsed) return `must not be lowered below ${before}: the feature has usage`;
   return present.digitsOfLimits > after
-    ? `must be at least ${present.digitsOfLimits}: a limit or a top-up has so many digits after the decimal point`
+    ? `must be at least ${present.digitsOfLimits}: a limit, a top-up or a reservation has so many digits after the decimal point`
     : null;
 }

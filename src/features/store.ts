@@ -60,8 +60,8 @@ export async function requireFeature(
 }
 
 /**
- * The amounts that there are of a feature: its usage, its limits and thresholds, and its top-ups. A usage that is recorded at this moment may be
- * missed: its amount stays exact.
+ * The amounts that there are of a feature: its usage, its limits and thresholds, its top-ups, and the reservations that may
+ * still be committed. A usage that is recorded at this moment may be missed: its amount stays exact.
  */
 export async function findAmounts(db: Db, environmentId: string, id: string): Promise<PresentAmounts> {
   const [found] = await db.$queryRaw<[PresentAmounts]>`
@@ -77,6 +77,10 @@ export async function findAmounts(db: Db, environmentId: string, id: string): Pr
           UNION ALL
           SELECT unnest(amount || alert_at_amount) FROM top_up
           WHERE environment_id = ${environmentId} AND feature_id = ${id}
+          UNION ALL
+          SELECT amount FROM reservation
+          WHERE environment_id = ${environmentId} AND feature_id = ${id} AND committed_at IS NULL
+            AND released_at IS NULL
         ) limits
       ), 0) AS "digitsOfLimits"`;
   return found;

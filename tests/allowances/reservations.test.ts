@@ -130,6 +130,97 @@ test('a hundred at once never hold more than what is left', async () => {
   expect(await remaining()).toBe(1);
 });
 
+test('enforced usage beside them: together exactly what the budget has', async () => {
+  const results = await Promise.all(
+    Array.from({ length: 70 }, async (_, index) => [
+      (await reserve({ amount: 1 })).reserved,
+      await enforced(index % 2 === 0 ? 1 : 2),
+    ]),
+  );
+  const reserved = results.filter(([held]) => held).length;
+  const { consumption } = (
+    await app.ok(
+      'query ($userId: String!) { canUseFeature(userId: $userId, featureId: "tokens") { consumption { used remaining } } }',
+      { userId },
+    )
+  ).canUseFeature;
+  expect(reserved + consumption.used + consumption.remaining).toBe(100);
+  expect(consumption.remaining).toBeLessThanOrEqual(1);
+  expect(consumption.used).toBe(
+    results.reduce((sum, [, recorded], index) => sum + (recorded ? 1 + (index % 2) : 0), 0),
+  );
+});
+
+test('a commit leaves no gap: what it held cannot be used by others before it is recorded', async () => {
+  const held = await Promise.all(Array.from({ length: 10 }, () => reserve({ amount: 5 })));
+  const results = await Promise.all(
+    Array.from({ length: 80 }, (_, index) => {
+      const { id } = held[index / 8] ?? {};
+      return id === undefined ? enforced(1) : commit(id, 5).then(() => false);
+    }),
+  );
+  expect(results.filter(Boolean)).toHaveLength(50);
+  expect(await remaining()).toBe(0);
+});
+
+test('commits and releases while reservations lapse: nothing stays held, and each commit counts once', async () => {
+  const { prisma } = app.database;
+  const { key } = await prisma.user.findFirstOrThrow({ where: { id: userId } });
+  const held = await Promise.all(Array.from({ length: 20 }, () => reserve({ amount: 5 })));
+  await prisma.usageHold.deleteMany({ where: { userKey: key } });
+  for (const [index, { id }] of held.entries()) {
+    const expiresAt = new Date(Date.now() + index * 15);
+    await prisma.reservation.updateMany({ where: { id: BigInt(id) }, data: { expiresAt } });
+    await prisma.usageHold.create({
+      data: { userKey: key, featureId: 'tokens', environmentId: 'test', expiresAt, held: 5 },
+    });
+  }
+  const results = await Promise.all(
+    [...held, ...held].map(({ id }, index) =>
+      index % 4 === 3
+        ? app.ok(releaseMutation, { id }).then(() => null)
+        : commit(id, 3).then(({ duplicate }: { duplicate: boolean }) => duplicate),
+    ),
+  );
+  expect(results.filter((duplicate) => duplicate === false)).toHaveLength(15);
+  expect(await findHoldDifferences(app.database.hot, key, key)).toEqual([]);
+  expect(await prisma.usageHold.count({ where: { userKey: key, held: { lt: 0 } } })).toBe(0);
+  while ((await prisma.usageHold.count({ where: { userKey: key, expiresAt: { gt: new Date() } } })) > 0)
+    await app.ok('{ features { id } }');
+  expect(await remaining()).toBe(55);
+});
+
+test('a merge of two who hold until the same second, beside commits, loses nothing', async () => {
+  const twin = `${userId} twin`;
+  await createUser(app.database.prisma, { id: twin });
+  await app.ok('mutation ($input: GrantFeatureInput!) { grantFeature(input: $input) { id } }', {
+    input: { userId: twin, featureId: 'tokens', limit: 200 },
+  });
+  const ids: string[] = [];
+  for (const each of [userId, twin])
+    for (let count = 0; count < 5; count += 1) ids.push((await reserve({ userId: each, amount: 4 })).id);
+  const owners = await app.database.prisma.user.findMany({ where: { id: { in: [userId, twin] } } });
+  for (const { key: userKey } of owners) {
+    const expiresAt = new Date('2999-01-01T00:00:00Z');
+    await app.database.prisma.reservation.updateMany({ where: { userKey }, data: { expiresAt } });
+    await app.database.prisma.usageHold.deleteMany({ where: { userKey } });
+    await app.database.prisma.usageHold.create({
+      data: { userKey, featureId: 'tokens', environmentId: 'test', expiresAt, held: 20 },
+    });
+  }
+  await Promise.all([
+    app.ok('mutation ($ids: [String!]!) { mergeUsers(ids: $ids) { id } }', { ids: [userId, twin] }),
+    ...ids.slice(3, 8).map((id) => commit(id, 3)),
+  ]);
+  for (const { key } of owners) {
+    expect(await findDifferences(app.database.hot, key, key)).toEqual([]);
+    expect(await findHoldDifferences(app.database.hot, key, key)).toEqual([]);
+  }
+  const left = 'query ($id: String!) { openReservations(userId: $id) { id } }';
+  expect((await app.ok(left, { id: twin })).openReservations).toHaveLength(5);
+  expect((await app.ok(left, { id: userId })).openReservations).toHaveLength(5);
+});
+
 test('verify finds what is held beside the open reservations, and repairs it', async () => {
   const { hot, prisma } = app.database;
   const { key } = await prisma.user.findFirstOrThrow({ where: { id: userId } });
@@ -153,7 +244,10 @@ test('however many are open, a check adds up few rows', async () => {
   await work.query(`insert into reservation (user_key, environment_id, feature_id, amount, expires_at)
     select user_key, environment_id, feature_id, 0.0001, expires_at from usage_hold, generate_series(1, 100000)
     where user_key = (select key from "user" where id = '${userId}')`);
-  expect(await app.database.prisma.usageHold.count({ where: { featureId: 'tokens' } })).toBeLessThan(10);
+  const { prisma } = app.database;
+  const { key: userKey } = await prisma.user.findFirstOrThrow({ where: { id: userId } });
+  expect(await prisma.reservation.count({ where: { userKey } })).toBe(100_001);
+  expect(await prisma.usageHold.count({ where: { userKey } })).toBe(1);
   const now = new Date('2026-01-01T00:00:00.001Z');
   expect([1, 600, 601].map((ttl) => lapseOf(now, ttl).toISOString())).toEqual([
     '2026-01-01T00:00:02.000Z',
@@ -209,6 +303,19 @@ test('a merge moves them', async () => {
   });
   expect(await remaining()).toBe(60);
   expect(await commit(id, 10)).toMatchObject({ entitlement: { consumption: { used: 10, remaining: 90 } } });
+});
+
+test('what may still be committed keeps the precision of its feature from being lowered', async () => {
+  await createFeature(app.database.prisma, { id: 'seconds', precision: 3 });
+  await app.ok('mutation ($input: GrantFeatureInput!) { grantFeature(input: $input) { id } }', {
+    input: { userId, featureId: 'seconds' },
+  });
+  const { id } = await reserve({ featureId: 'seconds', amount: 1.25 });
+  const lower =
+    'mutation ($to: Int) { updateFeature(id: "seconds", input: { precision: $to }) { precision } }';
+  expect((await app.fails(lower, { to: 1 })).message).toContain('input.precision: must be at least 2');
+  await app.ok(releaseMutation, { id });
+  expect((await app.ok(lower, { to: 1 })).updateFeature.precision).toBe(1);
 });
 
 test.each([

@@ -220,6 +220,22 @@ describe('top-ups', () => {
     await proven();
   });
 
+  test('are voided while they are drawn from: every draw came before, and nothing more is used', async () => {
+    const { id } = await topUp({ amount: 30 });
+    await record({ delta: 100 });
+    const [results] = await Promise.all([
+      Promise.all(Array.from({ length: 60 }, () => record({ delta: 1, enforce: true }))),
+      app.ok('mutation ($id: String!) { voidTopUp(id: $id) { id } }', { id }),
+    ]);
+    const drawn = results.filter(({ recorded }) => recorded).length;
+    expect(await remains()).toEqual([30 - drawn]);
+    expect(await check()).toMatchObject({ access: false, consumption: { used: 100 + drawn, topUp: null } });
+    await record({ delta: -drawn });
+    expect(await remains()).toEqual([30]);
+    expect(await check()).toMatchObject({ access: false, consumption: { used: 100, remaining: 0 } });
+    await proven();
+  });
+
   test("of two users who are merged are the survivor's; a merge draws nothing, and a deletion takes all", async () => {
     await topUp({ amount: 30, idempotencyKey: 'k' });
     await record({ delta: 110 });
