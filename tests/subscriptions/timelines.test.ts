@@ -624,7 +624,11 @@ const steps: Steps = {
     const id = picked(rows.reservations);
     return id === null
       ? undefined
-      : createReservations(database.hot).commit(environmentId, id, { amount: amountOf(of), key: null });
+      : createReservations(database.hot).commit(environmentId, id, {
+          amount: amountOf(of),
+          key: null,
+          byHandOf: null,
+        });
   },
 };
 

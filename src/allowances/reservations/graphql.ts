@@ -4,7 +4,7 @@ import { entitlementOf } from '../../entitlements/rules.ts';
 import { reservationNotFound } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
 import { Id, parse, requireRowId } from '../../input.ts';
-import { RecordedUsage } from '../../usage/record/graphql.ts';
+import { byHandOf, RecordedUsage } from '../../usage/record/graphql.ts';
 import type { Reserved } from '../../usage/reservations/reserve.ts';
 import { CommittedAmount, NewReservation } from '../../usage/reservations/rules.ts';
 import { hashOfRequest } from '../request-rules.ts';
@@ -77,12 +77,14 @@ builder.mutationFields((t) => ({
           'A key of this call. The same key with another amount fails with `IdempotencyKeyConflictError`.',
       }),
     },
-    resolve: (_root, args, { environmentId, reservations }) => {
+    resolve: (_root, args, context) => {
+      const { environmentId, reservations } = context;
       const amount = parse(CommittedAmount, args.amount, 'amount');
       const key = parse(Id.nullish(), args.idempotencyKey, 'idempotencyKey') ?? null;
       return reservations.commit(environmentId, requireRowId(args.id, 'id', reservationNotFound), {
         amount,
         key,
+        byHandOf: byHandOf(context),
       });
     },
   }),

@@ -143,7 +143,7 @@ const usageOf = (input: unknown, { environmentId }: Context, field: string, now:
 });
 
 /** The author of usage recorded by hand in the console; null for calls with a key, which are not audited. */
-const byHandOf = ({ author }: Context) => (author.kind === 'CONSOLE' ? author : null);
+export const byHandOf = ({ author }: Context) => (author.kind === 'CONSOLE' ? author : null);
 
 async function recordOne(input: unknown, context: Context, withStanding: boolean): Promise<Recorded> {
   const usage = usageOf(input, context, 'input', await clockFor([input], context));

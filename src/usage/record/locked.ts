@@ -68,7 +68,7 @@ export function recordByHand(
 }
 
 /** The fields of a usage in the audit log. */
-const auditFields = ({ featureId, action, delta, timestamp, note }: Usage) => ({
+export const auditFields = ({ featureId, action, delta, timestamp, note }: Usage) => ({
   featureId,
   action,
   delta: numberOf(delta),

@@ -1,5 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { requireFit } from '../../amount.ts';
+import type { Author } from '../../audit/rules.ts';
+import { appendUsageEntry } from '../../audit/store.ts';
 import { RETRY, waitBriefly } from '../../database/held.ts';
 import { entitlementOf, type Standing } from '../../entitlements/rules.ts';
 import {
@@ -12,7 +14,7 @@ import {
 } from '../../errors.ts';
 import { winnerAt } from '../ledger/rules.ts';
 import { type Case, standingOf as standingIn } from '../record/decision-rules.ts';
-import { loadCases, loadTally, loadWaiting, recordAll } from '../record/locked.ts';
+import { auditFields, loadCases, loadTally, loadWaiting, recordAll } from '../record/locked.ts';
 import type { IfLocked, Recorded, Usage } from '../record/rules.ts';
 import { lapseOf, type NewReservation } from './rules.ts';
 import {
@@ -37,7 +39,8 @@ export interface Reserved {
 /** Reservations of an environment. */
 export interface Reservations {
   reserve(environmentId: string, reservation: NewReservation, requestHash: string): Promise<Reserved>;
-  commit(environmentId: string, id: bigint, used: { amount: bigint; key: string | null }): Promise<Recorded>;
+  /** @param used with the author of a commit by hand, for the audit log */
+  commit(environmentId: string, id: bigint, used: Used): Promise<Recorded>;
   release(environmentId: string, id: bigint): Promise<Reserved>;
 }
 
@@ -137,6 +140,7 @@ function checkSubject({ userKey, featureType, precision }: Case, reservation: Ne
 interface Used {
   amount: bigint;
   key: string | null;
+  byHandOf: Author | null;
 }
 
 async function commitNow(
@@ -152,6 +156,11 @@ async function commitNow(
   if (recorded === undefined || recorded instanceof Error)
     throw recorded ?? new Error('a usage has no result');
   await endReservation(client, reservation, used);
+  if (used.byHandOf !== null) {
+    const after = { ...auditFields(usage), reservationId: `${reservation.id}` };
+    const { userId: subjectId, userKey } = reservation;
+    await appendUsageEntry(client, used.byHandOf, { subjectId, userKey, after });
+  }
   return recorded;
 }
 

@@ -108,3 +108,23 @@ test('an import tells why', async () => {
   expect(log.auditLog).toHaveLength(2);
   expect(log.auditLog[0]).toMatchObject({ after: { state: 'DONE', note: 'the new tenant' } });
 });
+
+test('a commit in the console tells who, once; one by a server tells nobody', async () => {
+  const reserve = `mutation ($input: ReserveUsageInput!) { reserveUsage(input: $input) { id } }`;
+  const reserved = async () =>
+    (await app.ok(reserve, { input: { userId, featureId: 'messages', amount: 4 } })).reserveUsage.id;
+  const commit = (id: string) => `mutation { commitReservation(id: "${id}", amount: 3) { recorded } }`;
+  const id = await reserved();
+  for (let time = 0; time < 2; time += 1)
+    expect(await byHand({}, commit(id))).toEqual({ data: { commitReservation: { recorded: true } } });
+  await app.ok(commit(await reserved()));
+  expect(await entries()).toEqual([
+    {
+      action: 'recordUsage',
+      subjectType: 'USAGE',
+      subjectId: userId,
+      author: { kind: 'CONSOLE', lastFour: app.keys.test.slice(-4) },
+      after: { featureId: 'messages', action: 'ADD', delta: 3, reservationId: id },
+    },
+  ]);
+});
