@@ -124,6 +124,82 @@ describe('an amount that a feature cannot have is a mistake that names field and
   });
 });
 
+/*
+ * Every other field that takes an amount, with the bad amount in the text of the operation and in a variable. The id is that
+ * of an open reservation.
+ */
+describe('so it is in every field that takes an amount', () => {
+  const ofFeature = (id: string) => `userId: "$USER", featureId: "${id}"`;
+  const inPackage = (feature: string, id: string) =>
+    `mutation ($n: Amount) {
+      createPackage(input: { id: "bad", features: [{ id: "${feature}", entitlement: { ${id}: $n, resetPeriod: MONTH } }] }) { id }
+    }`;
+  const fields: [string, string, (feature: string) => string][] = [
+    [
+      'canUseFeature',
+      'amount',
+      (id) => `query ($n: Amount) { canUseFeature(${ofFeature(id)}, amount: $n) { access } }`,
+    ],
+    [
+      'grantFeature',
+      'input.limit',
+      (id) => `mutation ($n: Amount) { grantFeature(input: { ${ofFeature(id)}, limit: $n }) { id } }`,
+    ],
+    [
+      'topUp',
+      'input.amount',
+      (id) => `mutation ($n: Amount!) { topUp(input: { ${ofFeature(id)}, amount: $n }) { id } }`,
+    ],
+    [
+      'reserveUsage',
+      'input.amount',
+      (id) => `mutation ($n: Amount!) { reserveUsage(input: { ${ofFeature(id)}, amount: $n }) { id } }`,
+    ],
+    [
+      'commitReservation',
+      'amount',
+      () => 'mutation ($n: Amount!) { commitReservation(id: "$ID", amount: $n) { recorded } }',
+    ],
+    ['a limit of a package', 'input.features.0.entitlement.limit', (id) => inPackage(id, 'limit')],
+  ];
+  const bad: [string, string][] = [
+    [
+      '0.125',
+      'must have at most 2 digits after the decimal point: the precision of the feature "hours" is 2',
+    ],
+    ['1234567890123456', 'must have at most 15 significant digits'],
+    ['1e16', 'must be at most 1,000,000,000,000,000'],
+    ['"NaN"', 'must be a number'],
+    ['"1"', 'must be a number'],
+    ['true', 'must be a number'],
+  ];
+
+  it.each(fields)('%s', async (_name, field, operation) => {
+    const { userId, key } = await newUser();
+    const { reserveUsage } = await app.ok(
+      `mutation { reserveUsage(input: { userId: "${userId}", featureId: "hours", amount: 0.25 }) { id } }`,
+    );
+    const text = operation('hours').replace('$USER', userId).replace('$ID', reserveUsage.id);
+    const inText = text.replace(/ \(\$n: Amount!?\)/, '');
+    for (const [value, problem] of bad) {
+      const expected = [{ message: `${field}: ${problem}`, extensions: { code: 'BAD_USER_INPUT' } }];
+      for (const answer of [
+        await sendText(text, `{"n":${value}}`),
+        await sendText(inText.replace('$n', value), '{}'),
+      ])
+        expect({ value, errors: answer.errors }).toMatchObject({ value, errors: expected });
+    }
+    const { prisma } = app.database;
+    const rows = await Promise.all([
+      prisma.topUp.count(),
+      prisma.featureGrant.count(),
+      prisma.usageEvent.count({ where: { userKey: key } }),
+      prisma.package.count({ where: { id: 'bad' } }),
+    ]);
+    expect(rows).toEqual([0, 0, 0, 0]);
+  });
+});
+
 describe('the precision of a feature', () => {
   const setPrecision = `mutation ($id: String!, $precision: Int!) {
     updateFeature(id: $id, input: { precision: $precision }) { precision }
