@@ -53,11 +53,21 @@ const migrationBars = ['recordUsage', 'canUseFeature'].map((name) => ({
   least: 0.9,
 }));
 
+/* CPU of a call, of the server and PostgreSQL together: what others have costs a user who has nothing of it nothing. */
+const allowanceBars = ['recordUsage', 'recordUsage and check', 'canUseFeature'].map((name) => ({
+  what: `CPU of ${name}: others have allowances / nobody has`,
+  of: [`${name}, others have allowances`, name],
+  field: 'cpuMicros',
+  paired: true,
+  most: 1.05,
+}));
+
 const barsOf = (generator) => ({
   all: barsWith(generator),
   history: historyBars,
   backfill: backfillBars,
   migration: migrationBars,
+  allowances: allowanceBars,
   none: [],
 });
 

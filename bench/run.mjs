@@ -1,12 +1,14 @@
 // `npm run bench`: measures all contestants in turn, round by round, and prints ratios of medians.
 // Options: --quick (under three minutes), --history (10^4 against 10^7 events), --backfill (live traffic beside a
 // rule that is applied to stored events), --migration (live traffic beside a migration of 10^5 subscribers),
-// --statement (one statement by its size), --json FILE,
+// --allowances (others have many top-ups, grants and reservations, against none), --statement (one statement by its
+// size), --json FILE,
 // --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine),
 // --only 'noop|ours' (some measurements, without ratios), --generator wrk or autocannon
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { addOthers, allowanceMeasurements } from './allowances.mjs';
 import { addUnmatched, backfillMeasurements, besideBackfill } from './backfill.mjs';
 import { measureCeiling } from './contestants/ceiling.mjs';
 import { startDatabases } from './database.mjs';
@@ -22,6 +24,7 @@ const { values: options } = parseArgs({
     history: { type: 'boolean' },
     backfill: { type: 'boolean' },
     migration: { type: 'boolean' },
+    allowances: { type: 'boolean' },
     statement: { type: 'boolean' },
     json: { type: 'string' },
     rounds: { type: 'string' },
@@ -60,7 +63,13 @@ const all = options.history
       { name: 'naive, 1 connection', contestant: 'naive', scenario: 'recordOnce', connections: 1 },
     ];
 
-const possible = options.migration ? migrationMeasurements : options.backfill ? backfillMeasurements : all;
+const kinds = {
+  allowances: allowanceMeasurements,
+  migration: migrationMeasurements,
+  backfill: backfillMeasurements,
+};
+const kind = ['allowances', 'migration', 'backfill', 'history'].find((each) => options[each]) ?? 'all';
+const possible = kinds[kind] ?? all;
 const measurements = options.only
   ? possible.filter(({ name }) => options.only.split('|').includes(name))
   : possible;
@@ -79,6 +88,7 @@ async function makeDatabases(databases) {
   }
   if (options.backfill) await addUnmatched(databases, 'ours');
   if (options.migration) await addMovers(databases, 'ours');
+  if (options.allowances) await addOthers(databases);
   return urls;
 }
 
@@ -121,7 +131,6 @@ async function compare(databases) {
     for (let round = 0; round <= rounds; round += 1) {
       await measure(round, { servers, urls, databases }, results);
     }
-    const kind = ['migration', 'backfill', 'history'].find((each) => options[each]) ?? 'all';
     const bars = options.only ? 'none' : kind;
     return report(results, bars, { generator, memoryMiB: servers.ours?.residentMiB() });
   } finally {

@@ -75,10 +75,13 @@ export async function load(server, postgres, sent) {
   const cpu = { server: server.cpuSeconds(), postgres: postgres.cpuSeconds() };
   const { loadCpu, ...result } = await runLoad(argument);
   const perCall = (seconds) => (seconds * 1e6) / result.requests;
+  const serverMicros = perCall(server.cpuSeconds() - cpu.server);
+  const postgresMicros = perCall(postgres.cpuSeconds() - cpu.postgres);
   return {
     ...result,
-    serverMicros: perCall(server.cpuSeconds() - cpu.server),
-    postgresMicros: perCall(postgres.cpuSeconds() - cpu.postgres),
+    serverMicros,
+    postgresMicros,
+    cpuMicros: serverMicros + postgresMicros,
     loadMicros: perCall(loadCpu ?? 0),
   };
 }
