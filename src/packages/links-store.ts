@@ -14,7 +14,12 @@ const tables = {
   addons: { table: 'package_base', owner: 'base_id', package: 'addon_id' },
 } as const;
 
-/** At most `take` links of these owners to packages whose current version has them. */
+/**
+ * At most `take` links of these owners to packages whose current version has them.
+ *
+ * `is true` keeps the planner from turning the subquery into a join. It is then read once, into a hash table. A planner
+ * with old statistics believes that there are few packages, and would read all of them again for each link.
+ */
 export function findLinks(
   { db, environmentId }: { db: Db; environmentId: string },
   list: keyof typeof tables,
@@ -24,8 +29,9 @@ export function findLinks(
   const { table, owner, package: linked } = tables[list];
   return db.$queryRawUnsafe<Link[]>(
     `select link.${owner} as "ownerId", link.${linked} as "packageId" from ${table} link
-     join package p on p.environment_id = link.environment_id and p.id = link.${linked} and p.version = link.version
-     where link.environment_id = $1 and link.${owner} = any ($2::text[]) limit $3`,
+     where link.environment_id = $1 and link.${owner} = any ($2::text[])
+       and ((link.${linked}, link.version) in (select id, version from package where environment_id = $1)) is true
+     limit $3`,
     environmentId,
     [...ownerIds],
     take,
