@@ -73,8 +73,8 @@ export interface Dependencies {
   capacity?: number | undefined;
   /** The most memory for request bodies of each environment, in bytes; see createGate. */
   bodyRoom?: number | undefined;
-  /** The rate limit of each key. */
-  rateLimit: RateLimit;
+  /** The rate limit of each key. Null: none. */
+  rateLimit: RateLimit | null;
   log: Logger;
   webhooks: Context['webhooks'];
   /** The worker that reads and writes catalogue files; see createCatalogueFiles. */

@@ -23,7 +23,7 @@ import type { EmbeddedServer } from './embedded-postgres/server.ts';
 import { StartupError } from './errors.ts';
 import { loadConsole } from './http/console.ts';
 import { createPost } from './http/outbound.ts';
-import { createRateLimit, noRateLimit } from './http/rate-limit.ts';
+import { createRateLimit } from './http/rate-limit.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { packageDirectory, version } from './installation.ts';
 import { type Queue, startQueue } from './jobs/queue.ts';
@@ -109,7 +109,7 @@ async function start(config: Config, running: Running): Promise<void> {
     basePath: config.basePath,
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,
-    rateLimit: config.rateLimit === null ? noRateLimit : createRateLimit(config.rateLimit),
+    rateLimit: config.rateLimit === null ? null : createRateLimit(config.rateLimit),
     log,
     plans: config.operationPlans,
     webhooks: { encryption, allowPrivate: config.webhookAllowPrivate },

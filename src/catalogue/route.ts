@@ -21,7 +21,7 @@ interface RouteDependencies {
   database: Database;
   keyring: Keyring;
   gate: Gate;
-  rateLimit: RateLimit;
+  rateLimit: RateLimit | null;
   doHeavyWork: DoHeavyWork;
 }
 

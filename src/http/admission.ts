@@ -2,16 +2,17 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:
 import { forbiddenMessage, mayDo, type Permissions, type Scope } from '../auth/permission-rules.ts';
 import { type Body, readBody, readStrangerBody, refuseBody } from './body.ts';
 import type { Gate, Share } from './gate.ts';
-import { type RateLimit, rateLimited } from './rate-limit.ts';
+import type { RateLimit } from './rate-limit.ts';
 import type { RequestContext } from './request-context.ts';
-import { type Answer, forbidden, overloaded, type Refusal } from './response.ts';
+import { type Answer, forbidden, overloaded, type Refusal, refusal } from './response.ts';
 import type { Handler } from './router.ts';
 import type { Slots } from './slots.ts';
 
 /** How a route identifies its callers. It uses only the headers, before the body is read. */
 export interface Admission<Caller> {
   gate: Gate;
-  rateLimit: RateLimit;
+  /** Null: none. */
+  rateLimit: RateLimit | null;
   /** Returns the caller and sets the bearer of the request context. Null without valid credentials. */
   identify(headers: IncomingHttpHeaders, context: RequestContext): Promise<Caller | null>;
   /** Returns the key of the rate limit that a call counts against. */
@@ -25,6 +26,15 @@ export const needsScope =
   (scope: Scope, what: string) =>
   ({ permissions }: { permissions: Permissions }): Refusal | null =>
     mayDo(permissions, scope) ? null : forbidden(forbiddenMessage(scope, what));
+
+const tooManyRequests = 'Too many requests with these credentials. Try again after the time in Retry-After.';
+const retryAfter = (waitMs: number) => ({ 'Retry-After': `${Math.ceil(waitMs / 1_000)}` });
+
+/** Returns a refusal if the caller has no allowance left, else null. */
+function rateLimited(limit: RateLimit | null, caller: string): Answer | null {
+  const waitMs = limit?.take(caller) ?? 0;
+  return waitMs === 0 ? null : { ...refusal('RATE_LIMITED', tooManyRequests), headers: retryAfter(waitMs) };
+}
 
 /** Answers a request of an authenticated caller, after its body is read. */
 export type CallerHandler<Caller> = (

@@ -1,9 +1,6 @@
 import type { Logger } from 'pino';
 import { type Unavailability, unavailabilityOf } from '../database/errors.ts';
-import type { RequestContext } from './request-context.ts';
-
-/** An internal error, or a database that is unreachable or busy. In the second case a retry may succeed soon. */
-export type FaultCode = 'INTERNAL_SERVER_ERROR' | 'SERVICE_UNAVAILABLE';
+import type { FaultCode, RequestContext } from './request-context.ts';
 
 /** What a caller sees of a failure on the server's side: what to do, and its id in the log. */
 export interface Fault {
@@ -11,20 +8,6 @@ export interface Fault {
   message: string;
   requestId: string;
 }
-
-/** The log level: an internal error, or one that is temporary. */
-const levels: Record<FaultCode, 'error' | 'warn'> = {
-  INTERNAL_SERVER_ERROR: 'error',
-  SERVICE_UNAVAILABLE: 'warn',
-};
-
-/** Whether a request with this outcome failed on the server's side. */
-export const isFault = (outcome: string | null): outcome is FaultCode =>
-  outcome !== null && outcome in levels;
-
-/** Returns the log level of a request with this outcome. */
-export const levelOf = (outcome: string): 'debug' | 'error' | 'warn' =>
-  isFault(outcome) ? levels[outcome] : 'debug';
 
 export const faultCodeOf = (error: unknown): FaultCode =>
   unavailabilityOf(error) === null ? 'INTERNAL_SERVER_ERROR' : 'SERVICE_UNAVAILABLE';

@@ -1,5 +1,3 @@
-import { type Answer, refusal } from './response.ts';
-
 export interface RateLimit {
   /** Counts a request of this caller. Returns 0 if it is allowed, else how many milliseconds to wait. */
   take(caller: string): number;
@@ -7,8 +5,6 @@ export interface RateLimit {
 
 /** Beyond this many callers, those with a full allowance are removed. */
 const maxCallers = 10_000;
-
-export const noRateLimit: RateLimit = { take: () => 0 };
 
 /**
  * Allows each caller this many requests a second on average, and as many at once after a second without requests. Only
@@ -36,13 +32,4 @@ export function createRateLimit(perSecond: number, now: () => number = () => per
       return 0;
     },
   };
-}
-
-const message = 'Too many requests with these credentials. Try again after the time in Retry-After.';
-const retryAfter = (waitMs: number) => ({ 'Retry-After': `${Math.ceil(waitMs / 1_000)}` });
-
-/** Returns a refusal if the caller has no allowance left, else null. */
-export function rateLimited(limit: RateLimit, caller: string): Answer | null {
-  const waitMs = limit.take(caller);
-  return waitMs === 0 ? null : { ...refusal('RATE_LIMITED', message), headers: retryAfter(waitMs) };
 }

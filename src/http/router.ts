@@ -1,7 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { reportFault } from './faults.ts';
-import { createObserver, type Observing } from './observer.ts';
-import type { RequestContext } from './request-context.ts';
+import { createObserver, type Observing, type RequestContext } from './request-context.ts';
 import { refusal, sendJson } from './response.ts';
 
 export type Handler = (

@@ -20,7 +20,7 @@ interface RouteDependencies {
   /** Answers the GraphQL operations of tools. */
   server: GraphqlServer<Caller>;
   gate: Gate;
-  rateLimit: RateLimit;
+  rateLimit: RateLimit | null;
   log: Logger;
 }
 

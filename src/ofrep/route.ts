@@ -18,7 +18,7 @@ interface RouteDependencies {
   readers: Readers;
   readingOf(environmentId: string): Reading;
   gate: Gate;
-  rateLimit: RateLimit;
+  rateLimit: RateLimit | null;
   /** The origins that may call from a browser; see withCors. */
   clientOrigins: readonly string[];
 }

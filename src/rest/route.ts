@@ -24,7 +24,7 @@ interface RouteDependencies {
   /** Answers the GraphQL operation of a route. */
   server: GraphqlServer<Caller>;
   gate: Gate;
-  rateLimit: RateLimit;
+  rateLimit: RateLimit | null;
   basePath: string;
 }
 

@@ -3,11 +3,10 @@ import { BusyError } from '../database/errors.ts';
 import { RETRY, waitBriefly } from '../database/held.ts';
 import { inTransaction } from '../database/transaction.ts';
 import { DomainError } from '../errors.ts';
-import { haveTopUps } from '../usage/draws/store.ts';
 import { decideWithin } from '../usage/record/locked.ts';
 import { lockUsers } from '../usage/record/locked-store.ts';
 import type { IfLocked, Usage } from '../usage/record/rules.ts';
-import { appendUsage, DECIDE } from '../usage/record/store.ts';
+import { appendUsage, DECIDE, haveTopUps } from '../usage/record/store.ts';
 import { dropDeleted } from './erasure/store.ts';
 import {
   type EventKey,
@@ -87,7 +86,8 @@ async function processOnce(
   const { recorded, dropped } = await record(client, mapped, locking);
   outcomes.push(...recorded);
   await saveTracks(client, outcomes);
-  await tellUnmatched(client, unmatchedOf(events, outcomes));
+  const unmatched = unmatchedOf(events, outcomes);
+  if (unmatched.length > 0) await tellUnmatched(client, unmatched);
   return { outcomes, remaining: events.length - outcomes.length - dropped };
 }
 

@@ -15,7 +15,6 @@ import { createBilling } from '../../src/billing/billing.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { openPool } from '../../src/database/pool.ts';
 import { loadConsole } from '../../src/http/console.ts';
-import { noRateLimit } from '../../src/http/rate-limit.ts';
 import { createTestDatabase } from './database.ts';
 import { onServer } from './server.ts';
 
@@ -59,7 +58,7 @@ export async function startTestApp({
   basePath = '',
   capacity = undefined as number | undefined,
   bodyRoom = undefined as number | undefined,
-  rateLimit = noRateLimit,
+  rateLimit = null as Dependencies['rateLimit'],
   // The whole suite runs with plans by default, and with OPERATION_PLANS=false without.
   plans = process.env.OPERATION_PLANS !== 'false',
   log = pino({ level: 'silent' }),

@@ -22,7 +22,7 @@ interface RouteDependencies {
   keyring: Keyring;
   ingestEvents: IngestEvents;
   gate: Gate;
-  rateLimit: RateLimit;
+  rateLimit: RateLimit | null;
   log: Logger;
 }
 

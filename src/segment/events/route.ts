@@ -26,7 +26,7 @@ interface Webhook {
   keyring: Keyring;
   ingestEvents: IngestEvents;
   gate: Gate;
-  rateLimit: RateLimit;
+  rateLimit: RateLimit | null;
   /** The shared secret of the signature; undefined requires no signature. */
   segmentSecret: string | undefined;
   log: Logger;

@@ -37,7 +37,6 @@ const firstSql = `
 
 /** Tells webhooks of events that are the only unmatched ones of their name. Of two at the same moment, one is the first. */
 export async function tellUnmatched(client: PoolClient, events: readonly Unmatched[]): Promise<void> {
-  if (events.length === 0) return;
   const environmentIds = events.map(({ environmentId }) => environmentId);
   const { rows } = await client.query({
     name: 'unmatched wanted',

@@ -233,13 +233,3 @@ export async function findDrawDifferences(
     })),
   ];
 }
-
-/** Whether any of these users has, or had, a top-up. */
-export async function haveTopUps(client: Client, userKeys: readonly bigint[]): Promise<boolean> {
-  const { rows } = await client.query<{ found: boolean }>(
-    `select bool_or(u.has_top_ups) as found from unnest($1::bigint[]) as i(key)
-     cross join lateral (select has_top_ups from "user" where key = i.key limit 1) u`,
-    [userKeys],
-  );
-  return rows[0]?.found ?? false;
-}
