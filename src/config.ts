@@ -132,6 +132,13 @@ const databaseUrl = z
   })
   .transform(withVerifyFull);
 
+/** An address that is given elsewhere than in a variable. @throws StartupError that names where, not the address */
+export function readDatabaseUrl(text: string, name: string): string {
+  const { data, error } = databaseUrl.safeParse(text);
+  if (data === undefined) throw new StartupError(`${name} ${error.issues[0]?.message}.`);
+  return data;
+}
+
 const key = (prefix: string) =>
   z
     .string()

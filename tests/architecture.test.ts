@@ -51,6 +51,7 @@ const concepts = [
   'rest',
   'mcp',
   'provisioning',
+  'backup',
 ];
 
 /** These run elsewhere, and import nothing of the rest. */

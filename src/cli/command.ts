@@ -21,6 +21,13 @@ export async function withDatabase<Result>(work: (database: Database) => Promise
   }
 }
 
+/** Calls `work` with the address of the configured database, as its owner. Starts the embedded server if needed. */
+export async function withAddress<Result>(work: (url: string) => Promise<Result>): Promise<Result> {
+  const config = loadConfig();
+  const server = await reachServer(config, (line) => process.stderr.write(`${line}\n`));
+  return work(config.databaseOwnerUrl ?? server.url).finally(() => server.stop());
+}
+
 /** Commands need the tables that the first start creates. */
 async function checkUsed(url: string): Promise<void> {
   const session = await openSession(url);

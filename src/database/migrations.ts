@@ -23,20 +23,24 @@ interface AppliedRow {
 
 const folder = join(packageDirectory, 'prisma/migrations');
 /** Prisma's own advisory lock, so that `prisma migrate deploy` and this code wait for each other. */
-const prismaLock = 72_707_369;
+export const migrationLock = 72_707_369;
 
 /**
  * Migrates the database to the version of this code: applies the new migrations in prisma/migrations in order, each in
  * one transaction. Records them as Prisma does, so that Prisma's commands work afterwards. Instances that start together
  * wait for each other. Throws a StartupError if the database cannot be reached or has a newer version.
+ *
+ * @param only the migrations to apply, where rows of an earlier version are loaded first; by default all
  */
-export async function migrate(url: string): Promise<void> {
+export async function migrate(url: string, only?: ReadonlySet<string>): Promise<void> {
   const migrations = await readMigrations();
   const session = await openSession(url);
   try {
     refuse(publicAddress(url), await findWriteObstacle(session));
-    await session.query('select pg_advisory_lock($1)', [prismaLock]);
-    const missing = pending(migrations, await readApplied(session));
+    await session.query('select pg_advisory_lock($1)', [migrationLock]);
+    const missing = pending(migrations, await readApplied(session)).filter(
+      ({ name }) => only?.has(name) ?? true,
+    );
     if (missing.length > 0) {
       refuse(publicAddress(url), await findMissingRight(session));
       await session.query(recordTable);

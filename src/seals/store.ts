@@ -1,4 +1,5 @@
-import type { ClientBase, Pool } from 'pg';
+import type { ClientBase } from 'pg';
+import type { Lookups } from '../database/client.ts';
 import { beforeAllIds, chainHash, type Found, type Log, type Seal } from './rules.ts';
 
 type Session = Pick<ClientBase, 'query'>;
@@ -138,7 +139,7 @@ async function findHead(session: Session, log: Log): Promise<Seal | null> {
 }
 
 /** The next seals of a log after this number, in order. */
-export async function findSeals(pool: Pool, log: Log, after: number, count: number): Promise<Seal[]> {
+export async function findSeals(pool: Lookups, log: Log, after: number, count: number): Promise<Seal[]> {
   const { rows } = await pool.query<SealRow>(
     'select * from seal where log = $1 and number > $2 order by number limit $3',
     [log, after, count],
@@ -171,7 +172,7 @@ const foundSql = (log: Log) => `
   from sealed`;
 
 /** What the rows of a sealed range are now. One statement sees one state of a live database. */
-export async function findSealedRows(pool: Pool, { log, afterId, lastId }: Seal): Promise<Found> {
+export async function findSealedRows(pool: Lookups, { log, afterId, lastId }: Seal): Promise<Found> {
   const { rows } = await pool.query<{ row_count: number; digest: Uint8Array; amendments_hold: boolean }>(
     foundSql(log),
     [afterId, lastId, log],

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Lookups } from '../database/client.ts';
 import { type Broken, brokenBy, type Log, logs, type Seal } from './rules.ts';
 import { findSealedRows, findSeals } from './store.ts';
 
@@ -11,7 +11,7 @@ export interface BrokenSeal {
 }
 
 /** The first broken seal of each log; it may run on a live database. */
-export async function verifySeals(pool: Pool): Promise<BrokenSeal[]> {
+export async function verifySeals(pool: Lookups): Promise<BrokenSeal[]> {
   const broken: BrokenSeal[] = [];
   for (const log of logs) {
     const first = await findBroken(pool, log);
@@ -20,7 +20,7 @@ export async function verifySeals(pool: Pool): Promise<BrokenSeal[]> {
   return broken;
 }
 
-async function findBroken(pool: Pool, log: Log): Promise<BrokenSeal | null> {
+async function findBroken(pool: Lookups, log: Log): Promise<BrokenSeal | null> {
   let previous: Seal | null = null;
   let seals = await findSeals(pool, log, 0, sealsAtATime);
   while (seals.length > 0) {

@@ -15,8 +15,11 @@ Options:
   -h, --help     show this
 
 Commands, each with --data DIR too:
-  keys    list, create and revoke API keys
-  verify  compare counters, usage over time and seals with the ledger
+  keys     list, create and revoke API keys
+  verify   compare counters, usage over time and seals with the ledger
+  backup   write everything to a file
+  restore  load such a file into an empty database
+  move     copy everything to another, empty database
 
 Environment variables, also from a file .env here, set everything else, such as DATABASE_URL for a PostgreSQL of your own:
 https://github.com/open-kana/open-kana/blob/main/.env.example`;
@@ -25,6 +28,9 @@ https://github.com/open-kana/open-kana/blob/main/.env.example`;
 const commands: Record<string, () => Promise<unknown>> = {
   keys: () => import('../keys.ts'),
   verify: () => import('../verify.ts'),
+  backup: () => import('../backup.ts'),
+  restore: () => import('../restore.ts'),
+  move: () => import('../move.ts'),
   'repair:timestamps': () => import('../repair-timestamps.ts'),
 };
 

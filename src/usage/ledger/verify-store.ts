@@ -1,5 +1,5 @@
-import type { Pool } from 'pg';
 import { type Amount, amountOf } from '../../amount.ts';
+import type { Lookups } from '../../database/client.ts';
 import { foldedSql } from './store.ts';
 
 /** A window whose counter differs from the ledger. */
@@ -27,7 +27,7 @@ const differencesSql = `
  * Finds differing counters of the users with keys from `first` to `last`. One statement sees one state of a live
  * database, and each usage changes ledger and counters in one transaction.
  */
-export async function findDifferences(hot: Pool, first: bigint, last: bigint): Promise<Difference[]> {
+export async function findDifferences(hot: Lookups, first: bigint, last: bigint): Promise<Difference[]> {
   const { rows } = await hot.query(differencesSql, [first, last]);
   return rows.map((row) => ({
     userKey: BigInt(row.user_key),
@@ -41,7 +41,7 @@ export async function findDifferences(hot: Pool, first: bigint, last: bigint): P
 
 /** The first and last key of the next users after `after`; null if there are none. */
 export async function nextUsers(
-  hot: Pool,
+  hot: Lookups,
   after: bigint,
   count: number,
 ): Promise<{ first: bigint; last: bigint; count: number } | null> {
@@ -54,7 +54,7 @@ export async function nextUsers(
   return row.first && { first: BigInt(row.first), last: BigInt(row.last), count: Number(row.count) };
 }
 
-export async function countUsers(hot: Pool): Promise<number> {
+export async function countUsers(hot: Lookups): Promise<number> {
   const { rows } = await hot.query('select count(*) as count from "user"');
   return Number(rows[0].count);
 }

@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Lookups } from '../../database/client.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
 import { longTransaction } from '../../database/transaction.ts';
 import { lockUser } from '../../users/store.ts';
@@ -35,7 +35,7 @@ export interface Report {
  * Compares the counters and hours of all users with the ledger, and what is held with their open reservations, in batches
  * of users, and then the hours of features with those of users. Works on a live database, with bounded memory.
  */
-export async function verify(hot: Pool, report: Report): Promise<{ users: number }> {
+export async function verify(hot: Lookups, report: Report): Promise<{ users: number }> {
   const total = await countUsers(hot);
   let done = 0;
   let users = await nextUsers(hot, 0n, batchSize);

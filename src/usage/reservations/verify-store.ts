@@ -1,6 +1,5 @@
-import type { Pool } from 'pg';
 import { type Amount, amountOf } from '../../amount.ts';
-import type { Db } from '../../database/client.ts';
+import type { Db, Lookups } from '../../database/client.ts';
 
 /** What is held at an instant, where it is not what the open reservations say. */
 export interface HoldDifference {
@@ -28,7 +27,11 @@ const differencesSql = `
   order by user_key, feature_id, expires_at`;
 
 /** Finds where the users with keys from `first` to `last` hold something else than their open reservations say. */
-export async function findHoldDifferences(hot: Pool, first: bigint, last: bigint): Promise<HoldDifference[]> {
+export async function findHoldDifferences(
+  hot: Lookups,
+  first: bigint,
+  last: bigint,
+): Promise<HoldDifference[]> {
   const { rows } = await hot.query(differencesSql, [first, last]);
   return rows.map((row) => ({
     userKey: BigInt(row.user_key),

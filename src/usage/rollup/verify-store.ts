@@ -1,6 +1,5 @@
-import type { Pool } from 'pg';
 import { type Amount, amountOf } from '../../amount.ts';
-import type { Db } from '../../database/client.ts';
+import type { Db, Lookups } from '../../database/client.ts';
 import { changesSql, rolledUpSql } from './store.ts';
 
 /** An hour of a user that differs from the ledger. */
@@ -37,7 +36,11 @@ const hoursSql = `
   order by user_key, feature_id, hour`;
 
 /** Finds differing hours of the users with keys from `first` to `last`. */
-export async function findHourDifferences(hot: Pool, first: bigint, last: bigint): Promise<HourDifference[]> {
+export async function findHourDifferences(
+  hot: Lookups,
+  first: bigint,
+  last: bigint,
+): Promise<HourDifference[]> {
   const { rows } = await hot.query(hoursSql, [first, last]);
   return rows.map((row) => ({
     userKey: BigInt(row.user_key),
@@ -61,7 +64,7 @@ const totalsSql = `
   order by environment_id, feature_id, hour`;
 
 /** Finds hours of features that differ from the sum of all users. */
-export async function findTotalDifferences(hot: Pool): Promise<TotalDifference[]> {
+export async function findTotalDifferences(hot: Lookups): Promise<TotalDifference[]> {
   const { rows } = await hot.query(totalsSql);
   return rows.map((row) => ({
     environmentId: row.environment_id,
