@@ -1,10 +1,12 @@
 // `npm run bench`: measures all contestants in turn, round by round, and prints ratios of medians.
 // Options: --quick (under three minutes), --history (10^4 against 10^7 events), --backfill (live traffic beside a
 // rule that is applied to stored events), --migration (live traffic beside a migration of 10^5 subscribers),
-// --allowances (others have many top-ups, grants and reservations, against none), --statement (one statement by its
-// size), --json FILE,
+// --allowances (others have many top-ups, grants and reservations, against none), --webhooks (bursts of 10^5 messages
+// to 50 webhooks, of which 10 hang and 5 fail, and recordUsage beside them), --statement (one statement by its size),
+// --json FILE,
 // --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine),
-// --only 'noop|ours' (some measurements, without ratios), --generator wrk or autocannon
+// --events N (in a burst of --webhooks, each for 50), --only 'noop|ours' (some measurements, without ratios),
+// --generator wrk or autocannon
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -17,6 +19,7 @@ import { addMovers, besideMigration, migrationMeasurements } from './migration.m
 import { report } from './report.mjs';
 import { findGenerator, load, startServer } from './servers.mjs';
 import { measureStatements } from './statement.mjs';
+import { measureWebhooks } from './webhooks.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -26,6 +29,8 @@ const { values: options } = parseArgs({
     migration: { type: 'boolean' },
     allowances: { type: 'boolean' },
     statement: { type: 'boolean' },
+    webhooks: { type: 'boolean' },
+    events: { type: 'string' },
     json: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
@@ -138,11 +143,16 @@ async function compare(databases) {
   }
 }
 
+async function measureAll(databases) {
+  if (options.statement) return measureStatements(await databases.copy('statement'), seconds);
+  if (!options.webhooks) return compare(databases);
+  const events = Number(options.events ?? 2_000);
+  return measureWebhooks(databases, { events, rounds, amount: calls ? { calls } : { seconds }, generator });
+}
+
 const databases = await startDatabases();
 try {
-  const summary = options.statement
-    ? await measureStatements(await databases.copy('statement'), seconds)
-    : await compare(databases);
+  const summary = await measureAll(databases);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`);
 } finally {
   await databases.stop();

@@ -16,7 +16,7 @@ const freePort = () =>
   });
 
 /** Ours as `npm start` runs it; the others by their file. Resolves when it answers. */
-export async function startServer(name, databaseUrl) {
+export async function startServer(name, databaseUrl, settings = {}) {
   const port = await freePort();
   const ours = name.startsWith('ours');
   const env = {
@@ -26,6 +26,7 @@ export async function startServer(name, databaseUrl) {
     DATABASE_URL: databaseUrl,
     KANA_DEMO: 'false',
     KANA_SECRET_KEY: 'the secret key of the benchmark server',
+    ...settings,
   };
   const child = ours
     ? spawn(

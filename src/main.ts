@@ -152,7 +152,13 @@ async function start(config: Config, running: Running): Promise<void> {
     metrics,
   });
   const post = createPost(config.webhookAllowPrivate);
-  running.dispatcher = startDispatcher({ pool: database.work, encryption, post, log });
+  running.dispatcher = startDispatcher({
+    pool: database.work,
+    encryption,
+    post,
+    log,
+    isBusy: database.isBusy,
+  });
   http.open(app.listener);
 
   if (cluster.isWorker) await notifyPrimary({ address: http.address });

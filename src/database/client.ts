@@ -31,6 +31,8 @@ export interface Database extends Connections {
   lookups: Lookups;
   /** Reads the database's clock, which all its servers share. */
   readClock: ReadClock;
+  /** Whether a statement for an environment runs now, or waits: somebody is being answered. */
+  isBusy(): boolean;
   /** All pools, by the names that operators see. */
   pools: Record<string, Pool>;
   /** Makes all running and new statements fail at once, while the database does not answer; see watch.ts. */
@@ -110,12 +112,16 @@ export function openDatabase(url: string, { tracing = null, isCommand = false }:
   const byEnvironment = new Map(
     environments.map((id) => [id, openAll(connectionsOf, (kind) => `${id}_${kind}`)]),
   );
+  const ofEnvironments = environments.flatMap((id) =>
+    ['requests', 'hot', 'work'].flatMap((kind) => pools[`${id}_${kind}`]?.pool ?? []),
+  );
   const lookups = open('lookups', 'lookups', lookupConnections);
   return {
     ...shared,
     of: (environmentId) => byEnvironment.get(environmentId) ?? shared,
     lookups,
     readClock: createClock(lookups),
+    isBusy: () => ofEnvironments.some((pool) => pool.totalCount > pool.idleCount || pool.waitingCount > 0),
     pools: Object.fromEntries(Object.entries(pools).map(([name, { pool }]) => [name, pool])),
     cutOff() {
       for (const each of Object.values(pools)) each.cutOff();

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
@@ -17,6 +18,7 @@ import {
   saveAttempts,
 } from './delivery-store.ts';
 import { writeEventsOn } from './outbox/store.ts';
+import { createPace, type Pace } from './pace.ts';
 import { messageOf, signedHeaders } from './rules.ts';
 import {
   type Answer,
@@ -46,6 +48,8 @@ export interface DispatcherParts {
   encryption: Encryption;
   post: Post;
   log: Logger;
+  /** Whether a request is at the database now: then deliveries wait. */
+  isBusy: () => boolean;
   /** How often to look for something to send. */
   intervalMs?: number;
 }
@@ -65,10 +69,13 @@ export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts)
   const { pool, log } = parts;
   const controller = new AbortController();
   const { signal } = controller;
+  // Every request listens.
+  setMaxListeners(0, signal);
   const worker = randomUUID();
+  const pace = createPace(parts.isBusy);
   const serving = new Set<Promise<void>>();
   const serve = (webhook: LeasedWebhook) => {
-    const served: Promise<void> = serveWebhook(webhook, { ...parts, worker, stop: signal })
+    const served: Promise<void> = serveWebhook(webhook, { ...parts, worker, pace, stop: signal })
       .catch((err) => log.warn({ err }, 'webhook deliveries are left to the next attempt'))
       .finally(() => serving.delete(served));
     serving.add(served);
@@ -96,6 +103,7 @@ export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts)
 
 interface Service extends Omit<DispatcherParts, 'intervalMs'> {
   worker: string;
+  pace: Pace;
   stop: AbortSignal;
 }
 
@@ -173,8 +181,9 @@ async function attemptAll(
   const mayBegin = () =>
     badInARow < failingAfter && performance.now() - beganAt < batch.beginsMs && !service.stop.aborted;
   async function work() {
-    while (mayBegin()) {
-      const delivery = waiting.shift();
+    while (waiting.length > 0) {
+      await service.pace.turn();
+      const delivery = mayBegin() ? waiting.shift() : undefined;
       if (delivery === undefined) return;
       const message = messageOf({ ...delivery, environmentId }, personOf(delivery));
       const result = await attempt(webhook.url, delivery, message, { secrets, beganAt, service });

@@ -48,7 +48,8 @@ async function nobodySends(): Promise<boolean> {
 
 function dispatch(post: Post = createPost(true)): Dispatcher {
   const parts = { pool: app.database.work, encryption: testEncryption, log: pino({ level: 'silent' }) };
-  const started = startDispatcher({ ...parts, post, intervalMs: 20 });
+  const { isBusy } = app.database;
+  const started = startDispatcher({ ...parts, isBusy, post, intervalMs: 20 });
   dispatchers.push(started);
   return started;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isPublicAddress } from '../../src/webhooks/address-rules.ts';
+import { createPace } from '../../src/webhooks/pace.ts';
 import { NewWebhook } from '../../src/webhooks/rules.ts';
 import { afterAnswers, afterAttempt } from '../../src/webhooks/schedule-rules.ts';
 
@@ -100,5 +101,38 @@ describe('pauses', () => {
     expect(afterAnswers(healthy, [{ status: 410, body: '' }], start).disabledReason).toBe(
       'It answered 410 (Gone).',
     );
+  });
+});
+
+describe('the pace of deliveries', () => {
+  const ever = {
+    busy: 1,
+    idle: 2,
+    restCpuMs: Number.POSITIVE_INFINITY,
+    longestRestMs: Number.POSITIVE_INFINITY,
+  };
+
+  test('a group begins when nobody is at the database several times in a row', async () => {
+    const seen = [true, false, false, true, false, false, false];
+    let looks = 0;
+    const pace = createPace(() => {
+      looks += 1;
+      return seen[looks - 1] ?? false;
+    }, ever);
+    await pace.turn();
+    await pace.turn();
+    expect(looks).toBe(seen.length);
+    await pace.turn();
+    expect(looks).toBe(seen.length + 3);
+  });
+
+  test.each([
+    ['the process has worked long enough', { restCpuMs: 0 }],
+    ['it has waited long enough', { longestRestMs: 20 }],
+  ])('while requests are answered all the time, a small group begins when %s', async (_when, limit) => {
+    const pace = createPace(() => true, { ...ever, ...limit });
+    const order: number[] = [];
+    await Promise.all([1, 2, 3].map((each) => pace.turn().then(() => order.push(each))));
+    expect(order).toEqual([1, 2, 3]);
   });
 });
