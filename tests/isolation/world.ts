@@ -1,4 +1,3 @@
-import type { PoolClient } from 'pg';
 import type { Database } from '../../src/database/client.ts';
 import type { PrismaClient } from '../../src/database/generated/client.ts';
 import { testEncryption } from '../helpers/app.ts';
@@ -428,52 +427,59 @@ export async function readRows({ prisma, work }: Database): Promise<Rows> {
     throw new Error(`Every table carries its environment; these do not, or are no more: ${common}`);
   const tables = found.filter(({ owned }) => owned).map(({ name }) => name);
 
-  const select = (name: string) => `select to_jsonb(t) as row from "${name}" t`;
-  const snapshot = new Map<string, string>();
-  for (const name of tables) {
-    const { rows } = await work.query(
-      `select coalesce(jsonb_agg(row), '[]')::text as rows from (${select(name)}) t`,
-    );
-    snapshot.set(name, rows[0].rows);
-  }
-  /** Runs `change` as one, in whatever order the tables refer to each other. */
-  async function unchecked(change: (client: PoolClient) => Promise<void>): Promise<void> {
-    const client = await work.connect();
-    await client.query('begin');
-    await client.query('set local session_replication_role = replica');
-    await change(client);
-    await client.query('commit');
-    client.release();
-  }
+  // One statement, for it is asked hundreds of times.
+  const rowsSql = [
+    ...tables.map(
+      (name) =>
+        `select '${name}' as name, to_jsonb(t)::text as row from "${name}" t where environment_id = $1`,
+    ),
+    `select 'jobs', to_jsonb(j)::text from graphile_worker._private_jobs j
+     where payload::text like '%"' || $1 || '"%'`,
+  ].join(' union all ');
+  await keepRows(work, tables);
   return {
     async of(environmentId) {
-      const dump: Record<string, string[]> = {};
-      for (const name of tables) {
-        const { rows } = await work.query(`${select(name)} where environment_id = $1`, [environmentId]);
-        dump[name] = rows.map(({ row }) => JSON.stringify(row)).sort();
-      }
-      const jobs = await work.query(
-        'select * from graphile_worker._private_jobs where payload::text like $1',
-        [`%"${environmentId}"%`],
+      const dump: Record<string, string[]> = Object.fromEntries(
+        [...tables, 'jobs'].map((name) => [name, []]),
       );
-      return { ...dump, jobs: jobs.rows.map((row) => JSON.stringify(row)).sort() };
+      const { rows } = await work.query<{ name: string; row: string }>({
+        name: 'the rows of an environment',
+        text: rowsSql,
+        values: [environmentId],
+      });
+      for (const { name, row } of rows) dump[name]?.push(row);
+      for (const each of Object.values(dump)) each.sort();
+      return dump;
     },
-    clear: (environmentId) =>
-      unchecked(async (client) => {
-        for (const name of tables)
-          await client.query(`delete from "${name}" where environment_id = $1`, [environmentId]);
-      }),
-    restore: () =>
-      unchecked(async (client) => {
-        await client.query('delete from graphile_worker._private_jobs');
-        await client.query('update environment set time_zone = null');
-        for (const [name, content] of snapshot) {
-          await client.query(`delete from "${name}"`);
-          await client.query(
-            `insert into "${name}" select * from jsonb_populate_recordset(null::"${name}", $1)`,
-            [content],
-          );
-        }
-      }),
+    async clear(environmentId) {
+      const deletions = tables.map(
+        (name) => `delete from "${name}" where environment_id = '${environmentId}'`,
+      );
+      await work.query(
+        ['begin', 'set local session_replication_role = replica', ...deletions, 'commit'].join(';'),
+      );
+    },
+    async restore() {
+      await work.query('select kept.restore()');
+    },
   };
+}
+
+/**
+ * Copies the rows of these tables, and makes the function that goes back to them. It is in the database, so that one
+ * call restores all tables: in whatever order they refer to each other, and without their triggers.
+ */
+async function keepRows(work: Database['work'], tables: readonly string[]): Promise<void> {
+  await work.query(
+    [
+      'create schema kept',
+      ...tables.map((name) => `create table kept."${name}" as table "${name}"`),
+      `create function kept.restore() returns void language plpgsql set session_replication_role = replica as $restore$
+       begin
+         delete from graphile_worker._private_jobs;
+         update environment set time_zone = null;
+         ${tables.map((name) => `delete from "${name}"; insert into "${name}" table kept."${name}";`).join('\n')}
+       end $restore$`,
+    ].join(';'),
+  );
 }
