@@ -25,8 +25,8 @@ const layers: [layer: number, what: string, RegExp][] = [
 /** Concepts import only earlier ones. A part of a concept may stand apart from it, further down. */
 const concepts = [
   'documents',
-  'seals',
   'webhooks/outbox',
+  'seals',
   'audit',
   'auth',
   'environments',

@@ -34,8 +34,6 @@ export async function sealLogs(
       for (let batch = 0; upTo !== null && batch < batches && !stop.aborted; batch += 1) {
         const began = performance.now();
         const sealed = await transaction(session, () => sealNext(session, { log, upTo, count: batchSize }));
-        // Here the newest seal is to be sent to an address outside: then even the owner of the database cannot make the
-        // whole chain anew without being noticed. It comes with webhooks.
         if (sealed === null || sealed.rowCount < batchSize) break;
         await throttle(session, performance.now() - began, stop);
       }

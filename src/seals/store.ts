@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Lookups } from '../database/client.ts';
+import { eventCtes } from '../webhooks/outbox/store.ts';
 import { beforeAllIds, chainHash, type Found, type Log, type Seal } from './rules.ts';
 
 type Session = Pick<ClientBase, 'query'>;
@@ -99,7 +100,30 @@ export async function sealNext(
      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [log, next.number, next.afterId, next.lastId, next.rowCount, digest, hash, sealedAt],
   );
+  await tellSeal(session, { ...next, digest, hash, sealedAt });
   return { ...next, digest, hash, sealedAt };
+}
+
+const tellSql = `
+  with source as (
+    select id as environment_id, 'seal.created' as type, $1::jsonb as data, 1 as ord from environment
+  ), ${eventCtes('source')}
+  select count(*) from delivered`;
+
+/** Tells a seal outside, where even the owner of the database cannot change it. */
+async function tellSeal(
+  session: Session,
+  { log, number, lastId, rowCount, hash, sealedAt }: Seal,
+): Promise<void> {
+  const told = {
+    log,
+    number,
+    lastId: `${lastId}`,
+    rowCount,
+    hash: Buffer.from(hash).toString('hex'),
+    sealedAt,
+  };
+  await session.query(tellSql, [JSON.stringify(told)]);
 }
 
 interface RangeRow {

@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { z } from 'zod';
 import { sealLogs } from '../../src/seals/seal.ts';
 import { verifySeals } from '../../src/seals/verify.ts';
+import { eventData } from '../../src/webhooks/outbox/rules.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
@@ -69,6 +71,40 @@ describe('with everything sealed', () => {
     });
     await seal();
     expect(await broken()).toEqual([]);
+  });
+
+  test('who asks for seals by name gets each one, in both environments', async () => {
+    const create = (events: string[], key = app.keys.test) =>
+      app.ok(
+        'mutation ($events: [String!]!) { createWebhook(input: { url: "http://127.0.0.1:9/", events: $events }) { webhook { id } } }',
+        { events },
+        key,
+      );
+    for (const events of [['*'], ['seal.created'], ['seal.*']]) await create(events);
+    await create(['seal.created'], app.keys.live);
+    await record(userId);
+    await seal();
+    const told = await sql(
+      `select w.events, e.environment_id, e.type, e.data from webhook_delivery d
+       join webhook w on w.environment_id = d.environment_id and w.id = d.webhook_id
+       join webhook_event e on e.environment_id = d.environment_id and e.id = d.event_id
+       where e.data ->> 'log' = 'LEDGER' order by d.environment_id, w.created_at, w.id`,
+    );
+    expect(told.map(({ environment_id, events }) => [environment_id, events[0]])).toEqual([
+      ['live', 'seal.created'],
+      ['test', 'seal.created'],
+      ['test', 'seal.*'],
+    ]);
+    const [newest] = await sql(
+      `select number, encode(hash, 'hex') as hash from seal where log = 'LEDGER' order by number desc limit 1`,
+    );
+    for (const { type, data } of told) {
+      expect(type).toBe('seal.created');
+      expect(data).toMatchObject({ ...newest, rowCount: 1 });
+      z.strictObject(eventData['seal.created'].shape).parse(data);
+    }
+    await sql('delete from webhook');
+    await sql('delete from webhook_event');
   });
 
   test('every row is in exactly one range', async () => {

@@ -63,6 +63,14 @@ export interface WebhookData {
   'grant.expired': AboutFeature & { grantId: string; expiredAt: string };
   'package.published': { packageId: string; version: number };
   'segment.event_unmatched': { eventName: string };
+  'seal.created': {
+    log: 'LEDGER' | 'AUDIT' | 'AMENDMENTS';
+    number: number;
+    lastId: string;
+    rowCount: number;
+    hash: string;
+    sealedAt: string;
+  };
   'flag.raised': {
     flag: 'SAME_EMAIL' | 'SAME_BILLING_ID' | 'BILLING' | 'WEBHOOK_DISABLED';
     userIds?: string[];

@@ -120,6 +120,21 @@ export const eventData = {
   'segment.event_unmatched': about('A Segment event matched no rule, the first of its name.', {
     eventName: z.string().describe('The name of the event.'),
   }),
+  'seal.created': about(
+    'A range of a log was sealed. Sent only to webhooks that ask for it by name, of both environments: the logs hold both.',
+    {
+      log: z
+        .enum(['LEDGER', 'AUDIT', 'AMENDMENTS'])
+        .describe('Usage, the audit log, or changes of sealed rows.'),
+      number: z.int().describe('The number of the seal in its log; 1 is the first.'),
+      lastId: id.describe('The last id of the range.'),
+      rowCount: z.int().describe('How many rows it has.'),
+      hash: z
+        .string()
+        .describe('The hash of the seal in hexadecimal. It covers every earlier seal of the log.'),
+      sealedAt: z.iso.datetime().describe('When it was sealed.'),
+    },
+  ),
   'flag.raised': about('Something needs to be reviewed.', {
     flag: z
       .enum(['SAME_EMAIL', 'SAME_BILLING_ID', 'BILLING', 'WEBHOOK_DISABLED'])
@@ -139,7 +154,7 @@ export type EventType = keyof typeof eventData;
 /** The types that a webhook can ask for. A test message is sent without asking. */
 export const eventTypes = (Object.keys(eventData) as EventType[]).filter((type) => type !== 'webhook.test');
 
-/** What a webhook may ask for: types, `user.*` for all types of a kind, `*` for all. */
+/** What a webhook may ask for: types, `user.*` for all types of a kind, `*` for all that are about customers. */
 export const eventPatterns: readonly string[] = [
   ...eventTypes,
   ...new Set(eventTypes.map((type) => `${type.split('.')[0]}.*`)),

@@ -5,10 +5,12 @@ import type { NewEvent } from './rules.ts';
 /** How long a delivery is tried. */
 const retriedFor = `interval '3 days'`;
 
-/** Whether a webhook `w` gets events of this type now, as SQL. */
+/** Whether a webhook `w` gets events of this type now, as SQL. Seals are no business of those who want all: only by name. */
 export const wantsSql = (type: string) => `(
-  w.disabled_at is null
-    and (${type} = any (w.events) or split_part(${type}, '.', 1) || '.*' = any (w.events) or '*' = any (w.events))
+  w.disabled_at is null and (
+    ${type} = any (w.events) or split_part(${type}, '.', 1) || '.*' = any (w.events)
+    or '*' = any (w.events) and ${type} <> 'seal.created'
+  )
 )`;
 
 /**
