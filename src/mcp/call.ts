@@ -79,7 +79,8 @@ async function write(
   { environmentId }: Caller,
   ask: Ask,
 ): Promise<object> {
-  const previewed = await ask(preview.document, (preview.variables ?? same)(args));
+  const text = typeof preview.document === 'string' ? preview.document : preview.document(args);
+  const previewed = await ask(text, (preview.variables ?? same)(args));
   const plan = preview.plan(previewed, args);
   const sign = (nonce: string) => fingerprintOf({ environmentId, tool: name, args, plan }, nonce);
   if (fingerprint === undefined) return told(name, plan, sign(randomBytes(12).toString('base64url')));

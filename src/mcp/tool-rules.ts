@@ -44,7 +44,11 @@ export interface Plan {
 export interface WriteTool extends Described {
   /** Whether it ends or deletes something. */
   isDestructive?: true;
-  preview: Operation & { plan(data: Data, args: Arguments): Plan };
+  preview: Omit<Operation, 'document'> & {
+    /** A text, or what makes it of the arguments. */
+    document: string | ((args: Arguments) => string);
+    plan(data: Data, args: Arguments): Plan;
+  };
   apply: Operation<[args: Arguments, applied: Applied]> & { answer?(data: Data): object };
 }
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { invalidInput } from '../errors.ts';
 import { allowanceTools } from './allowance-tools-rules.ts';
 import { catalogueTools } from './catalogue-tools-rules.ts';
+import { migrationReadTools, migrationTools } from './migration-tools-rules.ts';
 import { readTools } from './read-tools-rules.ts';
 import { subscriptionTools } from './subscription-tools-rules.ts';
 import { describeTool, type PageTool, type Tool } from './tool-rules.ts';
@@ -23,8 +24,10 @@ const readDocs: PageTool = {
 
 const all: readonly Tool[] = [
   ...readTools,
+  ...migrationReadTools,
   ...allowanceTools,
   ...subscriptionTools,
+  ...migrationTools,
   ...userTools,
   ...catalogueTools,
   readDocs,

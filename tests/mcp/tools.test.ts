@@ -158,6 +158,43 @@ test('a user from creation to deletion, by tools that change', async () => {
   ]);
 });
 
+test('many subscribers, by tools that change', async () => {
+  const { prisma } = app.database;
+  await createPackage(prisma, { id: 'small', features: [{ id: 'calls', limit: 5 }] });
+  await createPackage(prisma, { id: 'large', features: [{ id: 'calls', limit: 500 }] });
+  for (const id of ['ann', 'ben', 'cem']) await createUser(prisma, { id });
+  await createSubscription(prisma, { userId: 'cem', packageId: 'small' });
+  const args = { userIds: ['ann', 'ben'], packageIds: ['small'] };
+  const subscribed = await change('subscribe_users', args);
+  expect(subscribed.preview.changes).toHaveLength(2);
+  expect(subscribed.applied.results).toEqual([
+    { subscriptions: [expect.objectContaining({ userId: 'ann' })], error: null },
+    { subscriptions: [expect.objectContaining({ userId: 'ben' })], error: null },
+  ]);
+  const again = await read('subscribe_users', args);
+  expect(again.warnings).toEqual([
+    'The user "ann" has "small" already.',
+    'The user "ben" has "small" already.',
+  ]);
+  const unknown = await call('subscribe_users', { userIds: ['ann', 'nobody'], packageIds: ['small'] });
+  expect(unknown.answer.error.name).toBe('UserNotFoundError');
+
+  const migration = { fromPackageId: 'small', toPackageId: 'large' };
+  const migrated = await change('migrate_subscribers', migration);
+  expect(migrated.preview).toMatchObject({
+    changes: [
+      '3 of 3 subscribers move from "small" of every version to "large" version 1, now. Usage: CARRY.',
+    ],
+    warnings: [],
+  });
+  expect(migrated.applied).toMatchObject({ state: 'RUNNING', total: 3, fromPackageId: 'small' });
+  const { id: migrationId } = migrated.applied;
+  expect((await read('list_migrations')).migrations).toMatchObject([{ id: migrationId, problems: [] }]);
+  expect((await change('stop_migration', { migrationId })).applied.state).toBe('STOPPED');
+  const stopped = await read('stop_migration', { migrationId });
+  expect(stopped.warnings).toEqual(['It does not run: it is STOPPED, and stays so.']);
+});
+
 test('the catalogue and mapping rules, by tools that change', async () => {
   const yaml = 'features: [{ id: seats, name: Seats, type: CONSUMABLE }]\n';
   const published = await change('publish_catalogue', { yaml, partly: true });
@@ -190,6 +227,8 @@ test('what only reads', async () => {
     'free',
     'pro',
     'extra',
+    'small',
+    'large',
   ]);
   expect((await read('get_package', { packageId: 'free' })).package).toMatchObject({ subscriberCount: 1 });
   expect((await read('list_subscriptions', { userId: 'ada' })).subscriptions).toHaveLength(1);
