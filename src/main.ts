@@ -13,6 +13,7 @@ import { loadTokenRealms } from './auth/tokens/realms.ts';
 import { createUserTokens } from './auth/tokens/tokens.ts';
 import { createBilling } from './billing/billing.ts';
 import { billingJobs, reconcileJob } from './billing/jobs.ts';
+import { calledAs } from './cli/calls.ts';
 import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
 import { migrate } from './database/migrations.ts';
@@ -105,7 +106,11 @@ async function start(config: Config, running: Running): Promise<void> {
     }),
     encryption,
     billing,
-    consoleFiles: await loadConsole(join(packageDirectory, 'dist/console'), config.basePath),
+    consoleFiles: await loadConsole(
+      join(packageDirectory, 'dist/console'),
+      config.basePath,
+      calledAs('keys'),
+    ),
     basePath: config.basePath,
     clientOrigins: config.clientOrigins,
     segmentSecret: config.segmentSecret,

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import { writeBackup } from '../backup/file.ts';
 import { openSnapshot } from '../backup/snapshot-store.ts';
 import { StartupError } from '../errors.ts';
-import { calledAs, runCommand, withAddress } from './command.ts';
+import { calledAs } from './calls.ts';
+import { runCommand, withAddress } from './command.ts';
 import { findKeyFile, proveWithProgress, reportTables, saidByVerify } from './transfer.ts';
 
 const call = calledAs('backup');

@@ -1,13 +1,8 @@
-import { basename } from 'node:path';
 import { loadConfig } from '../config.ts';
 import { type Database, openDatabase } from '../database/client.ts';
 import { openSession } from '../database/session.ts';
 import { StartupError } from '../errors.ts';
 import { reachServer } from '../start/database.ts';
-
-/** How people call a command: by npm in the source tree, or by the program of the package. */
-export const calledAs = (name: string): string =>
-  /^open-kana(\.js)?$/.test(basename(process.argv[1] ?? '')) ? `open-kana ${name}` : `npm run ${name} --`;
 
 /** Runs `work` on the configured database. Starts the embedded server if it does not run. */
 export async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {

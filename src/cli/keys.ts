@@ -14,7 +14,8 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, StartupError } from '../errors.ts';
 import { Note } from '../input.ts';
 import { findSecretKey } from '../start/secret-key.ts';
-import { calledAs, runCommand, withDatabase } from './command.ts';
+import { calledAs } from './calls.ts';
+import { runCommand, withDatabase } from './command.ts';
 
 const call = calledAs('keys');
 const usage = `Usage:

@@ -7,7 +7,8 @@ import { publicAddress } from '../database/session.ts';
 import type { EmbeddedServer } from '../embedded-postgres/server.ts';
 import { StartupError } from '../errors.ts';
 import { reachServer } from '../start/database.ts';
-import { calledAs, runCommand, withAddress } from './command.ts';
+import { calledAs } from './calls.ts';
+import { runCommand, withAddress } from './command.ts';
 import { findKeyFile, proveWithProgress, reportTables, saidByVerify } from './transfer.ts';
 
 const call = calledAs('move');

@@ -10,7 +10,8 @@ import {
   repairWrong,
 } from '../database/timestamp-repair-store.ts';
 import { StartupError } from '../errors.ts';
-import { calledAs, runCommand, withDatabase } from './command.ts';
+import { calledAs } from './calls.ts';
+import { runCommand, withDatabase } from './command.ts';
 
 const call = calledAs('repair:timestamps');
 const usage = `Usage:

@@ -4,7 +4,8 @@ import { openBackup } from '../backup/file.ts';
 import { load } from '../backup/load-store.ts';
 import { loadConfig } from '../config.ts';
 import { StartupError } from '../errors.ts';
-import { calledAs, runCommand, withAddress } from './command.ts';
+import { calledAs } from './calls.ts';
+import { runCommand, withAddress } from './command.ts';
 import { showProgress } from './progress.ts';
 import { findKeyFile, proveWithProgress, reportTables, saidByVerify } from './transfer.ts';
 

@@ -2,7 +2,8 @@ import '../start/environment.ts';
 import { parseArgs } from 'node:util';
 import { StartupError } from '../errors.ts';
 import { repair, repairTotals } from '../usage/ledger/verify.ts';
-import { calledAs, runCommand, withDatabase } from './command.ts';
+import { calledAs } from './calls.ts';
+import { runCommand, withDatabase } from './command.ts';
 import { findAll } from './findings.ts';
 import { showProgress } from './progress.ts';
 

@@ -52,8 +52,13 @@ const assetHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
  * Reads the built console into memory. Null if it is not built.
  *
  * @param basePath where browsers find it, such as `/kana`
+ * @param keysCommand the command that lists and makes keys, if it is not the one in the page
  */
-export async function loadConsole(directory: string, basePath = ''): Promise<ConsoleFiles | null> {
+export async function loadConsole(
+  directory: string,
+  basePath = '',
+  keysCommand?: string,
+): Promise<ConsoleFiles | null> {
   const names = await readdir(directory, { recursive: true }).catch(() => []);
   const read = async (name: string): Promise<[string, ConsoleFile]> => {
     const path = join(directory, name);
@@ -68,13 +73,14 @@ export async function loadConsole(directory: string, basePath = ''): Promise<Con
   const page = assets.get('/index.html');
   if (page === undefined) return null;
   assets.delete('/index.html');
-  return { assets, page: basePath === '' ? page : moved(page, basePath) };
+  return { assets, page: adapted(page, basePath, keysCommand) };
 }
 
 /** The page names its files from the root, and tells its scripts the base path. Scripts find each other by themselves. */
-function moved(page: ConsoleFile, basePath: string): ConsoleFile {
+function adapted(page: ConsoleFile, basePath: string, keysCommand = 'npm run keys --'): ConsoleFile {
   const html = page.plain
     .toString()
+    .replace('content="npm run keys --"', `content="${keysCommand}"`)
     .replaceAll(/(href|src)="\//g, `$1="${basePath}/`)
     .replace('<meta name="base-path" content=""', `<meta name="base-path" content="${basePath}"`)
     .replace('at /graphql', `at ${basePath}/graphql`);

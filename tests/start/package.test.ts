@@ -79,6 +79,7 @@ test('it has the console, GraphiQL, its documentation and the catalogue as a fil
   for (const path of ['/', '/graphql', '/llms.txt', '/docs/guides/mcp.md']) {
     const page = await fetch(url + path, { headers: { Accept: 'text/html' } });
     expect([path, page.status]).toEqual([path, 200]);
+    if (path === '/') expect(await page.text()).toContain('content="npx open-kana keys"');
   }
   const [key = ''] = /prv_test_\w{32}/.exec(stdout()) ?? [];
   const answer = await fetch(`${url}/graphql?query={catalogue}`, { headers: { Authorization: key } });

@@ -1,4 +1,5 @@
 import { type Environment, environments } from '../api/request.ts';
+import { keysCommand } from './base-path.ts';
 
 /** Why the typed text cannot sign in; `goTo` is the environment in which it can, if any. */
 export interface WrongKey {
@@ -45,4 +46,4 @@ export function findFault(typed: string, environment: Environment): WrongKey | n
 
 /** The message when the server does not know the key. */
 export const unknownKey = (environment: Environment): string =>
-  `No such key: it has been revoked, or belongs to another server. Make one where this server runs: npm run keys -- create ${environment} private, or npx open-kana keys create ${environment} private.`;
+  `No such key: it has been revoked, or belongs to another server. Make one where this server runs: ${keysCommand()} create ${environment} private.`;

@@ -4,6 +4,7 @@ import { useState } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 import { sessionsKey } from '../api/hooks.ts';
 import { type Environment, isCode, signIn } from '../api/request.ts';
+import { keysCommand } from './base-path.ts';
 import { findFault, unknownKey, type WrongKey } from './keys.ts';
 
 /** The sign-in form, shown in place of the requested page. */
@@ -44,8 +45,11 @@ export function SignIn({ environment, other }: { environment: Environment; other
             </Title>
             <Text>
               Sign in to the <strong>{environment}</strong> environment with a private key. The server printed
-              one when it first started; <Code>npm run keys -- create {environment} private</Code> makes
-              another.
+              one when it first started;{' '}
+              <Code>
+                {keysCommand()} create {environment} private
+              </Code>{' '}
+              makes another.
             </Text>
             <PasswordInput
               label="Private key"
