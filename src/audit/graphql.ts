@@ -92,7 +92,7 @@ const AuditAuthor = builder.objectRef<AuthorRow>('AuditAuthor').implement({
   }),
 });
 
-const AuditEntry = builder.prismaObject('AuditEntry', {
+export const AuditEntry = builder.prismaObject('AuditEntry', {
   description: 'One change of one object. It is written in the same transaction as the change.',
   fields: (t) => ({
     id: t.string({
@@ -144,7 +144,7 @@ const AuditEntry = builder.prismaObject('AuditEntry', {
 });
 
 /** The filter for everything about a user, including ids that were merged into the user. */
-async function concerning(db: PrismaClient, environmentId: string, id: string) {
+export async function concerning(db: PrismaClient, environmentId: string, id: string) {
   const users = await db.user.findMany({
     where: { environmentId, OR: [{ id }, { survivor: { environmentId, id } }] },
     select: { key: true },

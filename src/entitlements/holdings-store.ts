@@ -81,6 +81,21 @@ export const holdingsOfSql = (userKey: string, id: string, feature = 'is not nul
     granted: `id = ${id}`,
   });
 
+/**
+ * The holdings of a user that go on, and the last `most` of each kind, whatever their status. `feature` is a condition.
+ */
+export const allHoldingsSql = (userKey: string, feature: string, most: number) =>
+  holdingsSql({ userKey, hasGrants: 'true' }, feature, {
+    subscriptions: `(
+      select ${subscriptionColumns} from subscription
+      where user_key = ${userKey} order by ended_at desc nulls first, id desc limit ${most}
+    )`,
+    granted: `id in (
+      select id from feature_grant
+      where user_key = ${userKey} and feature_id ${feature} order by ends_at desc nulls first, id desc limit ${most}
+    )`,
+  });
+
 /** The columns of package_feature that say when usage resets. */
 export const resetColumns = ['reset_period', 'reset_every', 'time_zone'] as const;
 

@@ -13,6 +13,7 @@ import '../catalogue/graphql.ts';
 import '../entitlements/graphql.ts';
 import '../environments/graphql.ts';
 import '../features/graphql.ts';
+import '../insights/explain-graphql.ts';
 import '../insights/ranking-graphql.ts';
 import '../insights/user-list-graphql.ts';
 import '../users/merge/graphql.ts';

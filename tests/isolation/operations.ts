@@ -181,6 +181,12 @@ export const queries: Record<string, Row> = {
       () => ({ order: 'CREATED_ASC', after: startOfUsers }),
     ],
   },
+  explainEntitlement: {
+    calls: [
+      ({ user, feature }) => ({ userId: user, featureId: feature }),
+      ({ user, feature }) => ({ userId: user, featureId: feature, at: '2020-02-01T00:00:00Z' }),
+    ],
+  },
   usersNearLimit: {
     calls: [
       ({ feature }) => ({ featureId: feature, percent: 1, first: 100 }),

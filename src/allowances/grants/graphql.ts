@@ -10,7 +10,7 @@ import { readOwner } from '../../users/owner-graphql.ts';
 import { grantFeature, revokeGrant } from './change.ts';
 import { NewGrant } from './rules.ts';
 
-const FeatureGrant = builder.prismaObject('FeatureGrant', {
+export const FeatureGrant = builder.prismaObject('FeatureGrant', {
   description:
     'A feature that was given to one user, beside packages. It counts like a subscription to a package with the feature.',
   fields: (t) => ({

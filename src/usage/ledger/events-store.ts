@@ -32,11 +32,21 @@ export async function findEvent(db: Db, { userKey, featureId }: Ledger, id: bigi
   return event?.id ?? null;
 }
 
+interface EventPage {
+  take: number;
+  last: bigint | null;
+  newestFirst: boolean;
+  /** Only what occurred then or later. */
+  from?: Date | null;
+  /** Only what occurred then or earlier. */
+  until?: Date | null;
+}
+
 /** At most `take` events after the one with the id `last`, in the order in which they count, or the other way round. */
 export async function readEvents(
   db: Db,
   { userKey, featureId }: Ledger,
-  { take, last, newestFirst }: { take: number; last: bigint | null; newestFirst: boolean },
+  { take, last, newestFirst, from = null, until = null }: EventPage,
 ): Promise<UsageEvent[]> {
   const rows = await db.$queryRawUnsafe<EventRow[]>(
     `select e.id, e.feature_id as "featureId", e.action::text as action, ${deltaSql('e')}::text as delta,
@@ -45,11 +55,14 @@ export async function readEvents(
      from usage_event e
      where e.user_key = $1 and ($2::text is null or e.feature_id = $2)
        and ($3::bigint is null or e.id ${newestFirst ? '<' : '>'} $3)
+       and ($5::timestamptz is null or e.occurred_at >= $5) and ($6::timestamptz is null or e.occurred_at <= $6)
      order by e.id ${newestFirst ? 'desc' : 'asc'} limit $4`,
     userKey,
     featureId,
     last,
     take,
+    from,
+    until,
   );
   return rows.map((row) => ({ ...row, delta: amountOf(row.delta) }));
 }
