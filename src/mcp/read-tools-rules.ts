@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Arguments, Data, ReadTool } from './tool-rules.ts';
+import type { ReadTool } from './tool-rules.ts';
 
 /* Each read tool is one GraphQL query. */
 
@@ -76,20 +76,23 @@ export const readTools: readonly ReadTool[] = [
     name: 'explain_entitlement',
     title: 'Explain an entitlement',
     description:
-      'Why a user has, or does not have, a feature: the answer, what counts, and every package, grant and top-up that could count. Of several, the highest limit wins; limits are never added up.',
-    input: Reference.strict(),
-    document: `query ($userId: String!, $featureId: String!) {
-      feature(id: $featureId) { id name type }
-      canUseFeature(userId: $userId, featureId: $featureId) { access reason ${consumption} }
-      entitlements(userId: $userId, featureId: $featureId) { ${entitlementFields} }
-      subscriptions(userId: $userId, first: 100) {
-        ${subscriptionFields} package { features { id limit resetPeriod resetEvery overageEnabled } }
+      'Why a user has, or does not have, a feature, now or at a time: the answer, every package and grant that could count with the reason why it does or not, and the usage and changes that led there. Of several, the highest limit wins; limits are never added up. Top-ups are used once the budget is spent.',
+    input: Reference.extend({
+      at: Instant.optional().describe('The time, in ISO 8601. Default: now.'),
+    }).strict(),
+    document: `query ($userId: String!, $featureId: String!, $at: DateTime) {
+      explainEntitlement(userId: $userId, featureId: $featureId, at: $at) {
+        at access summary reason ${consumption}
+        candidates {
+          outcome reason limit overageEnabled startedAt endedAt windowStart windowEnd used
+          subscription { id status package { id version } } grant { id reason }
+        }
+        usage { action delta occurredAt source note }
+        changes { at action subjectType subjectId author { label } before after }
       }
-      grants(userId: $userId, featureId: $featureId, first: 100) { ${grantFields} }
       topUps(userId: $userId, featureId: $featureId, first: 100) { ${topUpFields} }
-      showUsage(userId: $userId, featureId: $featureId, pastPeriods: 1) { current { periodStart periodEnd } }
     }`,
-    answer: explain,
+    answer: ({ explainEntitlement, topUps }) => ({ ...explainEntitlement, topUps }),
   },
   {
     name: 'show_usage',
@@ -222,21 +225,3 @@ export const readTools: readonly ReadTool[] = [
       id at action subjectType subjectId author { label } before after withheld } }`,
   },
 ];
-
-/** Keeps of the subscriptions those with the feature. */
-function explain({ canUseFeature, entitlements, subscriptions, showUsage, ...rest }: Data, args: Arguments) {
-  const candidates = (subscriptions as Data[]).flatMap(({ package: held, ...subscription }) => {
-    const terms = held.features.find(({ id }: { id: string }) => id === args.featureId);
-    return terms === undefined ? [] : [{ ...subscription, packageId: held.id, version: held.version, terms }];
-  });
-  const [winner] = entitlements;
-  return {
-    ...rest,
-    ...canUseFeature,
-    counts: winner === undefined ? null : { subscription: winner.subscription, grant: winner.grant },
-    window: showUsage.current,
-    subscriptions: candidates,
-    rules:
-      'ACTIVE and TRIALING subscriptions that have started and not ended, and running grants, count. The highest limit wins; no limit is higher than any. Top-ups are used once the budget is spent.',
-  };
-}

@@ -153,6 +153,8 @@ it('tells who is blocked when the allowance resets, if that gives access', async
   await check.getByLabel('Amount').fill('51');
   await check.getByRole('button', { name: 'Check' }).click();
   await check.getByText('The allowance resets on').waitFor();
+  await check.getByText('It counts: of what is live').waitFor();
+  await check.getByRole('table', { name: 'Last changes' }).getByText('subscribe').first().waitFor();
   await check.getByLabel('Amount').fill('201');
   await check.getByRole('button', { name: 'Check' }).click();
   await check.getByText('more than the 200 that are granted').waitFor();

@@ -135,8 +135,11 @@ test('a user from creation to deletion, by tools that change', async () => {
   const why = await read('explain_entitlement', { userId: 'zoe', featureId: 'calls' });
   expect(why).toMatchObject({
     access: true,
-    counts: { grant: { id: granted.applied.id }, subscription: null },
-    subscriptions: [{ packageId: 'free', terms: { limit: 10 } }],
+    candidates: [
+      { outcome: 'COUNTS', grant: { id: granted.applied.id }, subscription: null },
+      { outcome: 'LOWER_LIMIT', limit: 10, subscription: { package: { id: 'free' } } },
+    ],
+    topUps: [{ id: toppedUp.applied.id }],
   });
   await change('revoke_grant', { userId: 'zoe', grantId: granted.applied.id });
   await change('void_top_up', { userId: 'zoe', topUpId: toppedUp.applied.id });

@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Select, Text } from '@mantine/core';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { Resets } from '../allowances/resets.tsx';
 import { useAnswer } from '../api/hooks.ts';
 import { CheckFeatureDocument, type CheckFeatureQuery, ChoicesDocument } from '../generated/operations.ts';
@@ -7,6 +7,8 @@ import { AmountInput } from '../parts/amount-input.tsx';
 import { Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { formatNumber } from '../parts/numbers.ts';
+
+const Why = lazy(() => import('./why.tsx').then(({ Why }) => ({ default: Why })));
 
 /** Runs the same check as canUseFeature and shows the reason: why is this user blocked? */
 export function Check({ userId }: { userId: string }) {
@@ -70,6 +72,11 @@ export function Check({ userId }: { userId: string }) {
           {check.data.canUseFeature.reason}{' '}
           <Hope userId={userId} asked={asked} answer={check.data.canUseFeature} />
         </Alert>
+      )}
+      {asked !== null && check.data && (
+        <Suspense fallback={null}>
+          <Why key={asked.featureId} userId={userId} featureId={asked.featureId} />
+        </Suspense>
       )}
       <Failure error={check.error} />
     </Card>

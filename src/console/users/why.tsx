@@ -1,0 +1,148 @@
+import { Anchor, Badge, Stack, Table, Text, Title } from '@mantine/core';
+import { useState } from 'react';
+import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { Entry } from '../audit/entry.tsx';
+import { usePaths } from '../frame/paths.ts';
+import { ExplainEntitlementDocument, type ExplainEntitlementQuery } from '../generated/operations.ts';
+import { Answer } from '../parts/answer.tsx';
+import { InstantInput } from '../parts/instant-input.tsx';
+import { Moment } from '../parts/moment.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+import { DataTable } from '../parts/table.tsx';
+
+type Explanation = ExplainEntitlementQuery['explainEntitlement'];
+type Candidate = Explanation['candidates'][number];
+
+const candidateColumns = [
+  { label: 'What the user holds' },
+  { label: 'Limit', numeric: true },
+  { label: 'Used', numeric: true },
+  { label: 'Since' },
+  { label: 'Why it counts, or not' },
+];
+const usageColumns = [{ label: 'Used at' }, { label: 'Amount', numeric: true }, { label: 'Note' }];
+const changeColumns = [{ label: 'At' }, { label: 'By' }, { label: 'What' }, { label: 'Change' }];
+
+/** What could count for a feature, and the usage and changes that led there; now, or at a time. */
+export function Why({ userId, featureId }: { userId: string; featureId: string }) {
+  const [at, setAt] = useState('');
+  const answer = useAnswer(
+    ExplainEntitlementDocument,
+    { userId, featureId, at: at === '' ? null : new Date(at).toISOString() },
+    { keepPrevious: true },
+  );
+  return (
+    <Stack>
+      <InstantInput
+        label="At"
+        description="Empty: now. An earlier time tells how it was then."
+        value={at}
+        onChange={setAt}
+        maw={260}
+      />
+      <Answer of={answer}>
+        {({ explainEntitlement }) => (
+          <>
+            <Text>{explainEntitlement.summary}</Text>
+            <Candidates explanation={explainEntitlement} />
+            <Evidence userId={userId} explanation={explainEntitlement} />
+          </>
+        )}
+      </Answer>
+    </Stack>
+  );
+}
+
+function Candidates({ explanation: { candidates, feature } }: { explanation: Explanation }) {
+  if (candidates.length === 0) return null;
+  return (
+    <DataTable label="What could count" columns={candidateColumns} minWidth={720}>
+      {candidates.map((candidate) => (
+        <Table.Tr key={candidate.subscription?.id ?? candidate.grant?.id} style={{ verticalAlign: 'top' }}>
+          <Table.Td>
+            <Held candidate={candidate} />
+          </Table.Td>
+          <Table.Td ta="right">{feature.type === 'BINARY' ? '—' : formatLimit(candidate.limit)}</Table.Td>
+          <Table.Td ta="right">{candidate.used === null ? '—' : formatNumber(candidate.used)}</Table.Td>
+          <Table.Td>{candidate.windowStart === null ? '—' : <Moment at={candidate.windowStart} />}</Table.Td>
+          <Table.Td>
+            {candidate.outcome === 'COUNTS' && <Badge variant="light">Counts</Badge>} {candidate.reason}
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
+  );
+}
+
+const formatLimit = (limit: number | null) => (limit === null ? 'Unlimited' : formatNumber(limit));
+
+function Held({ candidate: { subscription, grant } }: { candidate: Candidate }) {
+  const paths = usePaths();
+  if (subscription === null)
+    return (
+      <>
+        Grant
+        {grant?.reason && (
+          <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+            {grant.reason}
+          </Text>
+        )}
+      </>
+    );
+  const { id, name, version } = subscription.package;
+  return (
+    <>
+      <Anchor component={Link} to={paths.packageVersion(id, version)} underline="always">
+        {name}
+      </Anchor>
+      <Text size="sm" c="dimmed">
+        Version {version}
+      </Text>
+    </>
+  );
+}
+
+function Evidence({ userId, explanation }: { userId: string; explanation: Explanation }) {
+  const paths = usePaths();
+  const { usage, changes } = explanation;
+  return (
+    <>
+      {usage.length > 0 && (
+        <section>
+          <Title order={3} size="h5">
+            Last usage that counts
+          </Title>
+          <DataTable label="Last usage that counts" columns={usageColumns}>
+            {usage.map(({ id, action, delta, occurredAt, note }) => (
+              <Table.Tr key={id}>
+                <Table.Td>
+                  <Moment at={occurredAt} />
+                </Table.Td>
+                <Table.Td ta="right">
+                  {action === 'SET' ? `set to ${formatNumber(delta)}` : formatNumber(delta)}
+                </Table.Td>
+                <Table.Td style={{ overflowWrap: 'anywhere' }}>{note}</Table.Td>
+              </Table.Tr>
+            ))}
+          </DataTable>
+        </section>
+      )}
+      {changes.length > 0 && (
+        <section>
+          <Title order={3} size="h5">
+            Last changes
+          </Title>
+          <DataTable label="Last changes" columns={changeColumns} minWidth={720}>
+            {changes.map((entry) => (
+              <Entry key={entry.id} entry={entry} />
+            ))}
+          </DataTable>
+          <Anchor component={Link} to={paths.history('USER', userId)} size="sm" underline="always">
+            All changes of this user
+          </Anchor>
+        </section>
+      )}
+    </>
+  );
+}
