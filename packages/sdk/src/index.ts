@@ -20,6 +20,7 @@ export {
   UserNotFoundError,
 } from './errors.ts';
 export type {
+  AwaitedSubscription,
   ById,
   ByUser,
   CommittedUsage,
@@ -34,6 +35,8 @@ export type {
   NewMigration,
   NewPackage,
   NewPackageFeature,
+  NewPaymentLink,
+  NewPortalLink,
   NewReservation,
   NewSubscriptions,
   NewTopUp,

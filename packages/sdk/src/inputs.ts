@@ -145,3 +145,29 @@ export interface NewBasePackage extends ByUser, When {
 
 /** Whom to move, and to what. */
 export interface NewMigration extends schema.MigrateSubscribersInput {}
+
+/** What a payment link sells, and where it leads back to. */
+export interface NewPaymentLink {
+  /** Without it, or if nobody has it, the person who pays becomes a user. */
+  userId?: string | null;
+  /** The billing template of a package. */
+  templateId: string;
+  /** The address to return to after payment. */
+  successUrl: string;
+  /** The address to return to without payment. */
+  cancelUrl: string;
+}
+
+/** Whose bills, and where the page leads back to. */
+export interface NewPortalLink extends ByUser {
+  returnUrl: string;
+}
+
+/** What to wait for, and how long. */
+export interface AwaitedSubscription extends ByUser {
+  packageId: string;
+  /** How long to wait, in milliseconds: 30,000 by default. */
+  timeoutMs?: number;
+  /** Ends the wait. */
+  signal?: AbortSignal;
+}
