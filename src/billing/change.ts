@@ -225,8 +225,8 @@ async function follow({ connected, userKey, ...context }: Begun): Promise<void> 
       `Stripe could not be asked what is held there now (${reasonOf(error)}). It appears here as soon as Stripe answers.`,
     );
   }
-  // A concurrent sync may have stored a later answer, and not have projected it yet.
-  await projectUser(prisma, connected, userKey);
+  // A concurrent sync may have stored a later answer, and not have projected it yet. The user's revision moves.
+  await projectUser(prisma, connected, userKey, true);
 }
 
 /** Ends what is decided here, together with a subscription that Stripe has ended, or will end. */

@@ -11,9 +11,11 @@ const descriptions: Record<FlagKind, string> = {
     'The user was subscribed here by hand, so what is paid at Stripe is not held: cancel one of the two. Once it is the one here, what is paid is held.',
   SAME_PACKAGE_TWICE: 'The customer pays for the same package twice: cancel one at Stripe.',
   ADDON_WITHOUT_BASE:
-    'The customer pays for an add-on without a base package. It is held, because it was paid.',
-  COLLECTION_PAUSED: 'Stripe collects no payments for this subscription at the moment.',
-  UNKNOWN_STATUS: 'Stripe gives a status that this version does not know. It gives no access.',
+    'The customer pays for an add-on without a base package. It is held, because it was paid: sell a base package too, or cancel it at Stripe.',
+  COLLECTION_PAUSED:
+    'Stripe collects no payments for this subscription at the moment: resume them there. connectStripe takes withholdAccessWhilePaused.',
+  UNKNOWN_STATUS:
+    'Stripe gives a status that this version does not know. It gives no access: update the server.',
   REFUNDED: 'The payment was given back. The package stays held: end it with cancelSubscription.',
   DRAFT_PACKAGE: 'The price is mapped to a package that is a draft: publish it, and what is paid is held.',
 };

@@ -5,7 +5,8 @@ import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
 import { ConnectStripe } from './connection.ts';
 import { startImport } from './import.ts';
-import { mapPrice } from './prices.ts';
+import { NewPrice } from './price-rules.ts';
+import { createPrice, mapPrice } from './prices.ts';
 
 const StripeImportState = builder.enumType('StripeImportState', {
   description: 'The state of an import from Stripe.',
@@ -33,6 +34,10 @@ const StripeImport = builder.objectRef<ConnectionRow>('StripeImport').implement(
       description: 'When it began.',
     }),
     endedAt: t.expose('importEndedAt', { type: 'DateTime', nullable: true, description: 'When it ended.' }),
+    total: t.exposeInt('importTotal', {
+      nullable: true,
+      description: 'How many customers there are at Stripe. Null while they are counted.',
+    }),
     prices: t.exposeInt('importedPrices', { description: 'How many prices were read.' }),
     customers: t.exposeInt('importedCustomers', { description: 'How many customers were read.' }),
     subscriptions: t.exposeInt('importedSubscriptions', {
@@ -116,6 +121,21 @@ const ProviderPrice = builder.prismaObject('StripePrice', {
   }),
 });
 
+const ProviderPriceInput = builder.inputType('ProviderPriceInput', {
+  description: 'A product with one price that is made at the billing provider.',
+  fields: (t) => ({
+    productName: t.string({
+      required: true,
+      description: 'The name of the product, which customers see on bills.',
+    }),
+    amount: t.int({ required: true, description: 'In minor units: 5000 is 50.00 pounds.' }),
+    currency: t.string({ required: true, description: 'The ISO 4217 code, such as "gbp".' }),
+    interval: t.string({
+      description: 'The billing interval: "day", "week", "month" or "year". Without it, paid once.',
+    }),
+  }),
+});
+
 builder.prismaObjectFields(PackageSubscription, (t) => ({
   provider: t.exposeString('provider', {
     nullable: true,
@@ -146,9 +166,10 @@ builder.queryFields((t) => ({
       mapped: t.arg.boolean({
         description: 'Only those that are mapped to a package, or only those that are not.',
       }),
+      packageId: t.arg.string({ description: 'Only those that are mapped to this package.' }),
       ...listArgs,
     },
-    resolve: (query, _root, { mapped, ...args }, { db, environmentId }) =>
+    resolve: (query, _root, { mapped, packageId, ...args }, { db, environmentId }) =>
       listPage(
         args,
         (id) => db.stripePrice.findUnique({ where: { environmentId_id: { environmentId, id } } }),
@@ -160,7 +181,10 @@ builder.queryFields((t) => ({
             where: {
               ...where,
               environmentId,
-              ...(mapped == null ? {} : { packageId: mapped ? { not: null } : null }),
+              AND: [
+                mapped == null ? {} : { packageId: mapped ? { not: null } : null },
+                packageId == null ? {} : { packageId },
+              ],
             },
           }),
       ),
@@ -185,6 +209,24 @@ builder.mutationFields((t) => ({
     resolve: async (_root, _args, { db, environmentId, author }) => {
       await startImport(db, author);
       return db.stripeConnection.findUniqueOrThrow({ where: { environmentId } });
+    },
+  }),
+  createProviderPrice: t.prismaField({
+    type: ProviderPrice,
+    description:
+      'Makes a product with one price at the billing provider. Who pays it holds the package. `StripeNotConnectedError`, `PackageNotFoundError`, or `ProviderPriceError` with the reason of the provider; then nothing was made.',
+    args: {
+      packageId: t.arg.string({ required: true, description: 'The id of the package.' }),
+      input: t.arg({ type: ProviderPriceInput, required: true, description: 'What it costs.' }),
+    },
+    resolve: async (query, _root, args, { db, environmentId, author, billing }) => {
+      const packageId = parse(Id, args.packageId, 'packageId');
+      const input = parse(NewPrice, args.input, 'input');
+      const id = await createPrice(db, billing.open, author, packageId, input);
+      return db.stripePrice.findUniqueOrThrow({
+        ...query,
+        where: { environmentId_id: { environmentId, id } },
+      });
     },
   }),
   mapPrice: t.prismaField({

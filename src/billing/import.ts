@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type Stripe from 'stripe';
 import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
@@ -8,7 +8,7 @@ import { type Connected, notConnected } from './connection.ts';
 import { readAllPrices } from './prices.ts';
 import { enqueueImport, sliceMs } from './queue.ts';
 import { nextReadNumber } from './store.ts';
-import { isRateLimited, isStripeFailure, reasonOf } from './stripe.ts';
+import { isOutage, isStripeFailure, patiently, reasonOf } from './stripe.ts';
 import { type SyncContext, syncListedCustomer } from './sync.ts';
 
 /** How many customers Stripe is asked about at once. Stripe allows 25 questions a second in test mode. */
@@ -39,6 +39,7 @@ export async function begin(tx: Db, environmentId: string): Promise<boolean> {
       importEndedAt: null,
       importCursor: null,
       importProblem: null,
+      ...{ importTotal: null, importFound: 0 },
       ...{ importedPrices: 0, importedCustomers: 0, importedSubscriptions: 0 },
     },
   });
@@ -49,8 +50,8 @@ export async function begin(tx: Db, environmentId: string): Promise<boolean> {
 }
 
 /**
- * Reads the next pages from Stripe: with the first one all prices, then customers with what they bought. After a while the
- * rest is enqueued as another job. A killed import goes on with the page that it was at. Doing a customer twice changes
+ * Reads the next pages from Stripe: first how many customers there are, a hundred at once; then all prices, and customers
+ * with what they bought. After a while the rest is enqueued as another job. A killed import goes on with the page that it was at. Doing a customer twice changes
  * nothing.
  */
 export async function runImport(
@@ -65,7 +66,13 @@ export async function runImport(
     while (Date.now() < until) {
       const state = await prisma.stripeConnection.findUnique({ where: { environmentId } });
       if (state?.importState !== 'RUNNING') return;
-      await saveProgress(prisma, environmentId, await readPage(context, connected, state.importCursor, stop));
+      if (state.importTotal === null) await countPage(prisma, connected, state.importCursor, stop);
+      else
+        await saveProgress(
+          prisma,
+          environmentId,
+          await readPage(context, connected, state.importCursor, stop),
+        );
     }
     await enqueueImport(prisma, environmentId);
   } catch (error) {
@@ -84,6 +91,30 @@ export async function runImport(
     });
   }
 }
+
+/** Counts the customers of the next page. Stripe tells no number of them. */
+async function countPage(
+  prisma: PrismaClient,
+  { environmentId, stripe }: Connected,
+  cursor: string | null,
+  stop: AbortSignal,
+): Promise<void> {
+  const { data, has_more } = await patiently(stop, () => listCustomers(stripe, cursor), isOutage);
+  const where = { environmentId, importState: 'RUNNING', importTotal: null, importCursor: cursor } as const;
+  await prisma.$transaction(async (tx) => {
+    const { count } = await tx.stripeConnection.updateMany({
+      where,
+      data: { importFound: { increment: data.length }, importCursor: data.at(-1)?.id ?? cursor },
+    });
+    if (count === 1 && !has_more)
+      await tx.$executeRaw`
+        UPDATE stripe_connection SET import_total = import_found, import_cursor = NULL
+        WHERE environment_id = ${environmentId}`;
+  });
+}
+
+const listCustomers = (stripe: Stripe, cursor: string | null) =>
+  stripe.customers.list({ limit: pageSize, ...(cursor === null ? {} : { starting_after: cursor }) });
 
 interface Page {
   /** Where it began. */
@@ -104,39 +135,22 @@ async function readPage(
   stop: AbortSignal,
 ): Promise<Page> {
   const { stripe } = connected;
-  const prices = cursor === null ? await readAllPrices(context.prisma, connected) : null;
+  // Everything of a page can be done again: an outage of seconds does not end an import of hours.
+  const ask = <Result>(work: () => Promise<Result>) => patiently(stop, work, isOutage);
+  const prices = cursor === null ? await ask(() => readAllPrices(context.prisma, connected)) : null;
   const readNumber = await nextReadNumber(context.prisma);
-  const { data, has_more } = await patiently(stop, () =>
-    stripe.customers.list({ limit: pageSize, ...(cursor === null ? {} : { starting_after: cursor }) }),
-  );
+  const { data, has_more } = await ask(() => listCustomers(stripe, cursor));
   let subscriptions = 0;
   for (let index = 0; index < data.length; index += customersAtOnce) {
     stop.throwIfAborted();
     const group = data.slice(index, index + customersAtOnce);
     const counts = await Promise.all(
-      group.map((customer) =>
-        patiently(stop, () => syncListedCustomer(context, connected, customer, readNumber)),
-      ),
+      group.map((customer) => ask(() => syncListedCustomer(context, connected, customer, readNumber))),
     );
     for (const count of counts) subscriptions += count;
   }
   const after = data.at(-1)?.id ?? cursor;
   return { cursor, prices, after, customers: data.length, subscriptions, isLast: !has_more };
-}
-
-/** The waits after Stripe said that it was asked too often. */
-const pausesMs = [1_000, 2_000, 4_000, 8_000, 16_000];
-
-async function patiently<Result>(stop: AbortSignal, work: () => Promise<Result>): Promise<Result> {
-  for (const pauseMs of pausesMs) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!isRateLimited(error)) throw error;
-      await sleep(pauseMs, undefined, { signal: stop });
-    }
-  }
-  return work();
 }
 
 /** Saves how far the import is. A page that is read twice at once counts once. */

@@ -21,7 +21,7 @@ import {
 } from './queue.ts';
 import { isDue, reconcile } from './reconcile.ts';
 import { findOwner, findSettledOwners } from './store.ts';
-import { isStripeFailure, reasonOf } from './stripe.ts';
+import { isStripeFailure, patiently, reasonOf } from './stripe.ts';
 import { projectUser, type SyncContext, syncCustomer } from './sync.ts';
 import { delayWanted, findWanted, isAnyWanted, settleWanted, type Wanted } from './wanted-store.ts';
 
@@ -113,7 +113,7 @@ async function syncWanted(
   const until = Date.now() + sliceMs;
   const syncOne = async (wanted: Wanted) => {
     try {
-      await syncCustomer(context, connected, wanted.id);
+      await patiently(stop, () => syncCustomer(context, connected, wanted.id));
       await settleWanted(prisma, environmentId, wanted);
     } catch (error) {
       const err = isStripeFailure(error) ? reasonOf(error) : error;

@@ -10,14 +10,18 @@ export const ReturnUrl = z
     'must be an http or https address',
   );
 
+export const Currency = z
+  .string()
+  .transform((text) => text.toLowerCase())
+  .refine((text) => /^[a-z]{3}$/.test(text), 'must be a currency of three letters, such as eur');
+
+export const Interval = z.enum(['day', 'week', 'month', 'year'], 'must be day, week, month or year');
+
 /** What a payment link sells. */
 export const BillingTemplate = z.object({
   id: Id,
-  currency: z
-    .string()
-    .transform((text) => text.toLowerCase())
-    .refine((text) => /^[a-z]{3}$/.test(text), 'must be a currency of three letters, such as eur'),
-  interval: z.enum(['day', 'week', 'month', 'year'], 'must be day, week, month or year').nullish(),
+  currency: Currency,
+  interval: Interval.nullish(),
   prices: z
     .array(Id)
     .min(1, 'must name at least one price')

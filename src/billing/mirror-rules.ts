@@ -55,7 +55,12 @@ export const StoredMirror = z.object({
 const instantOf = (seconds: number) => new Date(seconds * 1_000);
 const instantOrNull = (seconds: number | null | undefined) => (seconds ? instantOf(seconds) : null);
 
-export function mirrorSubscription(given: Stripe.Subscription): MirroredSubscription {
+/** A subscription at Stripe with all of its items. */
+export type WholeSubscription = Omit<Stripe.Subscription, 'items'> & {
+  items: { data: Stripe.SubscriptionItem[] };
+};
+
+export function mirrorSubscription(given: WholeSubscription): MirroredSubscription {
   return {
     id: given.id,
     status: given.status,
@@ -63,7 +68,7 @@ export function mirrorSubscription(given: Stripe.Subscription): MirroredSubscrip
     endedAt: endOf(given),
     cancelsAt: given.ended_at ? null : cancelTimeOf(given),
     trialEnd: instantOrNull(given.trial_end),
-    isCollectionPaused: given.pause_collection !== null,
+    isCollectionPaused: Boolean(given.pause_collection),
     items: given.items.data.map((item) => ({
       id: item.id,
       priceId: item.price.id,
@@ -74,13 +79,13 @@ export function mirrorSubscription(given: Stripe.Subscription): MirroredSubscrip
 }
 
 /** A subscription that is over has an end, also where Stripe only says when it was cancelled. */
-function endOf({ status, ended_at, canceled_at, start_date }: Stripe.Subscription): Date | null {
+function endOf({ status, ended_at, canceled_at, start_date }: WholeSubscription): Date | null {
   if (status !== 'canceled' && status !== 'incomplete_expired') return null;
   return instantOf(ended_at ?? canceled_at ?? start_date);
 }
 
 /** Since items have periods of their own, the subscription ends with the last of them. */
-function cancelTimeOf({ cancel_at, cancel_at_period_end, items }: Stripe.Subscription): Date | null {
+function cancelTimeOf({ cancel_at, cancel_at_period_end, items }: WholeSubscription): Date | null {
   if (cancel_at) return instantOf(cancel_at);
   if (!cancel_at_period_end) return null;
   const ends = items.data.map((item) => item.current_period_end);
@@ -88,9 +93,13 @@ function cancelTimeOf({ cancel_at, cancel_at_period_end, items }: Stripe.Subscri
 }
 
 /** A session that sold something once, and is paid; null for every other. */
-export function mirrorPayment(session: Stripe.Checkout.Session, isRefunded: boolean): MirroredPayment | null {
+export function mirrorPayment(
+  session: Stripe.Checkout.Session,
+  lines: readonly Stripe.LineItem[],
+  isRefunded: boolean,
+): MirroredPayment | null {
   if (session.mode !== 'payment' || session.status !== 'complete' || session.payment_status === 'unpaid')
     return null;
-  const priceIds = (session.line_items?.data ?? []).flatMap(({ price }) => price?.id ?? []);
+  const priceIds = lines.flatMap(({ price }) => price?.id ?? []);
   return { id: session.id, priceIds, paidAt: instantOf(session.created), isRefunded };
 }

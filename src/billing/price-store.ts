@@ -39,17 +39,12 @@ export async function readMappedPackages(
     ...subscriptions.flatMap(({ items }) => items.map(({ priceId }) => priceId)),
     ...payments.flatMap((payment) => payment.priceIds),
   ]);
-  const rows = await db.stripePrice.findMany({
-    where: { environmentId, id: { in: [...new Set(priceIds)] }, packageId: { not: null } },
-    select: { id: true, package: { select: { id: true, isAddon: true, status: true } } },
-  });
-  return new Map(
-    rows.flatMap(({ id, package: mapped }) =>
-      mapped === null
-        ? []
-        : [[id, { id: mapped.id, isAddon: mapped.isAddon, isDraft: mapped.status === 'DRAFT' }] as const],
-    ),
-  );
+  if (priceIds.length === 0) return new Map();
+  const rows = await db.$queryRaw<{ priceId: string; id: string; isAddon: boolean; isDraft: boolean }[]>`
+    SELECT p.id AS "priceId", k.id, k.is_addon AS "isAddon", k.status = 'DRAFT' AS "isDraft"
+    FROM stripe_price p JOIN package k ON k.environment_id = p.environment_id AND k.id = p.package_id
+    WHERE p.environment_id = ${environmentId} AND p.id = ANY (${[...new Set(priceIds)]}::text[])`;
+  return new Map(rows.map(({ priceId, ...mapped }) => [priceId, mapped]));
 }
 
 /** The prices that a package can be paid with, and which of them its billing templates sell. */

@@ -3,9 +3,11 @@ import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, packageNotFound } from '../errors.ts';
-import type { Connected } from './connection.ts';
+import { type Connected, notConnected, type OpenConnection } from './connection.ts';
+import type { NewPrice } from './price-rules.ts';
 import { type PriceFacts, savePrices } from './price-store.ts';
 import { enqueueProjection } from './queue.ts';
+import { atStripe } from './stripe.ts';
 
 export const priceNotFoundAtStripe = (id: string) =>
   new DomainError(
@@ -48,6 +50,48 @@ function factsOf(price: Stripe.Price): PriceFacts {
     intervalCount: recurring?.interval_count ?? null,
     createdAt: new Date(price.created * 1_000),
   };
+}
+
+/**
+ * Makes a product with one price at Stripe, for a package. Both are made by one call, which Stripe does once, however often
+ * it is sent. If the server is killed right after it, the price is listed among those that no package is chosen for.
+ *
+ * @returns the id of the price
+ * @throws StripeNotConnectedError, PackageNotFoundError, and ProviderPriceError with Stripe's reason
+ */
+export async function createPrice(
+  prisma: PrismaClient,
+  open: OpenConnection,
+  author: Author,
+  packageId: string,
+  { productName, amount, currency, interval }: NewPrice,
+): Promise<string> {
+  const { environmentId } = author;
+  const connected = await open(environmentId);
+  if (connected === null) throw notConnected();
+  const where = { environmentId_id: { environmentId, id: packageId } };
+  if ((await prisma.package.findUnique({ where, select: { id: true } })) === null)
+    throw packageNotFound(packageId);
+  const price = await atStripe(
+    () =>
+      connected.stripe.prices.create({
+        ...{ unit_amount: amount, currency, product_data: { name: productName } },
+        ...(interval == null ? {} : { recurring: { interval } }),
+        metadata: { kana_package_id: packageId },
+        expand: ['product'],
+      }),
+    (message) => new DomainError('BAD_USER_INPUT', 'ProviderPriceError', message),
+  );
+  await savePrices(prisma, environmentId, [factsOf(price)]);
+  await prisma.$transaction(async (tx) => {
+    await tx.stripePrice.updateMany({
+      where: { environmentId, id: price.id, packageId: null },
+      data: { packageId, mappedAt: new Date() },
+    });
+    const what = { action: 'createProviderPrice', type: 'BILLING', id: price.id } as const;
+    await note(tx, author, what, { packageId, amount, currency, interval: interval ?? null });
+  });
+  return price.id;
 }
 
 /**

@@ -33,7 +33,7 @@ interface Purchases extends Pick<CustomerRead, 'mirror'> {
 }
 
 /** What a customer bought. Of a customer whom Stripe does not know: nothing. */
-async function readPurchases(stripe: Stripe, customerId: string): Promise<Purchases> {
+export async function readPurchases(stripe: Stripe, customerId: string): Promise<Purchases> {
   const [bySubscription, bySession] = await Promise.all([
     readSubscriptions(stripe, customerId),
     readPayments(stripe, customerId),
@@ -54,10 +54,24 @@ async function readSubscriptions(stripe: Stripe, customerId: string) {
     status: 'all',
     limit: 100,
   })) {
-    subscriptions.push(mirrorSubscription(subscription));
+    const items = await readAll(subscription.items, () =>
+      stripe.subscriptionItems.list({ subscription: subscription.id, limit: 100 }),
+    );
+    subscriptions.push(mirrorSubscription({ ...subscription, items: { data: items } }));
     ownIds.push(subscription.metadata[ownIdName]);
   }
   return { subscriptions, ownIds };
+}
+
+/** A list within an object has only its first entries. The others are read on their own. */
+async function readAll<Entry>(
+  within: { data: Entry[]; has_more: boolean } | undefined,
+  list: () => AsyncIterable<Entry>,
+): Promise<Entry[]> {
+  if (!within?.has_more) return within?.data ?? [];
+  const entries: Entry[] = [];
+  for await (const entry of list()) entries.push(entry);
+  return entries;
 }
 
 async function readPayments(stripe: Stripe, customerId: string) {
@@ -68,7 +82,10 @@ async function readPayments(stripe: Stripe, customerId: string) {
     expand: ['data.line_items', 'data.payment_intent.latest_charge'],
   } as const);
   for await (const session of sessions) {
-    const payment = mirrorPayment(session, isRefunded(session));
+    const lines = await readAll(session.line_items, () =>
+      stripe.checkout.sessions.listLineItems(session.id, { limit: 100 }),
+    );
+    const payment = mirrorPayment(session, lines, isRefunded(session));
     if (payment !== null) payments.push(payment);
     ownIds.push(session.metadata?.[ownIdName]);
   }

@@ -2,7 +2,7 @@ import type { Db } from '../database/client.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { eventCtes } from '../webhooks/outbox/store.ts';
-import type { Candidates, CustomerFacts } from './match-rules.ts';
+import type { Candidate, Candidates, CustomerFacts } from './match-rules.ts';
 import { type Mirror, StoredMirror } from './mirror-rules.ts';
 import type { Flag, Stored } from './projection-rules.ts';
 
@@ -71,45 +71,53 @@ export async function findOwner(db: Db, environmentId: string, customerId: strin
 export async function findCandidates(
   db: Db,
   environmentId: string,
-  customer: CustomerFacts,
+  { id, email, ownIds }: CustomerFacts,
 ): Promise<Candidates> {
-  const select = { key: true, id: true, name: true, email: true, billingId: true, imported: true } as const;
-  const { email, ownIds, id } = customer;
-  const named =
-    ownIds.length === 0
-      ? []
-      : await db.user.findMany({
-          where: { environmentId, id: { in: [...ownIds] } },
-          select: { ...select, survivor: { select } },
-        });
-  const present = { environmentId, mergedInto: null };
-  const byBillingId = await db.user.findMany({ where: { ...present, billingId: id }, select, take: 10 });
-  const sharing =
-    email === null
-      ? []
-      : await db.$queryRaw<{ key: bigint }[]>`
-          SELECT key FROM "user"
-          WHERE environment_id = ${environmentId} AND email IS NOT NULL AND merged_into IS NULL
-            AND kana_email_key(email) = kana_email_key(${email}) ORDER BY key LIMIT 10`;
-  const keys = sharing.map(({ key }) => key);
-  const byEmail = keys.length === 0 ? [] : await db.user.findMany({ where: { key: { in: keys } }, select });
   const spare = [id, ...(email === null ? [] : [email.trim()])];
-  const taken = await db.user.findMany({ where: { environmentId, id: { in: spare } }, select: { id: true } });
+  const rows = await db.$queryRaw<({ by: keyof Candidates; foundId: string } & Candidate)[]>`
+    SELECT found.by, found.id AS "foundId", u.key, u.id, u.name, u.email, u.billing_id AS "billingId", u.imported
+    FROM (
+      SELECT 'byOwnId' AS by, id, coalesce(merged_into, key) AS key FROM "user"
+      WHERE environment_id = ${environmentId} AND id = ANY (${[...ownIds]}::text[])
+      UNION ALL
+      (SELECT 'byBillingId', id, key FROM "user"
+      WHERE environment_id = ${environmentId} AND billing_id IS NOT NULL AND billing_id = ${id} AND merged_into IS NULL
+      ORDER BY key LIMIT 10)
+      UNION ALL
+      (SELECT 'byEmail', id, key FROM "user"
+      WHERE environment_id = ${environmentId} AND email IS NOT NULL AND merged_into IS NULL
+        AND kana_email_key(email) = kana_email_key(${email}::text) ORDER BY key LIMIT 10)
+      UNION ALL
+      SELECT 'takenIds', id, key FROM "user" WHERE environment_id = ${environmentId} AND id = ANY (${spare}::text[])
+    ) found JOIN "user" u ON u.key = found.key
+    ORDER BY u.key`;
+  const foundBy = (by: keyof Candidates) => rows.filter((row) => row.by === by);
   return {
-    byOwnId: named.map(({ survivor, ...user }) => survivor ?? user),
-    byBillingId,
-    byEmail,
-    takenIds: new Set(taken.map((user) => user.id)),
+    byOwnId: foundBy('byOwnId'),
+    byBillingId: foundBy('byBillingId'),
+    byEmail: foundBy('byEmail'),
+    takenIds: new Set(foundBy('takenIds').map((row) => row.foundId)),
   };
 }
 
+/** What Stripe said of a customer, with the flags that were made of it. */
+export interface FlaggedMirror extends Mirror {
+  flags: Flag[];
+}
+
 /** What Stripe said of all customers of a user, in the order of their ids. */
-export async function readMirrors(db: Db, userKey: bigint): Promise<Mirror[]> {
-  const rows = await db.$queryRaw<{ id: string; subscriptions: unknown; payments: unknown }[]>`
-    SELECT c.id, c.subscriptions, c.payments FROM stripe_customer c
+export async function readMirrors(db: Db, userKey: bigint): Promise<FlaggedMirror[]> {
+  const rows = await db.$queryRaw<
+    { id: string; subscriptions: unknown; payments: unknown; flags: unknown }[]
+  >`
+    SELECT c.id, c.subscriptions, c.payments, c.flags FROM stripe_customer c
     WHERE c.user_key IN (SELECT key FROM "user" WHERE key = ${userKey} OR merged_into = ${userKey})
     ORDER BY c.id`;
-  return rows.map(({ id, ...stored }) => ({ customerId: id, ...StoredMirror.parse(stored) }));
+  return rows.map(({ id, flags, ...stored }) => ({
+    customerId: id,
+    flags: flags as Flag[],
+    ...StoredMirror.parse(stored),
+  }));
 }
 
 export const provider = 'STRIPE';
@@ -144,36 +152,31 @@ export async function updateStored(tx: Db, userKey: bigint, row: Stored): Promis
   await tx.subscription.update({ where: { userKey_id: { userKey, id: row.id } }, data: stateOf(row) });
 }
 
-/** Starts a subscription to the current version of its package. */
+/** Starts subscriptions to the current versions of their packages. Returns their ids. */
 export async function insertStored(
   tx: Db,
   environmentId: string,
   userKey: bigint,
-  row: Omit<Stored, 'id'>,
-): Promise<bigint> {
-  const { packageId, isAddon, startedAt, providerSubscriptionId, itemId } = row;
-  const { version: packageVersion } = await tx.package.findUniqueOrThrow({
-    where: { environmentId_id: { environmentId, id: packageId } },
-    select: { version: true },
-  });
-  const { id } = await tx.subscription.create({
-    data: {
-      ...{
-        environmentId,
-        userKey,
-        packageId,
-        packageVersion,
-        isAddon,
-        startedAt,
-        provider,
-        providerSubscriptionId,
-      },
-      providerItemId: itemId,
-      ...stateOf(row),
-    },
-    select: { id: true },
-  });
-  return id;
+  rows: readonly Omit<Stored, 'id'>[],
+): Promise<bigint[]> {
+  if (rows.length === 0) return [];
+  const made = await tx.$queryRaw<{ id: bigint }[]>`
+    INSERT INTO subscription (environment_id, user_key, package_id, package_version, is_addon, started_at, status,
+      ended_at, trial_end, provider, provider_subscription_id, provider_item_id, provider_status, provider_cancels_at)
+    SELECT k.environment_id, ${userKey}, k.id, k.version, k.is_addon, r.started_at, r.status::"SubscriptionStatus",
+      r.ended_at, r.trial_end, ${provider}, r.subscription_id, r.item_id, r.provider_status, r.cancels_at
+    FROM unnest(
+      ${rows.map((row) => row.packageId)}::text[], ${rows.map((row) => row.startedAt)}::timestamptz[],
+      ${rows.map((row) => row.status)}::text[], ${rows.map((row) => row.endedAt)}::timestamptz[],
+      ${rows.map((row) => row.trialEnd)}::timestamptz[], ${rows.map((row) => row.providerSubscriptionId)}::text[],
+      ${rows.map((row) => row.itemId)}::text[], ${rows.map((row) => row.providerStatus)}::text[],
+      ${rows.map((row) => row.cancelsAt)}::timestamptz[]
+    ) WITH ORDINALITY r(package_id, started_at, status, ended_at, trial_end, subscription_id, item_id, provider_status,
+      cancels_at, ord)
+    JOIN package k ON k.environment_id = ${environmentId} AND k.id = r.package_id
+    ORDER BY r.ord
+    RETURNING id`;
+  return made.map(({ id }) => id);
 }
 
 /** Writes the flags of these customers, and when one first had any. */

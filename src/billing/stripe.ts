@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Stripe from 'stripe';
 import { subscriptionError } from '../errors.ts';
 
@@ -47,8 +48,36 @@ export const isStripeFailure = (error: unknown): error is StripeFailure =>
 export const isMissing = (error: unknown) => isStripeFailure(error) && error.code === 'resource_missing';
 
 /** Whether Stripe was asked too often. */
-export const isRateLimited = (error: unknown) =>
+const isRateLimited = (error: unknown) =>
   isStripeFailure(error) && (error.type === 'StripeRateLimitError' || error.statusCode === 429);
+
+/** Whether Stripe had an error of its own, or could not be reached. */
+export const isOutage = (error: unknown) =>
+  isStripeFailure(error) && (error.statusCode === undefined || error.statusCode >= 500);
+
+/** The waits after Stripe said that it was asked too often, or could not answer. */
+const pausesMs = [1_000, 2_000, 4_000, 8_000, 16_000];
+
+/**
+ * Asks Stripe, later again if it was asked too often. For background work, which nobody waits for.
+ *
+ * @param mayPass what else passes by itself
+ */
+export async function patiently<Result>(
+  stop: AbortSignal,
+  work: () => Promise<Result>,
+  mayPass: (error: unknown) => boolean = () => false,
+): Promise<Result> {
+  for (const pauseMs of pausesMs) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isRateLimited(error) && !mayPass(error)) throw error;
+      await sleep(pauseMs, undefined, { signal: stop });
+    }
+  }
+  return work();
+}
 
 /** Whether the key lacks a right. */
 export const isForbidden = (error: unknown) =>

@@ -6,16 +6,17 @@ import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { changeSubscriptions } from '../subscriptions/settle.ts';
 import { heldStatuses } from '../subscriptions/status-rules.ts';
-import { recount } from '../usage/ledger/store.ts';
+import { beginChange } from '../subscriptions/store.ts';
+import { hasUsage, recount } from '../usage/ledger/store.ts';
 import type { AdmitUsers } from '../users/arrival.ts';
 import type { Connected } from './connection.ts';
 import { type CustomerFacts, factsFrom, matchCustomer } from './match-rules.ts';
-import type { Mirror } from './mirror-rules.ts';
 import { readMappedPackages } from './price-store.ts';
 import { changesOf, endsOf, type Flag, type ProjectionChange, project } from './projection-rules.ts';
 import { type CustomerRead, readCustomer, readListed } from './read.ts';
 import {
   attachCustomer,
+  type FlaggedMirror,
   findCandidates,
   insertStored,
   nextReadNumber,
@@ -73,72 +74,64 @@ async function keep(
   const known = await saveAnswer(prisma, { environmentId, readNumber, isDeleted: facts === null, ...mirror });
   const count = mirror.subscriptions.length;
   if (known === null || known.isForgotten) return count;
-  const userKey = await ownerOf(context, environmentId, { known: known.userKey, facts, mirror });
-  if (userKey !== null) await projectUser(prisma, connected, userKey);
+  const userKey = known.userKey ?? (facts && (await findUser(context, connected, facts)));
+  if (userKey === null) return count;
+  // A deleted customer stays whose it was.
+  if (facts !== null) await updateFacts(prisma, environmentId, userKey, facts);
+  await projectUser(prisma, connected, userKey);
   return count;
 }
 
-interface Owned {
-  known: bigint | null;
-  facts: CustomerFacts | null;
-  mirror: Mirror;
-}
-
-/** The user of a customer: the known one with what Stripe says of the customer, or the one who is found or created. */
-async function ownerOf(
+/** The user of a customer who has none yet. Null if one was created, with all that is held, or if nobody can be chosen. */
+async function findUser(
   context: SyncContext,
-  environmentId: string,
-  { known, facts, mirror: { customerId } }: Owned,
+  connected: Connected,
+  facts: CustomerFacts,
 ): Promise<bigint | null> {
   const { prisma } = context;
-  // A deleted customer stays whose it was.
-  if (facts === null) return known;
-  if (known !== null) {
-    await updateFacts(prisma, environmentId, known, facts);
-    return known;
-  }
+  const { environmentId } = connected;
+  const { id: customerId } = facts;
   const match = matchCustomer(facts, await findCandidates(prisma, environmentId, facts));
-  if (match.kind === 'several') {
-    await saveFlags(
-      prisma,
-      environmentId,
-      [customerId],
-      [{ kind: 'SEVERAL_USERS', customerId, providerId: null }],
-    );
-    return null;
+  if (match.kind === 'user') return attachCustomer(prisma, environmentId, customerId, match.user.key);
+  if (match.kind === 'create') await createUser(context, connected, facts, match.id);
+  else {
+    const flag = { kind: 'SEVERAL_USERS', customerId, providerId: null } as const;
+    await saveFlags(prisma, environmentId, [customerId], [flag]);
   }
-  if (match.kind === 'create') {
-    const created = await createUser(context, environmentId, facts, match.id);
-    return attachCustomer(prisma, environmentId, customerId, created);
-  }
-  const owner = await attachCustomer(prisma, environmentId, customerId, match.user.key);
-  if (owner !== null) await updateFacts(prisma, environmentId, owner, facts);
-  return owner;
+  return null;
 }
 
-/** Creates an imported user. Events of Segment that wait for the id are taken up. */
+/**
+ * Creates an imported user, with what the customer holds, in one transaction. Events of Segment that wait for the id are
+ * taken up.
+ */
 async function createUser(
   { admitUsers }: SyncContext,
-  environmentId: string,
+  connected: Connected,
   { id: billingId, email, name }: CustomerFacts,
   id: string,
-): Promise<bigint> {
+): Promise<void> {
+  const { environmentId } = connected;
   const data = { environmentId, id, email, name, billingId, imported: true };
   const what = { action: 'importStripe', type: 'USER', handles: [] } as const;
+  const concurrently = (cause?: unknown) =>
+    new Error('a user of this customer was created concurrently', { cause });
   try {
-    return await admitUsers(environmentId, [id], (tx) =>
-      audited(
+    await admitUsers(environmentId, [id], async (tx) => {
+      const userKey = await audited(
         tx,
         ownAuthor('SERVER', environmentId),
         what,
         async () => (await tx.user.create({ data, select: { key: true } })).key,
         (key) => [key],
-      ),
-    );
+      );
+      if ((await attachCustomer(tx, environmentId, billingId, userKey)) !== userKey) throw concurrently();
+      const instant = await beginChange(tx, [userKey]);
+      await write(tx, connected, userKey, await planProjection(tx, connected, userKey, instant, true));
+    });
   } catch (error) {
     // A concurrent call created the user. The next try finds it.
-    if (isUniqueViolation(error))
-      throw new Error('a user of this customer was created concurrently', { cause: error });
+    if (isUniqueViolation(error)) throw concurrently(error);
     throw error;
   }
 }
@@ -149,9 +142,14 @@ async function updateFacts(
   key: bigint,
   facts: CustomerFacts,
 ): Promise<void> {
+  const changesIn = async (db: Db) => {
+    const user = await db.user.findUnique({ where: { key } });
+    return user === null ? {} : factsFrom(facts, user);
+  };
+  // Mostly there is nothing to change.
+  if (Object.keys(await changesIn(prisma)).length === 0) return;
   await prisma.$transaction(async (tx) => {
-    const user = await tx.user.findUnique({ where: { key } });
-    const data = user === null ? {} : factsFrom(facts, user);
+    const data = await changesIn(tx);
     if (Object.keys(data).length === 0) return;
     const what = { action: 'importStripe', type: 'USER', handles: [key] } as const;
     await audited(tx, ownAuthor('SERVER', environmentId), what, () =>
@@ -160,52 +158,85 @@ async function updateFacts(
   });
 }
 
-/** Brings the subscriptions of a user in line with what Stripe said of all customers of the user. */
+type Projecting = Pick<Connected, 'environmentId' | 'withholdsPaused'>;
+
+/**
+ * Brings the subscriptions of a user in line with what Stripe said of all customers of the user. Mostly nothing changes:
+ * that is seen without a lock. Whoever changes something that decides projects it afterwards.
+ *
+ * @param isForced whether it counts as a change in any case; see order in change.ts
+ */
 export async function projectUser(
   prisma: PrismaClient,
-  { environmentId, withholdsPaused }: Pick<Connected, 'environmentId' | 'withholdsPaused'>,
+  connected: Projecting,
   key: bigint,
+  isForced = false,
 ): Promise<void> {
+  if (!isForced && isEmpty(await planProjection(prisma, connected, key, new Date()))) return;
   await changeSubscriptions(prisma, key, async (tx, { userKey, instant }) => {
-    const mirrors = await readMirrors(tx, userKey);
-    const stored = await readStored(tx, userKey);
-    const projected = project(mirrors, {
-      packages: await readMappedPackages(tx, environmentId, mirrors),
-      byHand: await readByHand(tx, userKey),
-      withholdsPaused,
-      ends: endsOf(stored),
-      now: instant,
-    });
-    await apply(tx, { environmentId, userKey }, changesOf(stored, projected.held, instant));
-    await saveMirrorFlags(tx, environmentId, mirrors, projected.flags);
+    await write(tx, connected, userKey, await planProjection(tx, connected, userKey, instant));
   });
 }
 
-const readByHand = (tx: Db, userKey: bigint) =>
+interface Plan extends ProjectionChange {
+  flags: Flag[];
+  /** The customers whose flags change. */
+  flaggedIds: string[];
+}
+
+const isEmpty = ({ update, insert, flaggedIds }: Plan) =>
+  update.length + insert.length + flaggedIds.length === 0;
+
+/** @param isNew whether the user has just been created, and has nothing yet */
+async function planProjection(
+  db: Db,
+  { environmentId, withholdsPaused }: Projecting,
+  userKey: bigint,
+  now: Date,
+  isNew = false,
+): Promise<Plan> {
+  const mirrors = await readMirrors(db, userKey);
+  const stored = isNew ? [] : await readStored(db, userKey);
+  const { held, flags } = project(mirrors, {
+    packages: await readMappedPackages(db, environmentId, mirrors),
+    byHand: isNew ? [] : await readByHand(db, userKey),
+    withholdsPaused,
+    ends: endsOf(stored),
+    now,
+  });
+  const flaggedIds = mirrors.flatMap((mirror) => (hasFlags(mirror, flags) ? [] : [mirror.customerId]));
+  return { ...changesOf(stored, held, now), flags, flaggedIds };
+}
+
+function hasFlags({ customerId, flags }: FlaggedMirror, wanted: readonly Flag[]): boolean {
+  const textOf = (each: readonly Flag[]) =>
+    each.map(({ kind, providerId }) => `${kind} ${providerId}`).join();
+  return textOf(flags) === textOf(wanted.filter((flag) => flag.customerId === customerId));
+}
+
+/** What a user was given by hand, and holds or will hold. */
+export const readByHand = (tx: Db, userKey: bigint) =>
   tx.subscription.findMany({
     where: { userKey, provider: null, status: { in: [...heldStatuses, 'SCHEDULED'] } },
     select: { packageId: true, isAddon: true },
   });
 
-function saveMirrorFlags(tx: Db, environmentId: string, mirrors: readonly Mirror[], flags: readonly Flag[]) {
-  const ids = mirrors.map(({ customerId }) => customerId);
-  return saveFlags(tx, environmentId, ids, flags);
-}
-
-async function apply(
+async function write(
   tx: Db,
-  { environmentId, userKey }: { environmentId: string; userKey: bigint },
-  { update, insert }: ProjectionChange,
+  { environmentId }: Projecting,
+  userKey: bigint,
+  { update, insert, flags, flaggedIds }: Plan,
 ): Promise<void> {
-  if (update.length + insert.length === 0) return;
-  const what = { action: 'syncStripe', type: 'SUBSCRIPTION', handles: update.map(({ id }) => id) } as const;
-  const write = async () => {
-    for (const row of update) await updateStored(tx, userKey, row);
-    const made: bigint[] = [];
-    for (const row of insert) made.push(await insertStored(tx, environmentId, userKey, row));
-    return made;
-  };
-  await audited(tx, ownAuthor('SERVER', environmentId), what, write, (made) => made);
-  // They start and end at Stripe's instants, which may be long ago: usage since then counts.
-  await recount(tx, userKey);
+  if (update.length + insert.length > 0) {
+    const handles = update.map(({ id }) => id);
+    const what = { action: 'syncStripe', type: 'SUBSCRIPTION', handles } as const;
+    const change = async () => {
+      for (const row of update) await updateStored(tx, userKey, row);
+      return insertStored(tx, environmentId, userKey, insert);
+    };
+    await audited(tx, ownAuthor('SERVER', environmentId), what, change, (made) => made);
+    // They start and end at Stripe's instants, which may be long ago: usage since then counts.
+    if (await hasUsage(tx, userKey)) await recount(tx, userKey);
+  }
+  await saveFlags(tx, environmentId, flaggedIds, flags);
 }

@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { createBilling } from '../../src/billing/billing.ts';
 import { billingJobs, reconcileJob } from '../../src/billing/jobs.ts';
 import { reconcile } from '../../src/billing/reconcile.ts';
+import { verifyStripe } from '../../src/billing/verify.ts';
 import { migrateQueue, startQueue } from '../../src/jobs/queue.ts';
 import { releaseOnArrival } from '../../src/segment/arrival.ts';
 import { createAdmission } from '../../src/users/arrival.ts';
@@ -9,12 +10,13 @@ import { startTestApp, testEncryption } from '../helpers/app.ts';
 import type { FakeStripe } from './fake-stripe.ts';
 
 export const webhookSecret = 'whsec_ours';
-const log = pino({ level: 'silent' });
 const jobsTimeoutMs = 60_000;
 
 /** A server that bills with this Stripe, with its jobs, and with the packages free, pro and extra. */
 export async function startBillingApp(stripe: FakeStripe, { withConsole = false } = {}) {
-  const app = await startTestApp({ stripeApiBase: stripe.url, withConsole });
+  const logged: string[] = [];
+  const log = pino({ level: 'trace' }, { write: (line: string) => logged.push(line) });
+  const app = await startTestApp({ stripeApiBase: stripe.url, withConsole, log });
   await migrateQueue(app.databaseUrl);
   const { prisma } = app.database;
   const billing = createBilling(app.database, testEncryption, { apiBase: stripe.url });
@@ -63,6 +65,8 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
   return {
     app,
     settle,
+    /** All that was logged. */
+    logged: () => logged.join(''),
     /** Runs what the queue runs every minute. */
     async everyMinute() {
       await jobs[reconcileJob]?.({}, { log, stop: new AbortController().signal, pool: app.jobs });
@@ -94,6 +98,18 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
         '{ stripeConnection { import { state prices customers subscriptions problem } } }',
       );
       return stripeConnection.import;
+    },
+    /** What differs from Stripe. */
+    async verify(): Promise<string[]> {
+      const connected = await billing.open('test');
+      if (connected === null) throw new Error('not connected');
+      const lines: string[] = [];
+      await verifyStripe(app.database, connected, {
+        tell: (line) => lines.push(line),
+        progress: () => undefined,
+        stop: new AbortController().signal,
+      });
+      return lines;
     },
     async close() {
       await queue.stop();

@@ -47,6 +47,9 @@ interface FakeSession {
 
 type Params = Record<string, string>;
 
+/** How many entries of a list stand in the object that has it. */
+const embedded = 10;
+
 const page = (data: object[], has_more = false) => ({ object: 'list', data, has_more, url: '/v1/list' });
 const list = <Row extends { id: string }>(rows: Row[], params: Params, toJson: (row: Row) => object) => {
   const newestFirst = [...rows].reverse();
@@ -78,6 +81,8 @@ export class FakeStripe {
   forbidden = new Set<string>();
   /** Answers 500 to everything. */
   isDown = false;
+  /** Answers so many requests with this status, then as always. */
+  troubles: { status: 429 | 503; requests: number } = { status: 429, requests: 0 };
   /** Does what is asked, and breaks the connection before it answers: paths of which that happens once. */
   breaks = new Set<string>();
   /** No card is good for a change of a subscription. */
@@ -102,7 +107,7 @@ export class FakeStripe {
   }[] = [];
   subscriptions: FakeSubscription[] = [];
   sessions: FakeSession[] = [];
-  events: { id: string; type: string; created: number; object: object }[] = [];
+  events: { id: string; type: string; created: number; object: object; account?: string }[] = [];
   meters: { id: string; event_name: string; formula: 'sum' | 'count' | 'last' }[] = [];
   meterEvents: {
     event_name: string;
@@ -149,6 +154,10 @@ export class FakeStripe {
     const params = Object.fromEntries(request.method === 'GET' ? searchParams : body);
     this.onRequest(this.requests.push(`${request.method} ${pathname}`));
     try {
+      if (this.troubles.requests > 0) {
+        this.troubles.requests -= 1;
+        throw new Refusal(this.troubles.status, { error: { type: 'api_error', message: 'later' } });
+      }
       if (this.isDown) throw new Refusal(500, { error: { type: 'api_error', message: 'down' } });
       if (request.headers.authorization !== `Bearer ${this.secretKey}`)
         throw new Refusal(401, { error: { type: 'invalid_request_error', message: 'Invalid API Key' } });
@@ -179,17 +188,77 @@ export class FakeStripe {
   }
 
   #route(call: string, params: Params): object {
-    const [, id] = /^GET \/v1\/customers\/(\w+)$/.exec(call) ?? [];
-    if (id !== undefined) return this.#customerJson(this.customer(id));
-    const [, method, subscriptionId] = /^(\w+) \/v1\/subscriptions\/(\w+)$/.exec(call) ?? [];
-    if (subscriptionId !== undefined) return this.#aboutSubscription(method ?? '', subscriptionId, params);
-    const [, meterId] = /^GET \/v1\/billing\/meters\/(\w+)\/event_summaries$/.exec(call) ?? [];
-    if (meterId !== undefined) return this.#summaries(meterId, params);
+    return this.#aboutOne(call, params) ?? this.#make(call, params) ?? this.#read(call, params);
+  }
+
+  /** Calls that name an object. */
+  #aboutOne(call: string, params: Params): object | null {
+    const [method = '', path = ''] = call.split(' ');
+    const [, kind, id = '', part] =
+      /^\/v1\/(customers|subscriptions|billing\/meters)\/(\w+)(\/\w+)?$/.exec(path) ?? [];
+    if (kind === 'subscriptions') return this.#aboutSubscription(method, id, params);
+    if (kind === 'billing/meters' && part === '/event_summaries') return this.#summaries(id, params);
+    const [, sessionId] = /^\/v1\/checkout\/sessions\/(\w+)\/line_items$/.exec(path) ?? [];
+    if (sessionId !== undefined)
+      return page(
+        (this.sessions.find((each) => each.id === sessionId)?.prices ?? []).map((id) => this.#lineJson(id)),
+      );
+    if (kind !== 'customers') return null;
+    if (method === 'POST') this.changeCustomer(id, { name: params.name ?? null });
+    if (method === 'DELETE') this.changeCustomer(id, { deleted: true });
+    return this.#customerJson(this.customer(id));
+  }
+
+  #make(call: string, params: Params): object | null {
+    switch (call) {
+      case 'POST /v1/customers':
+        return this.#customerJson(
+          this.customer(this.createCustomer(params.email ?? null, { name: params.name ?? null })),
+        );
+      case 'POST /v1/subscriptions':
+        return this.#subscriptionJson(
+          this.subscription(
+            this.subscribe(
+              params.customer ?? '',
+              Object.entries(params).flatMap(([name, value]) =>
+                /^items\[\d+\]\[price\]$/.test(name) ? [value] : [],
+              ),
+              { metadata: { kana_user_id: params['metadata[kana_user_id]'] ?? '' } },
+            ),
+          ),
+        );
+      case 'POST /v1/billing/meters':
+        this.createMeter(params.event_name ?? '');
+        return this.#meterJson(this.meters.at(-1) as FakeStripe['meters'][number]);
+      case 'POST /v1/billing/meter_events':
+        return this.#meter(params);
+      case 'POST /v1/prices':
+        return this.#priceJson(
+          this.createPrice(params['product_data[name]'] ?? '', {
+            amount: Number(params.unit_amount),
+            currency: params.currency ?? '',
+            interval: (params['recurring[interval]'] ?? null) as 'month' | 'year' | null,
+          }),
+          true,
+        );
+      case 'POST /v1/checkout/sessions':
+        return this.#createSession(params);
+      case 'POST /v1/billing_portal/sessions':
+        this.customer(params.customer ?? '');
+        return {
+          id: this.id('bps'),
+          object: 'billing_portal.session',
+          url: `https://billing.stripe.test/${params.customer}`,
+        };
+      default:
+        return null;
+    }
+  }
+
+  #read(call: string, params: Params): object {
     switch (call) {
       case 'GET /v1/billing/meters':
         return list(this.meters, params, (row) => this.#meterJson(row));
-      case 'POST /v1/billing/meter_events':
-        return this.#meter(params);
       case 'GET /v1/account':
         return { id: this.accountId, object: 'account' } satisfies Pick<Stripe.Account, 'id' | 'object'>;
       case 'GET /v1/customers':
@@ -212,6 +281,10 @@ export class FakeStripe {
           params,
           (row) => this.#subscriptionJson(row),
         );
+      case 'GET /v1/subscription_items': {
+        const items = [...this.subscription(params.subscription ?? '').items].reverse();
+        return list(items, params, (row) => this.#itemJson(row));
+      }
       case 'GET /v1/checkout/sessions':
         return list(
           this.sessions.filter(
@@ -222,15 +295,6 @@ export class FakeStripe {
           params,
           (row) => this.#sessionJson(row, true),
         );
-      case 'POST /v1/checkout/sessions':
-        return this.#createSession(params);
-      case 'POST /v1/billing_portal/sessions':
-        this.customer(params.customer ?? '');
-        return {
-          id: this.id('bps'),
-          object: 'billing_portal.session',
-          url: `https://billing.stripe.test/${params.customer}`,
-        };
       case 'GET /v1/events':
         return list(
           this.events.filter(({ created }) => created >= Number(params['created[gte]'] ?? 0)),
@@ -270,6 +334,21 @@ export class FakeStripe {
     } satisfies Partial<Stripe.Price>;
   }
 
+  #itemJson({ id, created, quantity, price }: FakeItem): object {
+    return {
+      ...{ id, object: 'subscription_item', created, quantity },
+      price: this.#priceJson(price, false) as Stripe.Price,
+      current_period_end: created + 2_592_000,
+    } satisfies Partial<Stripe.SubscriptionItem>;
+  }
+
+  #lineJson(price: string): object {
+    return {
+      object: 'item',
+      price: this.#priceJson(price, false) as Stripe.Price,
+    } satisfies Partial<Stripe.LineItem>;
+  }
+
   #subscriptionJson(row: FakeSubscription): object {
     const { items, paused, ...rest } = row;
     return {
@@ -278,14 +357,8 @@ export class FakeStripe {
       object: 'subscription',
       pause_collection: paused ? { behavior: 'void', resumes_at: null } : null,
       items: page(
-        items.map((item) => ({
-          id: item.id,
-          object: 'subscription_item',
-          created: item.created,
-          quantity: item.quantity,
-          price: this.#priceJson(item.price, false),
-          current_period_end: item.created + 2_592_000,
-        })),
+        items.slice(0, embedded).map((item) => this.#itemJson(item)),
+        items.length > embedded,
       ) as unknown as Stripe.Subscription['items'],
     } satisfies Partial<Stripe.Subscription>;
   }
@@ -304,7 +377,8 @@ export class FakeStripe {
       ...(isExpanded
         ? {
             line_items: page(
-              row.prices.map((price) => ({ object: 'item', price: this.#priceJson(price, false) })),
+              row.prices.slice(0, embedded).map((price) => this.#lineJson(price)),
+              row.prices.length > embedded,
             ) as never,
           }
         : {}),
@@ -318,13 +392,14 @@ export class FakeStripe {
     } satisfies Partial<Stripe.Checkout.Session>;
   }
 
-  #eventJson({ id, type, created, object }: FakeStripe['events'][number]): object {
+  #eventJson({ id, type, created, object, account }: FakeStripe['events'][number]): object {
     return {
       id,
       object: 'event',
       type,
       created,
       livemode: this.livemode,
+      ...(account === undefined ? {} : { account }),
       api_version: '2020-08-27',
       data: { object },
     };
@@ -401,6 +476,8 @@ export class FakeStripe {
     }
     this.change(id, (row) => {
       for (const item of items) this.#changeItem(row, item);
+      if (params['pause_collection[behavior]'] !== undefined) row.paused = true;
+      if (params.pause_collection === '') row.paused = false;
       if (params.cancel_at !== undefined)
         Object.assign(row, { cancel_at: Number(params.cancel_at) || null, cancel_at_period_end: false });
       if (params.cancel_at_period_end !== undefined)
@@ -562,6 +639,17 @@ export class FakeStripe {
     session.payment_status = 'paid';
     if (session.mode === 'subscription')
       this.subscribe(session.customer, session.prices, { metadata: session.subscriptionMetadata });
+    this.#happen('checkout.session.completed', this.#sessionJson(session));
+  }
+
+  /** Somebody pays at a link that another system made. */
+  payOnce(customer: string, ...prices: string[]): void {
+    const session: FakeSession = {
+      ...{ id: this.id('cs'), mode: 'payment', status: 'complete', payment_status: 'paid', customer },
+      ...{ customer_email: null, metadata: {}, subscriptionMetadata: {}, refunded: false },
+      ...{ prices, created: this.now },
+    };
+    this.sessions.push(session);
     this.#happen('checkout.session.completed', this.#sessionJson(session));
   }
 

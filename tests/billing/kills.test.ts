@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createTestDatabase } from '../helpers/database.ts';
+import { startServer } from '../helpers/process.ts';
 import { FakeStripe } from './fake-stripe.ts';
-import { startBillingServer } from './server.ts';
+import { key, startBillingServer } from './server.ts';
 
 // A server that is killed while it imports, or while it applies a new mapping, ends where one ends that never was.
 
@@ -25,6 +27,51 @@ async function held(): Promise<string[]> {
   });
   return rows.map(({ user, packageId, status }) => `${user.id} ${packageId} ${status}`).sort();
 }
+
+const dataUrl = (code: string) => `data:text/javascript,${encodeURIComponent(code).replaceAll("'", '%27')}`;
+
+test('without a connection nothing of Stripe is loaded', async () => {
+  const { url, drop } = await createTestDatabase();
+  // Tells of the library the moment it is loaded.
+  const hook = `export const resolve = (name, context, next) => {
+    if (name === "stripe") process._rawDebug("Stripe is loaded");
+    return next(name, context);
+  };`;
+  const register = `import { register } from "node:module"; register(${JSON.stringify(dataUrl(hook))});`;
+  const alone = await startServer({
+    ...{ DATABASE_URL: url, KANA_TEST_PRIVATE_KEY: key, KANA_DEMO: 'false', LOG_LEVEL: 'error' },
+    ...{
+      STRIPE_API_BASE: stripe.url,
+      NODE_OPTIONS: `--import=${dataUrl(register)}`,
+    },
+  });
+  const send = async (query: string) => {
+    const headers = { Authorization: key, 'Content-Type': 'application/json' };
+    const body = JSON.stringify({ query });
+    return (await fetch(`${alone.url}/graphql`, { method: 'POST', headers, body })).json();
+  };
+  const urls = 'successUrl: "https://a.test", cancelUrl: "https://a.test"';
+  const link = await send(`mutation { generateSubscriptionLink(templateId: "t", ${urls}) { url } }`);
+  expect(JSON.stringify(link)).toContain('connectStripe');
+  const { payload, header } = stripe.signed(
+    { id: 'evt_1', type: 'customer.created', created: stripe.now, object: {} },
+    'whsec_ours',
+  );
+  const headers = { 'Stripe-Signature': header };
+  const webhook = await fetch(`${alone.url}/billing/stripe/webhook`, {
+    method: 'POST',
+    headers,
+    body: payload,
+  });
+  expect(webhook.status).toBe(400);
+  expect(alone.stderr()).not.toContain('Stripe is loaded');
+  await send(
+    'mutation { connectStripe(input: { secretKey: "sk_test_ours", webhookSecret: "whsec_ours" }) { accountId } }',
+  );
+  expect(alone.stderr()).toContain('Stripe is loaded');
+  await alone.end('SIGTERM');
+  await drop();
+});
 
 let base: string;
 
@@ -68,6 +115,31 @@ test('the environment variables connect; kills in the import and the projection 
   expect(server.process().stderr()).toBe('');
 });
 
+test('the command verify says that all agrees, and names what differs', async () => {
+  expect(await server.verify()).toEqual({
+    code: 0,
+    stdout: `environment test: ${customerCount} customers compared with Stripe, 0 differences.\n${customerCount} users verified, 0 counters differ from the ledger.\n`,
+    stderr: '',
+  });
+  const [subscription] = stripe.subscriptions;
+  const [item] = subscription?.items ?? [];
+  if (subscription === undefined || item === undefined) throw new Error('there is none');
+  subscription.status = 'past_due';
+  const unseen = stripe.createCustomer('unseen@example.com');
+  const { code, stdout } = await server.verify();
+  subscription.status = 'active';
+  stripe.customers.pop();
+  expect(code).toBe(1);
+  expect(stdout.split('\n').slice(0, -3)).toEqual([
+    `environment test, customer ${unseen}: Stripe has it, and nothing is known of it here`,
+    expect.stringMatching(
+      `subscription ${subscription.id}, item ${item.id}, package base: here ACTIVE \\(active\\), by Stripe PAST_DUE \\(past_due\\)$`,
+    ),
+    expect.stringContaining('package addon: here ACTIVE (active), by Stripe PAST_DUE (past_due)'),
+  ]);
+  expect(stdout).toContain(', 3 differences.');
+});
+
 test('a kill while usage is sent to a meter neither loses nor repeats any', async () => {
   stripe.createMeter('calls');
   await server.ok(`mutation { createBillingMeter(
@@ -79,16 +151,36 @@ test('a kill while usage is sent to a meter neither loses nor repeats any', asyn
   );
   await server.ok(`mutation { ${usages.slice(0, 70).join(' ')} }`);
   await server.ok(`mutation { ${usages.slice(70).join(' ')} }`);
-  // Starting again looks at the ledger at once.
-  await Promise.all([server.killAfter(40), server.killAndRestart()]);
   const expected = Array.from({ length: customerCount }, (_, index) => Math.max(0, (index % 5) - 1));
   const sumOf = (values: number[]) => values.reduce((sum, value) => sum + value, 0);
   const sent = () => stripe.meterEvents.map(({ value }) => Number(value));
-  await server.until(async () => sumOf(sent()) >= sumOf(expected));
+  // Starting again looks at the ledger at once; so may the server do meanwhile.
+  const isOver = () => sumOf(sent()) >= sumOf(expected);
+  await Promise.all([server.killAfter(40, isOver), server.killAndRestart()]);
+  await server.until(async () => isOver());
   await server.until(async () => {
     const { package: base } = await server.ok('{ package(id: "base") { billingMeters { pending failed } } }');
     expect(base.billingMeters[0].failed).toBe(0);
     return base.billingMeters[0].pending === 0;
   });
   expect(sent().sort()).toEqual(expected.filter((value) => value > 0).sort());
+
+  // As if it were two hours later: what was just sent may not be added up at Stripe yet.
+  const { prisma } = server.database;
+  await prisma.$executeRaw`UPDATE billing_meter SET created_at = created_at - interval '3 hours'`;
+  await prisma.$executeRaw`UPDATE billing_meter_event SET occurred_at = occurred_at - interval '2 hours'`;
+  for (const event of stripe.meterEvents) event.timestamp -= 7_200;
+  expect((await server.verify()).stdout).toContain(', 0 differences.');
+  const [first] = stripe.meterEvents;
+  if (first !== undefined) first.value = '100';
+  await prisma.$executeRaw`
+    UPDATE billing_meter_event SET value = value + 1 WHERE id = (SELECT max(id) FROM billing_meter_event)`;
+  const { stdout } = await server.verify();
+  expect(stdout).toMatch(
+    /package base, feature calls, window from \S+: by the ledger \d for the meter calls, made \d\n/,
+  );
+  expect(stdout).toMatch(
+    new RegExp(`customer ${first?.customer}, meter calls, usage from .*: sent \\d, Stripe has 100\n`),
+  );
+  expect(stdout).toContain(', 3 differences.');
 });

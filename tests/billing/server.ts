@@ -1,9 +1,9 @@
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { createTestDatabase } from '../helpers/database.ts';
-import { endAll, ensureBuilt, type ServerProcess, startServer } from '../helpers/process.ts';
+import { endAll, ensureBuilt, run, type ServerProcess, startServer } from '../helpers/process.ts';
 import type { FakeStripe } from './fake-stripe.ts';
 
-const key = `prv_test_${'a'.repeat(32)}`;
+export const key = `prv_test_${'a'.repeat(32)}`;
 
 /** A server as a process of its own, which environment variables connect with this Stripe. */
 export async function startBillingServer(stripe: FakeStripe) {
@@ -43,6 +43,12 @@ export async function startBillingServer(stripe: FakeStripe) {
     ok,
     killAndRestart,
     process: () => server,
+    /** What the command says that compares everything with Stripe. */
+    verify: () =>
+      run('dist/cli/verify.js', ['--stripe'], {
+        DATABASE_URL: testDatabase.url,
+        STRIPE_API_BASE: stripe.url,
+      }),
     /** Waits until something holds. */
     async until(what: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
       const deadline = Date.now() + timeoutMs;
@@ -51,14 +57,17 @@ export async function startBillingServer(stripe: FakeStripe) {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
-    /** Kills the server when Stripe has got so many more requests. */
-    async killAfter(requests: number): Promise<void> {
+    /** Kills the server when Stripe has got so many more requests, or when there is no more to ask. */
+    async killAfter(requests: number, isOver = () => false): Promise<void> {
       const at = stripe.requests.length + requests;
+      let looking: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         stripe.onRequest = (count) => {
           if (count >= at) resolve();
         };
+        looking = setInterval(() => isOver() && resolve(), 50);
       });
+      clearInterval(looking);
       stripe.onRequest = () => undefined;
       await killAndRestart();
     },

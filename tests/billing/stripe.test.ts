@@ -1,4 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  AuthenticationError,
+  KanaAdmin,
+  SubscriptionLinkError,
+  TimeoutError,
+} from '../../packages/sdk/src/index.ts';
 import { settleJobs } from '../../src/subscriptions/settle.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { startBillingApp, webhookSecret } from './app.ts';
@@ -324,6 +331,7 @@ describe('the webhook', () => {
     stripe.livemode = true;
     expect((await server.post(event)).status).toBe(400);
     stripe.livemode = false;
+    expect((await server.post({ ...event, account: 'acct_other' })).status).toBe(400);
     expect((await app.http.post('/billing/stripe/webhook').send({})).status).toBe(400);
     expect(await app.database.prisma.stripeEvent.count()).toBe(before);
   });
@@ -507,6 +515,43 @@ describe('links', () => {
     expect(await statusOf('gil@example.com')).toEqual(['pro ACTIVE']);
   });
 
+  test('the SDK makes links, and waits for what is paid there', async () => {
+    const { payments } = new KanaAdmin({ apiKey: app.keys.test, endpoint: `${app.url}/graphql` });
+    const urls = { successUrl: 'https://a.test/ok', cancelUrl: 'https://a.test/no' };
+    const { data: made } = await payments.generateLink({
+      userId: 'ivy@example.com',
+      templateId: 'pro-eur-month',
+      ...urls,
+    });
+    const awaited = { userId: 'ivy@example.com', packageId: 'pro' };
+    const early = await payments.waitForSubscription({ ...awaited, timeoutMs: 1 });
+    expect(early.error).toBeInstanceOf(TimeoutError);
+    // The page is there before the webhook: the user does not even exist.
+    const waiting = payments.waitForSubscription(awaited);
+    const asked = app.database.prisma.user.count({ where: { id: 'ivy@example.com' } });
+    expect(await asked).toBe(0);
+    stripe.complete(made?.url ?? '', 'ivy@example.com');
+    await deliver();
+    expect((await waiting).data).toMatchObject({ status: 'ACTIVE', package: { id: 'pro' } });
+
+    const ending = new AbortController();
+    const ended = payments.waitForSubscription({ ...awaited, packageId: 'extra', signal: ending.signal });
+    ending.abort();
+    expect((await ended).error?.name).toBe('AbortError');
+    const portal = await payments.generatePortalLink({
+      userId: 'ivy@example.com',
+      returnUrl: 'https://a.test',
+    });
+    expect(portal.data?.url).toContain('billing.stripe.test');
+    const none = await payments.generateLink({ templateId: 'none', ...urls });
+    expect(none.error).toBeInstanceOf(SubscriptionLinkError);
+    const denied = await new KanaAdmin({
+      apiKey: 'prv_test_x',
+      endpoint: `${app.url}/graphql`,
+    }).payments.waitForSubscription(awaited);
+    expect(denied.error).toBeInstanceOf(AuthenticationError);
+  });
+
   test('an add-on that is paid once', async () => {
     const { generateSubscriptionLink } = await app.ok(link, { userId: 'finn', templateId: 'extra-once' });
     stripe.complete(generateSubscriptionLink.url, 'finn@example.com');
@@ -539,11 +584,145 @@ describe('links', () => {
     expect(scheme.message).toContain('successUrl');
   });
 
+  test('a price is made at Stripe for a package, and who pays it holds the package', async () => {
+    const create = `mutation ($packageId: String!, $input: ProviderPriceInput!) {
+      createProviderPrice(packageId: $packageId, input: $input) { id productName amount currency interval package { id } } }`;
+    const input = { productName: 'Professional', amount: 5_000, currency: 'GBP', interval: 'month' };
+    stripe.breaks.add('POST /v1/prices');
+    const { createProviderPrice: made } = await app.ok(create, { packageId: 'pro', input });
+    expect(made).toEqual({
+      ...{ id: expect.any(String), productName: 'Professional', amount: 5_000, currency: 'gbp' },
+      ...{ interval: 'month', package: { id: 'pro' } },
+    });
+    // The connection broke before the answer: Stripe was asked again, and made it once.
+    expect(stripe.prices.filter(({ currency }) => currency === 'gbp')).toHaveLength(1);
+    const { providerPrices } = await app.ok('{ providerPrices(packageId: "pro") { id } }');
+    expect(providerPrices).toContainEqual({ id: made.id });
+    stripe.subscribe(stripe.createCustomer('jo@example.com'), [made.id]);
+    await deliver();
+    expect(await statusOf('jo@example.com')).toEqual(['pro ACTIVE']);
+    for (const [change, field] of [
+      [{ amount: -1 }, 'input.amount'],
+      [{ currency: 'pounds' }, 'input.currency'],
+      [{ interval: 'decade' }, 'input.interval'],
+      [{ productName: ' ' }, 'input.productName'],
+    ] as const)
+      expect(
+        (await app.fails(create, { packageId: 'pro', input: { ...input, ...change } })).message,
+      ).toContain(field);
+    expect((await app.fails(create, { packageId: 'none', input })).extensions.exception?.name).toBe(
+      'PackageNotFoundError',
+    );
+    stripe.isDown = true;
+    const down = await app.fails(create, { packageId: 'pro', input });
+    stripe.isDown = false;
+    expect(down.extensions.exception?.name).toBe('ProviderPriceError');
+  });
+
   test('without Stripe there is no link, and the reason is told', async () => {
     stripe.isDown = true;
     const error = await app.fails(link, { templateId: 'pro-eur-month' });
     stripe.isDown = false;
     expect(error.extensions.exception?.name).toBe('SubscriptionLinkError');
     expect(error.message).toContain('could not be reached');
+  });
+});
+
+describe('what is out of the ordinary at Stripe', () => {
+  test('a subscription with more items than Stripe shows at once, and a payment with more lines', async () => {
+    const cus = stripe.createCustomer('kim@example.com');
+    const many = Array.from({ length: 12 }, (_, index) => stripe.createPrice(`Seat ${index}`));
+    const last = stripe.createPrice('Extra for Kim');
+    await deliver();
+    await map(last, 'extra');
+    stripe.subscribe(cus, [...many, prices.pro ?? '']);
+    stripe.payOnce(cus, ...many, last);
+    await deliver();
+    expect((await statusOf('kim@example.com')).sort()).toEqual(['extra ACTIVE', 'pro ACTIVE']);
+  });
+
+  test('long names and much metadata change nothing', async () => {
+    const metadata = Object.fromEntries(
+      Array.from({ length: 50 }, (_, index) => [`key ${index}`.padEnd(40, 'k'), 'v'.repeat(500)]),
+    );
+    const cus = stripe.createCustomer('lou@example.com', { name: 'L'.repeat(5_000), metadata });
+    stripe.subscribe(cus, [prices.pro ?? ''], { metadata: { ...metadata, kana_user_id: 'u'.repeat(500) } });
+    await deliver();
+    expect(await statusOf('lou@example.com')).toEqual(['pro ACTIVE']);
+  });
+
+  test('two customers with one email are two users', async () => {
+    const [first, second] = [
+      stripe.createCustomer('max@example.com'),
+      stripe.createCustomer('Max@example.com'),
+    ];
+    stripe.subscribe(first, [prices.free ?? '']);
+    await deliver();
+    stripe.subscribe(second, [prices.pro ?? '']);
+    await deliver();
+    expect(await statusOf('max@example.com')).toEqual(['free ACTIVE']);
+    const [other] = await app.database.prisma.user.findMany({ where: { billingId: second } });
+    expect(await statusOf(other?.id ?? '')).toEqual(['pro ACTIVE']);
+  });
+
+  test('many events of one customer are one customer to ask about', async () => {
+    const cus = stripe.createCustomer('nia@example.com');
+    for (let index = 0; index < 60; index += 1) stripe.changeCustomer(cus, { name: `Nia ${index}` });
+    const events = stripe.events.slice(delivered);
+    delivered = stripe.events.length;
+    await Promise.all(events.map((event) => server.post(event)));
+    const { count } = await app.database.prisma.stripeCustomer
+      .aggregate({ _count: true, where: { id: cus } })
+      .then(({ _count }) => ({ count: _count }));
+    expect(count).toBe(1);
+    await server.settle();
+    expect((await app.ok('{ user(id: "nia@example.com") { name } }')).user.name).toBe('Nia 59');
+  });
+
+  test('being asked too often, and an outage of seconds, end neither an import nor a customer', async () => {
+    stripe.troubles = { status: 429, requests: 3 };
+    const cus = stripe.createCustomer('oda@example.com');
+    await deliver();
+    expect(stripe.troubles.requests).toBe(0);
+    expect((await app.ok('{ users { id } }')).users).toContainEqual({ id: 'oda@example.com' });
+    stripe.changeCustomer(cus, { name: 'Oda' });
+    stripe.troubles = { status: 503, requests: 4 };
+    expect(await server.importAll()).toMatchObject({ state: 'DONE', problem: null });
+    expect((await app.ok('{ user(id: "oda@example.com") { name } }')).user.name).toBe('Oda');
+  });
+
+  test('the examples of docs/guides/stripe.md run in their order', async () => {
+    const guide = await readFile(new URL('../../docs/guides/stripe.md', import.meta.url), 'utf8');
+    stripe.createMeter('calls');
+    let price = '';
+    for (const [, language, example = ''] of guide.matchAll(/```(graphql|js)\n(.+?)```/gs)) {
+      const text = example
+        .replaceAll('rk_test_…', 'sk_test_ours')
+        .replaceAll('whsec_…', webhookSecret)
+        .replaceAll('price_…', price)
+        .replaceAll('https://…', 'https://a.test');
+      if (language === 'js') {
+        await app.ok('mutation { subscribe(userId: "124", packageIds: ["pro"]) { id } }');
+        const run = new Function('kana', `return (async () => {${text}; return subscription;})()`);
+        const kana = new KanaAdmin({ apiKey: app.keys.test, endpoint: `${app.url}/graphql` });
+        expect(await run(kana)).toMatchObject({ status: 'ACTIVE' });
+        continue;
+      }
+      for (const operation of text.split(/\n(?=(?:query|mutation|\{))/)) {
+        const answer = await app.ok(operation);
+        price = answer.createProviderPrice?.id ?? price;
+      }
+      await app.ok('mutation { createUser(input: { id: "124" }) { id } }').catch(() => undefined);
+    }
+    const { package: pro } = await app.ok(
+      '{ package(id: "pro") { billingTemplates { id } billingMeters { featureId } } }',
+    );
+    expect(pro.billingTemplates).toContainEqual({ id: 'pro-50gbp-month' });
+    expect(pro.billingMeters).toEqual([{ featureId: 'calls' }]);
+  });
+
+  test('the log names no person and no key', () => {
+    expect(server.logged().length).toBeGreaterThan(1_000);
+    expect(/@example\.com|\bAda\b|Dora|Nia|sk_test|whsec/.exec(server.logged())?.[0]).toBeUndefined();
   });
 });

@@ -401,6 +401,14 @@ export const mutations: Record<string, Row> = {
       ({ event }) => ({ event: { type: 'track', messageId: `${event}-3`, userId: 'ours', event: 'ours' } }),
     ],
   },
+  createProviderPrice: {
+    calls: [
+      (its) => ({
+        packageId: its.otherBase,
+        input: { productName: 'Pro', amount: 5_000, currency: 'eur', interval: 'month' },
+      }),
+    ],
+  },
   mapPrice: { calls: [(its) => ({ priceId: its.freePrice, packageId: its.otherBase })] },
   migrateSubscribers: { calls: [migration] },
   mergeUsers: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },

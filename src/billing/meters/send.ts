@@ -88,10 +88,10 @@ function readNext({ pool }: JobContext, environmentId: string, upTo: bigint): Pr
   });
 }
 
-const nameOf = ({ subscriptionId, featureId, windowStart }: UsageRow) =>
+export const nameOf = ({ subscriptionId, featureId, windowStart }: UsageRow) =>
   `${subscriptionId} ${windowStart.getTime()} ${featureId}`;
 
-function firstOfEach(usages: readonly UsageRow[]): UsageRow[] {
+export function firstOfEach(usages: readonly UsageRow[]): UsageRow[] {
   const firsts = new Map<string, UsageRow>();
   for (const usage of usages) if (!firsts.has(nameOf(usage))) firsts.set(nameOf(usage), usage);
   return [...firsts.values()];
@@ -100,13 +100,13 @@ function firstOfEach(usages: readonly UsageRow[]): UsageRow[] {
 type Known = Awaited<ReturnType<typeof readWindows>>[number];
 type Window = MeteredWindow & { drawnNow: bigint; last: UsageRow };
 
-function beginWindow(first: UsageRow, known: Known | undefined): Window {
+export function beginWindow(first: UsageRow, known: Known | undefined): Window {
   const { used, drawn, drawnNow } = known ?? { used: 0n, drawn: null, drawnNow: 0n };
   return { used, drawn: drawn ?? drawnBefore(used, first.limit, drawnNow), drawnNow, last: first };
 }
 
 /** A usage that counts in several packages counts once for a meter: in the one that decides on the budget. */
-function oncePerMeter<Event extends { usage: UsageRow }>(events: readonly Event[]): Event[] {
+export function oncePerMeter<Event extends { usage: UsageRow }>(events: readonly Event[]): Event[] {
   const seen = new Set<string>();
   return events.filter(({ usage: { id, eventName } }) => {
     const name = `${id} ${eventName}`;

@@ -43,27 +43,49 @@ export async function saveProgress(client: Client, environmentId: string, upTo: 
   ]);
 }
 
+interface Batch {
+  after: bigint;
+  upTo: bigint;
+  count: number;
+}
+
 /** The last of the next `count` events of the ledger, up to `upTo`. */
-export async function findBatchEnd(
+export const findBatchEnd = (client: Client, batch: Batch): Promise<bigint> =>
+  readBatchEnd(client, batch, '', []);
+
+/** Users whose keys are in a range. */
+export interface UserRange {
+  first: bigint;
+  last: bigint;
+}
+
+/** The same, of these users only. */
+export const findBatchEndOf = (client: Client, { first, last }: UserRange, batch: Batch): Promise<bigint> =>
+  readBatchEnd(client, batch, 'and user_key between $4 and $5', [first, last]);
+
+async function readBatchEnd(
   client: Client,
-  { after, upTo, count }: { after: bigint; upTo: bigint; count: number },
+  { after, upTo, count }: Batch,
+  users: string,
+  range: readonly bigint[],
 ): Promise<bigint> {
   const { rows } = await client.query<{ last: string | null; found: string }>(
     `select max(id) as last, count(*) as found
-     from (select id from usage_event where id > $1 and id <= $2 order by id limit $3) next`,
-    [after, upTo, count],
+     from (select id from usage_event where id > $1 and id <= $2 ${users} order by id limit $3) next`,
+    [after, upTo, count, ...range],
   );
   const [row] = rows;
   return row?.last == null || Number(row.found) < count ? upTo : BigInt(row.last);
 }
 
-const usageSql = `
+/** @param users a condition on the user of a usage; none for all */
+const usageSql = (users = '') => `
   select e.id, e.user_key, u.revision, e.action, ${deltaSql('e')} as delta, e.occurred_at, e.feature_id,
     h.id as subscription_id, ${windowStartSql('h', 'e.occurred_at')} as window_start, h."limit", h.rank = 1 as wins,
     m.package_id, m.event_name, m.scope, c.id as customer_id
   from (
     select * from usage_event where environment_id = $1 and id > $2 and id <= $3 and feature_id in (
-      select feature_id from billing_meter where environment_id = $1)
+      select feature_id from billing_meter where environment_id = $1) ${users}
     order by id offset 0
   ) e
   join "user" u on u.key = e.user_key
@@ -106,25 +128,41 @@ export async function readUsages(
   environmentId: string,
   { after, upTo }: { after: bigint; upTo: bigint },
 ): Promise<UsageRow[]> {
-  const { rows } = await client.query<StoredUsage>(usageSql, [environmentId, after, upTo]);
-  return rows.map((row) => ({
-    id: BigInt(row.id),
-    userKey: BigInt(row.user_key),
-    revision: row.revision,
-    action: row.action,
-    delta: amountOf(row.delta),
-    limit: amountOrNull(row.limit),
-    wins: row.wins,
-    scope: row.scope,
-    subscriptionId: BigInt(row.subscription_id),
-    packageId: row.package_id,
-    featureId: row.feature_id,
-    windowStart: row.window_start,
-    occurredAt: row.occurred_at,
-    eventName: row.event_name,
-    customerId: row.customer_id,
-  }));
+  const { rows } = await client.query<StoredUsage>(usageSql(), [environmentId, after, upTo]);
+  return rows.map(usageOf);
 }
+
+/** The same, of these users only. */
+export async function readUsagesOf(
+  client: Client,
+  environmentId: string,
+  { first, last }: UserRange,
+  { after, upTo }: { after: bigint; upTo: bigint },
+): Promise<UsageRow[]> {
+  const { rows } = await client.query<StoredUsage>(usageSql('and user_key between $4 and $5'), [
+    environmentId,
+    ...[after, upTo, first, last],
+  ]);
+  return rows.map(usageOf);
+}
+
+const usageOf = (row: StoredUsage): UsageRow => ({
+  id: BigInt(row.id),
+  userKey: BigInt(row.user_key),
+  revision: row.revision,
+  action: row.action,
+  delta: amountOf(row.delta),
+  limit: amountOrNull(row.limit),
+  wins: row.wins,
+  scope: row.scope,
+  subscriptionId: BigInt(row.subscription_id),
+  packageId: row.package_id,
+  featureId: row.feature_id,
+  windowStart: row.window_start,
+  occurredAt: row.occurred_at,
+  eventName: row.event_name,
+  customerId: row.customer_id,
+});
 
 /*
  * For the first usage of each window: what is known of the window; else what the ledger holds before that usage; see
@@ -184,6 +222,9 @@ export async function readWindows(
     drawnNow: amountOf(row.drawn_now),
   }));
 }
+
+/** The same from the ledger alone, whatever is known of a window. No environment has this id. */
+export const foldWindows = (client: Client, usages: readonly UsageRow[]) => readWindows(client, '', usages);
 
 /** Saves the windows of these usages, the last one of each window. */
 export async function saveWindows(

@@ -25,6 +25,13 @@ export const foldedSql = `
   ) counted
   group by user_key, subscription_id, feature_id, window_start, environment_id`;
 
+/** Whether anything was ever recorded for a user. */
+export async function hasUsage(db: Db, userKey: bigint): Promise<boolean> {
+  const [row] = await db.$queryRaw<[{ found: boolean }]>`
+    SELECT EXISTS (SELECT FROM usage_event WHERE user_key = ${userKey}) AS found`;
+  return row.found;
+}
+
 /**
  * Recounts the counters and hours of a user from the ledger. The caller has locked the user's row FOR UPDATE.
  *
