@@ -21,6 +21,7 @@ beforeAll(async () => {
   stripe = await new FakeStripe().start();
   const price = stripe.createPrice('Professional', { amount: 5_000 });
   stripe.subscribe(stripe.createCustomer('ada@example.com'), [price]);
+  stripe.createPrice('Setup', { amount: 900, interval: null });
   server = await startBillingApp(stripe, { withConsole: true });
   browser = await launchChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
@@ -51,7 +52,7 @@ it('imports, and whoever pays a price holds its package once it is chosen', asyn
   await dialog().getByLabel('Secret or restricted key').fill('sk_test_ours');
   await dialog().getByRole('button', { name: 'Connect', exact: true }).click();
   await page.getByRole('button', { name: 'Import', exact: true }).click();
-  await page.getByText('Imported 1 price, 1 customer, 1 subscription').waitFor();
+  await page.getByText('Imported 2 prices, 1 customer, 1 subscription').waitFor();
   await page.getByText('50.00 EUR a month').waitFor();
   await page.getByRole('button', { name: 'Choose a package: Professional' }).click();
   await dialog().getByRole('combobox', { name: 'Package' }).click();
@@ -65,6 +66,63 @@ it('imports, and whoever pays a price holds its package once it is chosen', asyn
     '{ subscriptions(userId: "ada@example.com") { status package { id } } }',
   );
   expect(subscriptions).toEqual([{ status: 'ACTIVE', package: { id: 'pro' } }]);
+});
+
+it('makes a price at Stripe for a package, picks another, and says what links sell', async () => {
+  await page.getByRole('link', { name: 'pro', exact: true }).click();
+  const billing = page.getByRole('table', { name: 'Prices at Stripe' });
+  await billing.getByText('50.00 EUR a month').waitFor();
+  await page.getByRole('button', { name: 'Create new' }).click();
+  await dialog().getByLabel('Product name').fill('Professional, by year');
+  await dialog().getByLabel('Amount').fill('500');
+  await dialog().getByLabel('Currency').fill('gbp');
+  await dialog().getByRole('combobox', { name: 'Interval' }).click();
+  await page.getByRole('option', { name: 'Yearly' }).click();
+  await look('package-billing-create');
+  await dialog().getByRole('button', { name: 'Create', exact: true }).click();
+  await billing.getByText('500.00 GBP a year').waitFor();
+  expect(stripe.prices.at(-1)).toMatchObject({ amount: 50_000, currency: 'gbp', interval: 'year' });
+
+  await page.getByRole('button', { name: 'Pick from Stripe' }).click();
+  await dialog().getByRole('combobox', { name: 'Price at Stripe' }).click();
+  await page.getByRole('option', { name: 'Setup, 9.00 EUR once' }).click();
+  await look('package-billing-pick');
+  await dialog().getByRole('button', { name: 'Save' }).click();
+  await billing.getByText('9.00 EUR once').waitFor();
+
+  await page.getByRole('button', { name: 'Add a template' }).click();
+  await dialog().getByRole('combobox', { name: 'Prices' }).click();
+  await page.getByRole('option', { name: 'Professional, by year, 500.00 GBP a year' }).click();
+  expect(await dialog().getByLabel('Id').inputValue()).toBe('pro-500gbp-year');
+  await page.keyboard.press('Tab');
+  await dialog().getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByRole('table', { name: 'Billing templates' }).getByText('500.00 GBP a year').waitFor();
+  await page.getByRole('table', { name: 'Subscribers' }).getByText('by Stripe').waitFor();
+  await look('package-billing');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await look('package-billing-narrow');
+  await page.setViewportSize({ width: 1280, height: 800 });
+});
+
+it("shows whose word a subscription's status is, and what needs a person", async () => {
+  const [subscription] = stripe.subscriptions;
+  stripe.change(subscription?.id ?? '', (row) => {
+    Object.assign(row, { status: 'paused' });
+  });
+  stripe.change(subscription?.id ?? '', (row) => {
+    row.paused = true;
+  });
+  await server.deliver(stripe.events.slice(-2));
+  await page.getByRole('link', { name: 'ada@example.com' }).click();
+  await page.getByText('by Stripe: paused').waitFor();
+  await look('user-by-stripe');
+  await page.getByRole('link', { name: 'Configuration', exact: true }).click();
+  await page.getByRole('link', { name: 'Stripe', exact: true }).click();
+  await page.getByRole('table', { name: 'Flags' }).getByText('Stripe collects no payments').waitFor();
+  await look('stripe-flags');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await look('stripe-flags-narrow');
+  await page.setViewportSize({ width: 1280, height: 800 });
 });
 
 it('keeps nobody out', () => {

@@ -1,9 +1,11 @@
+import { Stack } from '@mantine/core';
 import { useNavigate, useParams } from 'react-router';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { DraftDocument, UpdateDraftPackageDocument } from '../generated/operations.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
 import { PageHead } from '../parts/page-head.tsx';
+import { PackageBilling } from '../stripe/package-billing.tsx';
 import { type Draft, draftOf, grantInput } from './draft.ts';
 import { NextVersionButton } from './lifecycle.tsx';
 import { PackageForm } from './package-form.tsx';
@@ -47,17 +49,20 @@ export function Page() {
                 {name} is {status.toLowerCase()}: a published version stays as it is.
               </Empty>
             ) : (
-              <PackageForm
-                start={draftOf(draft)}
-                exists
-                isNext={isNext}
-                submit="Save"
-                saving={update}
-                onSubmit={(changed) => save(!isNext, changed)}
-                onCancel={() =>
-                  navigate(isNext ? paths.packageVersion(id, draft.version) : paths.package(id))
-                }
-              />
+              <Stack maw={900}>
+                <PackageForm
+                  start={draftOf(draft)}
+                  exists
+                  isNext={isNext}
+                  submit="Save"
+                  saving={update}
+                  onSubmit={(changed) => save(!isNext, changed)}
+                  onCancel={() =>
+                    navigate(isNext ? paths.packageVersion(id, draft.version) : paths.package(id))
+                  }
+                />
+                <PackageBilling subject={{ id, name }} />
+              </Stack>
             )}
           </>
         );

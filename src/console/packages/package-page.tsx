@@ -12,6 +12,7 @@ import { Moment } from '../parts/moment.tsx';
 import { OpenButton, type Opened } from '../parts/opener.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { PackageBilling } from '../stripe/package-billing.tsx';
 import { formatGrant } from './grant.ts';
 import { DeleteDraftButton, NextVersionButton, PublishButton } from './lifecycle.tsx';
 import { Prices } from './prices.tsx';
@@ -72,6 +73,7 @@ export function Page() {
             <Versions subject={subject} />
             <Relations subject={subject} />
             <Prices subject={subject} />
+            {subject.isCurrent && <PackageBilling subject={subject} />}
             {subject.isCurrent && <Subscribers subject={subject} />}
           </Stack>
         </>

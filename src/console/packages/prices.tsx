@@ -7,6 +7,7 @@ import { Copyable } from '../parts/copyable.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
 import { readNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
+import { toMinorUnits } from '../stripe/price.ts';
 import type { Subject } from './package-page.tsx';
 import { formatPrice } from './price.ts';
 
@@ -43,7 +44,7 @@ export function Prices({ subject }: { subject: Subject }) {
   );
 }
 
-const intervals = [
+export const intervals = [
   { value: 'month', label: 'Monthly' },
   { value: 'year', label: 'Yearly' },
   { value: 'week', label: 'Weekly' },
@@ -115,17 +116,6 @@ function AddPrice({ subject }: { subject: Subject }) {
       </Group>
     </DialogButton>
   );
-}
-
-/** The API takes the smallest unit of the currency: 50.00 pounds are 5000, 50 yen are 50. */
-function toMinorUnits(amount: number, currency: string): number {
-  try {
-    const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-    return Math.round(amount * 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2));
-  } catch {
-    // Not a currency. The server reports it.
-    return Math.round(amount * 100);
-  }
 }
 
 function RemovePrice({ subject, price }: { subject: Subject; price: Subject['prices'][number] }) {

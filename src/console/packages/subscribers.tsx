@@ -12,6 +12,7 @@ import { formatCount } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { SubscriptionBadge } from '../subscriptions/badge.tsx';
+import { Provider } from '../subscriptions/provider.tsx';
 import { Until } from '../subscriptions/until.tsx';
 import type { Subject } from './package-page.tsx';
 
@@ -55,6 +56,7 @@ export function Subscribers({ subject }: { subject: Subject }) {
                     <Table.Td ta="right">{each.package.version}</Table.Td>
                     <Table.Td>
                       <SubscriptionBadge status={each.status} />
+                      <Provider subscription={each} />
                     </Table.Td>
                     <Table.Td>
                       <Moment at={each.startedAt} />

@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text } from '@mantine/core';
+import { Button, Group, Progress, Stack, Text } from '@mantine/core';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { ConfigurationHead } from '../catalogue/head.tsx';
 import { ImportStripeDocument, StripeDocument, type StripeQuery } from '../generated/operations.ts';
@@ -100,13 +100,28 @@ function ImportState({ facts }: { facts: ConnectionFacts['import'] }) {
   ].join(', ');
   if (facts.state === null)
     return <Text>Nothing is imported yet. An import reads prices, customers and subscriptions.</Text>;
-  if (facts.state === 'RUNNING')
-    return <Text role="status">The import is running: {counts} so far. You can leave this page.</Text>;
+  if (facts.state === 'RUNNING') return <Running facts={facts} counts={counts} />;
   if (facts.state === 'FAILED')
     return <Text role="alert">The last import ended early: {facts.problem}.</Text>;
   return (
     <Text>
       Imported {counts}, <Moment at={facts.endedAt ?? ''} />. New ones follow by themselves.
     </Text>
+  );
+}
+
+function Running({ facts, counts }: { facts: ConnectionFacts['import']; counts: string }) {
+  const { total, customers } = facts;
+  const percent = total === null || total === 0 ? 0 : Math.min(100, (customers / total) * 100);
+  return (
+    <Stack gap={4}>
+      <Text role="status">
+        {total === null
+          ? 'The import is running: customers are counted first.'
+          : `The import is running: ${counts} so far, of ${formatCount(total, 'customer')}.`}{' '}
+        You can leave this page.
+      </Text>
+      <Progress value={percent} aria-label="Imported customers" />
+    </Stack>
   );
 }

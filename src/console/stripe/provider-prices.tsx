@@ -10,6 +10,7 @@ import { DialogButton } from '../parts/dialog.tsx';
 import { choicesOf } from '../parts/ids.ts';
 import { Pager, type Pages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { formatPrice } from './price.ts';
 
 type Price = NonNullable<StripeQuery['providerPrices']>[number];
 
@@ -52,13 +53,6 @@ export function ProviderPrices({ prices, pages }: { prices: readonly Price[]; pa
       <Pager pages={pages} full={prices.length === pageSize} last={prices.at(-1)?.id} />
     </Card>
   );
-}
-
-function formatPrice({ amount, currency, interval }: Price): string {
-  const digits =
-    new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2;
-  const value = amount === null ? 'varies' : (amount / 10 ** digits).toFixed(digits);
-  return `${value} ${currency.toUpperCase()}${interval === null ? ' once' : ` a ${interval}`}`;
 }
 
 function MapPrice({ price }: { price: Price }) {

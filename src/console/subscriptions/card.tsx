@@ -9,6 +9,7 @@ import { OpenButton } from '../parts/opener.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { SubscriptionBadge } from './badge.tsx';
 import { baseOf, isHeld, type Subscription } from './held.ts';
+import { Provider } from './provider.tsx';
 import { Until } from './until.tsx';
 
 const Subscribe = lazy(() => import('./subscribe.tsx').then(({ Subscribe }) => ({ default: Subscribe })));
@@ -61,7 +62,7 @@ interface RowProps {
 
 function Row(props: RowProps) {
   const { subscription } = props;
-  const { id, status, startedAt, trialEnd, provider } = subscription;
+  const { id, status, startedAt, trialEnd } = subscription;
   const paths = usePaths();
   return (
     <Table.Tr>
@@ -79,11 +80,7 @@ function Row(props: RowProps) {
       <Table.Td>
         <Stack gap={2} align="start">
           <SubscriptionBadge status={status} />
-          {provider !== null && (
-            <Text size="xs" c="dimmed">
-              by {provider === 'STRIPE' ? 'Stripe' : provider}
-            </Text>
-          )}
+          <Provider subscription={subscription} />
           {status === 'TRIALING' && trialEnd !== null && (
             <Text size="xs" c="dimmed" component="div">
               until <Moment at={trialEnd} />
