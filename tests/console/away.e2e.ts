@@ -28,17 +28,17 @@ afterAll(async () => {
 const start = (port: string) =>
   startServer({ PORT: port, DATA_DIR: directory.dataDir, KANA_TEST_PRIVATE_KEY: key });
 
-async function createFeature(id: string) {
+async function send(query: string) {
   const response = await fetch(`${server.url}/graphql`, {
     method: 'POST',
     headers: { Authorization: key, 'Content-Type': 'application/json' },
-    body: JSON.stringify({
-      query: `mutation { createFeature(input: { id: "${id}", type: BINARY }) { id } }`,
-    }),
+    body: JSON.stringify({ query }),
   });
   const { errors } = (await response.json()) as { errors?: unknown };
   expect(errors).toBe(undefined);
 }
+const createFeature = (id: string) =>
+  send(`mutation { createFeature(input: { id: "${id}", type: BINARY }) { id } }`);
 
 it('says what the demo data is, and what to try with it', async () => {
   await page.getByRole('heading', { name: 'Try it with the demo data' }).waitFor();
@@ -80,4 +80,22 @@ it('says that the server is gone, refuses changes, and goes on by itself when it
   await page.getByRole('link', { name: 'Features', exact: true }).click();
   await page.getByRole('link', { name: 'made-meanwhile' }).waitFor();
   expect(await page.evaluate('window.notReloaded')).toBe(true);
+});
+
+it('removes the demo data in one step, and says what stays', async () => {
+  await send('mutation { createUser(input: { id: "own" }) { id } }');
+  await send('mutation { subscribe(userId: "own", packageIds: ["pro-plan"]) { id } }');
+  await page.getByRole('link', { name: 'Overview', exact: true }).click();
+  await page.getByText('The demo data is still here').waitFor();
+  expect(await inspect(page, 'overview-demo-notice')).toEqual([]);
+  await page.getByRole('button', { name: 'Remove the demo data' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Remove the demo data?' });
+  await dialog.getByText('Demo User is deleted with all usage').waitFor();
+  await dialog.getByRole('button', { name: 'Remove the demo data' }).click();
+  await page.getByText('The demo data was removed, except what is in use').waitFor();
+  await page.getByText('The package "pro-plan" cannot be deleted').waitFor();
+  await page.getByRole('button', { name: 'Remove the demo data' }).waitFor({ state: 'hidden' });
+  await page.getByRole('link', { name: 'Users', exact: true }).click();
+  await page.getByRole('link', { name: 'own', exact: true }).waitFor();
+  expect(await page.getByText('Demo User').count()).toBe(0);
 });

@@ -2,6 +2,7 @@ import { Anchor, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { pathsOf, usePaths } from '../frame/paths.ts';
 import { Card } from '../parts/card.tsx';
+import { type Removal, RemoveDemoButton } from './remove-demo.tsx';
 import { type Step, Steps } from './steps.tsx';
 
 /** The user in the demo data that the first start creates. */
@@ -9,7 +10,7 @@ export const demoUserId = 'demo-user';
 const demoFeatureId = 'api-calls';
 
 /** First steps while only the demo data exists. */
-export function DemoSteps() {
+export function DemoSteps({ removal }: { removal: Removal }) {
   const paths = usePaths();
   const steps: Step[] = [
     {
@@ -28,20 +29,20 @@ export function DemoSteps() {
     },
     {
       title: 'Make your own',
-      text: 'Features, packages of them, and users. Delete Demo User and archive the packages when you are done with them. To begin:',
+      text: 'Features, packages of them, and users. Remove the demo data when you are done with it: the button is above. To begin:',
       to: paths.features,
       link: 'make a feature',
     },
   ];
   return (
-    <Card title="Try it with the demo data">
+    <Card title="Try it with the demo data" action={<RemoveDemoButton removal={removal} />}>
       <Text>
         These features and packages and the user <strong>Demo User</strong> came with the server, to try
         things on;{' '}
         <Anchor component={Link} to={pathsOf('live').overview} underline="always">
           Live
         </Anchor>{' '}
-        has none of them. This notice goes away once you have a user of your own.
+        has none of them. These steps go away once you have a user of your own.
       </Text>
       <Steps steps={steps} />
     </Card>

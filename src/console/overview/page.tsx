@@ -12,6 +12,7 @@ import { DataTable } from '../parts/table.tsx';
 import { DemoSteps, demoUserId } from './demo-steps.tsx';
 import { Events } from './events.tsx';
 import { FirstSteps } from './first-steps.tsx';
+import { DemoNotice, DemoRemoved, useRemoveDemo } from './remove-demo.tsx';
 import { Usage } from './usage.tsx';
 
 /** Refresh interval in milliseconds. */
@@ -19,6 +20,7 @@ const pace = 10_000;
 
 export function Page() {
   const answer = useAnswer(OverviewDocument, {}, { every: pace });
+  const removal = useRemoveDemo();
   return (
     <>
       <PageHead title="Overview" />
@@ -26,7 +28,9 @@ export function Page() {
         {(data) => {
           const sold = data.packages.filter(({ status }) => status === 'PUBLISHED');
           const begun = sold.length > 0 && data.users.length > 0;
-          const isDemo = data.users.length === 1 && data.users[0]?.id === demoUserId;
+          // The oldest user: the first start made it.
+          const hasDemo = data.users[0]?.id === demoUserId;
+          const isDemo = hasDemo && data.users.length === 1;
           return (
             <Stack>
               {!begun && (
@@ -35,7 +39,9 @@ export function Page() {
                   packageId={sold[0]?.id ?? 'pro'}
                 />
               )}
-              {begun && isDemo && <DemoSteps />}
+              {begun && isDemo && <DemoSteps removal={removal} />}
+              {hasDemo && !(begun && isDemo) && <DemoNotice removal={removal} />}
+              <DemoRemoved removal={removal} />
               {begun && <Usage />}
               {begun && <Sold packages={sold} />}
               <Events status={data.segmentStatus} events={data.segmentEvents} />
