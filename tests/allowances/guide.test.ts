@@ -1,5 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
+import { migrationJobs } from '../../src/subscriptions/migration/jobs.ts';
+import { migrationJob } from '../../src/subscriptions/migration/migrate.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 
@@ -65,4 +68,52 @@ test('every example about calendar months succeeds, and windows end where the gu
     { periodStart: '2026-03-31T22:00:00.000Z', periodEnd: '2026-04-30T22:00:00.000Z' },
     { periodStart: '2026-03-10T12:00:00.000Z', periodEnd: '2026-03-31T22:00:00.000Z' },
   ]);
+});
+
+test('every example about changing plans succeeds, and everybody has what the guides say', async () => {
+  const { prisma } = app.database;
+  const monthly = (limit: number) => [{ id: 'api-calls', limit, resetPeriod: 'MONTH' as const }];
+  for (const id of ['starter', 'old-plan', 'new-plan'])
+    await createPackage(prisma, { id, features: monthly(1_000) });
+  for (const [id, packageId] of [
+    ['yann', 'starter'],
+    ['zoe', 'old-plan'],
+  ] as const) {
+    await createUser(prisma, { id });
+    await createSubscription(prisma, { userId: id, packageId });
+  }
+  const moved = async () => {
+    const context = { pool: app.jobs, log: pino({ level: 'silent' }), stop: new AbortController().signal };
+    while ((await prisma.subscriberMigration.count({ where: { state: 'RUNNING' } })) > 0)
+      await migrationJobs(prisma)[migrationJob]?.({ environmentId: 'test' }, context);
+  };
+  const [, preview, , progress] = await sendExamples('raise-a-limit.md', { 2: moved });
+  expect(preview.previewMigration).toMatchObject({ moving: 1, skipped: 0, overLimit: 0 });
+  expect(progress.migrations).toEqual([{ state: 'DONE', total: 1, moved: 1, skipped: 0, failed: 0 }]);
+  const budget = '{ canUseFeature(userId: "yann", featureId: "api-calls") { consumption { budget } } }';
+  expect(await app.ok(budget)).toEqual({ canUseFeature: { consumption: { budget: 2_000 } } });
+
+  const [, , { subscriptions }] = await sendExamples('move-at-period-end.md', { 1: moved });
+  const cancelsAt = expect.any(String);
+  expect(subscriptions).toMatchObject([
+    { status: 'ACTIVE', cancelsAt, package: { id: 'old-plan' } },
+    { status: 'SCHEDULED', startedAt: subscriptions[0].cancelsAt, package: { id: 'new-plan' } },
+  ]);
+});
+
+test('every example about moving in succeeds, and everybody is where they were', async () => {
+  const features = [{ id: 'api-calls', limit: 1_000, resetPeriod: 'MONTH' as const }];
+  await createPackage(app.database.prisma, { id: 'team', features });
+  const [mia, all] = await sendExamples('move-in.md');
+  expect(mia).toMatchObject({
+    subscribe: [{ status: 'ACTIVE', startedAt: '2026-03-10T09:00:00.000Z' }],
+    recordUsage: {
+      recorded: true,
+      entitlement: { consumption: { used: 340, budget: 1_000, remaining: 660 } },
+    },
+  });
+  expect(all).toMatchObject({
+    importUsers: { rows: [{ outcome: 'CREATED' }, { outcome: 'CREATED' }] },
+    subscribeUsers: [{ error: null }, { error: null }],
+  });
 });

@@ -74,6 +74,7 @@ function Migrate({ from, packages }: { from: From; packages: MigrationPartsQuery
   const preview = useAnswer(PreviewMigrationDocument, { input }, { enabled: input.toPackageId !== '' });
   const migrate = useChange(MigrateSubscribersDocument);
   const moving = preview.data?.previewMigration.moving ?? 0;
+  const isNobody = moving === 0 && preview.data?.previewMigration.skipped === 0;
   return (
     <>
       <Card title="From and to">
@@ -85,6 +86,13 @@ function Migrate({ from, packages }: { from: From; packages: MigrationPartsQuery
             {(data) => <Preview preview={data.previewMigration} usage={input.usage} />}
           </Answer>
           <Failure error={migrate.error} />
+          {isNobody && (
+            <Text size="sm">
+              {input.toPackageId === from.id
+                ? 'Whoever has this package has this version already. Choose another version or package to move to.'
+                : 'Nobody has this package at the version that you chose.'}
+            </Text>
+          )}
           <Group>
             <Button
               disabled={moving === 0}

@@ -13,6 +13,8 @@ export const migrationsJob = 'subscriptions-migrations';
 
 /** How many subscriptions are moved between two pauses. Few: requests wait for one that runs in the same process. */
 const chunkSize = 4;
+/** How many times as long as other jobs it rests beside requests: a move is mostly work of the requests' own process. */
+const restFactor = 2;
 /** How long a job goes on. Then another kind of work has its turn in the queue. */
 const sliceMs = 2_000;
 
@@ -56,7 +58,8 @@ async function runSlice(
     const startedAt = performance.now();
     await runChunk(prisma, migration, context);
     migration = await findNext(prisma, environmentId);
-    if (migration !== null) await throttle(session, performance.now() - startedAt, context.stop);
+    if (migration !== null)
+      await throttle(session, (performance.now() - startedAt) * restFactor, context.stop);
   }
   return false;
 }
