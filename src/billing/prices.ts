@@ -82,8 +82,8 @@ export async function createPrice(
       }),
     (message) => new DomainError('BAD_USER_INPUT', 'ProviderPriceError', message),
   );
-  await savePrices(prisma, environmentId, [factsOf(price)]);
   await prisma.$transaction(async (tx) => {
+    await savePrices(tx, environmentId, [factsOf(price)]);
     await tx.stripePrice.updateMany({
       where: { environmentId, id: price.id, packageId: null },
       data: { packageId, mappedAt: new Date() },
