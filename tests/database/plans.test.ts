@@ -171,20 +171,22 @@ describe('the tables of grants, top-ups and reservations', () => {
     }`);
   });
 
+  const usageOf = (userId: string): Usage => ({
+    environmentId: 'test',
+    userId,
+    featureId: 'messages',
+    source: 'API',
+    action: 'ADD',
+    delta: 1_000_000n,
+    idempotencyKey: null,
+    timestamp: null,
+    enforce: false,
+  });
+
   /** The tables of these that recording and checking for a user looks into. */
   async function lookedInto(userId: string): Promise<string[]> {
     const client = await app.database.hot.connect();
-    const usage: Usage = {
-      ...{
-        environmentId: 'test',
-        userId,
-        featureId: 'messages',
-        source: 'API',
-        action: 'ADD',
-        delta: 1_000_000n,
-      },
-      ...{ idempotencyKey: null, timestamp: null, enforce: false },
-    };
+    const usage = usageOf(userId);
     try {
       await client.query('begin');
       await appendUsage(client, [{ usage, withStanding: false }], 'skip');
@@ -202,6 +204,27 @@ describe('the tables of grants, top-ups and reservations', () => {
       client.release();
     }
   }
+
+  it('are looked into only for those of a batch who have some', async () => {
+    const client = await app.database.hot.connect();
+    const usages = ['u', 'u', 'with all', 'u'].map((userId) => ({ ...usageOf(userId), delta: 2_000_000n }));
+    try {
+      await client.query('begin');
+      await client.query('update "user" set has_top_ups = false');
+      await appendUsage(
+        client,
+        usages.map((usage) => ({ usage, withStanding: false })),
+        'skip',
+      );
+      const { rows } = await client.query(
+        "select seq_scan, idx_scan from pg_stat_xact_user_tables where relname = 'feature_grant'",
+      );
+      expect(rows).toEqual([{ seq_scan: '0', idx_scan: '1' }]);
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  });
 
   it('are not looked into for a user who has none of it', async () => {
     expect(await lookedInto('u')).toEqual([]);

@@ -44,8 +44,11 @@ export async function haveTopUps(
   return rows[0]?.found ?? false;
 }
 
-/* Of a batch without any user who has grants, none is looked up. */
-const ofEvent = { userKey: 'e.user_key', hasGrants: '(select bool_or(has_grants) from item)' };
+/* Grants are looked up for those users of the batch only who have some. */
+const ofEvent = {
+  userKey: 'e.user_key',
+  hasGrants: 'e.user_key = any (array(select distinct user_key from item where has_grants))',
+};
 
 /*
  * One statement for a whole batch. It resolves users and features, locks the users' rows, appends to the
