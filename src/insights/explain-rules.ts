@@ -73,7 +73,7 @@ export function judge(holdings: readonly Holding[], question: Question): Candida
     const hindrance = hindranceOf(each, question);
     const outcome = hindrance ?? (winner === null || each === winner ? 'COUNTS' : lossOf(each, winner));
     const counted = hindrance === null && question.featureType === 'CONSUMABLE';
-    const reason = reasonOf(outcome, each, winner);
+    const reason = reasonOf(outcome, each, winner, question.featureType);
     return { ...each, outcome, reason, window: counted ? windowAt(each, question.at) : null };
   });
   const rank = ({ outcome, window }: Candidate) => (outcome === 'COUNTS' ? 0 : window === null ? 2 : 1);
@@ -93,12 +93,19 @@ function nameOf({ subscription }: Holding): string {
 
 const capital = (text: string) => `${text[0]?.toUpperCase()}${text.slice(1)}`;
 
-function reasonOf(outcome: Outcome, holding: Holding, winner: Holding | null): string {
+function reasonOf(
+  outcome: Outcome,
+  holding: Holding,
+  winner: Holding | null,
+  featureType: Question['featureType'],
+): string {
   const { startedAt, endedAt, limit, subscription } = holding;
   const other = winner === null ? '' : nameOf(winner);
   switch (outcome) {
     case 'COUNTS':
-      return `It counts: of what is live, it has the highest limit (${limitText(limit)}).`;
+      return featureType === 'BINARY'
+        ? 'It counts: it is live.'
+        : `It counts: of what is live, it has the highest limit (${limitText(limit)}).`;
     case 'LOWER_LIMIT':
       return `It has ${limitText(limit)}; ${other} has ${limitText(winner?.limit ?? null)}, and the highest counts.`;
     case 'NO_OVERAGE':

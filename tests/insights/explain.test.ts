@@ -227,7 +227,9 @@ test('a BINARY feature has neither windows nor usage', async () => {
   expect(await explain({ userId: 'bea', featureId: 'export' })).toMatchObject({
     access: true,
     summary: '"bea" has access to "export" by the package "exporting" (version 1).',
-    candidates: [{ outcome: 'COUNTS', windowStart: null, windowEnd: null, used: null }],
+    candidates: [
+      { outcome: 'COUNTS', reason: 'It counts: it is live.', windowStart: null, windowEnd: null, used: null },
+    ],
   });
 });
 

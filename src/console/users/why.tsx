@@ -24,6 +24,9 @@ const candidateColumns = [
 const usageColumns = [{ label: 'Used at' }, { label: 'Amount', numeric: true }, { label: 'Note' }];
 const changeColumns = [{ label: 'At' }, { label: 'By' }, { label: 'What' }, { label: 'Change' }];
 
+/** So many usages and changes are shown: the ledger and the audit log have all. */
+const shown = 5;
+
 /** What could count for a feature, and the usage and changes that led there; now, or at a time. */
 export function Why({ userId, featureId }: { userId: string; featureId: string }) {
   const [at, setAt] = useState('');
@@ -114,7 +117,7 @@ function Evidence({ userId, explanation }: { userId: string; explanation: Explan
             Last usage that counts
           </Title>
           <DataTable label="Last usage that counts" columns={usageColumns}>
-            {usage.map(({ id, action, delta, occurredAt, note }) => (
+            {usage.slice(0, shown).map(({ id, action, delta, occurredAt, note }) => (
               <Table.Tr key={id}>
                 <Table.Td>
                   <Moment at={occurredAt} />
@@ -134,7 +137,7 @@ function Evidence({ userId, explanation }: { userId: string; explanation: Explan
             Last changes
           </Title>
           <DataTable label="Last changes" columns={changeColumns} minWidth={720}>
-            {changes.map((entry) => (
+            {changes.slice(0, shown).map((entry) => (
               <Entry key={entry.id} entry={entry} />
             ))}
           </DataTable>
