@@ -1,6 +1,12 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { pino } from 'pino';
+import { Webhook } from 'standardwebhooks';
 import { parse } from 'yaml';
+import { createPost } from '../../src/http/outbound.ts';
+import { startDispatcher } from '../../src/webhooks/deliver.ts';
+import { testEncryption } from '../helpers/app.ts';
 import { type Console, openConsole, readDownload } from '../helpers/console.ts';
+import { type Received, startReceiver } from '../helpers/receiver.ts';
 
 // The catalogue leaves as YAML and comes back changed: each test goes on where the one before it ended.
 
@@ -114,6 +120,91 @@ it('saves the current catalogue', async () => {
     name: 'Calls to the API',
     type: 'CONSUMABLE',
   });
+});
+
+it('edits a webhook, rotates its secret, and sends again what was dead', async () => {
+  const { page, app } = its;
+  const { work: pool, isBusy } = app.database;
+  const log = pino({ level: 'silent' });
+  const receiver = await startReceiver();
+  const other = await startReceiver();
+  const sending = { pool, isBusy, log, encryption: testEncryption, post: createPost(true), intervalMs: 20 };
+  const dispatcher = startDispatcher(sending);
+  const dialog = page.getByRole('dialog');
+  const shown = page.getByRole('region', { name: 'Deliveries of the webhook' });
+  const readSecret = async () => {
+    const secret = await page
+      .getByRole('status')
+      .getByText(/^whsec_/)
+      .innerText();
+    await click('Hide the secret');
+    return secret;
+  };
+  try {
+    await page.getByRole('link', { name: 'Configuration', exact: true }).click();
+    await page.getByText('No webhooks yet').waitFor();
+    await its.look('webhooks-empty');
+    await click('New webhook');
+    await dialog.getByLabel('Address').fill(other.url);
+    await dialog.getByRole('button', { name: 'Create', exact: true }).click();
+    const first = await readSecret();
+
+    await click(`Edit: ${other.url}`);
+    await dialog.getByLabel('Address').fill(receiver.url);
+    await dialog.getByRole('switch', { name: 'Send personal data' }).check();
+    await dialog.getByRole('combobox', { name: 'Events' }).fill('user.created');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('Tab');
+    await page.getByRole('option').first().waitFor({ state: 'hidden' });
+    await its.look('webhook-edit');
+    await dialog.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('*, user.created').waitFor();
+
+    await click(`Rotate: ${receiver.url}`);
+    await dialog.getByRole('button', { name: 'Make a new secret' }).click();
+    const second = await readSecret();
+    expect(second).not.toBe(first);
+    await page.getByText('Old secret signs too until').waitFor();
+
+    receiver.answerWith((_message, response) => response.writeHead(500).end('out of order'));
+    await click(`Test: ${receiver.url}`);
+    await shown.getByText('500 out of order').waitFor();
+    const [message] = (await receiver.count(1)) as [Received];
+    const headers = message.headers as Record<string, string>;
+    for (const secret of [first, second]) new Webhook(secret).verify(message.body, headers);
+    await shown.getByRole('button', { name: 'webhook.test', exact: true }).click();
+    await dialog.getByText(`webhook-id: ${headers['webhook-id']}`).waitFor();
+    await dialog.getByText('Answer: 500').waitFor();
+    await its.look('webhook-delivery');
+    await page.keyboard.press('Escape');
+
+    // Given up: three days pass for this delivery.
+    await pool.query("update webhook_delivery set state = 'DEAD'");
+    await shown.getByText('Dead', { exact: true }).first().click();
+    await shown.getByRole('button', { name: 'Send again: webhook.test' }).waitFor();
+    receiver.answerWith((_message, response) => response.writeHead(204).end());
+    await pool.query('update webhook set paused_until = null');
+    await click('Send several again');
+    await its.look('webhook-span');
+    await dialog.getByRole('button', { name: 'Send again' }).click();
+    await shown.getByText('Sent again: 1 delivery').waitFor();
+    await shown.getByText('Delivered', { exact: true }).first().click();
+    await shown.getByText('204', { exact: true }).waitFor();
+    await its.look('webhooks');
+    await page.setViewportSize({ width: 390, height: 844 });
+    await its.look('webhooks-narrow');
+    await page.setViewportSize({ width: 1280, height: 800 });
+
+    const { length } = receiver.received;
+    await shown.getByRole('button', { name: 'Send again: webhook.test' }).click();
+    const again = await receiver.count(length + 1);
+    expect(new Set(again.map((each) => each.headers['webhook-id'])).size).toBe(1);
+    expect(other.received).toEqual([]);
+  } finally {
+    await dispatcher.stop();
+    await receiver.close();
+    await other.close();
+  }
 });
 
 it('no page has a barrier that axe knows', () => expect(its.barriers).toEqual([]));

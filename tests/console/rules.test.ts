@@ -18,6 +18,8 @@ import {
   startNow,
 } from '../../src/console/subscriptions/start.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
+import { eventPatterns } from '../../src/console/webhooks/event-types.ts';
+import { eventPatterns as known } from '../../src/webhooks/outbox/rules.ts';
 
 describe('a number is read as it was typed', () => {
   it.each([
@@ -298,4 +300,8 @@ it.each([
   ['nothing that is told, without a limit', { used: 2, budget: null, remaining: null }, 0],
 ])('reservations hold %s', (_what, consumption, held) => {
   expect(heldOf({ topUp: null, ...consumption })).toBe(held);
+});
+
+it('offers what a webhook may ask for, all of it', () => {
+  expect([...eventPatterns].sort()).toEqual([...known].sort());
 });

@@ -1,9 +1,39 @@
-import { Button, Code, Table, Text } from '@mantine/core';
+import {
+  ActionIcon,
+  Anchor,
+  Badge,
+  Button,
+  Group,
+  SegmentedControl,
+  Stack,
+  Table,
+  Text,
+  Title,
+} from '@mantine/core';
+import { IconX } from '@tabler/icons-react';
+import { lazy, useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
-import { RedeliverDocument, WebhookDeliveriesDocument } from '../generated/operations.ts';
-import { Answer, Failure } from '../parts/answer.tsx';
+import {
+  type DeliveryFragment,
+  RedeliverDocument,
+  TestWebhookDocument,
+  WebhookDeliveriesDocument,
+  type WebhookDeliveryState,
+  type WebhookFragment,
+} from '../generated/operations.ts';
+import { Answer, Empty, Failure } from '../parts/answer.tsx';
 import { Moment } from '../parts/moment.tsx';
+import { formatCount } from '../parts/numbers.ts';
+import { OpenButton, useDialog } from '../parts/opener.tsx';
+import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { answerOf, stateNames } from './delivery-terms.ts';
+import { Resent, useResending } from './resending.tsx';
+
+const DeliveryDialog = lazy(async () => ({
+  default: (await import('./delivery-dialog.tsx')).DeliveryDialog,
+}));
+const SpanDialog = lazy(async () => ({ default: (await import('./span-dialog.tsx')).SpanDialog }));
 
 const columns = [
   { label: 'Message' },
@@ -15,50 +45,167 @@ const columns = [
 
 /** How often the deliveries are read again, in milliseconds. */
 const refreshMs = 2_000;
+const pageSize = 20;
 
-/** The latest messages to a webhook, each with its request and the last answer. */
-export function Deliveries({ webhookId }: { webhookId: string }) {
-  const deliveries = useAnswer(WebhookDeliveriesDocument, { id: webhookId }, { every: refreshMs });
+type Filter = WebhookDeliveryState | 'ALL';
+
+const filters: { value: Filter; label: string }[] = [
+  { value: 'ALL', label: 'All' },
+  ...(Object.keys(stateNames) as WebhookDeliveryState[]).map((value) => ({
+    value,
+    label: stateNames[value],
+  })),
+];
+
+/** The messages to a webhook, newest first, each with its request and the last answer. */
+export function Deliveries({ webhook, onClose }: { webhook: WebhookFragment; onClose: () => void }) {
+  const [filter, setFilter] = useState<Filter>('ALL');
+  const resending = useResending();
+  return (
+    <Stack component="section" aria-label="Deliveries of the webhook" gap="sm">
+      <Group justify="space-between" wrap="nowrap" align="start">
+        <Title order={3} size="h5" style={{ overflowWrap: 'anywhere' }}>
+          Deliveries to {webhook.url}
+        </Title>
+        <ActionIcon variant="subtle" color="gray" aria-label="Hide the deliveries" onClick={onClose}>
+          <IconX size={16} />
+        </ActionIcon>
+      </Group>
+      <Group justify="space-between">
+        <SegmentedControl
+          aria-label="State"
+          size="xs"
+          data={filters}
+          value={filter}
+          onChange={(value) => setFilter(value as Filter)}
+        />
+        <OpenButton
+          label="Send several again"
+          button={{ variant: 'default', size: 'xs' }}
+          dialog={(given) => <SpanDialog webhook={webhook} resending={resending} {...given} />}
+        />
+      </Group>
+      <Resent resending={resending} />
+      <Listed key={filter} webhook={webhook} state={filter === 'ALL' ? null : filter} />
+    </Stack>
+  );
+}
+
+function Listed({ webhook, state }: { webhook: WebhookFragment; state: WebhookDeliveryState | null }) {
+  const pages = usePages();
+  const { after } = pages;
+  const variables = { id: webhook.id, state, first: pageSize, ...(after === undefined ? {} : { after }) };
+  const deliveries = useAnswer(WebhookDeliveriesDocument, variables, {
+    every: refreshMs,
+    keepPrevious: true,
+  });
   const redeliver = useChange(RedeliverDocument);
   return (
     <>
       <Failure error={redeliver.error} />
       <Answer of={deliveries}>
-        {({ webhookDeliveries }) => (
-          <DataTable label="Deliveries" columns={columns}>
-            {webhookDeliveries.map((each) => (
-              <Table.Tr key={each.id}>
-                <Table.Td>
-                  <details>
-                    <summary>{each.type}</summary>
-                    <Code block>{JSON.stringify(each.payload, null, 2)}</Code>
-                  </details>
-                </Table.Td>
-                <Table.Td>
-                  <Moment at={each.createdAt} />
-                </Table.Td>
-                <Table.Td>{`${each.state.toLowerCase()}, sent ${each.attempts} times`}</Table.Td>
-                <Table.Td>
-                  <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
-                    {each.problem ?? [each.responseStatus, each.responseBody].filter(Boolean).join(' ')}
-                  </Text>
-                </Table.Td>
-                <Table.Td>
-                  <Button
-                    variant="subtle"
-                    color="gray"
-                    size="xs"
-                    aria-label={`Send again: ${each.type}`}
-                    onClick={() => redeliver.mutate({ id: each.id })}
-                  >
-                    Send again
-                  </Button>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </DataTable>
-        )}
+        {({ webhookDeliveries: listed }) =>
+          listed.length === 0 && pages.isFirst ? (
+            <Nothing webhook={webhook} state={state} />
+          ) : (
+            <>
+              <DataTable label="Deliveries" columns={columns} minWidth={760}>
+                {listed.map((each) => (
+                  <Row
+                    key={each.id}
+                    delivery={each}
+                    onSendAgain={() => redeliver.mutate({ id: each.id })}
+                    isSending={redeliver.isPending && redeliver.variables.id === each.id}
+                  />
+                ))}
+              </DataTable>
+              <Pager pages={pages} full={listed.length === pageSize} last={listed.at(-1)?.id} />
+            </>
+          )
+        }
       </Answer>
     </>
+  );
+}
+
+function Nothing({ webhook, state }: { webhook: WebhookFragment; state: WebhookDeliveryState | null }) {
+  const test = useChange(TestWebhookDocument);
+  if (state !== null)
+    return (
+      <Text c="dimmed" ta="center" py="lg">
+        No deliveries in the state {stateNames[state]}.
+      </Text>
+    );
+  return (
+    <>
+      <Empty
+        title="Nothing was sent yet"
+        action={
+          webhook.disabledAt === null && (
+            <Button loading={test.isPending} onClick={() => test.mutate({ id: webhook.id })}>
+              Send a test message
+            </Button>
+          )
+        }
+      >
+        Messages appear here as they are sent, with the answer of your receiver, and stay for 14 days.
+      </Empty>
+      <Failure error={test.error} />
+    </>
+  );
+}
+
+const colors: Record<WebhookDeliveryState, string | undefined> = {
+  PENDING: 'gray',
+  DELIVERED: undefined,
+  DEAD: 'red',
+};
+
+function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSending: boolean }) {
+  const { delivery, onSendAgain, isSending } = props;
+  const { type, state, attempts, createdAt, nextAttemptAt } = delivery;
+  const details = useDialog((given) => <DeliveryDialog delivery={delivery} {...given} />);
+  return (
+    <Table.Tr>
+      <Table.Td>
+        <Anchor component="button" type="button" fz="sm" ta="left" onClick={() => details.open()}>
+          {type}
+        </Anchor>
+        {details.shown}
+      </Table.Td>
+      <Table.Td>
+        <Moment at={createdAt} />
+      </Table.Td>
+      <Table.Td>
+        <Badge radius="sm" tt="none" color={colors[state]}>
+          {stateNames[state]}
+        </Badge>
+        <Text size="sm" c="dimmed">
+          {formatCount(attempts, 'attempt')}
+          {nextAttemptAt !== null && attempts > 0 && (
+            <>
+              , next <Moment at={nextAttemptAt} />
+            </>
+          )}
+        </Text>
+      </Table.Td>
+      <Table.Td>
+        <Text size="sm" lineClamp={2} style={{ overflowWrap: 'anywhere' }}>
+          {answerOf(delivery)}
+        </Text>
+      </Table.Td>
+      <Table.Td ta="right">
+        <Button
+          variant="subtle"
+          color="gray"
+          size="xs"
+          aria-label={`Send again: ${type}`}
+          loading={isSending}
+          onClick={onSendAgain}
+        >
+          Send again
+        </Button>
+      </Table.Td>
+    </Table.Tr>
   );
 }

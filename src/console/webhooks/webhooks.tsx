@@ -1,20 +1,19 @@
-import { Alert, Badge, Button, Group, Table, TagsInput, Text, TextInput } from '@mantine/core';
+import { Alert, Badge, Button, Group, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import {
-  CreateWebhookDocument,
-  DeleteWebhookDocument,
-  EnableWebhookDocument,
   TestWebhookDocument,
+  UpdateWebhookDocument,
+  type WebhookFragment,
   WebhooksDocument,
-  type WebhooksQuery,
 } from '../generated/operations.ts';
-import { Answer, Failure } from '../parts/answer.tsx';
+import { Answer, Empty, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
-import { DialogButton } from '../parts/dialog.tsx';
+import { Moment } from '../parts/moment.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { Deliveries } from './deliveries.tsx';
+import { DeleteWebhook, EditWebhook, isAhead, NewWebhook, RotateSecret } from './webhook-dialogs.tsx';
 
 const columns = [
   { label: 'Address' },
@@ -23,33 +22,40 @@ const columns = [
   { label: 'Actions', hidden: true },
 ];
 
-type Webhook = WebhooksQuery['webhooks'][number];
+/** How often the status is read again, in milliseconds. */
+const refreshMs = 5_000;
 
 export function Webhooks() {
-  const webhooks = useAnswer(WebhooksDocument, {});
-  const create = useCreate();
-  const [shown, setShown] = useState<string | null>(null);
+  const webhooks = useAnswer(WebhooksDocument, {}, { every: refreshMs });
+  const [secret, setSecret] = useState<string | null>(null);
+  const [shownId, setShownId] = useState<string | null>(null);
+  const create = <NewWebhook onSecret={setSecret} />;
+  const isEmpty = webhooks.data?.webhooks.length === 0;
+  const shown = webhooks.data?.webhooks.find(({ id }) => id === shownId);
   return (
-    <Card title="Webhooks" action={<NewWebhook create={create} />}>
-      <Text c="dimmed">Addresses of yours that are told what happens, by signed messages.</Text>
-      {create.data && (
+    <Card title="Webhooks" action={isEmpty ? undefined : create}>
+      {!isEmpty && <Text c="dimmed">Addresses of yours that are told what happens, by signed messages.</Text>}
+      {secret !== null && (
         <Alert
           color="gray"
           role="status"
           title="Copy the secret of the webhook now. It is shown only once."
           withCloseButton
           closeButtonLabel="Hide the secret"
-          onClose={create.reset}
+          onClose={() => setSecret(null)}
         >
-          <Copyable text={create.data.createWebhook.secret} />
+          <Copyable text={secret} />
         </Alert>
       )}
       <Answer of={webhooks}>
         {({ webhooks: known }) =>
           known.length === 0 ? (
-            <Text c="dimmed">None.</Text>
+            <Empty title="No webhooks yet" action={create}>
+              A webhook is an address of yours that is told what happens, by signed messages: somebody has
+              used 80% of a limit, a subscription ended.
+            </Empty>
           ) : (
-            <DataTable label="Webhooks" columns={columns}>
+            <DataTable label="Webhooks" columns={columns} minWidth={860}>
               {known.map((webhook) => (
                 <Table.Tr key={webhook.id}>
                   <Table.Td style={{ overflowWrap: 'anywhere' }}>{webhook.url}</Table.Td>
@@ -58,7 +64,7 @@ export function Webhooks() {
                     <Status webhook={webhook} />
                   </Table.Td>
                   <Table.Td>
-                    <Actions webhook={webhook} onShow={() => setShown(webhook.id)} />
+                    <Actions webhook={webhook} onShow={() => setShownId(webhook.id)} onSecret={setSecret} />
                   </Table.Td>
                 </Table.Tr>
               ))}
@@ -66,54 +72,46 @@ export function Webhooks() {
           )
         }
       </Answer>
-      {shown !== null && <Deliveries webhookId={shown} />}
+      {shown !== undefined && <Deliveries key={shown.id} webhook={shown} onClose={() => setShownId(null)} />}
     </Card>
   );
 }
 
-const useCreate = () => useChange(CreateWebhookDocument);
-
-function NewWebhook({ create }: { create: ReturnType<typeof useCreate> }) {
-  const [url, setUrl] = useState('');
-  const [events, setEvents] = useState<string[]>(['*']);
+function Status({ webhook }: { webhook: WebhookFragment }) {
+  const { disabledAt, disabledReason, failingSince, previousSecretUntil } = webhook;
+  if (disabledAt !== null)
+    return (
+      <Text size="sm">
+        Disabled <Moment at={disabledAt} />. {disabledReason}
+      </Text>
+    );
   return (
-    <DialogButton
-      label="New webhook"
-      title="New webhook"
-      submit="Create"
-      change={create}
-      button={{ variant: 'default', size: 'xs' }}
-      onSubmit={() => create.mutateAsync({ input: { url, events } })}
-    >
-      <TextInput
-        label="Address"
-        placeholder="https://example.com/webhooks"
-        value={url}
-        onChange={(event) => setUrl(event.currentTarget.value)}
-      />
-      <TagsInput
-        label="Events"
-        description="Such as usage.threshold_reached; user.* is all of a kind, * is all."
-        value={events}
-        onChange={setEvents}
-      />
-    </DialogButton>
+    <>
+      <Badge radius="sm" tt="none" color={failingSince === null ? undefined : 'red'}>
+        {failingSince === null ? 'Enabled' : 'Failing'}
+      </Badge>
+      {failingSince !== null && (
+        <Text size="sm" c="dimmed">
+          since <Moment at={failingSince} />; disabled after 3 days
+        </Text>
+      )}
+      {isAhead(previousSecretUntil) && (
+        <Text size="sm" c="dimmed">
+          Old secret signs too until <Moment at={previousSecretUntil} />
+        </Text>
+      )}
+    </>
   );
 }
 
-function Status({ webhook }: { webhook: Webhook }) {
-  if (webhook.disabledAt !== null) return <Text size="sm">Disabled. {webhook.disabledReason}</Text>;
-  return (
-    <Badge radius="sm" tt="none" color={webhook.failingSince === null ? undefined : 'red'}>
-      {webhook.failingSince === null ? 'Enabled' : 'Failing'}
-    </Badge>
-  );
-}
-
-function Actions({ webhook, onShow }: { webhook: Webhook; onShow: () => void }) {
+function Actions(props: {
+  webhook: WebhookFragment;
+  onShow: () => void;
+  onSecret: (secret: string) => void;
+}) {
+  const { webhook, onShow, onSecret } = props;
   const test = useChange(TestWebhookDocument);
-  const enable = useChange(EnableWebhookDocument);
-  const remove = useChange(DeleteWebhookDocument);
+  const enable = useChange(UpdateWebhookDocument);
   const { id, url } = webhook;
   const button = (label: string, onClick: () => void, loading = false) => (
     <Button variant="subtle" color="gray" size="xs" aria-label={`${label}: ${url}`} {...{ onClick, loading }}>
@@ -126,19 +124,10 @@ function Actions({ webhook, onShow }: { webhook: Webhook; onShow: () => void }) 
         {button('Deliveries', onShow)}
         {webhook.disabledAt === null
           ? button('Test', () => test.mutate({ id }, { onSuccess: onShow }), test.isPending)
-          : button('Enable', () => enable.mutate({ id }), enable.isPending)}
-        <DialogButton
-          label="Delete"
-          about={url}
-          title="Delete this webhook?"
-          submit="Delete"
-          change={remove}
-          danger
-          button={{ variant: 'subtle', color: 'gray', size: 'xs' }}
-          onSubmit={() => remove.mutateAsync({ id })}
-        >
-          <Text>Nothing more is sent to {url}, and its deliveries are deleted.</Text>
-        </DialogButton>
+          : button('Enable', () => enable.mutate({ id, input: { enabled: true } }), enable.isPending)}
+        <EditWebhook webhook={webhook} />
+        <RotateSecret webhook={webhook} onSecret={onSecret} />
+        <DeleteWebhook webhook={webhook} />
       </Group>
       <Failure error={test.error ?? enable.error} />
     </>
