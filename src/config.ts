@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { z } from 'zod';
+import { type EmailSettings, emailSettings, emailVariables } from './email-settings.ts';
 import { StartupError } from './errors.ts';
 import { type TracingSettings, tracingSettings, tracingVariables } from './telemetry/tracing-settings.ts';
 
@@ -29,6 +30,8 @@ export interface Config {
   segmentSecret: string | undefined;
   /** Whether webhooks may have addresses of private networks. */
   webhookAllowPrivate: boolean;
+  /** How alerts are mailed; null disables it. */
+  email: EmailSettings | null;
   /** The requests per second that each key may send to a process; null is unlimited. */
   rateLimit: number | null;
   /** Whether operations that clients repeat are answered by plans. */
@@ -200,6 +203,7 @@ const variables = z.object({
   CLIENT_CORS_ORIGINS: origins.default([]),
   SEGMENT_SHARED_SECRET: z.string().optional(),
   WEBHOOK_ALLOW_PRIVATE: boolean.default(false),
+  ...emailVariables,
   RATE_LIMIT_PER_SECOND: rate.optional(),
   OPERATION_PLANS: boolean.default(true),
   WEB_CONCURRENCY: processes.default(1),
@@ -254,6 +258,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     clientOrigins: data.CLIENT_CORS_ORIGINS,
     segmentSecret: data.SEGMENT_SHARED_SECRET,
     webhookAllowPrivate: data.WEBHOOK_ALLOW_PRIVATE,
+    email: emailSettings(data),
     rateLimit: data.RATE_LIMIT_PER_SECOND ?? null,
     operationPlans: data.OPERATION_PLANS,
     processes: data.WEB_CONCURRENCY,

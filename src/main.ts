@@ -49,6 +49,8 @@ import { forgetJob, forgetJobs } from './usage/reservations/forget.ts';
 import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
 import { createAdmission } from './users/arrival.ts';
 import { cleanUpJob, type Dispatcher, startDispatcher, webhookJobs } from './webhooks/deliver.ts';
+import { createSendMail } from './webhooks/email/send.ts';
+import { addMailboxes, removeMailboxes } from './webhooks/email/store.ts';
 
 /** The started parts, to stop in order. */
 interface Running {
@@ -161,6 +163,7 @@ async function start(config: Config, running: Running): Promise<void> {
     pool: database.work,
     encryption,
     post,
+    sendMail: config.email === null ? null : await createSendMail(config.email, log),
     log,
     isBusy: database.isBusy,
   });
@@ -186,6 +189,7 @@ async function prepare(
       'rows of an earlier version break a constraint; the command verify shows what to do',
     );
   const provisioned = await provision(prisma, config, new Date());
+  await (config.email === null ? removeMailboxes(work) : addMailboxes(work));
   for (const { environmentId, kind, lastFour } of provisioned.revokedKeys)
     log.warn({ key: { environmentId, kind, lastFour } }, 'a configured key is revoked, and stays so');
   return provisioned;

@@ -26,6 +26,7 @@ const defaults = {
   stripeApiBase: undefined,
   stripeKeys: {},
   webhookAllowPrivate: false,
+  email: null,
   tracing: null,
 };
 
@@ -75,6 +76,8 @@ test('every variable is read', () => {
     STRIPE_TEST_SECRET_KEY: 'rk_test_ours',
     STRIPE_TEST_WEBHOOK_SECRET: 'whsec_ours',
     WEBHOOK_ALLOW_PRIVATE: 'true',
+    SMTP_URL: 'smtps://kana:p%40ss@mail.example.com',
+    ALERT_EMAIL: 'ops@example.com, night@example.com',
   };
   expect(parseConfig({ ...env, HOME: '/home/somebody' })).toEqual({
     port: 8080,
@@ -98,6 +101,18 @@ test('every variable is read', () => {
     stripeApiBase: 'http://stripe.example.com:8080',
     stripeKeys: { test: { secretKey: 'rk_test_ours', webhookSecret: 'whsec_ours' } },
     webhookAllowPrivate: true,
+    email: {
+      server: {
+        host: 'mail.example.com',
+        port: 465,
+        secure: true,
+        requireTls: false,
+        checkCertificate: true,
+        login: { user: 'kana', password: 'p@ss' },
+      },
+      from: 'ops@example.com',
+      to: ['ops@example.com', 'night@example.com'],
+    },
     tracing: null,
   });
 });
@@ -105,6 +120,20 @@ test('every variable is read', () => {
 test('a slash at the end of BASE_PATH is ignored', () => {
   expect(parseConfig({ BASE_PATH: '/kana/' }).basePath).toBe('/kana');
   expect(parseConfig({ BASE_PATH: '/' }).basePath).toBe('');
+});
+
+test('a mail server without TLS and login, by its IPv6 address', () => {
+  const { email } = parseConfig({
+    SMTP_URL: 'smtp://[::1]:2525/?requireTLS=true&tls.rejectUnauthorized=false',
+    ALERT_EMAIL: 'ops@example.com',
+    ALERT_EMAIL_FROM: 'kana@example.com',
+  });
+  const reached = { host: '::1', port: 2525, secure: false, requireTls: true, checkCertificate: false };
+  expect(email).toEqual({
+    server: { ...reached, login: null },
+    from: 'kana@example.com',
+    to: ['ops@example.com'],
+  });
 });
 
 test('demo data is for the embedded database only, unless asked for', () => {
@@ -137,6 +166,27 @@ test.each([
     'sk_test_ours',
     'set both STRIPE_TEST_SECRET_KEY and STRIPE_TEST_WEBHOOK_SECRET, or neither',
   ],
+  ...[
+    'mail.example.com:587',
+    'https://mail.example.com',
+    'smtp://',
+    'smtp://kana:pa%ss@mail.example.com',
+    'smtp://mail.example.com/path',
+    'smtp://mail.example.com?logger=true',
+    'smtp://mail.example.com?tls.rejectUnauthorized=no',
+  ].map((value) => [
+    'SMTP_URL',
+    value,
+    'SMTP_URL must be an address like smtp://user:password@mail.example.com:587, with what is special percent-encoded; see docs/guides/webhooks.md',
+  ]),
+  ['SMTP_URL', 'smtp://mail.example.com', 'set both SMTP_URL and ALERT_EMAIL, or neither'],
+  ['ALERT_EMAIL', 'ops@example.com', 'set both SMTP_URL and ALERT_EMAIL, or neither'],
+  ...['ops', 'ops@example.com,', 'Ops <ops@example.com>'].map((value) => [
+    'ALERT_EMAIL',
+    value,
+    'ALERT_EMAIL must be up to 20 email addresses, between commas',
+  ]),
+  ['ALERT_EMAIL_FROM', 'kana', 'ALERT_EMAIL_FROM must be an email address'],
   ['WEB_CONCURRENCY', '0', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   ['WEB_CONCURRENCY', 'auto', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   [

@@ -92,7 +92,7 @@ async function refuseServers(session: Client, url: string): Promise<void> {
   await session.query('select pg_advisory_lock($1)', [migrationLock]);
   const { rows } = await session.query<{ connections: number }>(
     `select count(*)::int as connections from pg_stat_activity
-     where datname = current_database() and application_name in ('open-kana', 'open-kana jobs')
+     where datname = current_database() and application_name in ('open-kana', 'open-kana deliveries', 'open-kana jobs')
        and pid <> pg_backend_pid()`,
   );
   if (rows[0]?.connections !== 0)

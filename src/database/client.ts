@@ -45,6 +45,8 @@ const environments = ['live', 'test'];
 
 /** Identifies the connections of requests in pg_stat_activity. */
 export const applicationName = 'open-kana';
+/** Identifies those of the shared pool of work: deliveries use it, and jobs do not rest because of them. */
+const deliveriesName = 'open-kana deliveries';
 
 /** The number of connections of each environment, for each kind of work. */
 const connectionsOf = { requests: 8, hot: 7, work: 5 };
@@ -90,7 +92,8 @@ export function openDatabase(url: string, { tracing = null, isCommand = false }:
   const sessions = isCommand ? commandSessions : serverSessions;
   const pools: Record<string, CuttablePool> = {};
   const open = (name: string, kind: keyof typeof sessions, max: number) => {
-    const config = { connectionString: url, application_name: applicationName, max };
+    const application_name = name === 'work' ? deliveriesName : applicationName;
+    const config = { connectionString: url, application_name, max };
     const opened = openPool({ ...config, settings: sessions[kind] }, tracing);
     pools[name] = opened;
     return opened.pool;

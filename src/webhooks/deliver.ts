@@ -17,6 +17,8 @@ import {
   leaseDue,
   saveAttempts,
 } from './delivery-store.ts';
+import type { SendMail } from './email/send.ts';
+import { serveMailbox } from './email/serve.ts';
 import { writeEventsOn } from './outbox/store.ts';
 import { createPace, type Pace } from './pace.ts';
 import { messageOf, signedHeaders } from './rules.ts';
@@ -29,7 +31,7 @@ import {
   isDelivered,
   isFailing,
 } from './schedule-rules.ts';
-import { secretLocation } from './store.ts';
+import { mailboxUrl, secretLocation } from './store.ts';
 
 /** Posts a message. Never fails: what goes wrong is the answer. */
 export type Post = (
@@ -47,6 +49,8 @@ export interface DispatcherParts {
   pool: Pool;
   encryption: Encryption;
   post: Post;
+  /** Sends what the operator's mailboxes wait for; null if no mail is configured. */
+  sendMail: SendMail | null;
   log: Logger;
   /** Whether a request is at the database now: then deliveries wait. */
   isBusy: () => boolean;
@@ -75,7 +79,7 @@ export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts)
   const pace = createPace(parts.isBusy);
   const serving = new Set<Promise<void>>();
   const serve = (webhook: LeasedWebhook) => {
-    const served: Promise<void> = serveWebhook(webhook, { ...parts, worker, pace, stop: signal })
+    const served: Promise<void> = serveOne(webhook, { ...parts, worker, pace, stop: signal })
       .catch((err) => log.warn({ err }, 'webhook deliveries are left to the next attempt'))
       .finally(() => serving.delete(served));
     serving.add(served);
@@ -84,7 +88,8 @@ export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts)
     while (!signal.aborted) {
       try {
         const free = maxServed - serving.size;
-        for (const webhook of free > 0 ? await leaseDue(pool, worker, free) : []) serve(webhook);
+        if (free > 0)
+          for (const webhook of await leaseDue(pool, worker, free, parts.sendMail !== null)) serve(webhook);
       } catch (err) {
         log.debug({ err }, 'webhook deliveries could not be read');
       }
@@ -105,6 +110,11 @@ interface Service extends Omit<DispatcherParts, 'intervalMs'> {
   worker: string;
   pace: Pace;
   stop: AbortSignal;
+}
+
+function serveOne(webhook: LeasedWebhook, service: Service): Promise<void> {
+  if (webhook.url !== mailboxUrl || service.sendMail === null) return serveWebhook(webhook, service);
+  return serveMailbox(webhook, service.sendMail, service);
 }
 
 /** Sends until nothing is due, or the webhook fails, or for a while. */

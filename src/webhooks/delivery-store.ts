@@ -1,5 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { HealthAfter, Next } from './schedule-rules.ts';
+import { mailboxUrl } from './store.ts';
 
 /** A webhook that this process sends to at the moment. */
 export interface LeasedWebhook {
@@ -21,7 +22,7 @@ const leaseSql = `
   with due as (
     select w.environment_id, w.id from webhook w
     where w.disabled_at is null and coalesce(w.paused_until, now()) <= now()
-      and coalesce(w.leased_until, now()) <= now()
+      and coalesce(w.leased_until, now()) <= now() and ($3 or w.url <> '${mailboxUrl}')
       and exists (
         select from webhook_delivery d
         where d.webhook_id = w.id and d.state = 'PENDING' and d.next_attempt_at <= now()
@@ -34,12 +35,21 @@ const leaseSql = `
     case when w.previous_secret_until > now() then w.previous_secret end as "previousSecret", w.failures,
     w.failing_since as "failingSince"`;
 
-/** Leases the webhooks that have something to be sent now, and that no other process serves. */
-export async function leaseDue(pool: Pool, worker: string, count: number): Promise<LeasedWebhook[]> {
+/**
+ * Leases the webhooks that have something to be sent now, and that no other process serves.
+ *
+ * @param withMailboxes whether this process can send mail
+ */
+export async function leaseDue(
+  pool: Pool,
+  worker: string,
+  count: number,
+  withMailboxes: boolean,
+): Promise<LeasedWebhook[]> {
   const { rows } = await pool.query<LeasedWebhook>({
     name: 'lease webhooks',
     text: leaseSql,
-    values: [worker, count],
+    values: [worker, count, withMailboxes],
   });
   return rows;
 }

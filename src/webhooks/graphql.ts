@@ -12,6 +12,7 @@ import {
 } from './change.ts';
 import { eventTypes } from './outbox/rules.ts';
 import { NewWebhook, WebhookChange } from './rules.ts';
+import { mailboxUrl } from './store.ts';
 
 const Webhook = builder.prismaObject('Webhook', {
   description: 'An address that gets events as signed messages (Standard Webhooks).',
@@ -114,14 +115,18 @@ const DeletedWebhook = builder.objectRef<{ id: string }>('DeletedWebhook').imple
 builder.queryFields((t) => ({
   webhooks: t.prismaField({
     type: [Webhook],
-    description: 'All webhooks, oldest first.',
+    description: 'All webhooks, oldest first. The mailbox of the operator is not among them.',
     args: listArgs,
     resolve: (query, _root, args, { db, environmentId }) =>
       listPage(
         args,
         (id) => db.webhook.findUnique({ where: { environmentId_id: { environmentId, id } } }),
         ({ where, ...page }) =>
-          db.webhook.findMany({ ...query, ...page, where: { ...where, environmentId } }),
+          db.webhook.findMany({
+            ...query,
+            ...page,
+            where: { ...where, environmentId, url: { not: mailboxUrl } },
+          }),
       ),
   }),
 }));

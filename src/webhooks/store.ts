@@ -7,13 +7,16 @@ export const newWebhookId = (): string => `wh_${randomUUID().replaceAll('-', '')
 /** Where the secrets of a webhook are stored; see Encryption. */
 export const secretLocation = (environmentId: string, id: string): string => `webhook ${environmentId} ${id}`;
 
+/** What the operator's mailboxes have in place of an address; see email/store.ts. Nobody else reads or changes them. */
+export const mailboxUrl = 'mailto:';
+
 /** Webhooks of an environment are created one after the other, so that their number keeps its limit. */
 export async function lockWebhooks(tx: Db, environmentId: string): Promise<void> {
   await tx.$queryRaw`SELECT pg_advisory_xact_lock(hashtext('webhooks'), hashtext(${environmentId}))::text`;
 }
 
 export const countWebhooks = (tx: Db, environmentId: string): Promise<number> =>
-  tx.webhook.count({ where: { environmentId } });
+  tx.webhook.count({ where: { environmentId, url: { not: mailboxUrl } } });
 
 export async function insertWebhook(tx: Db, data: Prisma.WebhookUncheckedCreateInput): Promise<void> {
   await tx.webhook.create({ data, select: { id: true } });
@@ -22,7 +25,9 @@ export async function insertWebhook(tx: Db, data: Prisma.WebhookUncheckedCreateI
 /** Locks a webhook until the transaction ends; null if there is none with this id. */
 export async function lockWebhook(tx: Db, environmentId: string, id: string): Promise<Webhook | null> {
   await tx.$executeRaw`SELECT FROM webhook WHERE environment_id = ${environmentId} AND id = ${id} FOR NO KEY UPDATE`;
-  return tx.webhook.findUnique({ where: { environmentId_id: { environmentId, id } } });
+  return tx.webhook.findUnique({
+    where: { environmentId_id: { environmentId, id }, url: { not: mailboxUrl } },
+  });
 }
 
 /** The most deliveries that are deleted with their webhook. The clean-up job deletes the rest. */

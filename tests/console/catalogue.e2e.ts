@@ -128,7 +128,15 @@ it('edits a webhook, rotates its secret, and sends again what was dead', async (
   const log = pino({ level: 'silent' });
   const receiver = await startReceiver();
   const other = await startReceiver();
-  const sending = { pool, isBusy, log, encryption: testEncryption, post: createPost(true), intervalMs: 20 };
+  const sending = {
+    pool,
+    isBusy,
+    log,
+    encryption: testEncryption,
+    post: createPost(true),
+    sendMail: null,
+    intervalMs: 20,
+  };
   const dispatcher = startDispatcher(sending);
   const dialog = page.getByRole('dialog');
   const shown = page.getByRole('region', { name: 'Deliveries of the webhook' });

@@ -265,6 +265,7 @@ describe('the server', () => {
     const connections = Object.fromEntries(rows.map(({ name, connections }) => [name, Number(connections)]));
     expect(connections['open-kana']).toBeLessThanOrEqual(22);
     expect(connections['open-kana jobs']).toBeLessThanOrEqual(7);
+    expect(connections['open-kana deliveries'] ?? 0).toBeLessThanOrEqual(4);
     expect(connections['open-kana watch']).toBe(1);
     expect(connections['open-kana presence']).toBe(1);
   });

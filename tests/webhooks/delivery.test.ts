@@ -47,8 +47,8 @@ async function nobodySends(): Promise<boolean> {
 }
 
 function dispatch(post: Post = createPost(true)): Dispatcher {
-  const parts = { pool: app.database.work, encryption: testEncryption, log: pino({ level: 'silent' }) };
-  const { isBusy } = app.database;
+  const { work: pool, isBusy } = app.database;
+  const parts = { pool, encryption: testEncryption, sendMail: null, log: pino({ level: 'silent' }) };
   const started = startDispatcher({ ...parts, isBusy, post, intervalMs: 20 });
   dispatchers.push(started);
   return started;
@@ -138,6 +138,11 @@ test('a message is signed as Standard Webhooks says, and its delivery is shown',
   expect(JSON.stringify(await app.ok('{ webhooks { id url events } auditLog { after } }'))).not.toContain(
     secret,
   );
+});
+
+test('jobs do not take deliveries for requests: their connections have a name of their own', async () => {
+  const { rows } = await app.database.work.query(`select current_setting('application_name') as name`);
+  expect(rows).toEqual([{ name: 'open-kana deliveries' }]);
 });
 
 test('two secrets sign during a rotation', async () => {

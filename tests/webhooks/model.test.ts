@@ -211,7 +211,7 @@ test('what arrives is what a model says', async () => {
   const log = pino({ level: 'silent' });
   const send = (): Dispatcher & { kill(): void } => {
     const { pool, kill } = mortal(app.database.work);
-    const parts = { pool, encryption: testEncryption, log, isBusy: app.database.isBusy };
+    const parts = { pool, encryption: testEncryption, sendMail: null, log, isBusy: app.database.isBusy };
     return { ...startDispatcher({ ...parts, post: createPost(true), intervalMs: 10 }), kill };
   };
   let dispatcher = send();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { isPublicAddress } from '../../src/webhooks/address-rules.ts';
+import { type EventGroup, mailOf } from '../../src/webhooks/email/mail-rules.ts';
 import { createPace } from '../../src/webhooks/pace.ts';
 import { NewWebhook } from '../../src/webhooks/rules.ts';
 import { afterAnswers, afterAttempt } from '../../src/webhooks/schedule-rules.ts';
@@ -134,5 +135,77 @@ describe('the pace of deliveries', () => {
     const order: number[] = [];
     await Promise.all([1, 2, 3].map((each) => pace.turn().then(() => order.push(each))));
     expect(order).toEqual([1, 2, 3]);
+  });
+});
+
+describe('a mail of alerts', () => {
+  const at = new Date('2026-11-29T08:00:30Z');
+  const group = (type: string, count: number, ...examples: object[]): EventGroup => ({
+    type,
+    count,
+    examples: examples as EventGroup['examples'],
+    first: at,
+    last: new Date(at.getTime() + count * 1_000),
+  });
+  const usage = { userId: 'ada', featureId: 'calls', packageId: 'pro', used: 8, limit: 10 };
+  const window = { ...usage, windowStart: '2026-11-01T00:00:00.000Z' };
+  const reached = 'usage.threshold_reached';
+  const flag = (data: object) => group('flag.raised', 1, data);
+
+  test('tells limits, thresholds and flags apart, and most of each first', () => {
+    const groups = [
+      flag({ flag: 'BILLING', billingFlag: 'SEVERAL_BASES', customerId: 'cus_1', userIds: ['ada'] }),
+      flag({ flag: 'WEBHOOK_DISABLED', webhookId: 'wh_1' }),
+      group(reached, 1, { ...window, threshold: 80 }),
+      group(
+        reached,
+        7,
+        { ...window, thresholdAmount: 5_000, used: 5_000.5, limit: null },
+        { ...window, userId: 'eva' },
+      ),
+      group(reached, 1, { ...usage, topUpId: '3', threshold: 100 }),
+      group(reached, 90, { ...window, threshold: 100, used: 10 }),
+    ];
+    expect(mailOf('live', groups, true)).toEqual({
+      subject: '[Open Kana] live: 90 limits reached, 9 thresholds reached, 2 flags',
+      text: `Environment: live
+When: 2026-11-29 08:00 UTC to 2026-11-29 08:02 UTC
+
+Limits reached: 90
+  calls: 90
+    ada used 10 of 10 (package pro, since 2026-11-01 00:00 UTC)
+    and 89 more
+
+Thresholds reached: 9
+  calls at 5000: 7
+    ada used 5000.5 (package pro, since 2026-11-01 00:00 UTC)
+    eva used 8 of 10 (package pro, since 2026-11-01 00:00 UTC)
+    and 5 more
+  calls at 80 %: 1
+    ada used 8 of 10 (package pro, since 2026-11-01 00:00 UTC)
+  calls at 100 % of a top-up: 1
+    ada used 8 of 10 (top-up 3)
+
+Flags: 2
+  A customer at the billing provider needs a look (SEVERAL_BASES): 1
+    users ada, customer cus_1
+  A webhook is disabled: it failed for days: 1
+    webhook wh_1
+
+There may be more: the next mail tells it.
+`,
+    });
+  });
+
+  test('has a bound, whatever happened and whatever ids are', () => {
+    const long = { ...window, threshold: 80, userId: `a\r\n.\r\n\u2028${'x'.repeat(5_000)}` };
+    const groups = Array.from({ length: 300 }, (_, feature) =>
+      group(reached, 100, ...Array(50).fill({ ...long, featureId: `feature-${feature}` })),
+    );
+    const { text, subject } = mailOf('test', groups, false);
+    expect(subject).toBe('[Open Kana] test: 30000 thresholds reached');
+    expect(text).toContain('  and 25000 more, of 250 other kinds\n');
+    expect(text).toContain(`    a . ${'x'.repeat(96)}… used`);
+    expect(text.length).toBeLessThan(100_000);
   });
 });

@@ -1,0 +1,56 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { inTransaction } from '../../database/transaction.ts';
+import { endLease, type LeasedWebhook } from '../delivery-store.ts';
+import { mailOf } from './mail-rules.ts';
+import type { SendMail } from './send.ts';
+import { findDueMail, pauseMailbox, saveMailed } from './store.ts';
+
+/** The most events that one mail tells. */
+const maxEvents = 10_000;
+
+const minuteMs = 60_000;
+/** After a mail, the mailbox rests: so nobody gets more than one mail of an environment in this time. */
+const restMs = 5 * minuteMs;
+/** After a failure: 10 seconds, 20, 40, and so on. */
+const firstRetryMs = 10_000;
+const longestRetryMs = 15 * minuteMs;
+
+/** @param failures in a row, with this one */
+const retryPauseMs = (failures: number): number =>
+  Math.min(firstRetryMs * 2 ** Math.min(failures - 1, 16), longestRetryMs);
+
+interface Service {
+  pool: Pool;
+  log: Logger;
+  worker: string;
+  stop: AbortSignal;
+}
+
+/**
+ * Sends what a mailbox waits for as one mail. What could not be sent stays due, together with what comes later. A mailbox
+ * is never disabled: the operator would not be told.
+ */
+export async function serveMailbox(
+  mailbox: LeasedWebhook,
+  sendMail: SendMail,
+  { pool, log, worker, stop }: Service,
+): Promise<void> {
+  const { environmentId, id } = mailbox;
+  try {
+    const { ids, groups } = await findDueMail(pool, id, maxEvents);
+    // The rest begins before the mail: if its end cannot be saved, it is sent again, but not at once.
+    if (ids.length === 0 || !(await pauseMailbox(pool, worker, mailbox, restMs))) return;
+    const at = new Date();
+    const problem = await sendMail(mailOf(environmentId, groups, ids.length === maxEvents), stop);
+    if (problem !== null && stop.aborted) return;
+    if (problem !== null) log.warn({ environmentId, problem }, 'alerts could not be mailed; they are kept');
+    const durationMs = Date.now() - at.getTime();
+    const pauseMs = problem === null ? restMs : retryPauseMs(mailbox.failures + 1);
+    await inTransaction(pool, (client) =>
+      saveMailed(client, worker, mailbox, { ids, at, durationMs, problem, pauseMs }),
+    );
+  } finally {
+    await endLease(pool, worker, mailbox);
+  }
+}
