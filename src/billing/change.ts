@@ -5,7 +5,8 @@ import type { Db } from '../database/client.ts';
 import { subscriptionError, subscriptionNotFound } from '../errors.ts';
 import type { PackageChange } from '../subscriptions/change/change.ts';
 import { type CarriedUsage, instantOf, type When } from '../subscriptions/change/rules.ts';
-import { type Ending, planCancel, planChange } from '../subscriptions/rules.ts';
+import { planCancel } from '../subscriptions/end-rules.ts';
+import { type Ending, planChange } from '../subscriptions/rules.ts';
 import { changeSubscriptions } from '../subscriptions/settle.ts';
 import { isHeldStatus, type SubscriptionTerms } from '../subscriptions/status-rules.ts';
 import {

@@ -98,51 +98,44 @@ export interface Ending {
   at: Date;
 }
 
-/**
- * What ends when `target` is cancelled at an instant. Add-ons need a base package, and a user holds only one:
- * cancelling it cancels every held add-on. What was to follow is cancelled too. An ended subscription cannot be
- * cancelled.
- *
- * @param held the subscriptions that the user holds, or will hold
- * @param at the instant; not before now
- * @param check refuses what cannot end here
- */
-export function planCancel(
-  target: SubscriptionTerms,
-  held: readonly SubscriptionTerms[],
-  at: Date = new Date(0),
-  check: (ending: SubscriptionTerms) => void = mustBeOurs,
-): Ending[] {
-  if (!isHeldStatus(target.status) && target.status !== 'SCHEDULED')
-    throw subscriptionError(`Cannot cancel the subscription "${target.id}": it is ${target.status}.`);
-  const others = held.filter(({ id }) => id !== target.id);
-  const following = followersOf(target, others);
-  const addons = target.package.isAddon
-    ? []
-    : others.filter((each) => each.package.isAddon && goesOnAfter(each, at));
-  const rest = others.filter((each) => !following.includes(each));
-  if (
-    isBase(target.package) &&
-    rest.some(
-      (each) =>
-        isBase(each.package) &&
-        each.startedAt < at &&
-        goesOnAfter(each, at) &&
-        each.startedAt > target.startedAt,
-    )
-  )
-    throw subscriptionError(multipleTiers);
-  const ending = [target, ...addons, ...following];
-  ending.forEach(check);
-  return ending.map(({ id, startedAt }) => ({
-    id,
-    at: startedAt > at ? startedAt : at,
-  }));
-}
-
 /** The scheduled subscriptions that start in the place of another one. */
 export const followersOf = (target: SubscriptionTerms, held: readonly SubscriptionTerms[]) =>
   held.filter(({ followsId, status }) => followsId === target.id && status === 'SCHEDULED');
+
+/** The same, and what was to follow those. */
+export function allFollowersOf(
+  target: SubscriptionTerms,
+  held: readonly SubscriptionTerms[],
+): SubscriptionTerms[] {
+  const rest = held.filter(({ id }) => id !== target.id);
+  const direct = followersOf(target, rest);
+  return [...direct, ...direct.flatMap((each) => allFollowersOf(each, rest))];
+}
+
+/** The add-ons that end where one of these starts, because they are not available with it. */
+export const endedFor = (following: readonly SubscriptionTerms[], held: readonly SubscriptionTerms[]) =>
+  held.filter((each) =>
+    following.some(
+      (next) =>
+        !isBase(each.package) &&
+        each.endedAt?.getTime() === next.startedAt.getTime() &&
+        !isOpenTo(each.package, next.package),
+    ),
+  );
+
+/** The base package that carries an add-on now, or when it starts; undefined if there is none. */
+export const carrierOf = (addon: SubscriptionTerms, held: readonly SubscriptionTerms[]) =>
+  held.find(
+    (each) =>
+      isBase(each.package) &&
+      (isHeldStatus(addon.status) ? isHeldStatus(each.status) : covers(each, addon.startedAt)),
+  );
+
+/** Until when the base packages that are held, or will be, carry a held add-on; null is without end. */
+export function lastsUntil(addon: SubscriptionTerms, held: readonly SubscriptionTerms[]): Date | null {
+  const carrier = carrierOf(addon, held);
+  return carrier === undefined ? null : carriedUntil(addon.package, carrier, held);
+}
 
 /** A change of the base package. */
 export interface BaseChange {
@@ -151,6 +144,8 @@ export interface BaseChange {
   /** What ends: the base package before, add-ons that are not available with the new one, and what was scheduled. */
   endings: Ending[];
   cancelledAddonIds: bigint[];
+  /** The add-ons that go on: they were to end for a change that is withdrawn. */
+  resumedAddonIds: bigint[];
 }
 
 /**
@@ -171,12 +166,14 @@ export function planChange(
   if (base === undefined) throw subscriptionError(unknownPackage);
   mustBePublished(base);
   if (!isBase(base)) throw subscriptionError(`Cannot change to the package "${base.id}": it is an add-on.`);
-  const replaced = held.find((each) => isBase(each.package) && covers(each, at));
-  if (replaced === undefined)
+  const then = held.find((each) => isBase(each.package) && covers(each, at));
+  if (then === undefined)
     throw subscriptionError('Cannot change the package of a user without a base package.');
-  if (replaced.package.id === base.id && replaced.package.version === base.version)
-    throw subscriptionError(heldAlready);
-  const withdrawn = followersOf(replaced, held);
+  if (isAt(then, base)) throw subscriptionError(heldAlready);
+  // What would begin at this very instant never does: the one before it is replaced.
+  const before = then.startedAt.getTime() === at.getTime() && held.find(({ id }) => id === then.followsId);
+  const replaced = before && !isAt(before, base) ? before : then;
+  const withdrawn = allFollowersOf(replaced, held);
   const others = held.filter((each) => each.id !== replaced.id && !withdrawn.includes(each));
   if (others.some((each) => isBase(each.package) && goesOnAfter(each, at)))
     throw subscriptionError(multipleTiers);
@@ -185,80 +182,38 @@ export function planChange(
   );
   const ending = [replaced, ...addons, ...withdrawn];
   ending.forEach(check);
-  const endings = ending.map(({ id, startedAt }) => ({ id, at: startedAt > at ? startedAt : at }));
-  return { base, replacedId: replaced.id, endings, cancelledAddonIds: addons.map(({ id }) => id) };
-}
-
-/** How a scheduled end is taken back. */
-export interface Resumption {
-  /** The subscriptions that go on. */
-  resumedIds: bigint[];
-  /** What was to follow, which does not start. */
-  withdrawn: Ending[];
-}
-
-/**
- * Takes the scheduled end of a subscription back. What was to follow it is withdrawn; add-ons that were to end with a
- * base package go on.
- */
-export function planResume(target: SubscriptionTerms, held: readonly SubscriptionTerms[]): Resumption {
-  mustBeOurs(target);
-  const end = target.endedAt;
-  if (end === null || (!isHeldStatus(target.status) && target.status !== 'SCHEDULED'))
-    throw subscriptionError(`Cannot resume the subscription "${target.id}": it has no scheduled end.`);
-  const withdrawn = followersOf(target, held);
-  const others = held.filter((each) => each.id !== target.id && !withdrawn.includes(each));
-  const isLater = (each: SubscriptionTerms) => goesOnAfter(each, end);
-  if (isBase(target.package) && others.some((each) => isBase(each.package) && isLater(each)))
-    throw subscriptionError(multipleTiers);
-  if (!isBase(target.package)) {
-    const base = others.find((each) => isBase(each.package) && covers(each, end));
-    if (base === undefined || !isOpenTo(target.package, base.package)) throw subscriptionError(missingTier);
-  }
-  if (others.some((each) => each.package.id === target.package.id && isLater(each)))
-    throw subscriptionError(heldAlready);
-  const addons = isBase(target.package)
-    ? others.filter((each) => !isBase(each.package) && each.endedAt?.getTime() === end.getTime())
-    : [];
+  const endings = ending.map((each) => ({
+    id: each.id,
+    at: each.startedAt > at || withdrawn.includes(each) ? each.startedAt : at,
+  }));
+  const resumed = endedFor(withdrawn, others).filter(
+    (each) =>
+      isOpenTo(each.package, base) && each.providerSubscriptionId == null && isLastOfPackage(each, others),
+  );
   return {
-    resumedIds: [target, ...addons].map(({ id }) => id),
-    withdrawn: withdrawn.map(({ id, startedAt }) => ({ id, at: startedAt })),
+    base,
+    replacedId: replaced.id,
+    endings,
+    cancelledAddonIds: addons.map(({ id }) => id),
+    resumedAddonIds: resumed
+      .filter((each) => each.endedAt !== null && each.endedAt >= at)
+      .map(({ id }) => id),
   };
 }
 
-/**
- * The subscriptions that end when users are merged: a user holds one base package at a time, no package twice, and no
- * add-on that is not available with the base package. Of two that conflict, the first stays: the survivor's.
- *
- * @param held the subscriptions of all users, the survivor's first
- * @returns the ids of the subscriptions to cancel
- */
-export function planMerge(held: readonly SubscriptionTerms[]): bigint[] {
-  const base = held.find((subscription) => isBase(subscription.package));
-  const isWithFirst = (each: SubscriptionTerms) =>
-    base === undefined || each.id === base.id || continues(each, base, held);
-  const isFirst = (subscription: SubscriptionTerms, index: number) =>
-    held.findIndex(({ package: { id } }) => id === subscription.package.id) === index ||
-    (isBase(subscription.package) && isWithFirst(subscription));
-  const fits = (subscription: SubscriptionTerms) =>
-    base === undefined ||
-    (isBase(subscription.package) ? isWithFirst(subscription) : isOpenTo(subscription.package, base.package));
-  return held
-    .filter((subscription, index) => !isFirst(subscription, index) || !fits(subscription))
-    .map(({ id }) => id);
-}
+/** Whether a subscription is to this version of a package. */
+export const isAt = ({ package: { id, version } }: SubscriptionTerms, item: PackageTerms) =>
+  id === item.id && version === item.version;
 
-/** Whether a subscription was to follow another one, or one that follows it. */
-function continues(
-  each: SubscriptionTerms,
-  base: SubscriptionTerms,
-  held: readonly SubscriptionTerms[],
-): boolean {
-  if (each.followsId === null) return false;
-  if (each.followsId === base.id) return true;
-  const before = held.find(({ id }) => id === each.followsId);
-  return before !== undefined && before.id < each.id && continues(before, base, held);
-}
+/** Whether nothing else of the package is held after a subscription. */
+export const isLastOfPackage = (last: SubscriptionTerms, held: readonly SubscriptionTerms[]) =>
+  !held.some(
+    (each) =>
+      each.id !== last.id &&
+      each.package.id === last.package.id &&
+      last.endedAt !== null &&
+      goesOnAfter(each, last.endedAt),
+  );
 
 /** What a billing provider decides on is changed there first: a change here alone would not be paid for, nor last. */
 export function mustBeOurs({ id, providerSubscriptionId = null }: SubscriptionTerms) {

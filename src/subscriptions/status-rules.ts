@@ -42,6 +42,9 @@ export interface SubscriptionTerms extends Times {
   providerItemId?: string | null;
 }
 
+/** A subscription with its owner. */
+export type OwnedTerms = SubscriptionTerms & { userKey: bigint };
+
 export const isHeldStatus = (status: SubscriptionStatus) => heldStatuses.some((held) => held === status);
 
 export const goesOnAfter = ({ endedAt }: { endedAt: Date | null }, at: Date) =>

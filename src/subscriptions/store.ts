@@ -6,6 +6,7 @@ import { type Ending, heldAlready, multipleTiers } from './rules.ts';
 import {
   heldStatuses,
   liveStatuses,
+  type OwnedTerms,
   type PackageTerms,
   type SubscriptionStatus,
   type SubscriptionTerms,
@@ -114,8 +115,6 @@ export async function findDueUsers(db: Db, after: bigint, count: number): Promis
 
 const terms = { package: { include: { bases: { select: { baseId: true, version: true } } } } } as const;
 type PackageRow = Prisma.PackageGetPayload<typeof terms.package>;
-/** A subscription with its owner. */
-export type OwnedTerms = SubscriptionTerms & { userKey: bigint };
 type SubscriptionRow = Prisma.SubscriptionGetPayload<{ include: typeof terms }>;
 
 const packageTerms = ({ bases, ...row }: PackageRow, version = row.version): PackageTerms => ({

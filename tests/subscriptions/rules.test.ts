@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { subscriptionError } from '../../src/errors.ts';
-import { planCancel, planChange, planMerge, planSubscribe } from '../../src/subscriptions/rules.ts';
+import { planCancel } from '../../src/subscriptions/end-rules.ts';
+import { planMerge } from '../../src/subscriptions/merge-rules.ts';
+import { planChange, planSubscribe } from '../../src/subscriptions/rules.ts';
 import type { PackageTerms, SubscriptionTerms } from '../../src/subscriptions/status-rules.ts';
 
 const base = (id: string, status: PackageTerms['status'] = 'PUBLISHED'): PackageTerms => ({
@@ -143,6 +145,7 @@ describe('planChange', () => {
       replacedId: own[0]?.id,
       endings: [{ id: own[0]?.id, at: now }],
       cancelledAddonIds: [],
+      resumedAddonIds: [],
     });
   });
 
@@ -154,6 +157,7 @@ describe('planChange', () => {
       replacedId: pro?.id,
       endings: [pro, support].map((each) => ({ id: each?.id, at: now })),
       cancelledAddonIds: [support?.id],
+      resumedAddonIds: [],
     });
   });
 
@@ -217,9 +221,24 @@ describe('planMerge', () => {
       ],
       [1, 2, 3],
     ],
+    [
+      'what is to follow stays with the base that stays',
+      [
+        [['free'], ['pro', 'SCHEDULED'], ['seats']],
+        [['old'], ['pro', 'SCHEDULED'], ['storage']],
+      ],
+      [3, 4],
+    ],
+    [
+      'a base that is yet to begin carries no add-on now',
+      [[['pro', 'SCHEDULED']], [['free'], ['seats']]],
+      [1, 2],
+    ],
     ['add-ons without any base are left alone', [[['pro-support']], [['seats']]], []],
   ])('%s', (_name, users, ended) => {
-    const held = users.flatMap(hold);
+    const held = users.flatMap((own, index) =>
+      hold(own).map((each) => ({ ...each, userKey: BigInt(index) })),
+    );
     expect(planMerge(held)).toEqual(ended.map((position) => held[position]?.id));
   });
 });

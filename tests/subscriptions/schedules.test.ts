@@ -210,6 +210,78 @@ describe('a scheduled end', () => {
   });
 });
 
+describe('an add-on and the ends of base packages', () => {
+  /** What goes on or is to begin, with its end. */
+  const going = async () =>
+    Object.fromEntries(
+      (await all())
+        .filter(({ status }: { status: string }) => status !== 'CANCELLED')
+        .map((each: { cancelsAt: string | null; package: { id: string } }) => [
+          each.package.id,
+          each.cancelsAt,
+        ]),
+    );
+  const resume = (id: string) => app.ok(resumeText, { id });
+  const [soon, later] = [ahead(5), ahead(10)];
+  const [soonText, laterText] = [soon.toISOString(), later.toISOString()];
+
+  it('ends with its base package, whatever is asked for the add-on', async () => {
+    const [base, addon] = await subscribe(['pro', 'seats']);
+    await cancel(addon.id, { at: soon });
+    await cancel(base.id, { at: later });
+    await resume(addon.id);
+    expect(await going()).toEqual({ pro: laterText, seats: laterText });
+    await cancel(addon.id, { at: soon });
+    await cancel(addon.id, { at: ahead(20) });
+    expect(await going()).toEqual({ pro: laterText, seats: laterText });
+  });
+
+  it('goes on when the change that ended it is replaced by another', async () => {
+    await createPackage(db(), { id: 'team', features: ['calls'] });
+    await createPackage(db(), { id: 'help', isAddon: true, features: ['mails'], bases: ['free', 'pro'] });
+    await subscribe(['free', 'help', 'seats']);
+    await change('team', { at: soon });
+    expect(await going()).toEqual({ free: soonText, help: soonText, seats: null, team: null });
+    await change('pro', { at: soon });
+    expect(await going()).toEqual({ free: soonText, help: null, seats: null, pro: null });
+    const [free] = await all();
+    await resume(free.id);
+    expect(await going()).toEqual({ free: null, help: null, seats: null });
+    await change('pro', { at: soon });
+    await change('team', { at: later });
+    expect(await going()).toEqual({
+      free: soonText,
+      help: laterText,
+      seats: null,
+      pro: laterText,
+      team: null,
+    });
+    await change('pro');
+    expect(await going()).toEqual({ help: null, seats: null, pro: null });
+  });
+
+  it('goes on with a base package that is cancelled after a change would have come, and the change never does', async () => {
+    const [base] = await subscribe(['pro', 'pro-support']);
+    await change('free', { at: soon });
+    await change('yearly', { at: ahead(7) });
+    await cancel(base.id, { at: later });
+    expect(await going()).toEqual({ pro: laterText, 'pro-support': laterText });
+    await pass(11);
+    await settle();
+    expect(await going()).toEqual({});
+  });
+
+  it('is merged to a user whose base package ends', async () => {
+    await createUser(db(), { id: 'bea' });
+    const [base] = await subscribe(['pro']);
+    await cancel(base.id, { at: soon });
+    await subscribe(['free'], { startsAt: soon });
+    await app.ok(`mutation { subscribe(userId: "bea", packageIds: ["pro", "seats", "pro-support"]) { id } }`);
+    await app.ok('mutation { mergeUsers(ids: ["ada", "bea"]) { id } }');
+    expect(await going()).toEqual({ pro: soonText, seats: null, 'pro-support': soonText, free: null });
+  });
+});
+
 describe('a trial', () => {
   it('goes on when it is over', async () => {
     expect(await subscribe(['pro'], { trialEndsAt: ahead(14) })).toMatchObject([{ status: 'TRIALING' }]);

@@ -5,15 +5,8 @@ import type { PrismaClient } from '../../database/generated/client.ts';
 import { invalidInput, subscriptionNotFound, userNotFound } from '../../errors.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { requireUserKey } from '../../users/store.ts';
-import {
-  type BaseChange,
-  planCancel,
-  planChange,
-  planResume,
-  planSubscribe,
-  type Start,
-  withoutHeld,
-} from '../rules.ts';
+import { planCancel, planResume } from '../end-rules.ts';
+import { type BaseChange, planChange, planSubscribe, type Start, withoutHeld } from '../rules.ts';
 import { changeSubscriptions } from '../settle.ts';
 import type { PackageTerms } from '../status-rules.ts';
 import {
@@ -156,10 +149,10 @@ export function resumeSubscription(prisma: PrismaClient, author: Author, id: big
   return changeOwn(prisma, author, id, async (tx, change) => {
     const target = await findOwn(tx, change.userKey, id);
     if (target === null) throw subscriptionNotFound(`${id}`);
-    const { resumedIds, withdrawn } = planResume(target, await findHeld(tx, change.userKey));
-    const handles = [...resumedIds, ...withdrawn.map((ending) => ending.id)];
+    const { resumedIds, endings } = planResume(target, await findHeld(tx, change.userKey));
+    const handles = [...resumedIds, ...endings.map((ending) => ending.id)];
     await audited(tx, author, { action: 'resumeSubscription', type: 'SUBSCRIPTION', handles }, async () => {
-      await endSubscriptions(tx, change, withdrawn);
+      await endSubscriptions(tx, change, endings);
       await resumeSubscriptions(tx, change, resumedIds);
     });
   });
@@ -243,9 +236,11 @@ export function replaceSubscription(
   plan: Replacement,
   { usage, action }: Pick<BaseChangeRequest, 'usage' | 'action'>,
 ): Promise<PackageChange> {
-  const { base, replacedId, endings, cancelledAddonIds, at, endedAt, trialEnd, followerIds } = plan;
+  const { base, replacedId, endings, cancelledAddonIds, resumedAddonIds, at } = plan;
+  const { endedAt, trialEnd, followerIds } = plan;
   const swap = async () => {
     await endSubscriptions(tx, change, endings);
+    await resumeSubscriptions(tx, change, resumedAddonIds);
     const startedId = await startSubscription(tx, author.environmentId, change, {
       package: base,
       startedAt: at,
@@ -258,7 +253,7 @@ export function replaceSubscription(
       await carryUsage(tx, change.userKey, { fromId: replacedId, toId: startedId, at, to: base });
     return { startedId, replacedId, cancelledAddonIds };
   };
-  const handles = endings.map(({ id }) => id);
+  const handles = [...endings.map(({ id }) => id), ...resumedAddonIds];
   return audited(tx, author, { action, type: 'SUBSCRIPTION', handles }, swap, ({ startedId }) => [startedId]);
 }
 

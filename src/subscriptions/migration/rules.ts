@@ -7,6 +7,7 @@ import {
   type BaseChange,
   followersOf,
   heldAlready,
+  isAt,
   isBase,
   isOpenTo,
   missingTier,
@@ -90,14 +91,13 @@ export function planMove(
   };
 }
 
-const isAt = ({ package: { id, version } }: SubscriptionTerms, target: PackageTerms) =>
-  id === target.id && version === target.version;
-
 /** The end of a subscription once the changes that are withdrawn are no more. */
 function endOf(moved: SubscriptionTerms, withdrawn: readonly SubscriptionTerms[]): Date | null {
   const [next] = withdrawn;
   return next === undefined ? moved.endedAt : next.endedAt;
 }
+
+const noOtherAddons = { cancelledAddonIds: [], resumedAddonIds: [] };
 
 function planAddon(
   target: PackageTerms,
@@ -111,7 +111,7 @@ function planAddon(
   if (others.some((each) => each.package.id === target.id)) throw subscriptionError(heldAlready);
   const base = others.find((each) => isBase(each.package) && covers(each, at));
   if (base === undefined || !isOpenTo(target, base.package)) throw subscriptionError(missingTier);
-  return { base: target, replacedId: moved.id, endings: [{ id: moved.id, at }], cancelledAddonIds: [] };
+  return { base: target, replacedId: moved.id, endings: [{ id: moved.id, at }], ...noOtherAddons };
 }
 
 /** The instant of a move. @param periodEnd the end of the running period; null if there is none */
@@ -129,7 +129,7 @@ export function isConcerned(
 }
 
 /** Subscriptions with the statuses that they have at an instant, without those that are over then. */
-export const settledAt = (held: readonly SubscriptionTerms[], at: Date): SubscriptionTerms[] =>
+export const settledAt = <Terms extends SubscriptionTerms>(held: readonly Terms[], at: Date): Terms[] =>
   held.flatMap((each) => {
     const status = statusAt(each, at);
     return isHeldStatus(status) || status === 'SCHEDULED' ? [{ ...each, status }] : [];

@@ -5,10 +5,14 @@ import type { Db } from '../../database/client.ts';
 import type { PrismaClient, User } from '../../database/generated/client.ts';
 import { jsonValue } from '../../database/json.ts';
 import { longTransaction } from '../../database/transaction.ts';
-import { planMerge } from '../../subscriptions/rules.ts';
+import { endWithBases, planMerge } from '../../subscriptions/merge-rules.ts';
 import { settle } from '../../subscriptions/settle.ts';
-import type { SubscriptionTerms } from '../../subscriptions/status-rules.ts';
-import { beginChange, cancelSubscriptions, findHeld, findHeldByAll } from '../../subscriptions/store.ts';
+import {
+  beginChange,
+  cancelSubscriptions,
+  endSubscriptions,
+  findHeldByAll,
+} from '../../subscriptions/store.ts';
 import { recount } from '../../usage/ledger/store.ts';
 import { findUserKey } from '../store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
@@ -104,14 +108,22 @@ async function mergeLocked(
   return survivorKey;
 }
 
-/** Cancels subscriptions that one user cannot have together; see planMerge. */
+/** Ends subscriptions that one user cannot have together, or not as long; see planMerge and endWithBases. */
 async function endSurplus(tx: Db, userKeys: bigint[]): Promise<void> {
   const instant = await beginChange(tx, userKeys);
-  const held: SubscriptionTerms[] = [];
   for (const userKey of userKeys) await settle(tx, { userKey, instant });
-  for (const userKey of userKeys) held.push(...(await findHeld(tx, userKey)));
+  const held = await findHeldByAll(tx, userKeys);
   const surplus = planMerge(held);
-  for (const userKey of userKeys) await cancelSubscriptions(tx, { userKey, instant }, surplus);
+  const endings = endWithBases(held.filter(({ id }) => !surplus.includes(id)));
+  for (const userKey of userKeys) {
+    await cancelSubscriptions(tx, { userKey, instant }, surplus);
+    const own = held.filter((each) => each.userKey === userKey).map(({ id }) => id);
+    await endSubscriptions(
+      tx,
+      { userKey, instant },
+      endings.filter(({ id }) => own.includes(id)),
+    );
+  }
 }
 
 /** A deleted user, with the ids and keys of all users merged into the user. */

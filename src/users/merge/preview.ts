@@ -1,5 +1,6 @@
 import type { Db } from '../../database/client.ts';
-import { planMerge } from '../../subscriptions/rules.ts';
+import { planMerge } from '../../subscriptions/merge-rules.ts';
+import { settledAt } from '../../subscriptions/migration/rules.ts';
 import { findHeldByAll } from '../../subscriptions/store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
 import { findPeople } from './store.ts';
@@ -29,10 +30,11 @@ export async function previewMerge(
   const people = inOrder(await findPeople(db, environmentId, ids), null);
   const [survivor, ...others] = people;
   if (survivor === undefined) throw new Error('there are no users to merge');
-  const held = await findHeldByAll(
+  const rows = await findHeldByAll(
     db,
     people.map(({ key }) => key),
   );
+  const held = settledAt(rows, new Date());
   const cancelledIds = planMerge(held);
   const { imported: _, ...facts } = mergedFacts(people);
   return {
