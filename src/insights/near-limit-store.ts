@@ -9,48 +9,75 @@ import { isLiveSql } from '../subscriptions/store.ts';
  * percentage.
  */
 
-const smallestLimitSql = (table: string) =>
-  `select min("limit") from ${table} where environment_id = $1 and feature_id = $2`;
+/** About which features is asked: one, or several at once. Counters have no index by feature: each question reads them once. */
+interface Asked {
+  /** Joins the features to the counters `c`. */
+  join: string;
+  /** Whether the row of this table is of a feature that is asked about. */
+  isOf: (table: string) => string;
+  /** The smallest limit of the feature in a package. */
+  smallestLimit: string;
+  /** The id of the feature of a candidate `c`. */
+  featureId: string;
+}
+
+const oneFeature: Asked = {
+  join: '',
+  isOf: (table) => `${table}.feature_id = $2`,
+  smallestLimit: '(select min("limit") from package_feature where environment_id = $1 and feature_id = $2)',
+  featureId: '$2',
+};
+
+const allFeatures: Asked = {
+  join: 'join limited on limited.id = c.feature_id',
+  isOf: () => 'true',
+  smallestLimit: 'limited.smallest',
+  featureId: 'c.feature_id',
+};
 
 /** The ratio of usage and limit, in percent. Rounded, so that equal usage of equal limits is equal. */
 const ratioSql = (used: string, limit: string) =>
   `case when ${limit} = 0 then 'Infinity'::numeric else round(${used} * 100 / ${limit}, 6) end`;
 
-const isNearSql = `c.environment_id = $1 and c.feature_id = $2 and c.used > 0 and c.used * 100 >= "limit" * $3::int
+const isNearSql = `c.environment_id = $1 and c.used > 0 and c.used * 100 >= "limit" * $3::int
   and c.window_start <= now()`;
 
 /** Users whose usage in the window of a live holding is near its limit, whether or not that holding wins. */
-const candidatesSql = `
-  select user_key, id, used, "limit" from (
-    select c.user_key, s.id, c.used, c.window_start, pf."limit", pf.reset_period, pf.reset_every, pf.time_zone,
+const candidatesSql = ({ join, isOf, smallestLimit }: Asked) => `
+  select user_key, id, feature_id, used, "limit" from (
+    select c.user_key, s.id, c.feature_id, c.used, c.window_start, pf."limit", pf.reset_period, pf.reset_every, pf.time_zone,
       case when s.carried is null then s.started_at
         else coalesce((s.carried -> pf.feature_id ->> 'anchor')::timestamptz, s.started_at) end as anchor
     from usage_counter c
+    ${join}
     join subscription s on s.user_key = c.user_key and s.id = c.subscription_id
     join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
       and pf.version = s.package_version and pf.feature_id = c.feature_id
-    where ${isNearSql} and c.used * 100 >= (${smallestLimitSql('package_feature')}) * $3::int and ${isLiveSql('s')}
+    where ${isNearSql} and ${isOf('c')} and c.used * 100 >= ${smallestLimit} * $3::int and ${isLiveSql('s')}
     union all
-    select c.user_key, g.id, c.used, c.window_start, g."limit", g.reset_period, g.reset_every, null, g.starts_at
+    select c.user_key, g.id, c.feature_id, c.used, c.window_start, g."limit", g.reset_period, g.reset_every, null,
+      g.starts_at
     from feature_grant g
     join usage_counter c on c.user_key = g.user_key and c.subscription_id = g.id and c.feature_id = g.feature_id
-    where ${isNearSql} and g.environment_id = $1 and g.feature_id = $2 and g.starts_at <= now()
+    ${join}
+    where ${isNearSql} and g.environment_id = $1 and ${isOf('c')} and ${isOf('g')} and g.starts_at <= now()
       and (g.ends_at is null or g.ends_at > now())
   ) h
   where window_start = ${windowStartSql('h', 'now()')}`;
 
-const winnerSql = `
-  select id from ${liveHoldingsSql({ userKey: 'c.user_key', hasGrants: 'true' }, '$2')} h
+const winnerSql = ({ featureId }: Asked) => `
+  select id from ${liveHoldingsSql({ userKey: 'c.user_key', hasGrants: 'true' }, featureId)} h
   order by ${highestFirstSql('h')} limit 1`;
 
 /** The keys of the users near their limit. */
 export const nearKeysSql = `
-  select c.user_key from (${candidatesSql}) c cross join lateral (${winnerSql} offset 0) winner where winner.id = c.id`;
+  select c.user_key from (${candidatesSql(oneFeature)}) c
+  cross join lateral (${winnerSql(oneFeature)} offset 0) winner where winner.id = c.id`;
 
 /** The users near their limit, those with the highest ratio first. */
 const nearSql = `
   with candidate as materialized (
-    select user_key, id, used, "limit", ${ratioSql('used', '"limit"')} as ratio from (${candidatesSql}) near
+    select user_key, id, used, "limit", ${ratioSql('used', '"limit"')} as ratio from (${candidatesSql(oneFeature)}) near
   )
   select c.user_key as "userKey", c.used, c."limit"
   from (
@@ -58,7 +85,7 @@ const nearSql = `
     where $4::bigint is null or (-ratio, user_key) > (-(${ratioSql('$5::numeric', '$6::numeric')}), $4::bigint)
     order by ratio desc, user_key
   ) c
-  cross join lateral (${winnerSql} offset 0) winner
+  cross join lateral (${winnerSql(oneFeature)} offset 0) winner
   where winner.id = c.id
   limit $7`;
 
@@ -92,4 +119,50 @@ export async function findNearLimit(
     ...[environmentId, featureId, percent, ...after, take],
   );
   return rows.map(({ userKey, used, limit }) => ({ userKey, used: amountOf(used), limit: amountOf(limit) }));
+}
+
+/*
+ * The same of the first $2 features that have a limit in a package or a grant, and of each at most $4 users. Of a feature
+ * without a limit nobody is near it.
+ */
+const nearByFeatureSql = `
+  with limited as materialized (
+    select f.id, f.created_at, pf.smallest from feature f
+    cross join lateral (
+      select min("limit") as smallest from package_feature where environment_id = $1 and feature_id = f.id
+    ) pf
+    where f.environment_id = $1 and f.type = 'CONSUMABLE' and (
+      pf.smallest is not null
+      or exists (select from feature_grant where environment_id = $1 and feature_id = f.id and "limit" is not null)
+    )
+    order by f.created_at, f.id limit $2
+  ), candidate as materialized (
+    select user_key, id, feature_id, used, "limit", ${ratioSql('used', '"limit"')} as ratio
+    from (${candidatesSql(allFeatures)}) near
+  )
+  select limited.id as "featureId", near.user_key as "userKey", near.used, near."limit"
+  from limited
+  cross join lateral (
+    select c.user_key, c.used, c."limit", c.ratio
+    from (select * from candidate where feature_id = limited.id order by ratio desc, user_key) c
+    cross join lateral (${winnerSql(allFeatures)} offset 0) winner
+    where winner.id = c.id
+    limit $4
+  ) near
+  order by limited.created_at, limited.id, near.ratio desc, near.user_key`;
+
+/** The users near a limit of any feature: of each feature at most `take`, those with the highest ratio first. */
+export async function findNearLimits(
+  db: Db,
+  { environmentId, percent }: Omit<NearLimitQuestion, 'featureId'>,
+  { features, take }: { features: number; take: number },
+): Promise<(NearLimit & { featureId: string })[]> {
+  type Row = {
+    featureId: string;
+    userKey: bigint;
+    used: Parameters<typeof amountOf>[0];
+    limit: Parameters<typeof amountOf>[0];
+  };
+  const rows = await db.$queryRawUnsafe<Row[]>(nearByFeatureSql, environmentId, features, percent, take);
+  return rows.map((row) => ({ ...row, used: amountOf(row.used), limit: amountOf(row.limit) }));
 }

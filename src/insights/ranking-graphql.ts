@@ -2,6 +2,7 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { type Amount, oneUnit } from '../amount.ts';
 import { Entitlement } from '../entitlements/graphql.ts';
 import { entitlementOf } from '../entitlements/rules.ts';
+import { Feature } from '../features/graphql.ts';
 import { requireFeature } from '../features/store.ts';
 import { builder } from '../graphql/builder.ts';
 import type { Context } from '../graphql/context.ts';
@@ -10,7 +11,7 @@ import { Id, parse } from '../input.ts';
 import { Package } from '../packages/graphql.ts';
 import { User } from '../users/graphql.ts';
 import { findUserKey } from '../users/store.ts';
-import { findNearLimit, type NearLimit } from './near-limit-store.ts';
+import { findNearLimit, findNearLimits, type NearLimit } from './near-limit-store.ts';
 import { Percent, RankingCount, readHours } from './span-rules.ts';
 import { findTopUsers, findUsageByPackage, type PackageUse } from './usage-store.ts';
 
@@ -66,6 +67,25 @@ const UserNearLimit = builder.objectRef<UserNearLimitRow>('UserNearLimit').imple
     }),
   }),
 });
+
+interface FeatureNearLimitRow {
+  feature: typeof Feature.$inferType;
+  users: UserNearLimitRow[];
+}
+
+const FeatureNearLimit = builder.objectRef<FeatureNearLimitRow>('FeatureNearLimit').implement({
+  description: 'A feature with users near their limit of it.',
+  fields: (t) => ({
+    feature: t.expose('feature', { type: Feature, description: 'The feature.' }),
+    users: t.expose('users', {
+      type: [UserNearLimit],
+      description: 'The users, those who used the highest part of their limit first.',
+    }),
+  }),
+});
+
+/** Of how many features `featuresNearLimit` tells. */
+const maxFeatures = 100;
 
 /** GraphQL's Int ends at 2^31. */
 const maxPercent = 2n ** 31n - 1n;
@@ -153,6 +173,37 @@ builder.queryFields((t) => ({
       });
       const packages = new Map(found.map((each) => [each.id, each]));
       return rows.map((row) => ({ ...row, package: packages.get(row.packageId ?? '') ?? null }));
+    },
+  }),
+  featuresNearLimit: t.field({
+    type: [FeatureNearLimit],
+    description:
+      'The features with users who have used at least this part of their limit in the current window, oldest first: of the 100 oldest features that have a limit, those with such users. `usersNearLimit` lists all users of one feature.',
+    args: {
+      percent: t.arg.int({
+        defaultValue: 80,
+        description: 'The part of the limit in percent, 1 to 1000; 100 is the limit itself.',
+      }),
+      first: t.arg.int({
+        defaultValue: 5,
+        description: 'The maximum number of users of each feature, 1 to 100.',
+      }),
+    },
+    resolve: async (_root, args, context, info): Promise<FeatureNearLimitRow[]> => {
+      const { db, environmentId, readLong } = context;
+      const percent = parse(Percent, args.percent ?? 80, 'percent');
+      const take = parse(RankingCount, args.first ?? 5, 'first');
+      const question = { environmentId, percent };
+      const rows = await readLong(() => findNearLimits(db, question, { features: maxFeatures, take }));
+      const users = await withUsers(rows, queryFromInfo({ context, info, path: ['users', 'user'] }), context);
+      const features = await db.feature.findMany({
+        ...queryFromInfo({ context, info, path: ['feature'] }),
+        where: { environmentId, id: { in: [...new Set(rows.map(({ featureId }) => featureId))] } },
+        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+      });
+      return features
+        .map((feature) => ({ feature, users: users.filter(({ featureId }) => featureId === feature.id) }))
+        .filter((each) => each.users.length > 0);
     },
   }),
   usersNearLimit: t.field({

@@ -58,6 +58,8 @@ const ago = (ms: number) => new Date(Date.now() - ms).toISOString();
 
 it('says when nothing was used', async () => {
   await region('Usage').getByText('Nothing was used in the last 30 days.').waitFor();
+  // Nobody is near a limit: no card says so.
+  expect(await region('Near or over a limit').count()).toBe(0);
   await look('overview-unused');
   await page.goto(`${app.url}/test/features/exports`);
   await region('Usage by all users').getByText('Nothing was used in the last 30 days.').waitFor();
@@ -114,6 +116,20 @@ it('shows other times, and new usage by itself', async () => {
   await record([{ userId: 'ada', featureId: 'api-calls', delta: 1_000_000 }]);
   await card.getByText(/^1,000,\d{3} api calls in 24 hours/).waitFor({ timeout: 15_000 });
   await look('feature-usage-hours');
+});
+
+it('tells on the overview who is over a limit, and leads to the user', async () => {
+  await page.goto(`${app.url}/test`);
+  const row = region('Near or over a limit').getByRole('row', { name: 'ada' });
+  await row.getByText(/^1,\d{3},\d{3} of 20,000 api calls$/).waitFor();
+  expect(await region('Near or over a limit').getByRole('row').count()).toBe(2);
+  await bars('Usage').first().waitFor();
+  await look('overview-near');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await look('overview-near-narrow');
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await row.getByRole('link', { name: 'ada' }).click();
+  await page.waitForURL(`${app.url}/test/users/ada`);
 });
 
 it('shows one user’s usage over time, beside the periods', async () => {

@@ -151,7 +151,30 @@ test('users near a limit are paged, and every page is a constant number of state
   expect(await count(1)).toBe(await count(20));
 });
 
+test('all features with users near a limit are told at once, each with the first of them', async () => {
+  const query = `query ($percent: Int, $first: Int) { featuresNearLimit(percent: $percent, first: $first) {
+    feature { id } users { user { id } used budget usedPercent } } }`;
+  const alone = `query ($featureId: String!) { usersNearLimit(featureId: $featureId, percent: 80, first: 2) {
+    user { id } used budget usedPercent } }`;
+  const { features } = await app.ok('{ features { id type } }');
+  const each = features
+    .filter(({ type }: { type: string }) => type === 'CONSUMABLE')
+    .map(async ({ id }: { id: string }) => ({
+      feature: { id },
+      users: (await app.ok(alone, { featureId: id })).usersNearLimit,
+    }));
+  const expected = (await Promise.all(each)).filter(({ users }) => users.length > 0);
+  expect(expected.length).toBeGreaterThan(1);
+  const { featuresNearLimit } = await app.ok(query, { first: 2 });
+  expect(featuresNearLimit).toEqual(expected);
+  const count = async (percent: number) =>
+    (await statementsOf(() => app.ok(query, { percent, first: 100 }))).length;
+  expect(await count(1)).toBe(await count(100));
+  expect((await app.ok(query, { percent: 1000 }, app.keys.live)).featuresNearLimit).toEqual([]);
+});
+
 test.each([
+  ['{ featuresNearLimit(first: 0) { feature { id } } }', 'ValidationError'],
   ['{ topUsers(featureId: "none") { used } }', 'FeatureNotFoundError'],
   ['{ usageByPackage(featureId: "none") { used } }', 'FeatureNotFoundError'],
   ['{ usersNearLimit(featureId: "none") { used } }', 'FeatureNotFoundError'],

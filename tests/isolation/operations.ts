@@ -188,6 +188,9 @@ export const queries: Record<string, Row> = {
       ({ user, feature }) => ({ userId: user, featureId: feature, at: '2020-02-01T00:00:00Z' }),
     ],
   },
+  featuresNearLimit: {
+    calls: [() => ({ percent: 1, first: 100 })],
+  },
   usersNearLimit: {
     calls: [
       ({ feature }) => ({ featureId: feature, percent: 1, first: 100 }),

@@ -12,6 +12,7 @@ import { DataTable } from '../parts/table.tsx';
 import { DemoSteps, demoUserId } from './demo-steps.tsx';
 import { Events } from './events.tsx';
 import { FirstSteps } from './first-steps.tsx';
+import { NearLimits } from './near-limits.tsx';
 import { DemoNotice, DemoRemoved, useRemoveDemo } from './remove-demo.tsx';
 import { Usage } from './usage.tsx';
 
@@ -42,6 +43,7 @@ export function Page() {
               {begun && isDemo && <DemoSteps removal={removal} />}
               {hasDemo && !(begun && isDemo) && <DemoNotice removal={removal} />}
               <DemoRemoved removal={removal} />
+              {begun && <NearLimits />}
               {begun && <Usage />}
               {begun && <Sold packages={sold} />}
               <Events status={data.segmentStatus} events={data.segmentEvents} />
