@@ -124,7 +124,7 @@ const EntitlementExplanation = builder.objectRef<ExplanationShape>('EntitlementE
     }),
     changes: t.expose('changes', {
       type: [AuditEntry],
-      description: `Changes of the user, of what the user holds, and of the packages that could count, until that time, newest first: the last ${mostEvidence}. See \`auditLog\` for all.`,
+      description: `Changes of the user and of what the user holds, until that time, newest first: the last ${mostEvidence}. See \`auditLog\` for all.`,
     }),
   }),
 });
@@ -174,17 +174,9 @@ builder.queryField('explainEntitlement', (t) =>
               { userKey, featureId },
               { take: mostEvidence, last: null, newestFirst: true, from: countedFrom, until: at },
             );
-      const packageIds = candidates.flatMap(({ subscription }) => subscription?.packageId ?? []);
       const changes = await db.auditEntry.findMany({
         ...select(['changes']),
-        where: {
-          environmentId,
-          createdAt: { lte: at },
-          OR: [
-            await concerning(db, environmentId, userId),
-            { subjectType: 'PACKAGE', subjectId: { in: packageIds } },
-          ],
-        },
+        where: { environmentId, createdAt: { lte: at }, ...(await concerning(db, environmentId, userId)) },
         orderBy: { id: 'desc' },
         take: mostEvidence,
       });

@@ -7,7 +7,8 @@ import { differencesOf } from '../../src/console/packages/difference.ts';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
 import { localText, readInstant, usualEnds } from '../../src/console/parts/instants.ts';
-import { formatNumber, readNumber } from '../../src/console/parts/numbers.ts';
+import { readable } from '../../src/console/parts/messages.ts';
+import { formatNumber, readAmount, readNumber } from '../../src/console/parts/numbers.ts';
 import { guessFeature } from '../../src/console/segment/guess.ts';
 import { namesFeature } from '../../src/console/segment/named.ts';
 import {
@@ -304,4 +305,36 @@ it.each([
 
 it('offers what a webhook may ask for, all of it', () => {
   expect([...eventPatterns].sort()).toEqual([...known].sort());
+});
+
+describe('an amount that is typed', () => {
+  it.each([
+    ['', 0, '', null],
+    ['12', 0, 12, null],
+    ['1,000,000', 0, 1_000_000, null],
+    ['0.', 2, 0, null],
+    ['49.50', 2, 49.5, null],
+    ['1.5', 0, '', 'Whole numbers only'],
+    ['1.005', 2, '', 'At most 2 digits after the point'],
+    ['1,5', 2, '', 'Write a number, such as 10'],
+    ['1e3', 0, '', 'Write a number, such as 10'],
+    ['-5', 0, '', 'Must be 0 or more'],
+    ['999999999999999', 0, 999_999_999_999_999, null],
+    ['1000000000000000', 0, '', 'Too large'],
+  ])('%j with %i digits after the point is %j', (typed, precision, amount, problem) => {
+    expect(readAmount(typed, { precision, allowNegative: false })).toEqual({ amount, problem });
+  });
+  it('may be negative where that reverts', () => {
+    expect(readAmount('-5.25', { precision: 2, allowNegative: true })).toEqual({
+      amount: -5.25,
+      problem: null,
+    });
+  });
+});
+
+it('a message of the server is told without the argument, and with times as people write them', () => {
+  expect(readable('input.amount: must be more than 0')).toBe('amount: must be more than 0');
+  expect(readable('It ends at 2026-12-29T09:03:34.782Z, before.')).toMatch(
+    /^It ends at Dec 29, 2026, .*, before\.$/,
+  );
 });

@@ -162,8 +162,6 @@ function Amounts(props: {
         required={amount !== null}
         onChange={onAmount}
         precision={feature.precision}
-        thousandSeparator=","
-        hideControls
         data-autofocus
       />
       {way === 'LIMIT' && (

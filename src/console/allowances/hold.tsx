@@ -65,8 +65,6 @@ export function Hold({ opened, onClose, userId }: Opened & { userId: string }) {
         value={amount}
         onChange={setAmount}
         precision={feature?.precision ?? 0}
-        thousandSeparator=","
-        hideControls
         required
       />
       <NumberInput

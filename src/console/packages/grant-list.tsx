@@ -113,8 +113,6 @@ function Allowance({ grant, precision, onChange }: FieldsProps) {
           required={!unlimited}
           onChange={(limit) => onChange({ ...grant, limit })}
           precision={precision}
-          thousandSeparator=","
-          hideControls
         />
         <Group gap="md" mih={36}>
           <Switch

@@ -1,9 +1,10 @@
-import { NumberInput, type NumberInputProps } from '@mantine/core';
-import { useState } from 'react';
-import { readNumber } from './numbers.ts';
+import { TextInput, type TextInputProps } from '@mantine/core';
+import { useEffect, useRef, useState } from 'react';
+import { readAmount } from './numbers.ts';
 
-interface AmountInputProps extends Omit<NumberInputProps, 'value' | 'onChange' | 'min' | 'max'> {
+interface AmountInputProps extends Omit<TextInputProps, 'value' | 'onChange' | 'error' | 'ref'> {
   value: number | '';
+  /** Is told of an amount that the feature does not have as of none: `''`. */
   onChange: (value: number | '') => void;
   /** How many digits after the decimal point the feature allows. */
   precision: number;
@@ -11,7 +12,10 @@ interface AmountInputProps extends Omit<NumberInputProps, 'value' | 'onChange' |
   allowNegative?: boolean;
 }
 
-/** A field for an amount of a feature. */
+const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
+const textOf = (value: number | '') => (value === '' ? '' : grouped.format(value));
+
+/** A field for an amount of a feature. What is typed stays as it is; what is no amount is refused with the reason. */
 export function AmountInput({
   value,
   onChange,
@@ -19,22 +23,26 @@ export function AmountInput({
   allowNegative = false,
   ...rest
 }: AmountInputProps) {
-  // What is typed on the way to a number, such as `0.` and `-`, stays in the field.
-  const [typed, setTyped] = useState<number | string>(value);
-  const most = 10 ** (15 - precision);
+  const input = useRef<HTMLInputElement>(null);
+  const [typed, setTyped] = useState(textOf(value));
+  const terms = { precision, allowNegative };
+  const read = readAmount(typed, terms);
+  const isOurs = read.amount === value;
+  const problem = isOurs ? read.problem : null;
+  // A form with it is not sent.
+  useEffect(() => input.current?.setCustomValidity(problem ?? ''), [problem]);
   return (
-    <NumberInput
+    <TextInput
       {...rest}
-      value={readNumber(typed) === value ? typed : value}
-      onChange={(next) => {
+      ref={input}
+      inputMode={allowNegative ? 'text' : 'decimal'}
+      autoComplete="off"
+      value={isOurs ? typed : textOf(value)}
+      error={problem}
+      onChange={({ currentTarget: { value: next } }) => {
         setTyped(next);
-        onChange(readNumber(next));
+        onChange(readAmount(next, terms).amount);
       }}
-      min={allowNegative ? -most : 0}
-      max={most}
-      allowNegative={allowNegative}
-      allowDecimal={precision > 0}
-      decimalScale={precision}
     />
   );
 }

@@ -2,6 +2,7 @@ import { Alert, Button, Skeleton, Stack, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { isCode } from '../api/request.ts';
 import { NotFound } from '../frame/not-found.tsx';
+import { readable } from './messages.ts';
 
 interface Asked<Data> {
   data: Data | undefined;
@@ -62,6 +63,6 @@ export function Empty({
 export const Failure = ({ error }: { error: Error | null }) =>
   error && (
     <Alert color="red" role="alert" title="That did not work">
-      {error.message}
+      {readable(error.message)}
     </Alert>
   );

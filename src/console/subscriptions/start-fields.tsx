@@ -79,8 +79,6 @@ function UsedBefore(props: { packageId: string; start: Start; onChange: (start: 
           value={start.used[id] ?? ''}
           onChange={(amount) => onChange({ ...start, used: { ...start.used, [id]: amount } })}
           precision={known.find((feature) => feature.id === id)?.precision ?? 0}
-          thousandSeparator=","
-          hideControls
         />
       ))}
     </Stack>

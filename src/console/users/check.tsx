@@ -67,7 +67,7 @@ export function Check({ userId }: { userId: string }) {
         <Alert
           role="status"
           color={check.data.canUseFeature.access ? 'gray' : 'red'}
-          title={check.data.canUseFeature.access ? 'Yes' : 'No'}
+          title={check.data.canUseFeature.access ? 'Now: yes' : 'Now: no'}
         >
           {check.data.canUseFeature.reason}{' '}
           <Hope userId={userId} asked={asked} answer={check.data.canUseFeature} />

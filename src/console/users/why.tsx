@@ -2,7 +2,7 @@ import { Anchor, Badge, Stack, Table, Text, Title } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
-import { Entry } from '../audit/entry.tsx';
+import { fieldChanges, wordsOf } from '../audit/difference.ts';
 import { usePaths } from '../frame/paths.ts';
 import { ExplainEntitlementDocument, type ExplainEntitlementQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -22,7 +22,7 @@ const candidateColumns = [
   { label: 'Why it counts, or not' },
 ];
 const usageColumns = [{ label: 'Used at' }, { label: 'Amount', numeric: true }, { label: 'Note' }];
-const changeColumns = [{ label: 'At' }, { label: 'By' }, { label: 'What' }, { label: 'Change' }];
+const changeColumns = [{ label: 'At' }, { label: 'What' }, { label: 'By' }];
 
 /** So many usages and changes are shown: the ledger and the audit log have all. */
 const shown = 5;
@@ -136,9 +136,20 @@ function Evidence({ userId, explanation }: { userId: string; explanation: Explan
           <Title order={3} size="h5">
             Last changes
           </Title>
-          <DataTable label="Last changes" columns={changeColumns} minWidth={720}>
+          <DataTable label="Last changes" columns={changeColumns}>
             {changes.slice(0, shown).map((entry) => (
-              <Entry key={entry.id} entry={entry} />
+              <Table.Tr key={entry.id} style={{ verticalAlign: 'top' }}>
+                <Table.Td style={{ whiteSpace: 'nowrap' }}>
+                  <Moment at={entry.at} />
+                </Table.Td>
+                <Table.Td>
+                  {wordsOf(entry.action)}
+                  <Text size="sm" c="dimmed" lineClamp={2} style={{ overflowWrap: 'anywhere' }}>
+                    {summaryOf(entry)}
+                  </Text>
+                </Table.Td>
+                <Table.Td>{entry.author.label}</Table.Td>
+              </Table.Tr>
             ))}
           </DataTable>
           <Anchor component={Link} to={paths.history('USER', userId)} size="sm" underline="always">
@@ -149,3 +160,10 @@ function Evidence({ userId, explanation }: { userId: string; explanation: Explan
     </>
   );
 }
+
+/** What an entry of the audit log changed, in one line. */
+const summaryOf = (entry: Explanation['changes'][number]) =>
+  fieldChanges(entry)
+    .filter(({ from, to }) => from !== to)
+    .map(({ name, from, to }) => (from === undefined ? `${name} ${to}` : `${name} ${from} → ${to ?? 'none'}`))
+    .join(' · ');
