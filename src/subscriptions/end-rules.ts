@@ -79,11 +79,12 @@ export function planResume(target: SubscriptionTerms, held: readonly Subscriptio
   }
   if (others.some((each) => each.package.id === target.package.id && isLater(each)))
     throw subscriptionError(heldAlready);
+  const withdrawal = withdrawn.map(({ id, startedAt }) => ({ id, at: startedAt }));
   if (!isBase(target.package)) {
     const until = lastsUntil(target, others);
     return until === null
-      ? { resumedIds: [target.id], endings: [] }
-      : { resumedIds: [], endings: [{ id: target.id, at: until }] };
+      ? { resumedIds: [target.id], endings: withdrawal }
+      : { resumedIds: [], endings: [...withdrawal, { id: target.id, at: until }] };
   }
   const addons =
     withdrawn.length > 0
@@ -92,6 +93,6 @@ export function planResume(target: SubscriptionTerms, held: readonly Subscriptio
   const goingOn = addons.filter((each) => isLastOfPackage(each, others));
   return {
     resumedIds: [target, ...goingOn].map(({ id }) => id),
-    endings: withdrawn.map(({ id, startedAt }) => ({ id, at: startedAt })),
+    endings: withdrawal,
   };
 }

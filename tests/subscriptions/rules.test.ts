@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { subscriptionError } from '../../src/errors.ts';
-import { planCancel } from '../../src/subscriptions/end-rules.ts';
+import { planCancel, planResume } from '../../src/subscriptions/end-rules.ts';
 import { planMerge } from '../../src/subscriptions/merge-rules.ts';
 import { planChange, planSubscribe } from '../../src/subscriptions/rules.ts';
 import type { PackageTerms, SubscriptionTerms } from '../../src/subscriptions/status-rules.ts';
@@ -129,6 +129,28 @@ describe('planCancel', () => {
     const target = subscriptionTo('free', status);
     expect(() => planCancel(target, [], now)).toThrow(
       subscriptionError(`Cannot cancel the subscription "${target.id}": it is ${status}.`),
+    );
+  });
+});
+
+describe('planResume', () => {
+  it.each<[string, Date | null]>([
+    ['without end', null],
+    ['until its base package ends', new Date('2026-05-01T00:00:00Z')],
+  ])('an add-on goes on %s, and what was to follow it never starts', (_name, baseEnd) => {
+    const end = new Date('2026-04-01T00:00:00Z');
+    const [pro, target, next] = hold([['pro'], ['seats'], ['storage', 'SCHEDULED']]);
+    if (pro === undefined || target === undefined || next === undefined) throw new Error('nothing is held');
+    const held = [
+      { ...pro, endedAt: baseEnd },
+      { ...target, endedAt: end },
+      { ...next, startedAt: end, followsId: target.id },
+    ];
+    const withdrawal = { id: next.id, at: end };
+    expect(planResume({ ...target, endedAt: end }, held)).toEqual(
+      baseEnd === null
+        ? { resumedIds: [target.id], endings: [withdrawal] }
+        : { resumedIds: [], endings: [withdrawal, { id: target.id, at: baseEnd }] },
     );
   });
 });
