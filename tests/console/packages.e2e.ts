@@ -266,9 +266,28 @@ it('begins in the past with what was used elsewhere, changes at the end of the p
   await its.look('user-change-later');
   await dialog().getByRole('button', { name: 'Change' }).click();
   await page.getByRole('row', { name: /Team.*Scheduled/ }).waitFor();
-  await page.getByRole('row', { name: /basic/ }).getByRole('button', { name: 'Resume' }).click();
-  await dialog().getByRole('button', { name: 'Resume' }).click();
-  await page.getByRole('row', { name: /Team.*Cancelled/ }).waitFor();
+  await page.getByRole('row', { name: /basic/ }).getByRole('button', { name: 'Cancel: basic' }).click();
+  await dialog()
+    .getByText(/^Team, which was to begin on .* will not begin either/)
+    .first()
+    .waitFor();
+  await its.look('user-cancel-both');
+  await dialog().getByRole('button', { name: 'Keep it' }).click();
+  await dialog().waitFor({ state: 'hidden' });
+  await page.getByRole('button', { name: 'Cancel: Team' }).click();
+  await dialog().getByText('It will not begin.').waitFor();
+  await dialog()
+    .getByText(/^basic still ends on .*: after that the user has no base package/)
+    .waitFor();
+  expect(await dialog().getByText('End of the period').count()).toBe(0);
+  await its.look('user-cancel-scheduled');
+  await dialog().getByRole('button', { name: 'Keep it' }).click();
+  await dialog().waitFor({ state: 'hidden' });
+  await page.getByRole('button', { name: 'Keep basic' }).click();
+  await dialog().getByText('Keep basic instead of Team?').waitFor();
+  await its.look('user-keep');
+  await dialog().getByRole('button', { name: 'Keep basic' }).click();
+  await page.getByRole('row', { name: /Team.*Not begun/ }).waitFor();
 
   await page.getByRole('button', { name: 'Cancel: basic' }).click();
   await dialog().getByText('At a date').click();

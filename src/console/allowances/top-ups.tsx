@@ -1,4 +1,4 @@
-import { Table, Text, TextInput } from '@mantine/core';
+import { Badge, Group, Table, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { TopUpsDocument, type TopUpsQuery, VoidTopUpDocument } from '../generated/operations.ts';
@@ -43,7 +43,9 @@ export function TopUpList({ userId }: { userId: string }) {
               {topUps.map((each) => (
                 <Table.Tr key={each.id}>
                   <Table.Td>{each.feature.name}</Table.Td>
-                  <Table.Td ta="right">{formatNumber(each.remaining)}</Table.Td>
+                  <Table.Td ta="right">
+                    <Left topUp={each} />
+                  </Table.Td>
                   <Table.Td ta="right">{formatNumber(each.amount)}</Table.Td>
                   <Table.Td>
                     <Moment at={each.createdAt} />
@@ -59,7 +61,7 @@ export function TopUpList({ userId }: { userId: string }) {
                       />
                     )}
                   </Table.Td>
-                  <Table.Td ta="right">{isAlive(each) && <Void topUp={each} />}</Table.Td>
+                  <Table.Td ta="right">{stateOf(each) === null && <Void topUp={each} />}</Table.Td>
                 </Table.Tr>
               ))}
             </DataTable>
@@ -71,8 +73,26 @@ export function TopUpList({ userId }: { userId: string }) {
   );
 }
 
-const isAlive = ({ voidedAt, expiresAt }: TopUp) =>
-  voidedAt === null && (expiresAt === null || new Date(expiresAt) > new Date());
+/** Why nothing can be used of it; null if something can. */
+function stateOf({ voidedAt, expiresAt, remaining }: TopUp): string | null {
+  if (voidedAt !== null) return 'Voided';
+  if (remaining === 0) return 'Used up';
+  return expiresAt !== null && new Date(expiresAt) <= new Date() ? 'Expired' : null;
+}
+
+/** What can still be used. The server tells what was never used, of a voided one too. */
+function Left({ topUp }: { topUp: TopUp }) {
+  const state = stateOf(topUp);
+  if (state === null) return formatNumber(topUp.remaining);
+  return (
+    <Group gap={6} justify="end" wrap="nowrap">
+      <Badge variant="default" radius="sm" tt="none" style={{ flexShrink: 0 }}>
+        {state}
+      </Badge>
+      {formatNumber(0)}
+    </Group>
+  );
+}
 
 function Void({ topUp }: { topUp: TopUp }) {
   const [reason, setReason] = useState('');

@@ -1,13 +1,20 @@
 import { ActionIcon, Code, CopyButton, Group, Tooltip } from '@mantine/core';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
 
+/** Up to this many characters are never broken into lines: a short id stays whole in a narrow column. */
+const shortLength = 20;
+
 /** Text such as an id, with a copy button. */
 export function Copyable({ text, block = false }: { text: string; block?: boolean }) {
   return (
     <Group gap={4} wrap="nowrap" align={block ? 'start' : 'center'} style={{ minWidth: 0 }}>
       <Code
         block={block}
-        style={{ overflowWrap: 'anywhere', ...(block ? { flexGrow: 1, whiteSpace: 'pre-wrap' } : {}) }}
+        style={{
+          overflowWrap: 'anywhere',
+          whiteSpace: block ? 'pre-wrap' : text.length <= shortLength ? 'nowrap' : undefined,
+          flexGrow: block ? 1 : undefined,
+        }}
       >
         {text}
       </Code>

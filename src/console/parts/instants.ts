@@ -22,9 +22,10 @@ export function usualEnds(now: Date): { label: string; at: Date }[] {
   const daysToFriday = (friday - now.getDay() + 7) % 7;
   const endOfMonth = new Date(now.getFullYear(), now.getMonth() + 1, 0, 23, 59);
   return [
-    { label: 'Today', at: endOfDay(now, 0) },
+    { label: 'End of today', at: endOfDay(now, 0) },
     { label: 'Friday', at: endOfDay(now, daysToFriday) },
     { label: 'In 7 days', at: endOfDay(now, 7) },
+    { label: 'In 14 days', at: endOfDay(now, 14) },
     { label: 'In 30 days', at: endOfDay(now, 30) },
     { label: 'End of month', at: endOfMonth },
   ];

@@ -12,9 +12,20 @@ const words: Record<SubscriptionStatus, string> = {
   SCHEDULED: 'Scheduled',
 };
 
-/** Filled if it gives access. */
-export const SubscriptionBadge = ({ status }: { status: SubscriptionStatus }) => (
-  <Badge variant={status === 'ACTIVE' || status === 'TRIALING' ? 'filled' : 'default'} radius="sm" tt="none">
-    {words[status]}
-  </Badge>
-);
+/**
+ * Filled if it gives access.
+ *
+ * @param fate says more than the status; null if nothing does
+ */
+export const SubscriptionBadge = (props: { status: SubscriptionStatus; fate?: string | null }) => {
+  const { status, fate = null } = props;
+  return (
+    <Badge
+      variant={status === 'ACTIVE' || status === 'TRIALING' ? 'filled' : 'default'}
+      radius="sm"
+      tt="none"
+    >
+      {fate ?? words[status]}
+    </Badge>
+  );
+};

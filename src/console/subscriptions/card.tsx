@@ -10,6 +10,7 @@ import { DataTable } from '../parts/table.tsx';
 import { SubscriptionBadge } from './badge.tsx';
 import { baseOf, isHeld, type Subscription } from './held.ts';
 import { Provider } from './provider.tsx';
+import { fateOf } from './succession.ts';
 import { Until } from './until.tsx';
 
 const Subscribe = lazy(() => import('./subscribe.tsx').then(({ Subscribe }) => ({ default: Subscribe })));
@@ -45,7 +46,14 @@ export function Subscriptions(props: { userId: string; subscriptions: readonly S
       ) : (
         <DataTable label="Subscriptions" columns={columns} minWidth={720}>
           {subscriptions.map((each) => (
-            <Row key={each.id} userId={userId} subscription={each} held={held} base={base} />
+            <Row
+              key={each.id}
+              userId={userId}
+              subscription={each}
+              fate={fateOf(each, subscriptions)}
+              held={held}
+              base={base}
+            />
           ))}
         </DataTable>
       )}
@@ -60,7 +68,7 @@ interface RowProps {
   base: Subscription | undefined;
 }
 
-function Row(props: RowProps) {
+function Row({ fate, ...props }: RowProps & { fate: string | null }) {
   const { subscription } = props;
   const { id, status, startedAt, trialEnd } = subscription;
   const paths = usePaths();
@@ -79,7 +87,7 @@ function Row(props: RowProps) {
       </Table.Td>
       <Table.Td>
         <Stack gap={2} align="start">
-          <SubscriptionBadge status={status} />
+          <SubscriptionBadge status={status} fate={fate} />
           <Provider subscription={subscription} />
           {status === 'TRIALING' && trialEnd !== null && (
             <Text size="xs" c="dimmed" component="div">
@@ -110,7 +118,7 @@ function Actions({ userId, subscription, held, base }: RowProps) {
           dialog={(given) => <Change {...given} userId={userId} subscription={subscription} held={held} />}
         />
       )}
-      {cancelsAt !== null && <Resume subscription={subscription} />}
+      {cancelsAt !== null && <Resume subscription={subscription} held={held} />}
       <OpenButton
         label="Cancel"
         about={has.name}

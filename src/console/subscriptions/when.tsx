@@ -18,17 +18,18 @@ export const whenInput = ({ kind, at }: When) => ({
   atPeriodEnd: kind === 'PERIOD_END',
 });
 
-const choices = [
-  { value: 'NOW', label: 'Now' },
-  { value: 'PERIOD_END', label: 'End of the period' },
-  { value: 'AT', label: 'At a date' },
-];
+const labels: Record<When['kind'], string> = {
+  NOW: 'Now',
+  PERIOD_END: 'End of the period',
+  AT: 'At a date',
+};
+const kinds = ['NOW', 'PERIOD_END', 'AT'] as const;
 
 /** Chooses when, and says what that means. */
 export function WhenField(props: {
   label: string;
-  /** What happens in each case, as a sentence. */
-  meanings: Record<When['kind'], string>;
+  /** What happens in each case that can be chosen, as a sentence. */
+  meanings: { NOW: string; PERIOD_END?: string; AT: string };
   value: When;
   onChange: (when: When) => void;
 }) {
@@ -40,7 +41,9 @@ export function WhenField(props: {
       </Input.Label>
       <SegmentedControl
         aria-labelledby="when-label"
-        data={choices}
+        data={kinds
+          .filter((kind) => meanings[kind] !== undefined)
+          .map((kind) => ({ value: kind, label: labels[kind] }))}
         value={value.kind}
         onChange={(kind) =>
           onChange({ ...value, kind: kind === 'AT' || kind === 'PERIOD_END' ? kind : 'NOW' })
