@@ -262,7 +262,7 @@ it('begins in the past with what was used elsewhere, changes at the end of the p
   await click('Change');
   await choose('New base package', 'Team (draft)');
   await dialog().getByText('End of the period').click();
-  await dialog().getByText('Carry over').click();
+  expect(await dialog().getByRole('radio', { name: 'Carry over' }).isChecked()).toBe(true);
   await its.look('user-change-later');
   await dialog().getByRole('button', { name: 'Change' }).click();
   await page.getByRole('row', { name: /Team.*Scheduled/ }).waitFor();
@@ -307,7 +307,10 @@ it('raises a limit for everybody: next version, what differs, and its subscriber
   const { page } = its;
   const versions = page.getByRole('region', { name: 'Versions' });
   await open('packages/basic');
-  await click('Create next version');
+  // Whoever leaves without saving has made nothing.
+  await page.getByRole('link', { name: 'Create next version' }).click();
+  await click('Cancel');
+  await page.getByRole('link', { name: 'Create next version' }).click();
   await page.getByRole('heading', { name: 'Edit version 2 of basic' }).waitFor();
   await page.getByRole('group', { name: 'calls' }).getByRole('textbox', { name: 'Limit' }).fill('15');
   await click('Save');
@@ -321,9 +324,24 @@ it('raises a limit for everybody: next version, what differs, and its subscriber
   await its.look('package-versions');
   await versions.getByRole('link', { name: 'Move subscribers' }).click();
   await its.look('package-migrate');
-  await click('Move 2 subscribers');
+  const move = async (when: string, count: string) => {
+    await page.getByText(when, { exact: true }).click();
+    await click(`Move ${count}`);
+    for (const line of ['From: basic, every version', 'To: basic, version 2'])
+      await dialog().getByText(line).waitFor();
+    await its.look('package-migrate-dialog');
+    await dialog().getByRole('button', { name: 'Move', exact: true }).click();
+  };
+  // One ends before its period does: it says when, in the viewer's format.
+  await move('End of each period', '1 subscriber');
+  await page.getByText('2 of 2 subscribers examined: 1 scheduled, 1 skipped, 0 failed').waitFor();
+  await click('Who was not moved');
+  await page.getByRole('row', { name: /grace.*It ends at \w+ \d+, \d{4}/ }).waitFor();
+  await its.look('package-migrate-later');
+  await click('Another move');
+  await move('Now', '2 subscribers');
   await page.getByText('2 of 2 subscribers examined: 2 moved, 0 skipped, 0 failed').waitFor();
-  await page.getByRole('button', { name: 'Nobody to move' }).waitFor();
+  expect(await page.getByRole('button', { name: 'Nobody to move' }).count()).toBe(0);
   await its.look('package-migrated');
   await page.getByRole('link', { name: '← basic' }).click();
   await page.getByRole('row', { name: /ada.*2.*Active/ }).waitFor();

@@ -1,4 +1,4 @@
-import { Button, Group, SegmentedControl, Select, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Button, Group, List, SegmentedControl, Select, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useParams } from 'react-router';
 import { useAnswer, useChange, useRefresh } from '../api/hooks.ts';
@@ -12,8 +12,9 @@ import {
   type MigrationTime,
   PreviewMigrationDocument,
 } from '../generated/operations.ts';
-import { Answer, Failure } from '../parts/answer.tsx';
+import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
+import { DialogButton } from '../parts/dialog.tsx';
 import { choicesOf } from '../parts/ids.ts';
 import { formatCount } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
@@ -31,6 +32,8 @@ export function Page() {
   const paths = usePaths();
   const answer = useAnswer(MigrationPartsDocument, { id });
   const migrations = useAnswer(MigrationsDocument, { first: latest }, { every: refreshMs });
+  // Right after a start the form would say that nobody is left to move, which reads as a failure.
+  const [isStarted, setStarted] = useState(false);
   const own = migrations.data?.migrations.filter(({ fromPackageId }) => fromPackageId === id) ?? [];
   // A migration that ends changes what another one would do.
   useRefresh(own.filter(({ state }) => state !== 'RUNNING').length);
@@ -46,7 +49,23 @@ export function Page() {
             {() => (
               <Stack>
                 <Progress migrations={own} />
-                {!own.some(({ state }) => state === 'RUNNING') && <Migrate from={from} packages={packages} />}
+                {!own.some(({ state }) => state === 'RUNNING') &&
+                  (isStarted ? (
+                    <Group>
+                      <Button variant="default" onClick={() => setStarted(false)}>
+                        Another move
+                      </Button>
+                    </Group>
+                  ) : (
+                    <Migrate
+                      from={from}
+                      packages={packages}
+                      onStarted={() => {
+                        setStarted(true);
+                        window.scrollTo(0, 0);
+                      }}
+                    />
+                  ))}
               </Stack>
             )}
           </Answer>
@@ -60,7 +79,8 @@ type From = MigrationPartsQuery['package'];
 
 const everyVersion = 'EVERY';
 
-function Migrate({ from, packages }: { from: From; packages: MigrationPartsQuery['packages'] }) {
+function Migrate(props: { from: From; packages: MigrationPartsQuery['packages']; onStarted: () => void }) {
+  const { from, packages, onStarted } = props;
   const targets = packages.filter(({ isAddon }) => isAddon === from.isAddon);
   const [input, setInput] = useState<MigrateSubscribersInput>({
     fromPackageId: from.id,
@@ -72,7 +92,6 @@ function Migrate({ from, packages }: { from: From; packages: MigrationPartsQuery
   });
   const set = (change: Partial<MigrateSubscribersInput>) => setInput((before) => ({ ...before, ...change }));
   const preview = useAnswer(PreviewMigrationDocument, { input }, { enabled: input.toPackageId !== '' });
-  const migrate = useChange(MigrateSubscribersDocument);
   const moving = preview.data?.previewMigration.moving ?? 0;
   const isNobody = moving === 0 && preview.data?.previewMigration.skipped === 0;
   return (
@@ -85,7 +104,6 @@ function Migrate({ from, packages }: { from: From; packages: MigrationPartsQuery
           <Answer of={preview}>
             {(data) => <Preview preview={data.previewMigration} usage={input.usage} />}
           </Answer>
-          <Failure error={migrate.error} />
           {isNobody && (
             <Text size="sm">
               {input.toPackageId === from.id
@@ -94,13 +112,13 @@ function Migrate({ from, packages }: { from: From; packages: MigrationPartsQuery
             </Text>
           )}
           <Group>
-            <Button
-              disabled={moving === 0}
-              loading={migrate.isPending}
-              onClick={() => migrate.mutate({ input }, { onSuccess: () => window.scrollTo(0, 0) })}
-            >
-              {moving === 0 ? 'Nobody to move' : `Move ${formatCount(moving, 'subscriber')}`}
-            </Button>
+            <Start
+              from={from}
+              target={targets.find(({ id }) => id === input.toPackageId)}
+              input={input}
+              moving={moving}
+              onStarted={onStarted}
+            />
           </Group>
         </Card>
       )}
@@ -108,10 +126,49 @@ function Migrate({ from, packages }: { from: From; packages: MigrationPartsQuery
   );
 }
 
+/** The button that starts it. The dialog names what was chosen, for it is about many users at once. */
+function Start(props: {
+  from: From;
+  target: MigrationPartsQuery['packages'][number] | undefined;
+  input: MigrateSubscribersInput;
+  moving: number;
+  onStarted: () => void;
+}) {
+  const { from, target, input, moving, onStarted } = props;
+  const migrate = useChange(MigrateSubscribersDocument);
+  const count = formatCount(moving, 'subscriber');
+  const lines = [
+    `From: ${from.name}, ${input.fromVersion == null ? 'every version' : `version ${input.fromVersion}`}`,
+    `To: ${target?.name ?? input.toPackageId}, version ${input.toVersion ?? target?.version ?? 'current'}`,
+    `When: ${input.at === 'PERIOD_END' ? 'at the end of each user’s period' : 'now'}`,
+    `Usage of the running period: ${input.usage === 'RESET' ? 'started anew' : 'carried over'}`,
+  ];
+  return (
+    <DialogButton
+      label={moving === 0 ? 'Nobody to move' : `Move ${count}`}
+      title={`Move ${count}?`}
+      submit="Move"
+      change={migrate}
+      button={{ disabled: moving === 0 }}
+      onSubmit={async () => {
+        await migrate.mutateAsync({ input });
+        onStarted();
+      }}
+    >
+      <List size="sm">
+        {lines.map((line) => (
+          <List.Item key={line}>{line}</List.Item>
+        ))}
+      </List>
+      <Text size="sm">{times[input.at ?? 'NOW']}</Text>
+    </DialogButton>
+  );
+}
+
 const times: Record<MigrationTime, string> = {
   NOW: 'Each user is moved at once, one after another.',
   PERIOD_END:
-    'Each user is moved at the end of the own period. Until then each change can be taken back on the user’s page.',
+    'Each user is moved at the end of their own period. Until then each change can be taken back on the user’s page.',
 };
 
 function Fields(props: {
@@ -166,7 +223,7 @@ function Fields(props: {
           w="fit-content"
           data={[
             { value: 'NOW', label: 'Now' },
-            { value: 'PERIOD_END', label: 'At the end of each user’s period' },
+            { value: 'PERIOD_END', label: 'End of each period' },
           ]}
           value={input.at ?? 'NOW'}
           onChange={(at) => set({ at: at === 'PERIOD_END' ? 'PERIOD_END' : 'NOW' })}

@@ -4,6 +4,7 @@ import { Link } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { CarriedUsage, PreviewMigrationQuery } from '../generated/operations.ts';
 import { Figure } from '../parts/figure.tsx';
+import { readable } from '../parts/messages.ts';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
 
@@ -64,7 +65,7 @@ export function Preview({ preview, usage }: { preview: Previewed; usage: Carried
                 <Table.Td>
                   <UserLink id={userId} />
                 </Table.Td>
-                <Table.Td>{reason}</Table.Td>
+                <Table.Td>{readable(reason)}</Table.Td>
               </Table.Tr>
             ))}
           </DataTable>

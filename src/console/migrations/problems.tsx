@@ -2,6 +2,7 @@ import { Table, Text } from '@mantine/core';
 import { useAnswer } from '../api/hooks.ts';
 import { MigrationProblemsDocument } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
+import { readable } from '../parts/messages.ts';
 import { DataTable } from '../parts/table.tsx';
 import { UserLink } from './preview.tsx';
 
@@ -22,7 +23,7 @@ export function Problems({ id }: { id: string }) {
               <Table.Tr key={key}>
                 <Table.Td>{userId === null ? 'deleted' : <UserLink id={userId} />}</Table.Td>
                 <Table.Td>{outcome === 'SKIPPED' ? 'Skipped' : 'Failed'}</Table.Td>
-                <Table.Td>{reason}</Table.Td>
+                <Table.Td>{readable(reason)}</Table.Td>
               </Table.Tr>
             ))}
           </DataTable>

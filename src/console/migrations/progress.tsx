@@ -34,8 +34,9 @@ const words: Record<MigrationState, string> = {
 };
 
 function One({ migration }: { migration: ProgressFragment }) {
-  const { id, state, problem, total, examined, moved, skipped, failed, createdAt } = migration;
+  const { id, state, problem, total, examined, moved, skipped, failed, createdAt, at } = migration;
   const [isOpen, setOpen] = useState(false);
+  const isLater = at === 'PERIOD_END';
   const share = total === 0 ? 100 : (examined / total) * 100;
   return (
     <section aria-label={`Migration ${id}`}>
@@ -49,13 +50,13 @@ function One({ migration }: { migration: ProgressFragment }) {
             <Moment at={createdAt} />
           </Text>
         </Group>
-        {state === 'RUNNING' && <Stop id={id} />}
+        {state === 'RUNNING' && <Stop id={id} isLater={isLater} />}
       </Group>
       <Bar value={share} aria-label="Examined" color={state === 'FAILED' ? 'red.9' : undefined} size="lg" />
       <Group justify="space-between" gap="xs" mt={4}>
         <Text size="sm" role="status">
           {formatNumber(examined)} of {formatCount(total, 'subscriber')} examined: {formatNumber(moved)}{' '}
-          moved, {formatNumber(skipped)} skipped, {formatNumber(failed)} failed
+          {isLater ? 'scheduled' : 'moved'}, {formatNumber(skipped)} skipped, {formatNumber(failed)} failed
         </Text>
         {skipped + failed > 0 && (
           <Button variant="subtle" size="compact-sm" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
@@ -63,6 +64,12 @@ function One({ migration }: { migration: ProgressFragment }) {
           </Button>
         )}
       </Group>
+      {isLater && moved > 0 && (
+        <Text size="sm" c="dimmed">
+          Each is moved at the end of their own period. Until then the change can be taken back on the user’s
+          page.
+        </Text>
+      )}
       {problem !== null && (
         <Text size="sm" c="var(--mantine-color-error)">
           {problem}
@@ -85,7 +92,7 @@ function describe({ fromVersion, toPackage, toPackageId, toVersion, at, usage }:
   return `From ${from} to version ${toVersion} of ${toPackage?.name ?? toPackageId}, ${when}, ${carried}`;
 }
 
-function Stop({ id }: { id: string }) {
+function Stop({ id, isLater }: { id: string; isLater: boolean }) {
   const stop = useChange(StopMigrationDocument);
   return (
     <DialogButton
@@ -98,7 +105,11 @@ function Stop({ id }: { id: string }) {
       button={{ variant: 'default', size: 'xs' }}
       onSubmit={() => stop.mutateAsync({ id })}
     >
-      <Text>Nobody is moved after this. Who was moved stays moved.</Text>
+      <Text>
+        {isLater
+          ? 'No further change is scheduled. Those already scheduled stay, and can be taken back on the user’s page.'
+          : 'Nobody is moved after this. Who was moved stays moved.'}
+      </Text>
     </DialogButton>
   );
 }

@@ -1,64 +1,68 @@
 import { Stack } from '@mantine/core';
 import { useNavigate, useParams } from 'react-router';
-import { useAnswer, useChange } from '../api/hooks.ts';
+import { useAnswer, useSteps } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { DraftDocument, UpdateDraftPackageDocument } from '../generated/operations.ts';
+import {
+  CreatePackageVersionDocument,
+  DraftDocument,
+  UpdateDraftPackageDocument,
+} from '../generated/operations.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { PackageBilling } from '../stripe/package-billing.tsx';
 import { type Draft, draftOf, grantInput } from './draft.ts';
-import { NextVersionButton } from './lifecycle.tsx';
 import { PackageForm } from './package-form.tsx';
 
-/** The form of a draft: of a package that was never published, or of the next version. */
+/**
+ * The form of a draft: of a package that was never published, or of the next version. Without a draft the form begins
+ * with what is published, and saving makes the draft: whoever leaves before has made nothing.
+ */
 export function Page() {
   const { id = '' } = useParams();
   const paths = usePaths();
   const navigate = useNavigate();
   const answer = useAnswer(DraftDocument, { id });
-  const update = useChange(UpdateDraftPackageDocument);
-  const save = (isFirst: boolean, { name, isAddon, basePackages, features }: Draft) =>
-    update.mutate(
-      {
-        id,
-        input: {
-          name,
-          ...(isFirst ? { isAddon } : {}),
-          features: features.map(grantInput),
-          ...(isAddon ? { basePackages } : {}),
-        },
-      },
-      {
-        onSuccess: ({ updateDraftPackage: { version, isCurrent } }) =>
-          navigate(isCurrent ? paths.package(id) : paths.packageVersion(id, version)),
-      },
-    );
+  const saving = useSaving(id);
   return (
     <Answer of={answer}>
-      {({ package: { name, status, draft } }) => {
-        const isNext = draft !== null && !draft.isCurrent;
-        const title = isNext ? `Edit version ${draft.version} of ${name}` : `Edit ${name}`;
+      {({ package: current }) => {
+        const { name, status } = current;
+        const start = current.draft ?? current;
+        const exists = current.draft !== null;
+        const isNext = !exists || !start.isCurrent;
+        const version = exists ? start.version : start.version + 1;
+        const isFixed = !exists && status !== 'PUBLISHED';
         return (
           <>
-            <PageHead title={title} back={{ to: paths.package(id), label: name }} />
-            {draft === null ? (
-              <Empty
-                title="Only drafts can be changed"
-                action={status === 'PUBLISHED' && <NextVersionButton subject={{ id }} />}
-              >
-                {name} is {status.toLowerCase()}: a published version stays as it is.
+            <PageHead
+              title={isNext && !isFixed ? `Edit version ${version} of ${name}` : `Edit ${name}`}
+              back={{ to: paths.package(id), label: name }}
+            />
+            {isFixed ? (
+              <Empty title="Only drafts can be changed">
+                {name} is {status.toLowerCase()}: it stays as it is.
               </Empty>
             ) : (
               <Stack maw={900}>
                 <PackageForm
-                  start={draftOf(draft)}
+                  start={draftOf(start)}
                   exists
                   isNext={isNext}
                   submit="Save"
-                  saving={update}
-                  onSubmit={(changed) => save(!isNext, changed)}
+                  saving={saving}
+                  onSubmit={(changed) =>
+                    saving.mutate(
+                      { exists, isNext, changed },
+                      {
+                        onSuccess: ({ updateDraftPackage: saved }) =>
+                          navigate(
+                            saved.isCurrent ? paths.package(id) : paths.packageVersion(id, saved.version),
+                          ),
+                      },
+                    )
+                  }
                   onCancel={() =>
-                    navigate(isNext ? paths.packageVersion(id, draft.version) : paths.package(id))
+                    navigate(exists && isNext ? paths.packageVersion(id, version) : paths.package(id))
                   }
                 />
                 <PackageBilling subject={{ id, name }} />
@@ -70,3 +74,19 @@ export function Page() {
     </Answer>
   );
 }
+
+/** Saves a draft. If there is none yet, it makes the draft of the next version first. */
+const useSaving = (id: string) =>
+  useSteps(async (run, { exists, isNext, changed }: { exists: boolean; isNext: boolean; changed: Draft }) => {
+    const { name, isAddon, basePackages, features } = changed;
+    if (!exists) await run(CreatePackageVersionDocument, { packageId: id });
+    return run(UpdateDraftPackageDocument, {
+      id,
+      input: {
+        name,
+        ...(isNext ? {} : { isAddon }),
+        features: features.map(grantInput),
+        ...(isAddon ? { basePackages } : {}),
+      },
+    });
+  });

@@ -128,6 +128,7 @@ function Allowance({ grant, precision, onChange }: FieldsProps) {
           />
           <Switch
             label="Allow overage"
+            description="Access goes on above the limit"
             checked={grant.overageEnabled}
             disabled={unlimited}
             onChange={(event) => onChange({ ...grant, overageEnabled: event.currentTarget.checked })}
@@ -149,6 +150,7 @@ function Allowance({ grant, precision, onChange }: FieldsProps) {
         )}
         <TagsInput
           label="Tell webhooks at a usage of"
+          placeholder={grant.alertAtAmount.length === 0 ? '500, 1000' : undefined}
           w={240}
           value={grant.alertAtAmount.map(String)}
           onChange={(texts) => onChange({ ...grant, alertAtAmount: texts.map(Number).filter(isAmount) })}
@@ -171,6 +173,7 @@ function ResetFields({ grant, onChange }: { grant: DraftGrant; onChange: (grant:
     <>
       <Select
         label="Resets"
+        description="The usage is 0 again"
         w={180}
         data={grant.limit === null ? [...choices, { value: 'NEVER', label: 'Never' }] : choices}
         value={grant.resetPeriod ?? 'NEVER'}
@@ -181,7 +184,8 @@ function ResetFields({ grant, onChange }: { grant: DraftGrant; onChange: (grant:
         <>
           <NumberInput
             label="Periods"
-            w={80}
+            description="Every how many"
+            w={120}
             value={grant.resetEvery}
             onChange={(value) => onChange({ ...grant, resetEvery: readNumber(value) || 1 })}
             min={1}
@@ -190,7 +194,12 @@ function ResetFields({ grant, onChange }: { grant: DraftGrant; onChange: (grant:
           />
           <Select
             label="Counted from"
-            w={190}
+            description={
+              grant.resetAnchor === 'CALENDAR'
+                ? 'Midnight, Monday or the 1st'
+                : 'The start of each subscription'
+            }
+            w={230}
             data={[
               { value: 'SUBSCRIPTION', label: 'The subscription' },
               { value: 'CALENDAR', label: 'The calendar' },
@@ -204,6 +213,7 @@ function ResetFields({ grant, onChange }: { grant: DraftGrant; onChange: (grant:
           {grant.resetAnchor === 'CALENDAR' && (
             <Select
               label="Time zone"
+              description="When a day begins"
               w={210}
               data={timeZonesWith(grant.timeZone)}
               value={grant.timeZone}

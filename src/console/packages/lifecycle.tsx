@@ -1,11 +1,10 @@
-import { Button, type ButtonProps, List, Text, TextInput } from '@mantine/core';
+import { type ButtonProps, List, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import {
   ArchivePackageDocument,
-  CreatePackageVersionDocument,
   DeleteDraftPackageDocument,
   DuplicatePackageDocument,
   PublishPackageDocument,
@@ -14,7 +13,6 @@ import {
   type VersionFragment,
   VersionsDocument,
 } from '../generated/operations.ts';
-import { Failure } from '../parts/answer.tsx';
 import { DialogButton, FormDialog } from '../parts/dialog.tsx';
 import { idFrom } from '../parts/ids.ts';
 import { formatCount } from '../parts/numbers.ts';
@@ -76,31 +74,6 @@ function NextPublished({ subject }: { subject: Subject }) {
         ))}
       </List>
       <Text size="sm">Subscribers stay on the version that they hold. Afterwards you can move them.</Text>
-    </>
-  );
-}
-
-/** Makes a draft of the next version, and opens it. */
-export function NextVersionButton({ subject }: { subject: { id: string } }) {
-  const create = useChange(CreatePackageVersionDocument);
-  const navigate = useNavigate();
-  const paths = usePaths();
-  return (
-    <>
-      <Button
-        variant="default"
-        loading={create.isPending}
-        // The button is gone before the draft is known here: navigating must not depend on it.
-        onClick={() =>
-          create
-            .mutateAsync({ packageId: subject.id })
-            .then(() => navigate(paths.editPackage(subject.id)))
-            .catch(() => undefined)
-        }
-      >
-        Create next version
-      </Button>
-      <Failure error={create.error} />
     </>
   );
 }

@@ -11,8 +11,7 @@ import { DataTable } from '../parts/table.tsx';
 import { StatusBadge } from './status-badge.tsx';
 
 const columns = [
-  { label: 'Name' },
-  { label: 'Id' },
+  { label: 'Name and id' },
   { label: 'Status' },
   { label: 'Features', numeric: true },
   { label: 'Subscribers', numeric: true },
@@ -101,8 +100,6 @@ function List({ packages, status }: { packages: PackagesQuery['packages']; statu
                   </Badge>
                 )}
               </Group>
-            </Table.Td>
-            <Table.Td>
               <Copyable text={each.id} />
             </Table.Td>
             <Table.Td>

@@ -14,7 +14,7 @@ import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { PackageBilling } from '../stripe/package-billing.tsx';
 import { formatGrant } from './grant.ts';
-import { DeleteDraftButton, NextVersionButton, PublishButton } from './lifecycle.tsx';
+import { DeleteDraftButton, PublishButton } from './lifecycle.tsx';
 import { Prices } from './prices.tsx';
 import { StatusBadge } from './status-badge.tsx';
 import { Subscribers } from './subscribers.tsx';
@@ -105,9 +105,6 @@ function Actions({ subject }: { subject: Subject }) {
   return (
     <>
       {isPublished && <NextVersion subject={subject} />}
-      <Button component={Link} to={paths.migrate(subject.id)} variant="default">
-        Move subscribers
-      </Button>
       {more}
       {isPublished && (
         <OpenButton
@@ -121,11 +118,9 @@ function Actions({ subject }: { subject: Subject }) {
 
 function NextVersion({ subject }: { subject: Subject }) {
   const paths = usePaths();
-  return subject.draft === null ? (
-    <NextVersionButton subject={subject} />
-  ) : (
+  return (
     <Button component={Link} to={paths.editPackage(subject.id)} variant="default">
-      Edit version {subject.draft.version}
+      {subject.draft === null ? 'Create next version' : `Edit version ${subject.draft.version}`}
     </Button>
   );
 }

@@ -29,16 +29,20 @@ export function Versions({ subject }: { subject: Subject }) {
           .filter(isEarlier)
           .reduce((sum, { subscriberCount }) => sum + subscriberCount, 0);
         return (
-          <Card title="Versions">
-            {behind > 0 && status === 'PUBLISHED' && (
-              <Group gap="xs">
-                <Text size="sm">
-                  {formatCount(behind, 'subscriber')} {behind === 1 ? 'holds' : 'hold'} an earlier version.
-                </Text>
-                <Button component={Link} to={paths.migrate(subject.id)} variant="light" size="compact-sm">
+          <Card
+            title="Versions"
+            action={
+              status !== 'DRAFT' && (
+                <Button component={Link} to={paths.migrate(subject.id)} variant="default" size="xs">
                   Move subscribers
                 </Button>
-              </Group>
+              )
+            }
+          >
+            {behind > 0 && status === 'PUBLISHED' && (
+              <Text size="sm">
+                {formatCount(behind, 'subscriber')} {behind === 1 ? 'holds' : 'hold'} an earlier version.
+              </Text>
             )}
             <DataTable label="Versions" columns={columns}>
               {versions.map((version, index) => (

@@ -29,7 +29,9 @@ export function PageHead(props: {
           </Title>
           {aside}
         </Group>
-        <Group gap="xs">{children}</Group>
+        <Group gap="xs" ml={{ base: 0, sm: 'auto' }}>
+          {children}
+        </Group>
       </Group>
     </Stack>
   );

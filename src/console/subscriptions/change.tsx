@@ -17,7 +17,7 @@ export function Change(
   const choices = useAnswer(ChoicesDocument, {});
   const [packageId, setPackageId] = useState<string | null>(null);
   const [when, setWhen] = useState(now);
-  const [usage, setUsage] = useState<CarriedUsage>('RESET');
+  const [usage, setUsage] = useState<CarriedUsage>('CARRY');
   const change = useChange(ChangePackageDocument);
   const has = subscription.package;
   const bases = (choices.data?.packages ?? []).filter(
