@@ -125,7 +125,11 @@ export const queries: Record<string, Row> = {
   previewMigration: { calls: [migration] },
   previewMerge: { calls: [({ user, twin }) => ({ ids: [user, twin] })] },
   providerPrices: {
-    calls: [() => ({ first: 100, mapped: true }), ({ freePrice }) => ({ after: freePrice })],
+    calls: [
+      () => ({ first: 100, mapped: true }),
+      ({ base }) => ({ packageId: base }),
+      ({ freePrice }) => ({ after: freePrice }),
+    ],
   },
   segmentEvents: {
     calls: [
