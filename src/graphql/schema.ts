@@ -32,6 +32,7 @@ import '../subscriptions/graphql.ts';
 import '../subscriptions/migration/graphql.ts';
 import '../subscriptions/migration/preview-graphql.ts';
 import '../users/import/graphql.ts';
+import '../usage/alerts/graphql.ts';
 import '../usage/ledger/events-graphql.ts';
 import '../usage/record/graphql.ts';
 import '../usage/history-graphql.ts';

@@ -32,6 +32,10 @@ beforeAll(async () => {
     id: 'Pro',
     features: [{ id: 'api-calls', limit: 20_000, resetPeriod: 'MONTH' }, 'storage', 'seats'],
   });
+  await prisma.packageFeature.updateMany({ where: { featureId: 'api-calls' }, data: { alertAt: [80] } });
+  await app.ok(
+    'mutation { createWebhook(input: { url: "http://127.0.0.1:9/", events: ["usage.*"] }) { secret } }',
+  );
   const startedAt = new Date(Date.now() - 80 * day);
   for (const id of ['ada', 'grace']) {
     await createUser(prisma, { id });
@@ -130,6 +134,12 @@ it('tells on the overview who is over a limit, and leads to the user', async () 
   await page.setViewportSize({ width: 1280, height: 800 });
   await row.getByRole('link', { name: 'ada' }).click();
   await page.waitForURL(`${app.url}/test/users/ada`);
+  const told = region('Thresholds reached').getByRole('row', { name: 'API calls' });
+  await told.getByText('80% of the limit').waitFor();
+  await look('user-told');
+  await page.setViewportSize({ width: 390, height: 844 });
+  await look('user-told-narrow');
+  await page.setViewportSize({ width: 1280, height: 800 });
 });
 
 it('shows one user’s usage over time, beside the periods', async () => {

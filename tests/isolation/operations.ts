@@ -109,6 +109,9 @@ export const queries: Record<string, Row> = {
       (its) => ({ userId: its.user, after: its.reservation }),
     ],
   },
+  usageAlerts: {
+    calls: [(its) => ({ userId: its.user, featureId: its.feature, first: 100 })],
+  },
   migration: byId((its) => its.migration),
   migrations: { calls: pagesAfter((its) => its.migration) },
   package: { calls: [({ base }) => ({ id: base, version: 1, includeFeatures: true })] },

@@ -78,6 +78,24 @@ test('they are told once in a window, in order, and a revert does not arm them a
   expect(await told()).toEqual(['usage.threshold_reached 80 85']);
 });
 
+test('what was told of a user is listed, newest first', async () => {
+  await record({ delta: 80 });
+  await record({ delta: 20 });
+  const query = `query ($userId: String!, $first: Int) { usageAlerts(userId: $userId, featureId: "calls", first: $first) {
+    feature { id } threshold thresholdAmount toldAt } }`;
+  const { usageAlerts } = await app.ok(query, { userId: user });
+  const at = expect.stringMatching(/Z$/);
+  const both = [100, 80].map((threshold) => ({
+    feature: { id: 'calls' },
+    threshold,
+    thresholdAmount: null,
+    toldAt: at,
+  }));
+  expect(usageAlerts).toEqual(both);
+  expect((await app.ok(query, { userId: user, first: 1 })).usageAlerts).toEqual(both.slice(0, 1));
+  await told();
+});
+
 test('one call that jumps over both tells of both', async () => {
   await record({ delta: 150 });
   expect(await told()).toEqual([

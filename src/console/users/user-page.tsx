@@ -2,6 +2,7 @@ import { Anchor, Group, SimpleGrid, Stack, Text } from '@mantine/core';
 import { lazy, Suspense, useEffect } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { Allowances } from '../allowances/card.tsx';
+import { Told } from '../allowances/told.tsx';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { UserDocument, type UserQuery } from '../generated/operations.ts';
@@ -40,6 +41,7 @@ export function Page() {
           <Stack>
             <Facts user={user} />
             <Allowances userId={user.id} entitlements={entitlements} />
+            <Told userId={user.id} />
             <Ungranted userId={user.id} grantedIds={entitlements.map(({ feature }) => feature.id)} />
             <Subscriptions userId={user.id} subscriptions={subscriptions ?? []} />
             <Suspense fallback={null}>
