@@ -122,6 +122,7 @@ it('subscribes, changes and cancels, and says before what goes with it', async (
   await choose('Package', 'basic');
   await dialog().getByRole('button', { name: 'Subscribe' }).click();
   await page.getByText('0 of 10 used (0%)').waitFor();
+  await page.getByText(/^10 a month, resets on /).waitFor();
   await click('Add an add-on');
   await choose('Add-on', 'More calls (more-calls)');
   await dialog().getByRole('button', { name: 'Subscribe' }).click();
@@ -213,7 +214,7 @@ it('tops up, raises a limit until Friday, holds an amount, and reverts a row of 
   await dialog().getByRole('textbox', { name: 'Amount' }).fill('4');
   await dialog().getByRole('button', { name: 'Hold' }).click();
   await page.getByText('4 held by reservations').waitFor();
-  await given.getByRole('tab', { name: 'Reservations' }).click();
+  await given.getByRole('tab', { name: 'Reservations 1', selected: true }).waitFor();
   await given.getByRole('button', { name: /^Commit/ }).click();
   await dialog().getByRole('textbox', { name: 'Really used' }).fill('3');
   await dialog().getByRole('button', { name: 'Commit' }).click();
@@ -242,6 +243,11 @@ it('tops up, raises a limit until Friday, holds an amount, and reverts a row of 
   await dialog().getByRole('textbox', { name: 'Reason' }).fill('Not needed');
   await dialog().getByRole('button', { name: 'Revoke' }).click();
   await given.getByText('Revoked').waitFor();
+  await given.getByRole('tab', { name: 'Top-ups 1' }).click();
+  await given.getByRole('button', { name: /^Void/ }).click();
+  await dialog().getByRole('button', { name: 'Void' }).click();
+  await given.getByText('Voided').first().waitFor();
+  expect(await given.getByRole('button', { name: /^Void/ }).count()).toBe(0);
 });
 
 it('begins in the past with what was used elsewhere, changes at the end of the period, and takes that back', async () => {

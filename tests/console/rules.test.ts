@@ -18,6 +18,7 @@ import {
   startInput,
   startNow,
 } from '../../src/console/subscriptions/start.ts';
+import { fateOf, followersOf, forerunnerOf } from '../../src/console/subscriptions/succession.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
 import { eventPatterns } from '../../src/console/webhooks/event-types.ts';
 import { eventPatterns as known } from '../../src/webhooks/outbox/rules.ts';
@@ -154,12 +155,25 @@ describe('an instant is chosen in the zone of the browser', () => {
 });
 
 describe('before more is given, it is told what becomes of it', () => {
-  const present = { budget: 10, remaining: 4, overageEnabled: false };
+  const present = { budget: 10, remaining: 4, overageEnabled: false, used: 6, source: 'Team' };
   const topUp = { way: 'TOP_UP', amount: 5, until: '' } as const;
   const limit = { way: 'LIMIT', amount: 20, until: '2026-12-04T23:59' } as const;
   it.each([
     ['a top-up', topUp, present, null, 'Left: 4 now, 9 afterwards.'],
-    ['a higher limit', limit, present, null, 'The user may use 20 until then, counted from the start.'],
+    [
+      'a higher limit',
+      limit,
+      present,
+      null,
+      'The user may use 20 until then. 6 are used in Team; the 20 begin at 0 now. After that, Team counts again, with its limit of 10; what is used in its period until then counts there too.',
+    ],
+    [
+      'a higher limit from a start on',
+      { ...limit, startsAt: '2026-12-01T00:00' },
+      null,
+      null,
+      'The user may use 20 until then. The 20 begin at 0 at its start.',
+    ],
     [
       'a limit that is no higher',
       { ...limit, amount: 10 },
@@ -182,6 +196,37 @@ describe('before more is given, it is told what becomes of it', () => {
     expect(reasonAgainst(gift, has)?.slice(0, against?.length) ?? null).toBe(against);
     expect(resultOf(gift, has)?.slice(0, result?.length) ?? null).toBe(result);
   });
+});
+
+describe('the console tells which subscription follows which', () => {
+  const times = { startedAt: '2026-01-01T00:00:00Z', endedAt: null, cancelsAt: null };
+  const has = (name: string, version = 1) => ({ id: name, name, version, isAddon: false });
+  const end = '2026-12-29T00:00:00.000Z';
+  const team = { ...times, id: '1', status: 'ACTIVE', cancelsAt: end, package: has('Team') } as const;
+  const business = {
+    ...times,
+    id: '2',
+    status: 'SCHEDULED',
+    startedAt: end,
+    package: has('Business'),
+  } as const;
+  const later = { ...business, id: '3', startedAt: '2027-01-01T00:00:00.000Z' };
+  it('what begins when it ends follows it', () => {
+    expect(followersOf(team, [later, business, team])).toEqual([business]);
+    expect(forerunnerOf(business, [later, business, team])).toBe(team);
+    expect(forerunnerOf(later, [later, business, team])).toBeUndefined();
+    expect(followersOf({ ...team, cancelsAt: null }, [business])).toEqual([]);
+  });
+  const over = { ...team, status: 'CANCELLED', cancelsAt: null, endedAt: end } as const;
+  const next = { ...business, status: 'ACTIVE' } as const;
+  it.each([
+    ['one that goes on', team, [next], null],
+    ['one that was cancelled', over, [later], null],
+    ['one in whose place another began', over, [next], 'Replaced by Business'],
+    ['another version', over, [{ ...next, package: has('Team', 2) }], 'Replaced by version 2'],
+    ['nothing follows what never began', over, [{ ...next, status: 'CANCELLED', endedAt: end }], null],
+    ['one that never began', { ...business, status: 'CANCELLED', endedAt: end }, [], 'Not begun'],
+  ] as const)('%s', (_, one, others, fate) => expect(fateOf(one, [one, ...others])).toBe(fate));
 });
 
 describe('the alerts of a limit are told, and which is reached', () => {

@@ -11,7 +11,9 @@ import { OpenButton } from '../parts/opener.tsx';
 import { UsageOverTime } from '../usage/usage-over-time.tsx';
 import { Alerts } from './alerts.tsx';
 import { FeatureRow } from './feature-row.tsx';
-import { heldOf } from './present.ts';
+import type { GivenTab } from './given-tabs.ts';
+import { Period } from './period.tsx';
+import { exact, heldOf } from './present.ts';
 import { Resets } from './resets.tsx';
 
 const History = lazy(() => import('./history.tsx').then(({ History }) => ({ default: History })));
@@ -21,13 +23,18 @@ type Entitlement = UserQuery['entitlements'][number];
 type Consumption = NonNullable<Entitlement['consumption']>;
 
 /** What the user may use, how much of it is left, and ways to give more. */
-export function Allowances(props: { userId: string; entitlements: readonly Entitlement[] }) {
-  const { userId, entitlements } = props;
+export function Allowances(props: {
+  userId: string;
+  entitlements: readonly Entitlement[];
+  /** Gets the list that has what was given. */
+  onGiven: (tab: GivenTab) => void;
+}) {
+  const { userId, entitlements, onGiven } = props;
   const give = (
     <OpenButton
       label="Give a feature"
       button={{ variant: 'default', size: 'xs' }}
-      dialog={(given) => <GiveMore {...given} userId={userId} />}
+      dialog={(given) => <GiveMore {...given} userId={userId} onGiven={onGiven} />}
     />
   );
   return (
@@ -40,7 +47,7 @@ export function Allowances(props: { userId: string; entitlements: readonly Entit
       ) : (
         <Stack gap="lg">
           {entitlements.map((each) => (
-            <Row key={each.feature.id} userId={userId} entitlement={each} />
+            <Row key={each.feature.id} userId={userId} entitlement={each} onGiven={onGiven} />
           ))}
         </Stack>
       )}
@@ -48,14 +55,23 @@ export function Allowances(props: { userId: string; entitlements: readonly Entit
   );
 }
 
-function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement }) {
+function Row(props: { userId: string; entitlement: Entitlement; onGiven: (tab: GivenTab) => void }) {
+  const { userId, entitlement, onGiven } = props;
   const { feature, subscription, access, reason, consumption } = entitlement;
   const give = (
     <OpenButton
       label="Give more"
       about={feature.name}
       button={{ variant: 'subtle', size: 'compact-sm' }}
-      dialog={(given) => <GiveMore {...given} userId={userId} feature={feature} present={consumption} />}
+      dialog={(given) => (
+        <GiveMore
+          {...given}
+          userId={userId}
+          feature={feature}
+          present={consumption && { ...consumption, source: subscription?.package.name ?? null }}
+          onGiven={onGiven}
+        />
+      )}
     />
   );
   return (
@@ -69,6 +85,7 @@ function Row({ userId, entitlement }: { userId: string; entitlement: Entitlement
       {consumption && (
         <UsageBar {...consumption} label={feature.name} units={feature.unitLabelPlural ?? 'used'} />
       )}
+      {consumption && consumption.budget !== null && <Period userId={userId} entitlement={entitlement} />}
       {!access && (
         <Text size="sm" c="var(--mantine-color-error)" mt={4}>
           {reason} {consumption && <Resets userId={userId} featureId={feature.id} />}
@@ -151,7 +168,7 @@ const Access = ({ access }: { access: boolean }) =>
 
 /** A bar of usage against the budget, with the same in words, and what is left. */
 function UsageBar(props: Consumption & { label: string; units: string }) {
-  const { used, budget, overageEnabled, label, units } = props;
+  const { used, budget, overageEnabled, topUp, label, units } = props;
   if (budget === null)
     return (
       <Text size="sm">
@@ -159,8 +176,12 @@ function UsageBar(props: Consumption & { label: string; units: string }) {
       </Text>
     );
   const share = budget === 0 ? 1 : used / budget;
-  const over = used > budget;
-  const words = `${formatNumber(used)} of ${formatNumber(budget)} ${units} (${formatShare(share)})`;
+  const isToppedUp = used > budget && topUp !== null && topUp.remaining > 0;
+  // Whoever may go on, from top-ups, is not shown as blocked.
+  const over = used > budget && !isToppedUp;
+  const words = isToppedUp
+    ? `${formatNumber(used)} ${units}: the limit of ${formatNumber(budget)}, and ${formatNumber(exact(used - budget))} beyond it; top-ups gave ${formatNumber(topUp.granted)}`
+    : `${formatNumber(used)} of ${formatNumber(budget)} ${units} (${formatShare(share)})`;
   return (
     <Stack gap={4}>
       <Progress.Root size="lg">

@@ -14,6 +14,7 @@ import { choicesOf } from '../parts/ids.ts';
 import { InstantInput } from '../parts/instant-input.tsx';
 import { readInstant } from '../parts/instants.ts';
 import type { Opened } from '../parts/opener.tsx';
+import type { GivenTab } from './given-tabs.ts';
 import { blankTerms, GrantTerms, type Terms, termsInput } from './grant-terms.tsx';
 import { type Gift, type Present, reasonAgainst, resultOf } from './present.ts';
 
@@ -25,9 +26,11 @@ export function GiveMore(
     feature?: CountedFragment | undefined;
     /** What the user has of it; null without an entitlement. */
     present?: Present | null;
+    /** Gets the list that has what was given. */
+    onGiven: (tab: GivenTab) => void;
   },
 ) {
-  const { opened, onClose, userId, present = null } = props;
+  const { opened, onClose, userId, present = null, onGiven } = props;
   const [featureId, setFeatureId] = useState(props.feature?.id ?? null);
   const choices = useAnswer(ChoicesDocument, {}, { enabled: props.feature === undefined });
   const feature = props.feature ?? choices.data?.features.find(({ id }) => id === featureId);
@@ -42,8 +45,8 @@ export function GiveMore(
   const keyFor = useRepeatKey();
   const isBinary = feature?.type === 'BINARY';
   const isTopUp = way === 'TOP_UP' && !isBinary;
-  const gift: Gift = { way, amount: unlimited ? null : amount, until };
-  const give = () => {
+  const gift: Gift = { way, amount: unlimited ? null : amount, until, startsAt: terms.startsAt };
+  const give = (): Promise<unknown> => {
     const common = { userId, featureId: feature?.id ?? '', reason: reason || null };
     const end = readInstant(until);
     if (isTopUp) {
@@ -61,7 +64,7 @@ export function GiveMore(
       submit="Give"
       change={isTopUp ? topUp : grant}
       blocked={feature === undefined}
-      onSubmit={give}
+      onSubmit={() => give().then(() => onGiven(isTopUp ? 'top-ups' : 'grants'))}
     >
       {props.feature === undefined && (
         <Select
@@ -121,7 +124,7 @@ const ways = [
 
 const meanings: Record<Gift['way'], string> = {
   TOP_UP: 'Adds an amount, once. It is used when the limit of the period is used up, and never resets.',
-  LIMIT: 'Another limit beside those of the packages: the highest counts. It is counted from 0.',
+  LIMIT: 'Another limit beside those of the packages: the highest counts.',
 };
 
 /** How much, and what becomes of it. */

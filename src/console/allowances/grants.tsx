@@ -9,11 +9,11 @@ import { Moment } from '../parts/moment.tsx';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { authorOf, useEntries } from './authors.ts';
+import { givenPageSize as pageSize } from './given-tabs.ts';
 import { Why } from './why.tsx';
 
 type Grant = GrantsQuery['grants'][number];
 
-const pageSize = 10;
 const columns = [
   { label: 'Feature' },
   { label: 'Limit' },

@@ -12,7 +12,8 @@ import type { Opened } from '../parts/opener.tsx';
 const maxMinutes = 1_440;
 
 /** Holds an amount of a feature until it is committed, released or lapses. */
-export function Hold({ opened, onClose, userId }: Opened & { userId: string }) {
+export function Hold(props: Opened & { userId: string; onHeld: () => void }) {
+  const { opened, onClose, userId, onHeld } = props;
   const choices = useAnswer(ChoicesDocument, {});
   const features = choices.data?.features.filter(({ type }) => type === 'CONSUMABLE') ?? [];
   const [featureId, setFeatureId] = useState<string | null>(null);
@@ -41,6 +42,7 @@ export function Hold({ opened, onClose, userId }: Opened & { userId: string }) {
           input: { ...input, idempotencyKey: keyFor(input) },
         });
         if (!reserveUsage.reserved) throw new Error('refused');
+        onHeld();
       }}
     >
       <Text size="sm" c="dimmed">

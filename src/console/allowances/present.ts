@@ -5,7 +5,13 @@ export interface Present {
   budget: number | null;
   remaining: number | null;
   overageEnabled: boolean;
+  used: number;
+  /** The name of what grants it now: a package, or null for another grant. */
+  source: string | null;
 }
+
+/** Amounts have six fraction digits; differences of binary fractions have more. */
+export const exact = (difference: number): number => Number(difference.toFixed(6));
 
 /** What reservations hold of the budget and the top-ups; 0 where the budget is unlimited. */
 export function heldOf(consumption: {
@@ -17,15 +23,15 @@ export function heldOf(consumption: {
   const { used, budget, remaining, topUp } = consumption;
   if (budget === null || remaining === null) return 0;
   const held = Math.max(0, budget - used) + (topUp?.remaining ?? 0) - remaining;
-  // Amounts have six fraction digits; differences of binary fractions have more.
-  return Math.max(0, Number(held.toFixed(6)));
+  return Math.max(0, exact(held));
 }
 
-/** What is about to be given. Amount null is unlimited; `until` is empty without an end. */
+/** What is about to be given. Amount null is unlimited; `until` is empty without an end, `startsAt` for now. */
 export interface Gift {
   way: 'TOP_UP' | 'LIMIT';
   amount: number | null | '';
   until: string;
+  startsAt?: string;
 }
 
 /** Why giving this changes nothing, as sentences; null if it does. */
@@ -41,13 +47,34 @@ export function reasonAgainst({ way, amount }: Gift, present: Present | null): s
 }
 
 /** What the user may use afterwards, as a sentence; null if it is not known. */
-export function resultOf({ way, amount, until }: Gift, present: Present | null): string | null {
+export function resultOf(gift: Gift, present: Present | null): string | null {
+  const { way, amount, until, startsAt = '' } = gift;
   if (amount === '') return null;
   const span = until === '' ? '' : ' until then';
   if (amount === null) return `The user may use any amount${span}.`;
-  if (way === 'LIMIT') return `The user may use ${formatNumber(amount)}${span}, counted from the start.`;
+  if (way === 'LIMIT')
+    return [`The user may use ${formatNumber(amount)}${span}.`, ...countedHow(gift, startsAt, present)].join(
+      ' ',
+    );
   if (present?.remaining == null) return null;
   return `Left: ${formatNumber(present.remaining)} now, ${formatNumber(present.remaining + amount)} afterwards.`;
+}
+
+/** From where a raised limit is counted, and what counts after its end. */
+function countedHow({ amount, until }: Gift, startsAt: string, present: Present | null): string[] {
+  const from = startsAt === '' ? '0 now' : '0 at its start';
+  const begin = `The ${formatNumber(amount || 0)} begin at ${from}`;
+  if (present === null) return [`${begin}.`];
+  const { used, budget, source } = present;
+  const where = source ?? 'the grant that counts now';
+  const isUsed = used === 1 ? 'is' : 'are';
+  const after = `${source ?? 'what the user has now'} counts again, with its limit of ${formatNumber(budget ?? 0)}`;
+  return [
+    used === 0 ? `${begin}.` : `${formatNumber(used)} ${isUsed} used in ${where}; the ${begin.slice(4)}.`,
+    ...(until === ''
+      ? []
+      : [`After that, ${after}; what is used in its period until then counts there too.`]),
+  ];
 }
 
 /** `Webhooks get an event at 80% and 100%; 80% is reached.` */

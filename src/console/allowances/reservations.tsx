@@ -15,10 +15,10 @@ import { Moment } from '../parts/moment.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { givenPageSize as pageSize } from './given-tabs.ts';
 
 type Reservation = OpenReservationsQuery['openReservations'][number];
 
-const pageSize = 10;
 const refreshMs = 10_000;
 const columns = [
   { label: 'Feature' },

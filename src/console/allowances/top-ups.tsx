@@ -9,11 +9,11 @@ import { formatNumber } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { authorOf, useEntries } from './authors.ts';
+import { givenPageSize as pageSize } from './given-tabs.ts';
 import { Why } from './why.tsx';
 
 type TopUp = TopUpsQuery['topUps'][number];
 
-const pageSize = 10;
 const columns = [
   { label: 'Feature' },
   { label: 'Left', numeric: true },

@@ -51,7 +51,14 @@ export function Cancel(props: Opened & { subscription: Subscription; held: reado
           After {name} the user has no base package.
         </Text>
       )}
-      {addons.length > 0 && <Text size="sm">With it go the user's add-ons: {namesOf(addons)}.</Text>}
+      {addons.length > 0 && (
+        <Text size="sm">
+          {isScheduled && when.kind === 'NOW'
+            ? "The user's add-ons end now"
+            : "With it go the user's add-ons"}
+          : {namesOf(addons)}.
+        </Text>
+      )}
     </FormDialog>
   );
 }

@@ -44,7 +44,7 @@ export function Subscriptions(props: { userId: string; subscriptions: readonly S
       {subscriptions.length === 0 ? (
         <Text c="dimmed">None yet. Choose a published package with “Subscribe”.</Text>
       ) : (
-        <DataTable label="Subscriptions" columns={columns} minWidth={720}>
+        <DataTable label="Subscriptions" columns={columns} minWidth={860}>
           {subscriptions.map((each) => (
             <Row
               key={each.id}

@@ -1,7 +1,8 @@
 import { Anchor, Group, SimpleGrid, Stack, Text } from '@mantine/core';
-import { lazy, Suspense, useEffect } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { Allowances } from '../allowances/card.tsx';
+import type { GivenTab } from '../allowances/given-tabs.ts';
 import { Told } from '../allowances/told.tsx';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -24,6 +25,7 @@ export function Page() {
   const paths = usePaths();
   const navigate = useNavigate();
   const answer = useAnswer(UserDocument, { id });
+  const [tab, setTab] = useState<GivenTab>('grants');
   // The id of a merged user resolves to the survivor: update the URL.
   const foundId = answer.data?.user.id;
   useEffect(() => {
@@ -40,12 +42,12 @@ export function Page() {
           </PageHead>
           <Stack>
             <Facts user={user} />
-            <Allowances userId={user.id} entitlements={entitlements} />
+            <Allowances userId={user.id} entitlements={entitlements} onGiven={setTab} />
             <Told userId={user.id} />
             <Ungranted userId={user.id} grantedIds={entitlements.map(({ feature }) => feature.id)} />
             <Subscriptions userId={user.id} subscriptions={subscriptions ?? []} />
             <Suspense fallback={null}>
-              <Given userId={user.id} />
+              <Given userId={user.id} tab={tab} onTab={setTab} />
             </Suspense>
             <Check userId={user.id} />
             <Suspense fallback={null}>
