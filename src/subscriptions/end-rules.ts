@@ -36,9 +36,11 @@ export function planCancel(
   const until = target.package.isAddon ? lastsUntil(target, others) : null;
   const end = until !== null && until < at ? until : at;
   const freed = endedFor(following, others);
+  // Before a base package that never begins, add-ons go on with the one before it.
+  const gone = target.startedAt > end ? target.startedAt : end;
   const addons = target.package.isAddon
     ? []
-    : others.filter((each) => each.package.isAddon && (goesOnAfter(each, end) || freed.includes(each)));
+    : others.filter((each) => each.package.isAddon && (goesOnAfter(each, gone) || freed.includes(each)));
   const rest = others.filter((each) => !following.includes(each));
   const isBetween = ({ startedAt }: SubscriptionTerms) => startedAt > target.startedAt && startedAt < end;
   if (isBase(target.package) && rest.some((each) => isBase(each.package) && isBetween(each)))
@@ -47,7 +49,7 @@ export function planCancel(
   ending.forEach(check);
   return ending.map((each) => ({
     id: each.id,
-    at: each.startedAt > end || following.includes(each) ? each.startedAt : end,
+    at: each.startedAt > gone || following.includes(each) ? each.startedAt : gone,
   }));
 }
 

@@ -108,6 +108,9 @@ it('makes a user, and finds out why the user is blocked', async () => {
   await dialog().getByLabel('Email').fill('ada@example.com');
   await dialog().getByRole('button', { name: 'Create user' }).click();
   await heading('Ada Lovelace').waitFor();
+  // The page is whole: nothing moves any more under the pointer.
+  await page.getByText('None. A grant is').waitFor();
+  await page.getByText('Nothing has been recorded yet.').waitFor();
   await page.getByRole('combobox', { name: 'Feature' }).click();
   await page.getByRole('option', { name: 'API calls' }).click();
   await page.getByRole('button', { name: 'Check' }).click();

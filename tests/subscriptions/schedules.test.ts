@@ -427,3 +427,17 @@ describe('a change of package', () => {
     expect(await differences()).toEqual([]);
   });
 });
+
+it('cancelling a base package that has not begun leaves add-ons to the one before it, until it was to begin', async () => {
+  const at = ahead(10);
+  const [, seats] = await subscribe(['free', 'seats']);
+  const { subscription } = await change('pro', { at });
+  await cancel(subscription.id);
+  const ends = async (id: string) =>
+    (await db().subscription.findFirstOrThrow({ where: { id: BigInt(id) } })).endedAt;
+  expect(await ends(seats.id)).toEqual(at);
+  expect(await ends(subscription.id)).toEqual(at);
+  expect(
+    (await app.ok('{ canUseFeature(userId: "ada", featureId: "mails") { access } }')).canUseFeature,
+  ).toEqual({ access: true });
+});

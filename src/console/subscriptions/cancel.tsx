@@ -54,7 +54,7 @@ export function Cancel(props: Opened & { subscription: Subscription; held: reado
       {addons.length > 0 && (
         <Text size="sm">
           {isScheduled && when.kind === 'NOW'
-            ? "The user's add-ons end now"
+            ? `When ${name} was to begin, the user's add-ons end`
             : "With it go the user's add-ons"}
           : {namesOf(addons)}.
         </Text>
