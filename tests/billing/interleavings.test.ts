@@ -16,7 +16,7 @@ afterAll(async () => {
   await stripe.stop();
 });
 
-const numRuns = Number(process.env.RUNS ?? 6);
+const numRuns = Number(process.env.RUNS ?? 3);
 
 type Step = [action: number, who: number, what: number];
 type Prices = { packages: string[]; once: string; later: string };
