@@ -44,6 +44,13 @@ export const notConnected = () =>
 /** Opens the connections of environments, one library object for each key. */
 export type OpenConnection = (environmentId: string) => Promise<Connected | null>;
 
+/** The open connection of an environment. @throws StripeNotConnectedError if there is none */
+export async function requireConnected(open: OpenConnection, environmentId: string): Promise<Connected> {
+  const connected = await open(environmentId);
+  if (connected === null) throw notConnected();
+  return connected;
+}
+
 const placeOf = (environmentId: string, what: 'key' | 'webhook secret') => `stripe ${what} ${environmentId}`;
 
 export function createConnections(db: Db, encryption: Encryption, address: StripeAddress): OpenConnection {

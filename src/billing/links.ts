@@ -4,13 +4,8 @@ import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import {
-  DomainError,
-  invalidInput,
-  packageNotFound,
-  subscriptionLinkError,
-  userNotFound,
-} from '../errors.ts';
+import { DomainError, invalidInput, subscriptionLinkError, userNotFound } from '../errors.ts';
+import { requirePackage } from '../packages/store.ts';
 import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { findUserKey } from '../users/store.ts';
 import { type Connected, notConnected, type OpenConnection } from './connection.ts';
@@ -30,9 +25,7 @@ export async function createTemplate(
 ): Promise<void> {
   const { environmentId } = author;
   const { id, currency, interval, prices } = template;
-  const where = { environmentId_id: { environmentId, id: packageId } };
-  if ((await prisma.package.findUnique({ where, select: { id: true } })) === null)
-    throw packageNotFound(packageId);
+  await requirePackage(prisma, environmentId, packageId);
   const known = await prisma.stripePrice.findMany({ where: { environmentId, id: { in: prices } } });
   const problem = priceProblem(packageId, template, known);
   if (problem !== null) throw invalidInput(`input.prices.${problem.index}`, problem.problem);

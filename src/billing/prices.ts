@@ -2,8 +2,9 @@ import type Stripe from 'stripe';
 import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { DomainError, packageNotFound } from '../errors.ts';
-import { type Connected, notConnected, type OpenConnection } from './connection.ts';
+import { DomainError } from '../errors.ts';
+import { requirePackage } from '../packages/store.ts';
+import { type Connected, type OpenConnection, requireConnected } from './connection.ts';
 import type { NewPrice } from './price-rules.ts';
 import { type PriceFacts, savePrices } from './price-store.ts';
 import { enqueueProjection } from './queue.ts';
@@ -67,11 +68,8 @@ export async function createPrice(
   { productName, amount, currency, interval }: NewPrice,
 ): Promise<string> {
   const { environmentId } = author;
-  const connected = await open(environmentId);
-  if (connected === null) throw notConnected();
-  const where = { environmentId_id: { environmentId, id: packageId } };
-  if ((await prisma.package.findUnique({ where, select: { id: true } })) === null)
-    throw packageNotFound(packageId);
+  const connected = await requireConnected(open, environmentId);
+  await requirePackage(prisma, environmentId, packageId);
   const price = await atStripe(
     () =>
       connected.stripe.prices.create({
@@ -108,9 +106,7 @@ export async function mapPrice(
 ): Promise<void> {
   const { environmentId } = author;
   await prisma.$transaction(async (tx) => {
-    const where = { environmentId_id: { environmentId, id: packageId } };
-    if ((await tx.package.findUnique({ where, select: { id: true } })) === null)
-      throw packageNotFound(packageId);
+    await requirePackage(tx, environmentId, packageId);
     const { count } = await tx.stripePrice.updateMany({
       where: { environmentId, id: priceId, packageId: null },
       data: { packageId, mappedAt: new Date() },

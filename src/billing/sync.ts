@@ -161,8 +161,8 @@ async function updateFacts(
 type Projecting = Pick<Connected, 'environmentId' | 'withholdsPaused'>;
 
 /**
- * Brings the subscriptions of a user in line with what Stripe said of all customers of the user. Mostly nothing changes:
- * that is seen without a lock. Whoever changes something that decides projects it afterwards.
+ * Brings the subscriptions of a user in line with what Stripe said of all customers of the user. Most calls
+ * change nothing, and need no lock. A change of anything that the projection reads must call this afterwards.
  *
  * @param isForced whether it counts as a change in any case; see order in change.ts
  */

@@ -1,7 +1,7 @@
 import type { Database } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { Connected } from './connection.ts';
-import { compareWithLedger, compareWithMeters, type Tell } from './meters/verify.ts';
+import { compareWithLedger, compareWithMeters, type Print } from './meters/verify.ts';
 import type { Mirror } from './mirror-rules.ts';
 import { readMappedPackages } from './price-store.ts';
 import { endsOf, project } from './projection-rules.ts';
@@ -17,7 +17,7 @@ const pageSize = 100;
 const usersAtOnce = 4;
 
 interface Report {
-  tell: Tell;
+  print: Print;
   progress(done: number, total: number): void;
   stop: AbortSignal;
 }
@@ -31,11 +31,11 @@ interface Report {
 export async function verifyStripe(
   { prisma, work }: Pick<Database, 'prisma' | 'work'>,
   connected: Connected,
-  { tell, progress, stop }: Report,
+  { print, progress, stop }: Report,
 ): Promise<number> {
   const { environmentId } = connected;
   for (const id of await findUnknown(prisma, connected, stop))
-    tell(`customer ${id}: Stripe has it, and nothing is known of it here`);
+    print(`customer ${id}: Stripe has it, and nothing is known of it here`);
   const total = await prisma.stripeCustomer.count({ where: { environmentId } });
   let done = 0;
   let after = '';
@@ -44,7 +44,7 @@ export async function verifyStripe(
     for (let index = 0; index < page.length; index += usersAtOnce) {
       const group = page.slice(index, index + usersAtOnce);
       const found = await Promise.all(group.map((each) => compareOwner(prisma, connected, each, stop)));
-      for (const line of found.flat()) tell(line);
+      for (const line of found.flat()) print(line);
       done += group.length;
       progress(done, total);
     }
@@ -52,8 +52,8 @@ export async function verifyStripe(
     after = page.at(-1)?.id ?? after;
   }
   progress(total, total);
-  await compareWithLedger(work, connected, tell);
-  await compareWithMeters(work, connected, stop, tell);
+  await compareWithLedger(work, connected, print);
+  await compareWithMeters(work, connected, stop, print);
   return done;
 }
 

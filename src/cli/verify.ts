@@ -49,7 +49,7 @@ async function printStripe(database: Database): Promise<void> {
     let differences = 0;
     const customers = await verifyStripe(database, connected, {
       progress: showProgress('customers'),
-      tell(line) {
+      print(line) {
         differences += 1;
         process.stdout.write(`environment ${environmentId}, ${line}\n`);
       },

@@ -79,15 +79,20 @@ const UpdateFeatureInput = builder.inputType('UpdateFeatureInput', {
 /** A row of a list, with the fields of its feature that are asked for. */
 export type WithFeature<Row> = Row & { feature: FeatureRow };
 
-/** Adds the field `feature` to the rows of a list, with one statement. */
+/**
+ * Adds the field `feature` to the rows of a list, with one statement.
+ *
+ * @param list the path from the field that is answered to the list, if the list is a part of it
+ */
 export async function withFeatures<Row extends { featureId: string }>(
   rows: readonly Row[],
   context: Context,
   info: GraphQLResolveInfo,
+  list: readonly string[] = [],
 ): Promise<WithFeature<Row>[]> {
   const { db, environmentId } = context;
   const features = await db.feature.findMany({
-    ...queryFromInfo({ context, info, path: ['feature'] }),
+    ...queryFromInfo({ context, info, path: [...list, 'feature'] }),
     where: { environmentId, id: { in: [...new Set(rows.map(({ featureId }) => featureId))] } },
   });
   const byId = new Map(features.map((feature) => [feature.id, feature]));

@@ -4,7 +4,7 @@ import type { Amount } from '../amount.ts';
 import { AuditEntry, concerning } from '../audit/graphql.ts';
 import { Consumption } from '../entitlements/graphql.ts';
 import type { Entitlement } from '../entitlements/rules.ts';
-import { Feature } from '../features/graphql.ts';
+import { Feature, withFeatures } from '../features/graphql.ts';
 import { builder } from '../graphql/builder.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
@@ -162,10 +162,6 @@ builder.queryField('explainEntitlement', (t) =>
         ...select(['feature']),
         where: { environmentId_id: { environmentId, id: featureId } },
       });
-      const eventFeature = await db.feature.findUniqueOrThrow({
-        ...select(['usage', 'feature']),
-        where: { environmentId_id: { environmentId, id: featureId } },
-      });
       const events =
         countedFrom === null
           ? []
@@ -193,7 +189,7 @@ builder.queryField('explainEntitlement', (t) =>
             null,
           grant: grants.find(({ id }) => each.kind === 'GRANT' && id === each.subscriptionId) ?? null,
         })),
-        usage: events.map((event) => ({ ...event, feature: eventFeature })),
+        usage: await withFeatures(events, context, info, ['usage']),
         changes,
       };
     },

@@ -68,16 +68,19 @@ function lossOf(holding: Holding, winner: Holding): Outcome {
 
 /** The candidates: the one that counts, then the others that are live, then the rest; the newest start first. */
 export function judge(holdings: readonly Holding[], question: Question): Candidate[] {
-  const winner = highestGrant(holdings.filter((each) => hindranceOf(each, question) === null));
-  const judged = holdings.map((each): Candidate => {
-    const hindrance = hindranceOf(each, question);
-    const outcome = hindrance ?? (winner === null || each === winner ? 'COUNTS' : lossOf(each, winner));
-    const counted = hindrance === null && question.featureType === 'CONSUMABLE';
-    const reason = reasonOf(outcome, each, winner, question.featureType);
-    return { ...each, outcome, reason, window: counted ? windowAt(each, question.at) : null };
-  });
-  const rank = ({ outcome, window }: Candidate) => (outcome === 'COUNTS' ? 0 : window === null ? 2 : 1);
-  return judged.sort((a, b) => rank(a) - rank(b) || b.startedAt.getTime() - a.startedAt.getTime());
+  const live = holdings.filter((each) => hindranceOf(each, question) === null);
+  const winner = highestGrant(live);
+  const rank = (each: Holding) => (each === winner ? 0 : live.includes(each) ? 1 : 2);
+  const newestFirst = (a: Holding, b: Holding) => b.startedAt.getTime() - a.startedAt.getTime();
+  return holdings
+    .toSorted((a, b) => rank(a) - rank(b) || newestFirst(a, b))
+    .map((each) => {
+      const loss = winner === null || each === winner ? 'COUNTS' : lossOf(each, winner);
+      const outcome = hindranceOf(each, question) ?? loss;
+      const counted = live.includes(each) && question.featureType === 'CONSUMABLE';
+      const reason = reasonOf(outcome, each, winner, question.featureType);
+      return { ...each, outcome, reason, window: counted ? windowAt(each, question.at) : null };
+    });
 }
 
 /** An instant in UTC, to the minute. */

@@ -1,6 +1,7 @@
 import type { Db } from '../database/client.ts';
 import { defaultTimeZone } from '../environments/rules.ts';
 import { findTimeZone, findUnknownTimeZones } from '../environments/store.ts';
+import { packageNotFound } from '../errors.ts';
 import type { TimeZones } from './reset-rules.ts';
 import type { packageFeatures, RequestedFeature, Versions } from './rules.ts';
 
@@ -33,6 +34,12 @@ export async function lockPackages(
      ORDER BY id
        FOR NO KEY UPDATE`;
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** @throws PackageNotFoundError if no package has this id */
+export async function requirePackage(db: Db, environmentId: string, id: string): Promise<void> {
+  const where = { environmentId_id: { environmentId, id } };
+  if ((await db.package.findUnique({ where, select: { id: true } })) === null) throw packageNotFound(id);
 }
 
 /** The existing features among these, by id. */

@@ -105,7 +105,7 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
       if (connected === null) throw new Error('not connected');
       const lines: string[] = [];
       await verifyStripe(app.database, connected, {
-        tell: (line) => lines.push(line),
+        print: (line) => lines.push(line),
         progress: () => undefined,
         stop: new AbortController().signal,
       });

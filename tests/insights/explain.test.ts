@@ -85,6 +85,17 @@ describe('the rules', () => {
     ]);
   });
 
+  test('of a BINARY feature too, what is live comes before the rest', () => {
+    const over = package_('over', { endedAt: ago(0), startedAt: ago(day), subscriptionId: 2n });
+    const live = package_('live', { startedAt: ago(5 * day), subscriptionId: 3n });
+    const judged = judge([over, package_('later'), live], { ...question, featureType: 'BINARY' });
+    expect(judged.map(({ subscription, outcome }) => [subscription?.packageId, outcome])).toEqual([
+      ['live', 'COUNTS'],
+      ['later', 'LATER_START'],
+      ['over', 'ENDED'],
+    ]);
+  });
+
   test('what was cancelled counted until its end', () => {
     const cancelled = package_('pro', { status: 'CANCELLED', endedAt: ago(-day) });
     expect(judge([cancelled], { ...question, isPast: true })).toMatchObject([{ outcome: 'COUNTS' }]);

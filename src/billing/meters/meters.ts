@@ -4,9 +4,10 @@ import type { Author } from '../../audit/rules.ts';
 import type { Db } from '../../database/client.ts';
 import { isUniqueViolation } from '../../database/errors.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
-import { DomainError, invalidInput, packageNotFound } from '../../errors.ts';
+import { DomainError, invalidInput } from '../../errors.ts';
 import { requireFeature } from '../../features/store.ts';
-import { notConnected, type OpenConnection } from '../connection.ts';
+import { requirePackage } from '../../packages/store.ts';
+import { type OpenConnection, requireConnected } from '../connection.ts';
 import { atStripe } from '../stripe.ts';
 import type { NewMeter } from './rules.ts';
 import { retryFailed } from './sending-store.ts';
@@ -40,11 +41,8 @@ export async function createMeter(
   { packageId, featureId, eventName, sends }: NewMeter,
 ): Promise<void> {
   const { environmentId } = author;
-  const connected = await open(environmentId);
-  if (connected === null) throw notConnected();
-  const where = { environmentId_id: { environmentId, id: packageId } };
-  if ((await prisma.package.findUnique({ where, select: { id: true } })) === null)
-    throw packageNotFound(packageId);
+  const connected = await requireConnected(open, environmentId);
+  await requirePackage(prisma, environmentId, packageId);
   const { type, precision } = await requireFeature(prisma, environmentId, featureId);
   if (type !== 'CONSUMABLE') throw invalidInput('input.featureId', 'must be a CONSUMABLE feature');
   if (precision > 0)

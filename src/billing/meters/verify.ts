@@ -22,20 +22,24 @@ const sumsAtOnce = 100;
 const keptDays = 55;
 
 /** Receives what differs, in one line each. */
-export type Tell = (line: string) => void;
+export type Print = (line: string) => void;
 
 /**
  * Compares the usage of the last 30 days in the ledger with what was made of it for meters, by windows. A window in which
  * top-ups paid, and that began before, is left out: what they had paid by then is not known any more.
  */
-export async function compareWithLedger(work: Pool, { environmentId }: Connected, tell: Tell): Promise<void> {
+export async function compareWithLedger(
+  work: Pool,
+  { environmentId }: Connected,
+  print: Print,
+): Promise<void> {
   const client = await work.connect();
   try {
     const ids = await findComparedIds(client, environmentId);
     if (ids === null) return;
     let users = await nextUsers(work, 0n, usersAtOnce);
     while (users !== null) {
-      await compareUsers(client, environmentId, users, ids, tell);
+      await compareUsers(client, environmentId, users, ids, print);
       users = await nextUsers(work, users.last, usersAtOnce);
     }
   } finally {
@@ -56,7 +60,7 @@ async function compareUsers(
   environmentId: string,
   users: UserRange,
   { after: start, upTo }: { after: bigint; upTo: bigint },
-  tell: Tell,
+  print: Print,
 ): Promise<void> {
   const windows = new Map<string, Compared>();
   for (let after = start; after < upTo; ) {
@@ -79,7 +83,7 @@ async function compareUsers(
   }
   for (const { state, expected, made, isComparable } of windows.values())
     if (isComparable && expected !== made)
-      tell(
+      print(
         `user key ${state.last.userKey}, package ${state.last.packageId}, feature ${state.last.featureId}, window from ${state.last.windowStart.toISOString()}: by the ledger ${amountText(expected)} for the meter ${state.last.eventName}, made ${amountText(made)}`,
       );
 }
@@ -107,7 +111,7 @@ export async function compareWithMeters(
   work: Pool,
   { environmentId, stripe }: Connected,
   stop: AbortSignal,
-  tell: Tell,
+  print: Print,
 ): Promise<void> {
   const meters = await readComparedMeters(work, environmentId, keptDays);
   if (meters.length === 0) return;
@@ -117,7 +121,7 @@ export async function compareWithMeters(
   const until = wholeMinute(Date.now() - 3_600_000);
   for (const meter of meters) {
     const id = idsAtStripe.get(meter.eventName);
-    if (id === undefined) tell(`the meter ${meter.eventName} is not active at Stripe`);
+    if (id === undefined) print(`the meter ${meter.eventName} is not active at Stripe`);
     else if (meter.since < until)
       for await (const { customerId, sum } of takenSums(work, environmentId, { ...meter, until })) {
         const range = { start_time: secondsOf(meter.since), end_time: secondsOf(until) };
@@ -126,7 +130,7 @@ export async function compareWithMeters(
         );
         const there = sumOf(data.map((each) => amountOf(each.aggregated_value)));
         if (there !== sum)
-          tell(
+          print(
             `customer ${customerId}, meter ${meter.eventName}, usage from ${meter.since.toISOString()} to ${until.toISOString()}: sent ${amountText(sum)}, Stripe has ${amountText(there)}`,
           );
       }

@@ -1,15 +1,14 @@
-import { Group, NumberInput, Select, Table, Text, TextInput } from '@mantine/core';
+import { Table, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useChange } from '../api/hooks.ts';
 import { RemovePackagePriceDocument, SetPackagePriceDocument } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
-import { readNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
-import { toMinorUnits } from '../stripe/price.ts';
 import type { Subject } from './package-page.tsx';
 import { formatPrice } from './price.ts';
+import { blankPrice, PriceFields, priceInput } from './price-fields.tsx';
 
 const columns = [
   { label: 'Price' },
@@ -44,15 +43,7 @@ export function Prices({ subject }: { subject: Subject }) {
   );
 }
 
-export const intervals = [
-  { value: 'month', label: 'Monthly' },
-  { value: 'year', label: 'Yearly' },
-  { value: 'week', label: 'Weekly' },
-  { value: 'day', label: 'Daily' },
-  { value: '', label: 'One-time' },
-];
-
-const blank = { id: '', amount: '' as number | string, currency: 'usd', interval: 'month' };
+const blank = { id: '', ...blankPrice };
 
 function AddPrice({ subject }: { subject: Subject }) {
   const [price, setPrice] = useState(blank);
@@ -72,9 +63,7 @@ function AddPrice({ subject }: { subject: Subject }) {
           version: subject.version,
           input: {
             id: price.id,
-            amount: toMinorUnits(readNumber(price.amount) || 0, price.currency),
-            currency: price.currency.toLowerCase(),
-            interval: price.interval || null,
+            ...priceInput(price),
           },
         })
       }
@@ -87,33 +76,7 @@ function AddPrice({ subject }: { subject: Subject }) {
         required
         data-autofocus
       />
-      <Group grow align="start">
-        <NumberInput
-          label="Amount"
-          placeholder="50.00"
-          value={price.amount}
-          onChange={(amount) => set({ amount })}
-          min={0}
-          decimalScale={3}
-          hideControls
-          required
-        />
-        <TextInput
-          label="Currency"
-          value={price.currency}
-          onChange={(event) => set({ currency: event.currentTarget.value })}
-          minLength={3}
-          maxLength={3}
-          required
-        />
-        <Select
-          label="Interval"
-          data={intervals}
-          value={price.interval}
-          allowDeselect={false}
-          onChange={(interval) => set({ interval: interval ?? '' })}
-        />
-      </Group>
+      <PriceFields price={price} set={set} />
     </DialogButton>
   );
 }

@@ -1,4 +1,4 @@
-import { Badge, Group, NumberInput, Select, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Badge, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import {
@@ -8,14 +8,13 @@ import {
   PackageBillingDocument,
   type PackageBillingQuery,
 } from '../generated/operations.ts';
-import { intervals } from '../packages/prices.tsx';
+import { blankPrice, PriceFields, priceInput } from '../packages/price-fields.tsx';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
-import { readNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
-import { formatPrice, toMinorUnits } from './price.ts';
+import { formatPrice } from './price.ts';
 import { Templates } from './templates.tsx';
 
 export type BillingPrice = PackageBillingQuery['providerPrices'][number];
@@ -76,12 +75,7 @@ function BillingPrices({ subject, prices }: { subject: Subject; prices: readonly
 }
 
 function CreatePrice({ subject }: { subject: Subject }) {
-  const blank = {
-    productName: subject.name,
-    amount: '' as number | string,
-    currency: 'usd',
-    interval: 'month',
-  };
+  const blank = { productName: subject.name, ...blankPrice };
   const [price, setPrice] = useState(blank);
   const create = useChange(CreateProviderPriceDocument);
   const set = (change: Partial<typeof blank>) => setPrice((before) => ({ ...before, ...change }));
@@ -98,9 +92,7 @@ function CreatePrice({ subject }: { subject: Subject }) {
           packageId: subject.id,
           input: {
             productName: price.productName,
-            amount: toMinorUnits(readNumber(price.amount) || 0, price.currency),
-            currency: price.currency,
-            interval: price.interval || null,
+            ...priceInput(price),
           },
         })
       }
@@ -113,33 +105,7 @@ function CreatePrice({ subject }: { subject: Subject }) {
         required
         data-autofocus
       />
-      <Group grow align="start">
-        <NumberInput
-          label="Amount"
-          placeholder="50.00"
-          value={price.amount}
-          onChange={(amount) => set({ amount })}
-          min={0}
-          decimalScale={3}
-          hideControls
-          required
-        />
-        <TextInput
-          label="Currency"
-          value={price.currency}
-          onChange={(event) => set({ currency: event.currentTarget.value })}
-          minLength={3}
-          maxLength={3}
-          required
-        />
-        <Select
-          label="Interval"
-          data={intervals}
-          value={price.interval}
-          allowDeselect={false}
-          onChange={(interval) => set({ interval: interval ?? '' })}
-        />
-      </Group>
+      <PriceFields price={price} set={set} />
       <Text size="sm" c="dimmed">
         Who pays it holds {subject.name}. The price pays for this package for good.
       </Text>
