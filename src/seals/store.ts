@@ -100,22 +100,22 @@ export async function sealNext(
      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [log, next.number, next.afterId, next.lastId, next.rowCount, digest, hash, sealedAt],
   );
-  await tellSeal(session, { ...next, digest, hash, sealedAt });
+  await addSealEvent(session, { ...next, digest, hash, sealedAt });
   return { ...next, digest, hash, sealedAt };
 }
 
-const tellSql = `
+const sealEventSql = `
   with source as (
     select id as environment_id, 'seal.created' as type, $1::jsonb as data, 1 as ord from environment
   ), ${eventCtes('source')}
   select count(*) from delivered`;
 
-/** Tells a seal outside, where even the owner of the database cannot change it. */
-async function tellSeal(
+/** Adds the event that sends a seal to webhooks: outside, even the owner of the database cannot change it. */
+async function addSealEvent(
   session: Session,
   { log, number, lastId, rowCount, hash, sealedAt }: Seal,
 ): Promise<void> {
-  const told = {
+  const data = {
     log,
     number,
     lastId: `${lastId}`,
@@ -123,7 +123,7 @@ async function tellSeal(
     hash: Buffer.from(hash).toString('hex'),
     sealedAt,
   };
-  await session.query(tellSql, [JSON.stringify(told)]);
+  await session.query(sealEventSql, [JSON.stringify(data)]);
 }
 
 interface RangeRow {

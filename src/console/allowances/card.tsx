@@ -177,7 +177,7 @@ function UsageBar(props: Consumption & { label: string; units: string }) {
     );
   const share = budget === 0 ? 1 : used / budget;
   const isToppedUp = used > budget && topUp !== null && topUp.remaining > 0;
-  // Whoever may go on, from top-ups, is not shown as blocked.
+  // Top-ups are left, so the user is not blocked.
   const over = used > budget && !isToppedUp;
   const words = isToppedUp
     ? `${formatNumber(used)} ${units}: the limit of ${formatNumber(budget)}, and ${formatNumber(exact(used - budget))} beyond it; top-ups gave ${formatNumber(topUp.granted)}`

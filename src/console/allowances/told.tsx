@@ -8,7 +8,7 @@ import { DataTable } from '../parts/table.tsx';
 
 const columns = [{ label: 'Feature' }, { label: 'Reached' }, { label: 'Told' }];
 
-/** Which thresholds webhooks were told of, and when. Hidden without any. */
+/** The reached thresholds for which webhooks got an event, and when. Hidden if there are none. */
 export function Told({ userId }: { userId: string }) {
   const alerts = useAnswer(UsageAlertsDocument, { userId }).data?.usageAlerts ?? [];
   if (alerts.length === 0) return null;

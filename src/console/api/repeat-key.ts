@@ -1,8 +1,8 @@
 import { useRef } from 'react';
 
 /**
- * Idempotency keys for what a dialog sends: the same for the same input, so that whoever sends it again after a lost answer
- * gives it once. Other input is another wish, with a key of its own.
+ * Idempotency keys for what a dialog sends. The same input has the same key, so a retry after a lost answer takes effect
+ * once. Other input gets a new key.
  */
 export function useRepeatKey(): (input: object) => string {
   const last = useRef({ text: '', key: '' });

@@ -107,7 +107,7 @@ function Migrate(props: { from: From; packages: MigrationPartsQuery['packages'];
           {isNobody && (
             <Text size="sm">
               {input.toPackageId === from.id
-                ? 'Whoever has this package has this version already. Choose another version or package to move to.'
+                ? 'All subscribers of this package have this version already. Choose another version or package to move to.'
                 : 'Nobody has this package at the version that you chose.'}
             </Text>
           )}

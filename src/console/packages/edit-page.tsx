@@ -15,7 +15,7 @@ import { PackageForm } from './package-form.tsx';
 
 /**
  * The form of a draft: of a package that was never published, or of the next version. Without a draft the form begins
- * with what is published, and saving makes the draft: whoever leaves before has made nothing.
+ * with what is published, and saving makes the draft: leaving without saving makes nothing.
  */
 export function Page() {
   const { id = '' } = useParams();

@@ -4,7 +4,7 @@ import { readAmount } from './numbers.ts';
 
 interface AmountInputProps extends Omit<TextInputProps, 'value' | 'onChange' | 'error' | 'ref'> {
   value: number | '';
-  /** Is told of an amount that the feature does not have as of none: `''`. */
+  /** Called with `''` for no text, and for text that is no valid amount of the feature. */
   onChange: (value: number | '') => void;
   /** How many digits after the decimal point the feature allows. */
   precision: number;
