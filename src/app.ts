@@ -19,11 +19,13 @@ import { readUserId } from './client/rules.ts';
 import { clientSchema } from './client/schema.ts';
 import { untilAborted } from './database/cancellation.ts';
 import type { Database } from './database/client.ts';
-import { registerJobMetrics, registerPoolMetrics } from './database/metrics.ts';
+import { registerJobMetrics, registerPoolMetrics, registerReplicaMetrics } from './database/metrics.ts';
+import type { Replica } from './database/replica.ts';
 import { createDocumentRoutes } from './documents/route.ts';
 import { createStandingFinder } from './entitlements/store.ts';
 import type { Context } from './graphql/context.ts';
 import { adminPage, clientPage, type GraphiqlPage } from './graphql/graphiql.ts';
+import { withReplica } from './graphql/reading.ts';
 import { createGraphqlRoute, createHomeRoute } from './graphql/route.ts';
 import { schema } from './graphql/schema.ts';
 import { type Api, createGraphqlServer, type GraphqlServer } from './graphql/server.ts';
@@ -53,6 +55,8 @@ import { createAdmission } from './users/arrival.ts';
 
 export interface Dependencies {
   database: Database;
+  /** Null: there is none. */
+  replica?: Replica | null;
   keyring: Keyring;
   userTokens: UserTokens;
   sessions: Sessions;
@@ -95,11 +99,12 @@ export interface App {
 /** Creates the server's routes. Does not listen. */
 export function createApp(dependencies: Dependencies): App {
   const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
-  const { metrics = createMetrics(), basePath = '' } = dependencies;
+  const { metrics = createMetrics(), basePath = '', replica = null } = dependencies;
   const servicesOf = createServices({ ...dependencies, metrics });
   const gate = createGate(metrics.refused, dependencies.capacity, dependencies.bodyRoom);
   registerGateMetrics(metrics.registry, gate);
-  registerPoolMetrics(metrics.registry, database.pools);
+  registerPoolMetrics(metrics.registry, { ...database.pools, ...replica?.pools });
+  if (replica !== null) registerReplicaMetrics(metrics.registry, replica);
   const doHeavyWork = createHeavyWork();
   const admin = adminApi(dependencies, servicesOf, doHeavyWork);
   const client = clientApi(dependencies, servicesOf);
@@ -140,7 +145,7 @@ export function createApp(dependencies: Dependencies): App {
     ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
     ...createDocumentRoutes(),
     '/health/live': liveRoute,
-    '/health/ready': createReadyRoute(database, writes),
+    '/health/ready': createReadyRoute(database, writes, replica),
     ...metricsRoutes(dependencies),
   };
   const listener = createRouter(routes, { log, metrics, writes }, page, basePath);
@@ -190,7 +195,17 @@ function oncePerEnvironment<Made>(create: (environmentId: string) => Made): (env
 
 /** For servers: everything in the environment of a private key. */
 function adminApi(
-  { database, keyring, userTokens, sessions, billing, webhooks, log, catalogueWorker }: Dependencies,
+  {
+    database,
+    replica = null,
+    keyring,
+    userTokens,
+    sessions,
+    billing,
+    webhooks,
+    log,
+    catalogueWorker,
+  }: Dependencies,
   servicesOf: ServicesOf,
   doHeavyWork: DoHeavyWork,
 ): Api<Caller, Context> {
@@ -218,15 +233,16 @@ function adminApi(
       const { environmentId, permissions } = caller;
       const untilCallerLeaves: Context['untilCallerLeaves'] = (read) =>
         untilAborted(requestContext.untilLeft(), read);
-      return {
+      const services: Context = {
         ...allServicesOf(environmentId),
         environmentId,
         permissions,
         author: authorOf(caller, requestContext),
         untilCallerLeaves,
         readLong: (read) => doLongRead(environmentId, () => untilCallerLeaves(read)),
-        reportFault: (error) => reportFault(log, error, requestContext),
+        reportFault: (error: unknown) => reportFault(log, error, requestContext),
       };
+      return replica === null ? services : withReplica(services, replica, caller, requestContext);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { z } from 'zod';
+import { databaseUrl } from './database-address.ts';
 import { type EmailSettings, emailSettings, emailVariables } from './email-settings.ts';
 import { StartupError } from './errors.ts';
 import { type TracingSettings, tracingSettings, tracingVariables } from './telemetry/tracing-settings.ts';
@@ -14,6 +15,8 @@ export interface Config {
   databaseUrl: string | undefined;
   /** The same database, as the role that owns and migrates the tables; undefined uses the server's role. */
   databaseOwnerUrl: string | undefined;
+  /** A standby of the same database, for reads that nothing depends on; undefined reads the primary. */
+  databaseReadUrl: string | undefined;
   /** The embedded server's directory. */
   dataDir: string;
   /** Configured keys, installed at every start. */
@@ -90,58 +93,6 @@ const rate = z
   .refine((text) => /^[1-9]\d{0,5}$/.test(text), 'must be a number from 1 to 999999')
   .transform(Number);
 
-/** Returns what is wrong with a database address, or null. Never quotes the address: it contains a password. */
-function addressProblem(text: string): string | null {
-  const [, authority, path = '', query = ''] =
-    /^postgres(?:ql)?:\/\/([^/?#]*)([^?#]*)(.*)$/s.exec(text) ?? [];
-  if (authority === undefined) return 'must be an address like postgresql://user:password@host:5432/database';
-  // An unencoded /, ? or # in the password moves the @ into the path or the query.
-  const isCutShort = path.includes('@') || query.includes('#') || /^\?[^=]*@/.test(query);
-  if (isCutShort || !isDecodable(authority + path))
-    return 'has a character that must be percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %';
-  const parameters = new URLSearchParams(query);
-  const hosts = parameters.get('host') ?? authority.slice(authority.lastIndexOf('@') + 1);
-  if (hosts.includes(','))
-    return 'names several hosts: name one, such as a proxy or an address that leads to the primary';
-  if ((parameters.get('schema') ?? 'public') !== 'public')
-    return 'asks for a schema: tables are kept in the schema public, so give Open Kana a database of its own';
-  // An address without a host means a local socket.
-  const isAddress = URL.canParse(text.replace('@/', '@localhost/'));
-  return isAddress ? null : 'must be an address like postgresql://user:password@host:5432/database';
-}
-
-function isDecodable(text: string): boolean {
-  try {
-    return decodeURIComponent(text) !== '';
-  } catch {
-    return false;
-  }
-}
-
-/**
- * The driver treats these modes as `verify-full`, and prints a long warning about it unless the address says
- * `verify-full` or `uselibpqcompat=true`.
- */
-const withVerifyFull = (text: string) =>
-  text.includes('uselibpqcompat=true')
-    ? text
-    : text.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full');
-
-const databaseUrl = z
-  .string()
-  .superRefine((text, context) => {
-    const problem = addressProblem(text);
-    if (problem !== null) context.addIssue({ code: 'custom', message: problem });
-  })
-  .transform(withVerifyFull);
-
-/** An address that is given elsewhere than in a variable. @throws StartupError that names where, not the address */
-export function readDatabaseUrl(text: string, name: string): string {
-  const { data, error } = databaseUrl.safeParse(text);
-  if (data === undefined) throw new StartupError(`${name} ${error.issues[0]?.message}.`);
-  return data;
-}
-
 const key = (prefix: string) =>
   z
     .string()
@@ -192,6 +143,7 @@ const variables = z.object({
   BASE_PATH: basePath.default(''),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_OWNER_URL: databaseUrl.optional(),
+  DATABASE_READ_URL: databaseUrl.optional(),
   DATA_DIR: dataDir.default('.data'),
   KANA_TEST_PRIVATE_KEY: key('prv_test'),
   KANA_TEST_PUBLIC_KEY: key('pub_test'),
@@ -238,6 +190,8 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     const problems = error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
     throw new StartupError(`Bad configuration: ${problems.join('; ')}.`);
   }
+  if (data.DATABASE_READ_URL !== undefined && data.DATABASE_URL === undefined)
+    throw new StartupError('Bad configuration: DATABASE_READ_URL is a standby of DATABASE_URL, so set both.');
   const keys = [
     data.KANA_TEST_PRIVATE_KEY,
     data.KANA_TEST_PUBLIC_KEY,
@@ -250,6 +204,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     basePath: data.BASE_PATH,
     databaseUrl: data.DATABASE_URL,
     databaseOwnerUrl: data.DATABASE_URL === undefined ? undefined : data.DATABASE_OWNER_URL,
+    databaseReadUrl: data.DATABASE_READ_URL,
     dataDir: data.DATA_DIR,
     keys: keys.filter((given) => given !== undefined),
     secretKey: data.KANA_SECRET_KEY,

@@ -16,9 +16,7 @@ import { billingJobs, reconcileJob } from './billing/jobs.ts';
 import { calledAs } from './cli/calls.ts';
 import { type Config, loadConfig } from './config.ts';
 import { type Database, openDatabase } from './database/client.ts';
-import { migrate } from './database/migrations.ts';
-import { grantServerRights } from './database/roles.ts';
-import { findUnvalidated } from './database/unvalidated.ts';
+import type { Replica } from './database/replica.ts';
 import { type Watch, watchDatabase } from './database/watch.ts';
 import type { EmbeddedServer } from './embedded-postgres/server.ts';
 import { StartupError } from './errors.ts';
@@ -28,11 +26,13 @@ import { createRateLimit } from './http/rate-limit.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { packageDirectory, version } from './installation.ts';
 import { type Queue, startQueue } from './jobs/queue.ts';
-import { type Provisioned, provision } from './provisioning/provision.ts';
+import type { Provisioned } from './provisioning/provision.ts';
 import { sealJob, sealJobs } from './seals/seal.ts';
 import { releaseOnArrival } from './segment/arrival.ts';
 import { segmentJobs, sweepJob } from './segment/jobs.ts';
 import { reachServer } from './start/database.ts';
+import { prepare } from './start/prepare.ts';
+import { reachReplica } from './start/replica.ts';
 import { findSecretKey } from './start/secret-key.ts';
 import { welcome } from './start/welcome.ts';
 import { forwardMetrics, shareMetrics } from './start/worker-metrics.ts';
@@ -50,13 +50,13 @@ import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
 import { createAdmission } from './users/arrival.ts';
 import { cleanUpJob, type Dispatcher, startDispatcher, webhookJobs } from './webhooks/deliver.ts';
 import { createSendMail } from './webhooks/email/send.ts';
-import { addMailboxes, removeMailboxes } from './webhooks/email/store.ts';
 
 /** The started parts, to stop in order. */
 interface Running {
   http?: HttpServer;
   postgres?: EmbeddedServer;
   database?: Database;
+  replica?: Replica | undefined;
   queue?: Queue;
   dispatcher?: Dispatcher;
   lastUses?: LastUses;
@@ -88,6 +88,8 @@ async function start(config: Config, running: Running): Promise<void> {
   running.watch = watchDatabase(postgres.url, database);
   // A replacement worker skips the preparation that the primary process has done.
   const provisioned = isPrepared() ? null : await prepare(postgres.url, database, config, log);
+  const replica = await reachReplica(config, database, log, tracing);
+  running.replica = replica ?? undefined;
 
   const lastUses = createLastUses(database.prisma);
   running.lastUses = lastUses;
@@ -97,6 +99,7 @@ async function start(config: Config, running: Running): Promise<void> {
   const billing = createBilling(database, encryption, { apiBase: config.stripeApiBase }, config.stripeKeys);
   const app = createApp({
     database,
+    replica,
     keyring,
     userTokens: createUserTokens(realms, config.tokenIssuer),
     sessions: createSessions({
@@ -173,28 +176,6 @@ async function start(config: Config, running: Running): Promise<void> {
   if (provisioned !== null) announce(http.address + config.basePath, provisioned);
 }
 
-/** Migrates and provisions the database. */
-async function prepare(
-  url: string,
-  { prisma, work }: Database,
-  config: Config,
-  log: Logger,
-): Promise<Provisioned> {
-  const ownerUrl = config.databaseOwnerUrl ?? url;
-  await migrate(ownerUrl);
-  if (ownerUrl !== url) await grantServerRights(ownerUrl, url);
-  for (const constraint of await findUnvalidated(work))
-    log.warn(
-      constraint,
-      'rows of an earlier version break a constraint; the command verify shows what to do',
-    );
-  const provisioned = await provision(prisma, config, new Date());
-  await (config.email === null ? removeMailboxes(work) : addMailboxes(work));
-  for (const { environmentId, kind, lastFour } of provisioned.revokedKeys)
-    log.warn({ key: { environmentId, kind, lastFour } }, 'a configured key is revoked, and stays so');
-  return provisioned;
-}
-
 /** Enables metrics if a token is configured. Process metrics cost a little. */
 function openMetrics({ metricsToken: token }: Config, { registry }: Metrics) {
   if (token === undefined) return null;
@@ -239,6 +220,7 @@ async function stop({
   queue,
   dispatcher,
   lastUses,
+  replica,
   watch,
   workers,
   traces,
@@ -248,6 +230,7 @@ async function stop({
   await traces?.stop();
   await lastUses?.close();
   await watch?.stop();
+  await replica?.close();
   await database?.close();
   await postgres?.stop();
 }

@@ -11,6 +11,7 @@ const defaults = {
   basePath: '',
   databaseUrl: undefined,
   databaseOwnerUrl: undefined,
+  databaseReadUrl: undefined,
   dataDir: '.data',
   keys: [],
   tokenSecrets: [],
@@ -56,6 +57,7 @@ test('every variable is read', () => {
     BASE_PATH: '/apps/kana-1.0',
     DATABASE_OWNER_URL: 'postgres://owner@db/kana',
     DATABASE_URL: 'postgres://kana@db/kana',
+    DATABASE_READ_URL: 'postgres://kana@standby/kana',
     DATA_DIR: '/srv/kana',
     KANA_TEST_PRIVATE_KEY: `prv_test_${secret}`,
     KANA_TEST_PUBLIC_KEY: `pub_test_${secret}`,
@@ -85,6 +87,7 @@ test('every variable is read', () => {
     basePath: '/apps/kana-1.0',
     databaseUrl: 'postgres://kana@db/kana',
     databaseOwnerUrl: 'postgres://owner@db/kana',
+    databaseReadUrl: 'postgres://kana@standby/kana',
     dataDir: '/srv/kana',
     keys: [`prv_test_${secret}`, `pub_test_${secret}`, `prv_live_${secret}`, `pub_live_${secret}`],
     secretKey: secret,
@@ -250,6 +253,12 @@ test.each([
   ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent'],
 ])('%s=%s is refused', (name, value, problem) => {
   expect(() => parseConfig({ [name]: value })).toThrow(new Error(`Bad configuration: ${problem}.`));
+});
+
+test('a replica needs a primary', () => {
+  expect(() => parseConfig({ DATABASE_READ_URL: 'postgres://kana@standby/kana' })).toThrow(
+    'Bad configuration: DATABASE_READ_URL is a standby of DATABASE_URL, so set both.',
+  );
 });
 
 describe('OpenTelemetry', () => {

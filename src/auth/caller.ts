@@ -7,6 +7,8 @@ import type { Sessions } from './sessions/sessions.ts';
 /** A caller of the admin API: with a private key, or with a console session that the key started. */
 export interface Caller extends Identity {
   through: 'PRIVATE_KEY' | 'CONSOLE';
+  /** Of a console session: where in the database's log its last change is, and the cookie that keeps the next one. */
+  written?: { position: string | null; cookieOf(position: string): string };
 }
 
 /** A sender of events: with a private or a write key. */
@@ -59,7 +61,12 @@ export async function identifyCaller(
   if (environmentId === null) return null;
   const token = sessions.cookies.read(headers, environmentId);
   const session = token === null ? null : await sessions.find(token, environmentId);
-  return session === null ? null : { ...session.identity, through: 'CONSOLE' };
+  if (session === null) return null;
+  const written = {
+    position: sessions.cookies.readWritten(headers, environmentId),
+    cookieOf: (position: string) => sessions.cookies.writeWritten(headers, environmentId, position),
+  };
+  return { ...session.identity, through: 'CONSOLE', written };
 }
 
 /**

@@ -41,7 +41,7 @@ export interface Database extends Connections {
   close(): Promise<void>;
 }
 
-const environments = ['live', 'test'];
+export const environments = ['live', 'test'] as const;
 
 /** Identifies the connections of requests in pg_stat_activity. */
 export const applicationName = 'open-kana';
@@ -87,6 +87,16 @@ export const openPrisma = (pool: Pool): PrismaClient =>
     errorFormat: 'minimal',
   });
 
+/** The same, for requests: their statements can end with their caller. */
+export function openRequests(pool: Pool): PrismaClient {
+  bindCallers(pool);
+  pool.on('connect', (client) => {
+    endWithCaller(client);
+    takeTurns(client);
+  });
+  return openPrisma(pool);
+}
+
 /** Connections are opened lazily, with the first statement. */
 export function openDatabase(url: string, { tracing = null, isCommand = false }: Options = {}): Database {
   const sessions = isCommand ? commandSessions : serverSessions;
@@ -100,19 +110,13 @@ export function openDatabase(url: string, { tracing = null, isCommand = false }:
   };
   const prismas: PrismaClient[] = [];
   const openAll = (max: typeof connectionsOf, nameOf: (kind: string) => string): Connections => {
-    const requests = open(nameOf('requests'), 'requests', max.requests);
-    bindCallers(requests);
-    requests.on('connect', (client) => {
-      endWithCaller(client);
-      takeTurns(client);
-    });
-    const prisma = openPrisma(requests);
+    const prisma = openRequests(open(nameOf('requests'), 'requests', max.requests));
     prismas.push(prisma);
     const hot = open(nameOf('hot'), 'hot', max.hot);
     return { prisma, hot, work: open(nameOf('work'), 'work', max.work) };
   };
   const shared = openAll(sharedConnections, (kind) => kind);
-  const byEnvironment = new Map(
+  const byEnvironment = new Map<string, Connections>(
     environments.map((id) => [id, openAll(connectionsOf, (kind) => `${id}_${kind}`)]),
   );
   const ofEnvironments = environments.flatMap((id) =>

@@ -1,28 +1,15 @@
 import type { ClientBase } from 'pg';
 import type { Lookups } from './client.ts';
+import { shareReadings } from './joint-reading.ts';
 
 /** Reads the database's clock, in whole milliseconds, at or after the call. */
 export type ReadClock = () => Promise<Date>;
 
 /**
  * Returns a function that reads the database's clock. Instants that are compared with rows must come from it, because
- * the clocks of servers differ. Concurrent callers share a reading that starts after their calls.
+ * the clocks of servers differ.
  */
-export function createClock(db: Lookups): ReadClock {
-  let running: Promise<unknown> = Promise.resolve();
-  let next: Promise<Date> | null = null;
-
-  function start(): Promise<Date> {
-    next = null;
-    const reading = readClock(db);
-    running = reading;
-    return reading;
-  }
-  return () => {
-    next ??= running.then(start, start);
-    return next;
-  };
-}
+export const createClock = (db: Lookups): ReadClock => shareReadings(() => readClock(db));
 
 /** Reads the database's clock, in whole milliseconds. For a decision under a lock, call it while holding the lock. */
 export async function readClock(db: Lookups | ClientBase): Promise<Date> {

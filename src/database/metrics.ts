@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
-import { Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, type Registry } from 'prom-client';
 import { endedWorkersSql } from '../jobs/recovery.ts';
+import { type Replica, readOutcomes } from './replica.ts';
 
 /** Registers the connections of each pool: open, in use, and waited for. */
 export function registerPoolMetrics(registry: Registry, pools: Record<string, Pool>): void {
@@ -18,6 +19,41 @@ export function registerPoolMetrics(registry: Registry, pools: Record<string, Po
   gauge('kana_pool_busy', 'Connections in use.', (pool) => pool.totalCount - pool.idleCount);
   gauge('kana_pool_limit', 'The maximum number of connections.', (pool) => pool.options.max);
   gauge('kana_pool_waiting', 'Calls that wait for a connection.', (pool) => pool.waitingCount);
+}
+
+/** Registers whether the replica is read, how old what it shows may be, and what became of reads that may use it. */
+export function registerReplicaMetrics(registry: Registry, replica: Replica): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'kana_replica_read',
+    help: '1 while the replica is read, else 0. Of several processes the least.',
+    registers,
+    aggregator: 'min',
+    collect() {
+      this.set(replica.obstacle() === null ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'kana_replica_age_seconds',
+    help: 'How old may be what the replica shows. Absent while it is not read. Of several processes the most.',
+    registers,
+    aggregator: 'max',
+    collect() {
+      const ageMs = replica.ageMs();
+      if (ageMs === null) this.reset();
+      else this.set(ageMs / 1_000);
+    },
+  });
+  new Counter({
+    name: 'kana_replica_reads_total',
+    help: 'Reads that may use the replica: read from it, or from the primary because it was behind, unusable or failed.',
+    labelNames: ['outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const outcome of readOutcomes) this.inc({ outcome }, replica.outcomes[outcome]);
+    },
+  });
 }
 
 interface JobRow {

@@ -28,23 +28,32 @@ export async function openSession(url: string): Promise<Client> {
 
 async function connect(url: string, deadline: number): Promise<Client> {
   for (;;) {
-    const session = new Client({
-      connectionString: url,
-      application_name: 'open-kana start',
-      connectionTimeoutMillis: Math.max(deadline - performance.now(), 100),
-    });
-    // If the connection breaks between two statements, the next statement fails.
-    session.on('error', () => undefined);
     try {
-      await session.connect();
-      await applySettings(session, startSettings);
-      return session;
+      return await openOnce(url, Math.max(deadline - performance.now(), 100));
     } catch (error) {
-      await session.end().catch(() => undefined);
       if (!isTemporary(error) || performance.now() + retryDelayMs > deadline)
         throw new StartupError(`The database at ${publicAddress(url)} cannot be used: ${reason(error)}.`);
       await sleep(retryDelayMs);
     }
+  }
+}
+
+/** Opens such a connection in one attempt. @throws the driver's error */
+export async function openOnce(url: string, timeoutMs: number): Promise<Client> {
+  const session = new Client({
+    connectionString: url,
+    application_name: 'open-kana start',
+    connectionTimeoutMillis: timeoutMs,
+  });
+  // If the connection breaks between two statements, the next statement fails.
+  session.on('error', () => undefined);
+  try {
+    await session.connect();
+    await applySettings(session, startSettings);
+    return session;
+  } catch (error) {
+    await session.end().catch(() => undefined);
+    throw error;
   }
 }
 
@@ -57,7 +66,7 @@ export function isTemporary(error: unknown): boolean {
   );
 }
 
-function reason(error: unknown): string {
+export function reason(error: unknown): string {
   const { code = '', message } = error as { code?: string; message?: string };
   if (certificateCodes.has(code)) return `${message ?? code}; ${certificateAdvice}`;
   return message || code || String(error);

@@ -14,6 +14,7 @@ import type { RecordUsage } from '../usage/record/record.ts';
 import type { Reservations } from '../usage/reservations/reserve.ts';
 import type { AdmitUsers } from '../users/arrival.ts';
 import type { DeletePerson } from '../users/merge/merge.ts';
+import type { ReadingContext } from './reading.ts';
 
 /** The context of every resolver: the caller, and access to the data. */
 export interface Context {
@@ -44,4 +45,6 @@ export interface Context {
   readLong: <Result>(read: () => PromiseLike<Result>) => Promise<Result>;
   /** Logs a failure that is returned as data, beside other results. Returns what the caller may see of it. */
   reportFault: (error: unknown) => Fault;
+  /** For operations that may read a replica; see reading.ts. */
+  readReplica?: ReadingContext['readReplica'];
 }

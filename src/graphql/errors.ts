@@ -1,5 +1,6 @@
 import { type ExecutionResult, GraphQLError, type GraphQLErrorOptions } from 'graphql';
 import type { Logger } from 'pino';
+import { type Unavailability, unavailabilityOf } from '../database/errors.ts';
 import { DomainError } from '../errors.ts';
 import { faultCodeOf, reportFault } from '../http/faults.ts';
 import type { RequestContext } from '../http/request-context.ts';
@@ -55,6 +56,12 @@ export function createFaultReport(log: Logger) {
 
 /** Holds the internal error until it is logged. */
 class Masked extends Error {}
+
+/** Returns why the database could not do something, of each such error in a result that is not reported yet. */
+export const unavailabilitiesOf = ({ errors = [] }: ExecutionResult): Unavailability[] =>
+  errors.flatMap(({ originalError }) =>
+    originalError instanceof Masked ? (unavailabilityOf(originalError.cause) ?? []) : [],
+  );
 
 /** Returns the original error. GraphQL wraps it to add a location. */
 function originOf(error: unknown): unknown {

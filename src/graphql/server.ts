@@ -6,7 +6,7 @@ import { isFault, type RequestContext } from '../http/request-context.ts';
 import { unauthenticatedError } from '../http/response.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import { isOpenToAll } from './authentication.ts';
-import { createFaultReport, maskError } from './errors.ts';
+import { createFaultReport, maskError, unavailabilitiesOf } from './errors.ts';
 import { useFieldNames } from './field-names.ts';
 import { useWholeAnswers } from './limits/answer-size.ts';
 import { noErrorCache, useBoundedParsing } from './limits/document.ts';
@@ -14,6 +14,7 @@ import { useLimits } from './limits/operation.ts';
 import { useBoundedValidation } from './limits/validation-work.ts';
 import { useOperationReading } from './operation.ts';
 import { answerByPlan, createKnownOperations, type KnownOperations } from './plans/plans.ts';
+import { type ContextParts, useReplica } from './reading.ts';
 
 export interface Api<Caller, Context extends object> {
   schema: GraphQLSchema;
@@ -22,7 +23,7 @@ export interface Api<Caller, Context extends object> {
   /** Returns the key of the rate limit that a call counts against. */
   allowanceOf: (caller: Caller) => string;
   /** Returns the context of resolvers. */
-  contextOf: (caller: Caller, requestContext: RequestContext) => Context;
+  contextOf: (caller: Caller, requestContext: RequestContext) => Context & ContextParts;
   /** Which credentials are needed, for the error message. */
   credentials: string;
 }
@@ -84,24 +85,45 @@ export function createGraphqlServer<Caller, Context extends object>(
     pipeline: ReturnType<typeof createPipeline>,
     method: 'GET' | 'POST',
     params: GraphQLParams,
-    context: { requestContext: RequestContext },
+    context: ContextParts & { requestContext: RequestContext },
   ): Promise<ExecutionResult> {
-    const result = await pipeline.getResultForParams({ params, request: requests[method] }, context);
-    if (isSingle(result)) return report(result, context.requestContext);
-    throw new Error('an operation did not return a single result');
+    const { requestContext } = context;
+    const execute = async (given: object) => {
+      const result = await pipeline.getResultForParams(
+        { params, request: requests[method] },
+        { ...given, requestContext },
+      );
+      if (isSingle(result)) return result;
+      throw new Error('an operation did not return a single result');
+    };
+    const result = await execute(context);
+    if (requestContext.dataAgeMs === null) return report(result, requestContext);
+    if (!hasReplicaFailed(result)) return report(withDataAge(result, requestContext), requestContext);
+    requestContext.dataAgeMs = null;
+    return report(await execute(context.withPrimary?.() ?? context), requestContext);
   }
   const fail = (error: unknown, requestContext: RequestContext) =>
     report({ errors: [maskError(error)] }, requestContext);
+
+  async function answerIn(
+    context: Context & ContextParts & { requestContext: RequestContext },
+    method: 'GET' | 'POST',
+    params: GraphQLParams,
+  ): Promise<ExecutionResult> {
+    if (method === 'GET') return run(pipelines.callers, method, params, context);
+    const planned = await answerByPlan(operations, params, context);
+    if (planned !== null) return planned;
+    const result = await run(pipelines.callers, method, params, context);
+    if (result.errors === undefined) operations.learn(params.query ?? '');
+    return result;
+  }
 
   async function answer({ method, caller, read, requestContext }: Sent<Caller>): Promise<ExecutionResult> {
     try {
       const params = read();
       const context = Object.assign(api.contextOf(caller, requestContext), { requestContext });
-      if (method === 'GET') return await run(pipelines.callers, method, params, context);
-      const planned = await answerByPlan(operations, params, context);
-      if (planned !== null) return planned;
-      const result = await run(pipelines.callers, method, params, context);
-      if (result.errors === undefined) operations.learn(params.query ?? '');
+      const result = await answerIn(context, method, params);
+      if (requestContext.operation?.type === 'mutation') await context.afterMutation?.();
       return result;
     } catch (error) {
       return fail(error, requestContext);
@@ -121,6 +143,17 @@ export function createGraphqlServer<Caller, Context extends object>(
   };
 }
 
+/** Whether a read failed because of the replica: because it is gone, or replays what the read stands in the way of. */
+const hasReplicaFailed = (result: ExecutionResult): boolean =>
+  unavailabilitiesOf(result).some((reason) => reason !== 'slow' && reason !== 'locked');
+
+/** Tells how old may be what a replica showed. */
+function withDataAge(result: ExecutionResult, { dataAgeMs, setHeader }: RequestContext): ExecutionResult {
+  const dataAgeSeconds = Math.ceil((dataAgeMs ?? 0) / 100) / 10;
+  setHeader('X-Data-Age', String(dataAgeSeconds));
+  return { ...result, extensions: { ...result.extensions, dataAgeSeconds } };
+}
+
 function createPipeline(schema: GraphQLSchema, documentCache: KnownOperations) {
   return createYoga<{ requestContext: RequestContext }>({
     schema,
@@ -132,6 +165,7 @@ function createPipeline(schema: GraphQLSchema, documentCache: KnownOperations) {
       useFieldNames(),
       useWholeAnswers(),
       useOperationReading(schema),
+      useReplica(schema),
     ],
     parserAndValidationCache: { documentCache, errorCache: noErrorCache },
     logging: false,

@@ -1,5 +1,6 @@
 import type { Database } from '../database/client.ts';
 import type { Unavailability } from '../database/errors.ts';
+import type { Replica } from '../database/replica.ts';
 import { sendJson } from './response.ts';
 import type { Route } from './router.ts';
 
@@ -33,8 +34,18 @@ export function createWriteHealth(): WriteHealth {
 const writableSql = `
   select 1 / case when pg_is_in_recovery() or current_setting('transaction_read_only')::boolean then 0 else 1 end`;
 
+/** A replica that is not read makes nothing fail: the primary is read. */
+function stateOf({ obstacle }: Pick<Replica, 'obstacle'>): string {
+  const why = obstacle();
+  return why === null ? 'read' : `not read: ${why}`;
+}
+
 /** Whether requests can be answered now. 503 while the database does not answer or takes no writes. */
-export function createReadyRoute({ lookups }: Pick<Database, 'lookups'>, writes: WriteHealth): Route {
+export function createReadyRoute(
+  { lookups }: Pick<Database, 'lookups'>,
+  writes: WriteHealth,
+  replica: Pick<Replica, 'obstacle'> | null = null,
+): Route {
   async function problem(): Promise<string | null> {
     if (!(await succeedsInTime(lookups.query('select 1')))) return 'the database does not answer';
     const writable = !writes.isRefusing() && (await succeedsInTime(lookups.query(writableSql)));
@@ -43,7 +54,8 @@ export function createReadyRoute({ lookups }: Pick<Database, 'lookups'>, writes:
   return {
     async GET(_request, response) {
       const status = await problem();
-      sendJson(response, { status: status === null ? 200 : 503, body: { status: status ?? 'ready' } });
+      const body = { status: status ?? 'ready', ...(replica !== null && { replica: stateOf(replica) }) };
+      sendJson(response, { status: status === null ? 200 : 503, body });
     },
   };
 }

@@ -46,6 +46,10 @@ export interface RequestContext {
   span: Span | null;
   /** Returns a signal that is aborted when the caller leaves before the answer. */
   readonly untilLeft: () => AbortSignal;
+  /** How old may be what a replica showed, in milliseconds. Null: the primary was read. */
+  dataAgeMs: number | null;
+  /** Sets a header of the answer. */
+  readonly setHeader: (name: string, value: string) => void;
 }
 
 /** Ids from outside that may be logged unchanged. */
@@ -59,10 +63,11 @@ export function createRequestContext(
   span: Span | null = null,
   noteUnavailability: RequestContext['noteUnavailability'] = () => undefined,
   untilLeft: RequestContext['untilLeft'] = () => new AbortController().signal,
+  setHeader: RequestContext['setHeader'] = () => undefined,
 ): RequestContext {
   const clientId = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : null;
-  const unknown = { params: {}, bearer: null, operation: null, outcome: null };
-  return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span, untilLeft };
+  const unknown = { params: {}, bearer: null, operation: null, outcome: null, dataAgeMs: null };
+  return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span, untilLeft, setHeader };
 }
 
 /** An id that looks like a key must not be logged either. */
@@ -88,7 +93,16 @@ export function createObserver({ log, metrics, writes }: Observing): Observe {
     const startedAt = performance.now();
     const span = metrics.tracing === null ? null : beginSpan(metrics.tracing, request, path);
     const leaving = createLeaving(response);
-    const requestContext = createRequestContext(request.headers['x-request-id'], span, writes?.note, leaving);
+    const setHeader = (name: string, value: string) => {
+      if (!response.headersSent) response.setHeader(name, value);
+    };
+    const requestContext = createRequestContext(
+      request.headers['x-request-id'],
+      span,
+      writes?.note,
+      leaving,
+      setHeader,
+    );
     response.setHeader('X-Request-Id', requestContext.id);
     response.once('close', () => {
       const outcome = outcomeOf(requestContext, response);

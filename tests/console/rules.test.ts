@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { describeAlerts, heldOf, reasonAgainst, resultOf } from '../../src/console/allowances/present.ts';
 import { revertedId, revertKey, revertNote } from '../../src/console/allowances/revert.ts';
+import { forgetDataAges, noteDataAge, oldestDataAge } from '../../src/console/api/data-age.ts';
 import { findFault } from '../../src/console/frame/keys.ts';
 import type { VersionFragment } from '../../src/console/generated/operations.ts';
 import { differencesOf } from '../../src/console/packages/difference.ts';
@@ -22,6 +23,19 @@ import { fateOf, followersOf, forerunnerOf } from '../../src/console/subscriptio
 import { splitCsv } from '../../src/console/users/csv.ts';
 import { eventPatterns } from '../../src/console/webhooks/event-types.ts';
 import { eventPatterns as known } from '../../src/webhooks/outbox/rules.ts';
+
+it('a page tells how old its oldest answer may be, if that is remarkable', () => {
+  noteDataAge('current', undefined);
+  noteDataAge('nearly current', 4.9);
+  expect(oldestDataAge()).toBeNull();
+  noteDataAge('old', 7.2);
+  noteDataAge('older', 12);
+  expect(oldestDataAge()).toBe(12);
+  noteDataAge('older', 0.3);
+  expect(oldestDataAge()).toBe(8);
+  forgetDataAges();
+  expect(oldestDataAge()).toBeNull();
+});
 
 describe('a number is read as it was typed', () => {
   it.each([

@@ -14,6 +14,8 @@ import { createUserTokens } from '../../src/auth/tokens/tokens.ts';
 import { createBilling } from '../../src/billing/billing.ts';
 import { type Database, openDatabase } from '../../src/database/client.ts';
 import { openPool } from '../../src/database/pool.ts';
+import { openReplica, type Replica } from '../../src/database/replica.ts';
+import type { Obstacle } from '../../src/database/replica-rules.ts';
 import { loadConsole } from '../../src/http/console.ts';
 import { createTestDatabase } from './database.ts';
 import { onServer } from './server.ts';
@@ -33,6 +35,8 @@ export interface TestApp {
   /** The paths at which something answers. */
   paths: readonly string[];
   database: Database;
+  /** Null without replicaUrl. */
+  replica: Replica | null;
   /** The connections of jobs, as in the queue. Jobs rest while connections of requests are busy. */
   jobs: Pool;
   /** Where tests connect by themselves: for statements that take longer than a server's may. */
@@ -65,8 +69,15 @@ export async function startTestApp({
   metrics = undefined as Dependencies['metrics'],
   metricsAccess = null as NonNullable<Dependencies['metricsAccess']> | null,
   databaseSettings = {} as Record<string, string>,
+  // A database that the test has made, in place of one of its own; and a standby of it.
+  databaseUrl = undefined as string | undefined,
+  replicaUrl = undefined as string | undefined,
+  onReplicaChange = (_obstacle: Obstacle | null): void => undefined,
 } = {}): Promise<TestApp> {
-  const testDatabase = await createTestDatabase();
+  const testDatabase =
+    databaseUrl === undefined
+      ? await createTestDatabase()
+      : { url: databaseUrl, drop: async () => undefined };
   const name = new URL(testDatabase.url).pathname.slice(1);
   for (const [parameter, value] of Object.entries(databaseSettings))
     await onServer(testDatabase.url, `alter database ${name} set ${parameter} = '${value}'`);
@@ -81,10 +92,15 @@ export async function startTestApp({
     publicLive: (await createKey(database.prisma, 'live', 'PUBLIC')).key,
     writeTest: (await createKey(database.prisma, 'test', 'WRITE')).key,
   };
+  const replica =
+    replicaUrl === undefined
+      ? null
+      : openReplica(replicaUrl, database.lookups, { intervalMs: 50, onChange: onReplicaChange });
   const keyring = createKeyring(database.lookups);
   const realms = await loadTokenRealms(database.prisma, [], testEncryption);
   const app = createApp({
     database,
+    replica,
     keyring,
     userTokens: createUserTokens(realms, 'usekana.com'),
     sessions: createSessions({
@@ -124,6 +140,7 @@ export async function startTestApp({
     url,
     paths: app.paths,
     database,
+    replica,
     jobs,
     databaseUrl: testDatabase.url,
     keys,
@@ -140,6 +157,7 @@ export async function startTestApp({
     async close() {
       await closeServer(server);
       await jobs.end();
+      await replica?.close();
       await database.close();
       await testDatabase.drop();
     },

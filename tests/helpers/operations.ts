@@ -18,29 +18,40 @@ export type NestedArguments = Record<string, Record<string, unknown>>;
 /** How deep selections go: far enough to come back to a type by another way. */
 const depth = 4;
 
-/** An operation that calls one field with these of its arguments as variables, and selects all that it answers. */
+/**
+ * An operation that calls one field with these of its arguments as variables, and selects all that it answers.
+ *
+ * @param without the types that are not selected
+ */
 export function operationOf(
   kind: 'query' | 'mutation',
   field: Field,
   given: readonly string[],
   nested: NestedArguments = {},
+  without: ReadonlySet<string> = new Set(),
 ): string {
   const args = field.args.filter(({ name }) => given.includes(name));
   const variables = args.map(({ name, type }) => `$${name}: ${type}`).join(', ');
   const values = args.map(({ name }) => `${name}: $${name}`).join(', ');
   const head = variables === '' ? kind : `${kind} (${variables})`;
   const call = values === '' ? field.name : `${field.name}(${values})`;
-  return `${head} { ${call}${selectionOf(field.type, nested, depth)} }`;
+  return `${head} { ${call}${selectionOf(field.type, nested, depth, without)} }`;
 }
 
-function selectionOf(type: GraphQLOutputType, nested: NestedArguments, left: number): string {
+function selectionOf(
+  type: GraphQLOutputType,
+  nested: NestedArguments,
+  left: number,
+  without: ReadonlySet<string>,
+): string {
   const named = getNamedType(type);
   if (!isObjectType(named)) return '';
   const fields = Object.values(named.getFields())
     .filter((field) => left > 1 || !isObjectType(getNamedType(field.type)))
+    .filter((field) => !without.has(getNamedType(field.type).name))
     .map((field) => {
       const deeper = named.name === 'Package' ? Math.min(left - 1, packagesIn(field.name)) : left - 1;
-      return `${field.name}${literals(named, field, nested)}${selectionOf(field.type, nested, deeper)}`;
+      return `${field.name}${literals(named, field, nested)}${selectionOf(field.type, nested, deeper, without)}`;
     });
   return ` { ${fields.length > 0 ? fields.join(' ') : '__typename'} }`;
 }

@@ -56,7 +56,16 @@ export interface SessionCookies {
    * sends it over HTTPS only.
    */
   write(headers: ProxyHeaders, environmentId: EnvironmentId, token: string): string;
+  /** The same for where in the database's log the last change of this browser is; see src/database/replica-rules.ts. */
+  readWritten(
+    headers: ProxyHeaders & { cookie?: string | undefined },
+    environmentId: EnvironmentId,
+  ): string | null;
+  writeWritten(headers: ProxyHeaders, environmentId: EnvironmentId, position: string): string;
 }
+
+/** A replica that is read shows what is older than this; see maxAgeMs there. */
+const writtenLifetimeSeconds = 60;
 
 /**
  * Each environment has its own cookie, so that one browser can be signed in to both. The prefix `__Host-` needs HTTPS;
@@ -66,22 +75,27 @@ export interface SessionCookies {
  * @param basePath such as `/kana`; empty at the root
  */
 export function createSessionCookies(basePath: string): SessionCookies {
-  const nameOf = (environmentId: EnvironmentId, secure: boolean) =>
-    secure
-      ? `__Host-kana_console_${environmentId}${basePath.replaceAll('/', '~')}`
-      : `kana_console_${environmentId}`;
+  const nameOf = (what: string, secure: boolean) =>
+    secure ? `__Host-${what}${basePath.replaceAll('/', '~')}` : what;
+  function read(headers: ProxyHeaders & { cookie?: string | undefined }, what: string): string | null {
+    const start = `${nameOf(what, isSecure(headers))}=`;
+    const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.trim());
+    return pairs.find((pair) => pair.startsWith(start))?.slice(start.length) || null;
+  }
+  function write(headers: ProxyHeaders, what: string, value: string, maxAge: number): string {
+    const secure = isSecure(headers);
+    const path = secure || basePath === '' ? '/' : basePath;
+    const parts = [`${nameOf(what, secure)}=${value}`, `Path=${path}`, `Max-Age=${maxAge}`];
+    return [...parts, 'HttpOnly', 'SameSite=Strict', ...(secure ? ['Secure'] : [])].join('; ');
+  }
+  const session = (environmentId: EnvironmentId) => `kana_console_${environmentId}`;
+  const written = (environmentId: EnvironmentId) => `kana_written_${environmentId}`;
   return {
-    read(headers, environmentId) {
-      const start = `${nameOf(environmentId, isSecure(headers))}=`;
-      const pairs = (headers.cookie ?? '').split(';').map((pair) => pair.trim());
-      return pairs.find((pair) => pair.startsWith(start))?.slice(start.length) || null;
-    },
-    write(headers, environmentId, token) {
-      const secure = isSecure(headers);
-      const path = secure || basePath === '' ? '/' : basePath;
-      const maxAge = token === '' ? 0 : sessionLifetimeSeconds;
-      const parts = [`${nameOf(environmentId, secure)}=${token}`, `Path=${path}`, `Max-Age=${maxAge}`];
-      return [...parts, 'HttpOnly', 'SameSite=Strict', ...(secure ? ['Secure'] : [])].join('; ');
-    },
+    read: (headers, environmentId) => read(headers, session(environmentId)),
+    write: (headers, environmentId, token) =>
+      write(headers, session(environmentId), token, token === '' ? 0 : sessionLifetimeSeconds),
+    readWritten: (headers, environmentId) => read(headers, written(environmentId)),
+    writeWritten: (headers, environmentId, position) =>
+      write(headers, written(environmentId), position, writtenLifetimeSeconds),
   };
 }

@@ -1,5 +1,6 @@
 import { basePath } from '../frame/base-path.ts';
 import type { TypedDocumentString } from '../generated/operations.ts';
+import { noteDataAge } from './data-age.ts';
 
 export const environments = ['test', 'live'] as const;
 export type Environment = (typeof environments)[number];
@@ -30,9 +31,10 @@ export async function request<Result, Variables>(
   variables: Variables,
 ): Promise<Result> {
   const body = JSON.stringify({ query: document.toString(), variables });
-  const { data, errors } = await call('/graphql', environment, { method: 'POST', body });
+  const { data, errors, extensions } = await call('/graphql', environment, { method: 'POST', body });
   const [error] = errors ?? [];
   if (error !== undefined) throw new RequestError(error.extensions?.code ?? '', error.message);
+  noteDataAge(document.toString(), extensions?.dataAgeSeconds);
   return data;
 }
 

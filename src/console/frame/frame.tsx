@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
 import { Suspense, useEffect } from 'react';
 import { Link, Outlet, ScrollRestoration, useLocation } from 'react-router';
+import { forgetDataAges, useDataAge } from '../api/data-age.ts';
 import { useSessions } from '../api/hooks.ts';
 import type { Environment } from '../api/request.ts';
 import { rememberEnvironment } from './environment.ts';
@@ -74,6 +75,9 @@ function Frames(props: {
   const { pathname } = useLocation();
   // biome-ignore lint/correctness/useExhaustiveDependencies: the menu of a phone closes when the page changes
   useEffect(close, [pathname]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another page has other answers
+  useEffect(forgetDataAges, [pathname]);
+  const dataAge = useDataAge();
   const mine = signedInTo.find((session) => session.environment === environment);
   return (
     <AppShell
@@ -125,6 +129,11 @@ function Frames(props: {
             role="alert"
             title="The server does not respond. The data shown may be out of date. This page retries."
           />
+        )}
+        {dataAge !== null && (
+          <Text size="sm" c="dimmed" mb="md" role="status">
+            Some of this page may be up to {dataAge} seconds old.
+          </Text>
         )}
         <Suspense fallback={<Loader aria-label="Loading" />}>
           <Outlet key={environment} />
