@@ -7,6 +7,8 @@ import type { StripeKeys } from '../config.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient, StripeConnection } from '../database/generated/client.ts';
 import { DomainError, invalidInput } from '../errors.ts';
+import { enqueueCustomers } from './queue.ts';
+import { findFlagged } from './store.ts';
 import { isForbidden, isUnknownKey, openStripe, type StripeAddress } from './stripe.ts';
 
 /** How an environment is connected with Stripe. */
@@ -151,6 +153,9 @@ export async function connectStripe(
       create: { environmentId, ...data, eventsUntil: new Date() },
       update: data,
     });
+    // What this setting is about is projected anew.
+    if (before !== null && before.withholdsPaused !== withholdsPaused)
+      await enqueueCustomers(tx, environmentId, await findFlagged(tx, environmentId, 'COLLECTION_PAUSED'));
     const what = { action: 'connectStripe', type: 'BILLING', id: accountId } as const;
     await note(tx, author, what, { withholdAccessWhilePaused: withholdsPaused });
   });

@@ -1,4 +1,5 @@
-import type Stripe from 'stripe';
+import { z } from 'zod';
+import { Id } from '../input.ts';
 
 /** What an event of Stripe's makes necessary. */
 export type Consequence =
@@ -35,14 +36,29 @@ export const eventTypes = [
   'product.deleted',
 ] as const;
 
+/** What is read of an event. Its object may be anything: it only says whom to ask about. */
+const ReceivedEvent = z.object({
+  id: Id,
+  type: Id,
+  /** In seconds, of a date that PostgreSQL has. */
+  created: z.int().min(0).max(253_402_300_799),
+  livemode: z.boolean(),
+  account: Id.nullish(),
+  data: z.object({ object: z.record(z.string(), z.unknown()).catch({}) }).catch({ object: {} }),
+});
+export type ReceivedEvent = z.output<typeof ReceivedEvent>;
+
+/** The event in a signed body; null if it is none. */
+export const readEvent = (body: unknown): ReceivedEvent | null => ReceivedEvent.safeParse(body).data ?? null;
+
 /**
  * An event only says whom to ask about: its body may be old, and of another version of Stripe's API. So the customer, or
  * the prices, are read anew.
  */
-export function consequenceOf({ type, data }: Pick<Stripe.Event, 'type' | 'data'>): Consequence {
+export function consequenceOf({ type, data }: { type: string; data: { object: object } }): Consequence {
   if (aboutPrices.test(type)) return { kind: 'prices' };
   if (!aboutCustomers.test(type)) return { kind: 'nothing' };
-  const customerId = customerOf(data.object as { object?: string; id?: string; customer?: unknown });
+  const customerId = customerOf(data.object);
   const isUrgent = type.startsWith('checkout.session.');
   return customerId === null ? { kind: 'nothing' } : { kind: 'customer', customerId, isUrgent };
 }
@@ -52,12 +68,11 @@ function customerOf({
   id,
   customer,
 }: {
-  object?: string;
-  id?: string;
+  object?: unknown;
+  id?: unknown;
   customer?: unknown;
 }): string | null {
-  if (object === 'customer') return id ?? null;
-  if (typeof customer === 'string') return customer;
   const whole = customer as { id?: unknown } | null | undefined;
-  return typeof whole?.id === 'string' ? whole.id : null;
+  const found = object === 'customer' ? id : (whole?.id ?? customer);
+  return Id.safeParse(found).data ?? null;
 }

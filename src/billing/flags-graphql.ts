@@ -1,6 +1,9 @@
+import type { Db } from '../database/client.ts';
 import type { Prisma } from '../database/generated/client.ts';
 import { builder } from '../graphql/builder.ts';
 import { listAfter, listArgs } from '../graphql/list.ts';
+import { Id, parse } from '../input.ts';
+import { requireUserKey } from '../users/store.ts';
 import { type Flag, type FlagKind, flagKinds } from './projection-rules.ts';
 
 const descriptions: Record<FlagKind, string> = {
@@ -62,9 +65,10 @@ builder.queryFields((t) => ({
   billingFlags: t.field({
     type: [BillingFlag],
     description:
-      'What a person has to look at, those that are flagged longest first. `first` and `after` count customers; `after` is the id of a customer.',
-    args: listArgs,
-    resolve: async (_root, args, { db, environmentId }) => {
+      'What a person has to look at, those that are flagged longest first. `first` and `after` count customers; `after` is the id of a customer. `UserNotFoundError`.',
+    args: { userId: t.arg.string({ description: 'Only those of this user.' }), ...listArgs },
+    resolve: async (_root, { userId, ...args }, { db, environmentId }) => {
+      const ofUser = userId == null ? {} : await whoseUserIs(db, environmentId, parse(Id, userId, 'userId'));
       const customers = await listAfter(
         args,
         (id) =>
@@ -74,7 +78,11 @@ builder.queryFields((t) => ({
           }),
         ({ take, last }) =>
           db.stripeCustomer.findMany({
-            where: { environmentId, flaggedAt: { not: null }, ...(last === null ? {} : after(last)) },
+            where: {
+              ...{ environmentId, flaggedAt: { not: null } },
+              ...ofUser,
+              ...(last === null ? {} : after(last)),
+            },
             orderBy: [{ flaggedAt: 'asc' }, { id: 'asc' }],
             take,
           }),
@@ -95,6 +103,20 @@ builder.queryFields((t) => ({
     },
   }),
 }));
+
+/** The customers of a user, those of merged users too. */
+async function whoseUserIs(
+  db: Db,
+  environmentId: string,
+  userId: string,
+): Promise<Prisma.StripeCustomerWhereInput> {
+  const key = await requireUserKey(db, environmentId, userId);
+  const users = await db.user.findMany({
+    where: { OR: [{ key }, { mergedInto: key }] },
+    select: { key: true },
+  });
+  return { userKey: { in: users.map((user) => user.key) } };
+}
 
 /** The customers after this one, in the order of flags. */
 const after = ({

@@ -89,7 +89,7 @@ const ConnectStripeInput = builder.inputType('ConnectStripeInput', {
   }),
 });
 
-const ProviderPrice = builder.prismaObject('StripePrice', {
+export const ProviderPrice = builder.prismaObject('StripePrice', {
   name: 'ProviderPrice',
   description: 'A price at the billing provider, and the package that it pays for.',
   fields: (t) => ({
@@ -105,6 +105,9 @@ const ProviderPrice = builder.prismaObject('StripePrice', {
       resolve: ({ amount }) => (amount === null ? null : Number(amount)),
     }),
     currency: t.exposeString('currency', { description: 'The ISO 4217 code in lower case, such as "gbp".' }),
+    currencies: t.exposeStringList('currencies', {
+      description: 'All currencies in which it is sold, its own included. Empty until it is read again.',
+    }),
     interval: t.exposeString('interval', {
       nullable: true,
       description: 'The billing interval, such as "month". Null for a one-time price.',

@@ -3,17 +3,18 @@ import type Stripe from 'stripe';
 import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
+import { unavailabilityOf } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { type Connected, notConnected } from './connection.ts';
 import { readAllPrices } from './prices.ts';
-import { enqueueImport, sliceMs } from './queue.ts';
+import { enqueueCustomers, enqueueImport, sliceMs } from './queue.ts';
+import { type Cursor, cursorOf, listCustomers } from './read.ts';
 import { nextReadNumber } from './store.ts';
-import { isOutage, isStripeFailure, patiently, reasonOf } from './stripe.ts';
+import { isAboutAll, isMissing, isOutage, isStripeFailure, patiently, reasonOf, tellable } from './stripe.ts';
 import { type SyncContext, syncListedCustomer } from './sync.ts';
 
 /** How many customers Stripe is asked about at once. Stripe allows 25 questions a second in test mode. */
 const customersAtOnce = 4;
-const pageSize = 100;
 
 /** Starts an import; one that is running goes on. @throws StripeNotConnectedError */
 export async function startImport(prisma: PrismaClient, author: Author): Promise<void> {
@@ -38,6 +39,7 @@ export async function begin(tx: Db, environmentId: string): Promise<boolean> {
       importStartedAt: new Date(),
       importEndedAt: null,
       importCursor: null,
+      importCursorAt: null,
       importProblem: null,
       ...{ importTotal: null, importFound: 0 },
       ...{ importedPrices: 0, importedCustomers: 0, importedSubscriptions: 0 },
@@ -51,8 +53,8 @@ export async function begin(tx: Db, environmentId: string): Promise<boolean> {
 
 /**
  * Reads the next pages from Stripe: first how many customers there are, a hundred at once; then all prices, and customers
- * with what they bought. After a while the rest is enqueued as another job. A killed import goes on with the page that it was at. Doing a customer twice changes
- * nothing.
+ * with what they bought. After a while the rest is enqueued as another job. A killed import goes on with the page that it
+ * was at. Doing a customer twice changes nothing.
  */
 export async function runImport(
   context: SyncContext,
@@ -66,22 +68,17 @@ export async function runImport(
     while (Date.now() < until) {
       const state = await prisma.stripeConnection.findUnique({ where: { environmentId } });
       if (state?.importState !== 'RUNNING') return;
-      if (state.importTotal === null) await countPage(prisma, connected, state.importCursor, stop);
+      const { importCursor: id, importCursorAt: createdAt } = state;
+      const cursor = id === null ? null : { id, createdAt };
+      if (state.importTotal === null) await countPage(prisma, connected, cursor, stop);
       else
-        await saveProgress(
-          prisma,
-          environmentId,
-          await readPage(context, connected, state.importCursor, stop),
-        );
+        await saveProgress(prisma, environmentId, await readPage(context, connected, cursor, { stop, log }));
     }
     await enqueueImport(prisma, environmentId);
   } catch (error) {
-    // The queue runs it again after the next start.
-    if (stop.aborted) throw error;
-    log.error(
-      { err: isStripeFailure(error) ? reasonOf(error) : error, environmentId },
-      'an import from Stripe failed',
-    );
+    // The queue runs it again: after the next start, or when the database answers.
+    if (stop.aborted || unavailabilityOf(error) !== null) throw error;
+    log.error({ err: tellable(error), environmentId }, 'an import from Stripe failed');
     const importProblem = isStripeFailure(error)
       ? reasonOf(error)
       : 'an unexpected error, which is in the log';
@@ -96,33 +93,42 @@ export async function runImport(
 async function countPage(
   prisma: PrismaClient,
   { environmentId, stripe }: Connected,
-  cursor: string | null,
+  cursor: Cursor | null,
   stop: AbortSignal,
 ): Promise<void> {
   const { data, has_more } = await patiently(stop, () => listCustomers(stripe, cursor), isOutage);
-  const where = { environmentId, importState: 'RUNNING', importTotal: null, importCursor: cursor } as const;
+  const importCursor = cursor?.id ?? null;
+  const where = { environmentId, importState: 'RUNNING', importTotal: null, importCursor } as const;
   await prisma.$transaction(async (tx) => {
     const { count } = await tx.stripeConnection.updateMany({
       where,
-      data: { importFound: { increment: data.length }, importCursor: data.at(-1)?.id ?? cursor },
+      data: { importFound: { increment: data.length }, ...placeOf(after(data) ?? cursor) },
     });
     if (count === 1 && !has_more)
       await tx.$executeRaw`
-        UPDATE stripe_connection SET import_total = import_found, import_cursor = NULL
+        UPDATE stripe_connection SET import_total = import_found, import_cursor = NULL, import_cursor_at = NULL
         WHERE environment_id = ${environmentId}`;
   });
 }
 
-const listCustomers = (stripe: Stripe, cursor: string | null) =>
-  stripe.customers.list({ limit: pageSize, ...(cursor === null ? {} : { starting_after: cursor }) });
+const placeOf = (cursor: Cursor | null) => ({
+  importCursor: cursor?.id ?? null,
+  importCursorAt: cursor?.createdAt ?? null,
+});
+
+/** Where the next page begins. */
+function after(page: readonly Stripe.Customer[]): Cursor | null {
+  const last = page.at(-1);
+  return last === undefined ? null : cursorOf(last);
+}
 
 interface Page {
   /** Where it began. */
-  cursor: string | null;
+  cursor: Cursor | null;
   /** How many prices were read; null where none were. */
   prices: number | null;
   /** The last customer of this page. */
-  after: string | null;
+  after: Cursor | null;
   customers: number;
   subscriptions: number;
   isLast: boolean;
@@ -131,36 +137,57 @@ interface Page {
 async function readPage(
   context: SyncContext,
   connected: Connected,
-  cursor: string | null,
-  stop: AbortSignal,
+  cursor: Cursor | null,
+  { stop, log }: { stop: AbortSignal; log: Logger },
 ): Promise<Page> {
-  const { stripe } = connected;
+  const { prisma } = context;
+  const { stripe, environmentId } = connected;
   // Everything of a page can be done again: an outage of seconds does not end an import of hours.
   const ask = <Result>(work: () => Promise<Result>) => patiently(stop, work, isOutage);
-  const prices = cursor === null ? await ask(() => readAllPrices(context.prisma, connected)) : null;
-  const readNumber = await nextReadNumber(context.prisma);
+  const prices =
+    cursor === null
+      ? await patiently(
+          stop,
+          () => readAllPrices(prisma, connected),
+          (error) => isOutage(error) || isMissing(error),
+        )
+      : null;
+  const readNumber = await nextReadNumber(prisma);
   const { data, has_more } = await ask(() => listCustomers(stripe, cursor));
+  /** One customer who cannot be read delays no other: Stripe is asked of the customer again later. */
+  const syncOne = async (customer: Stripe.Customer): Promise<number> => {
+    try {
+      return await ask(() => syncListedCustomer(context, connected, customer, readNumber));
+    } catch (error) {
+      if (stop.aborted || isAboutAll(error)) throw error;
+      log.warn(
+        { err: tellable(error), environmentId },
+        'a customer could not be imported, and is tried again',
+      );
+      await enqueueCustomers(prisma, environmentId, [customer.id]);
+      return 0;
+    }
+  };
   let subscriptions = 0;
   for (let index = 0; index < data.length; index += customersAtOnce) {
     stop.throwIfAborted();
-    const group = data.slice(index, index + customersAtOnce);
-    const counts = await Promise.all(
-      group.map((customer) => ask(() => syncListedCustomer(context, connected, customer, readNumber))),
-    );
+    const counts = await Promise.all(data.slice(index, index + customersAtOnce).map(syncOne));
     for (const count of counts) subscriptions += count;
   }
-  const after = data.at(-1)?.id ?? cursor;
-  return { cursor, prices, after, customers: data.length, subscriptions, isLast: !has_more };
+  return {
+    ...{ cursor, prices, after: after(data) ?? cursor },
+    ...{ customers: data.length, subscriptions, isLast: !has_more },
+  };
 }
 
 /** Saves how far the import is. A page that is read twice at once counts once. */
 async function saveProgress(prisma: PrismaClient, environmentId: string, page: Page): Promise<void> {
-  const { cursor, prices, after, customers, subscriptions, isLast } = page;
+  const { cursor, prices, customers, subscriptions, isLast } = page;
   const now = new Date();
   await prisma.stripeConnection.updateMany({
-    where: { environmentId, importState: 'RUNNING', importCursor: cursor },
+    where: { environmentId, importState: 'RUNNING', importCursor: cursor?.id ?? null },
     data: {
-      importCursor: after,
+      ...placeOf(page.after),
       ...(prices === null ? {} : { importedPrices: prices }),
       importedCustomers: { increment: customers },
       importedSubscriptions: { increment: subscriptions },

@@ -21,7 +21,7 @@ import {
 } from './queue.ts';
 import { isDue, reconcile } from './reconcile.ts';
 import { findOwner, findSettledOwners } from './store.ts';
-import { isStripeFailure, patiently, reasonOf } from './stripe.ts';
+import { isMissing, patiently, tellable } from './stripe.ts';
 import { projectUser, type SyncContext, syncCustomer } from './sync.ts';
 import { delayWanted, findWanted, isAnyWanted, settleWanted, type Wanted } from './wanted-store.ts';
 
@@ -46,12 +46,19 @@ export function billingJobs(
   ) => {
     const { environmentId } = EnvironmentPayload.parse(payload);
     const connected = await open(environmentId);
-    if (connected !== null) await work(connected, contextOf(environmentId));
+    if (connected === null) return;
+    // The queue logs and keeps what a job fails with.
+    await work(connected, contextOf(environmentId)).catch((error: unknown) => {
+      throw tellable(error);
+    });
   };
   return {
     [customersJob]: (payload, job) =>
       withConnection(payload, (connected, context) => syncWanted(context, connected, job)),
-    [pricesJob]: (payload) => withConnection(payload, (connected) => readAllPrices(prisma, connected)),
+    [pricesJob]: (payload, { stop }) =>
+      withConnection(payload, (connected) =>
+        patiently(stop, () => readAllPrices(prisma, connected), isMissing),
+      ),
     [projectionJob]: (payload, { stop }) =>
       withConnection(payload, (connected) =>
         projectPrice(prisma, connected, PricePayload.parse(payload), stop),
@@ -68,7 +75,7 @@ export function billingJobs(
       for (const environmentId of configured) {
         await connectConfigured(environmentId).catch((error) =>
           log.error(
-            { err: isStripeFailure(error) ? reasonOf(error) : error, environmentId },
+            { err: tellable(error), environmentId },
             'the configured keys of Stripe are not accepted',
           ),
         );
@@ -85,7 +92,10 @@ export function billingJobs(
             await enqueueMeters(prisma, row.environmentId);
           if (isDue(row, now)) await reconcile(prisma, connected, now);
         }).catch((error) =>
-          log.error({ err: error, environmentId: row.environmentId }, 'reconciling with Stripe failed'),
+          log.error(
+            { err: tellable(error), environmentId: row.environmentId },
+            'reconciling with Stripe failed',
+          ),
         );
       }
       if (rows.length > 0) await cleanUpMeters(prisma);
@@ -116,8 +126,10 @@ async function syncWanted(
       await patiently(stop, () => syncCustomer(context, connected, wanted.id));
       await settleWanted(prisma, environmentId, wanted);
     } catch (error) {
-      const err = isStripeFailure(error) ? reasonOf(error) : error;
-      log.warn({ err, environmentId, tries: wanted.tries + 1 }, 'a customer could not be read from Stripe');
+      log.warn(
+        { err: tellable(error), environmentId, tries: wanted.tries + 1 },
+        'a customer could not be read from Stripe',
+      );
       await delayWanted(prisma, environmentId, wanted);
     }
   };

@@ -1,3 +1,4 @@
+import { Id, Line } from '../input.ts';
 import { emailKey } from '../users/rules.ts';
 
 /** A customer at Stripe, as far as it tells whose it is. Read anew each time, never stored. */
@@ -7,6 +8,35 @@ export interface CustomerFacts {
   name: string | null;
   /** The ids of users that a payment link of ours left at Stripe. */
   ownIds: readonly string[];
+}
+
+/** What Stripe lets a customer have. */
+interface StripeCustomer {
+  id: string;
+  email?: string | null;
+  name?: string | null;
+}
+
+const maxNameLength = 255;
+
+/**
+ * What is taken of a customer: what a user can have. Stripe allows longer names and emails. A name is shortened; an email
+ * that is too long is none.
+ */
+export function factsOf(
+  { id, email, name }: StripeCustomer,
+  named: readonly (string | undefined)[],
+): CustomerFacts {
+  const shortName = name
+    ?.slice(0, maxNameLength)
+    .replace(/[\p{Cc}\p{Cs}]/gu, ' ')
+    .trim();
+  return {
+    id,
+    email: Line.safeParse(email).data ?? null,
+    name: shortName || null,
+    ownIds: named.filter((each): each is string => Id.safeParse(each).success),
+  };
 }
 
 /** A user whose customer it may be. */

@@ -13,6 +13,8 @@ const MirroredItem = z.object({
   priceId: z.string(),
   createdAt: Instant,
   quantity: z.number(),
+  /** The end of the period that is paid, or to be paid. Missing in what earlier versions stored. */
+  periodEndsAt: Instant.nullish(),
 });
 
 const MirroredSubscription = z.object({
@@ -74,6 +76,7 @@ export function mirrorSubscription(given: WholeSubscription): MirroredSubscripti
       priceId: item.price.id,
       createdAt: instantOf(item.created),
       quantity: item.quantity ?? 1,
+      periodEndsAt: instantOrNull(item.current_period_end),
     })),
   };
 }

@@ -9,24 +9,40 @@ export interface PriceFacts {
   isActive: boolean;
   amount: bigint | null;
   currency: string;
+  /** All in which it is sold, its own included. */
+  currencies: string[];
   interval: string | null;
   intervalCount: number | null;
   createdAt: Date;
 }
 
-/** Stores prices. What they are mapped to stays. */
+/**
+ * Stores prices. What they are mapped to stays.
+ *
+ * @param readNumber drawn before Stripe was asked for a list, or after it made the price
+ */
 export async function savePrices(
   db: Db,
   environmentId: string,
   prices: readonly PriceFacts[],
+  readNumber: bigint,
 ): Promise<void> {
-  for (const { id, createdAt, ...facts } of prices) {
+  for (const { id, createdAt, ...given } of prices) {
+    const facts = { ...given, readNumber };
     await db.stripePrice.upsert({
       where: { environmentId_id: { environmentId, id } },
       create: { environmentId, id, createdAt, ...facts },
       update: facts,
     });
   }
+}
+
+/** Prices that a whole list of Stripe's did not have were deleted there: they are no longer sold. */
+export async function retireUnlisted(db: Db, environmentId: string, readNumber: bigint): Promise<void> {
+  await db.stripePrice.updateMany({
+    where: { environmentId, isActive: true, readNumber: { lt: readNumber } },
+    data: { isActive: false },
+  });
 }
 
 /** The packages that these mirrors' prices are mapped to, by price. */

@@ -6,8 +6,9 @@ import { DomainError } from '../errors.ts';
 import { requirePackage } from '../packages/store.ts';
 import { type Connected, type OpenConnection, requireConnected } from './connection.ts';
 import type { NewPrice } from './price-rules.ts';
-import { type PriceFacts, savePrices } from './price-store.ts';
+import { type PriceFacts, retireUnlisted, savePrices } from './price-store.ts';
 import { enqueueProjection } from './queue.ts';
+import { nextReadNumber } from './store.ts';
 import { atStripe } from './stripe.ts';
 
 export const priceNotFoundAtStripe = (id: string) =>
@@ -22,18 +23,21 @@ export async function readAllPrices(
   prisma: PrismaClient,
   { environmentId, stripe }: Connected,
 ): Promise<number> {
+  const readNumber = await nextReadNumber(prisma);
   let count = 0;
   let page: PriceFacts[] = [];
   const flush = async () => {
-    await savePrices(prisma, environmentId, page);
+    await savePrices(prisma, environmentId, page, readNumber);
     count += page.length;
     page = [];
   };
-  for await (const price of stripe.prices.list({ limit: 100, expand: ['data.product'] })) {
+  const expand = ['data.product', 'data.currency_options'];
+  for await (const price of stripe.prices.list({ limit: 100, expand })) {
     page.push(factsOf(price));
     if (page.length === 100) await flush();
   }
   await flush();
+  await retireUnlisted(prisma, environmentId, readNumber);
   return count;
 }
 
@@ -44,9 +48,11 @@ function factsOf(price: Stripe.Price): PriceFacts {
     id: price.id,
     productId: isWhole ? product.id : product,
     productName: isWhole && !product.deleted ? product.name : null,
-    isActive: price.active,
+    // Nothing of a product that is archived can be bought.
+    isActive: price.active && (!isWhole || (!product.deleted && product.active)),
     amount: price.unit_amount === null ? null : BigInt(price.unit_amount),
     currency: price.currency,
+    currencies: [...new Set([price.currency, ...Object.keys(price.currency_options ?? {})])].sort(),
     interval: recurring?.interval ?? null,
     intervalCount: recurring?.interval_count ?? null,
     createdAt: new Date(price.created * 1_000),
@@ -76,12 +82,12 @@ export async function createPrice(
         ...{ unit_amount: amount, currency, product_data: { name: productName } },
         ...(interval == null ? {} : { recurring: { interval } }),
         metadata: { kana_package_id: packageId },
-        expand: ['product'],
+        expand: ['product', 'currency_options'],
       }),
     (message) => new DomainError('BAD_USER_INPUT', 'ProviderPriceError', message),
   );
   await prisma.$transaction(async (tx) => {
-    await savePrices(tx, environmentId, [factsOf(price)]);
+    await savePrices(tx, environmentId, [factsOf(price)], await nextReadNumber(tx));
     await tx.stripePrice.updateMany({
       where: { environmentId, id: price.id, packageId: null },
       data: { packageId, mappedAt: new Date() },

@@ -1,10 +1,41 @@
 import type Stripe from 'stripe';
-import type { CustomerFacts } from './match-rules.ts';
+import { type CustomerFacts, factsOf } from './match-rules.ts';
 import { type Mirror, mirrorPayment, mirrorSubscription } from './mirror-rules.ts';
 import { isMissing } from './stripe.ts';
 
 /** Link and metadata name of the user's id at Stripe. */
 export const ownIdName = 'kana_user_id';
+
+/** The customer after whom a page of Stripe's list begins. */
+export interface Cursor {
+  id: string;
+  /** Null where it was stored by an earlier version. */
+  createdAt: Date | null;
+}
+
+export const cursorOf = ({ id, created }: Stripe.Customer): Cursor => ({
+  id,
+  createdAt: new Date(created * 1_000),
+});
+
+export const pageSize = 100;
+
+export type CustomerPage = Pick<Stripe.ApiList<Stripe.Customer>, 'data' | 'has_more'>;
+
+/**
+ * The next customers, newest first. After one who was deleted at Stripe meanwhile, those follow who were created then or
+ * before: some of the same second may come again.
+ */
+export async function listCustomers(stripe: Stripe, cursor: Cursor | null): Promise<CustomerPage> {
+  const limit = pageSize;
+  if (cursor === null) return stripe.customers.list({ limit });
+  try {
+    return await stripe.customers.list({ limit, starting_after: cursor.id });
+  } catch (error) {
+    if (!isMissing(error) || cursor.createdAt === null) throw error;
+    return stripe.customers.list({ limit, created: { lte: Math.floor(cursor.createdAt.getTime() / 1_000) } });
+  }
+}
 
 /** What Stripe said of one customer just now. */
 export interface CustomerRead {
@@ -19,13 +50,30 @@ export async function readCustomer(stripe: Stripe, customerId: string): Promise<
     if (isMissing(error)) return null;
     throw error;
   });
-  const [customer, purchases] = await Promise.all([reading, readPurchases(stripe, customerId)]);
-  return customer === null ? null : answerOf(customer, purchases);
+  const [customer, purchases] = await Promise.all([
+    reading,
+    readPurchases(stripe, customerId).catch((error: unknown) => {
+      if (isMissing(error)) return null;
+      throw error;
+    }),
+  ]);
+  if (customer === null) return null;
+  if (purchases !== null) return answerOf(customer, purchases);
+  // Deleted between the two questions, or before: then Stripe may not know what was bought.
+  const now = customer.deleted ? customer : await stripe.customers.retrieve(customerId);
+  const nothing = { mirror: { customerId, subscriptions: [], payments: [] }, ownIds: [] };
+  return answerOf(now, now.deleted ? nothing : await readPurchases(stripe, customerId));
 }
 
-/** Reads what a customer bought whom Stripe has just listed. */
-export const readListed = async (stripe: Stripe, customer: Stripe.Customer): Promise<CustomerRead> =>
-  answerOf(customer, await readPurchases(stripe, customer.id));
+/** Reads what a customer bought whom Stripe has just listed. Null if the customer was deleted meanwhile. */
+export async function readListed(stripe: Stripe, customer: Stripe.Customer): Promise<CustomerRead | null> {
+  try {
+    return answerOf(customer, await readPurchases(stripe, customer.id));
+  } catch (error) {
+    if (isMissing(error)) return readCustomer(stripe, customer.id);
+    throw error;
+  }
+}
 
 interface Purchases extends Pick<CustomerRead, 'mirror'> {
   /** The ids of users that our links left there. */
@@ -97,14 +145,7 @@ function answerOf(
   { mirror, ownIds }: Purchases,
 ): CustomerRead {
   if (customer.deleted) return { facts: null, mirror };
-  const named = [customer.metadata?.[ownIdName], ...ownIds];
-  const facts: CustomerFacts = {
-    id: customer.id,
-    email: customer.email ?? null,
-    name: customer.name ?? null,
-    ownIds: named.filter((id): id is string => id !== undefined && id !== ''),
-  };
-  return { facts, mirror };
+  return { facts: factsOf(customer, [customer.metadata?.[ownIdName], ...ownIds]), mirror };
 }
 
 function isRefunded({ payment_intent: intent }: Stripe.Checkout.Session): boolean {

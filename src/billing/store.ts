@@ -237,6 +237,15 @@ export async function findSettledOwners(db: Db, environmentId: string, take: num
   return rows.map(({ owner }) => owner);
 }
 
+/** The customers with a flag of this kind. */
+export async function findFlagged(db: Db, environmentId: string, kind: Flag['kind']): Promise<string[]> {
+  const rows = await db.$queryRaw<{ id: string }[]>`
+    SELECT id FROM stripe_customer
+    WHERE environment_id = ${environmentId} AND flagged_at IS NOT NULL
+      AND flags @> ${JSON.stringify([{ kind }])}::jsonb`;
+  return rows.map(({ id }) => id);
+}
+
 /** Notes the id of an event. Returns false if it was noted before. */
 export async function noteEvent(
   db: Db,

@@ -100,6 +100,16 @@ export async function atStripe<Result>(
   }
 }
 
+/** Whether everything else that is asked with this key fails too, or would now. */
+export const isAboutAll = (error: unknown) =>
+  isForbidden(error) || isUnknownKey(error) || isRateLimited(error) || isOutage(error);
+
+/** An error as it may be logged: Stripe's messages may tell about a person or a key. */
+export const tellable = (error: unknown): unknown =>
+  isStripeFailure(error)
+    ? Object.assign(new Error(reasonOf(error)), { name: error.type, stack: error.stack })
+    : error;
+
 /** Stripe's reason, without what might tell about a person or a key. */
 export function reasonOf({ type, code, statusCode }: StripeFailure): string {
   return [type, code, statusCode].filter((part) => part !== undefined).join(', ');

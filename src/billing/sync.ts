@@ -60,7 +60,8 @@ export async function syncListedCustomer(
   customer: Stripe.Customer,
   readNumber: bigint,
 ): Promise<number> {
-  return keep(context, connected, readNumber, await readListed(connected.stripe, customer));
+  const read = await readListed(connected.stripe, customer);
+  return read === null ? 0 : keep(context, connected, readNumber, read);
 }
 
 async function keep(
@@ -75,7 +76,11 @@ async function keep(
   const count = mirror.subscriptions.length;
   if (known === null || known.isForgotten) return count;
   const userKey = known.userKey ?? (facts && (await findUser(context, connected, facts)));
-  if (userKey === null) return count;
+  if (userKey === null) {
+    // Nobody has to find the user of a customer who is gone.
+    if (facts === null) await saveFlags(prisma, environmentId, [mirror.customerId], []);
+    return count;
+  }
   // A deleted customer stays whose it was.
   if (facts !== null) await updateFacts(prisma, environmentId, userKey, facts);
   await projectUser(prisma, connected, userKey);

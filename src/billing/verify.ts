@@ -5,14 +5,13 @@ import { compareWithLedger, compareWithMeters, type Print } from './meters/verif
 import type { Mirror } from './mirror-rules.ts';
 import { readMappedPackages } from './price-store.ts';
 import { endsOf, project } from './projection-rules.ts';
-import { readPurchases } from './read.ts';
+import { type Cursor, type CustomerPage, cursorOf, listCustomers, pageSize, readPurchases } from './read.ts';
 import { readStored } from './store.ts';
 import { patiently } from './stripe.ts';
 import { readByHand } from './sync.ts';
 import { flagDifferences, subscriptionDifferences } from './verify-rules.ts';
 import { customersOf, findKnownCustomers, nextCustomers } from './verify-store.ts';
 
-const pageSize = 100;
 /** As many as in an import. */
 const usersAtOnce = 4;
 
@@ -64,15 +63,16 @@ async function findUnknown(
   stop: AbortSignal,
 ): Promise<string[]> {
   const unknown: string[] = [];
-  let cursor: string | undefined;
+  let cursor: Cursor | null = null;
   for (;;) {
-    const params = { limit: pageSize, ...(cursor === undefined ? {} : { starting_after: cursor }) };
-    const { data, has_more } = await patiently(stop, () => stripe.customers.list(params));
+    const from: Cursor | null = cursor;
+    const { data, has_more }: CustomerPage = await patiently(stop, () => listCustomers(stripe, from));
     const ids = data.map(({ id }) => id);
     const known = await findKnownCustomers(prisma, environmentId, ids);
     unknown.push(...ids.filter((id) => !known.has(id)));
     if (!has_more) return unknown;
-    cursor = ids.at(-1);
+    const last = data.at(-1);
+    cursor = last === undefined ? null : cursorOf(last);
   }
 }
 

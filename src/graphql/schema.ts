@@ -8,6 +8,7 @@ import '../billing/flags-graphql.ts';
 import '../billing/graphql.ts';
 import '../billing/links-graphql.ts';
 import '../billing/meters/graphql.ts';
+import '../billing/purchases-graphql.ts';
 import '../client/token-graphql.ts';
 import '../catalogue/graphql.ts';
 import '../entitlements/graphql.ts';

@@ -160,3 +160,11 @@ export async function deleteContents(
     );
   }
 }
+
+/** Leaves the prices at a billing provider without a package that nobody ever held, and deletes what links of it sell. */
+export async function deleteBilling(db: Db, environmentId: string, packageId: string): Promise<void> {
+  const where = { environmentId, packageId };
+  await db.stripePrice.updateMany({ where, data: { packageId: null, mappedAt: null } });
+  await db.billingTemplate.deleteMany({ where });
+  await db.billingMeter.deleteMany({ where });
+}

@@ -6,6 +6,7 @@ import { changeInStatus, type Target } from './change.ts';
 import { type Duplicate, editableVersion } from './rules.ts';
 import {
   copyContents,
+  deleteBilling,
   deleteContents,
   findAddonOf,
   hasSubscriptions,
@@ -114,8 +115,10 @@ export async function deleteDraftPackage(db: PrismaClient, { author, id, now }: 
     await audited(tx, author, { action: 'deleteDraftPackage', type: 'PACKAGE', handles: [id] }, async () => {
       await deleteContents(tx, { environmentId, packageId: id, version });
       const where = { environmentId_id: { environmentId, id } };
-      if (current.status === 'DRAFT') await tx.package.delete({ where });
-      else await tx.package.update({ where, data: { draftVersion: null, updatedAt: now } });
+      if (current.status === 'DRAFT') {
+        await deleteBilling(tx, environmentId, id);
+        await tx.package.delete({ where });
+      } else await tx.package.update({ where, data: { draftVersion: null, updatedAt: now } });
     });
   });
 }

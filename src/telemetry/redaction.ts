@@ -4,6 +4,9 @@
  */
 const secrets: readonly [RegExp, string][] = [
   [/(prv|pub|wrt)_(test|live)_\w{0,64}/g, '[key]'],
+  // Stripe's, also those that Stripe has shortened with asterisks.
+  [/\b(sk|rk|pk)_(test|live)_[\w*]{0,255}/g, '[key]'],
+  [/\bwhsec_[\w+/=*]{0,255}/g, '[secret]'],
   // Sessions of the console.
   [/ses_(test|live)_[\w-]{0,64}/g, '[session]'],
   // User tokens are JWTs. Their header is JSON in base64, which begins like this.

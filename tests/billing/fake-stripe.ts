@@ -53,9 +53,10 @@ const embedded = 10;
 const page = (data: object[], has_more = false) => ({ object: 'list', data, has_more, url: '/v1/list' });
 const list = <Row extends { id: string }>(rows: Row[], params: Params, toJson: (row: Row) => object) => {
   const newestFirst = [...rows].reverse();
-  const begin = params.starting_after
-    ? newestFirst.findIndex(({ id }) => id === params.starting_after) + 1
-    : 0;
+  const cursor = newestFirst.findIndex(({ id }) => id === params.starting_after);
+  // As of what was deleted.
+  if (params.starting_after && cursor < 0) throw missing();
+  const begin = cursor + 1;
   const limit = Number(params.limit ?? 10);
   return page(newestFirst.slice(begin, begin + limit).map(toJson), newestFirst.length > begin + limit);
 };
@@ -94,14 +95,22 @@ export class FakeStripe {
   livemode = false;
   now = Math.floor(Date.now() / 1_000);
 
-  customers: { id: string; email: string | null; name: string | null; metadata: Params; deleted: boolean }[] =
-    [];
-  products: { id: string; name: string }[] = [];
+  customers: {
+    id: string;
+    email: string | null;
+    name: string | null;
+    metadata: Params;
+    created: number;
+    deleted: boolean;
+  }[] = [];
+  products: { id: string; name: string; active: boolean }[] = [];
   prices: {
     id: string;
     product: string;
     amount: number;
     currency: string;
+    /** Amounts in other currencies. */
+    others: Record<string, number>;
     interval: 'month' | 'year' | null;
     created: number;
   }[] = [];
@@ -160,7 +169,12 @@ export class FakeStripe {
       }
       if (this.isDown) throw new Refusal(500, { error: { type: 'api_error', message: 'down' } });
       if (request.headers.authorization !== `Bearer ${this.secretKey}`)
-        throw new Refusal(401, { error: { type: 'invalid_request_error', message: 'Invalid API Key' } });
+        throw new Refusal(401, {
+          error: {
+            type: 'invalid_request_error',
+            message: `Invalid API Key provided: ${request.headers.authorization?.slice(7)}`,
+          },
+        });
       if (this.forbidden.has(pathname))
         throw new Refusal(403, {
           error: { type: 'invalid_request_error', code: 'more_permissions_required', message: 'no' },
@@ -263,7 +277,9 @@ export class FakeStripe {
         return { id: this.accountId, object: 'account' } satisfies Pick<Stripe.Account, 'id' | 'object'>;
       case 'GET /v1/customers':
         return list(
-          this.customers.filter(({ deleted }) => !deleted),
+          this.customers.filter(
+            ({ deleted, created }) => !deleted && created <= Number(params['created[lte]'] ?? Infinity),
+          ),
           params,
           (row) => this.#customerJson(row),
         );
@@ -312,9 +328,9 @@ export class FakeStripe {
     return found;
   }
 
-  #customerJson({ id, email, name, metadata, deleted }: FakeStripe['customers'][number]): object {
+  #customerJson({ id, email, name, metadata, created, deleted }: FakeStripe['customers'][number]): object {
     if (deleted) return { id, object: 'customer', deleted } satisfies Partial<Stripe.DeletedCustomer>;
-    return { id, object: 'customer', email, name, metadata } satisfies Partial<Stripe.Customer>;
+    return { id, object: 'customer', email, name, metadata, created } satisfies Partial<Stripe.Customer>;
   }
 
   #priceJson(id: string, isExpanded: boolean): object {
@@ -330,8 +346,16 @@ export class FakeStripe {
       created: price.created,
       recurring:
         price.interval && ({ interval: price.interval, interval_count: 1 } as Stripe.Price.Recurring),
+      ...(isExpanded ? { currency_options: this.#optionsOf(price) } : {}),
       product: isExpanded ? ({ object: 'product', ...product } as Stripe.Product) : price.product,
     } satisfies Partial<Stripe.Price>;
+  }
+
+  #optionsOf({ amount, currency, others }: FakeStripe['prices'][number]): Stripe.Price['currency_options'] {
+    const amounts = Object.entries({ [currency]: amount, ...others });
+    return Object.fromEntries(
+      amounts.map(([code, unit_amount]) => [code, { unit_amount } as Stripe.Price.CurrencyOptions]),
+    );
   }
 
   #itemJson({ id, created, quantity, price }: FakeItem): object {
@@ -542,14 +566,26 @@ export class FakeStripe {
 
   createPrice(
     name: string,
-    { amount = 1_000, currency = 'eur', interval = 'month' as 'month' | 'year' | null } = {},
+    {
+      amount = 1_000,
+      currency = 'eur',
+      interval = 'month' as 'month' | 'year' | null,
+      others = {} as Record<string, number>,
+    } = {},
   ): string {
     const product = this.id('prod');
-    this.products.push({ id: product, name });
+    this.products.push({ id: product, name, active: true });
     const id = this.id('price');
-    this.prices.push({ id, product, amount, currency, interval, created: this.now });
+    this.prices.push({ id, product, amount, currency, others, interval, created: this.now });
     this.#happen('price.created', this.#priceJson(id, false));
     return id;
+  }
+
+  /** Somebody deletes a price that was never used. */
+  deletePrice(id: string): void {
+    const object = this.#priceJson(id, false);
+    this.prices = this.prices.filter((price) => price.id !== id);
+    this.#happen('price.deleted', object);
   }
 
   createMeter(event_name: string, formula: 'sum' | 'count' | 'last' = 'sum'): void {
@@ -561,7 +597,7 @@ export class FakeStripe {
     { name = null as string | null, metadata = {} as Params } = {},
   ): string {
     const id = this.id('cus');
-    this.customers.push({ id, email, name, metadata, deleted: false });
+    this.customers.push({ id, email, name, metadata, created: this.now, deleted: false });
     this.#happen('customer.created', this.#customerJson(this.customer(id)));
     return id;
   }

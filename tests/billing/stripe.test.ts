@@ -641,6 +641,156 @@ describe('what is out of the ordinary at Stripe', () => {
     expect((await statusOf('kim@example.com')).sort()).toEqual(['extra ACTIVE', 'pro ACTIVE']);
   });
 
+  test('whoever is deleted at Stripe while an import is there ends nothing', async () => {
+    const many = Array.from({ length: 150 }, (_, index) => stripe.createCustomer(`many${index}@example.com`));
+    const gone = stripe.createPrice('Gone');
+    await deliver();
+    // The import counts two pages, reads a price list, and is at the hundredth customer.
+    const listed = () => stripe.requests.filter((call) => call === 'GET /v1/customers').length;
+    const before = listed();
+    const places = [1, 3];
+    stripe.onRequest = () => {
+      if (listed() - before !== places[0]) return;
+      places.shift();
+      // The last one of the page that is now answered: the next one begins there.
+      const alive = stripe.customers.filter(({ deleted }) => !deleted).reverse();
+      setImmediate(() => stripe.changeCustomer(alive[99]?.id ?? '', { deleted: true }));
+    };
+    stripe.deletePrice(gone);
+    const result = await server.importAll();
+    stripe.onRequest = () => undefined;
+    expect(places).toEqual([]);
+    expect(result).toMatchObject({ state: 'DONE', problem: null });
+    const { users } = await app.ok('{ users { id } }');
+    expect(users.filter(({ id }: { id: string }) => id.startsWith('many')).length).toBeGreaterThanOrEqual(
+      148,
+    );
+    const { providerPrices } = await app.ok('{ providerPrices { id isActive } }');
+    expect(providerPrices).toContainEqual({ id: gone, isActive: false });
+    for (const id of many) if (!stripe.customer(id).deleted) stripe.changeCustomer(id, { deleted: true });
+    await deliver();
+  });
+
+  test('one customer who cannot be read ends no import, and is tried again', async () => {
+    const cus = stripe.createCustomer('pia@example.com');
+    const sub = stripe.subscribe(cus, [prices.pro ?? '']);
+    const [, item] = [stripe.subscription(sub), stripe.subscription(sub).items[0]];
+    delivered = stripe.events.length;
+    if (item !== undefined) item.price = 'price_nobody_has';
+    await app.ok('mutation { importStripe { accountId } }');
+    const tried = async () =>
+      (await app.database.prisma.stripeCustomer.findFirst({ where: { id: cus } }))?.wantedTries ?? 0;
+    while ((await tried()) === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    const { stripeConnection } = await app.ok('{ stripeConnection { import { state problem } } }');
+    expect(stripeConnection.import).toEqual({ state: 'DONE', problem: null });
+    if (item !== undefined) item.price = prices.pro ?? '';
+    await app.database.prisma.stripeCustomer.updateMany({
+      where: { id: cus },
+      data: { wantedAt: new Date() },
+    });
+    await server.reconcile(new Date());
+    await server.everyMinute();
+    expect(await statusOf('pia@example.com')).toEqual(['pro ACTIVE']);
+  });
+
+  test('after a merge, what is still paid is told', async () => {
+    await app.ok(`mutation { a: createUser(input: { id: "quin", email: "quin@example.com" }) { id }
+      b: createUser(input: { id: "rae", email: "rae@example.com" }) { id } }`);
+    const [first, second] = [
+      stripe.createCustomer('quin@example.com'),
+      stripe.createCustomer('rae@example.com'),
+    ];
+    stripe.subscribe(first, [prices.free ?? ''], { startedAt: stripe.now - 60 });
+    stripe.subscribe(second, [prices.pro ?? ''], { startedAt: stripe.now - 30 });
+    await deliver();
+    await app.ok('mutation { mergeUsers(ids: ["quin", "rae"]) { id } }');
+    await server.everyMinute();
+    expect((await statusOf('quin')).sort()).toEqual(['free CANCELLED', 'pro ACTIVE']);
+    const { billingFlags } = await app.ok('{ billingFlags { kind customerId user { id } } }');
+    expect(billingFlags).toContainEqual({ kind: 'SEVERAL_BASES', customerId: first, user: { id: 'quin' } });
+    expect(await server.verify()).toEqual([]);
+    for (const id of [first, second]) stripe.changeCustomer(id, { deleted: true });
+    await deliver();
+  });
+
+  test('a customer whose user could not be found, and who is deleted, needs nobody', async () => {
+    await app.ok(`mutation { a: createUser(input: { id: "s1", email: "sol@example.com" }) { id }
+      b: createUser(input: { id: "s2", email: "sol@example.com" }) { id } }`);
+    const cus = stripe.createCustomer('sol@example.com');
+    await deliver();
+    const flagged = async () => {
+      const { billingFlags } = await app.ok('{ billingFlags { customerId } }');
+      return billingFlags.some(({ customerId }: { customerId: string }) => customerId === cus);
+    };
+    expect(await flagged()).toBe(true);
+    stripe.changeCustomer(cus, { deleted: true });
+    await deliver();
+    expect(await flagged()).toBe(false);
+  });
+
+  test('the setting for paused payments applies to what is known', async () => {
+    const sub = stripe.subscribe(stripe.createCustomer('tam@example.com'), [prices.pro ?? '']);
+    stripe.change(sub, (row) => {
+      row.paused = true;
+    });
+    await deliver();
+    expect(await statusOf('tam@example.com')).toEqual(['pro ACTIVE']);
+    await server.connect({ withholdAccessWhilePaused: true });
+    await server.settle();
+    expect(await statusOf('tam@example.com')).toEqual(['pro UNPAID']);
+    await server.connect({ withholdAccessWhilePaused: false });
+    await server.settle();
+    expect(await statusOf('tam@example.com')).toEqual(['pro ACTIVE']);
+  });
+
+  test('a price of an archived package gives it; a draft that is deleted leaves its prices free', async () => {
+    await app.ok(`mutation { createPackage(input: { id: "old", features: [{ id: "calls" }] }) { id }
+      a: publishPackage(id: "old") { id } b: archivePackage(id: "old") { id }
+      createDraft: createPackage(input: { id: "never", features: [{ id: "calls" }] }) { id } }`);
+    const [old, never] = [stripe.createPrice('Old'), stripe.createPrice('Never')];
+    await deliver();
+    await map(old, 'old');
+    await map(never, 'never');
+    stripe.subscribe(stripe.createCustomer('una@example.com'), [old]);
+    stripe.subscribe(stripe.createCustomer('vic@example.com'), [never]);
+    await deliver();
+    expect(await statusOf('una@example.com')).toEqual(['old ACTIVE']);
+    expect(await flags()).toContain('DRAFT_PACKAGE');
+    await app.ok('mutation { deleteDraftPackage(id: "never") { id } }');
+    await server.everyMinute();
+    expect(await flags()).not.toContain('DRAFT_PACKAGE');
+    const { providerPrices } = await app.ok('{ providerPrices(mapped: false) { id } }');
+    expect(providerPrices).toContainEqual({ id: never });
+  });
+
+  test.each([
+    ['no fields', { id: 'evt_a1', type: 'customer.updated', object: {} }, 200],
+    ['no customer', { id: 'evt_a2', type: 'checkout.session.completed', object: { customer: null } }, 200],
+    [
+      'a customer that is a number',
+      { id: 'evt_a3', type: 'customer.updated', object: { object: 'customer', id: 5 } },
+      200,
+    ],
+    [
+      'an id that cannot be stored',
+      { id: 'evt_a4', type: 'customer.updated', object: { object: 'customer', id: 'a\u0000b' } },
+      200,
+    ],
+    [
+      'an unknown type',
+      { id: 'evt_a5', type: 'customer.danced', object: { object: 'customer', id: 'cus_x' } },
+      200,
+    ],
+    ['no object', { id: 'evt_a6', type: 'price.updated', object: null as never }, 200],
+    ['no id', { id: undefined as never, type: 'customer.updated', object: {} }, 400],
+    ['no time', { id: 'evt_a7', type: 'customer.updated', created: 'soon' as never, object: {} }, 400],
+  ])('a signed event with %s does no harm', async (_name, event, status) => {
+    const before = await app.database.prisma.stripeEvent.count();
+    expect((await server.post({ created: stripe.now, ...event })).status).toBe(status);
+    await server.settle();
+    expect(await app.database.prisma.stripeEvent.count()).toBe(status === 200 ? before + 1 : before);
+  });
+
   test('long names and much metadata change nothing', async () => {
     const metadata = Object.fromEntries(
       Array.from({ length: 50 }, (_, index) => [`key ${index}`.padEnd(40, 'k'), 'v'.repeat(500)]),
@@ -649,6 +799,13 @@ describe('what is out of the ordinary at Stripe', () => {
     stripe.subscribe(cus, [prices.pro ?? ''], { metadata: { ...metadata, kana_user_id: 'u'.repeat(500) } });
     await deliver();
     expect(await statusOf('lou@example.com')).toEqual(['pro ACTIVE']);
+    expect((await app.ok('{ user(id: "lou@example.com") { name } }')).user.name).toBe('L'.repeat(255));
+    const long = stripe.createCustomer(`${'l'.repeat(300)}@example.com`, { name: 'Lo\u0000u' });
+    await deliver();
+    expect((await app.ok(`{ user(id: "${long}") { name email } }`)).user).toEqual({
+      name: 'Lo u',
+      email: null,
+    });
   });
 
   test('two customers with one email are two users', async () => {

@@ -81,7 +81,9 @@ export const queries: Record<string, Row> = {
       ({ auditEntry }) => ({ after: auditEntry }),
     ],
   },
-  billingFlags: { calls: pagesAfter(({ customer }) => customer) },
+  billingFlags: {
+    calls: [...pagesAfter(({ customer }) => customer), ({ user }) => ({ userId: user, first: 100 })],
+  },
   billingMeterFailures: { calls: pagesAfter(({ base }) => `1 ${base}`) },
   canUseFeature: {
     calls: [
@@ -132,6 +134,12 @@ export const queries: Record<string, Row> = {
       () => ({ first: 100, mapped: true }),
       ({ base }) => ({ packageId: base }),
       ({ freePrice }) => ({ after: freePrice }),
+    ],
+  },
+  providerSubscriptions: {
+    calls: [
+      ({ user }) => ({ userId: user, unmapped: false, first: 100 }),
+      ({ customer }) => ({ after: customer }),
     ],
   },
   segmentEvents: {

@@ -8,7 +8,7 @@ export async function startWorldsStripe(): Promise<FakeStripe> {
   stripe.createMeter('ours');
   for (const prefix of ['', 'their-']) {
     const { customer: id } = namesOf(prefix);
-    stripe.customers.push({ id, email: null, name: null, metadata: {}, deleted: false });
+    stripe.customers.push({ id, email: null, name: null, metadata: {}, created: stripe.now, deleted: false });
   }
   return stripe;
 }

@@ -276,7 +276,15 @@ async function createBilling(
   const connection = { environmentId, accountId: word, secretKey };
   await db.stripeConnection.upsert({ where: { environmentId }, create: connection, update: {} });
   const flags = [{ kind: 'REFUNDED', customerId: names.customer, providerId: word }];
-  const customer = { environmentId, userKey, readNumber: 1n, flags, flaggedAt: new Date(0) };
+  const item = { id: word, priceId: names.providerPrice, createdAt: new Date(0), quantity: 1 };
+  const bought = {
+    ...{ id: word, status: word, startedAt: new Date(0), endedAt: null, cancelsAt: null, trialEnd: null },
+    ...{ isCollectionPaused: false, items: [item] },
+  };
+  const subscriptions = JSON.parse(JSON.stringify([bought]));
+  const customer = {
+    ...{ environmentId, userKey, readNumber: 1n, subscriptions, flags, flaggedAt: new Date(0) },
+  };
   for (const id of [names.customer, `${names.customer}-2`])
     await db.stripeCustomer.create({ data: { ...customer, id } });
   const price = {

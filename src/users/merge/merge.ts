@@ -19,6 +19,7 @@ import { inOrder, mergedFacts } from './rules.ts';
 import {
   deleteUsers,
   lockUsers,
+  moveCustomers,
   moveGrants,
   moveReservations,
   moveSubscriptions,
@@ -103,6 +104,7 @@ async function mergeLocked(
   await recount(tx, survivorKey, mergedKeys);
 
   await redirectToSurvivor(tx, survivorKey, mergedKeys);
+  await moveCustomers(tx, survivorKey, mergedKeys);
   const { metadata, ...facts } = mergedFacts(people);
   await tx.user.update({ where: { key: survivorKey }, data: { ...facts, metadata: jsonValue(metadata) } });
   return survivorKey;

@@ -58,6 +58,16 @@ export async function redirectToSurvivor(tx: Db, survivorKey: bigint, mergedKeys
   });
 }
 
+/**
+ * Moves the customers at a billing provider to the survivor. The provider is asked anew: what a merge cancels here may
+ * still be paid there.
+ */
+export async function moveCustomers(tx: Db, survivorKey: bigint, mergedKeys: bigint[]): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE stripe_customer SET user_key = ${survivorKey}, wanted_at = clock_timestamp(), wanted_tries = 0
+    WHERE user_key = ANY(${[survivorKey, ...mergedKeys]})`;
+}
+
 /*
  * Rows are moved by deleting and inserting them: the user's key is the first column of their primary keys.
  */
