@@ -3,6 +3,7 @@ import { subscriptionError } from '../errors.ts';
 import type { CarriedUsage, When } from '../subscriptions/change/rules.ts';
 import type { Ending } from '../subscriptions/rules.ts';
 import type { SubscriptionTerms } from '../subscriptions/status-rules.ts';
+import { currenciesOf } from './price-rules.ts';
 
 /** Items of one subscription at Stripe. */
 export interface ItemsAtStripe {
@@ -40,9 +41,9 @@ export type ChangeAtStripe =
 /** What the rules need of a subscription at Stripe, as Stripe says it now. */
 export type SubscriptionNow = Pick<
   Stripe.Subscription,
-  'id' | 'status' | 'cancel_at' | 'cancel_at_period_end'
+  'id' | 'status' | 'currency' | 'cancel_at' | 'cancel_at_period_end'
 > & { items: { data: { id: string; quantity?: number | undefined; price: ItemPrice }[] } };
-type ItemPrice = Pick<Stripe.Price, 'id' | 'currency'> & {
+type ItemPrice = Pick<Stripe.Price, 'id'> & {
   recurring: Pick<Stripe.Price.Recurring, 'interval' | 'interval_count'> | null;
 };
 
@@ -106,18 +107,20 @@ export interface PriceOption {
   id: string;
   isActive: boolean;
   currency: string;
+  currencies: readonly string[];
   interval: string | null;
   intervalCount: number | null;
 }
 
 /**
- * The price at which a package is paid after a change: the active one in the currency and interval of the present price.
- * Of several, the one that billing templates of the package sell.
+ * The price at which a package is paid after a change: the active one that is sold in the currency of the subscription,
+ * which Stripe never changes, and in the interval of the present price. Of several, the one that billing templates of the package sell.
  *
  * @throws SubscriptionError if there is none, or more than one
  */
 export function choosePrice(
   packageId: string,
+  currency: string,
   present: ItemPrice,
   options: readonly PriceOption[],
   soldIds: ReadonlySet<string>,
@@ -128,7 +131,7 @@ export function choosePrice(
   const fitting = options.filter(
     (option) =>
       option.isActive &&
-      option.currency === present.currency &&
+      currenciesOf(option).includes(currency) &&
       option.interval === interval &&
       option.intervalCount === count,
   );
@@ -136,11 +139,11 @@ export function choosePrice(
   const [chosen, another] = fitting.length > 1 && sold.length > 0 ? sold : fitting;
   if (chosen === undefined)
     throw subscriptionError(
-      `The package "${packageId}" has no active price in ${present.currency} that is paid ${every}, as now: map one with mapPrice.`,
+      `The package "${packageId}" has no active price in ${currency} that is paid ${every}, as now: map one with mapPrice.`,
     );
   if (another !== undefined)
     throw subscriptionError(
-      `The package "${packageId}" has several active prices in ${present.currency} that are paid ${every}: leave one active at Stripe, or name one in a billing template.`,
+      `The package "${packageId}" has several active prices in ${currency} that are paid ${every}: leave one active at Stripe, or name one in a billing template.`,
     );
   return chosen.id;
 }

@@ -121,7 +121,8 @@ export async function changePackageAtStripe(
   const itemId = target.providerItemId ?? '';
   const present = subscription.items.data.find((item) => item.id === itemId)?.price;
   const { prices, soldIds } = await readPriceOptions(prisma, environmentId, packageId);
-  const priceId = present === undefined ? '' : choosePrice(packageId, present, prices, soldIds);
+  const priceId =
+    present === undefined ? '' : choosePrice(packageId, subscription.currency, present, prices, soldIds);
   const beside = endings.atStripe.find((each) => each.subscriptionId === subscriptionId)?.itemIds ?? [];
   const others = endings.atStripe.filter((each) => each.subscriptionId !== subscriptionId);
   const change = replaceItem(subscription, { itemId, priceId, usage }, beside);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Id } from '../input.ts';
+import { Currency, currenciesOf, Interval } from './price-rules.ts';
 
 /** An address to which Stripe sends the customer back. */
 export const ReturnUrl = z
@@ -9,13 +10,6 @@ export const ReturnUrl = z
     (text) => URL.canParse(text) && /^https?:$/.test(new URL(text).protocol),
     'must be an http or https address',
   );
-
-export const Currency = z
-  .string()
-  .transform((text) => text.toLowerCase())
-  .refine((text) => /^[a-z]{3}$/.test(text), 'must be a currency of three letters, such as eur');
-
-export const Interval = z.enum(['day', 'week', 'month', 'year'], 'must be day, week, month or year');
 
 /** What a payment link sells. */
 export const BillingTemplate = z.object({
@@ -35,6 +29,7 @@ interface KnownPrice {
   packageId: string | null;
   isActive: boolean;
   currency: string;
+  currencies: readonly string[];
   interval: string | null;
 }
 
@@ -54,7 +49,8 @@ export function priceProblem(
     if (!price.isActive) return `the price "${id}" is no longer active at Stripe`;
     if (price.packageId !== packageId)
       return `the price "${id}" is not mapped to the package: map it with mapPrice`;
-    if (price.currency !== currency) return `the price "${id}" is in ${price.currency}, not in ${currency}`;
+    const sold = currenciesOf(price);
+    if (!sold.includes(currency)) return `the price "${id}" is in ${sold.join(', ')}, not in ${currency}`;
     if (price.interval !== null && price.interval !== (interval ?? null))
       return `the price "${id}" is paid every ${price.interval}`;
     return null;

@@ -161,12 +161,14 @@ async function refuseSecondBase(db: Db, environmentId: string, userId: string): 
 
 function sessionOf(
   { successUrl, cancelUrl }: LinkRequest,
-  { priceIds, interval }: Template,
+  { priceIds, currency, interval }: Template,
   buyer: Buyer | null,
 ): Stripe.Checkout.SessionCreateParams {
   const metadata: Record<string, string> = buyer === null ? {} : { [ownIdName]: buyer.id };
   const common: Stripe.Checkout.SessionCreateParams = {
     line_items: priceIds.map((price) => ({ price, quantity: 1 })),
+    // Of a price in several currencies, Stripe would choose one by where the customer is.
+    currency,
     success_url: successUrl,
     cancel_url: cancelUrl,
     metadata,

@@ -1,5 +1,20 @@
 import { z } from 'zod';
-import { Currency, Interval } from './links-rules.ts';
+
+export const Currency = z
+  .string()
+  .transform((text) => text.toLowerCase())
+  .refine((text) => /^[a-z]{3}$/.test(text), 'must be a currency of three letters, such as eur');
+
+export const Interval = z.enum(['day', 'week', 'month', 'year'], 'must be day, week, month or year');
+
+/** The currencies in which a price is sold: its own, and those that it has options for. One in several stays one price. */
+export const currenciesOf = ({
+  currency,
+  currencies,
+}: {
+  currency: string;
+  currencies: readonly string[];
+}) => (currencies.length === 0 ? [currency] : currencies);
 
 /** The most that Stripe takes for a price, in minor units. */
 const maxAmount = 99_999_999;

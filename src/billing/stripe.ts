@@ -105,10 +105,12 @@ export const isAboutAll = (error: unknown) =>
   isForbidden(error) || isUnknownKey(error) || isRateLimited(error) || isOutage(error);
 
 /** An error as it may be logged: Stripe's messages may tell about a person or a key. */
-export const tellable = (error: unknown): unknown =>
-  isStripeFailure(error)
-    ? Object.assign(new Error(reasonOf(error)), { name: error.type, stack: error.stack })
-    : error;
+export function tellable(error: unknown): unknown {
+  if (!isStripeFailure(error)) return error;
+  const told = new Error(reasonOf(error));
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
+  return Object.assign(told, { name: error.type, stack: [told.message, ...frames].join('\n') });
+}
 
 /** Stripe's reason, without what might tell about a person or a key. */
 export function reasonOf({ type, code, statusCode }: StripeFailure): string {

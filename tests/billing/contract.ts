@@ -134,6 +134,22 @@ export function describeStripe(name: string, open: () => Promise<Stripe>): void 
       expect((await stripe.checkout.sessions.list({ ...complete, expand })).data).toEqual([]);
     });
 
+    test('a price in several currencies is sold in the one that is asked for', async () => {
+      const both = await stripe.prices.create({
+        ...{ product_data: { name: `${mark} both` }, recurring: { interval: 'month' } },
+        ...{ unit_amount: 500, currency: 'eur', currency_options: { gbp: { unit_amount: 400 } } },
+        expand: ['currency_options'],
+      });
+      expect(Object.keys(both.currency_options ?? {}).sort()).toEqual(['eur', 'gbp']);
+      const selling = (currency: string) =>
+        stripe.checkout.sessions.create({
+          ...{ mode: 'subscription', success_url: 'https://a.test/ok', cancel_url: 'https://a.test/no' },
+          ...{ currency, line_items: [{ price: both.id, quantity: 1 }] },
+        });
+      expect((await selling('gbp')).currency).toBe('gbp');
+      await expect(selling('chf')).rejects.toMatchObject({ statusCode: 400 });
+    });
+
     test('a request that is sent again with its key is done once; with other parameters it is refused', async () => {
       const key = { idempotencyKey: `${mark}-once` };
       const first = await stripe.customers.update(customer.id, { name: 'Ada L.' }, key);

@@ -20,6 +20,8 @@ export interface FakeSubscription {
   id: string;
   customer: string;
   status: Status | 'something_new';
+  /** Never changes. */
+  currency: string;
   start_date: number;
   ended_at: number | null;
   canceled_at: number | null;
@@ -41,6 +43,7 @@ interface FakeSession {
   metadata: Record<string, string>;
   subscriptionMetadata: Record<string, string>;
   prices: string[];
+  currency: string;
   created: number;
   refunded: boolean;
 }
@@ -251,6 +254,12 @@ export class FakeStripe {
           this.createPrice(params['product_data[name]'] ?? '', {
             amount: Number(params.unit_amount),
             currency: params.currency ?? '',
+            others: Object.fromEntries(
+              Object.entries(params).flatMap(([name, value]) => {
+                const [, code] = /^currency_options\[(\w+)\]\[unit_amount\]$/.exec(name) ?? [];
+                return code === undefined ? [] : [[code, Number(value)]];
+              }),
+            ),
             interval: (params['recurring[interval]'] ?? null) as 'month' | 'year' | null,
           }),
           true,
@@ -397,6 +406,7 @@ export class FakeStripe {
       customer: row.customer,
       metadata: row.metadata,
       created: row.created,
+      currency: row.currency,
       url: row.status === 'open' ? `https://checkout.stripe.test/${row.id}` : null,
       ...(isExpanded
         ? {
@@ -510,7 +520,7 @@ export class FakeStripe {
   }
 
   #changeItem(row: FakeSubscription, { id, price, deleted }: Params): void {
-    if (price !== undefined) this.#priceJson(price, false);
+    if (price !== undefined) this.#mustBeSold(price, row.currency);
     if (id === undefined) {
       row.items.push({ id: this.id('si'), price: price ?? '', created: this.now, quantity: 1 });
       return;
@@ -519,6 +529,16 @@ export class FakeStripe {
     if (known === undefined) throw missing();
     if (deleted === 'true') row.items = row.items.filter((item) => item !== known);
     else known.price = price ?? known.price;
+  }
+
+  /** As Stripe does: all that is paid together is in one currency. */
+  #mustBeSold(priceId: string, currency: string): void {
+    const price = this.prices.find(({ id }) => id === priceId);
+    if (price === undefined) throw missing();
+    if (price.currency !== currency && price.others[currency] === undefined)
+      throw new Refusal(400, {
+        error: { type: 'invalid_request_error', message: `The price does not support ${currency}` },
+      });
   }
 
   #createSession(params: Params): object {
@@ -536,6 +556,8 @@ export class FakeStripe {
       throw new Refusal(400, {
         error: { type: 'invalid_request_error', message: 'a payment without a customer' },
       });
+    const currency = params.currency ?? this.prices.find(({ id }) => id === prices[0])?.currency ?? '';
+    for (const price of prices) this.#mustBeSold(price, currency);
     const session: FakeSession = {
       id: this.id('cs'),
       mode: params.mode as FakeSession['mode'],
@@ -546,6 +568,7 @@ export class FakeStripe {
       metadata: named('metadata'),
       subscriptionMetadata: named('subscription_data\\[metadata\\]'),
       prices,
+      currency,
       created: this.now,
       refunded: false,
     };
@@ -619,12 +642,18 @@ export class FakeStripe {
   subscribe(
     customer: string,
     prices: string[],
-    { status = 'active' as FakeSubscription['status'], startedAt = this.now, metadata = {} as Params } = {},
+    {
+      status = 'active' as FakeSubscription['status'],
+      startedAt = this.now,
+      metadata = {} as Params,
+      currency = this.prices.find(({ id }) => id === prices[0])?.currency ?? 'eur',
+    } = {},
   ): string {
     const row: FakeSubscription = {
       id: this.id('sub'),
       customer,
       status,
+      currency,
       start_date: startedAt,
       ended_at: null,
       canceled_at: null,
@@ -674,7 +703,10 @@ export class FakeStripe {
     session.status = 'complete';
     session.payment_status = 'paid';
     if (session.mode === 'subscription')
-      this.subscribe(session.customer, session.prices, { metadata: session.subscriptionMetadata });
+      this.subscribe(session.customer, session.prices, {
+        metadata: session.subscriptionMetadata,
+        currency: session.currency,
+      });
     this.#happen('checkout.session.completed', this.#sessionJson(session));
   }
 
@@ -682,7 +714,7 @@ export class FakeStripe {
   payOnce(customer: string, ...prices: string[]): void {
     const session: FakeSession = {
       ...{ id: this.id('cs'), mode: 'payment', status: 'complete', payment_status: 'paid', customer },
-      ...{ customer_email: null, metadata: {}, subscriptionMetadata: {}, refunded: false },
+      ...{ customer_email: null, metadata: {}, subscriptionMetadata: {}, refunded: false, currency: 'eur' },
       ...{ prices, created: this.now },
     };
     this.sessions.push(session);

@@ -140,6 +140,53 @@ test('the command verify says that all agrees, and names what differs', async ()
   expect(stdout).toContain(', 3 differences.');
 });
 
+test('a kill while events are followed loses none of them', async () => {
+  const changed = stripe.subscriptions.slice(0, 60);
+  const follow = async (status: 'past_due' | 'active', kills: number) => {
+    for (const { id } of changed)
+      stripe.change(id, (row) => {
+        row.status = status;
+      });
+    // Each is delivered twice, the last one first.
+    const events = stripe.events.slice(-changed.length).reverse();
+    const delivering = Promise.all([...events, ...events].map((event) => server.deliver(event)));
+    for (let kill = 0; kill < kills; kill += 1) await server.killAfter(50);
+    await delivering;
+    const here = status === 'active' ? 'ACTIVE' : 'PAST_DUE';
+    const wanted = changed.flatMap(({ customer, items }) =>
+      items.map(({ price }) => {
+        const { email } = stripe.customer(customer);
+        return `${email} ${price === base ? 'base' : 'addon'} ${here}`;
+      }),
+    );
+    await server.until(async () => {
+      const rows = await held();
+      return wanted.every((each) => rows.includes(each));
+    });
+  };
+  await follow('past_due', 2);
+  await follow('active', 0);
+  expect((await server.verify()).stdout).toContain(', 0 differences.');
+});
+
+test('a kill between a change at Stripe and its answer leaves what Stripe says', async () => {
+  const customer = stripe.createCustomer('late@example.com');
+  const id = stripe.subscribe(customer, [base]);
+  for (const event of stripe.events.slice(-2)) await server.deliver(event);
+  await server.until(async () => (await held()).includes('late@example.com base ACTIVE'));
+  const { subscriptions } = await server.ok('{ subscriptions(userId: "late@example.com") { id } }');
+  const cancelling = server
+    .ok(`mutation { cancelSubscription(id: "${subscriptions[0].id}") { id } }`)
+    .then(() => 'answered')
+    .catch(() => 'broken off');
+  await server.killAfter(1_000_000, () => stripe.subscription(id).status === 'canceled');
+  await cancelling;
+  await server.deliver(stripe.events.at(-1) as (typeof stripe.events)[number]);
+  await server.until(async () => (await held()).includes('late@example.com base CANCELLED'));
+  expect((await server.verify()).stdout).toContain(', 0 differences.');
+  stripe.changeCustomer(customer, { deleted: true });
+});
+
 test('a kill while usage is sent to a meter neither loses nor repeats any', async () => {
   stripe.createMeter('calls');
   await server.ok(`mutation { createBillingMeter(

@@ -234,7 +234,10 @@ test.each<[string, object, object]>([
 });
 
 describe('the prices of a template', () => {
-  const price = { id: 'p', packageId: 'pro', isActive: true, currency: 'eur', interval: 'month' };
+  const price = {
+    ...{ id: 'p', packageId: 'pro', isActive: true, interval: 'month' },
+    ...{ currency: 'eur', currencies: [] as string[] },
+  };
   const template = { id: 't', currency: 'eur', interval: 'month' as const, prices: ['p'] };
   test.each<[string, object, object, string | null]>([
     ['fit', {}, {}, null],
@@ -242,6 +245,8 @@ describe('the prices of a template', () => {
     ['are no longer sold', { isActive: false }, {}, 'no longer active'],
     ['are of another package', { packageId: 'free' }, {}, 'not mapped'],
     ['are in another currency', { currency: 'usd' }, {}, 'in usd'],
+    ['are in several currencies', { currency: 'usd', currencies: ['eur', 'usd'] }, {}, null],
+    ['are in several others', { currency: 'usd', currencies: ['gbp', 'usd'] }, {}, 'in gbp, usd, not in eur'],
     ['are paid at another interval', { interval: 'year' }, {}, 'every year'],
     ['are paid once', { interval: null }, {}, 'none of the prices'],
     ['are paid once, as the template says', { interval: null }, { interval: null }, null],
@@ -255,11 +260,11 @@ describe('the prices of a template', () => {
 describe('how a change is asked of Stripe', () => {
   const month = { interval: 'month', interval_count: 1 } as const;
   const now = (change: Partial<SubscriptionNow> = {}): SubscriptionNow => ({
-    ...{ id: 'sub_1', status: 'active', cancel_at: null, cancel_at_period_end: false },
+    ...{ id: 'sub_1', status: 'active', currency: 'eur', cancel_at: null, cancel_at_period_end: false },
     items: {
       data: ['a', 'b'].map((id) => ({
         ...{ id, quantity: 2 },
-        price: { id: `price_${id}`, currency: 'eur', recurring: month },
+        price: { id: `price_${id}`, recurring: month },
       })),
     },
     ...change,
@@ -322,19 +327,22 @@ describe('how a change is asked of Stripe', () => {
 
   test('the price is the active one in the same currency and interval', () => {
     const option = (id: string, change: object = {}) => ({
-      ...{ id, isActive: true, currency: 'eur', interval: 'month', intervalCount: 1 },
+      ...{ id, isActive: true, currency: 'eur', currencies: ['eur'], interval: 'month', intervalCount: 1 },
       ...change,
     });
-    const present = { id: 'price_a', currency: 'eur', recurring: month };
+    const present = { id: 'price_a', recurring: month };
     const others = [
       option('old', { isActive: false }),
-      option('pounds', { currency: 'gbp' }),
+      option('pounds', { currency: 'gbp', currencies: ['gbp', 'usd'] }),
       option('year', { interval: 'year' }),
       option('quarter', { intervalCount: 3 }),
     ];
     const choose = (options: ReturnType<typeof option>[], sold: string[] = []) =>
-      choosePrice('pro', present, options, new Set(sold));
+      choosePrice('pro', 'eur', present, options, new Set(sold));
     expect(choose([...others, option('fits')])).toBe('fits');
+    expect(choose([...others, option('several', { currency: 'usd', currencies: ['eur', 'usd'] })])).toBe(
+      'several',
+    );
     expect(choose([option('one'), option('two')], ['two'])).toBe('two');
     expect(() => choose(others)).toThrow('has no active price in eur that is paid every month');
     expect(() => choose([option('one'), option('two')])).toThrow('several active prices');

@@ -71,6 +71,19 @@ export async function startBillingServer(stripe: FakeStripe) {
       stripe.onRequest = () => undefined;
       await killAndRestart();
     },
+    /** Delivers an event until it is taken, as Stripe does. */
+    async deliver(event: FakeStripe['events'][number]): Promise<void> {
+      for (;;) {
+        const { payload, header } = stripe.signed(event, 'whsec_ours');
+        const sending = fetch(`${server.url}/billing/stripe/webhook`, {
+          method: 'POST',
+          headers: { 'Stripe-Signature': header },
+          body: payload,
+        });
+        if (await sending.then(({ status }) => status === 200).catch(() => false)) return;
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    },
     async readImport() {
       const { stripeConnection } = await ok(
         '{ stripeConnection { import { state prices customers subscriptions problem } } }',

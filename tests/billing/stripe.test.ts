@@ -791,6 +791,50 @@ describe('what is out of the ordinary at Stripe', () => {
     expect(await app.database.prisma.stripeEvent.count()).toBe(status === 200 ? before + 1 : before);
   });
 
+  test('a price in several currencies is sold, held and changed in the one that was chosen', async () => {
+    const [both, next] = [
+      stripe.createPrice('Free in two', { currency: 'usd', others: { gbp: 900 } }),
+      stripe.createPrice('Pro in three', { currency: 'usd', others: { gbp: 1_900, chf: 2_400 } }),
+    ];
+    await deliver();
+    await map(both, 'free');
+    await map(next, 'pro');
+    const { providerPrices } = await app.ok(
+      '{ providerPrices(packageId: "pro") { id currency currencies } }',
+    );
+    expect(providerPrices).toContainEqual({ id: next, currency: 'usd', currencies: ['chf', 'gbp', 'usd'] });
+    await app.ok(`mutation { createBillingTemplate(packageId: "free", input: {
+      id: "free-gbp-month", currency: "gbp", interval: "month", prices: ["${both}"] }) { id } }`);
+    const francs = await app.fails(`mutation { createBillingTemplate(packageId: "free", input: {
+      id: "free-chf-month", currency: "chf", interval: "month", prices: ["${both}"] }) { id } }`);
+    expect(francs.message).toContain('in gbp, usd, not in chf');
+    const { generateSubscriptionLink } = await app.ok(`mutation { generateSubscriptionLink(
+      templateId: "free-gbp-month", successUrl: "https://a.test", cancelUrl: "https://a.test") { url } }`);
+    stripe.complete(generateSubscriptionLink.url, 'wim@example.com');
+    await deliver();
+    expect(stripe.subscriptions.at(-1)?.currency).toBe('gbp');
+    expect(await statusOf('wim@example.com')).toEqual(['free ACTIVE']);
+    // Among the prices of the package, this is one of those that are sold in pounds. A template names it.
+    await app.ok(`mutation { createBillingTemplate(packageId: "pro", input: {
+      id: "pro-gbp-month", currency: "gbp", interval: "month", prices: ["${next}"] }) { id } }`);
+    await app.ok(
+      'mutation { changePackage(userId: "wim@example.com", packageId: "pro") { replaced { id } } }',
+    );
+    expect(stripe.subscriptions.at(-1)).toMatchObject({ currency: 'gbp', items: [{ price: next }] });
+    // Another currency is another subscription: Stripe changes no currency.
+    const cus = stripe.subscriptions.at(-1)?.customer ?? '';
+    const again = stripe.subscribe(cus, [next], { currency: 'chf' });
+    await deliver();
+    expect(await flags()).toContain('SAME_PACKAGE_TWICE');
+    stripe.cancel(stripe.subscriptions.at(-2)?.id ?? '');
+    await deliver();
+    expect(await flags()).not.toContain('SAME_PACKAGE_TWICE');
+    const held = (await heldBy('wim@example.com')).filter(
+      ({ status }: { status: string }) => status === 'ACTIVE',
+    );
+    expect(held).toMatchObject([{ id: 'pro', providerSubscriptionId: again }]);
+  });
+
   test('long names and much metadata change nothing', async () => {
     const metadata = Object.fromEntries(
       Array.from({ length: 50 }, (_, index) => [`key ${index}`.padEnd(40, 'k'), 'v'.repeat(500)]),
@@ -876,6 +920,43 @@ describe('what is out of the ordinary at Stripe', () => {
     );
     expect(pro.billingTemplates).toContainEqual({ id: 'pro-50gbp-month' });
     expect(pro.billingMeters).toEqual([{ featureId: 'calls' }]);
+  });
+
+  test('an event of the live mode is of the live environment alone, though both endpoints have one secret', async () => {
+    const live = app.keys.live;
+    const connect = `mutation { connectStripe(input: { secretKey: "sk_live_ours", webhookSecret: "${webhookSecret}" }) { accountId } }`;
+    stripe.secretKey = 'sk_live_ours';
+    await app.ok(connect, {}, live);
+    stripe.livemode = true;
+    const cus = stripe.createCustomer('xia@example.com');
+    expect((await server.post(stripe.events.at(-1) as FakeStripe['events'][number])).status).toBe(200);
+    await server.settle();
+    stripe.livemode = false;
+    stripe.secretKey = 'sk_test_ours';
+    delivered = stripe.events.length;
+    const rows = await app.database.prisma.stripeCustomer.findMany({ where: { id: cus } });
+    expect(rows.map(({ environmentId }) => environmentId)).toEqual(['live']);
+    expect((await app.ok('{ users { id } }', {}, live)).users).toEqual([{ id: 'xia@example.com' }]);
+    expect((await app.ok('{ users { id } }')).users).not.toContainEqual({ id: 'xia@example.com' });
+    const testMode = { id: 'evt_test_mode', type: 'customer.updated', created: stripe.now };
+    expect((await server.post({ ...testMode, object: { object: 'customer', id: cus } })).status).toBe(200);
+    const events = await app.database.prisma.stripeEvent.findMany({ where: { id: 'evt_test_mode' } });
+    expect(events.map(({ environmentId }) => environmentId)).toEqual(['test']);
+    await server.settle();
+    await app.database.prisma.stripeConnection.delete({ where: { environmentId: 'live' } });
+  });
+
+  test('a key that is revoked ends an import, and says why', async () => {
+    stripe.secretKey = 'sk_test_another';
+    expect(await server.importAll()).toMatchObject({
+      state: 'FAILED',
+      problem: expect.stringContaining('StripeAuthenticationError'),
+    });
+    await app.database.prisma.stripeConnection.updateMany({ data: { reconciledAt: null } });
+    await server.everyMinute();
+    stripe.secretKey = 'sk_test_ours';
+    expect(server.logged()).toContain('reconciling with Stripe failed');
+    expect(await server.importAll()).toMatchObject({ state: 'DONE', problem: null });
   });
 
   test('the log names no person and no key', () => {

@@ -53,13 +53,24 @@ it('imports, and whoever pays a price holds its package once it is chosen', asyn
   await dialog().getByRole('button', { name: 'Connect', exact: true }).click();
   await page.getByRole('button', { name: 'Import', exact: true }).click();
   await page.getByText('Imported 2 prices, 1 customer, 1 subscription').waitFor();
-  await page.getByText('50.00 EUR a month').waitFor();
+  const prices = page.getByRole('table', { name: 'Prices at Stripe' });
+  await prices.getByText('50.00 EUR a month').waitFor();
+  const bought = page.getByRole('table', { name: 'Subscriptions at Stripe' });
+  await bought.getByText('Professional, 50.00 EUR a month').waitFor();
+  await bought.getByText('No package').waitFor();
+  await bought.getByRole('link', { name: 'ada@example.com' }).waitFor();
+  await page.getByText('Without a package', { exact: true }).click();
+  await bought.getByText('paid until').waitFor();
+  await look('stripe-subscriptions');
   await page.getByRole('button', { name: 'Choose a package: Professional' }).click();
   await dialog().getByRole('combobox', { name: 'Package' }).click();
   await page.getByRole('option', { name: 'pro', exact: true }).click();
   await dialog().getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('link', { name: 'pro', exact: true }).waitFor();
+  await prices.getByRole('link', { name: 'pro', exact: true }).waitFor();
   await page.getByText('Nothing needs you.').waitFor();
+  await page.getByText('Every price that somebody pays has a package.').waitFor();
+  await page.getByText('All', { exact: true }).click();
+  await bought.getByRole('link', { name: 'pro', exact: true }).waitFor();
   await look('stripe');
   await server.settle();
   const { subscriptions } = await server.app.ok(
@@ -69,7 +80,10 @@ it('imports, and whoever pays a price holds its package once it is chosen', asyn
 });
 
 it('makes a price at Stripe for a package, picks another, and says what links sell', async () => {
-  await page.getByRole('link', { name: 'pro', exact: true }).click();
+  await page
+    .getByRole('table', { name: 'Prices at Stripe' })
+    .getByRole('link', { name: 'pro', exact: true })
+    .click();
   const billing = page.getByRole('table', { name: 'Prices at Stripe' });
   await billing.getByText('50.00 EUR a month').waitFor();
   await page.getByRole('button', { name: 'Create new' }).click();
@@ -115,14 +129,52 @@ it("shows whose word a subscription's status is, and what needs a person", async
   await server.deliver(stripe.events.slice(-2));
   await page.getByRole('link', { name: 'ada@example.com' }).click();
   await page.getByText('by Stripe: paused').waitFor();
+  await page.getByText('What is paid at Stripe needs a look').waitFor();
+  await page.getByText('Stripe collects no payments').waitFor();
   await look('user-by-stripe');
   await page.getByRole('link', { name: 'Configuration', exact: true }).click();
   await page.getByRole('link', { name: 'Stripe', exact: true }).click();
   await page.getByRole('table', { name: 'Flags' }).getByText('Stripe collects no payments').waitFor();
+  await page
+    .getByRole('table', { name: 'Subscriptions at Stripe' })
+    .getByText('paused, payments paused')
+    .waitFor();
   await look('stripe-flags');
   await page.setViewportSize({ width: 390, height: 844 });
   await look('stripe-flags-narrow');
   await page.setViewportSize({ width: 1280, height: 800 });
+});
+
+it('makes prices at Stripe together with a new package, and goes on where Stripe refused one', async () => {
+  await page.getByRole('link', { name: 'Packages', exact: true }).click();
+  await page.getByRole('link', { name: 'New package' }).click();
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('Team');
+  const fill = async (amount: string) => {
+    await page.getByRole('button', { name: 'Create new' }).click();
+    expect(await dialog().getByLabel('Product name').inputValue()).toBe('Team');
+    await dialog().getByLabel('Amount').fill(amount);
+    await dialog().getByRole('button', { name: 'Add', exact: true }).click();
+    await dialog().waitFor({ state: 'detached' });
+  };
+  await fill('80');
+  await fill('800');
+  const planned = page.getByRole('table', { name: 'Prices to create' });
+  await planned.getByText('800.00 USD a month').waitFor();
+  await look('package-new-prices');
+  const made = stripe.prices.length;
+  stripe.onRequest = () => {
+    stripe.isDown = stripe.prices.length > made;
+  };
+  await page.getByRole('button', { name: 'Save as draft' }).click();
+  await page.getByText('Stripe refused or could not be reached').waitFor();
+  await planned.getByText('80.00 USD a month', { exact: true }).waitFor({ state: 'detached' });
+  stripe.onRequest = () => undefined;
+  stripe.isDown = false;
+  await page.getByRole('button', { name: 'Save as draft' }).click();
+  const billing = page.getByRole('table', { name: 'Prices at Stripe' });
+  await billing.getByText('800.00 USD a month').waitFor();
+  await billing.getByText('80.00 USD a month', { exact: true }).waitFor();
+  expect(stripe.prices.slice(made).map(({ amount }) => amount)).toEqual([8_000, 80_000]);
 });
 
 it('keeps nobody out', () => {

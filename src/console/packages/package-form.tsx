@@ -1,5 +1,5 @@
 import { Button, Group, MultiSelect, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { PackagePartsDocument } from '../generated/operations.ts';
 import { Answer, Failure } from '../parts/answer.tsx';
@@ -19,6 +19,8 @@ export function PackageForm(props: {
   saving: { isPending: boolean; error: Error | null };
   onSubmit: (draft: Draft) => void;
   onCancel: () => void;
+  /** What stands below the features. */
+  children?: (draft: Draft) => ReactNode;
 }) {
   const { start, exists = false, isNext = false, submit, saving, onSubmit, onCancel } = props;
   const [draft, setDraft] = useState(start);
@@ -31,7 +33,8 @@ export function PackageForm(props: {
         <form
           onSubmit={(event) => {
             event.preventDefault();
-            onSubmit({ ...draft, id });
+            // React lets the forms of dialogs bubble, which are elsewhere in the document.
+            if (event.target === event.currentTarget) onSubmit({ ...draft, id });
           }}
         >
           <Stack maw={900}>
@@ -73,6 +76,7 @@ export function PackageForm(props: {
                 onChange={(changed) => set({ features: changed })}
               />
             </Card>
+            {props.children?.(draft)}
             <Failure error={saving.error} />
             <Group>
               <Button type="submit" loading={saving.isPending}>

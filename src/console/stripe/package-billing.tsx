@@ -1,4 +1,4 @@
-import { Badge, Group, Select, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Badge, Group, Select, Stack, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import {
@@ -8,12 +8,12 @@ import {
   PackageBillingDocument,
   type PackageBillingQuery,
 } from '../generated/operations.ts';
-import { blankPrice, PriceFields, priceInput } from '../packages/price-fields.tsx';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { NewPrice } from './new-price.tsx';
 import { formatPrice } from './price.ts';
 import { Templates } from './templates.tsx';
 
@@ -75,41 +75,16 @@ function BillingPrices({ subject, prices }: { subject: Subject; prices: readonly
 }
 
 function CreatePrice({ subject }: { subject: Subject }) {
-  const blank = { productName: subject.name, ...blankPrice };
-  const [price, setPrice] = useState(blank);
   const create = useChange(CreateProviderPriceDocument);
-  const set = (change: Partial<typeof blank>) => setPrice((before) => ({ ...before, ...change }));
   return (
-    <DialogButton
-      label="Create new"
-      title="Create a product with a price at Stripe"
+    <NewPrice
+      productName={subject.name}
       submit="Create"
       change={create}
-      onOpen={() => setPrice(blank)}
-      button={{ variant: 'default', size: 'xs' }}
-      onSubmit={() =>
-        create.mutateAsync({
-          packageId: subject.id,
-          input: {
-            productName: price.productName,
-            ...priceInput(price),
-          },
-        })
-      }
+      onSubmit={(input) => create.mutateAsync({ packageId: subject.id, input })}
     >
-      <TextInput
-        label="Product name"
-        description="Customers see it on their bills."
-        value={price.productName}
-        onChange={(event) => set({ productName: event.currentTarget.value })}
-        required
-        data-autofocus
-      />
-      <PriceFields price={price} set={set} />
-      <Text size="sm" c="dimmed">
-        Who pays it holds {subject.name}. The price pays for this package for good.
-      </Text>
-    </DialogButton>
+      Who pays it holds {subject.name}. The price pays for this package for good.
+    </NewPrice>
   );
 }
 

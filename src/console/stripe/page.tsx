@@ -11,16 +11,18 @@ import { usePages } from '../parts/pager.tsx';
 import { Connect } from './connect.tsx';
 import { Flags } from './flags.tsx';
 import { ProviderPrices } from './provider-prices.tsx';
+import { ProviderSubscriptions } from './provider-subscriptions.tsx';
 
 /** An import that runs is looked at again after this time. */
 const everyMs = 2_000;
 
-/** Stripe: connection, import, prices with their packages, and what needs a person. */
+/** Stripe: connection, import, prices with their packages, what needs a person, and what customers bought. */
 export function Page() {
   const pages = usePages();
+  const flagPages = usePages();
   const answer = useAnswer(
     StripeDocument,
-    { after: pages.after ?? null },
+    { after: pages.after ?? null, flaggedAfter: flagPages.after ?? null },
     { keepPrevious: true, every: everyMs },
   );
   return (
@@ -34,7 +36,8 @@ export function Page() {
             <Stack>
               <Connection connection={stripeConnection} />
               <ProviderPrices prices={providerPrices} pages={pages} />
-              <Flags flags={billingFlags} />
+              <Flags flags={billingFlags} pages={flagPages} />
+              <ProviderSubscriptions />
             </Stack>
           )
         }

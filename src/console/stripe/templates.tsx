@@ -1,4 +1,4 @@
-import { MultiSelect, Table, Text, TextInput } from '@mantine/core';
+import { MultiSelect, Select, Table, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useChange } from '../api/hooks.ts';
 import {
@@ -24,9 +24,14 @@ export function Templates(props: {
   templates: readonly Template[];
 }) {
   const { subject, prices, templates } = props;
-  const sold = (id: string) => {
+  const sold = (id: string, currency: string) => {
     const price = prices.find((each) => each.id === id);
-    return price === undefined ? id : formatPrice(price);
+    if (price === undefined) return id;
+    const { productName } = price;
+    // Stripe has another amount for it.
+    return price.currency === currency
+      ? formatPrice(price)
+      : `${productName ?? id} in ${currency.toUpperCase()}`;
   };
   return (
     <Card
@@ -39,12 +44,12 @@ export function Templates(props: {
         </Text>
       ) : (
         <DataTable label="Billing templates" columns={columns}>
-          {templates.map(({ id, priceIds }) => (
+          {templates.map(({ id, priceIds, currency }) => (
             <Table.Tr key={id}>
               <Table.Td>
                 <Copyable text={id} />
               </Table.Td>
-              <Table.Td>{priceIds.map(sold).join(' and ')}</Table.Td>
+              <Table.Td>{priceIds.map((priceId) => sold(priceId, currency)).join(' and ')}</Table.Td>
               <Table.Td ta="right">
                 <RemoveTemplate id={id} />
               </Table.Td>
@@ -59,11 +64,17 @@ export function Templates(props: {
 function AddTemplate({ subject, prices }: { subject: { id: string }; prices: readonly BillingPrice[] }) {
   const [chosen, setChosen] = useState<string[]>([]);
   const [id, setId] = useState('');
+  const [wanted, setWanted] = useState<string | null>(null);
   const create = useChange(CreateBillingTemplateDocument);
   const active = prices.filter(({ isActive }) => isActive);
   const first = active.find((price) => chosen.includes(price.id));
   const recurring = active.find((price) => chosen.includes(price.id) && price.interval !== null);
-  const idOrSuggestion = id || (first === undefined ? '' : templateIdOf(subject.id, recurring ?? first));
+  const shared = (first?.currencies ?? []).filter((code) =>
+    active.every((price) => !chosen.includes(price.id) || price.currencies.includes(code)),
+  );
+  const currency = wanted !== null && shared.includes(wanted) ? wanted : (first?.currency ?? '');
+  const idOrSuggestion =
+    id || (first === undefined ? '' : suggestedId(subject.id, recurring ?? first, currency));
   return (
     <DialogButton
       label="Add a template"
@@ -74,13 +85,14 @@ function AddTemplate({ subject, prices }: { subject: { id: string }; prices: rea
       onOpen={() => {
         setChosen(active.length === 1 ? active.map((price) => price.id) : []);
         setId('');
+        setWanted(null);
       }}
       onSubmit={() =>
         create.mutateAsync({
           packageId: subject.id,
           input: {
             id: idOrSuggestion,
-            currency: first?.currency ?? '',
+            currency,
             interval: recurring?.interval ?? null,
             prices: chosen,
           },
@@ -100,6 +112,16 @@ function AddTemplate({ subject, prices }: { subject: { id: string }; prices: rea
         searchable
         data-autofocus
       />
+      {shared.length > 1 && (
+        <Select
+          label="Currency"
+          description="A link sells in one. Stripe has an amount of its own for each."
+          data={shared.map((code) => ({ value: code, label: code.toUpperCase() }))}
+          value={currency}
+          onChange={setWanted}
+          allowDeselect={false}
+        />
+      )}
       <TextInput
         label="Id"
         description="What your code calls it."
@@ -110,6 +132,10 @@ function AddTemplate({ subject, prices }: { subject: { id: string }; prices: rea
     </DialogButton>
   );
 }
+
+/** In another currency than its own, the amount of a price is not known here. */
+const suggestedId = (packageId: string, price: BillingPrice, currency: string) =>
+  templateIdOf(packageId, { ...price, currency, amount: currency === price.currency ? price.amount : null });
 
 function RemoveTemplate({ id }: { id: string }) {
   const remove = useChange(DeleteBillingTemplateDocument);

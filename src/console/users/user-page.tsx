@@ -11,6 +11,7 @@ import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { PageHead } from '../parts/page-head.tsx';
+import { UserBillingFlags } from '../stripe/flags.tsx';
 import { Subscriptions } from '../subscriptions/card.tsx';
 import { Check } from './check.tsx';
 import { RecordUsage } from './record-usage.tsx';
@@ -41,6 +42,7 @@ export function Page() {
             <RecordUsage userId={user.id} />
           </PageHead>
           <Stack>
+            <UserBillingFlags userId={user.id} />
             <Facts user={user} />
             <Allowances userId={user.id} entitlements={entitlements} onGiven={setTab} />
             <Told userId={user.id} />
