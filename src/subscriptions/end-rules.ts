@@ -3,6 +3,7 @@ import {
   allFollowersOf,
   type Ending,
   endedFor,
+  endedWith,
   heldAlready,
   isBase,
   isLastOfPackage,
@@ -88,11 +89,7 @@ export function planResume(target: SubscriptionTerms, held: readonly Subscriptio
       ? { resumedIds: [target.id], endings: withdrawal }
       : { resumedIds: [], endings: [...withdrawal, { id: target.id, at: until }] };
   }
-  const addons =
-    withdrawn.length > 0
-      ? endedFor(withdrawn, others)
-      : others.filter((each) => !isBase(each.package) && each.endedAt?.getTime() === end.getTime());
-  const goingOn = addons.filter((each) => isLastOfPackage(each, others));
+  const goingOn = endedWith(target, withdrawn, others).filter((each) => isLastOfPackage(each, others));
   return {
     resumedIds: [target, ...goingOn].map(({ id }) => id),
     endings: withdrawal,

@@ -123,6 +123,21 @@ export const endedFor = (following: readonly SubscriptionTerms[], held: readonly
     ),
   );
 
+/** The add-ons that end because a base package does: with it, or where what follows it begins. */
+export const endedWith = (
+  base: SubscriptionTerms,
+  following: readonly SubscriptionTerms[],
+  held: readonly SubscriptionTerms[],
+) =>
+  following.length > 0
+    ? endedFor(following, held)
+    : held.filter(
+        (each) =>
+          !isBase(each.package) &&
+          base.endedAt !== null &&
+          each.endedAt?.getTime() === base.endedAt.getTime(),
+      );
+
 /** The base package that carries an add-on now, or when it starts; undefined if there is none. */
 export const carrierOf = (addon: SubscriptionTerms, held: readonly SubscriptionTerms[]) =>
   held.find(
@@ -144,14 +159,14 @@ export interface BaseChange {
   /** What ends: the base package before, add-ons that are not available with the new one, and what was scheduled. */
   endings: Ending[];
   cancelledAddonIds: bigint[];
-  /** The add-ons that go on: they were to end for a change that is withdrawn. */
+  /** The add-ons that go on: they were to end for a change or an end that is withdrawn. */
   resumedAddonIds: bigint[];
 }
 
 /**
  * How the base package of a user is replaced at an instant: the new one must be a PUBLISHED base package and not what
  * is held then; another version of the same package may be. Held add-ons stay if they are available with the new one;
- * otherwise they end. A change that was scheduled before is withdrawn.
+ * otherwise they end. A change or an end that was scheduled before is withdrawn, for add-ons too.
  *
  * @param base the new base package, at the version to change to
  * @param held the subscriptions that the user holds, or will hold
@@ -186,7 +201,7 @@ export function planChange(
     id: each.id,
     at: each.startedAt > at || withdrawn.includes(each) ? each.startedAt : at,
   }));
-  const resumed = endedFor(withdrawn, others).filter(
+  const resumed = endedWith(replaced, withdrawn, others).filter(
     (each) =>
       isOpenTo(each.package, base) && each.providerSubscriptionId == null && isLastOfPackage(each, others),
   );

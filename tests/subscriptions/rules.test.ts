@@ -183,6 +183,18 @@ describe('planChange', () => {
     });
   });
 
+  it('add-ons that were to end with the base go on with the new one', () => {
+    const end = new Date('2026-04-01T00:00:00Z');
+    const [free, seats, support, storage] = hold([['free'], ['seats'], ['any-support'], ['storage']]).map(
+      (each, index) => ({ ...each, endedAt: index === 3 ? new Date('2026-03-20T00:00:00Z') : end }),
+    ) as [SubscriptionTerms, SubscriptionTerms, SubscriptionTerms, SubscriptionTerms];
+    expect(planChange(base('pro'), [free, seats, support, storage], now)).toMatchObject({
+      endings: [{ id: free.id, at: now }],
+      cancelledAddonIds: [],
+      resumedAddonIds: [seats.id, support.id],
+    });
+  });
+
   it.each<[string, string, Held, string]>([
     ['an unknown package is refused', 'nothing', [['free']], unknown],
     ['a draft is refused', 'draft', [['free']], notPublished('draft', 'DRAFT')],
