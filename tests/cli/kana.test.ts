@@ -65,7 +65,7 @@ function kana(words: string, env: Record<string, string> = {}): Promise<Ended> {
     const options = { cwd: directory, env: { PATH: process.env.PATH, ...settings } };
     execFile(
       process.execPath,
-      [resolve('dist/cli/kana.js'), ...words.split(' ')],
+      [resolve('dist/bundle/kana.js'), ...words.split(' ')],
       options,
       (error, stdout, stderr) => done({ code: Number(error?.code ?? 0), stdout, stderr }),
     );
@@ -126,7 +126,7 @@ describe('a file that is written anew', () => {
     const env = { PATH: process.env.PATH, KANA_URL: app.url, KANA_DEV_KEY: app.keys.test };
     const ended = await new Promise((done) => {
       // No file may grow, as on a full disk.
-      const command = `ulimit -f 0; exec "${process.execPath}" "${resolve('dist/cli/kana.js')}" ${words}`;
+      const command = `ulimit -f 0; exec "${process.execPath}" "${resolve('dist/bundle/kana.js')}" ${words}`;
       execFile('sh', ['-c', command], { cwd: directory, env }, (error, stdout, stderr) =>
         done({ code: error?.code, stdout, stderr }),
       );
@@ -353,7 +353,7 @@ test('the address can be given as the original’s variable too, and everything 
   const { stdout } = await new Promise<{ stdout: string }>((done) => {
     execFile(
       process.execPath,
-      [resolve('dist/cli/kana.js'), 'pull'],
+      [resolve('dist/bundle/kana.js'), 'pull'],
       { cwd: directory, env: none },
       (_, stdout) => done({ stdout }),
     );

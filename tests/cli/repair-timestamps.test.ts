@@ -39,7 +39,7 @@ async function writeWrong(zone: string, rows: Record<string, Date>): Promise<voi
 }
 
 const repair = (...words: string[]) =>
-  run('dist/cli/repair-timestamps.js', words, { DATABASE_URL: testDatabase.url });
+  run('dist/bundle/repair-timestamps.js', words, { DATABASE_URL: testDatabase.url });
 
 /** When the users were made, as PostgreSQL has it. */
 async function created(): Promise<Record<string, string>> {

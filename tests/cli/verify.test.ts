@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 const key = `prv_test_${'k'.repeat(32)}`;
-const verify = (...words: string[]) => run('dist/cli/verify.js', words, environment);
+const verify = (...words: string[]) => run('dist/bundle/verify.js', words, environment);
 const counted = () => database.prisma.usageCounter.findFirstOrThrow();
 
 test('verification of a live server whose counters are right says so', async () => {

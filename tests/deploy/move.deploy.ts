@@ -53,13 +53,13 @@ test('out, with usage there, and back: nothing is lost', async () => {
   const token = await ask(server, 'mutation { generateUserToken(userId: "demo-user") { token } }');
   expect(token).not.toBeNull();
 
-  const running = await run('dist/cli/move.js', ['--to', own.url], embedded);
+  const running = await run('dist/bundle/move.js', ['--to', own.url], embedded);
   expect(running.stderr).toContain('stop it first');
   const online = join(directory, 'online.backup');
-  expect(await run('dist/cli/backup.js', [online], embedded)).toMatchObject({ code: 0 });
+  expect(await run('dist/bundle/backup.js', [online], embedded)).toMatchObject({ code: 0 });
   await server.end('SIGTERM');
 
-  const out = await run('dist/cli/move.js', ['--to', own.url], embedded);
+  const out = await run('dist/bundle/move.js', ['--to', own.url], embedded);
   expect(out).toMatchObject({ code: 0 });
   expect(out.stdout).toContain(`KANA_SECRET_KEY to what is in ${first.dataDir}/secret-key`);
   expect(out.stdout).toContain('verify: 1 users, 0 differences');
@@ -71,15 +71,15 @@ test('out, with usage there, and back: nothing is lost', async () => {
   await server.end('SIGTERM');
 
   const back = { ...elsewhere, DATA_DIR: second.dataDir };
-  expect(await run('dist/cli/move.js', ['--to', 'embedded'], back)).toMatchObject({ code: 0 });
-  const again = await run('dist/cli/move.js', ['--to', 'embedded'], back);
+  expect(await run('dist/bundle/move.js', ['--to', 'embedded'], back)).toMatchObject({ code: 0 });
+  const again = await run('dist/bundle/move.js', ['--to', 'embedded'], back);
   expect(again).toMatchObject({ code: 1, stdout: '' });
   expect(again.stderr).toMatch(/is in use: the table \w+ has rows/);
 
   const home = { DATA_DIR: second.dataDir, KANA_SECRET_KEY: secretKey };
   server = await startServer(home);
   expect(await record(server)).toBe(9);
-  expect(await run('dist/cli/verify.js', [], home)).toEqual({
+  expect(await run('dist/bundle/verify.js', [], home)).toEqual({
     code: 0,
     stdout: '1 users verified, 0 counters differ from the ledger.\n',
     stderr: '',
@@ -88,7 +88,7 @@ test('out, with usage there, and back: nothing is lost', async () => {
 
   // The backup of the first day, on an empty directory.
   const third = await createDataDir();
-  const restored = await run('dist/cli/restore.js', [online], { DATA_DIR: third.dataDir });
+  const restored = await run('dist/bundle/restore.js', [online], { DATA_DIR: third.dataDir });
   expect(restored).toMatchObject({ code: 0 });
   expect(restored.stdout).toContain('Before you start the server, set KANA_SECRET_KEY');
   server = await startServer({ DATA_DIR: third.dataDir, KANA_SECRET_KEY: secretKey });

@@ -161,7 +161,7 @@ test('files that a PostgreSQL of another container holds are refused, and stay a
 
 test('what the environment says about other servers is ignored', async () => {
   const variables = { PGSSLMODE: 'require', PGOPTIONS: '-c timezone=Asia/Tokyo', NODE_PG_FORCE_NATIVE: '1' };
-  const ended = await run('dist/cli/keys.js', ['list'], { DATA_DIR: dataDir, ...variables });
+  const ended = await run('dist/bundle/keys.js', ['list'], { DATA_DIR: dataDir, ...variables });
   expect(ended).toEqual({
     code: 1,
     stdout: '',

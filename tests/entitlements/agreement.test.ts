@@ -10,11 +10,14 @@ import { liveStatuses, statusAt } from '../../src/subscriptions/status-rules.ts'
 import { createTestDatabase, type TestDatabase } from '../helpers/database.ts';
 
 /*
- * The database finds winners in SQL. Here thousands of random users hold it to the rules, with all that is awkward: ties, unlimited, overage, dead subscriptions, month ends, leap days.
+ * The database finds winners in SQL. Here random users hold it to the rules, with all that is awkward: ties, unlimited,
+ * overage, dead subscriptions, month ends, leap days.
  */
 
 const day = 86_400_000;
 const seed = Number(process.env.SEED ?? 20_240_229);
+/** How many random users. */
+const userCount = Number(process.env.RUNS ?? 600);
 const environmentId = 'test';
 const featureIds = ['messages', 'api-calls', 'seats'];
 const statuses = [
@@ -103,9 +106,9 @@ afterAll(async () => {
   await testDatabase.drop();
 });
 
-it('finds the standing that the rules find, for thousands of random users', async () => {
+it('finds the standing that the rules find, for random users', async () => {
   const [catalogue] = fc.sample(packages, { seed, numRuns: 1 });
-  const users = fc.sample(user, { seed, numRuns: 2_000 });
+  const users = fc.sample(user, { seed, numRuns: userCount });
   await saveCatalogue(catalogue ?? []);
   const now = new Date();
   const granted = fc.sample(grants, { seed: seed + 1, numRuns: users.length });
@@ -119,7 +122,7 @@ it('finds the standing that the rules find, for thousands of random users', asyn
   );
   expect(found).toEqual(expected);
   for (const kind of ['SUBSCRIPTION', 'GRANT'])
-    expect(found.filter(({ grant }) => grant?.kind === kind).length).toBeGreaterThan(500);
+    expect(found.filter(({ grant }) => grant?.kind === kind).length).toBeGreaterThan(userCount / 4);
 });
 
 type Catalogue = Record<string, StoredResets & { limit: number | null; overageEnabled: boolean }>[];

@@ -39,7 +39,7 @@ export async function createDataDir(): Promise<{ dataDir: string; remove(): Prom
     dataDir: directory,
     async remove() {
       endAll();
-      await run('dist/cli/keys.js', ['list'], { DATA_DIR: directory }); // The last one out stops PostgreSQL.
+      await run('dist/bundle/keys.js', ['list'], { DATA_DIR: directory }); // The last one out stops PostgreSQL.
       const files = await realpath(join(directory, 'postgres')).catch(() => directory);
       for (const path of [files, directory]) await rm(path, { recursive: true, force: true });
     },
@@ -71,7 +71,7 @@ export function launchServer(env: Record<string, string>): {
   child: ChildProcess;
   answering: Promise<ServerProcess>;
 } {
-  const child = spawnNode('dist/main.js', [], { PORT: '0', ...env });
+  const child = spawnNode('dist/bundle/main.js', [], { PORT: '0', ...env });
   return { child, answering: answering(child) };
 }
 

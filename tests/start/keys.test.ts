@@ -17,7 +17,7 @@ afterAll(async () => {
   for (const each of [database, unused]) await each.drop();
 });
 
-const keys = (...words: string[]) => run('dist/cli/keys.js', words, { DATABASE_URL: database.url });
+const keys = (...words: string[]) => run('dist/bundle/keys.js', words, { DATABASE_URL: database.url });
 
 async function status(key: string): Promise<number> {
   const response = await fetch(`${server.url}/graphql`, {
@@ -82,7 +82,7 @@ test.each([
 });
 
 test('a database that was never used has no keys', async () => {
-  expect(await run('dist/cli/keys.js', ['list'], { DATABASE_URL: unused.url })).toEqual({
+  expect(await run('dist/bundle/keys.js', ['list'], { DATABASE_URL: unused.url })).toEqual({
     code: 1,
     stdout: '',
     stderr: 'This database has no tables yet: start the server first.\n',

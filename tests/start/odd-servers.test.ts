@@ -55,7 +55,7 @@ const key = `prv_test_${'k'.repeat(32)}`;
 const environment = (databaseUrl: string) => ({ DATABASE_URL: databaseUrl, KANA_TEST_PRIVATE_KEY: key });
 /** A start that ends by itself, because it is refused. */
 const refused = (databaseUrl: string): Promise<Ended> =>
-  run('dist/main.js', [], { PORT: '0', ...environment(databaseUrl) });
+  run('dist/bundle/main.js', [], { PORT: '0', ...environment(databaseUrl) });
 
 async function call(url: string, query: string) {
   const response = await fetch(`${url}/graphql`, {

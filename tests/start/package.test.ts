@@ -19,7 +19,6 @@ const openKana = (...words: string[]) =>
 
 beforeAll(async () => {
   await ensureBuilt();
-  npm(['run', 'bundle', '--silent']);
   directory = await mkdtemp(join(tmpdir(), 'open-kana-package-'));
   await chmod(directory, 0o755);
   const [{ filename, files }] = JSON.parse(

@@ -14,7 +14,7 @@ afterAll(() => {
   other.close();
 });
 
-const start = (env: Record<string, string>) => run('dist/main.js', [], env);
+const start = (env: Record<string, string>) => run('dist/bundle/main.js', [], env);
 
 test('every bad variable is named in one line', async () => {
   expect(await start({ PORT: 'http', KANA_DEMO: 'perhaps' })).toEqual({

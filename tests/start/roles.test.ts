@@ -81,7 +81,7 @@ test('everything works with it: recording, merging, deleting, seals, a second st
     sealed = rows[0].count;
   }
   expect(sealed).toBeGreaterThan(0);
-  expect(await run('dist/cli/verify.js', [], { DATABASE_URL: environment.DATABASE_URL })).toMatchObject({
+  expect(await run('dist/bundle/verify.js', [], { DATABASE_URL: environment.DATABASE_URL })).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('0 counters differ'),
   });

@@ -80,9 +80,9 @@ test('a key that is revoked stays so when a process is replaced, and each start 
     }).then((answer) => answer.status);
   const before = await startServer(configured);
   expect(await status(before)).toBe(200);
-  const { stdout } = await run('dist/cli/keys.js', ['list'], environment);
+  const { stdout } = await run('dist/bundle/keys.js', ['list'], environment);
   const [, id = ''] = /^(\S+) .*…rrrr /m.exec(stdout) ?? [];
-  await run('dist/cli/keys.js', ['revoke', id], environment);
+  await run('dist/bundle/keys.js', ['revoke', id], environment);
   const [victim = 0, survivor = 0] = await workersOf(before);
   process.kill(victim, 'SIGKILL');
   while ((await workersOf(before)).filter((pid) => pid !== victim && pid !== survivor).length === 0) {
@@ -126,7 +126,7 @@ test('what keeps them from starting is said once', async () => {
   const other = createServer().listen(0, '127.0.0.1');
   await once(other, 'listening');
   const { port } = other.address() as AddressInfo;
-  expect(await run('dist/main.js', [], { ...environment, PORT: String(port) })).toEqual({
+  expect(await run('dist/bundle/main.js', [], { ...environment, PORT: String(port) })).toEqual({
     code: 1,
     stdout: '',
     stderr: `Port ${port} on 127.0.0.1 is in use: set PORT to another one.\n`,
