@@ -133,7 +133,9 @@ describe('usage', () => {
   });
 
   test('adds up to the counters, as npm run verify finds', async () => {
-    const { code, stdout, stderr } = await run('dist/bundle/verify.js', [], { DATA_DIR: storm.machine.dataDir });
+    const { code, stdout, stderr } = await run('dist/bundle/verify.js', [], {
+      DATA_DIR: storm.machine.dataDir,
+    });
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^\d+ users verified, 0 counters differ from the ledger\.\n$/);
   });
