@@ -7,12 +7,14 @@ import { builder } from './builder.ts';
 const maxPage = 1_000;
 const maxWhole = 10_000;
 
+/** How many items a page has. */
+export const PageSize = z
+  .int('must be a whole number')
+  .min(1, 'must be at least 1')
+  .max(maxPage, `must be at most ${maxPage}`);
+
 const listArguments = z.object({
-  first: z
-    .int('must be a whole number')
-    .min(1, 'must be at least 1')
-    .max(maxPage, `must be at most ${maxPage}`)
-    .nullish(),
+  first: PageSize.nullish(),
   after: Id.nullish(),
 });
 

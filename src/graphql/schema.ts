@@ -1,6 +1,7 @@
 import '../allowances/grants/graphql.ts';
 import '../allowances/reservations/graphql.ts';
 import '../allowances/reservations/open-graphql.ts';
+import '../allowances/top-ups/draws-graphql.ts';
 import '../allowances/top-ups/graphql.ts';
 import '../audit/graphql.ts';
 import '../auth/keys/graphql.ts';

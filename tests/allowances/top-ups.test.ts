@@ -5,6 +5,7 @@ import { findDifferences } from '../../src/usage/ledger/verify-store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { postEvents, trackEvent } from '../helpers/segment.ts';
+import { statementsOf } from '../helpers/statements.ts';
 
 let app: TestApp;
 let users = 0;
@@ -98,6 +99,65 @@ describe('top-ups', () => {
     await record({ delta: 200, action: 'SET' });
     expect(await check(0)).toMatchObject({ access: false, consumption: { remaining: 0 } });
     await proven();
+  });
+
+  test('tell which usage drew how much, and what was given back, in as many statements for many', async () => {
+    const first = await topUp({ amount: 30 });
+    const second = await topUp({ amount: 20, expiresAt: inDays(30) });
+    await record({ delta: 90 });
+    await record({ delta: 35 });
+    await record({ delta: -8, note: 'refund' });
+    const asked = `draws(first: $first, after: $after, newestFirst: $newest) {
+      id amount createdAt periodStart usageEvent { delta note drawnFromTopUps feature { id } }
+    }`;
+    const draws = async (id: string, page: object = {}) =>
+      (
+        await app.ok(
+          `query ($id: String!, $first: Int! = 100, $after: String, $newest: Boolean! = false) { topUp(id: $id) { ${asked} } }`,
+          { id, ...page },
+        )
+      ).topUp.draws;
+    const [drawn, ...rest] = await draws(second.id);
+    expect([drawn, ...rest]).toMatchObject([
+      {
+        amount: 20,
+        usageEvent: { delta: 35, note: null, drawnFromTopUps: 25, feature: { id: 'tokens' } },
+      },
+      { amount: -3, usageEvent: { delta: -8, note: 'refund', drawnFromTopUps: -8 } },
+    ]);
+    expect(await draws(second.id, { newest: true, first: 1 })).toEqual(rest);
+    expect(await draws(second.id, { after: drawn.id })).toEqual(rest);
+    expect(await draws(second.id, { newest: true, after: rest[0].id })).toEqual([drawn]);
+    expect((await draws(first.id)).map(({ amount }: { amount: number }) => amount)).toEqual([5, -5]);
+    const { usageEvents } = await app.ok(
+      'query ($userId: String!) { usageEvents(userId: $userId) { delta drawnFromTopUps } }',
+      { userId },
+    );
+    expect(usageEvents).toEqual([
+      { delta: 90, drawnFromTopUps: 0 },
+      { delta: 35, drawnFromTopUps: 25 },
+      { delta: -8, drawnFromTopUps: -8 },
+    ]);
+    const everything =
+      'query ($userId: String!, $first: Int) { topUps(userId: $userId, first: $first) { draws { usageEvent { id feature { name } } } } }';
+    const counted = async (count: number) =>
+      (await statementsOf(() => app.ok(everything, { userId, first: count }))).length;
+    expect(await counted(2)).toBe(await counted(1));
+  });
+
+  test.each([
+    ['first', 0, 'first: must be at least 1'],
+    ['first', 1001, 'first: must be at most 1000'],
+    ['after', 'x', 'after: is not the id of a draw'],
+  ])('have no draws by %s %p', async (field, value, message) => {
+    const { id } = await topUp({ amount: 5 });
+    const query = `query ($id: String!, $first: Int! = 100, $after: String) {
+      topUp(id: $id) { draws(first: $first, after: $after) { id } }
+    }`;
+    expect(await app.fails(query, { id, [field]: value })).toMatchObject({
+      message,
+      extensions: { code: 'BAD_USER_INPUT' },
+    });
   });
 
   test('cover an enforced SET as far as the window has drawn from them already', async () => {
@@ -246,6 +306,14 @@ describe('top-ups', () => {
     await app.ok('mutation ($ids: [String!]!) { mergeUsers(ids: $ids) { id } }', { ids: [first, userId] });
     await proven();
     expect(await remains()).toEqual([20, 15]);
+    const { topUps: merged } = await app.ok(
+      'query ($userId: String!) { topUps(userId: $userId) { draws { amount usageEvent { delta } } } }',
+      { userId: first },
+    );
+    expect(merged.map(({ draws }: { draws: object[] }) => draws[0])).toEqual([
+      { amount: 10, usageEvent: { delta: 110 } },
+      { amount: 5, usageEvent: { delta: 105 } },
+    ]);
     expect((await check()).consumption).toMatchObject({ used: 215, remaining: 35 });
     await record({ delta: 5 });
     expect(await remains()).toEqual([15, 15]);
@@ -287,7 +355,13 @@ describe('top-ups', () => {
       await refusal({ amount: 1, featureId: 'nothing' }),
       await refusal({ amount: 1, userId: 'nobody' }),
       await app.fails('mutation { voidTopUp(id: "999999") { id } }'),
+      await app.fails('{ topUp(id: "999999") { id } }'),
     ].map(({ extensions }) => extensions.exception?.name);
-    expect(names).toEqual(['FeatureNotFoundError', 'UserNotFoundError', 'TopUpNotFoundError']);
+    expect(names).toEqual([
+      'FeatureNotFoundError',
+      'UserNotFoundError',
+      'TopUpNotFoundError',
+      'TopUpNotFoundError',
+    ]);
   });
 });

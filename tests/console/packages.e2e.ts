@@ -221,6 +221,8 @@ it('tops up, raises a limit until Friday, holds an amount, and reverts a row of 
   await given.getByText('Nothing is held.').waitFor();
   await given.getByRole('tab', { name: 'Top-ups' }).click();
   await given.getByRole('row', { name: /Goodwill.*Console, key/ }).waitFor();
+  await given.getByRole('button', { name: /^Draws/ }).click();
+  await given.getByText('Nothing was drawn from it yet.').waitFor();
 
   const ledger = page.getByRole('region', { name: 'Ledger' });
   // What was committed by hand has an author as well.

@@ -161,6 +161,7 @@ export const queries: Record<string, Row> = {
       ({ subscription }) => ({ after: subscription }),
     ],
   },
+  topUp: { calls: [({ topUp }) => ({ id: topUp })] },
   topUps: {
     calls: [
       (its) => ({ userId: its.user, featureId: its.feature, first: 100, newestFirst: true }),
@@ -598,6 +599,7 @@ export const mutations: Record<string, Row> = {
 export const nested: Record<string, Arguments> = {
   'Feature.entitlement': ({ user }) => ({ userId: user }),
   'FlaggedUsers.sameEmail': () => ({ first: 100, after: null }),
+  'TopUp.draws': () => ({ first: 100, after: '1', newestFirst: false }),
   'Migration.problems': () => ({ first: 100, after: null }),
   'FlaggedUsers.sameBillingId': () => ({ first: 100, after: null }),
   'FlaggedUsers.withoutBillingId': () => ({ first: 100, after: null }),

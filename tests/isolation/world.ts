@@ -258,7 +258,8 @@ async function createTopUps(
   const { id } = await db.topUp.create({ data: { ...data, remaining: limit - 1 } });
   await db.topUp.create({ data });
   const drawn = { ...owner, subscriptionId: 1n, windowStart: new Date(0), topUpId: id, amount: 1 };
-  await db.topUpDraw.create({ data: drawn });
+  const usage = await db.usageEvent.findFirst({ where: owner });
+  await db.topUpDraw.create({ data: { ...drawn, usageEventId: usage?.id ?? null } });
   await db.usageExcess.create({ data: { ...drawn, position: 0 } });
   await db.user.update({ where: { key: owner.userKey }, data: { hasTopUps: true } });
   return id;

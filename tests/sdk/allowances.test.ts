@@ -84,6 +84,9 @@ test('a top-up covers what is beyond the budget, until it is void', async () => 
     data: { voidReason: 'refunded' },
   });
   expect((await kana.topUps.list(tokens)).data).toMatchObject([{ id, remaining: 30 }]);
+  expect((await kana.topUps.draws({ id })).data).toMatchObject([
+    { amount: 20, usageEvent: { action: 'ADD' } },
+  ]);
   expect((await kana.features.usageEvents({ ...tokens, newestFirst: true })).data).toMatchObject([
     { feature: { id: 'tokens' }, action: 'ADD', delta: 120, source: 'API', note: 'by hand' },
   ]);

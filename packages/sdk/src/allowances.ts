@@ -5,13 +5,21 @@ import type {
   CommittedUsage,
   Described,
   Ending,
+  ListOfTopUp,
   ListOfUser,
   NewGrant,
   NewReservation,
   NewTopUp,
 } from './inputs.ts';
 import { inputOf } from './inputs.ts';
-import type { FeatureGrant, RecordedUsage, ReleasedReservation, Reservation, TopUp } from './types.ts';
+import type {
+  FeatureGrant,
+  RecordedUsage,
+  ReleasedReservation,
+  Reservation,
+  TopUp,
+  TopUpDraw,
+} from './types.ts';
 
 /** Gives a call its key, once: every repeat sends the same key, and makes nothing new. */
 function keyed<Input extends { idempotencyKey?: string | null | undefined }>(
@@ -90,6 +98,14 @@ export class TopUps {
       operations.ListTopUps,
       () => args,
       (data) => data.topUps,
+    );
+
+  /** The single draws of a top-up, oldest first. Errors: `KanaError` with the name `TopUpNotFoundError`. */
+  draws = (args: ListOfTopUp): Promise<Result<TopUpDraw[]>> =>
+    this.#caller.call(
+      operations.ListTopUpDraws,
+      () => args,
+      (data) => data.topUp.draws,
     );
 }
 

@@ -28,6 +28,7 @@ export type {
   Ending,
   FeatureChange,
   FeatureOfUser,
+  ListOfTopUp,
   ListOfUser,
   NewBasePackage,
   NewFeature,

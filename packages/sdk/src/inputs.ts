@@ -125,6 +125,9 @@ export interface ListOfUser extends ByUser, Page {
   featureId?: string;
 }
 
+/** Whose draws to list: those of one top-up. */
+export interface ListOfTopUp extends ById, Page {}
+
 /** What to subscribe one user to, and when. */
 export interface NewSubscriptions extends WithDates<schema.SubscribeUserInput, 'startsAt' | 'trialEndsAt'> {}
 

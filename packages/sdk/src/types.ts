@@ -193,6 +193,12 @@ export interface TopUp
   feature: FeatureFacts;
 }
 
+/** What one usage drew from a top-up; a negative amount was given back. */
+export interface TopUpDraw extends Pick<schema.TopUpDraw, 'id' | 'amount' | 'createdAt' | 'periodStart'> {
+  /** Null: what a merge gave back, and what earlier versions drew. */
+  usageEvent: Pick<schema.UsageEvent, 'id' | 'action' | 'delta' | 'occurredAt' | 'note'> | null;
+}
+
 interface AfterReservation {
   /** Right after this call. */
   entitlement: Entitlement;

@@ -7,7 +7,7 @@ import { readOwner } from '../../users/owner-graphql.ts';
 import { topUp, voidTopUp } from './change.ts';
 import { NewTopUp } from './rules.ts';
 
-const TopUp = builder.prismaObject('TopUp', {
+export const TopUp = builder.prismaObject('TopUp', {
   description:
     'A one-off amount of a feature for one user. It is used once the budget of the window is spent.',
   fields: (t) => ({
@@ -91,6 +91,20 @@ const TopUpInput = builder.inputType('TopUpInput', {
     }),
   }),
 });
+
+builder.queryField('topUp', (t) =>
+  t.prismaField({
+    type: TopUp,
+    description: 'One top-up. `TopUpNotFoundError` if the id is unknown.',
+    args: { id: t.arg.string({ required: true, description: 'The id of the top-up.' }) },
+    resolve: async (query, _root, args, { db, environmentId }) => {
+      const id = requireRowId(args.id, 'id', topUpNotFound);
+      const found = await db.topUp.findFirst({ ...query, where: { environmentId, id } });
+      if (found === null) throw topUpNotFound(args.id);
+      return found;
+    },
+  }),
+);
 
 builder.queryField('topUps', (t) =>
   t.prismaField({

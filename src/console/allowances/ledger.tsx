@@ -77,7 +77,10 @@ function Rows({ userId, featureId }: { userId: string; featureId: string | null 
                     <Moment at={usage.occurredAt} />
                   </Table.Td>
                   <Table.Td>{usage.feature.name}</Table.Td>
-                  <Table.Td ta="right">{formatChange(usage)}</Table.Td>
+                  <Table.Td ta="right">
+                    {formatChange(usage)}
+                    <Paid amount={usage.drawnFromTopUps} />
+                  </Table.Td>
                   <Table.Td>{recorderOf(entries, usage) ?? sources[usage.source]}</Table.Td>
                   <Table.Td style={{ overflowWrap: 'anywhere' }}>{usage.note}</Table.Td>
                   <Table.Td>
@@ -102,6 +105,14 @@ function Rows({ userId, featureId }: { userId: string; featureId: string | null 
     </Answer>
   );
 }
+
+/** What top-ups paid of a usage, or got back. */
+const Paid = ({ amount }: { amount: number }) =>
+  amount !== 0 && (
+    <Text size="xs" c="dimmed">
+      {amount > 0 ? `${formatNumber(amount)} from top-ups` : `${formatNumber(-amount)} back to top-ups`}
+    </Text>
+  );
 
 const sources = { API: 'API', SEGMENT: 'Segment' } as const;
 

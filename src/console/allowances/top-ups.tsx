@@ -1,5 +1,5 @@
-import { Badge, Group, Table, Text, TextInput } from '@mantine/core';
-import { useState } from 'react';
+import { Badge, Button, Group, Table, Text, TextInput } from '@mantine/core';
+import { useId, useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { TopUpsDocument, type TopUpsQuery, VoidTopUpDocument } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -9,6 +9,7 @@ import { formatNumber } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { authorOf, useEntries } from './authors.ts';
+import { Draws } from './draws.tsx';
 import { givenPageSize as pageSize } from './given-tabs.ts';
 import { Why } from './why.tsx';
 
@@ -41,28 +42,7 @@ export function TopUpList({ userId }: { userId: string }) {
           <>
             <DataTable label="Top-ups" columns={columns} minWidth={760}>
               {topUps.map((each) => (
-                <Table.Tr key={each.id}>
-                  <Table.Td>{each.feature.name}</Table.Td>
-                  <Table.Td ta="right">
-                    <Left topUp={each} />
-                  </Table.Td>
-                  <Table.Td ta="right">{formatNumber(each.amount)}</Table.Td>
-                  <Table.Td>
-                    <Moment at={each.createdAt} />
-                  </Table.Td>
-                  <Table.Td>{each.expiresAt === null ? 'Never' : <Moment at={each.expiresAt} />}</Table.Td>
-                  <Table.Td>
-                    <Why who={authorOf(entries, each.id, 'topUp')} why={each.reason} />
-                    {each.voidedAt !== null && (
-                      <Why
-                        what="Voided"
-                        who={authorOf(entries, each.id, 'voidTopUp')}
-                        why={each.voidReason}
-                      />
-                    )}
-                  </Table.Td>
-                  <Table.Td ta="right">{stateOf(each) === null && <Void topUp={each} />}</Table.Td>
-                </Table.Tr>
+                <Row key={each.id} topUp={each} entries={entries} />
               ))}
             </DataTable>
             <Pager pages={pages} full={topUps.length === pageSize} last={topUps.at(-1)?.id} />
@@ -70,6 +50,57 @@ export function TopUpList({ userId }: { userId: string }) {
         )
       }
     </Answer>
+  );
+}
+
+/** One top-up. Its single draws are asked for when it is opened. */
+function Row({ topUp, entries }: { topUp: TopUp; entries: Parameters<typeof authorOf>[0] }) {
+  const [opened, setOpened] = useState(false);
+  const drawsId = useId();
+  const { id, feature, amount, createdAt, expiresAt, reason, voidedAt, voidReason } = topUp;
+  return (
+    <>
+      <Table.Tr>
+        <Table.Td>{feature.name}</Table.Td>
+        <Table.Td ta="right">
+          <Left topUp={topUp} />
+        </Table.Td>
+        <Table.Td ta="right">{formatNumber(amount)}</Table.Td>
+        <Table.Td>
+          <Moment at={createdAt} />
+        </Table.Td>
+        <Table.Td>{expiresAt === null ? 'Never' : <Moment at={expiresAt} />}</Table.Td>
+        <Table.Td>
+          <Why who={authorOf(entries, id, 'topUp')} why={reason} />
+          {voidedAt !== null && (
+            <Why what="Voided" who={authorOf(entries, id, 'voidTopUp')} why={voidReason} />
+          )}
+        </Table.Td>
+        <Table.Td ta="right">
+          <Group gap={4} justify="end" wrap="nowrap">
+            <Button
+              variant="subtle"
+              color="gray"
+              size="compact-sm"
+              aria-label={`Draws: ${formatNumber(amount)} ${feature.name}`}
+              aria-expanded={opened}
+              aria-controls={opened ? drawsId : undefined}
+              onClick={() => setOpened(!opened)}
+            >
+              {opened ? 'Hide draws' : 'Draws'}
+            </Button>
+            {stateOf(topUp) === null && <Void topUp={topUp} />}
+          </Group>
+        </Table.Td>
+      </Table.Tr>
+      {opened && (
+        <Table.Tr id={drawsId}>
+          <Table.Td colSpan={columns.length} bg="var(--mantine-color-default-hover)">
+            <Draws topUpId={id} />
+          </Table.Td>
+        </Table.Tr>
+      )}
+    </>
   );
 }
 

@@ -22,6 +22,8 @@ export interface Part {
 export interface Draw {
   topUpId: bigint;
   amount: bigint;
+  /** The place of the usage among those that are being recorded; null for what a recount gave back. */
+  usage: number | null;
 }
 
 export const isAlive = ({ startsAt, expiresAt, voidedAt }: TopUp, at: Date): boolean =>
@@ -73,18 +75,18 @@ export class Excess {
     this.isFollowed = true;
     const missing = excess - sumOf(this.parts.map(({ amount }) => amount));
     if (missing > 0n) this.#add(null, missing);
-    else this.#giveBack(-missing, topUps);
+    else this.#giveBack(-missing, topUps, null);
   }
 
   /**
    * Follows a usage that changes the excess. More is drawn from the top-ups that are alive at the instant, in their
    * order, and beyond them from nothing. Less is given back, the latest first.
    */
-  follow({ before, after, topUps, at, draws }: Step): void {
+  follow({ before, after, topUps, at, draws, usage }: Step): void {
     this.settle(before, topUps);
     let missing = after - before;
     if (missing < 0n) {
-      this.#giveBack(-missing, topUps);
+      this.#giveBack(-missing, topUps, usage);
       return;
     }
     const alive = draws ? topUps.filter((each) => isAlive(each, at)).sort(inDrawOrder) : [];
@@ -93,7 +95,7 @@ export class Excess {
       if (amount === 0n) continue;
       topUp.remaining -= amount;
       missing -= amount;
-      this.draws.push({ topUpId: topUp.id, amount });
+      this.draws.push({ topUpId: topUp.id, amount, usage });
       this.#add(topUp.id, amount);
     }
     if (missing > 0n) this.#add(null, missing);
@@ -105,7 +107,7 @@ export class Excess {
     else this.parts.push({ topUpId, amount });
   }
 
-  #giveBack(excess: bigint, topUps: readonly TopUp[]): void {
+  #giveBack(excess: bigint, topUps: readonly TopUp[], usage: number | null): void {
     let left = excess;
     for (let last = this.parts.at(-1); last !== undefined && left > 0n; last = this.parts.at(-1)) {
       const amount = left < last.amount ? left : last.amount;
@@ -114,7 +116,7 @@ export class Excess {
       if (last.amount === 0n) this.parts.pop();
       const { topUpId } = last;
       if (topUpId === null) continue;
-      this.draws.push({ topUpId, amount: -amount });
+      this.draws.push({ topUpId, amount: -amount, usage });
       const topUp = topUps.find(({ id }) => id === topUpId);
       if (topUp !== undefined) topUp.remaining += amount;
     }
@@ -129,4 +131,6 @@ interface Step {
   at: Date;
   /** Whether more is drawn from top-ups: in the window of the winner. */
   draws: boolean;
+  /** The place of the usage among those that are being recorded. */
+  usage: number;
 }

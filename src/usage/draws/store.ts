@@ -86,10 +86,15 @@ export async function readExcess(client: Client, windows: readonly HeldWindow[])
   return parts;
 }
 
-/** Writes the usage beyond the budget of these windows, what was drawn, and what remains of the top-ups. */
+/**
+ * Writes the usage beyond the budget of these windows, what was drawn, and what remains of the top-ups.
+ *
+ * @param eventIds the ids of the usages in the ledger, by the places that draws name
+ */
 export async function saveExcess(
   client: Client,
   changed: readonly { window: HeldWindow; excess: Excess }[],
+  eventIds: readonly bigint[] = [],
 ): Promise<void> {
   if (changed.length === 0) return;
   const windows = changed.map(({ window }) => window);
@@ -118,11 +123,12 @@ export async function saveExcess(
   const draws = changed.flatMap(({ window, excess }) => excess.draws.map((draw) => ({ window, ...draw })));
   await client.query(
     `with drawn as (
-       insert into top_up_draw (user_key, subscription_id, feature_id, window_start, environment_id, top_up_id, amount)
-       select user_key, subscription_id, feature_id, window_start, environment_id, top_up_id, amount
-       from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::numeric[])
-         with ordinality
-         as i(user_key, subscription_id, feature_id, window_start, environment_id, top_up_id, amount, ord)
+       insert into top_up_draw (user_key, subscription_id, feature_id, window_start, environment_id, top_up_id, amount,
+         usage_event_id)
+       select user_key, subscription_id, feature_id, window_start, environment_id, top_up_id, amount, usage_event_id
+       from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::bigint[], $7::numeric[],
+         $8::bigint[]) with ordinality as i(user_key, subscription_id, feature_id, window_start, environment_id,
+         top_up_id, amount, usage_event_id, ord)
        order by ord
        returning user_key, top_up_id, environment_id, amount
      ), total as (
@@ -133,6 +139,7 @@ export async function saveExcess(
       draws.map(({ window }) => window.environmentId),
       draws.map(({ topUpId }) => topUpId),
       draws.map(({ amount }) => amountText(amount)),
+      draws.map(({ usage }) => (usage === null ? null : (eventIds[usage] ?? null))),
     ],
   );
 }

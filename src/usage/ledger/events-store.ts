@@ -10,6 +10,7 @@ interface Ledger {
 
 /** A row of the ledger. */
 export interface UsageEvent {
+  userKey: bigint;
   id: bigint;
   featureId: string;
   action: 'ADD' | 'SET';
@@ -42,6 +43,12 @@ interface EventPage {
   until?: Date | null;
 }
 
+const columnsSql = `e.user_key as "userKey", e.id, e.feature_id as "featureId", e.action::text as action,
+  ${deltaSql('e')}::text as delta, e.occurred_at as "occurredAt", e.recorded_at as "recordedAt", e.source::text as source,
+  e.note, e.idempotency_key as "idempotencyKey"`;
+
+const eventOf = (row: EventRow): UsageEvent => ({ ...row, delta: amountOf(row.delta) });
+
 /** At most `take` events after the one with the id `last`, in the order in which they count, or the other way round. */
 export async function readEvents(
   db: Db,
@@ -49,10 +56,7 @@ export async function readEvents(
   { take, last, newestFirst, from = null, until = null }: EventPage,
 ): Promise<UsageEvent[]> {
   const rows = await db.$queryRawUnsafe<EventRow[]>(
-    `select e.id, e.feature_id as "featureId", e.action::text as action, ${deltaSql('e')}::text as delta,
-       e.occurred_at as "occurredAt", e.recorded_at as "recordedAt", e.source::text as source, e.note,
-       e.idempotency_key as "idempotencyKey"
-     from usage_event e
+    `select ${columnsSql} from usage_event e
      where e.user_key = $1 and ($2::text is null or e.feature_id = $2)
        and ($3::bigint is null or e.id ${newestFirst ? '<' : '>'} $3)
        and ($5::timestamptz is null or e.occurred_at >= $5) and ($6::timestamptz is null or e.occurred_at <= $6)
@@ -64,5 +68,19 @@ export async function readEvents(
     from,
     until,
   );
-  return rows.map((row) => ({ ...row, delta: amountOf(row.delta) }));
+  return rows.map(eventOf);
+}
+
+/** The events with these ids. */
+export async function readEventsByIds(
+  db: Db,
+  ids: readonly { userKey: bigint; id: bigint }[],
+): Promise<UsageEvent[]> {
+  const rows = await db.$queryRawUnsafe<EventRow[]>(
+    `select ${columnsSql} from unnest($1::bigint[], $2::bigint[]) as i(user_key, id)
+     join usage_event e on e.user_key = i.user_key and e.id = i.id`,
+    ids.map(({ userKey }) => userKey),
+    ids.map(({ id }) => id),
+  );
+  return rows.map(eventOf);
 }

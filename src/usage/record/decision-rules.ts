@@ -164,7 +164,13 @@ function record(item: Case, userKey: bigint, tally: Tally): void {
     const { grant } = grantWindow;
     draw(
       item,
-      { before, after: counter.used, limit: grant.limit, isWinner: grant === winner },
+      {
+        before,
+        after: counter.used,
+        limit: grant.limit,
+        isWinner: grant === winner,
+        usage: tally.entries.length - 1,
+      },
       tally.excess.get(counter),
     );
   }
@@ -176,14 +182,21 @@ function record(item: Case, userKey: bigint, tally: Tally): void {
  */
 function draw(
   { topUps, at }: Case,
-  window: { before: bigint; after: bigint; limit: bigint | null; isWinner: boolean },
+  window: { before: bigint; after: bigint; limit: bigint | null; isWinner: boolean; usage: number },
   excess: Excess | undefined,
 ): void {
   if (excess === undefined) return;
   const isFollowed = excess.parts.length > 0 || (window.isWinner && topUps.length > 0);
   if (!isFollowed) return;
   const [before, after] = [window.before, window.after].map((used) => excessOf(used, window.limit));
-  excess.follow({ before: before ?? 0n, after: after ?? 0n, topUps, at, draws: window.isWinner });
+  excess.follow({
+    before: before ?? 0n,
+    after: after ?? 0n,
+    topUps,
+    at,
+    draws: window.isWinner,
+    usage: window.usage,
+  });
 }
 
 export function standingOf(

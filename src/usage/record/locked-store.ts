@@ -168,9 +168,9 @@ export async function readCounters(
   return rows.map(({ used }) => amountOf(used ?? 0));
 }
 
-/** Appends entries to the ledger. Ids follow the order of the entries. */
-export async function appendEntries(client: PoolClient, entries: readonly Entry[]): Promise<void> {
-  await client.query(
+/** Appends entries to the ledger, and returns their ids in this order: ids follow the order of the entries. */
+export async function appendEntries(client: PoolClient, entries: readonly Entry[]): Promise<bigint[]> {
+  const { rows } = await client.query<{ id: string }>(
     `insert into usage_event
        (user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note)
      select user_key, environment_id, feature_id, action::"UsageAction", delta, occurred_at, idempotency_key,
@@ -178,7 +178,7 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
      from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::timestamptz[], $7::text[],
        $8::text[], $9::text[]) with ordinality
        as i(user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note, ord)
-     order by ord`,
+     order by ord returning id`,
     [
       entries.map(({ userKey }) => userKey),
       entries.map(({ usage }) => usage.environmentId),
@@ -191,6 +191,7 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
       entries.map(({ usage }) => usage.note ?? null),
     ],
   );
+  return rows.map(({ id }) => BigInt(id)).sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** Writes the usage of these windows. */

@@ -124,12 +124,13 @@ export async function recordAll(client: PoolClient, cases: readonly Case[]): Pro
 
   const results: (Recorded | Error)[] = [];
   await eachInSlices(cases, (item) => void results.push(decide(item, tally)));
-  await appendEntries(client, tally.entries);
+  const eventIds = await appendEntries(client, tally.entries);
   await saveCounters(client, [...tally.changed]);
   const changed = [...tally.excess].filter(([counter]) => tally.changed.has(counter));
   await saveExcess(
     client,
     changed.map(([window, excess]) => ({ window, excess })).filter(({ excess }) => excess.isFollowed),
+    eventIds,
   );
   return results;
 }

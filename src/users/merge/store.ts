@@ -159,8 +159,10 @@ export async function moveTopUps(tx: Db, survivorKey: bigint, mergedKeys: bigint
   await tx.$executeRaw`
     WITH moved AS (DELETE FROM top_up_draw WHERE user_key = ANY(${mergedKeys}) RETURNING *)
     INSERT INTO top_up_draw
-      (user_key, id, environment_id, top_up_id, subscription_id, feature_id, window_start, amount, created_at)
-    SELECT ${survivorKey}, id, environment_id, top_up_id, subscription_id, feature_id, window_start, amount, created_at
+      (user_key, id, environment_id, top_up_id, subscription_id, feature_id, window_start, amount, created_at,
+      usage_event_id)
+    SELECT ${survivorKey}, id, environment_id, top_up_id, subscription_id, feature_id, window_start, amount, created_at,
+      usage_event_id
     FROM moved`;
   await tx.$executeRaw`
     WITH moved AS (DELETE FROM usage_excess WHERE user_key = ANY(${mergedKeys}) RETURNING *)

@@ -26,6 +26,7 @@ const step = (before: number, after: number, topUps: TopUp[], draws = true) => (
   topUps,
   at: day(10),
   draws,
+  usage: 7,
 });
 const partsOf = ({ parts }: Excess) =>
   parts.map(({ topUpId, amount }) => [topUpId && Number(topUpId), Number(amount)]);
@@ -73,8 +74,18 @@ describe('usage beyond a budget', () => {
       [2, 20],
       [1, 25],
     ]);
-    excess.follow(step(45, 0, topUps));
+    excess.follow({ ...step(45, 0, topUps), usage: 8 });
     expect(partsOf(excess)).toEqual([]);
+    expect(
+      excess.draws.map(({ topUpId, amount, usage }) => [Number(topUpId), Number(amount), usage]),
+    ).toEqual([
+      [2, 20, 7],
+      [1, 5, 7],
+      [1, 25, 7],
+      [1, -5, 7],
+      [1, -25, 8],
+      [2, -20, 8],
+    ]);
     expect(balanceOf(topUps, day(10))).toEqual({ granted: 50n, remaining: 50n });
   });
 
@@ -112,7 +123,7 @@ describe('usage beyond a budget', () => {
           for (const delta of deltas) {
             const before = excessOf(used, 10n);
             used += BigInt(delta);
-            excess.follow({ before, after: excessOf(used, 10n), topUps, at: day(10), draws: true });
+            excess.follow({ before, after: excessOf(used, 10n), topUps, at: day(10), draws: true, usage: 0 });
             const total = excess.parts.reduce((sum, part) => sum + part.amount, 0n);
             expect(total).toBe(excessOf(used, 10n));
             for (const each of topUps) {

@@ -83,6 +83,7 @@ export class Model {
         topUps: this.topUps,
         at,
         draws: isWinner,
+        usage: this.#ledger.length - 1,
       });
       this.excess.set(windowName(window), excess);
     }
