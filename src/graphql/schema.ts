@@ -17,6 +17,7 @@ import '../environments/graphql.ts';
 import '../features/graphql.ts';
 import '../insights/explain-graphql.ts';
 import '../insights/ranking-graphql.ts';
+import '../insights/user-edge-graphql.ts';
 import '../insights/user-list-graphql.ts';
 import '../users/merge/graphql.ts';
 import '../users/merge/preview-graphql.ts';

@@ -66,13 +66,39 @@ const candidatesSql = ({ join, isOf, smallestLimit }: Asked) => `
   where window_start = ${windowStartSql('h', 'now()')}`;
 
 const winnerSql = ({ featureId }: Asked) => `
-  select id from ${liveHoldingsSql({ userKey: 'c.user_key', hasGrants: 'true' }, featureId)} h
+  select id, overage_enabled from ${liveHoldingsSql({ userKey: 'c.user_key', hasGrants: 'true' }, featureId)} h
   order by ${highestFirstSql('h')} limit 1`;
 
-/** The keys of the users near their limit. */
-export const nearKeysSql = `
-  select c.user_key from (${candidatesSql(oneFeature)}) c
-  cross join lateral (${winnerSql(oneFeature)} offset 0) winner where winner.id = c.id`;
+/* The features that have a limit in a package or a grant, with the smallest one of the packages. */
+const limitedSql = `
+  select f.id, f.created_at, pf.smallest from feature f
+  cross join lateral (
+    select min("limit") as smallest from package_feature where environment_id = $1 and feature_id = f.id
+  ) pf
+  where f.environment_id = $1 and f.type = 'CONSUMABLE' and (
+    pf.smallest is not null
+    or exists (select from feature_grant where environment_id = $1 and feature_id = f.id and "limit" is not null)
+  )`;
+
+/* A limit that is used up refuses more, unless it has overage or a top-up has something left. */
+const refusesSql = (asked: Asked) => `not winner.overage_enabled and not exists (
+  select from top_up where user_key = c.user_key and feature_id = ${asked.featureId} and remaining > 0
+    and voided_at is null and (expires_at is null or expires_at > now())
+)`;
+
+/**
+ * The keys of the users near their limit of one feature, or of any.
+ *
+ * @param refused only those whose limit refuses more; then $3 is 100
+ */
+export function nearKeysSql({ anyFeature, refused }: { anyFeature: boolean; refused: boolean }): string {
+  const asked = anyFeature ? allFeatures : oneFeature;
+  return `
+    ${anyFeature ? `with limited as materialized (${limitedSql})` : ''}
+    select c.user_key from (${candidatesSql(asked)}) c
+    cross join lateral (${winnerSql(asked)} offset 0) winner
+    where winner.id = c.id ${refused ? `and ${refusesSql(asked)}` : ''}`;
+}
 
 /** The users near their limit, those with the highest ratio first. */
 const nearSql = `
@@ -127,15 +153,7 @@ export async function findNearLimit(
  */
 const nearByFeatureSql = `
   with limited as materialized (
-    select f.id, f.created_at, pf.smallest from feature f
-    cross join lateral (
-      select min("limit") as smallest from package_feature where environment_id = $1 and feature_id = f.id
-    ) pf
-    where f.environment_id = $1 and f.type = 'CONSUMABLE' and (
-      pf.smallest is not null
-      or exists (select from feature_grant where environment_id = $1 and feature_id = f.id and "limit" is not null)
-    )
-    order by f.created_at, f.id limit $2
+    ${limitedSql} order by f.created_at, f.id limit $2
   ), candidate as materialized (
     select user_key, id, feature_id, used, "limit", ${ratioSql('used', '"limit"')} as ratio
     from (${candidatesSql(allFeatures)}) near

@@ -90,7 +90,7 @@ const maxFeatures = 100;
 /** GraphQL's Int ends at 2^31. */
 const maxPercent = 2n ** 31n - 1n;
 
-function percentOf(used: Amount, limit: Amount): number | null {
+export function percentOf(used: Amount, limit: Amount): number | null {
   if (limit === 0n) return null;
   const percent = (used * 100n) / limit;
   return Number(percent > maxPercent ? maxPercent : percent);

@@ -2,15 +2,17 @@ import { queryFromInfo } from '@pothos/plugin-prisma';
 import { requireFeature } from '../features/store.ts';
 import { builder } from '../graphql/builder.ts';
 import type { Context } from '../graphql/context.ts';
+import { PageSize } from '../graphql/list.ts';
 import { parse } from '../input.ts';
 import { SubscriptionStatus } from '../subscriptions/graphql.ts';
 import { User } from '../users/graphql.ts';
 import { withUsers } from './ranking-graphql.ts';
-import { PageSize, readCursor, UserFilter, type UserOrder, writeCursor } from './user-list-rules.ts';
+import { type limitStates, readCursor, UserFilter, type UserOrder, writeCursor } from './user-list-rules.ts';
 import { countUsers, findUsers } from './user-list-store.ts';
 
 interface Edge {
   cursor: string;
+  userKey: bigint;
   user: typeof User.$inferType;
 }
 
@@ -39,7 +41,7 @@ const PageInfo = builder.objectRef<Connection>('PageInfo').implement({
   }),
 });
 
-const UserEdge = builder.objectRef<Edge>('UserEdge').implement({
+export const UserEdge = builder.objectRef<Edge>('UserEdge').implement({
   description: 'A user in a list.',
   fields: (t) => ({
     cursor: t.exposeString('cursor', { description: 'The position in the list; opaque.' }),
@@ -75,6 +77,14 @@ const UserOrderType = builder.enumType('UserOrder', {
   } satisfies Record<UserOrder, object>,
 });
 
+const LimitState = builder.enumType('LimitState', {
+  description: 'How much of a limit is used in the current window.',
+  values: {
+    NEAR: { description: '`usedPercent` of it or more.' },
+    REACHED: { description: 'All of it, without overage and with no top-up left: more is refused.' },
+  } satisfies Record<(typeof limitStates)[number], object>,
+});
+
 const UserFilterInput = builder.inputType('UserFilter', {
   description: 'Which users to list. Several fields combine with AND.',
   fields: (t) => ({
@@ -85,8 +95,13 @@ const UserFilterInput = builder.inputType('UserFilter', {
       description: 'Users with a subscription that has this status now.',
     }),
     featureId: t.string({ description: 'Users near their limit of this feature; see `usersNearLimit`.' }),
+    limit: t.field({
+      type: LimitState,
+      description:
+        'Users with such a limit: of the feature of `featureId`, or of any. Default: NEAR, with `featureId`.',
+    }),
     usedPercent: t.int({
-      description: 'With `featureId`: the part of the limit in percent, 1 to 1000. Default 80.',
+      description: 'What counts as near: the part of the limit in percent, 1 to 1000. Default 80.',
     }),
   }),
 });
@@ -122,7 +137,11 @@ builder.queryField('usersConnection', (t) =>
       const query = queryFromInfo({ context, info, paths: [['edges', 'node'], ['nodes']] });
       const users = await withUsers(page, query, context);
       return {
-        edges: users.map((row) => ({ cursor: writeCursor(order, row), user: row.user })),
+        edges: users.map((row) => ({
+          cursor: writeCursor(order, row),
+          userKey: row.key,
+          user: row.user,
+        })),
         hasNextPage: rows.length > first,
         hasPreviousPage: last !== null,
         filter,

@@ -7,19 +7,17 @@ import { Percent } from './span-rules.ts';
 export const userOrders = ['CREATED_ASC', 'CREATED_DESC', 'NAME_ASC', 'NAME_DESC'] as const;
 export type UserOrder = (typeof userOrders)[number];
 
+export const limitStates = ['NEAR', 'REACHED'] as const;
+
 export const UserFilter = z.object({
   search: Search.nullish(),
   packageId: Id.nullish(),
   status: z.string().nullish(),
   featureId: Id.nullish(),
   usedPercent: Percent.nullish(),
+  limit: z.enum(limitStates).nullish(),
 });
 export type UserFilter = z.output<typeof UserFilter>;
-
-export const PageSize = z
-  .int('must be a whole number')
-  .min(1, 'must be at least 1')
-  .max(1_000, 'must be at most 1000');
 
 /** The position of a user in a list: what the list is ordered by, and the id. */
 export interface Position {

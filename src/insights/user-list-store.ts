@@ -18,9 +18,10 @@ const held = heldStatuses.map((status) => `'${status}'`).join(', ');
 /** The conditions of a list, with their values. $1 is the environment, $2 and $3 are those of nearKeysSql. */
 function conditionsOf(
   environmentId: string,
-  { search, packageId, status, featureId, usedPercent }: UserFilter,
+  { search, packageId, status, featureId, usedPercent, limit }: UserFilter,
 ) {
-  const values: unknown[] = [environmentId, featureId ?? null, usedPercent ?? 80];
+  const refused = limit === 'REACHED';
+  const values: unknown[] = [environmentId, featureId ?? null, refused ? 100 : (usedPercent ?? 80)];
   const add = (value: unknown) => `$${values.push(value)}`;
   const conditions = [
     'u.environment_id = $1 and u.merged_into is null and ($2::text is null or $3::int is not null)',
@@ -34,7 +35,8 @@ function conditionsOf(
     conditions.push(`exists (select from subscription s where s.user_key = u.key
       ${packageId == null ? '' : `and s.environment_id = $1 and s.package_id = ${add(packageId)}`}
       and ${statusNowSql('s')} ${status == null ? `in (${held})` : `= ${add(status)}`})`);
-  if (featureId != null) conditions.push(`u.key in (${nearKeysSql})`);
+  if (featureId != null || limit != null)
+    conditions.push(`u.key in (${nearKeysSql({ anyFeature: featureId == null, refused })})`);
   return { where: conditions.join(' and '), values, add };
 }
 

@@ -53,6 +53,12 @@ const inNow = (statuses: readonly SubscriptionStatus[], now: Date) => ({
 /** The filter for subscriptions that are held now. */
 export const heldNow = (now = new Date()) => inNow(heldStatuses, now);
 
+/** The filter for subscriptions that are held now, or will be. */
+export const heldOrAhead = (now = new Date()) => ({
+  OR: [{ endedAt: null }, { endedAt: { gt: now } }],
+  status: { in: [...heldStatuses, 'SCHEDULED' as const] },
+});
+
 /** The filter for subscriptions that give access now. */
 export const liveNow = (now = new Date()) => inNow(liveStatuses, now);
 

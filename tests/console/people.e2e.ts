@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
-import { inspect, launchChromium, signIn } from '../helpers/console.ts';
+import { inspect, launchChromium, readDownload, signIn } from '../helpers/console.ts';
 
 // Users come from a file, are flagged and merged: each test goes on where the one before it ended.
 
@@ -63,6 +63,75 @@ it('exports what it imported', async () => {
   });
   const { exportUsers } = await app.ok('{ exportUsers }');
   expect(text).toBe(exportUsers);
+});
+
+it('does to many chosen users what one cannot do by hand, and tells for whom it failed', async () => {
+  await app.ok(`mutation {
+    createFeature(input: { id: "calls", type: CONSUMABLE }) { id }
+    createPackage(input: { id: "basic", features: [{ id: "calls", entitlement: { limit: 10 } }] }) { id }
+    publishPackage(id: "basic") { id }
+    subscribe(userId: "grace", packageIds: ["basic"]) { id }
+  }`);
+  await page.goto(`${app.url}/test/users`);
+  await page.getByText('3 users').waitFor();
+  await page.getByRole('checkbox', { name: 'Choose all on this page' }).check();
+  const chosen = page.getByRole('region', { name: 'Chosen users' });
+  await chosen.getByText('3 users chosen').waitFor();
+  await look('users-chosen');
+  await chosen.getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByRole('dialog').getByRole('combobox', { name: 'Package' }).click();
+  await page.getByRole('option', { name: 'basic' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByRole('dialog').getByText('Not done for 1 of 3 users').waitFor();
+  await look('users-subscribed');
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  await chosen.getByRole('button', { name: 'Grant a feature' }).click();
+  await page.getByRole('dialog').getByRole('combobox', { name: 'Feature' }).click();
+  await page.getByRole('option', { name: 'calls' }).click();
+  await page.getByRole('dialog').getByRole('textbox', { name: 'Limit' }).fill('20');
+  await page.getByRole('dialog').getByRole('button', { name: 'Grant', exact: true }).click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  const { grants } = await app.ok('{ grants(userId: "ada-work") { limit } }');
+  expect(grants).toEqual([{ limit: 20 }]);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    chosen.getByRole('button', { name: 'Export' }).click(),
+  ]);
+  expect(await readDownload(file)).toBe((await app.ok('{ exportUsers }')).exportUsers);
+  await chosen.getByRole('button', { name: 'Move' }).click();
+  await page.getByRole('menuitem', { name: 'From basic: 3 users' }).click();
+  await page.getByText('Only 3 chosen users.').waitFor();
+});
+
+it('lists users by what they hold and use, keeps the view in the address, and opens a row by click and keyboard', async () => {
+  await app.ok(
+    'mutation { recordUsage(input: { userId: "grace", featureId: "calls", delta: 25 }) { recorded } }',
+  );
+  await page.goto(`${app.url}/test/users?limit=reached`);
+  await page.getByText('1 user', { exact: true }).waitFor();
+  await page.getByText('25 of 20 calls').waitFor();
+  await page.getByRole('combobox', { name: 'Use', exact: true }).click();
+  await page.getByRole('option', { name: 'Near or over a limit' }).click();
+  await page.waitForURL('**/users?limit=near');
+  await page.getByRole('button', { name: 'Any use' }).click();
+  await page.getByRole('combobox', { name: 'Order' }).click();
+  await page.getByRole('option', { name: 'Newest first' }).click();
+  await page.waitForURL('**/users?order=created_desc');
+  await page.getByText('3 users').waitFor();
+  await page.getByRole('link', { name: 'Hopper, Grace' }).focus();
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/users/ada-work');
+  await page.goBack();
+  await page
+    .getByRole('row', { name: /Hopper, Grace/ })
+    .getByText('25 of 20 calls')
+    .click();
+  await page.waitForURL('**/users/grace');
+  await page.goto(`${app.url}/test/users?status=past_due`);
+  await page.getByText('No user matches these filters').waitFor();
+  await page.getByRole('button', { name: 'Show all users' }).click();
+  await page.getByText('3 users').waitFor();
 });
 
 it('flags users with the same email, and tells before what a merge does', async () => {

@@ -1,7 +1,8 @@
-import { describe, expect, it } from '@jest/globals';
+import { describe, expect, it, test } from '@jest/globals';
 import { describeAlerts, heldOf, reasonAgainst, resultOf } from '../../src/console/allowances/present.ts';
 import { revertedId, revertKey, revertNote } from '../../src/console/allowances/revert.ts';
 import { forgetDataAges, noteDataAge, oldestDataAge } from '../../src/console/api/data-age.ts';
+import { type Command, matching, matchOf, placeAfter } from '../../src/console/commands/rules.ts';
 import { findFault } from '../../src/console/frame/keys.ts';
 import type { VersionFragment } from '../../src/console/generated/operations.ts';
 import { differencesOf } from '../../src/console/packages/difference.ts';
@@ -21,6 +22,7 @@ import {
 } from '../../src/console/subscriptions/start.ts';
 import { fateOf, followersOf, forerunnerOf } from '../../src/console/subscriptions/succession.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
+import { isFiltered, readView, writeView } from '../../src/console/users/view.ts';
 import { eventPatterns } from '../../src/console/webhooks/event-types.ts';
 import { eventPatterns as known } from '../../src/webhooks/outbox/rules.ts';
 
@@ -396,4 +398,67 @@ it('a message of the server is told without the argument, and with times as peop
   expect(readable('It ends at 2026-12-29T09:03:34.782Z, before.')).toMatch(
     /^It ends at Dec 29, 2026, .*, before\.$/,
   );
+});
+
+describe('the command menu', () => {
+  const command = (label: string, group: Command['group'], words?: string): Command => ({
+    key: label,
+    label,
+    group,
+    ...(words === undefined ? {} : { words }),
+    run: () => undefined,
+  });
+
+  test.each([
+    ['API calls api-calls', '', 2],
+    ['API calls api-calls', 'api', 2],
+    ['API calls api-calls', 'calls', 1],
+    ['API calls api-calls', 'calls ap', 1],
+    ['API calls api-calls', 'alls', 0],
+    ['New user', 'user new', 1],
+    ['New user', 'newer', 0],
+  ] as const)('matches %p with %p: %p', (text, typed, match) => expect(matchOf(text, typed)).toBe(match));
+
+  test('offers what matches by group, what begins with it first, and at most six of a group', () => {
+    const users = Array.from({ length: 9 }, (_, index) => command(`User ${index}`, 'Users'));
+    const menu = [
+      ...users,
+      command('New user', 'Actions'),
+      command('Users', 'Pages'),
+      command('Stripe', 'Pages'),
+    ];
+    const found = matching(menu, 'user').map(({ label }) => label);
+    expect(found).toEqual(['User 0', 'User 1', 'User 2', 'User 3', 'User 4', 'User 5', 'New user', 'Users']);
+    expect(matching(menu, '')).toHaveLength(menu.length);
+    expect(matching([{ ...command('Ada', 'Users'), isFound: true }], 'cus_1')).toHaveLength(1);
+  });
+
+  test.each([
+    [0, 'ArrowDown', 3, 1],
+    [2, 'ArrowDown', 3, 0],
+    [0, 'ArrowUp', 3, 2],
+    [1, 'x', 3, 1],
+    [0, 'ArrowDown', 0, 0],
+  ])('from place %p, %s of %p leads to %p', (place, key, count, next) =>
+    expect(placeAfter(place, key, count)).toBe(next),
+  );
+});
+
+describe('the view of the list of users', () => {
+  test('is in the address, without what is so anyway', () => {
+    const text = 'search=ada&package=pro&status=past_due&limit=reached&order=name_desc';
+    const view = readView(new URLSearchParams(text));
+    expect(view).toEqual({
+      search: 'ada',
+      packageId: 'pro',
+      status: 'PAST_DUE',
+      limit: 'REACHED',
+      order: 'NAME_DESC',
+    });
+    expect(writeView(view).toString()).toBe(text);
+    expect(isFiltered(view)).toBe(true);
+    const plain = readView(new URLSearchParams('status=nonsense&order=sideways'));
+    expect(writeView(plain).toString()).toBe('');
+    expect(isFiltered(plain)).toBe(false);
+  });
 });

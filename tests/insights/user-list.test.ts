@@ -114,9 +114,78 @@ describe('the filter', () => {
   });
 });
 
+test('the filter by a limit that refuses more finds who may not use one more, of one feature and of any', async () => {
+  const input = userIds.slice(0, 30).map((userId) => ({ userId, featureId: 'messages', delta: 4 }));
+  await app.ok('mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { recorded } }', {
+    input,
+  });
+  const refusedOf = async (featureId: string) => {
+    const { usersNearLimit } = await app.ok(
+      `query ($featureId: String!) {
+        usersNearLimit(featureId: $featureId, percent: 100) { user { id } used budget entitlement { access } }
+      }`,
+      { featureId },
+    );
+    type Row = { user: { id: string }; used: number; budget: number; entitlement: { access: boolean } };
+    return (usersNearLimit as Row[]).filter(({ entitlement }) => !entitlement.access);
+  };
+  const { features } = await app.ok('{ features { id type } }');
+  const counted = (features as { id: string; type: string }[]).filter(({ type }) => type === 'CONSUMABLE');
+  const refused = (await Promise.all(counted.map(({ id }) => refusedOf(id)))).flat();
+  const idsOf = (rows: typeof refused) => [...new Set(rows.map(({ user }) => user.id))].sort();
+  const ofMessages = await refusedOf('messages');
+  expect(ofMessages.length).toBeGreaterThan(1);
+  const reached = { limit: 'REACHED' };
+  expect((await listOf({ filter: reached })).sort()).toEqual(idsOf(refused));
+  expect((await listOf({ filter: { ...reached, featureId: 'messages' } })).sort()).toEqual(idsOf(ofMessages));
+  // A top-up with something left makes it possible again.
+  const [first] = idsOf(ofMessages);
+  await app.ok('mutation ($input: TopUpInput!) { topUp(input: $input) { id } }', {
+    input: { userId: first, featureId: 'messages', amount: 5 },
+  });
+  expect(await listOf({ filter: { ...reached, featureId: 'messages' } })).not.toContain(first);
+});
+
+test('each user of a list tells what is held, the limit of which most is used, and the last use', async () => {
+  const asked = `{ usersConnection(first: 100) { edges {
+    node { id } lastUsedAt subscriptions { userId status package { id } }
+    highestUse { feature { id } used budget usedPercent } } } }`;
+  const { usersConnection } = await app.ok(asked);
+  interface Edge {
+    node: { id: string };
+    lastUsedAt: string | null;
+    subscriptions: { userId: string; status: string }[];
+    highestUse: { feature: { id: string }; used: number; budget: number } | null;
+  }
+  const edges = usersConnection.edges as Edge[];
+  expect(edges).toHaveLength(userIds.length);
+  expect(edges.filter(({ highestUse }) => highestUse !== null).length).toBeGreaterThan(5);
+  for (const { node, lastUsedAt, subscriptions, highestUse } of edges.slice(0, 30)) {
+    const its = await app.ok(
+      `query ($id: String!) { entitlements(userId: $id) { feature { id } consumption { used budget } }
+        usageEvents(userId: $id, first: 1, newestFirst: true) { recordedAt } }`,
+      { id: node.id },
+    );
+    expect(lastUsedAt).toBe(its.usageEvents[0]?.recordedAt ?? null);
+    expect(subscriptions.every(({ userId, status }) => userId === node.id && status !== 'CANCELLED')).toBe(
+      true,
+    );
+    const shares = (
+      its.entitlements as { consumption: { used: number; budget: number | null } | null }[]
+    ).flatMap(({ consumption }) =>
+      consumption?.budget == null || consumption.used === 0 ? [] : [consumption.used / consumption.budget],
+    );
+    expect(highestUse === null ? [] : [highestUse.used / highestUse.budget]).toEqual(
+      shares.length === 0 ? [] : [Math.max(...shares)],
+    );
+  }
+});
+
 test('a page is a constant number of statements', async () => {
-  const count = async (first: number) => (await statementsOf(() => pageOf({ first }))).length;
-  expect(await count(1)).toBe(await count(50));
+  const asked = `query ($first: Int) { usersConnection(first: $first) { totalCount edges {
+    node { id } lastUsedAt subscriptions { package { name } } highestUse { feature { name } used } } } }`;
+  const count = async (first: number) => (await statementsOf(() => app.ok(asked, { first }))).length;
+  expect(await count(10)).toBe(await count(50));
 });
 
 test.each([

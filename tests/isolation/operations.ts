@@ -94,7 +94,7 @@ export const queries: Record<string, Row> = {
   catalogue: { calls: [() => ({})] },
   entitlements: { calls: [(its) => ({ userId: its.user, featureId: its.feature })] },
   environment: { calls: [() => ({})], inert: 'It tells a time zone.' },
-  exportUsers: { calls: pagesAfter(({ user }) => user) },
+  exportUsers: { calls: [...pagesAfter(({ user }) => user), ({ user }) => ({ ids: [user] })] },
   feature: byId(({ feature }) => feature),
   features: { calls: pagesAfter(({ feature }) => feature) },
   flaggedUsers: { calls: [() => ({})] },
@@ -190,7 +190,14 @@ export const queries: Record<string, Row> = {
   usersConnection: {
     calls: [
       ({ email, base, feature }) => ({
-        filter: { search: email, packageId: base, status: 'ACTIVE', featureId: feature, usedPercent: 1 },
+        filter: {
+          search: email,
+          packageId: base,
+          status: 'ACTIVE',
+          featureId: feature,
+          usedPercent: 1,
+          limit: 'NEAR',
+        },
         order: 'NAME_ASC',
         first: 100,
       }),

@@ -41,7 +41,7 @@ const blank: Draft = {
   precision: 0,
 };
 
-export function NewFeature() {
+export function NewFeature({ fragment }: { fragment?: string }) {
   const [draft, setDraft] = useState(blank);
   const create = useChange(CreateFeatureDocument);
   const navigate = useNavigate();
@@ -51,6 +51,7 @@ export function NewFeature() {
   return (
     <DialogButton
       label="New feature"
+      fragment={fragment}
       title="New feature"
       submit="Create feature"
       change={create}

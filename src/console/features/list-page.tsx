@@ -28,7 +28,7 @@ export function Page() {
   return (
     <>
       <PageHead title="Features">
-        <NewFeature />
+        <NewFeature fragment="new" />
       </PageHead>
       <Answer of={features}>
         {({ features: all }) =>

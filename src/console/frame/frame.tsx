@@ -6,6 +6,7 @@ import { Link, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { forgetDataAges, useDataAge } from '../api/data-age.ts';
 import { useSessions } from '../api/hooks.ts';
 import type { Environment } from '../api/request.ts';
+import { CommandButton } from './command-button.tsx';
 import { rememberEnvironment } from './environment.ts';
 import { EnvironmentSwitch } from './environment-switch.tsx';
 import { Navigation } from './navigation.tsx';
@@ -111,6 +112,7 @@ function Frames(props: {
             </Text>
           </Group>
           <Group gap="sm" wrap="nowrap">
+            <CommandButton />
             <EnvironmentSwitch environment={environment} />
             <ColorSchemeButton />
             <SignOutButton environment={environment} lastFour={mine?.lastFour ?? ''} />

@@ -9,6 +9,7 @@ export function pathsOf(environment: Environment) {
   return {
     overview: root,
     features: `${root}/features`,
+    newFeature: `${root}/features#new`,
     feature: (id: string) => `${root}/features/${encodeURIComponent(id)}`,
     packages: `${root}/packages`,
     newPackage: `${root}/packages/new`,
@@ -20,6 +21,7 @@ export function pathsOf(environment: Environment) {
     migrate: (id: string) => `${root}/packages/${encodeURIComponent(id)}/migrate`,
     editPackage: (id: string) => `${root}/packages/${encodeURIComponent(id)}/edit`,
     users: `${root}/users`,
+    newUser: `${root}/users#new`,
     user: (id: string) => `${root}/users/${encodeURIComponent(id)}`,
     flaggedUsers: `${root}/flagged-users`,
     sameEmail: `${root}/flagged-users#same-email`,

@@ -1,6 +1,6 @@
 import { Button, Group, List, SegmentedControl, Select, SimpleGrid, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
-import { useParams } from 'react-router';
+import { useLocation, useParams } from 'react-router';
 import { useAnswer, useChange, useRefresh } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import {
@@ -79,6 +79,13 @@ type From = MigrationPartsQuery['package'];
 
 const everyVersion = 'EVERY';
 
+/** The users who were chosen in the list that led here; null for all. A reload keeps them. */
+function useChosenUsers(): string[] | null {
+  const { state } = useLocation();
+  const userIds: unknown = state?.userIds;
+  return Array.isArray(userIds) && userIds.length > 0 ? userIds.map(String) : null;
+}
+
 function Migrate(props: { from: From; packages: MigrationPartsQuery['packages']; onStarted: () => void }) {
   const { from, packages, onStarted } = props;
   const targets = packages.filter(({ isAddon }) => isAddon === from.isAddon);
@@ -89,6 +96,7 @@ function Migrate(props: { from: From; packages: MigrationPartsQuery['packages'];
     toVersion: null,
     at: 'NOW',
     usage: 'CARRY',
+    userIds: useChosenUsers(),
   });
   const set = (change: Partial<MigrateSubscribersInput>) => setInput((before) => ({ ...before, ...change }));
   const preview = useAnswer(PreviewMigrationDocument, { input }, { enabled: input.toPackageId !== '' });
@@ -97,6 +105,14 @@ function Migrate(props: { from: From; packages: MigrationPartsQuery['packages'];
   return (
     <>
       <Card title="From and to">
+        {input.userIds && (
+          <Group gap="xs">
+            <Text>Only {formatCount(input.userIds.length, 'chosen user')}.</Text>
+            <Button variant="default" size="xs" onClick={() => set({ userIds: null })}>
+              All subscribers
+            </Button>
+          </Group>
+        )}
         <Fields from={from} targets={targets} input={input} set={set} />
       </Card>
       {input.toPackageId !== '' && (

@@ -1,6 +1,7 @@
 import { Button, type ButtonProps, Group, Modal, Stack } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { type ReactNode, useEffect } from 'react';
+import { useLocation, useNavigate } from 'react-router';
 import { Failure } from './answer.tsx';
 
 interface Changing {
@@ -104,21 +105,29 @@ export function DialogButton(
     about?: string;
     onOpen?: () => void;
     button?: ButtonProps;
+    /** It opens by itself when the address of the page has this fragment. */
+    fragment?: string | undefined;
   },
 ) {
-  const { label, about, onOpen, button, ...form } = props;
+  const { label, about, onOpen, button, fragment, ...form } = props;
   const [opened, { open, close }] = useDisclosure();
+  const { hash, pathname, search, key } = useLocation();
+  const navigate = useNavigate();
+  const isAsked = fragment !== undefined && hash === `#${fragment}`;
+  const start = () => {
+    form.change.reset();
+    onOpen?.();
+    open();
+  };
+  // biome-ignore lint/correctness/useExhaustiveDependencies: following the same link again opens it again
+  useEffect(() => {
+    if (!isAsked) return;
+    navigate({ pathname, search }, { replace: true });
+    start();
+  }, [isAsked, key]);
   return (
     <>
-      <Button
-        {...button}
-        aria-label={about === undefined ? undefined : `${label}: ${about}`}
-        onClick={() => {
-          form.change.reset();
-          onOpen?.();
-          open();
-        }}
-      >
+      <Button {...button} aria-label={about === undefined ? undefined : `${label}: ${about}`} onClick={start}>
         {label}
       </Button>
       <FormDialog {...form} opened={opened} onClose={close} />

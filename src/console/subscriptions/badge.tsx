@@ -1,7 +1,7 @@
 import { Badge } from '@mantine/core';
 import type { SubscriptionStatus } from '../generated/operations.ts';
 
-const words: Record<SubscriptionStatus, string> = {
+export const statusWords: Record<SubscriptionStatus, string> = {
   ACTIVE: 'Active',
   TRIALING: 'On trial',
   CANCELLED: 'Cancelled',
@@ -25,7 +25,7 @@ export const SubscriptionBadge = (props: { status: SubscriptionStatus; fate?: st
       radius="sm"
       tt="none"
     >
-      {fate ?? words[status]}
+      {fate ?? statusWords[status]}
     </Badge>
   );
 };

@@ -1,29 +1,36 @@
-import { Anchor, Button, Paper, Table, TextInput } from '@mantine/core';
+import { Button, Group, Paper, Select, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { UsersDocument } from '../generated/operations.ts';
+import { ChoicesDocument, UserListDocument } from '../generated/operations.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
-import { Copyable } from '../parts/copyable.tsx';
+import { choicesOf } from '../parts/ids.ts';
+import { formatCount } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { Pager, usePages } from '../parts/pager.tsx';
-import { DataTable } from '../parts/table.tsx';
+import { statusWords } from '../subscriptions/badge.tsx';
+import { type ListedUser, SelectedUsers } from './selected.tsx';
 import { NewUser } from './user-dialogs.tsx';
+import { UserTable, UserTableSkeleton } from './user-table.tsx';
+import { filterOf, isFiltered, readView, type View, writeView } from './view.ts';
 
 const pageSize = 50;
-const columns = [{ label: 'User' }, { label: 'Id' }, { label: 'Email' }, { label: 'Billing id' }];
+
+/** The view in the address of this page, and a way to change it. */
+function useView(): [View, (change: Partial<View>) => void] {
+  const [params, setParams] = useSearchParams();
+  const set = (change: Partial<View>) =>
+    setParams((before) => writeView({ ...readView(before), ...change }), { replace: true });
+  return [readView(params), set];
+}
 
 export function Page() {
   const paths = usePaths();
-  const [params, setParams] = useSearchParams();
-  const [typed, setTyped] = useState(params.get('search') ?? '');
-  const [search] = useDebouncedValue(typed.trim(), 200);
-  useEffect(() => {
-    setParams(search === '' ? {} : { search }, { replace: true });
-  }, [search, setParams]);
+  const [view, setView] = useView();
+  const [chosen, setChosen] = useState<readonly ListedUser[]>([]);
   return (
     <>
       <PageHead title="Users">
@@ -33,57 +40,142 @@ export function Page() {
         <Button component={Link} to={paths.importUsers} variant="default">
           Import and export
         </Button>
-        <NewUser />
+        <NewUser fragment="new" />
       </PageHead>
-      <TextInput
-        aria-label="Find a user"
-        placeholder="Find by id, name, email or billing id"
-        leftSection={<IconSearch size={16} aria-hidden />}
-        maw={420}
-        mb="md"
-        value={typed}
-        onChange={(event) => setTyped(event.currentTarget.value)}
+      <Filters view={view} setView={setView} />
+      <SelectedUsers users={chosen} onClear={() => setChosen([])} />
+      <Found
+        key={writeView(view).toString()}
+        view={view}
+        setView={setView}
+        chosen={chosen}
+        setChosen={setChosen}
       />
-      <Found key={search} search={search} />
     </>
   );
 }
 
-/** The matching users, oldest first, page by page. */
-function Found({ search }: { search: string }) {
-  const paths = usePaths();
-  const pages = usePages();
-  const answer = useAnswer(
-    UsersDocument,
-    { search: search || null, first: pageSize, after: pages.after },
-    { keepPrevious: true },
+const limitChoices = [
+  { value: 'NEAR', label: 'Near or over a limit' },
+  { value: 'REACHED', label: 'Blocked by a limit' },
+];
+
+const orderChoices = [
+  { value: 'CREATED_ASC', label: 'Oldest first' },
+  { value: 'CREATED_DESC', label: 'Newest first' },
+  { value: 'NAME_ASC', label: 'By name' },
+  { value: 'NAME_DESC', label: 'By name, backwards' },
+];
+
+interface Viewing {
+  view: View;
+  setView: (change: Partial<View>) => void;
+}
+
+function Filters({ view, setView }: Viewing) {
+  const choices = useAnswer(ChoicesDocument, {});
+  return (
+    <Group mb="md" gap="sm" role="search" aria-label="Users">
+      <SearchInput view={view} setView={setView} />
+      <Select
+        aria-label="Package"
+        placeholder="Any package"
+        data={choicesOf(choices.data?.packages ?? [])}
+        value={view.packageId}
+        onChange={(packageId) => setView({ packageId })}
+        w={{ base: '100%', xs: 170 }}
+        searchable
+        clearable
+        clearButtonProps={{ 'aria-label': 'Any package' }}
+      />
+      <Select
+        aria-label="Status"
+        placeholder="Any status"
+        data={Object.entries(statusWords)
+          .filter(([status]) => status !== 'INCOMPLETE_EXPIRED')
+          .map(([value, label]) => ({ value, label }))}
+        value={view.status}
+        onChange={(status) => setView({ status: status as View['status'] })}
+        w={{ base: '100%', xs: 140 }}
+        clearable
+        clearButtonProps={{ 'aria-label': 'Any status' }}
+      />
+      <Select
+        aria-label="Use"
+        placeholder="Any use"
+        data={limitChoices}
+        value={view.limit}
+        onChange={(limit) => setView({ limit: limit as View['limit'] })}
+        w={{ base: '100%', xs: 190 }}
+        clearable
+        clearButtonProps={{ 'aria-label': 'Any use' }}
+      />
+      <Select
+        aria-label="Order"
+        data={orderChoices}
+        value={view.order}
+        allowDeselect={false}
+        onChange={(order) => setView({ order: (order ?? 'CREATED_ASC') as View['order'] })}
+        w={{ base: '100%', xs: 180 }}
+      />
+    </Group>
   );
+}
+
+function SearchInput({ view, setView }: Viewing) {
+  const [typed, setTyped] = useState(view.search);
+  const [search] = useDebouncedValue(typed.trim(), 200);
+  const sent = useRef(view.search);
+  useEffect(() => {
+    if (search === sent.current) return;
+    sent.current = search;
+    setView({ search });
+  }, [search, setView]);
+  // The address changed in another way, by the browser's way back for example.
+  useEffect(() => {
+    if (view.search === sent.current) return;
+    sent.current = view.search;
+    setTyped(view.search);
+  }, [view.search]);
+  return (
+    <TextInput
+      aria-label="Find a user"
+      placeholder="Find by id, name, email or billing id"
+      leftSection={<IconSearch size={16} aria-hidden />}
+      miw={260}
+      flex={1}
+      value={typed}
+      onChange={(event) => setTyped(event.currentTarget.value)}
+    />
+  );
+}
+
+/** The matching users, page by page. */
+function Found(
+  props: Viewing & {
+    chosen: readonly ListedUser[];
+    setChosen: (chosen: readonly ListedUser[]) => void;
+  },
+) {
+  const { view, setView, chosen, setChosen } = props;
+  const pages = usePages();
+  const variables = { filter: filterOf(view), order: view.order, first: pageSize, after: pages.after };
+  const answer = useAnswer(UserListDocument, variables, { keepPrevious: true });
+  if (answer.data === undefined && answer.error === null) return <UserTableSkeleton />;
   return (
     <Answer of={answer}>
-      {({ users }) =>
-        users.length === 0 && pages.isFirst ? (
-          <NoUsers search={search} />
+      {({ usersConnection: { edges, totalCount, pageInfo } }) =>
+        edges.length === 0 && pages.isFirst ? (
+          <NoUsers view={view} setView={setView} />
         ) : (
           <>
+            <Text size="sm" c="dimmed" mb={6} role="status">
+              {formatCount(totalCount, 'user')}
+            </Text>
             <Paper withBorder>
-              <DataTable label="Users" columns={columns}>
-                {users.map((user) => (
-                  <Table.Tr key={user.id}>
-                    <Table.Td>
-                      <Anchor component={Link} to={paths.user(user.id)} fw={500}>
-                        {user.name || user.email || user.id}
-                      </Anchor>
-                    </Table.Td>
-                    <Table.Td>
-                      <Copyable text={user.id} />
-                    </Table.Td>
-                    <Table.Td>{user.email ?? '—'}</Table.Td>
-                    <Table.Td>{user.billingId === null ? '—' : <Copyable text={user.billingId} />}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </DataTable>
+              <UserTable edges={edges} chosen={chosen} onChoose={setChosen} />
             </Paper>
-            <Pager pages={pages} full={users.length === pageSize} last={users.at(-1)?.id} />
+            <Pager pages={pages} full={pageInfo.hasNextPage} last={pageInfo.endCursor ?? undefined} />
           </>
         )
       }
@@ -91,11 +183,22 @@ function Found({ search }: { search: string }) {
   );
 }
 
-function NoUsers({ search }: { search: string }) {
-  if (search !== '')
+function NoUsers({ view, setView }: Viewing) {
+  if (isFiltered(view))
     return (
-      <Empty title={`No user matches “${search}”`}>
-        Each word must match the beginning of a word in the id, name, email or billing id.
+      <Empty
+        title={view.search === '' ? 'No user matches these filters' : `No user matches “${view.search}”`}
+        action={
+          <Button
+            variant="default"
+            onClick={() => setView({ search: '', packageId: null, status: null, limit: null })}
+          >
+            Show all users
+          </Button>
+        }
+      >
+        {view.search !== '' &&
+          'Each word must match the beginning of a word in the id, name, email or billing id.'}
       </Empty>
     );
   return (

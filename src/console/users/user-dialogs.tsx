@@ -13,7 +13,7 @@ import { DialogButton } from '../parts/dialog.tsx';
 
 const blank = { id: '', name: '', email: '', billingId: '' };
 
-export function NewUser() {
+export function NewUser({ fragment }: { fragment?: string }) {
   const [user, setUser] = useState(blank);
   const create = useChange(CreateUserDocument);
   const navigate = useNavigate();
@@ -31,6 +31,7 @@ export function NewUser() {
   return (
     <DialogButton
       label="New user"
+      fragment={fragment}
       title="New user"
       submit="Create user"
       change={create}

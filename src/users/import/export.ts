@@ -12,6 +12,13 @@ const pageLength = 256 * 1024;
 const firstPageUsers = 20;
 const maxPageUsers = 500;
 
+interface ExportPage {
+  take: number;
+  last: { id: string | bigint; createdAt: Date } | null;
+  /** Only these users; null for all. */
+  ids?: readonly string[] | null;
+}
+
 /**
  * Returns at most `take` CSV rows of the users after `last`. Reads users in pages of bounded length.
  *
@@ -20,7 +27,7 @@ const maxPageUsers = 500;
 export async function exportRows(
   db: Db,
   environmentId: string,
-  { take, last }: { take: number; last: { id: string | bigint; createdAt: Date } | null },
+  { take, last, ids = null }: ExportPage,
 ): Promise<string[]> {
   const rows: string[] = [];
   let after = last;
@@ -28,7 +35,7 @@ export async function exportRows(
   let size = firstPageUsers;
   while (rows.length < take) {
     const asked = Math.min(size, take - rows.length);
-    const users = await findPage(db, environmentId, { take: asked, last: after });
+    const users = await findPage(db, environmentId, { take: asked, last: after, ids });
     const page = users.map(writeRow);
     const pageTotal = page.reduce((sum, row) => sum + row.length, 0);
     length += pageTotal;

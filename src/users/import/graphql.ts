@@ -1,9 +1,10 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
+import { z } from 'zod';
 import type { PrismaClient, User as UserRow } from '../../database/generated/client.ts';
 import { builder } from '../../graphql/builder.ts';
 import { listAfter, listArgs } from '../../graphql/list.ts';
 import { selects } from '../../graphql/selection.ts';
-import { Note, parse } from '../../input.ts';
+import { Id, Note, parse } from '../../input.ts';
 import { User } from '../graphql.ts';
 import { findListed } from '../store.ts';
 import type { ImportedRow } from './belongings.ts';
@@ -108,17 +109,23 @@ builder.mutationField('importUsers', (t) =>
   }),
 );
 
+const ExportedIds = z.array(Id).max(1_000, 'must have at most 1000 ids').nullish();
+
 builder.queryField('exportUsers', (t) =>
   t.string({
     description:
       'Users as a CSV file for importUsers, oldest first, without merged users. A cell that a spreadsheet would interpret as a formula has an apostrophe before it, which importUsers removes. A file is at most 16 MiB: use paging for more.',
-    args: listArgs,
-    resolve: (_root, args, { db, environmentId, doHeavyWork, untilCallerLeaves }) =>
+    args: {
+      ...listArgs,
+      ids: t.arg.stringList({ description: 'Only these users, up to 1,000. Default: all.' }),
+    },
+    resolve: (_root, { ids: chosen, ...args }, { db, environmentId, doHeavyWork, untilCallerLeaves }) =>
       doHeavyWork(environmentId, async () => {
+        const ids = parse(ExportedIds, chosen, 'ids') ?? null;
         const rows = await listAfter(
           args,
           (id) => findListed(db, environmentId, id),
-          (page) => untilCallerLeaves(() => exportRows(db, environmentId, page)),
+          (page) => untilCallerLeaves(() => exportRows(db, environmentId, { ...page, ids })),
         );
         return [headerLine, ...rows].join('');
       }),

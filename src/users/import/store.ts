@@ -1,4 +1,5 @@
 import type { Db } from '../../database/client.ts';
+import { Prisma } from '../../database/generated/client.ts';
 import { jsonValue } from '../../database/json.ts';
 import type { UserFacts } from '../rules.ts';
 import { findByEmails } from '../store.ts';
@@ -104,16 +105,22 @@ export interface ListedUser extends ExportedUser {
   createdAt: Date;
 }
 
-/** The next users in the order of lists, without merged users. */
+/** The next users in the order of lists, without merged users; of these ids only, unless they are null. */
 export function findPage(
   db: Db,
   environmentId: string,
-  { take, last }: { take: number; last: { id: string | bigint; createdAt: Date } | null },
+  page: {
+    take: number;
+    last: { id: string | bigint; createdAt: Date } | null;
+    ids: readonly string[] | null;
+  },
 ): Promise<ListedUser[]> {
+  const { take, last, ids } = page;
   const { createdAt, id } = last ?? { createdAt: new Date(0), id: '' };
   return db.$queryRaw`
     SELECT id, email, name, billing_id AS "billingId", metadata, created_at AS "createdAt" FROM "user"
     WHERE environment_id = ${environmentId} AND merged_into IS NULL
       AND (created_at, id) > (${createdAt}::timestamptz, ${id}::text)
+      ${ids === null ? Prisma.empty : Prisma.sql`AND id = ANY(${ids}::text[])`}
     ORDER BY created_at, id LIMIT ${take}`;
 }

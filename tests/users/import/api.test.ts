@@ -267,6 +267,15 @@ describe('exportUsers', () => {
     expect(await page({ first: 2 })).toEqual([first, second]);
     expect(await page({ first: 1, after: second })).toEqual([third]);
     expect(await exportAll()).not.toMatch(/^double,/m);
+    const chosen = 'query ($ids: [String!]!) { exportUsers(ids: $ids) }';
+    expect(idsOf((await app.ok(chosen, { ids: [third, first, 'nobody'] })).exportUsers)).toEqual([
+      first,
+      third,
+    ]);
+    expect(idsOf((await app.ok(chosen, { ids: [] })).exportUsers)).toEqual([]);
+    expect((await app.fails(chosen, { ids: Array.from({ length: 1001 }, () => 'a') })).message).toBe(
+      'ids: must have at most 1000 ids',
+    );
     expect(await app.fails(unload, { after: 'nobody' })).toMatchObject({
       message: 'after: there is no item with the id "nobody"',
     });
