@@ -13,6 +13,7 @@ import { readable } from '../../src/console/parts/messages.ts';
 import { formatNumber, readAmount, readNumber } from '../../src/console/parts/numbers.ts';
 import { guessFeature } from '../../src/console/segment/guess.ts';
 import { namesFeature } from '../../src/console/segment/named.ts';
+import { byPath, tabOf } from '../../src/console/segment/tabs.ts';
 import {
   isInPast,
   isWhole,
@@ -460,5 +461,27 @@ describe('the view of the list of users', () => {
     const plain = readView(new URLSearchParams('status=nonsense&order=sideways'));
     expect(writeView(plain).toString()).toBe('');
     expect(isFiltered(plain)).toBe(false);
+  });
+});
+
+describe('the tabs of the page of Segment', () => {
+  const come = '2026-01-01T00:00:00Z';
+  test.each([
+    ['#events', { lastEventAt: null, unmatched: 0 }, 'events'],
+    ['', { lastEventAt: null, unmatched: 0 }, 'connect'],
+    ['', { lastEventAt: come, unmatched: 2 }, 'unmatched'],
+    ['#nonsense', { lastEventAt: come, unmatched: 0 }, 'rules'],
+  ])('by %p and %j open %p', (hash, status, tab) => expect(tabOf(hash, status)).toBe(tab));
+
+  test('group values by their property, most first', () => {
+    const [small, large, other] = [
+      { path: 'type', value: 'a', count: 1 },
+      { path: 'type', value: 'b', count: 3 },
+      { path: 'plan', value: 'x', count: 9 },
+    ] as const;
+    expect(byPath([small, other, large])).toEqual([
+      { path: 'plan', total: 9, values: [other] },
+      { path: 'type', total: 4, values: [large, small] },
+    ]);
   });
 });

@@ -80,6 +80,7 @@ it('makes a rule of a group, with a count of what it would match', async () => {
 });
 
 it('shows what became of an event, and leads to it', async () => {
+  await page.getByRole('tab', { name: 'Events' }).click();
   await page
     .getByRole('table', { name: 'Events', exact: true })
     .getByRole('button', { name: 'Package Created' })
@@ -93,9 +94,13 @@ it('shows what became of an event, and leads to it', async () => {
 });
 
 it('counts the events back', async () => {
+  await page.getByRole('tab', { name: 'Rules' }).click();
   await page.getByText('3 events matched').waitFor();
-  await page.getByRole('heading', { name: 'Unmatched events' }).waitFor({ state: 'hidden' });
   await look('segment');
+  await page.getByRole('tab', { name: 'Unmatched', exact: true }).click();
+  await page.getByText('None: each track event that came').waitFor();
+  await page.getByRole('tab', { name: 'Connect' }).click();
+  await page.getByText(`${app.url}/segment/events`, { exact: true }).waitFor();
   await page.goto(`${app.url}/test/users/ada`);
   await page.getByText('3 of 10 used (30%)').waitFor();
 });
@@ -129,6 +134,9 @@ it('makes a rule of one event that is unmatched, found from the overview', async
   await dialog().getByRole('button', { name: 'Close' }).click();
   await page.getByRole('link', { name: 'Unmatched events' }).click();
   await page.waitForURL(`${app.url}/test/segment#unmatched`);
+  await page.getByRole('region', { name: 'Property amount' }).getByText('5', { exact: true }).waitFor();
+  await look('segment-property');
+  await page.getByRole('tab', { name: 'Events' }).click();
   await page.getByRole('button', { name: 'Seat Added', exact: true }).click();
   await dialog().getByText('Unmatched').waitFor();
   await dialog().getByRole('link', { name: 'ada' }).waitFor();
@@ -138,6 +146,7 @@ it('makes a rule of one event that is unmatched, found from the overview', async
   await dialog().getByText('An event that names the feature and the amount').waitFor();
   await look('segment-event-rule');
   await dialog().getByRole('button', { name: 'Create rule' }).click();
+  await page.getByRole('tab', { name: 'Rules' }).click();
   await page.getByText('1 event matched').waitFor();
 });
 

@@ -1,5 +1,5 @@
 import { Select, Text } from '@mantine/core';
-import { useSearchParams } from 'react-router';
+import { useNavigate, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { SegmentEventsDocument, type SegmentOutcome } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
@@ -12,13 +12,13 @@ const pageSize = 20;
 
 /** The event log, newest first. The URL holds the outcome filter. */
 export function Events() {
-  const [search, setSearch] = useSearchParams();
+  const [search] = useSearchParams();
+  const navigate = useNavigate();
   const asked = search.get('outcome');
   const outcome = isShown(asked) ? asked : null;
   return (
     <Card
       title="Event log"
-      id="events"
       action={
         <Select
           aria-label="Outcome"
@@ -28,7 +28,10 @@ export function Events() {
           data={Object.entries(outcomes).map(([value, label]) => ({ value, label }))}
           value={outcome}
           onChange={(value) =>
-            setSearch(isShown(value) ? { outcome: value } : {}, { replace: true, preventScrollReset: true })
+            navigate(
+              { search: isShown(value) ? `outcome=${value}` : '', hash: 'events' },
+              { replace: true, preventScrollReset: true },
+            )
           }
         />
       }

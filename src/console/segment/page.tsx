@@ -1,5 +1,6 @@
-import { Alert, Anchor, SimpleGrid, Stack, Text } from '@mantine/core';
-import { Link } from 'react-router';
+import { Alert, Anchor, Badge, SimpleGrid, Stack, Tabs, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { Link, useLocation, useNavigate } from 'react-router';
 import { useAnswer, useEnvironment } from '../api/hooks.ts';
 import { serverAddress } from '../frame/base-path.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -14,6 +15,7 @@ import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { Events } from './events.tsx';
 import { Rules } from './rules.tsx';
+import { type Tab, tabOf, tabs } from './tabs.ts';
 import { Unmatched } from './unmatched.tsx';
 
 /** Refresh interval in milliseconds. */
@@ -28,15 +30,64 @@ export function Page() {
         {({ segmentStatus: status, unmatchedEvents, mappingRules, users }) => (
           <Stack>
             <Status status={status} />
-            {status.lastEventAt === null && <Connect userId={users[0]?.id ?? 'ada'} />}
-            {status.unmatched > 0 && <Unmatched events={unmatchedEvents} />}
-            <Rules rules={mappingRules} />
-            <Events />
-            {status.lastEventAt !== null && <Connect userId={users[0]?.id ?? 'ada'} />}
+            <Parts
+              status={status}
+              parts={{
+                connect: <Connect userId={users[0]?.id ?? 'ada'} />,
+                unmatched: <Unmatched events={unmatchedEvents} />,
+                rules: <Rules rules={mappingRules} />,
+                events: <Events />,
+              }}
+            />
           </Stack>
         )}
       </Answer>
     </>
+  );
+}
+
+const tabLabels: Record<Tab, string> = {
+  connect: 'Connect',
+  unmatched: 'Unmatched',
+  rules: 'Rules',
+  events: 'Events',
+};
+
+/** The parts of the page as tabs. The address names the open one. */
+function Parts(props: { status: SegmentQuery['segmentStatus']; parts: Record<Tab, ReactNode> }) {
+  const { status, parts } = props;
+  const { hash } = useLocation();
+  const navigate = useNavigate();
+  return (
+    <Tabs
+      value={tabOf(hash, status)}
+      onChange={(tab) => navigate({ hash: `${tab}` }, { replace: true, preventScrollReset: true })}
+      keepMounted={false}
+    >
+      <Tabs.List mb="md" aria-label="Segment">
+        {tabs.map((tab) => (
+          <Tabs.Tab
+            key={tab}
+            value={tab}
+            rightSection={
+              tab === 'unmatched' &&
+              status.unmatched > 0 && (
+                <Badge variant="default" size="sm" radius="sm">
+                  {formatNumber(status.unmatched)}
+                </Badge>
+              )
+            }
+          >
+            {tabLabels[tab]}
+          </Tabs.Tab>
+        ))}
+      </Tabs.List>
+      {tabs.map((tab) => (
+        <Tabs.Panel key={tab} value={tab}>
+          {parts[tab]}
+        </Tabs.Panel>
+      ))}
+    </Tabs>
   );
 }
 

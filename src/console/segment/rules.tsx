@@ -22,7 +22,7 @@ const blank = { name: '', featureId: '', eventName: '', conditions: [] };
 export function Rules({ rules }: { rules: readonly RuleFragment[] }) {
   const paths = usePaths();
   return (
-    <Card title="Mapping rules" id="rules" action={<RuleButton label="New rule" start={blank} />}>
+    <Card title="Mapping rules" action={<RuleButton label="New rule" start={blank} />}>
       {rules.length === 0 ? (
         <Text c="dimmed">
           None. A rule says which events are usage of which feature. Events that name a featureId themselves

@@ -1,29 +1,36 @@
-import { SimpleGrid, Table, Text } from '@mantine/core';
+import { Group, Paper, Progress, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
 import type { SegmentQuery } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
-import { formatNumber } from '../parts/numbers.ts';
+import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
 import { RuleButton } from './rule-dialog.tsx';
+import { byPath } from './tabs.ts';
 
-const byName = [
+const columns = [
   { label: 'Event name' },
   { label: 'Events', numeric: true },
   { label: 'Actions', hidden: true },
 ];
-const byProperty = [{ label: 'Property' }, { label: 'Value' }, ...byName.slice(1)];
 
-/** Unmatched events in groups; each group can become a rule. */
+/** Unmatched events in groups, by their name and by each property; each group can become a rule. */
 export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] }) {
+  const properties = byPath(events.byProperty);
+  if (events.byEventName.length === 0)
+    return (
+      <Card title="Unmatched events">
+        <Text c="dimmed">None: each track event that came names a feature, or a rule claims it.</Text>
+      </Card>
+    );
   return (
-    <Card title="Unmatched events" id="unmatched">
-      <Text c="dimmed">
-        These events are stored. Create a rule for a group: it counts them as usage, past events included.
-      </Text>
-      <SimpleGrid cols={{ base: 1, lg: 2 }}>
-        <DataTable label="Unmatched events by name" columns={byName} minWidth={320}>
+    <Stack>
+      <Card title="Unmatched events">
+        <Text c="dimmed">
+          These events are stored. Create a rule for a group: it counts them as usage, past events included.
+        </Text>
+        <DataTable label="Unmatched events by name" columns={columns} minWidth={320}>
           {events.byEventName.map(({ eventName, count }) => (
             <Table.Tr key={eventName}>
-              <Table.Td>{eventName}</Table.Td>
+              <Table.Td style={{ overflowWrap: 'anywhere' }}>{eventName}</Table.Td>
               <Table.Td ta="right">{formatNumber(count)}</Table.Td>
               <Table.Td ta="right">
                 <RuleButton
@@ -35,28 +42,63 @@ export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] 
             </Table.Tr>
           ))}
         </DataTable>
-        <DataTable label="Unmatched events by property" columns={byProperty} minWidth={320}>
-          {events.byProperty.map(({ path, value, count }) => (
-            <Table.Tr key={`${path} ${value}`}>
-              <Table.Td>{path}</Table.Td>
-              <Table.Td style={{ overflowWrap: 'anywhere' }}>{value}</Table.Td>
-              <Table.Td ta="right">{formatNumber(count)}</Table.Td>
-              <Table.Td ta="right">
-                <RuleButton
-                  label="Create rule"
-                  about={`${path} = ${value}`}
-                  start={{
-                    name: `${path} is ${value}`.slice(0, 255),
-                    featureId: '',
-                    eventName: '',
-                    conditions: [{ path, equals: value }],
-                  }}
-                />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </DataTable>
-      </SimpleGrid>
-    </Card>
+      </Card>
+      {properties.length > 0 && (
+        <Card title="By property">
+          <SimpleGrid cols={{ base: 1, md: properties.length === 1 ? 1 : 2 }}>
+            {properties.map((property) => (
+              <Property key={property.path} property={property} />
+            ))}
+          </SimpleGrid>
+        </Card>
+      )}
+    </Stack>
+  );
+}
+
+/** The values of one property, each with a bar as long as its count is large. */
+function Property({ property }: { property: ReturnType<typeof byPath>[number] }) {
+  const { path, total, values } = property;
+  const most = values[0]?.count ?? 1;
+  return (
+    <Paper withBorder p="sm" component="section" aria-label={`Property ${path}`}>
+      <Group justify="space-between" wrap="nowrap" mb="xs">
+        <Title order={3} size="h5" style={{ overflowWrap: 'anywhere' }}>
+          {path}
+        </Title>
+        <Text size="sm" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
+          {formatCount(total, 'event')}
+        </Text>
+      </Group>
+      <Stack gap="xs">
+        {values.map(({ value, count }) => (
+          <Group key={value} wrap="nowrap" gap="sm">
+            <div style={{ flex: 1, minWidth: 0 }}>
+              <Group justify="space-between" wrap="nowrap" gap="xs">
+                <Text size="sm" style={{ overflowWrap: 'anywhere' }}>
+                  {value}
+                </Text>
+                <Text size="sm">{formatNumber(count)}</Text>
+              </Group>
+              <Progress
+                value={(count * 100) / most}
+                size="sm"
+                aria-label={`${path} = ${value}: ${formatCount(count, 'event')}`}
+              />
+            </div>
+            <RuleButton
+              label="Create rule"
+              about={`${path} = ${value}`}
+              start={{
+                name: `${path} is ${value}`.slice(0, 255),
+                featureId: '',
+                eventName: '',
+                conditions: [{ path, equals: value }],
+              }}
+            />
+          </Group>
+        ))}
+      </Stack>
+    </Paper>
   );
 }
