@@ -15,6 +15,7 @@ import '../catalogue/graphql.ts';
 import '../entitlements/graphql.ts';
 import '../environments/graphql.ts';
 import '../features/graphql.ts';
+import '../insights/activity-graphql.ts';
 import '../insights/explain-graphql.ts';
 import '../insights/ranking-graphql.ts';
 import '../insights/user-edge-graphql.ts';

@@ -28,6 +28,12 @@ export function readHours({ from, to }: { from: Date | null; to: Date | null }, 
   };
 }
 
+/** As many hours, just before these; none before 1970. */
+export const hoursBefore = ({ from, to }: Hours): Hours => ({
+  from: new Date(Math.max(earliest.getTime(), 2 * from.getTime() - to.getTime())),
+  to: from,
+});
+
 /** How many users a ranking has. */
 export const RankingCount = z.int().min(1, 'must be 1 or more').max(100, 'must be at most 100');
 

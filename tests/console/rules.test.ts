@@ -22,6 +22,7 @@ import {
   startNow,
 } from '../../src/console/subscriptions/start.ts';
 import { fateOf, followersOf, forerunnerOf } from '../../src/console/subscriptions/succession.ts';
+import { ownSpan, spansAt } from '../../src/console/usage/spans.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
 import { isFiltered, readView, writeView } from '../../src/console/users/view.ts';
 import { eventPatterns } from '../../src/console/webhooks/event-types.ts';
@@ -483,5 +484,30 @@ describe('the tabs of the page of Segment', () => {
       { path: 'plan', total: 9, values: [other] },
       { path: 'type', total: 4, values: [large, small] },
     ]);
+  });
+});
+
+describe('the time that usage is shown of', () => {
+  test.each([
+    ['2026-03-01', '2026-03-01', 'HOUR', '2026-03-02'],
+    ['2026-03-01', '2026-03-31', 'DAY', '2026-04-01'],
+    ['2025-01-01', '2026-03-31', 'MONTH', '2026-04-01'],
+  ])('from %s to %s is in buckets of a %s and ends before %s', (first, last, bucket, end) =>
+    expect(ownSpan(first, last)).toEqual({
+      name: 'own',
+      bucket,
+      from: `${first}T00:00:00.000Z`,
+      to: `${end}T00:00:00.000Z`,
+    }),
+  );
+
+  test.each([
+    ['', '2026-03-01'],
+    ['2026-03-02', '2026-03-01'],
+  ])('is none from %p to %p', (first, last) => expect(ownSpan(first, last)).toBeNull());
+
+  test('of 7 days begins with the day that was six days before', () => {
+    const week = spansAt(Date.parse('2026-03-10T15:00:00Z')).find(({ name }) => name === '7 days');
+    expect(week).toEqual({ name: '7 days', bucket: 'DAY', from: '2026-03-04T00:00:00.000Z', to: null });
   });
 });

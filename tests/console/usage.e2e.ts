@@ -114,16 +114,24 @@ it('tells the same as a table as the API does', async () => {
 it('shows other times, and new usage by itself', async () => {
   const card = region('Usage by all users');
   await card.getByText('12 months', { exact: true }).click();
-  await card.getByText('in 12 months. Months begin and end in UTC.').waitFor();
+  await card.getByText('in the last 12 months. Months begin and end in UTC.').waitFor();
+  await card.getByText('7 days', { exact: true }).click();
+  await card.getByText('in the last 7 days. Days begin and end in UTC.').waitFor();
+  await card.getByText('Own', { exact: true }).click();
+  await card.getByLabel('First day').fill(ago(20 * day).slice(0, 10));
+  await card.getByText('in this time. Days begin and end in UTC.').waitFor();
+  await look('feature-usage-own');
   await card.getByText('24 hours', { exact: true }).click();
   await card.getByText('Hours are shown in your time zone.').waitFor();
   await record([{ userId: 'ada', featureId: 'api-calls', delta: 1_000_000 }]);
-  await card.getByText(/^1,000,\d{3} api calls in 24 hours/).waitFor({ timeout: 15_000 });
+  await card.getByText(/^1,000,\d{3} api calls in the last 24 hours/).waitFor({ timeout: 15_000 });
   await look('feature-usage-hours');
 });
 
 it('tells on the overview who is over a limit, and leads to the user', async () => {
   await page.goto(`${app.url}/test`);
+  await page.getByText('get no more until it resets').waitFor();
+  await region('Needs attention').getByRole('link', { name: '1 event that no rule claims' }).waitFor();
   const row = region('Near or over a limit').getByRole('row', { name: 'ada' });
   await row.getByText(/^1,\d{3},\d{3} of 20,000 api calls$/).waitFor();
   expect(await region('Near or over a limit').getByRole('row').count()).toBe(2);

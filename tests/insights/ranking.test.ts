@@ -69,6 +69,26 @@ test('the users who used most are those with the highest sums', async () => {
   expect(await app.ok(query, { featureId, ...span, first: 2 })).toEqual({ topUsers: topUsers.slice(0, 2) });
 });
 
+test('active users are those of whom usage was recorded, before and after the rollup, and before that time', async () => {
+  const query = `query ($from: DateTime, $to: DateTime) { userActivity(from: $from, to: $to) { active activeBefore } }`;
+  const activeIn = async (from: number, to: number) => {
+    const rows = await app.database.prisma.usageEvent.findMany({
+      where: { occurredAt: { gte: new Date(from), lt: new Date(to) } },
+      distinct: ['userKey'],
+    });
+    return rows.length;
+  };
+  const [from, to] = [Date.parse(span.from) + 12 * day, Date.parse(span.to)];
+  const { userActivity } = await app.ok(query, { ...span, from: new Date(from).toISOString() });
+  const before = await activeIn(2 * from - to, from);
+  expect(userActivity).toEqual({ active: await activeIn(from, to), activeBefore: before });
+  expect(before).toBeGreaterThan(10);
+  expect(await app.fails(query, { from: span.to, to: span.from })).toMatchObject({
+    message: 'from: must be before to',
+    extensions: { code: 'BAD_USER_INPUT' },
+  });
+});
+
 test('usage by package is that of the users who held it in each hour', async () => {
   const query = `query ($featureId: String!, $from: DateTime, $to: DateTime) {
     usageByPackage(featureId: $featureId, from: $from, to: $to) { package { id } used userCount } }`;

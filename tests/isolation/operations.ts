@@ -187,6 +187,9 @@ export const queries: Record<string, Row> = {
       ({ feature }) => ({ featureId: feature, from: '2020-02-01T00:00:00Z', to: '2020-03-01T00:00:00Z' }),
     ],
   },
+  userActivity: {
+    calls: [() => ({}), () => ({ from: '2020-02-01T00:00:00Z', to: '2020-03-01T00:00:00Z' })],
+  },
   usersConnection: {
     calls: [
       ({ email, base, feature }) => ({

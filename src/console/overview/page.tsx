@@ -1,18 +1,21 @@
-import { Anchor, Group, SimpleGrid, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Stack, Table } from '@mantine/core';
+import { useState } from 'react';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { OverviewDocument, type OverviewQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
-import { Figure } from '../parts/figure.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { usualSpan } from '../usage/spans.ts';
+import { Attention } from './attention.tsx';
 import { DemoSteps, demoUserId } from './demo-steps.tsx';
 import { Events } from './events.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { NearLimits } from './near-limits.tsx';
+import { People } from './people.tsx';
 import { DemoNotice, DemoRemoved, useRemoveDemo } from './remove-demo.tsx';
 import { Usage } from './usage.tsx';
 
@@ -22,6 +25,7 @@ const pace = 10_000;
 export function Page() {
   const answer = useAnswer(OverviewDocument, {}, { every: pace });
   const removal = useRemoveDemo();
+  const [span, setSpan] = useState(usualSpan);
   return (
     <>
       <PageHead title="Overview" />
@@ -43,11 +47,14 @@ export function Page() {
               {begun && isDemo && <DemoSteps removal={removal} />}
               {hasDemo && !(begun && isDemo) && <DemoNotice removal={removal} />}
               <DemoRemoved removal={removal} />
+              {begun && <People span={span} />}
+              <Attention overview={data} />
+              {begun && <Usage span={span} onSpan={setSpan} />}
               {begun && <NearLimits />}
-              {begun && <Usage />}
               {begun && <Sold packages={sold} />}
-              <Events status={data.segmentStatus} events={data.segmentEvents} />
-              <Flags flagged={data.flaggedUsers} />
+              {data.segmentStatus.lastEventAt !== null && (
+                <Events status={data.segmentStatus} events={data.segmentEvents} />
+              )}
             </Stack>
           );
         }}
@@ -78,39 +85,6 @@ function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
           </Table.Tr>
         ))}
       </DataTable>
-    </Card>
-  );
-}
-
-/** Above this count, show "100 or more". */
-const many = 100;
-const upTo = (count: number) => (count >= many ? `${formatNumber(many)} or more` : formatNumber(count));
-
-function Flags({ flagged }: { flagged: OverviewQuery['flaggedUsers'] }) {
-  const paths = usePaths();
-  return (
-    <Card
-      title="Flagged users"
-      action={
-        <Group>
-          <Anchor component={Link} to={paths.flaggedUsers} fz="sm">
-            View all
-          </Anchor>
-        </Group>
-      }
-    >
-      <SimpleGrid cols={{ base: 1, sm: 2 }}>
-        <Figure label="Same email as another user" to={paths.sameEmail}>
-          {upTo(flagged.sameEmail.length)}
-        </Figure>
-        <Figure label="No billing id" to={paths.withoutBillingId}>
-          {upTo(flagged.withoutBillingId.length)}
-        </Figure>
-      </SimpleGrid>
-      <Text size="sm" c="dimmed">
-        Users with the same email may be one person: merge them. Users without a billing id are not known to
-        your billing provider.
-      </Text>
     </Card>
   );
 }

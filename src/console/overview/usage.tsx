@@ -1,5 +1,4 @@
 import { Anchor, Group, Paper, SimpleGrid, Text, Title } from '@mantine/core';
-import { useState } from 'react';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -13,24 +12,24 @@ import { Card } from '../parts/card.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { LazyBars } from '../usage/lazy-bars.tsx';
 import { SpanChoice } from '../usage/span-choice.tsx';
-import { spanOf, zoneNote } from '../usage/spans.ts';
+import { type Span, spanInWords, zoneNote } from '../usage/spans.ts';
 
 /** Refresh interval of the charts in milliseconds. */
 const pace = 10_000;
 const features = 6;
 
 /** The most used features. Each has its own chart, because their units differ. */
-export function Usage() {
-  const [bucket, setBucket] = useState<UsageBucket>('DAY');
-  const variables = { first: features, bucket };
-  const answer = useAnswer(UsageByFeatureDocument, variables, { every: pace });
+export function Usage({ span, onSpan }: { span: Span; onSpan: (span: Span) => void }) {
+  const { bucket, from, to } = span;
+  const variables = { first: features, bucket, from, to };
+  const answer = useAnswer(UsageByFeatureDocument, variables, { every: pace, keepPrevious: true });
   return (
-    <Card title="Usage" action={<SpanChoice value={bucket} onChange={setBucket} />}>
+    <Card title="Usage" action={<SpanChoice value={span} onChange={onSpan} />}>
       <Answer of={answer}>
         {({ usageByFeature }) =>
           usageByFeature.length === 0 ? (
             <Text c="dimmed" py="xl" ta="center">
-              Nothing was used in the last {spanOf(bucket).label}.
+              Nothing was used in {spanInWords(span)}.
             </Text>
           ) : (
             <>

@@ -5,7 +5,7 @@ import { useDisclosure } from '@mantine/hooks';
 import type { UsageBucket } from '../generated/operations.ts';
 import { formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
-import { formatLong, formatShort, spanOf } from './spans.ts';
+import { bucketNames, formatLong, formatShort } from './spans.ts';
 
 interface Point {
   start: string;
@@ -56,7 +56,7 @@ export function Bars(props: {
         {opened && (
           <DataTable
             label={label}
-            columns={[{ label: `Each ${spanOf(bucket).each}` }, { label: 'Used', numeric: true }]}
+            columns={[{ label: `Each ${bucketNames[bucket]}` }, { label: 'Used', numeric: true }]}
             minWidth={240}
           >
             {points.map(({ start, used }) => (

@@ -1,15 +1,64 @@
 import type { UsageBucket } from '../generated/operations.ts';
 
-/** The time ranges with their buckets; each is the API's default range. */
-export const spans = [
-  { bucket: 'HOUR', label: '24 hours', each: 'hour' },
-  { bucket: 'DAY', label: '30 days', each: 'day' },
-  { bucket: 'MONTH', label: '12 months', each: 'month' },
-] as const;
+/** A time that usage is shown of, in buckets. Without `from` it is what the API takes by default. */
+export interface Span {
+  /** What it is called, such as `30 days`, or `own`. */
+  name: string;
+  bucket: UsageBucket;
+  /** The first day and the day after the last one, in UTC. */
+  from: string | null;
+  to: string | null;
+}
 
-export const isBucket = (value: string): value is UsageBucket => spans.some(({ bucket }) => bucket === value);
+const dayMs = 86_400_000;
 
-export const spanOf = (bucket: UsageBucket) => spans.find((span) => span.bucket === bucket) ?? spans[1];
+/** The start of the day in UTC that is so many days before an instant. */
+const dayBefore = (now: number, days: number) =>
+  new Date(Math.floor(now / dayMs) * dayMs - days * dayMs).toISOString();
+
+const days = (count: number, now: number): Span => ({
+  name: `${count} days`,
+  bucket: 'DAY',
+  from: dayBefore(now, count - 1),
+  to: null,
+});
+
+/** The times that can be chosen by their names. */
+export const spansAt = (now: number): readonly Span[] => [
+  { name: '24 hours', bucket: 'HOUR', from: null, to: null },
+  days(7, now),
+  { name: '30 days', bucket: 'DAY', from: null, to: null },
+  days(90, now),
+  { name: '12 months', bucket: 'MONTH', from: null, to: null },
+];
+
+export const usualSpan: Span = { name: '30 days', bucket: 'DAY', from: null, to: null };
+
+/** Up to so many days are shown by days, longer times by months: the API has at most 1,000 buckets. */
+const mostDays = 120;
+
+/**
+ * The time from a day to another one, both included, as date fields tell them; null if that is no time. One or two days
+ * are shown by hours.
+ */
+export function ownSpan(first: string, last: string): Span | null {
+  const [from, lastDay] = [Date.parse(first), Date.parse(last)];
+  if (Number.isNaN(from) || Number.isNaN(lastDay) || from > lastDay) return null;
+  const count = (lastDay - from) / dayMs + 1;
+  const bucket = count <= 2 ? 'HOUR' : count <= mostDays ? 'DAY' : 'MONTH';
+  return {
+    name: 'own',
+    bucket,
+    from: new Date(from).toISOString(),
+    to: new Date(lastDay + dayMs).toISOString(),
+  };
+}
+
+/** How a time is called in a sentence: `the last 30 days`. */
+export const spanInWords = ({ name }: Span): string => (name === 'own' ? 'this time' : `the last ${name}`);
+
+/** What a bucket is called. */
+export const bucketNames = { HOUR: 'hour', DAY: 'day', MONTH: 'month' } as const;
 
 const local = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(undefined, options);
 // Days and months start in UTC. In the viewer's zone, the name of the day could be off by one.

@@ -1,12 +1,12 @@
 import { Group, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
-import { type UsageBucket, UsageSeriesDocument } from '../generated/operations.ts';
+import { UsageSeriesDocument } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { LazyBars } from './lazy-bars.tsx';
 import { SpanChoice } from './span-choice.tsx';
-import { spanOf, zoneNote } from './spans.ts';
+import { spanInWords, usualSpan, zoneNote } from './spans.ts';
 
 /** Refresh interval of the chart in milliseconds. */
 const pace = 10_000;
@@ -14,12 +14,14 @@ const pace = 10_000;
 /** Usage of a feature over time, by one user or by all. */
 export function UsageOverTime(props: { featureId: string; userId?: string; units?: string | null }) {
   const { featureId, userId = null, units } = props;
-  const [bucket, setBucket] = useState<UsageBucket>('DAY');
-  const answer = useAnswer(UsageSeriesDocument, { featureId, userId, bucket }, { every: pace });
+  const [span, setSpan] = useState(usualSpan);
+  const { bucket, from, to } = span;
+  const variables = { featureId, userId, bucket, from, to };
+  const answer = useAnswer(UsageSeriesDocument, variables, { every: pace, keepPrevious: true });
   return (
     <Stack gap="xs">
       <Group justify="end">
-        <SpanChoice value={bucket} onChange={setBucket} />
+        <SpanChoice value={span} onChange={setSpan} />
       </Group>
       <Answer of={answer}>
         {({ usageSeries }) => {
@@ -28,13 +30,13 @@ export function UsageOverTime(props: { featureId: string; userId?: string; units
           return used ? (
             <>
               <Text size="sm" c="dimmed">
-                {formatNumber(total)} {units ?? 'used'} in {spanOf(bucket).label}. {zoneNote(bucket)}
+                {formatNumber(total)} {units ?? 'used'} in {spanInWords(span)}. {zoneNote(bucket)}
               </Text>
               <LazyBars label="Usage over time" bucket={bucket} points={usageSeries} />
             </>
           ) : (
             <Text c="dimmed" py="xl" ta="center">
-              Nothing was used in the last {spanOf(bucket).label}.
+              Nothing was used in {spanInWords(span)}.
             </Text>
           );
         }}

@@ -1,0 +1,82 @@
+import { Anchor, Stack, Text } from '@mantine/core';
+import { IconAlertTriangle } from '@tabler/icons-react';
+import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { AttentionDocument, type OverviewQuery } from '../generated/operations.ts';
+import { Failure } from '../parts/answer.tsx';
+import { Card } from '../parts/card.tsx';
+import { formatNumber } from '../parts/numbers.ts';
+
+/** Refresh interval in milliseconds. */
+const pace = 30_000;
+/** The API lists at most so many of a flag here. */
+const many = 100;
+
+interface Matter {
+  to: string;
+  label: string;
+}
+
+/** What needs a person, as one short list; hidden if nothing does. */
+export function Attention({ overview }: { overview: OverviewQuery }) {
+  const paths = usePaths();
+  const { data, error } = useAnswer(AttentionDocument, {}, { every: pace });
+  if (data === undefined) return <Failure error={error} />;
+  const { segmentStatus: segment, flaggedUsers } = overview;
+  const failing = data.webhooks.filter(({ failingSince, disabledAt }) => failingSince ?? disabledAt).length;
+  const matters: (Matter | null)[] = [
+    matter(failing, paths.configuration, 'webhook fails or is disabled', 'webhooks fail or are disabled'),
+    matter(data.billingFlags.length, paths.stripe, 'payment to look at', 'payments to look at'),
+    matter(
+      segment.unmatched,
+      paths.unmatchedEvents,
+      'event that no rule claims',
+      'events that no rule claims',
+    ),
+    matter(
+      segment.pendingEvents,
+      paths.eventLog('PENDING_USER'),
+      'event of an unknown user',
+      'events of unknown users',
+    ),
+    matter(
+      flaggedUsers.sameEmail.length,
+      paths.sameEmail,
+      'user with the email of another',
+      'users with the email of another',
+    ),
+    // Without a billing provider nobody needs an id there.
+    data.stripeConnection === null
+      ? null
+      : matter(
+          flaggedUsers.withoutBillingId.length,
+          paths.withoutBillingId,
+          'user without a billing id',
+          'users without a billing id',
+        ),
+  ];
+  const open = matters.filter((each) => each !== null);
+  if (open.length === 0) return null;
+  return (
+    <Card title="Needs attention">
+      <Stack component="ul" gap={6} m={0} p={0} style={{ listStyle: 'none' }}>
+        {open.map(({ to, label }) => (
+          <Text key={label} component="li" size="sm">
+            <IconAlertTriangle size={14} aria-hidden style={{ verticalAlign: '-2px', marginRight: 8 }} />
+            <Anchor component={Link} to={to} fz="sm">
+              {label}
+            </Anchor>
+          </Text>
+        ))}
+      </Stack>
+    </Card>
+  );
+}
+
+function matter(count: number, to: string, one: string, several: string): Matter | null {
+  if (count === 0) return null;
+  const shown =
+    count >= many && several.startsWith('users') ? `${formatNumber(many)} or more` : formatNumber(count);
+  return { to, label: `${shown} ${count === 1 ? one : several}` };
+}

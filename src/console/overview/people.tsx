@@ -1,0 +1,92 @@
+import { SimpleGrid, Skeleton, Text } from '@mantine/core';
+import type { ReactNode } from 'react';
+import { useAnswer } from '../api/hooks.ts';
+import { usePaths } from '../frame/paths.ts';
+import { ActivityDocument, LimitCountsDocument } from '../generated/operations.ts';
+import { Failure } from '../parts/answer.tsx';
+import { Figure } from '../parts/figure.tsx';
+import { formatCount, formatNumber, formatShare } from '../parts/numbers.ts';
+import { type Span, spanInWords } from '../usage/spans.ts';
+
+/** Refresh interval in milliseconds. */
+const pace = 60_000;
+
+/** How many users were active, compared with the time before, and how many are near or blocked by a limit. */
+export function People({ span }: { span: Span }) {
+  const paths = usePaths();
+  const { from, to } = activityHours(span);
+  const activity = useAnswer(ActivityDocument, { from, to }, { every: pace, keepPrevious: true });
+  const limits = useAnswer(LimitCountsDocument, {}, { every: pace });
+  const active = activity.data?.userActivity;
+  return (
+    <>
+      <Failure error={activity.error ?? limits.error} />
+      <SimpleGrid cols={{ base: 1, sm: 3 }}>
+        <Figure label="Active users" to={paths.users}>
+          <Loaded value={active}>
+            {(found) => (
+              <>
+                {formatNumber(found.active)}
+                <Text size="sm" c="dimmed" fw={400}>
+                  in {spanInWords(span)}, {changeOf(found)}
+                </Text>
+              </>
+            )}
+          </Loaded>
+        </Figure>
+        <Figure label="Near a limit" to={`${paths.users}?limit=near`}>
+          <Loaded value={limits.data}>
+            {({ near, reached }) => (
+              <>
+                {formatNumber(Math.max(0, near.totalCount - reached.totalCount))}
+                <Text size="sm" c="dimmed" fw={400}>
+                  have used 80% of a limit or more
+                </Text>
+              </>
+            )}
+          </Loaded>
+        </Figure>
+        <Figure label="Blocked by a limit" to={`${paths.users}?limit=reached`}>
+          <Loaded value={limits.data}>
+            {({ reached }) => (
+              <>
+                {formatNumber(reached.totalCount)}
+                <Text size="sm" c="dimmed" fw={400}>
+                  {reached.totalCount === 0 ? 'nobody now' : 'get no more until it resets'}
+                </Text>
+              </>
+            )}
+          </Loaded>
+        </Figure>
+      </SimpleGrid>
+    </>
+  );
+}
+
+/** As high as what comes, so that nothing jumps. */
+function Loaded<Value>({
+  value,
+  children,
+}: {
+  value: Value | undefined;
+  children: (value: Value) => ReactNode;
+}) {
+  return value === undefined ? <Skeleton h={52} /> : children(value);
+}
+
+const usualMs = { HOUR: 24 * 3_600_000, DAY: 30 * 24 * 3_600_000, MONTH: 365 * 24 * 3_600_000 } as const;
+
+/** The time as the API takes it for activity: rounded to hours, so that it is asked for once an hour. */
+function activityHours({ bucket, from, to }: Span) {
+  if (from !== null) return { from, to };
+  const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+  return { from: new Date(hour - usualMs[bucket]).toISOString(), to: null };
+}
+
+/** How the count changed, in words. */
+export function changeOf({ active, activeBefore }: { active: number; activeBefore: number }): string {
+  const before = `${formatCount(activeBefore, 'user')} in the time before`;
+  if (active === activeBefore || activeBefore === 0) return before;
+  const share = formatShare(Math.abs(active - activeBefore) / activeBefore);
+  return `${share} ${active > activeBefore ? 'more' : 'fewer'} than ${before}`;
+}
