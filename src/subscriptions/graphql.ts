@@ -49,6 +49,7 @@ export const PackageSubscription = builder.prismaObject('Subscription', {
       select: { user: { select: { id: true } } },
       resolve: ({ user }) => user.id,
     }),
+    user: t.relation('user', { description: 'The user.' }),
     status: t.field({
       type: SubscriptionStatus,
       description: 'The status now.',

@@ -22,6 +22,7 @@ import {
   startNow,
 } from '../../src/console/subscriptions/start.ts';
 import { fateOf, followersOf, forerunnerOf } from '../../src/console/subscriptions/succession.ts';
+import { sharesOf } from '../../src/console/usage/shares.ts';
 import { ownSpan, spansAt } from '../../src/console/usage/spans.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
 import { isFiltered, readView, writeView } from '../../src/console/users/view.ts';
@@ -510,4 +511,13 @@ describe('the time that usage is shown of', () => {
     const week = spansAt(Date.parse('2026-03-10T15:00:00Z')).find(({ name }) => name === '7 days');
     expect(week).toEqual({ name: '7 days', bucket: 'DAY', from: '2026-03-04T00:00:00.000Z', to: null });
   });
+});
+
+test('users are told by the part of their limit that they have used', () => {
+  const counts = { some: 10, half: 6, near: 4, full: 1 };
+  const asked = Object.fromEntries(Object.entries(counts).map(([key, totalCount]) => [key, { totalCount }]));
+  const shares = (given: object) =>
+    sharesOf(given as Parameters<typeof sharesOf>[0]).map(({ count }) => count);
+  expect(shares(asked)).toEqual([4, 2, 3, 1]);
+  expect(shares({ ...asked, near: { totalCount: 7 } })).toEqual([4, 0, 6, 1]);
 });

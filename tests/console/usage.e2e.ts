@@ -108,6 +108,9 @@ it('tells the same as a table as the API does', async () => {
   const { usageSeries } = await app.ok('{ usageSeries(featureId: "api-calls") { used } }');
   expect(shown).toEqual(usageSeries.map(({ used }: { used: number }) => used));
   expect(shown.filter((used) => used > 0).length).toBeGreaterThan(25);
+  await page.getByRole('table', { name: 'Users who used most' }).getByRole('link', { name: 'ada' }).waitFor();
+  await page.getByRole('table', { name: 'Usage by package' }).waitFor();
+  await region('Use of limits').getByText('All of it, or more').waitFor();
   await look('feature-usage');
 });
 

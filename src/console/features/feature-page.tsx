@@ -12,6 +12,7 @@ import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { UsageOverTime } from '../usage/usage-over-time.tsx';
 import { EditFeature } from './feature-dialogs.tsx';
+import { FeatureUse } from './feature-use.tsx';
 import { TypeBadge } from './type-badge.tsx';
 
 const columns = [
@@ -43,6 +44,7 @@ export function Page() {
                 <UsageOverTime featureId={feature.id} units={feature.unitLabelPlural} />
               </Card>
             )}
+            {feature.type === 'CONSUMABLE' && <FeatureUse feature={feature} />}
             <WhereUsed feature={feature} />
           </Stack>
         </>

@@ -6,7 +6,7 @@ import { ActivityDocument, LimitCountsDocument } from '../generated/operations.t
 import { Failure } from '../parts/answer.tsx';
 import { Figure } from '../parts/figure.tsx';
 import { formatCount, formatNumber, formatShare } from '../parts/numbers.ts';
-import { type Span, spanInWords } from '../usage/spans.ts';
+import { hoursOf, type Span, spanInWords } from '../usage/spans.ts';
 
 /** Refresh interval in milliseconds. */
 const pace = 60_000;
@@ -14,7 +14,7 @@ const pace = 60_000;
 /** How many users were active, compared with the time before, and how many are near or blocked by a limit. */
 export function People({ span }: { span: Span }) {
   const paths = usePaths();
-  const { from, to } = activityHours(span);
+  const { from, to } = hoursOf(span);
   const activity = useAnswer(ActivityDocument, { from, to }, { every: pace, keepPrevious: true });
   const limits = useAnswer(LimitCountsDocument, {}, { every: pace });
   const active = activity.data?.userActivity;
@@ -72,15 +72,6 @@ function Loaded<Value>({
   children: (value: Value) => ReactNode;
 }) {
   return value === undefined ? <Skeleton h={52} /> : children(value);
-}
-
-const usualMs = { HOUR: 24 * 3_600_000, DAY: 30 * 24 * 3_600_000, MONTH: 365 * 24 * 3_600_000 } as const;
-
-/** The time as the API takes it for activity: rounded to hours, so that it is asked for once an hour. */
-function activityHours({ bucket, from, to }: Span) {
-  if (from !== null) return { from, to };
-  const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
-  return { from: new Date(hour - usualMs[bucket]).toISOString(), to: null };
 }
 
 /** How the count changed, in words. */

@@ -15,6 +15,7 @@ import { DataTable } from '../parts/table.tsx';
 import { PackageBilling } from '../stripe/package-billing.tsx';
 import { formatGrant } from './grant.ts';
 import { DeleteDraftButton, PublishButton } from './lifecycle.tsx';
+import { LimitUse } from './limit-use.tsx';
 import { Prices } from './prices.tsx';
 import { StatusBadge } from './status-badge.tsx';
 import { Subscribers } from './subscribers.tsx';
@@ -74,6 +75,7 @@ export function Page() {
             <Relations subject={subject} />
             <Prices subject={subject} />
             {subject.isCurrent && <PackageBilling subject={subject} />}
+            {subject.isCurrent && <LimitUse subject={subject} />}
             {subject.isCurrent && <Subscribers subject={subject} />}
           </Stack>
         </>

@@ -48,10 +48,15 @@ export function Subscribers({ subject }: { subject: Subject }) {
                     <Table.Td>
                       <Group gap={4} wrap="nowrap">
                         <Anchor component={Link} to={paths.user(each.userId)}>
-                          {each.userId}
+                          {each.user.name || each.user.email || each.userId}
                         </Anchor>
                         <CopyIcon text={each.userId} />
                       </Group>
+                      {(each.user.name || each.user.email) && (
+                        <Text size="xs" c="dimmed">
+                          {each.userId}
+                        </Text>
+                      )}
                     </Table.Td>
                     <Table.Td ta="right">{each.package.version}</Table.Td>
                     <Table.Td>

@@ -57,6 +57,15 @@ export function ownSpan(first: string, last: string): Span | null {
 /** How a time is called in a sentence: `the last 30 days`. */
 export const spanInWords = ({ name }: Span): string => (name === 'own' ? 'this time' : `the last ${name}`);
 
+const usualMs = { HOUR: dayMs, DAY: 30 * dayMs, MONTH: 365 * dayMs } as const;
+
+/** The time for questions in whole hours. What ends now is rounded, so that it is asked for once an hour. */
+export function hoursOf({ bucket, from, to }: Span) {
+  if (from !== null) return { from, to };
+  const hour = Math.floor(Date.now() / 3_600_000) * 3_600_000;
+  return { from: new Date(hour - usualMs[bucket]).toISOString(), to: null };
+}
+
 /** What a bucket is called. */
 export const bucketNames = { HOUR: 'hour', DAY: 'day', MONTH: 'month' } as const;
 
