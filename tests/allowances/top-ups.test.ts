@@ -107,28 +107,27 @@ describe('top-ups', () => {
     await record({ delta: 90 });
     await record({ delta: 35 });
     await record({ delta: -8, note: 'refund' });
-    const asked = `draws(first: $first, after: $after, newestFirst: $newest) {
+    const asked = `draws(first: $first, before: $before) {
       id amount createdAt periodStart usageEvent { delta note drawnFromTopUps feature { id } }
     }`;
     const draws = async (id: string, page: object = {}) =>
       (
         await app.ok(
-          `query ($id: String!, $first: Int! = 100, $after: String, $newest: Boolean! = false) { topUp(id: $id) { ${asked} } }`,
+          `query ($id: String!, $first: Int! = 100, $before: String) { topUp(id: $id) { ${asked} } }`,
           { id, ...page },
         )
       ).topUp.draws;
-    const [drawn, ...rest] = await draws(second.id);
-    expect([drawn, ...rest]).toMatchObject([
+    const [last, ...rest] = await draws(second.id);
+    expect([last, ...rest]).toMatchObject([
+      { amount: -3, usageEvent: { delta: -8, note: 'refund', drawnFromTopUps: -8 } },
       {
         amount: 20,
         usageEvent: { delta: 35, note: null, drawnFromTopUps: 25, feature: { id: 'tokens' } },
       },
-      { amount: -3, usageEvent: { delta: -8, note: 'refund', drawnFromTopUps: -8 } },
     ]);
-    expect(await draws(second.id, { newest: true, first: 1 })).toEqual(rest);
-    expect(await draws(second.id, { after: drawn.id })).toEqual(rest);
-    expect(await draws(second.id, { newest: true, after: rest[0].id })).toEqual([drawn]);
-    expect((await draws(first.id)).map(({ amount }: { amount: number }) => amount)).toEqual([5, -5]);
+    expect(await draws(second.id, { first: 1 })).toEqual([last]);
+    expect(await draws(second.id, { before: last.id })).toEqual(rest);
+    expect((await draws(first.id)).map(({ amount }: { amount: number }) => amount)).toEqual([-5, 5]);
     const { usageEvents } = await app.ok(
       'query ($userId: String!) { usageEvents(userId: $userId) { delta drawnFromTopUps } }',
       { userId },
@@ -148,11 +147,11 @@ describe('top-ups', () => {
   test.each([
     ['first', 0, 'first: must be at least 1'],
     ['first', 1001, 'first: must be at most 1000'],
-    ['after', 'x', 'after: is not the id of a draw'],
+    ['before', 'x', 'before: is not the id of a draw'],
   ])('have no draws by %s %p', async (field, value, message) => {
     const { id } = await topUp({ amount: 5 });
-    const query = `query ($id: String!, $first: Int! = 100, $after: String) {
-      topUp(id: $id) { draws(first: $first, after: $after) { id } }
+    const query = `query ($id: String!, $first: Int! = 100, $before: String) {
+      topUp(id: $id) { draws(first: $first, before: $before) { id } }
     }`;
     expect(await app.fails(query, { id, [field]: value })).toMatchObject({
       message,
@@ -310,7 +309,7 @@ describe('top-ups', () => {
       'query ($userId: String!) { topUps(userId: $userId) { draws { amount usageEvent { delta } } } }',
       { userId: first },
     );
-    expect(merged.map(({ draws }: { draws: object[] }) => draws[0])).toEqual([
+    expect(merged.map(({ draws }: { draws: object[] }) => draws.at(-1))).toEqual([
       { amount: 10, usageEvent: { delta: 110 } },
       { amount: 5, usageEvent: { delta: 105 } },
     ]);

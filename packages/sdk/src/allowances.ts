@@ -100,7 +100,7 @@ export class TopUps {
       (data) => data.topUps,
     );
 
-  /** The single draws of a top-up, oldest first. Errors: `KanaError` with the name `TopUpNotFoundError`. */
+  /** The single draws of a top-up, newest first. Errors: `KanaError` with the name `TopUpNotFoundError`. */
   draws = (args: ListOfTopUp): Promise<Result<TopUpDraw[]>> =>
     this.#caller.call(
       operations.ListTopUpDraws,

@@ -126,7 +126,12 @@ export interface ListOfUser extends ByUser, Page {
 }
 
 /** Whose draws to list: those of one top-up. */
-export interface ListOfTopUp extends ById, Page {}
+export interface ListOfTopUp extends ById {
+  /** The maximum number, up to 1,000; 100 if it is not given. */
+  first?: number;
+  /** Only draws before the one with this id. */
+  before?: string;
+}
 
 /** What to subscribe one user to, and when. */
 export interface NewSubscriptions extends WithDates<schema.SubscribeUserInput, 'startsAt' | 'trialEndsAt'> {}

@@ -51,7 +51,7 @@ const TopUpDraw = builder.objectRef<TopUpDrawRow>('TopUpDraw').implement({
 builder.prismaObjectField(TopUp, 'draws', (t) =>
   t.field({
     type: [TopUpDraw],
-    description: 'The single draws, oldest first, including what was given back.',
+    description: 'The single draws, newest first, including what was given back.',
     select: { userKey: true, id: true },
     args: {
       first: t.arg.int({
@@ -59,14 +59,14 @@ builder.prismaObjectField(TopUp, 'draws', (t) =>
         defaultValue: 100,
         description: 'The maximum number of draws of each top-up, up to 1000.',
       }),
-      after: t.arg.string({ description: 'Returns the draws after the one with this id.' }),
-      newestFirst: t.arg.boolean({ required: true, defaultValue: false, description: 'Newest first.' }),
+      // Not `after`: lists with that are read one after another, and these are read together.
+      before: t.arg.string({ description: 'Returns the older draws than the one with this id.' }),
     },
     resolve: ({ userKey, id }, args, context, info) => {
       const first = parse(PageSize, args.first, 'first');
-      const after = args.after == null ? null : readRowId(args.after);
-      if (args.after != null && after === null) throw invalidInput('after', 'is not the id of a draw');
-      const page = { first, after, newestFirst: args.newestFirst };
+      const before = args.before == null ? null : readRowId(args.before);
+      if (args.before != null && before === null) throw invalidInput('before', 'is not the id of a draw');
+      const page = { first, before };
       return nestedList(context, info, nameOf(userKey, id), async (names) => {
         const draws = await readRows(context, info, (take) =>
           readDraws(context.db, names.map(namedBy), page, take),

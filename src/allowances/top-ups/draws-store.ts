@@ -14,34 +14,32 @@ export interface TopUpDraw {
 
 interface DrawPage {
   first: number;
-  after: bigint | null;
-  newestFirst: boolean;
+  before: bigint | null;
 }
 
 /**
- * Of each of these top-ups at most `first` draws after the one with the id `after`, by id.
+ * Of each of these top-ups at most `first` draws before the one with the id `before`, newest first.
  *
  * @param take at most so many of all of them together
  */
 export async function readDraws(
   db: Db,
   topUps: readonly { userKey: bigint; id: bigint }[],
-  { first, after, newestFirst }: DrawPage,
+  { first, before }: DrawPage,
   take: number,
 ): Promise<TopUpDraw[]> {
-  const order = newestFirst ? 'desc' : 'asc';
   const rows = await db.$queryRawUnsafe<(Omit<TopUpDraw, 'amount'> & { amount: string })[]>(
     `select d.* from unnest($1::bigint[], $2::bigint[]) as t(user_key, id)
      cross join lateral (
        select user_key as "userKey", id, top_up_id as "topUpId", usage_event_id as "usageEventId",
          window_start as "windowStart", amount::text as amount, created_at as "createdAt"
        from top_up_draw where user_key = t.user_key and top_up_id = t.id
-         and ($3::bigint is null or id ${newestFirst ? '<' : '>'} $3)
-       order by id ${order} limit $4
-     ) d order by d.id ${order} limit $5`,
+         and ($3::bigint is null or id < $3)
+       order by id desc limit $4
+     ) d order by d.id desc limit $5`,
     topUps.map(({ userKey }) => userKey),
     topUps.map(({ id }) => id),
-    after,
+    before,
     first,
     take,
   );

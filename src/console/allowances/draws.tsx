@@ -13,7 +13,7 @@ const pageSize = 10;
 /** The single draws of a top-up, newest first, with what was given back. */
 export function Draws({ topUpId }: { topUpId: string }) {
   const pages = usePages();
-  const variables = { id: topUpId, first: pageSize, after: pages.after };
+  const variables = { id: topUpId, first: pageSize, before: pages.after };
   const answer = useAnswer(TopUpDrawsDocument, variables, { keepPrevious: true });
   if (answer.data === undefined && answer.error === null) return <Skeleton h={24} />;
   return (
