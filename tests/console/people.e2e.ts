@@ -68,7 +68,7 @@ it('exports what it imported', async () => {
 it('does to many chosen users what one cannot do by hand, and tells for whom it failed', async () => {
   await app.ok(`mutation {
     createFeature(input: { id: "calls", type: CONSUMABLE }) { id }
-    createPackage(input: { id: "basic", features: [{ id: "calls", entitlement: { limit: 10 } }] }) { id }
+    createPackage(input: { id: "basic", features: [{ id: "calls", entitlement: { limit: 10, resetPeriod: MONTH } }] }) { id }
     publishPackage(id: "basic") { id }
     subscribe(userId: "grace", packageIds: ["basic"]) { id }
   }`);
@@ -132,6 +132,39 @@ it('lists users by what they hold and use, keeps the view in the address, and op
   await page.getByText('No user matches these filters').waitFor();
   await page.getByRole('button', { name: 'Show all users' }).click();
   await page.getByText('3 users').waitFor();
+});
+
+it('finds anything and does the common things from the command menu, by keyboard', async () => {
+  const field = page.getByRole('combobox', { name: 'Find or do something' });
+  const chosen = page.getByRole('option', { selected: true });
+  await page.keyboard.press('Control+k');
+  await field.waitFor();
+  await look('command-menu');
+  await field.fill('cus_2');
+  await chosen.filter({ hasText: 'Hopper, Grace' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/users/grace');
+  await page.keyboard.press('Control+k');
+  await field.fill('calls');
+  await chosen.filter({ hasText: 'calls' }).waitFor();
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/features/calls');
+  await page.keyboard.press('Control+k');
+  await field.fill('subscribe ada-work');
+  await page.getByRole('option', { name: 'Subscribe ada-work' }).click();
+  await page.getByRole('dialog', { name: 'Subscribe 1 user' }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('Control+k');
+  await field.fill('new feature');
+  await page.keyboard.press('Enter');
+  await page.getByRole('dialog', { name: 'New feature' }).waitFor();
+  await page.waitForURL('**/features');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  await page.keyboard.press('Control+k');
+  await field.fill('dark');
+  await page.keyboard.press('Enter');
+  await page.getByRole('button', { name: 'Switch to light colours' }).click();
 });
 
 it('flags users with the same email, and tells before what a merge does', async () => {

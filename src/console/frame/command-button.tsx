@@ -23,8 +23,11 @@ export function CommandButton() {
         size="sm"
         visibleFrom="md"
         leftSection={<IconSearch size={16} aria-hidden />}
-        rightSection={<Kbd size="xs">{keys}</Kbd>}
-        aria-label="Find or do something"
+        rightSection={
+          <Kbd size="xs" aria-hidden>
+            {keys}
+          </Kbd>
+        }
         aria-keyshortcuts="Control+K Meta+K"
         onClick={() => open()}
       >

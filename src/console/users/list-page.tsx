@@ -1,7 +1,7 @@
 import { Button, Group, Paper, Select, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
-import { useEffect, useRef, useState } from 'react';
+import { type Dispatch, type SetStateAction, useEffect, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -14,7 +14,7 @@ import { Pager, usePages } from '../parts/pager.tsx';
 import { statusWords } from '../subscriptions/badge.tsx';
 import { type ListedUser, SelectedUsers } from './selected.tsx';
 import { NewUser } from './user-dialogs.tsx';
-import { UserTable, UserTableSkeleton } from './user-table.tsx';
+import { listed, UserTable, UserTableSkeleton } from './user-table.tsx';
 import { filterOf, isFiltered, readView, type View, writeView } from './view.ts';
 
 const pageSize = 50;
@@ -154,13 +154,18 @@ function SearchInput({ view, setView }: Viewing) {
 function Found(
   props: Viewing & {
     chosen: readonly ListedUser[];
-    setChosen: (chosen: readonly ListedUser[]) => void;
+    setChosen: Dispatch<SetStateAction<readonly ListedUser[]>>;
   },
 ) {
   const { view, setView, chosen, setChosen } = props;
   const pages = usePages();
   const variables = { filter: filterOf(view), order: view.order, first: pageSize, after: pages.after };
   const answer = useAnswer(UserListDocument, variables, { keepPrevious: true });
+  // What a change did to the chosen users is known here first.
+  useEffect(() => {
+    const fresh = new Map(answer.data?.usersConnection.edges.map((edge) => [edge.node.id, listed(edge)]));
+    setChosen((before) => before.map((user) => fresh.get(user.id) ?? user));
+  }, [answer.data, setChosen]);
   if (answer.data === undefined && answer.error === null) return <UserTableSkeleton />;
   return (
     <Answer of={answer}>

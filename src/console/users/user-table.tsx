@@ -20,7 +20,7 @@ const columns = [
 ];
 
 /** Which user an edge is about, with what is done to many users at once needs. */
-const listed = ({ node, subscriptions }: Edge): ListedUser => ({
+export const listed = ({ node, subscriptions }: Edge): ListedUser => ({
   id: node.id,
   packages: subscriptions.map((each) => each.package),
 });
