@@ -47,6 +47,7 @@ const lists: ReadonlySet<string> = new Set([
   'usageByPackage',
   'usageEvents',
   'usageSeries',
+  'userActivity',
   'usersConnection',
   'webhookDeliveries',
 ]);

@@ -27,6 +27,7 @@ const replicaQueries = new Set([
   'usageByPackage',
   'usageEvents',
   'usageSeries',
+  'userActivity',
   'usersConnection',
   'webhookDeliveries',
 ]);
