@@ -70,7 +70,7 @@ export function useCommands(search: string, subscribe: (userId: string) => void)
             run: goTo(paths.package(each.id)),
           })),
         ]),
-    ...found.map(({ id, name: itsName }) => ({
+    ...(name === search ? found.slice(0, 1) : found).map(({ id, name: itsName }) => ({
       key: `subscribe ${id}`,
       label: `Subscribe ${itsName || id}`,
       group: 'Actions' as const,
