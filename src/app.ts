@@ -4,9 +4,9 @@ import type { Registry } from 'prom-client';
 import { allowanceOf, authorOf, type Caller, identifyCaller } from './auth/caller.ts';
 import { lastFourOf, parseKey, readAuthorization } from './auth/keys/rules.ts';
 import type { Keyring } from './auth/keys/store.ts';
+import { createLinks, type Links } from './auth/members/links.ts';
+import { createPeopleRoutes, type PeopleDependencies } from './auth/people-route.ts';
 import type { Encryption } from './auth/secrets/encryption.ts';
-import { createSessionRoute } from './auth/sessions/route.ts';
-import type { Sessions } from './auth/sessions/sessions.ts';
 import type { UserIdentity, UserTokens } from './auth/tokens/tokens.ts';
 import type { Billing } from './billing/billing.ts';
 import { createStripeRoute } from './billing/route.ts';
@@ -53,13 +53,12 @@ import { createUsageRecorder } from './usage/record/record.ts';
 import { createReservations } from './usage/reservations/reserve.ts';
 import { createAdmission } from './users/arrival.ts';
 
-export interface Dependencies {
+export interface Dependencies extends PeopleDependencies {
   database: Database;
   /** Null: there is none. */
   replica?: Replica | null;
   keyring: Keyring;
   userTokens: UserTokens;
-  sessions: Sessions;
   /** For the secrets in the database. */
   encryption: Encryption;
   billing: Billing;
@@ -98,7 +97,7 @@ export interface App {
 
 /** Creates the server's routes. Does not listen. */
 export function createApp(dependencies: Dependencies): App {
-  const { database, sessions, consoleFiles, clientOrigins, log } = dependencies;
+  const { database, consoleFiles, clientOrigins, log } = dependencies;
   const { metrics = createMetrics(), basePath = '', replica = null } = dependencies;
   const servicesOf = createServices({ ...dependencies, metrics });
   const gate = createGate(metrics.refused, dependencies.capacity, dependencies.bodyRoom);
@@ -106,7 +105,8 @@ export function createApp(dependencies: Dependencies): App {
   registerPoolMetrics(metrics.registry, { ...database.pools, ...replica?.pools });
   if (replica !== null) registerReplicaMetrics(metrics.registry, replica);
   const doHeavyWork = createHeavyWork();
-  const admin = adminApi(dependencies, servicesOf, doHeavyWork);
+  const links = createLinks(dependencies.secretKey);
+  const admin = adminApi(dependencies, servicesOf, doHeavyWork, links);
   const client = clientApi(dependencies, servicesOf);
   const adminServer = createGraphqlServer(admin, log, {
     tracing: metrics.tracing,
@@ -133,7 +133,7 @@ export function createApp(dependencies: Dependencies): App {
   const routes = {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),
     '/': page === undefined ? createHomeRoute(basePath) : { GET: page },
-    '/console/session': createSessionRoute(sessions, gate),
+    ...createPeopleRoutes(dependencies, database.prisma, { gate, links }),
     '/graphql': serve(admin, adminServer, adminPage),
     '/client/graphql': withCors(serve(client, clientServer, clientPage), clientOrigins),
     '/segment/events': createSegmentRoute(events),
@@ -195,20 +195,13 @@ function oncePerEnvironment<Made>(create: (environmentId: string) => Made): (env
 
 /** For servers: everything in the environment of a private key. */
 function adminApi(
-  {
-    database,
-    replica = null,
-    keyring,
-    userTokens,
-    sessions,
-    billing,
-    webhooks,
-    log,
-    catalogueWorker,
-  }: Dependencies,
+  dependencies: Dependencies,
   servicesOf: ServicesOf,
   doHeavyWork: DoHeavyWork,
+  links: Links,
 ): Api<Caller, Context> {
+  const { database, keyring, userTokens, sessions, billing, webhooks, log } = dependencies;
+  const { catalogueWorker, basePath = '', replica = null } = dependencies;
   const catalogueFiles = createCatalogueFiles(catalogueWorker);
   const doLongRead = createHeavyWork(longReads);
   const shared = {
@@ -218,6 +211,8 @@ function adminApi(
     billing,
     catalogueFiles,
     doHeavyWork,
+    links,
+    sessions,
   };
   const allServicesOf = oncePerEnvironment((environmentId) => ({ ...servicesOf(environmentId), ...shared }));
   return {
@@ -239,6 +234,7 @@ function adminApi(
         permissions,
         author: authorOf(caller, requestContext),
         untilCallerLeaves,
+        addressOf: (path) => `${requestContext.origin()}${basePath}${path}`,
         readLong: (read) => doLongRead(environmentId, () => untilCallerLeaves(read)),
         reportFault: (error: unknown) => reportFault(log, error, requestContext),
       };

@@ -109,6 +109,7 @@ async function start(config: Config, running: Running): Promise<void> {
       secretKey,
       basePath: config.basePath,
     }),
+    secretKey,
     encryption,
     billing,
     consoleFiles: await loadConsole(

@@ -11,7 +11,7 @@ const AuditAuthorKind = builder.enumType('AuditAuthorKind', {
   description: 'How the change was made.',
   values: {
     PRIVATE_KEY: { description: 'By a request with a private key.' },
-    CONSOLE: { description: 'In the console, signed in with a private key.' },
+    CONSOLE: { description: 'In the console, by a member or signed in with a private key.' },
     COMMAND: { description: 'With a command of the server.' },
     SERVER: { description: 'The server itself, when it started.' },
   } as const,
@@ -36,6 +36,9 @@ const AuditSubject = builder.enumType('AuditSubject', {
     TOP_UP: { description: 'A top-up of one user.' },
     FEATURE_GRANT: { description: 'A feature that was granted to one user.' },
     MIGRATION: { description: 'A migration of subscribers.' },
+    MEMBER: { description: 'A member of this environment: the role, or a new password link.' },
+    INVITATION: { description: 'An invitation to become a member.' },
+    SESSION: { description: 'A session of the console that an admin ended.' },
     BILLING: {
       description:
         'The connection with a billing provider, an import, or a price; the id is the id at the provider.',
@@ -43,31 +46,44 @@ const AuditSubject = builder.enumType('AuditSubject', {
   } as const,
 });
 
-/** By the context of the request: the names of all keys in its answer are read at once. */
-const keyNames = new WeakMap<object, DataLoader<string, string | null>>();
-
-async function findKeyName(context: Context, keyId: string | null): Promise<string | null> {
-  if (keyId === null) return null;
-  const known = keyNames.get(context) ?? createNameLoader(context);
-  keyNames.set(context, known);
-  return known.load(keyId);
+/** Reads all of one request at once: the names of keys, or of members. */
+function perRequest<Value>(load: (context: Context, ids: string[]) => Promise<Map<string, Value>>) {
+  const loaders = new WeakMap<object, DataLoader<string, Value | null>>();
+  return async (context: Context, id: string | null): Promise<Value | null> => {
+    if (id === null) return null;
+    const known = loaders.get(context);
+    const loader =
+      known ??
+      new DataLoader<string, Value | null>(async (ids) => {
+        const found = await load(context, [...ids]);
+        return ids.map((each) => found.get(each) ?? null);
+      });
+    if (known === undefined) loaders.set(context, loader);
+    return loader.load(id);
+  };
 }
 
-const createNameLoader = ({ db, environmentId }: Context) =>
-  new DataLoader<string, string | null>(async (ids) => {
-    const where = { environmentId, id: { in: [...ids] } };
-    const rows = await db.apiKey.findMany({ where, select: { id: true, name: true } });
-    const names = new Map(rows.map(({ id, name }) => [id, name]));
-    return ids.map((id) => names.get(id) ?? null);
-  });
+const findKeyName = perRequest(async ({ db, environmentId }, ids) => {
+  const where = { environmentId, id: { in: ids } };
+  const rows = await db.apiKey.findMany({ where, select: { id: true, name: true } });
+  return new Map(rows.map(({ id, name }) => [id, name]));
+});
+
+/** Also of those who are no longer members: entries of this environment name them. */
+const findMember = perRequest(async ({ db }, ids) => {
+  const select = { id: true, name: true, email: true } as const;
+  const rows = await db.member.findMany({ where: { id: { in: ids } }, select });
+  return new Map(rows.map((row) => [row.id, row]));
+});
 
 interface AuthorRow {
   authorKind: AuthorKind;
   keyId: string | null;
   lastFour: string | null;
+  memberId: string | null;
 }
 
-const AuditAuthor = builder.objectRef<AuthorRow>('AuditAuthor').implement({
+export const AuditAuthor = builder.objectRef<AuthorRow>('AuditAuthor').implement({
   description: 'The author of a change.',
   fields: (t) => ({
     kind: t.expose('authorKind', { type: AuditAuthorKind, description: 'How the change was made.' }),
@@ -84,10 +100,18 @@ const AuditAuthor = builder.objectRef<AuthorRow>('AuditAuthor').implement({
       description: 'The name that the key has now; null if it has none, or none was used.',
       resolve: ({ keyId }, _args, context) => findKeyName(context, keyId),
     }),
+    memberId: t.exposeString('memberId', {
+      nullable: true,
+      description: 'The id of the member who was signed in to the console; null if it was nobody.',
+    }),
     label: t.string({
-      description: 'The author in words, such as "Private key "Billing worker" …x7Qd".',
-      resolve: async ({ authorKind, lastFour, keyId }, _args, context) =>
-        labelOf({ kind: authorKind, lastFour, keyName: await findKeyName(context, keyId) }),
+      description:
+        'The author in words, such as "Ana Silva (ana@example.com)" or "Private key "Billing worker" …x7Qd".',
+      resolve: async ({ authorKind, lastFour, keyId, memberId }, _args, context) => {
+        const names = [findKeyName(context, keyId), findMember(context, memberId)] as const;
+        const [keyName, member] = await Promise.all(names);
+        return labelOf({ kind: authorKind, lastFour, keyName, member });
+      },
     }),
   }),
 });
@@ -104,7 +128,7 @@ export const AuditEntry = builder.prismaObject('AuditEntry', {
     author: t.field({
       type: AuditAuthor,
       description: 'The author.',
-      select: { authorKind: true, keyId: true, lastFour: true },
+      select: { authorKind: true, keyId: true, lastFour: true, memberId: true },
       resolve: (entry) => entry,
     }),
     action: t.exposeString('action', {
@@ -157,7 +181,9 @@ function entryId(id: string): bigint | null {
   return /^\d{1,18}$/.test(id) ? BigInt(id) : null;
 }
 
-const KeyId = Id.regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, 'must be the id of a key');
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const KeyId = Id.regex(uuid, 'must be the id of a key');
+const MemberId = Id.regex(uuid, 'must be the id of a member');
 
 builder.queryField('auditLog', (t) =>
   t.prismaField({
@@ -174,12 +200,18 @@ builder.queryField('auditLog', (t) =>
         description: "Only changes of this user (also under earlier ids) and of the user's subscriptions.",
       }),
       keyId: t.arg.string({ description: 'Only changes made with this key.' }),
+      memberId: t.arg.string({ description: 'Only changes made by this member in the console.' }),
+      from: t.arg({ type: 'DateTime', description: 'Only changes at this time or later.' }),
+      to: t.arg({ type: 'DateTime', description: 'Only changes before this time.' }),
     },
     resolve: async (query, _root, { first, after, ...args }, { db, environmentId }) => {
       const subjectType = args.subjectType ?? undefined;
       const subjectId = parse(Id.nullish(), args.subjectId, 'subjectId') ?? undefined;
       const userId = parse(Id.nullish(), args.userId, 'userId');
       const keyId = parse(KeyId.nullish(), args.keyId, 'keyId') ?? undefined;
+      const memberId = parse(MemberId.nullish(), args.memberId, 'memberId') ?? undefined;
+      const createdAt = { gte: args.from ?? undefined, lt: args.to ?? undefined };
+      if (args.from && args.to && args.from >= args.to) throw invalidInput('to', 'must be after from');
       if (subjectId !== undefined && subjectType === undefined)
         throw invalidInput('subjectType', 'must say what the subjectId is the id of');
       const user = userId == null ? {} : await concerning(db, environmentId, userId);
@@ -196,7 +228,7 @@ builder.queryField('auditLog', (t) =>
             where: {
               environmentId,
               ...user,
-              ...{ subjectType, subjectId, keyId },
+              ...{ subjectType, subjectId, keyId, memberId, createdAt },
               ...(last === null ? {} : { id: { lt: BigInt(last.id) } }),
             },
             orderBy: { id: 'desc' },

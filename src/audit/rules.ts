@@ -19,7 +19,10 @@ export type AuditSubject =
   | 'WEBHOOK'
   | 'TOP_UP'
   | 'BILLING'
-  | 'MIGRATION';
+  | 'MIGRATION'
+  | 'MEMBER'
+  | 'INVITATION'
+  | 'SESSION';
 
 /** The author of a change, in one environment. */
 export interface Author {
@@ -28,6 +31,8 @@ export interface Author {
   /** The key that was used; null for commands and for the server itself. */
   keyId: string | null;
   lastFour: string | null;
+  /** The member who was signed in to the console; null for everybody else. */
+  memberId: string | null;
   /** The id of the request, as in the log; null if there is none. */
   requestId: string | null;
   /** What the client called that request; see RequestContext. */
@@ -40,20 +45,24 @@ export const ownAuthor = (kind: 'COMMAND' | 'SERVER', environmentId: string): Au
   kind,
   keyId: null,
   lastFour: null,
+  memberId: null,
   requestId: null,
   clientRequestId: null,
 });
 
-/** The author in words, such as `Console, key "Ana" …x7Qd`. */
+/** The author in words, such as `Ana Silva (ana@example.com)` or `Console, key "Ana" …x7Qd`. */
 export function labelOf({
   kind,
   lastFour,
   keyName = null,
+  member = null,
 }: {
   kind: AuthorKind;
   lastFour: string | null;
   keyName?: string | null;
+  member?: { name: string; email: string } | null;
 }): string {
+  if (member !== null) return `${member.name} (${member.email})`;
   const words = {
     PRIVATE_KEY: 'Private key',
     CONSOLE: 'Console, key',

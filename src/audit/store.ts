@@ -6,7 +6,7 @@ import type { AuditSubject, Author, Difference, Fields, State } from './rules.ts
 /** Objects that are rows and so have a state. */
 export type StatefulSubject = Exclude<
   AuditSubject,
-  'IMPORT' | 'TOKEN_SECRET' | 'USAGE' | 'BILLING' | 'MIGRATION'
+  'IMPORT' | 'TOKEN_SECRET' | 'USAGE' | 'BILLING' | 'MIGRATION' | 'SESSION'
 >;
 
 /** What a version of the package `p` contains. */
@@ -90,6 +90,15 @@ const states: Record<StatefulSubject, string> = {
       jsonb_build_object('kind', kind, 'lastFour', last_four, 'name', name, 'scopes', to_jsonb(scopes),
         'expiresAt', ${instantSql('expires_at')}, 'revoked', revoked_at is not null) as fields
     from api_key where environment_id = $1 and id = any ($2::uuid[])`,
+  MEMBER: `
+    select member_id::text as handle, member_id::text as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
+      jsonb_build_object('role', role) as fields
+    from member_role where environment_id = $1 and member_id = any ($2::uuid[])`,
+  INVITATION: `
+    select id::text as handle, id::text as subject_id, null::bigint as user_key,
+      jsonb_build_object('email', email) as personal,
+      jsonb_build_object('role', role, 'expiresAt', ${instantSql('expires_at')}, 'closed', closed_at is not null) as fields
+    from invitation where environment_id = $1 and id = any ($2::uuid[])`,
   // A query of an address often holds a secret.
   WEBHOOK: `
     select id as handle, id as subject_id, null::bigint as user_key, '{}'::jsonb as personal,
@@ -153,14 +162,14 @@ export async function appendEntries(
 /** Writes that a person recorded usage by hand, on the connection whose transaction records it. */
 export async function appendUsageEntry(
   client: Pick<ClientBase, 'query'>,
-  { environmentId, kind, keyId, lastFour, requestId, clientRequestId }: Author,
+  { environmentId, kind, keyId, lastFour, memberId, requestId, clientRequestId }: Author,
   { subjectId, userKey, after }: Pick<Difference, 'subjectId' | 'userKey' | 'after'>,
 ): Promise<void> {
   await client.query(
     `insert into audit_entry (environment_id, action, subject_type, subject_id, user_key, author_kind, key_id, last_four,
-       request_id, client_request_id, after, withheld)
-     values ($1, 'recordUsage', 'USAGE', $2, $3, $4, $5, $6, $7, $8, $9, '{}')`,
-    [environmentId, subjectId, userKey, kind, keyId, lastFour, requestId, clientRequestId, after],
+       request_id, client_request_id, after, member_id, withheld)
+     values ($1, 'recordUsage', 'USAGE', $2, $3, $4, $5, $6, $7, $8, $9, $10, '{}')`,
+    [environmentId, subjectId, userKey, kind, keyId, lastFour, requestId, clientRequestId, after, memberId],
   );
 }
 

@@ -1,12 +1,21 @@
 import type { Author } from '../audit/rules.ts';
 import { readAuthorization, readEnvironmentId } from './keys/rules.ts';
 import type { Identity, Keyring } from './keys/store.ts';
+import type { Permissions } from './permission-rules.ts';
 import { consoleHeader, type ProxyHeaders } from './sessions/rules.ts';
 import type { Sessions } from './sessions/sessions.ts';
 
-/** A caller of the admin API: with a private key, or with a console session that the key started. */
-export interface Caller extends Identity {
+/** A caller of the admin API: with a private key, or with a session of the console. */
+export interface Caller {
+  environmentId: string;
   through: 'PRIVATE_KEY' | 'CONSOLE';
+  /** What the log calls the credentials. */
+  kind: 'PRIVATE' | 'MEMBER';
+  /** The key, or the key that started the session; null for a member. */
+  keyId: string | null;
+  lastFour: string | null;
+  memberId: string | null;
+  permissions: Permissions;
   /** Of a console session: where in the database's log its last change is, and the cookie that keeps the next one. */
   written?: { position: string | null; cookieOf(position: string): string };
 }
@@ -35,7 +44,9 @@ const holders = new WeakMap<Identity, Caller>();
 function holderOf(identity: Identity): Caller {
   const known = holders.get(identity);
   if (known !== undefined) return known;
-  const caller = { ...identity, through: 'PRIVATE_KEY' } as const;
+  const { environmentId, keyId, lastFour, permissions } = identity;
+  const holder = { environmentId, keyId, lastFour, permissions, memberId: null };
+  const caller = { ...holder, kind: 'PRIVATE', through: 'PRIVATE_KEY' } as const;
   holders.set(identity, caller);
   return caller;
 }
@@ -62,31 +73,33 @@ export async function identifyCaller(
   const token = sessions.cookies.read(headers, environmentId);
   const session = token === null ? null : await sessions.find(token, environmentId);
   if (session === null) return null;
+  const { keyId, lastFour, member, permissions } = session;
+  const memberId = member?.id ?? null;
+  const kind = memberId === null ? 'PRIVATE' : 'MEMBER';
   const written = {
     position: sessions.cookies.readWritten(headers, environmentId),
     cookieOf: (position: string) => sessions.cookies.writeWritten(headers, environmentId, position),
   };
-  return { ...session.identity, through: 'CONSOLE', written };
+  return { environmentId, through: 'CONSOLE', kind, keyId, lastFour, memberId, permissions, written };
 }
 
 /**
  * The rate limit that a call counts against. The console has its own, so that it still works while a key's calls are
  * refused.
  */
-export const allowanceOf = ({ through, keyId }: { through: string; keyId: string }): string =>
-  `${through} ${keyId}`;
+export const allowanceOf = ({ through, ...by }: Pick<Caller, 'keyId'> & Holder): string =>
+  `${through} ${by.keyId ?? by.memberId}`;
+
+interface Holder {
+  through: string;
+  memberId?: string | null;
+}
 
 /** Returns the caller as an author in the audit log. */
 export function authorOf(
   caller: Caller,
   { id: requestId, clientId: clientRequestId }: { id: string; clientId: string | null },
 ): Author {
-  return {
-    environmentId: caller.environmentId,
-    kind: caller.through,
-    keyId: caller.keyId,
-    lastFour: caller.lastFour,
-    requestId,
-    clientRequestId,
-  };
+  const { environmentId, keyId, lastFour, memberId } = caller;
+  return { environmentId, kind: caller.through, keyId, lastFour, memberId, requestId, clientRequestId };
 }

@@ -5,19 +5,47 @@ import type { KeyKind } from './keys/rules.ts';
 export const scopes = ['read', 'usage', 'ingest', 'admin'] as const;
 export type Scope = (typeof scopes)[number];
 
-/** What a caller may do. `admin` includes the others. */
-export type Permissions = ReadonlySet<Scope>;
+/** What a call needs: a scope, or `edit`, which people can have but no key alone; of keys it needs `admin`. */
+export type Permission = Scope | 'edit';
 
-export const mayDo = (permissions: Permissions, needed: Scope): boolean =>
+/** What a caller may do. `admin` includes the others. */
+export type Permissions = ReadonlySet<Permission>;
+
+export const mayDo = (permissions: Permissions, needed: Permission): boolean =>
   permissions.has('admin') || permissions.has(needed);
 
-export const forbiddenMessage = (needed: Scope, what: string) =>
-  `Forbidden: ${what} needs the scope "${needed}", which this key does not have.`;
+/** What a person may do in an environment. Each role includes the ones before it. */
+export const roles = ['VIEWER', 'EDITOR', 'ADMIN'] as const;
+export type Role = (typeof roles)[number];
+
+/** VIEWER reads; EDITOR also changes what is sold and who has it; ADMIN does everything. */
+const permissionsOfRoles: Record<Role, Permissions> = {
+  VIEWER: new Set(['read']),
+  EDITOR: new Set(['read', 'usage', 'ingest', 'edit']),
+  ADMIN: new Set(['admin']),
+};
+
+export const permissionsOf = (role: Role): Permissions => permissionsOfRoles[role];
+
+/** The least role that may do this. */
+export const roleFor = (needed: Permission): Role =>
+  roles.find((role) => mayDo(permissionsOfRoles[role], needed)) ?? 'ADMIN';
+
+export const forbiddenMessage = (needed: Permission, what: string) =>
+  `Forbidden: ${what} needs the scope "${needed === 'edit' ? 'admin' : needed}", which this key does not have.`;
+
+const forbiddenForRole = (needed: Permission, what: string) =>
+  `Forbidden: ${what} needs the role ${roleFor(needed)}. Ask an admin of this environment for it.`;
 
 /** @throws ForbiddenError */
-export function requirePermission(permissions: Permissions, needed: Scope, what: string): void {
+export function requirePermission(
+  { permissions, isMember }: { permissions: Permissions; isMember: boolean },
+  needed: Permission,
+  what: string,
+): void {
   if (mayDo(permissions, needed)) return;
-  throw new DomainError('FORBIDDEN', 'ForbiddenError', forbiddenMessage(needed, what));
+  const messageOf = isMember ? forbiddenForRole : forbiddenMessage;
+  throw new DomainError('FORBIDDEN', 'ForbiddenError', messageOf(needed, what));
 }
 
 /** The scopes of the kinds of keys that can do one thing only. */

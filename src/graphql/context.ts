@@ -1,6 +1,8 @@
 import type { Author } from '../audit/rules.ts';
+import type { Links } from '../auth/members/links.ts';
 import type { Permissions } from '../auth/permission-rules.ts';
 import type { Encryption } from '../auth/secrets/encryption.ts';
+import type { Sessions } from '../auth/sessions/sessions.ts';
 import type { UserTokens } from '../auth/tokens/tokens.ts';
 import type { Billing } from '../billing/billing.ts';
 import type { CatalogueFiles } from '../catalogue/file/files.ts';
@@ -34,6 +36,8 @@ export interface Context {
   deletePerson: DeletePerson;
   ingestEvents: IngestEvents;
   userTokens: UserTokens;
+  links: Links;
+  sessions: Sessions;
   billing: Billing;
   catalogueFiles: CatalogueFiles;
   doHeavyWork: DoHeavyWork;
@@ -43,6 +47,8 @@ export interface Context {
   untilCallerLeaves: <Result>(read: () => PromiseLike<Result>) => Promise<Result>;
   /** The same for reads that may take long: few of an environment run at once. */
   readLong: <Result>(read: () => PromiseLike<Result>) => Promise<Result>;
+  /** The address at which the caller's people find this path of the console. */
+  addressOf: (path: string) => string;
   /** Logs a failure that is returned as data, beside other results. Returns what the caller may see of it. */
   reportFault: (error: unknown) => Fault;
   /** For operations that may read a replica; see reading.ts. */

@@ -10,19 +10,34 @@ import {
   Kind,
   type SelectionSetNode,
 } from 'graphql';
-import { mayDo, requirePermission, type Scope } from '../auth/permission-rules.ts';
+import { mayDo, type Permission, requirePermission } from '../auth/permission-rules.ts';
 import type { Context } from './context.ts';
 
-/** Mutations that need another scope than `admin`. */
-const mutationScopes: Record<string, Scope> = {
-  recordUsage: 'usage',
-  recordUsages: 'usage',
-  createUsageEvent: 'usage',
-  reserveUsage: 'usage',
-  commitReservation: 'usage',
-  releaseReservation: 'usage',
-  ingestSegmentEvent: 'ingest',
-};
+/**
+ * Mutations that need something else than `admin`. A mutation that stands nowhere here needs `admin`: keys, members,
+ * webhooks, Stripe and settings.
+ */
+const mutationPermissions = new Map<string, Permission>([
+  ...listed('usage', 'recordUsage recordUsages createUsageEvent'),
+  ...listed('usage', 'reserveUsage commitReservation releaseReservation'),
+  ...listed('ingest', 'ingestSegmentEvent'),
+  ...listed('edit', 'createFeature updateFeature deleteFeature publishCatalogue'),
+  ...listed('edit', 'createPackage duplicatePackage createPackageVersion updatePackage updateDraftPackage'),
+  ...listed('edit', 'publishPackage unpublishPackage archivePackage deleteDraftPackage'),
+  ...listed('edit', 'setPackagePrice removePackagePrice'),
+  ...listed('edit', 'createUser updateUser deleteUser mergeUsers importUsers'),
+  ...listed('edit', 'subscribe subscribeUsers changePackage cancelSubscription resumeSubscription'),
+  ...listed('edit', 'migrateSubscribers stopMigration generateSubscriptionLink generatePortalLink'),
+  ...listed('edit', 'grantFeature revokeGrant topUp voidTopUp'),
+  ...listed('edit', 'createMappingRule updateMappingRule deleteMappingRule'),
+]);
+
+function listed(permission: Permission, names: string): [string, Permission][] {
+  return names.split(' ').map((name) => [name, permission]);
+}
+
+/** Queries that need `admin`: who else is there. */
+const adminQueries = ['members', 'invitations', 'sessions'];
 
 /** What answers of these mutations tell without the scope `read`: what became of the call itself. */
 const openFields: Record<string, readonly string[]> = {
@@ -37,11 +52,12 @@ const openFields: Record<string, readonly string[]> = {
 };
 
 /**
- * The scope that a field needs: queries, and what is reached from them, `read`; mutations `admin`, if they need no other
- * one. Null: the field tells only what became of the mutation.
+ * What a field needs: queries, and what is reached from them, `read`; mutations see above. Null: the field tells only
+ * what became of the mutation.
  */
-export function scopeOf(typeName: string, fieldName: string): Scope | null {
-  if (typeName === 'Mutation') return mutationScopes[fieldName] ?? 'admin';
+export function permissionFor(typeName: string, fieldName: string): Permission | null {
+  if (typeName === 'Mutation') return mutationPermissions.get(fieldName) ?? 'admin';
+  if (typeName === 'Query' && adminQueries.includes(fieldName)) return 'admin';
   return openFields[typeName]?.includes(fieldName) ? null : 'read';
 }
 
@@ -63,9 +79,10 @@ function guard(field: GraphQLField<unknown, Context>): void {
 }
 
 /** @throws ForbiddenError */
-function check({ permissions }: Context, info: GraphQLResolveInfo): void {
+function check({ permissions, author }: Context, info: GraphQLResolveInfo): void {
   const { parentType, fieldName, fieldNodes } = info;
-  requirePermission(permissions, scopeOf(parentType.name, fieldName) ?? 'read', fieldName);
+  const caller = { permissions, isMember: author.memberId !== null };
+  requirePermission(caller, permissionFor(parentType.name, fieldName) ?? 'read', fieldName);
   if (mayDo(permissions, 'read')) return;
   const visited = new Set<string>();
   const type = getNamedType(info.returnType);
@@ -84,8 +101,8 @@ function check({ permissions }: Context, info: GraphQLResolveInfo): void {
 
   function checkField({ name: { value: name }, selectionSet }: FieldNode, on: GraphQLNamedType): void {
     if (name.startsWith('__')) return;
-    const needed = scopeOf(on.name, name);
-    if (needed !== null) requirePermission(permissions, needed, `${on.name}.${name}`);
+    const needed = permissionFor(on.name, name);
+    if (needed !== null) requirePermission(caller, needed, `${on.name}.${name}`);
     const field = isObjectType(on) ? on.getFields()[name] : undefined;
     if (field !== undefined) checkSelection(selectionSet, getNamedType(field.type));
   }

@@ -5,6 +5,8 @@ import '../allowances/top-ups/draws-graphql.ts';
 import '../allowances/top-ups/graphql.ts';
 import '../audit/graphql.ts';
 import '../auth/keys/graphql.ts';
+import '../auth/members/graphql.ts';
+import '../auth/sessions/graphql.ts';
 import '../billing/flags-graphql.ts';
 import '../billing/graphql.ts';
 import '../billing/links-graphql.ts';

@@ -20,6 +20,9 @@ const defaults = {
 /** The limits of reads that keep PostgreSQL busy, such as usage over time. Many at once would slow everybody down. */
 export const longReads = { total: 4, perEnvironment: 2, maxWaiting: 100 };
 
+/** Hashing passwords, for which strangers can ask: one at a time, so that it uses one core at most. */
+export const passwordWork = { total: 1, perEnvironment: 1, maxWaiting: 20 };
+
 /**
  * Runs heavy work within these limits, in order of arrival.
  *

@@ -5,14 +5,15 @@ import type { Unavailability } from '../database/errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { redact } from '../telemetry/redaction.ts';
 import { readTraceparent, type Span, type Tracing } from '../telemetry/tracing.ts';
+import { originOf } from './address.ts';
 import type { WriteHealth } from './health.ts';
 import { codeOf } from './response.ts';
 
 /** The credentials of a request. */
 export interface Bearer {
   environmentId: string;
-  kind: 'PRIVATE' | 'PUBLIC' | 'WRITE' | 'USER_TOKEN';
-  /** Of the key, or of the key that started the console session. Null for a user token. */
+  kind: 'PRIVATE' | 'PUBLIC' | 'WRITE' | 'USER_TOKEN' | 'MEMBER';
+  /** Of the key, or of the key that started the console session. Null for a user token and a member. */
   lastFour: string | null;
 }
 
@@ -44,6 +45,8 @@ export interface RequestContext {
   readonly noteUnavailability: (reason: Unavailability) => void;
   /** Its span. Null if nothing is traced. */
   span: Span | null;
+  /** Returns the address that the client called, such as `https://kana.example.com`. */
+  readonly origin: () => string;
   /** Returns a signal that is aborted when the caller leaves before the answer. */
   readonly untilLeft: () => AbortSignal;
   /** How old may be what a replica showed, in milliseconds. Null: the primary was read. */
@@ -64,10 +67,11 @@ export function createRequestContext(
   noteUnavailability: RequestContext['noteUnavailability'] = () => undefined,
   untilLeft: RequestContext['untilLeft'] = () => new AbortController().signal,
   setHeader: RequestContext['setHeader'] = () => undefined,
+  origin: RequestContext['origin'] = () => '',
 ): RequestContext {
   const clientId = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : null;
   const unknown = { params: {}, bearer: null, operation: null, outcome: null, dataAgeMs: null };
-  return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span, untilLeft, setHeader };
+  return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span, untilLeft, setHeader, origin };
 }
 
 /** An id that looks like a key must not be logged either. */
@@ -102,6 +106,7 @@ export function createObserver({ log, metrics, writes }: Observing): Observe {
       writes?.note,
       leaving,
       setHeader,
+      () => originOf(request),
     );
     response.setHeader('X-Request-Id', requestContext.id);
     response.once('close', () => {

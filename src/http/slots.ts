@@ -35,7 +35,7 @@ export function createSlots(refused: Counter, max = defaultMax, maxPerAddress = 
 }
 
 /** One IPv6 customer usually has a whole /64 network, so its addresses share one count. */
-function networkOf(address: string): string {
+export function networkOf(address: string): string {
   if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
   const [head = ''] = address.split('::', 1);
   return head.split(':').slice(0, 4).join(':');

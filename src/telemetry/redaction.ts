@@ -9,6 +9,8 @@ const secrets: readonly [RegExp, string][] = [
   [/\bwhsec_[\w+/=*]{0,255}/g, '[secret]'],
   // Sessions of the console.
   [/ses_(test|live)_[\w-]{0,64}/g, '[session]'],
+  // Invitations, and links to set a password.
+  [/(inv|pwd)_[\w-]{43}/g, '[link]'],
   // User tokens are JWTs. Their header is JSON in base64, which begins like this.
   [/eyJ[\w-]{4,2048}(\.[\w-]{0,4096}){0,2}/g, '[token]'],
   [/\b(Basic|Bearer)\s+[\w.~+/=-]{8,4096}/gi, '$1 [credentials]'],

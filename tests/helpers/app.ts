@@ -110,6 +110,8 @@ export async function startTestApp({
       secretKey: testKey,
       basePath,
     }),
+    secretKey: testKey,
+    passwordCost: { logN: 8, r: 8, p: 1 },
     encryption: testEncryption,
     billing: createBilling(database, testEncryption, { apiBase: stripeApiBase }),
     consoleFiles: withConsole ? await loadConsole('dist/console', basePath) : null,

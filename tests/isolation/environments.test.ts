@@ -82,7 +82,7 @@ function sense(answer: unknown, its: Names): string {
   return text
     .replaceAll(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, 'then')
     .replaceAll(/[\w-]+\.[\w-]+\.[\w-]+/g, 'token')
-    .replaceAll(/"(key|secret|id|lastFour|fingerprint)":"[^"]*"/g, '"$1":"…"');
+    .replaceAll(/"(key|secret|id|link|lastFour|fingerprint)":"[^"]*"/g, '"$1":"…"');
 }
 
 describe('the tables hold enough to show a leak', () => {

@@ -79,11 +79,16 @@ export const queries: Record<string, Row> = {
       ({ user }) => ({ userId: user }),
       ({ apiKey }) => ({ keyId: apiKey }),
       ({ auditEntry }) => ({ after: auditEntry }),
+      () => ({ from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' }),
+      ({ colleague }) => ({ memberId: colleague }),
     ],
   },
   billingFlags: {
     calls: [...pagesAfter(({ customer }) => customer), ({ user }) => ({ userId: user, first: 100 })],
   },
+  members: { calls: pagesAfter(({ member }) => member) },
+  invitations: { calls: pagesAfter(({ invitation }) => invitation) },
+  sessions: { calls: pagesAfter(({ session }) => session) },
   billingMeterFailures: { calls: pagesAfter(({ base }) => `1 ${base}`) },
   canUseFeature: {
     calls: [
@@ -492,7 +497,13 @@ export const mutations: Record<string, Row> = {
   resumeSubscription: byId(({ endingSubscription }) => endingSubscription),
   rotateApiKey: { calls: [({ apiKey }) => ({ id: apiKey, oldExpiresAt: '2099-01-01T00:00:00Z' })] },
   retryBillingMeter: { calls: [({ base, feature }) => ({ packageId: base, featureId: feature })] },
+  changeMemberRole: { calls: [({ member }) => ({ id: member, role: 'ADMIN' })] },
+  createPasswordLink: byId(({ colleague }) => colleague),
+  inviteMember: { calls: [() => ({ email: 'new@example.com', role: 'VIEWER' })] },
+  removeMember: byId(({ member }) => member),
   revokeApiKey: byId(({ apiKey }) => apiKey),
+  revokeInvitation: byId(({ invitation }) => invitation),
+  revokeSession: byId(({ session }) => session),
   rotateWebhookSecret: byId(({ webhook }) => webhook),
   setPackagePrice: {
     calls: [

@@ -78,8 +78,11 @@ const open = [
 const alike = ['b', 'import', 't', 'identify', 'i', 'p', 'screen', 's', 'group', 'g', 'alias', 'a'];
 /** Paths of the REST API: operations of the GraphQL API under other names. Some are below, all in tests/rest. */
 const rest = restOperations.map(({ path }) => `/v1${path}`);
-/** Paths tested elsewhere: GraphQL in this folder, sessions in tests/auth, Stripe's events in tests/billing. */
-const elsewhere = ['/graphql', '/client/graphql', '/console/session', '/billing/stripe/webhook'];
+/** Paths tested elsewhere: GraphQL in this folder, sessions and members in tests/auth, Stripe's events in tests/billing. */
+const elsewhere = [
+  ...['/graphql', '/client/graphql', '/billing/stripe/webhook'],
+  ...['/console/session', '/console/account', '/console/invitation', '/console/password'],
+];
 /** Calls that take the private key. */
 const keyed: Call[] = [
   {

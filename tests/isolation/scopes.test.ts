@@ -1,16 +1,25 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type GraphQLField, getNamedType, isObjectType } from 'graphql';
 import { createKey } from '../../src/auth/keys/store.ts';
-import { type Scope, scopes } from '../../src/auth/permission-rules.ts';
+import { type Role, roles, type Scope, scopes } from '../../src/auth/permission-rules.ts';
 import { schema } from '../../src/graphql/schema.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { memberSession } from '../helpers/members.ts';
 import { operationOf } from '../helpers/operations.ts';
 import { mutations, queries } from './operations.ts';
 import { createWorld, type Names, type Rows, readRows } from './world.ts';
 
 // Every field needs a scope. The key of each other scope is refused, and changes nothing.
 
-/** Mutations that need another scope than `admin`. All queries need `read`. */
+/** Queries that need another scope than `read`. */
+const adminQueries = ['members', 'invitations', 'sessions'];
+
+/** What only an ADMIN may change; an EDITOR may do the rest. */
+const adminMutations =
+  /ApiKey$|Member|Invitation$|PasswordLink$|Session$|[wW]ebhook|^redeliver|Stripe$|Price$|BillingMeter$|BillingTemplate$|^updateEnvironment$|^removeDemoData$|^generateUserToken$/;
+const editorPrices = ['setPackagePrice', 'removePackagePrice'];
+
+/** Mutations that need another scope than `admin`. */
 const scopesOfMutations: Record<string, Scope> = {
   recordUsage: 'usage',
   recordUsages: 'usage',
@@ -59,6 +68,8 @@ function headOf(
   return whole.slice(0, end === -1 ? -2 : end).trimEnd();
 }
 
+const scopeOfQuery = (name: string): Scope => (adminQueries.includes(name) ? 'admin' : 'read');
+
 interface Case {
   name: string;
   needs: Scope;
@@ -75,7 +86,7 @@ const cases = (): Case[] =>
       const variables = (type === 'Query' ? queries : mutations)[name]?.calls[0]?.(its) ?? {};
       const head = headOf(type === 'Query' ? 'query' : 'mutation', field, variables);
       const query = isObjectType(getNamedType(field.type)) ? `${head} { __typename } }` : `${head} }`;
-      const needs = type === 'Query' ? 'read' : (scopesOfMutations[name] ?? 'admin');
+      const needs = type === 'Query' ? scopeOfQuery(name) : (scopesOfMutations[name] ?? 'admin');
       return { name, needs, query, variables, field };
     });
   });
@@ -138,3 +149,41 @@ test('of several fields each needs its scope', async () => {
   expect(await codesOf({ query, variables: {} }, keys.usage)).toContain('FORBIDDEN');
   expect(await codesOf({ query: '{ __typename }', variables: {} }, keys.usage)).toEqual([]);
 });
+
+/** What a member may do, by the rule in words: VIEWER reads, EDITOR changes what is sold and who has it. */
+function roleOf({ name, field }: Case): Role {
+  const isQuery = queries[name] !== undefined && field === queryFields()[name];
+  if (isQuery) return adminQueries.includes(name) ? 'ADMIN' : 'VIEWER';
+  return adminMutations.test(name) && !editorPrices.includes(name) ? 'ADMIN' : 'EDITOR';
+}
+
+function queryFields() {
+  const found = schema.getType('Query');
+  return isObjectType(found) ? found.getFields() : {};
+}
+
+test('each operation is open to members of its role and above, and changes nothing for others', async () => {
+  const cookies = Object.fromEntries(
+    await Promise.all(roles.map(async (role) => [role, await memberSession(app, 'test', role)])),
+  );
+  const before = await rows.of('test');
+  const send = async ({ query, variables }: Case, role: Role) => {
+    const headers = { Cookie: cookies[role], 'X-Kana-Console': 'test' };
+    const { body } = await app.http.post('/graphql').set(headers).send({ query, variables });
+    return (body.errors ?? []).map(({ extensions }: { extensions: { code: string } }) => extensions.code);
+  };
+  const isBelow = (role: Role, needed: Role) => roles.indexOf(role) < roles.indexOf(needed);
+  const found = cases();
+  for (const each of found)
+    for (const role of roles.filter((other) => isBelow(other, roleOf(each))))
+      expect([each.name, role, await send(each, role)]).toEqual([each.name, role, ['FORBIDDEN']]);
+  expect(withoutSessions(await rows.of('test'))).toEqual(withoutSessions(before));
+  for (const each of found.filter(({ name }) => name !== 'removeMember')) {
+    const role = roleOf(each);
+    expect([each.name, role, await send(each, role)]).not.toEqual([each.name, role, ['FORBIDDEN']]);
+  }
+  await rows.restore();
+});
+
+/** When a session was last seen changes by itself. */
+const withoutSessions = ({ console_session: _, ...rest }: Record<string, string[]>) => rest;

@@ -32,6 +32,13 @@ export interface Names {
   /** What the events are called, and a property of theirs. */
   happening: string;
   apiKey: string;
+  /** A member of both environments, where both have this world. */
+  member: string;
+  /** A member of this environment alone. */
+  colleague: string;
+  invitation: string;
+  /** The older of two sessions of the console. */
+  session: string;
   /** The newest entry of the audit log. */
   auditEntry: string;
   /** The first user's, and the twin's. */
@@ -87,6 +94,10 @@ export function namesOf(prefix: string): Names {
       | 'reservation'
       | 'usageEvent'
       | 'apiKey'
+      | 'member'
+      | 'colleague'
+      | 'invitation'
+      | 'session'
       | 'auditEntry'
       | 'delivery'
     >),
@@ -98,6 +109,10 @@ export function namesOf(prefix: string): Names {
     reservation: '987654324',
     usageEvent: '987654325',
     apiKey: '01890000-0000-7000-8000-000000000000',
+    member: `01890000-0000-7000-8000-${Buffer.from(prefix).toString('hex').padStart(12, '0')}`,
+    colleague: '01890000-0000-7000-8000-100000000000',
+    invitation: '01890000-0000-7000-8000-200000000000',
+    session: `${prefix}session`,
     auditEntry: '987654321',
     delivery: '987654321',
   };
@@ -202,8 +217,13 @@ export async function createWorld(
   const key = { environmentId, kind: 'PUBLIC', lastFour } as const;
   const { id: apiKey } = await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 1` } });
   await db.apiKey.create({ data: { ...key, hash: `${environmentId} ${prefix} 2` } });
-  await createTraces(db, environmentId, { prefix, keyId: apiKey });
-  const auditEntry = await createHistory(db, environmentId, { user, keyId: apiKey });
+  const people = await createPeople(db, environmentId, names);
+  const session = await createTraces(db, environmentId, { prefix, keyId: apiKey, ...people });
+  const auditEntry = await createHistory(db, environmentId, {
+    user,
+    keyId: apiKey,
+    memberId: people.colleague,
+  });
   const migration = await createMigrations(db, environmentId, { names, userKey: user.key });
   const delivery = await createTold(db, environmentId, names);
   const ids = {
@@ -216,7 +236,37 @@ export async function createWorld(
     usageEvent: `${usageEvent}`,
     auditEntry: `${auditEntry}`,
   };
-  return { ...names, ...ids, apiKey, delivery: `${delivery}` };
+  return { ...names, ...ids, ...people, apiKey, session, delivery: `${delivery}` };
+}
+
+/** A member of this environment and, maybe, of another; one of this alone; and two invitations, of which the older is told. */
+async function createPeople(
+  db: PrismaClient,
+  environmentId: 'test' | 'live',
+  { member, email }: Names,
+): Promise<{ colleague: string; invitation: string }> {
+  const { word, lastFour } = secrets[environmentId];
+  const account = { id: member, email: `member-${email}`, name: 'Shared' };
+  await db.member.upsert({ where: { id: member }, create: account, update: {} });
+  const since = new Date(Date.now() - 60_000);
+  await db.memberRole.create({ data: { environmentId, memberId: member, role: 'EDITOR', createdAt: since } });
+  const { id: colleague } = await db.member.create({
+    data: { email: `${environmentId}-${email}`, name: word, passwordHash: word },
+  });
+  await db.memberRole.create({ data: { environmentId, memberId: colleague, role: 'VIEWER' } });
+  const expiresAt = new Date(Date.now() + 3_600_000);
+  const link = { environmentId, memberId: colleague, tokenHash: `${environmentId} ${colleague}` };
+  await db.passwordReset.create({ data: { ...link, expiresAt } });
+  const author = { authorKind: 'CONSOLE', lastFour } as const;
+  const invitation = { environmentId, role: 'VIEWER', ...author, expiresAt } as const;
+  const [older, newer] = [`older-${email}`, `newer-${email}`];
+  const { id } = await db.invitation.create({
+    data: { ...invitation, email: older, tokenHash: `${environmentId} ${older}`, createdAt: since },
+  });
+  await db.invitation.create({
+    data: { ...invitation, email: newer, tokenHash: `${environmentId} ${newer}` },
+  });
+  return { colleague, invitation: id };
 }
 
 /** A grant of this feature to this user; its id. */
@@ -330,31 +380,43 @@ async function createBilling(
   await db.stripeEvent.create({ data: event });
 }
 
-/** What nobody is shown: a session of the console, a deleted user, and how far usage is rolled up. */
+/** Two sessions of the console, a deleted user, and how far usage is rolled up; the id of the older session. */
 async function createTraces(
   db: PrismaClient,
   environmentId: 'test' | 'live',
-  { prefix, keyId }: { prefix: string; keyId: string },
-): Promise<void> {
-  const expiresAt = new Date(Date.now() + 3_600_000);
+  { prefix, keyId, colleague: memberId }: { prefix: string; keyId: string; colleague: string },
+): Promise<string> {
+  const since = new Date(Date.now() - 60_000);
+  const session = { environmentId, expiresAt: new Date(Date.now() + 3_600_000) };
+  const { idHash: sessionId } = await db.consoleSession.create({
+    data: { ...session, keyId, idHash: `${environmentId} ${prefix} key`, createdAt: since },
+  });
   await db.consoleSession.create({
-    data: { environmentId, keyId, idHash: `${environmentId} ${prefix}`, expiresAt },
+    data: { ...session, memberId, idHash: `${environmentId} ${prefix} member` },
   });
   const salt = Buffer.from(environmentId.padEnd(16));
   await db.deletedUserSalt.upsert({ where: { environmentId }, create: { environmentId, salt }, update: {} });
   const idHash = Buffer.from(`${environmentId} ${prefix}`.padEnd(32));
   await db.deletedUser.create({ data: { environmentId, idHash, deletedAt: new Date(0) } });
   await db.usageRollup.upsert({ where: { environmentId }, create: { environmentId }, update: {} });
+  return sessionId;
 }
 
 /** Two entries of the audit log about this user and key; the id of the newer one. */
 async function createHistory(
   db: PrismaClient,
   environmentId: 'test' | 'live',
-  { user, keyId }: { user: { key: bigint; id: string }; keyId: string },
+  { user, keyId, memberId }: { user: { key: bigint; id: string }; keyId: string; memberId: string },
 ): Promise<bigint> {
   const { word, lastFour } = secrets[environmentId];
-  const author = { authorKind: 'CONSOLE', keyId, lastFour, requestId: word, clientRequestId: word } as const;
+  const author = {
+    authorKind: 'CONSOLE',
+    keyId,
+    lastFour,
+    requestId: word,
+    clientRequestId: word,
+    memberId,
+  } as const;
   const subject = { subjectType: 'USER', subjectId: user.id, userKey: user.key } as const;
   const change = { action: word, before: { word }, after: { word }, withheld: [word] };
   const entry = { environmentId, ...author, ...subject, ...change };
@@ -431,8 +493,8 @@ export async function readRows({ prisma, work }: Database): Promise<Rows> {
       ON c.table_schema = 'public' AND c.table_name = t.table_name AND c.column_name = 'environment_id'
     WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' ORDER BY 1`;
   const common = found.filter(({ owned }) => !owned).map(({ name }) => name);
-  // Seals are of whole logs, and hold nothing but hashes.
-  if (common.join() !== '_prisma_migrations,environment,seal,seal_amendment')
+  // Seals are of whole logs, and hold nothing but hashes. An account is one person's, wherever the roles are.
+  if (common.join() !== '_prisma_migrations,environment,member,seal,seal_amendment')
     throw new Error(`Every table carries its environment; these do not, or are no more: ${common}`);
   const tables = found.filter(({ owned }) => owned).map(({ name }) => name);
 

@@ -21,6 +21,7 @@ test.each([
     'postgresql://kana:pa55@db:5432/kana',
     'postgresql://[credentials]@db:5432/kana',
   ],
+  ['an invitation', `at /invitation#inv_${'a'.repeat(43)}`, 'at /invitation#[link]'],
   ['an email', 'Key (id)=(ada.lovelace+1@example.co.uk)', 'Key (id)=([email])'],
   ['an email beyond ASCII', '{"email":"zoë@example.com"}', '{"email":"[email]"}'],
   ['an email in an address', '/users/ada%40example.com', '/users/[email]'],

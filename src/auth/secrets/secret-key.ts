@@ -1,7 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 
 /** What a derived key is for. Each purpose has its own key: a leaked one does not reveal the others. */
-type Purpose = 'console sessions' | 'secrets at rest';
+type Purpose = 'console sessions' | 'secrets at rest' | 'member links' | 'passwords';
 
 /** KANA_SECRET_KEY: the only secret outside the database. */
 export interface SecretKey {

@@ -12,8 +12,8 @@ export const sessionLifetimeSeconds = 12 * 60 * 60;
 /** How long expired sessions stay in the table. */
 export const retentionDays = 30;
 
-/** The most sessions of one key. Beyond it, the oldest are removed. */
-export const maxSessionsPerKey = 1_000;
+/** The most sessions of one key, or of one member. Beyond it, the oldest are removed. */
+export const maxSessionsPerOwner = 1_000;
 
 /** The random part of a token. */
 export const tokenBytes = 32;

@@ -2,32 +2,39 @@ import { createHmac, randomBytes } from 'node:crypto';
 import type { Db, Lookups } from '../../database/client.ts';
 import { createCache } from '../cache-store.ts';
 import type { EnvironmentId } from '../keys/rules.ts';
-import { credentialLifetimeMs, type Identity, type Keyring } from '../keys/store.ts';
+import { credentialLifetimeMs, type Keyring } from '../keys/store.ts';
 import type { SecretKey } from '../secrets/secret-key.ts';
 import { createSessionCookies, formatToken, parseToken, type SessionCookies, tokenBytes } from './rules.ts';
 import {
   type ActiveSession,
   findActiveSession,
   insertSession,
+  type Owner,
   removeOldSessions,
   revokeSession,
+  type Session,
   touchSession,
 } from './store.ts';
 
-/** A session of the console. */
-export interface Session {
-  identity: Identity;
-  expiresAt: Date;
+/** A new session, with what the browser gets. */
+export interface BegunSession extends Session {
+  token: string;
 }
 
 export interface Sessions {
   cookies: SessionCookies;
   /** Starts a session with this private key. Null if the key is not a valid private key. */
-  begin(key: string): Promise<(Session & { token: string }) | null>;
-  /** Returns the session. Null if it is unknown, expired, ended or of another environment, or its key is revoked. */
+  begin(key: string): Promise<BegunSession | null>;
+  /** Starts a session of this member in each of these environments in which the member has a role. */
+  beginFor(memberId: string, environmentIds: readonly string[]): Promise<BegunSession[]>;
+  /**
+   * Returns the session. Null if it is unknown, expired, ended or of another environment, or its key or role is gone.
+   */
   find(token: string, environmentId: EnvironmentId): Promise<Session | null>;
   /** Ends the session: on this instance at once, on every other one within 5 s. */
   end(token: string, environmentId: EnvironmentId): Promise<void>;
+  /** Tells this instance that the sessions with these ids have changed or ended. */
+  forget(ids: readonly string[]): void;
 }
 
 /**
@@ -63,27 +70,42 @@ export function createSessions({
     if (found?.isLastSeenOld) void touchSession(db, idHash).catch(() => undefined);
     return found;
   }
+
+  async function beginOne(environmentId: string, owner: Owner): Promise<BegunSession | null> {
+    const token = formatToken(environmentId, randomBytes(tokenBytes));
+    await insertSession(db, hashOf(token), environmentId, owner);
+    const session = await findActiveSession(lookups, hashOf(token));
+    return session === null ? null : { ...session, token };
+  }
   return {
     cookies: createSessionCookies(basePath),
     async begin(key) {
       const identity = await keyring.identify(key);
       if (identity?.kind !== 'PRIVATE') return null;
-      const token = formatToken(identity.environmentId, randomBytes(tokenBytes));
-      const expiresAt = await insertSession(db, hashOf(token), identity);
-      await removeOldSessions(db, identity.keyId);
-      return { token, identity, expiresAt };
+      const { environmentId, keyId } = identity;
+      const session = await beginOne(environmentId, { keyId });
+      await removeOldSessions(db, { keyId });
+      return session;
+    },
+    async beginFor(memberId, environmentIds) {
+      const begun = await Promise.all(environmentIds.map((id) => beginOne(id, { memberId })));
+      await removeOldSessions(db, { memberId });
+      return begun.filter((session) => session !== null);
     },
     async find(token, environmentId) {
       if (parseToken(token) !== environmentId) return null;
       const idHash = hashOf(token);
       const session = await known.get(idHash, () => read(idHash));
-      return session?.identity.environmentId === environmentId ? session : null;
+      return session?.environmentId === environmentId ? session : null;
     },
     async end(token, environmentId) {
       if (parseToken(token) !== environmentId) return;
       const idHash = hashOf(token);
       await revokeSession(db, idHash);
       known.forget(idHash);
+    },
+    forget(ids) {
+      for (const id of ids) known.forget(id);
     },
   };
 }

@@ -41,7 +41,8 @@ export async function request<Result, Variables>(
 /** A session of this browser in one environment. */
 export interface Session {
   environment: Environment;
-  lastFour: string;
+  /** Of the key; null for a member. */
+  lastFour: string | null;
   expiresAt: string;
 }
 
@@ -51,7 +52,8 @@ export async function listSessions(): Promise<Session[]> {
 
 /** Signs in with a private key. */
 export async function signIn(key: string): Promise<Session> {
-  return call('/console/session', '', { method: 'POST', body: JSON.stringify({ key }) });
+  const { sessions } = await call('/console/session', '', { method: 'POST', body: JSON.stringify({ key }) });
+  return sessions[0];
 }
 
 export async function signOut(environment: Environment): Promise<void> {

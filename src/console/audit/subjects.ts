@@ -17,6 +17,9 @@ export const subjects: Record<AuditSubject, string> = {
   TOP_UP: 'Top-up',
   BILLING: 'Billing',
   MIGRATION: 'Migration',
+  MEMBER: 'Member',
+  INVITATION: 'Invitation',
+  SESSION: 'Session',
 };
 
 export const isSubject = (text: string | null): text is AuditSubject => text !== null && text in subjects;

@@ -69,7 +69,7 @@ const Unreachable = () => (
 function Frames(props: {
   environment: Environment;
   unreachable: boolean;
-  signedInTo: readonly { environment: Environment; lastFour: string }[];
+  signedInTo: readonly { environment: Environment; lastFour: string | null }[];
 }) {
   const { environment, unreachable, signedInTo } = props;
   const [opened, { toggle, close }] = useDisclosure();

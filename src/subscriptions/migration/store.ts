@@ -171,6 +171,7 @@ export const authorOf = (row: SubscriberMigration): Author => ({
   kind: row.authorKind,
   keyId: row.keyId,
   lastFour: row.lastFour,
+  memberId: row.memberId,
   requestId: row.requestId,
   clientRequestId: row.clientRequestId,
 });

@@ -31,7 +31,14 @@ describe('signing in', () => {
       .send({ key: app.keys.live });
     expect({ status: response.status, body: response.body }).toEqual({
       status: 200,
-      body: { environment: 'live', lastFour: app.keys.live.slice(-4), expiresAt: expect.any(String) },
+      body: {
+        sessions: [
+          {
+            ...{ environment: 'live', lastFour: app.keys.live.slice(-4), member: null },
+            ...{ permissions: ['read', 'usage', 'ingest', 'admin'], expiresAt: expect.any(String) },
+          },
+        ],
+      },
     });
     const cookie = String(response.headers['set-cookie']);
     expect(cookie).toMatch(
@@ -177,7 +184,7 @@ describe('a session ends', () => {
     expect((await app.http.delete('/console/session').set(session)).status).toBe(204);
     expect((await send()).status).toBe(401);
     const listed = await app.http.get('/console/session').set(session);
-    expect(listed.body).toEqual({ sessions: [] });
+    expect(listed.body).toEqual({ sessions: [], ways: { hasMembers: false } });
   });
 
   it('on every other instance within five seconds', async () => {

@@ -13,6 +13,7 @@ const allowed = [
   'CreatedWebhook.secret',
   'Environment.requireUserToken',
   'GeneratedUserToken.token',
+  'Mutation.createPasswordLink',
   'Mutation.generateUserToken',
   'Mutation.rotateWebhookSecret',
   'Package.key',
