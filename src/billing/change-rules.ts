@@ -110,21 +110,30 @@ export interface PriceOption {
   currencies: readonly string[];
   interval: string | null;
   intervalCount: number | null;
+  isMetered: boolean;
+}
+
+/** What a billing template sells. */
+interface TemplateOption {
+  currency: string;
+  interval: string | null;
+  priceIds: readonly string[];
 }
 
 /**
- * The price at which a package is paid after a change: the active one that is sold in the currency of the subscription,
- * which Stripe never changes, and in the interval of the present price. Of several, the one that billing templates of the package sell.
+ * The prices at which a package is paid after a change: the active one that is sold in the currency of the subscription,
+ * which Stripe never changes, and in the interval of the present price. Of several, those that the package's billing
+ * template sells together; the ones with a quantity first.
  *
- * @throws SubscriptionError if there is none, or more than one
+ * @throws SubscriptionError if there is none, or if it is unclear which
  */
-export function choosePrice(
+export function choosePrices(
   packageId: string,
   currency: string,
   present: ItemPrice,
   options: readonly PriceOption[],
-  soldIds: ReadonlySet<string>,
-): string {
+  templates: readonly TemplateOption[],
+): string[] {
   const interval = present.recurring?.interval ?? null;
   const count = present.recurring?.interval_count ?? null;
   const every = interval === null ? 'once' : `every ${count === 1 ? '' : `${count} `}${interval}`;
@@ -135,21 +144,42 @@ export function choosePrice(
       option.interval === interval &&
       option.intervalCount === count,
   );
-  const sold = fitting.filter(({ id }) => soldIds.has(id));
-  const [chosen, another] = fitting.length > 1 && sold.length > 0 ? sold : fitting;
-  if (chosen === undefined)
+  if (fitting.length === 0)
     throw subscriptionError(
       `The package "${packageId}" has no active price in ${currency} that is paid ${every}, as now: map one with mapPrice.`,
     );
-  if (another !== undefined)
+  const licensedFirst = [...fitting].sort((a, b) => Number(a.isMetered) - Number(b.isMetered));
+  const idsOf = (priceIds: readonly string[]) =>
+    licensedFirst.map(({ id }) => id).filter((id) => priceIds.includes(id));
+  if (fitting.length === 1) return fitting.map(({ id }) => id);
+  const sold = templates
+    .filter((template) => template.currency === currency && template.interval === interval)
+    .map(({ priceIds }) => idsOf(priceIds))
+    .filter((ids) => ids.length > 0);
+  const [chosen, another] = [...new Map(sold.map((ids) => [ids.join(), ids])).values()];
+  if (chosen === undefined || another !== undefined)
     throw subscriptionError(
-      `The package "${packageId}" has several active prices in ${currency} that are paid ${every}: leave one active at Stripe, or name one in a billing template.`,
+      `The package "${packageId}" has several active prices in ${currency} that are paid ${every}: leave one active at Stripe, or name those that are paid in one billing template.`,
     );
-  return chosen.id;
+  return chosen;
+}
+
+/** These items, and all others of the subscription that pay for the same packages. */
+export function withSiblings(
+  { items }: SubscriptionNow,
+  itemIds: readonly string[],
+  packageIds: ReadonlyMap<string, string>,
+): string[] {
+  const packageOf = (item: { price: ItemPrice }) => packageIds.get(item.price.id);
+  const named = items.data.filter(({ id }) => itemIds.includes(id));
+  const packages = new Set(named.flatMap((item) => packageOf(item) ?? []));
+  const siblings = items.data.filter((item) => packages.has(packageOf(item) ?? ''));
+  return [...new Set([...itemIds, ...siblings.map(({ id }) => id)])];
 }
 
 /**
- * How the base package of a subscription at Stripe is replaced, and add-ons end that it is not available with. With RESET
+ * How the base package of a subscription at Stripe is replaced, and its other items and add-ons end that it is not
+ * available with. With RESET
  * a new item takes the place of the former one: windows begin with it. With CARRY the item gets the other price: windows
  * and usage go on.
  *
@@ -158,7 +188,7 @@ export function choosePrice(
  */
 export function replaceItem(
   subscription: SubscriptionNow,
-  { itemId, priceId, usage }: { itemId: string; priceId: string; usage: CarriedUsage },
+  { itemId, priceIds, usage }: { itemId: string; priceIds: readonly string[]; usage: CarriedUsage },
   endingIds: readonly string[],
 ): ChangeAtStripe | null {
   const { id: subscriptionId, items } = subscription;
@@ -167,12 +197,17 @@ export function replaceItem(
     throw subscriptionError(
       'What is held has just changed at Stripe, and nothing was changed now. Look at it and try again.',
     );
+  const [priceId = '', ...others] = priceIds;
   if (item.price.id === priceId) return null;
   const { quantity } = item;
   const next = { price: priceId, ...(quantity === undefined ? {} : { quantity }) };
   const replaced = usage === 'CARRY' ? [{ ...next, id: itemId }] : [{ id: itemId, deleted: true }, next];
   const ending = items.data
-    .filter(({ id }) => endingIds.includes(id))
+    .filter(({ id }) => id !== itemId && endingIds.includes(id))
     .map(({ id }) => ({ id, deleted: true }));
-  return { kind: 'update', subscriptionId, params: { items: [...replaced, ...ending] } };
+  return {
+    kind: 'update',
+    subscriptionId,
+    params: { items: [...replaced, ...others.map((price) => ({ price })), ...ending] },
+  };
 }

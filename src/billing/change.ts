@@ -19,16 +19,19 @@ import {
 } from '../subscriptions/store.ts';
 import {
   type ChangeAtStripe,
-  choosePrice,
+  choosePrices,
   divide,
   endItems,
   type ItemsAtStripe,
   replaceItem,
+  type SubscriptionNow,
   takeEndBack,
+  withSiblings,
 } from './change-rules.ts';
 import { type Connected, notConnected, type OpenConnection } from './connection.ts';
-import { readPriceOptions } from './price-store.ts';
+import { readPackageIds, readPriceOptions } from './price-store.ts';
 import { enqueueCustomers } from './queue.ts';
+import { readItems } from './read.ts';
 import { findHeldAtStripe, readMirrors } from './store.ts';
 import { atStripe, isStripeFailure, reasonOf } from './stripe.ts';
 import { projectUser, type SyncContext, syncCustomer } from './sync.ts';
@@ -120,12 +123,13 @@ export async function changePackageAtStripe(
   const subscription = await readSubscription(begun, subscriptionId);
   const itemId = target.providerItemId ?? '';
   const present = subscription.items.data.find((item) => item.id === itemId)?.price;
-  const { prices, soldIds } = await readPriceOptions(prisma, environmentId, packageId);
-  const priceId =
-    present === undefined ? '' : choosePrice(packageId, subscription.currency, present, prices, soldIds);
+  const { prices, templates } = await readPriceOptions(prisma, environmentId, packageId);
+  const priceIds =
+    present === undefined ? [] : choosePrices(packageId, subscription.currency, present, prices, templates);
   const beside = endings.atStripe.find((each) => each.subscriptionId === subscriptionId)?.itemIds ?? [];
   const others = endings.atStripe.filter((each) => each.subscriptionId !== subscriptionId);
-  const change = replaceItem(subscription, { itemId, priceId, usage }, beside);
+  const leaving = await siblingsOf(begun, subscription, [itemId, ...beside]);
+  const change = replaceItem(subscription, { itemId, priceIds, usage }, leaving);
   const later = await endAll(begun, others, when);
   await order(begun, [{ change, subscriptionId }, ...later]);
   await endHere(begun, id, endings.here);
@@ -161,8 +165,22 @@ async function beginWith(changing: Changing, id: bigint): Promise<Target> {
   return { begun, target, subscriptionId: target.providerSubscriptionId };
 }
 
-const readSubscription = ({ connected }: Begun, id: string) =>
-  atStripe(() => connected.stripe.subscriptions.retrieve(id));
+/** A subscription at Stripe with all of its items. */
+const readSubscription = ({ connected: { stripe } }: Begun, id: string) =>
+  atStripe(async () => {
+    const subscription = await stripe.subscriptions.retrieve(id);
+    return { ...subscription, items: { data: await readItems(stripe, subscription) } };
+  });
+
+/** These items of a subscription, and the others that pay for the same packages. */
+const siblingsOf = async (
+  { prisma, author }: Begun,
+  subscription: SubscriptionNow,
+  itemIds: readonly string[],
+) => {
+  const priceIds = subscription.items.data.map(({ price }) => price.id);
+  return withSiblings(subscription, itemIds, await readPackageIds(prisma, author.environmentId, priceIds));
+};
 
 interface Order {
   subscriptionId: string;
@@ -175,7 +193,8 @@ async function endAll(begun: Begun, parts: readonly ItemsAtStripe[], when: When)
   const orders: Order[] = [];
   for (const { subscriptionId, itemIds } of parts) {
     const subscription = await readSubscription(begun, subscriptionId);
-    orders.push({ subscriptionId, change: endItems(subscription, itemIds, when) });
+    const ending = await siblingsOf(begun, subscription, itemIds);
+    orders.push({ subscriptionId, change: endItems(subscription, ending, when) });
   }
   return orders;
 }

@@ -7,6 +7,7 @@ import type { StripeKeys } from '../config.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient, StripeConnection } from '../database/generated/client.ts';
 import { DomainError, invalidInput } from '../errors.ts';
+import { leaveAccount, startOver } from './leave.ts';
 import { enqueueCustomers } from './queue.ts';
 import { findFlagged } from './store.ts';
 import { isForbidden, isUnknownKey, openStripe, type StripeAddress } from './stripe.ts';
@@ -114,7 +115,7 @@ interface ConnectContext {
 
 /**
  * Connects an environment with an account of Stripe, after asking Stripe whether the key may do what is needed. A second
- * call with another webhook secret keeps the former one too, for a rotation. Another account starts anew.
+ * call with another webhook secret keeps the former one too, for a rotation. Another account starts anew; see leaveAccount.
  *
  * @throws ValidationError if Stripe refuses the key, or if the key is of the other mode
  */
@@ -137,12 +138,9 @@ export async function connectStripe(
   const encrypted = encryption.encrypt(secretKey, placeOf(environmentId, 'key'));
   await prisma.$transaction(async (tx) => {
     const before = await lockConnection(tx, environmentId);
-    if (before !== null && before.accountId !== accountId)
-      throw invalidInput(
-        'input.secretKey',
-        `is of another account: this environment is connected with ${before.accountId}`,
-      );
-    const known = before?.webhookSecrets ?? [];
+    const former = before?.accountId === accountId ? before : null;
+    if (before !== null && former === null) await leaveAccount(tx, author, before);
+    const known = former?.webhookSecrets ?? [];
     const place = placeOf(environmentId, 'webhook secret');
     const others = known.filter((secret) => encryption.decrypt(secret, place) !== webhookSecret);
     const webhookSecrets = [encryption.encrypt(webhookSecret, place), ...others].slice(0, 2);
@@ -151,7 +149,7 @@ export async function connectStripe(
     await tx.stripeConnection.upsert({
       where: { environmentId },
       create: { environmentId, ...data, eventsUntil: new Date() },
-      update: data,
+      update: former === null ? { ...data, ...startOver() } : data,
     });
     // What this setting is about is projected anew.
     if (before !== null && before.withholdsPaused !== withholdsPaused)

@@ -12,7 +12,8 @@ const descriptions: Record<FlagKind, string> = {
     'The customer pays for several base packages. Only the best one is held: cancel the others at Stripe.',
   SUBSCRIBED_BY_HAND:
     'The user was subscribed here by hand, so what is paid at Stripe is not held: cancel one of the two. Once it is the one here, what is paid is held.',
-  SAME_PACKAGE_TWICE: 'The customer pays for the same package twice: cancel one at Stripe.',
+  SAME_PACKAGE_TWICE:
+    'The customer has two subscriptions or payments for the same package: cancel one at Stripe.',
   ADDON_WITHOUT_BASE:
     'The customer pays for an add-on without a base package. It is held, because it was paid: sell a base package too, or cancel it at Stripe.',
   COLLECTION_PAUSED:

@@ -116,6 +116,9 @@ export const ProviderPrice = builder.prismaObject('StripePrice', {
       nullable: true,
       description: 'How many intervals are between two bills. Null for a one-time price.',
     }),
+    isMetered: t.exposeBoolean('isMetered', {
+      description: 'Whether it bills the usage that is sent to a meter. Then `amount` is for each unit.',
+    }),
     package: t.relation('package', {
       nullable: true,
       description:

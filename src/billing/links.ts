@@ -93,8 +93,13 @@ export async function generateLink(
   const template = await findTemplate(prisma, environmentId, request.templateId);
   const buyer = request.userId === null ? null : await findBuyer(prisma, connected, request.userId);
   if (buyer !== null && !template.package.isAddon) await refuseSecondBase(prisma, environmentId, buyer.id);
+  const metered = await prisma.stripePrice.findMany({
+    where: { environmentId, id: { in: template.priceIds }, isMetered: true },
+    select: { id: true },
+  });
+  const meteredIds = metered.map(({ id }) => id);
   const session = await atStripe(
-    () => connected.stripe.checkout.sessions.create(sessionOf(request, template, buyer)),
+    () => connected.stripe.checkout.sessions.create(sessionOf(request, template, meteredIds, buyer)),
     subscriptionLinkError,
   );
   if (session.url === null) throw subscriptionLinkError('Stripe made no link.');
@@ -162,11 +167,13 @@ async function refuseSecondBase(db: Db, environmentId: string, userId: string): 
 function sessionOf(
   { successUrl, cancelUrl }: LinkRequest,
   { priceIds, currency, interval }: Template,
+  meteredIds: readonly string[],
   buyer: Buyer | null,
 ): Stripe.Checkout.SessionCreateParams {
   const metadata: Record<string, string> = buyer === null ? {} : { [ownIdName]: buyer.id };
   const common: Stripe.Checkout.SessionCreateParams = {
-    line_items: priceIds.map((price) => ({ price, quantity: 1 })),
+    // Stripe takes no quantity of what is billed by usage.
+    line_items: priceIds.map((price) => (meteredIds.includes(price) ? { price } : { price, quantity: 1 })),
     // Of a price in several currencies, Stripe would choose one by where the customer is.
     currency,
     success_url: successUrl,

@@ -13,6 +13,8 @@ export interface PriceFacts {
   currencies: string[];
   interval: string | null;
   intervalCount: number | null;
+  /** Whether it bills what is sent to a meter. */
+  isMetered: boolean;
   createdAt: Date;
 }
 
@@ -63,12 +65,29 @@ export async function readMappedPackages(
   return new Map(rows.map(({ priceId, ...mapped }) => [priceId, mapped]));
 }
 
-/** The prices that a package can be paid with, and which of them its billing templates sell. */
+/** The prices that a package can be paid with, and the billing templates that sell them. */
 export async function readPriceOptions(db: Db, environmentId: string, packageId: string) {
   const where = { environmentId, packageId };
   const prices = await db.stripePrice.findMany({ where, orderBy: { id: 'asc' } });
-  const templates = await db.billingTemplate.findMany({ where, select: { priceIds: true } });
-  return { prices, soldIds: new Set(templates.flatMap(({ priceIds }) => priceIds)) };
+  const templates = await db.billingTemplate.findMany({
+    where,
+    select: { currency: true, interval: true, priceIds: true },
+    orderBy: { id: 'asc' },
+  });
+  return { prices, templates };
+}
+
+/** Those of these prices that are mapped to a package, with it. */
+export async function readPackageIds(
+  db: Db,
+  environmentId: string,
+  priceIds: readonly string[],
+): Promise<Map<string, string>> {
+  const rows = await db.stripePrice.findMany({
+    where: { environmentId, id: { in: [...priceIds] } },
+    select: { id: true, packageId: true },
+  });
+  return new Map(rows.flatMap(({ id, packageId }) => (packageId === null ? [] : [[id, packageId] as const])));
 }
 
 /** The next customers whose mirror has one of these prices, after `after`, in the order of ids. */

@@ -55,6 +55,7 @@ function factsOf(price: Stripe.Price): PriceFacts {
     currencies: [...new Set([price.currency, ...Object.keys(price.currency_options ?? {})])].sort(),
     interval: recurring?.interval ?? null,
     intervalCount: recurring?.interval_count ?? null,
+    isMetered: recurring?.usage_type === 'metered',
     createdAt: new Date(price.created * 1_000),
   };
 }

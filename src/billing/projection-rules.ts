@@ -1,5 +1,7 @@
 import type { Mirror, MirroredSubscription } from './mirror-rules.ts';
 
+type MirroredItem = MirroredSubscription['items'][number];
+
 /** The statuses that Stripe can give a subscription here. */
 export type ProjectedStatus =
   | 'ACTIVE'
@@ -94,6 +96,7 @@ interface Rules {
  *  4. What was subscribed by hand stays. What Stripe says beside it is not held, and flagged.
  *  5. An add-on without a base package is held, because it was paid, and flagged.
  *  6. A payment counts from then on, until an end that was said here. A refund is flagged only.
+ *  7. Items of one subscription, or lines of one payment, that pay for one package together are one: the oldest item's.
  */
 export function project(mirrors: readonly Mirror[], rules: Rules): { held: Projected[]; flags: Flag[] } {
   const flags: Flag[] = [];
@@ -150,7 +153,7 @@ function projectItems(
   if (isPaused) flags.push({ kind: 'COLLECTION_PAUSED', customerId, providerId: given.id });
   if (items.some(({ mapped }) => mapped.isDraft))
     flags.push({ kind: 'DRAFT_PACKAGE', customerId, providerId: given.id });
-  return items
+  return firstOfPackage(items.sort(byAge))
     .filter(({ mapped }) => !mapped.isDraft)
     .map(({ item, mapped }): Projected => {
       const startedAt = later(given.startedAt, item.createdAt);
@@ -182,10 +185,10 @@ function projectPayments(
     if (goesOn && isRefunded) flags.push({ kind: 'REFUNDED', customerId, providerId: id });
     if (mapped.some(({ isDraft }) => isDraft))
       flags.push({ kind: 'DRAFT_PACKAGE', customerId, providerId: id });
-    return mapped
-      .filter(({ isDraft }) => !isDraft)
+    return firstOfPackage(mapped.map((each) => ({ mapped: each })))
+      .filter(({ mapped: { isDraft } }) => !isDraft)
       .map(
-        (item): Projected => ({
+        ({ mapped: item }): Projected => ({
           customerId,
           packageId: item.id,
           isAddon: item.isAddon,
@@ -199,6 +202,13 @@ function projectPayments(
       );
   });
 }
+
+/** A package that several prices pay for together, such as a fee and a price by usage, counts once. */
+const firstOfPackage = <Item extends { mapped: MappedPackage }>(items: readonly Item[]): Item[] =>
+  items.filter(({ mapped }, index) => items.findIndex((other) => other.mapped.id === mapped.id) === index);
+
+const byAge = (a: { item: MirroredItem }, b: { item: MirroredItem }) =>
+  a.item.createdAt.getTime() - b.item.createdAt.getTime() || compare(a.item.id, b.item.id);
 
 const later = (a: Date, b: Date) => (a > b ? a : b);
 const isOver = (end: Date | null, now: Date) => end !== null && end <= now;

@@ -102,14 +102,16 @@ async function readSubscriptions(stripe: Stripe, customerId: string) {
     status: 'all',
     limit: 100,
   })) {
-    const items = await readAll(subscription.items, () =>
-      stripe.subscriptionItems.list({ subscription: subscription.id, limit: 100 }),
-    );
+    const items = await readItems(stripe, subscription);
     subscriptions.push(mirrorSubscription({ ...subscription, items: { data: items } }));
     ownIds.push(subscription.metadata[ownIdName]);
   }
   return { subscriptions, ownIds };
 }
+
+/** All items of a subscription. */
+export const readItems = (stripe: Stripe, { id, items }: Stripe.Subscription) =>
+  readAll(items, () => stripe.subscriptionItems.list({ subscription: id, limit: 100 }));
 
 /** A list within an object has only its first entries. The others are read on their own. */
 async function readAll<Entry>(

@@ -115,6 +115,7 @@ export class FakeStripe {
     /** Amounts in other currencies. */
     others: Record<string, number>;
     interval: 'month' | 'year' | null;
+    metered: boolean;
     created: number;
   }[] = [];
   subscriptions: FakeSubscription[] = [];
@@ -354,7 +355,11 @@ export class FakeStripe {
       currency: price.currency,
       created: price.created,
       recurring:
-        price.interval && ({ interval: price.interval, interval_count: 1 } as Stripe.Price.Recurring),
+        price.interval &&
+        ({
+          ...{ interval: price.interval, interval_count: 1 },
+          usage_type: price.metered ? 'metered' : 'licensed',
+        } as Stripe.Price.Recurring),
       ...(isExpanded ? { currency_options: this.#optionsOf(price) } : {}),
       product: isExpanded ? ({ object: 'product', ...product } as Stripe.Product) : price.product,
     } satisfies Partial<Stripe.Price>;
@@ -369,10 +374,26 @@ export class FakeStripe {
 
   #itemJson({ id, created, quantity, price }: FakeItem): object {
     return {
-      ...{ id, object: 'subscription_item', created, quantity },
+      ...{ id, object: 'subscription_item', created },
+      ...(this.#isMetered(price) ? {} : { quantity }),
       price: this.#priceJson(price, false) as Stripe.Price,
       current_period_end: created + 2_592_000,
     } satisfies Partial<Stripe.SubscriptionItem>;
+  }
+
+  #isMetered(priceId: string): boolean {
+    return this.prices.some(({ id, metered }) => id === priceId && metered);
+  }
+
+  /** As Stripe does: what is billed by usage has no quantity. */
+  #mayHaveQuantity(priceId: string, quantity: string | undefined): void {
+    if (quantity !== undefined && this.#isMetered(priceId))
+      throw new Refusal(400, {
+        error: {
+          type: 'invalid_request_error',
+          message: 'Quantity should not be specified for metered prices',
+        },
+      });
   }
 
   #lineJson(price: string): object {
@@ -519,8 +540,11 @@ export class FakeStripe {
     });
   }
 
-  #changeItem(row: FakeSubscription, { id, price, deleted }: Params): void {
-    if (price !== undefined) this.#mustBeSold(price, row.currency);
+  #changeItem(row: FakeSubscription, { id, price, quantity, deleted }: Params): void {
+    if (price !== undefined) {
+      this.#mustBeSold(price, row.currency);
+      this.#mayHaveQuantity(price, quantity);
+    }
     if (id === undefined) {
       row.items.push({ id: this.id('si'), price: price ?? '', created: this.now, quantity: 1 });
       return;
@@ -549,9 +573,12 @@ export class FakeStripe {
           return key === undefined ? [] : [[key, value]];
         }),
       );
-    const prices = Object.entries(params).flatMap(([name, value]) =>
-      /^line_items\[\d+\]\[price\]$/.test(name) ? [value] : [],
-    );
+    const prices = Object.entries(params).flatMap(([name, value]) => {
+      const [, index] = /^line_items\[(\d+)\]\[price\]$/.exec(name) ?? [];
+      if (index === undefined) return [];
+      this.#mayHaveQuantity(value, params[`line_items[${index}][quantity]`]);
+      return [value];
+    });
     if (params.mode === 'payment' && !params.customer && params.customer_creation !== 'always')
       throw new Refusal(400, {
         error: { type: 'invalid_request_error', message: 'a payment without a customer' },
@@ -594,12 +621,13 @@ export class FakeStripe {
       currency = 'eur',
       interval = 'month' as 'month' | 'year' | null,
       others = {} as Record<string, number>,
+      metered = false,
     } = {},
   ): string {
     const product = this.id('prod');
     this.products.push({ id: product, name, active: true });
     const id = this.id('price');
-    this.prices.push({ id, product, amount, currency, others, interval, created: this.now });
+    this.prices.push({ id, product, amount, currency, others, interval, metered, created: this.now });
     this.#happen('price.created', this.#priceJson(id, false));
     return id;
   }

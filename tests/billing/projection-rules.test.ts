@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { choosePrice, endItems, replaceItem, type SubscriptionNow } from '../../src/billing/change-rules.ts';
+import {
+  choosePrices,
+  endItems,
+  replaceItem,
+  type SubscriptionNow,
+  withSiblings,
+} from '../../src/billing/change-rules.ts';
 import { consequenceOf } from '../../src/billing/event-rules.ts';
 import { priceProblem } from '../../src/billing/links-rules.ts';
 import { type Candidate, factsFrom, matchCustomer } from '../../src/billing/match-rules.ts';
@@ -31,6 +37,7 @@ const mirror = (...subscriptions: Mirror['subscriptions']): Mirror => ({
 });
 const packages = new Map([
   ['price_pro', { id: 'pro', isAddon: false, isDraft: false }],
+  ['price_pro_usage', { id: 'pro', isAddon: false, isDraft: false }],
   ['price_free', { id: 'free', isAddon: false, isDraft: false }],
   ['price_extra', { id: 'extra', isAddon: true, isDraft: false }],
   ['price_new', { id: 'new', isAddon: false, isDraft: true }],
@@ -117,6 +124,17 @@ describe('what a user holds by what Stripe says', () => {
       ['UNKNOWN_STATUS'],
     ],
     [
+      'several items of one subscription for one package',
+      [
+        mirror(
+          subscription({ items: [item('price_pro', 4), item('price_pro_usage', 2), item('price_extra')] }),
+        ),
+      ],
+      {},
+      ['pro ACTIVE', 'extra ACTIVE'],
+      [],
+    ],
+    [
       'the same twice',
       [mirror(subscription({ id: 'a' }), subscription({ id: 'b', items: [item('price_pro', 2)] }))],
       {},
@@ -147,6 +165,12 @@ describe('what a user holds by what Stripe says', () => {
     const { update } = changesOf([stored], [], at(20));
     expect(update).toMatchObject([{ status: 'CANCELLED', endedAt: at(20) }]);
     expect(endsOf(update)).toEqual(new Map([['cs_1 pro', at(21)]]));
+  });
+
+  test('of several items for one package, the oldest one says since when', () => {
+    const items = [item('price_pro', 4), item('price_pro_usage', 2)];
+    const { held } = project([mirror(subscription({ items }))], rules);
+    expect(held).toMatchObject([{ packageId: 'pro', itemId: 'si_price_pro_usage_2', startedAt: at(2) }]);
   });
 });
 
@@ -308,26 +332,45 @@ describe('how a change is asked of Stripe', () => {
   });
 
   test('another package is a new item, or with CARRY the same item at another price', () => {
-    const to = { itemId: 'a', priceId: 'price_x', usage: 'RESET' } as const;
+    const to = { itemId: 'a', priceIds: ['price_x', 'price_y'], usage: 'RESET' } as const;
     expect(replaceItem(now(), to, ['b'])).toMatchObject({
       params: {
         items: [
           { id: 'a', deleted: true },
           { price: 'price_x', quantity: 2 },
+          { price: 'price_y' },
           { id: 'b', deleted: true },
         ],
       },
     });
     expect(replaceItem(now(), { ...to, usage: 'CARRY' }, [])).toMatchObject({
-      params: { items: [{ id: 'a', price: 'price_x', quantity: 2 }] },
+      params: { items: [{ id: 'a', price: 'price_x', quantity: 2 }, { price: 'price_y' }] },
     });
-    expect(replaceItem(now(), { ...to, priceId: 'price_a' }, [])).toBeNull();
+    expect(replaceItem(now(), { ...to, priceIds: ['price_a'] }, [])).toBeNull();
     expect(() => replaceItem(now(), { ...to, itemId: 'gone' }, [])).toThrow('just changed at Stripe');
+  });
+
+  test('items that pay for one package together leave together', () => {
+    const packageIds = new Map([
+      ['price_a', 'pro'],
+      ['price_b', 'pro'],
+    ]);
+    expect(withSiblings(now(), ['a'], packageIds)).toEqual(['a', 'b']);
+    expect(withSiblings(now(), ['a'], new Map([['price_b', 'pro']]))).toEqual(['a']);
+    expect(withSiblings(now(), ['a'], new Map())).toEqual(['a']);
   });
 
   test('the price is the active one in the same currency and interval', () => {
     const option = (id: string, change: object = {}) => ({
-      ...{ id, isActive: true, currency: 'eur', currencies: ['eur'], interval: 'month', intervalCount: 1 },
+      ...{
+        id,
+        isActive: true,
+        currency: 'eur',
+        currencies: ['eur'],
+        interval: 'month',
+        intervalCount: 1,
+        isMetered: false,
+      },
       ...change,
     });
     const present = { id: 'price_a', recurring: month };
@@ -337,13 +380,22 @@ describe('how a change is asked of Stripe', () => {
       option('year', { interval: 'year' }),
       option('quarter', { intervalCount: 3 }),
     ];
-    const choose = (options: ReturnType<typeof option>[], sold: string[] = []) =>
-      choosePrice('pro', 'eur', present, options, new Set(sold));
-    expect(choose([...others, option('fits')])).toBe('fits');
-    expect(choose([...others, option('several', { currency: 'usd', currencies: ['eur', 'usd'] })])).toBe(
+    const choose = (options: ReturnType<typeof option>[], ...sold: string[][]) =>
+      choosePrices(
+        'pro',
+        'eur',
+        present,
+        options,
+        sold.map((priceIds) => ({ currency: 'eur', interval: 'month', priceIds })),
+      );
+    expect(choose([...others, option('fits')])).toEqual(['fits']);
+    expect(choose([...others, option('several', { currency: 'usd', currencies: ['eur', 'usd'] })])).toEqual([
       'several',
-    );
-    expect(choose([option('one'), option('two')], ['two'])).toBe('two');
+    ]);
+    expect(choose([option('one'), option('two')], ['two'], ['two', 'old'])).toEqual(['two']);
+    const byUsage = option('by usage', { isMetered: true });
+    expect(choose([byUsage, option('one'), option('two')], ['by usage', 'two'])).toEqual(['two', 'by usage']);
+    expect(() => choose([option('one'), option('two')], ['one'], ['two'])).toThrow('several active prices');
     expect(() => choose(others)).toThrow('has no active price in eur that is paid every month');
     expect(() => choose([option('one'), option('two')])).toThrow('several active prices');
   });

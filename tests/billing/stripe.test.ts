@@ -835,6 +835,47 @@ describe('what is out of the ordinary at Stripe', () => {
     expect(held).toMatchObject([{ id: 'pro', providerSubscriptionId: again }]);
   });
 
+  test('a fee and a price by usage are sold, held, changed and cancelled as one package', async () => {
+    const priceOf = (name: string, metered = false) => stripe.createPrice(name, { currency: 'sek', metered });
+    const [fee, usage] = [priceOf('Free fee'), priceOf('Free by usage', true)];
+    const [proFee, proUsage] = [priceOf('Pro fee'), priceOf('Pro by usage', true)];
+    await deliver();
+    for (const id of [fee, usage]) await map(id, 'free');
+    for (const id of [proUsage, proFee]) await map(id, 'pro');
+    const sell = (packageId: string, prices: string[]) =>
+      app.ok(`mutation { createBillingTemplate(packageId: "${packageId}", input: { id: "${packageId}-sek",
+        currency: "sek", interval: "month", prices: ${JSON.stringify(prices)} }) { id } }`);
+    await sell('free', [usage, fee]);
+    await sell('pro', [proUsage, proFee]);
+    const { generateSubscriptionLink } = await app.ok(`mutation { generateSubscriptionLink(
+      templateId: "free-sek", successUrl: "https://a.test", cancelUrl: "https://a.test") { url } }`);
+    stripe.complete(generateSubscriptionLink.url, 'zoe@example.com');
+    await deliver();
+    const flagged = async () => {
+      const { billingFlags } = await app.ok('{ billingFlags(userId: "zoe@example.com") { kind } }');
+      return billingFlags;
+    };
+    expect(await statusOf('zoe@example.com')).toEqual(['free ACTIVE']);
+    expect(await flagged()).toEqual([]);
+    const row = stripe.subscriptions.at(-1);
+    const itemsNow = () => row?.items.map(({ price }) => price).sort();
+    await app.ok(
+      'mutation { changePackage(userId: "zoe@example.com", packageId: "pro", usage: CARRY) { replaced { id } } }',
+    );
+    expect(itemsNow()).toEqual([proFee, proUsage].sort());
+    expect((await statusOf('zoe@example.com')).sort()).toEqual(['free CANCELLED', 'pro ACTIVE']);
+    await app.ok(
+      'mutation { changePackage(userId: "zoe@example.com", packageId: "free") { replaced { id } } }',
+    );
+    expect(itemsNow()).toEqual([fee, usage].sort());
+    const { subscriptions } = await app.ok('{ subscriptions(userId: "zoe@example.com") { id status } }');
+    const held = subscriptions.find(({ status }: { status: string }) => status === 'ACTIVE');
+    await app.ok(`mutation { cancelSubscription(id: "${held.id}") { id } }`);
+    expect(row?.status).toBe('canceled');
+    expect((await statusOf('zoe@example.com')).filter((each: string) => each.endsWith('ACTIVE'))).toEqual([]);
+    expect(await flagged()).toEqual([]);
+  });
+
   test('long names and much metadata change nothing', async () => {
     const metadata = Object.fromEntries(
       Array.from({ length: 50 }, (_, index) => [`key ${index}`.padEnd(40, 'k'), 'v'.repeat(500)]),
@@ -944,6 +985,43 @@ describe('what is out of the ordinary at Stripe', () => {
     expect(events.map(({ environmentId }) => environmentId)).toEqual(['test']);
     await server.settle();
     await app.database.prisma.stripeConnection.delete({ where: { environmentId: 'live' } });
+  });
+
+  test('another account is refused while something is held by the former one, and starts anew after that', async () => {
+    stripe.accountId = 'acct_2';
+    const refused = await server.refuseConnection({ secretKey: 'sk_test_ours', webhookSecret });
+    expect(refused.message).toMatch(/another account: .* acct_1, and \d+ subscriptions are held by it/);
+    expect((await app.ok('{ stripeConnection { accountId } }')).stripeConnection.accountId).toBe('acct_1');
+
+    const other = await startBillingApp(stripe);
+    stripe.accountId = 'acct_1';
+    const former = stripe.createCustomer('yan@example.com');
+    await other.connect();
+    await other.importAll();
+    await other.app.ok(`mutation { mapPrice(priceId: "${prices.free}", packageId: "free") { id } }`);
+    await other.settle();
+    await other.app.database.prisma.subscription.updateMany({
+      data: { status: 'CANCELLED', endedAt: new Date() },
+    });
+    stripe.accountId = 'acct_2';
+    await other.connect({ webhookSecret: 'whsec_second' });
+    expect(
+      await other.app.ok('{ providerPrices { id } providerSubscriptions { id } billingFlags { kind } }'),
+    ).toEqual({
+      ...{ providerPrices: [], providerSubscriptions: [], billingFlags: [] },
+    });
+    const event = { id: 'evt_former', type: 'customer.updated', created: stripe.now };
+    const about = { ...event, object: { object: 'customer', id: former } };
+    expect((await other.post(about)).status).toBe(400);
+    // The user is found again by the email, under the id of the customer there.
+    const customer = stripe.customer(former);
+    customer.id = 'cus_second';
+    await other.importAll();
+    const { user } = await other.app.ok('{ user(id: "yan@example.com") { billingId } }');
+    expect(user.billingId).toBe('cus_second');
+    customer.id = former;
+    stripe.accountId = 'acct_1';
+    await other.close();
   });
 
   test('a key that is revoked ends an import, and says why', async () => {

@@ -2,12 +2,15 @@ export interface Price {
   amount: number | null;
   currency: string;
   interval: string | null;
+  /** Billed by usage: the amount is for each unit. */
+  isMetered?: boolean;
 }
 
 /** `50.00 GBP a month`. */
-export function formatPrice({ amount, currency, interval }: Price): string {
+export function formatPrice({ amount, currency, interval, isMetered = false }: Price): string {
   const digits = digitsOf(currency);
   const value = amount === null ? 'varies' : (amount / 10 ** digits).toFixed(digits);
+  if (isMetered) return `${value} ${currency.toUpperCase()} a unit, each ${interval}`;
   return `${value} ${currency.toUpperCase()}${interval === null ? ' once' : ` a ${interval}`}`;
 }
 
