@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { StartupError } from '../errors.ts';
 import type { Database } from './client.ts';
+import { openSession, publicAddress } from './session.ts';
 
 export interface Watch {
   stop(): Promise<void>;
@@ -16,6 +18,37 @@ const stuckCommitSql = `
     where wait_event = 'SyncRep' and application_name like 'open-kana%' and datname = pg_catalog.current_database()
       and query_start < pg_catalog.clock_timestamp() - interval '5 s'
   ) as stuck`;
+
+/** How often a start looks whether its commits wait. */
+const startIntervalMs = 1_000;
+
+/**
+ * Runs the part of a start that writes. Fails as soon as one of its commits waits for a standby: the start would hang,
+ * and nobody would know why.
+ *
+ * @throws StartupError
+ */
+export async function untilCommitsWait<Result>(url: string, work: () => Promise<Result>): Promise<Result> {
+  const session = await openSession(url);
+  const done = new AbortController();
+  async function look(): Promise<never> {
+    for (;;) {
+      await sleep(startIntervalMs, undefined, { signal: done.signal });
+      const { rows } = await session.query<{ stuck: boolean }>(stuckCommitSql);
+      if (rows[0]?.stuck)
+        throw new StartupError(
+          `The database at ${publicAddress(url)} completes no commit: its synchronous standby does not answer ` +
+            '(see synchronous_standby_names).',
+        );
+    }
+  }
+  try {
+    return await Promise.race([work(), look()]);
+  } finally {
+    done.abort();
+    await session.end().catch(() => undefined);
+  }
+}
 
 /** How often the database is asked, and how many questions in a row may stay without an answer. */
 const usual = { intervalMs: 500, unansweredLimit: 8 };

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { type EmbeddedServer, startEmbedded } from '../../src/embedded-postgres/server.ts';
 import { type Ended, endAll, ensureBuilt, run, startServer } from '../helpers/process.ts';
-import { onServer } from '../helpers/server.ts';
+import { onServer, withDatabase } from '../helpers/server.ts';
 
 // PostgreSQL as operators run it: behind TLS, a socket or a pooler, as a standby, with a synchronous standby. These
 // are settings of a whole server, so the tests have one of their own.
@@ -125,6 +125,21 @@ test('while a synchronous standby is gone, calls are answered that nothing can b
   const users = (await call(server.url, '{ users { id } }')).body;
   expect(users).toEqual({ data: { users: ['before', 'during', 'after'].map((id) => ({ id })) } });
   expect(await server.end('SIGTERM')).toBe(0);
+});
+
+test('a first start without the synchronous standby says so, and ends', async () => {
+  await onServer(postgres.url, 'create database without_standby');
+  await alterSystem("set synchronous_standby_names = 'gone'");
+  const { host } = new URL(postgres.url);
+  expect(await refused(withDatabase(postgres.url, 'without_standby'))).toEqual({
+    code: 1,
+    stdout: '',
+    stderr:
+      `The database at ${host}/without_standby completes no commit: its synchronous standby does not answer ` +
+      '(see synchronous_standby_names).\n',
+  });
+  await alterSystem('reset synchronous_standby_names');
+  expect(await startAndList(withDatabase(postgres.url, 'without_standby'))).toEqual(empty);
 });
 
 const pgbouncer = [process.env.PGBOUNCER_PATH, '/usr/sbin/pgbouncer'].find(
