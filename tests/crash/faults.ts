@@ -1,5 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { users } from './catalogue.ts';
+import { createCaller } from './caller.ts';
+import { createNeighbour, neighbourKey, users } from './catalogue.ts';
 import type { Machine } from './machine.ts';
 import type { Random } from './random.ts';
 
@@ -88,6 +92,35 @@ const endOtherSessions = `
 
 /** The user whose row is locked. */
 export const heldUser = users.plain[0] as string;
+
+/** Another environment does its worst: long lists, exports, long histories, catalogue files; see noise.mjs. */
+async function makeNoise({ url, postgres }: Machine, random: Random, pauseMs: number): Promise<void> {
+  await createNeighbour(createCaller(url, neighbourKey, random), postgres);
+  const noise = spawn(process.execPath, [resolve('tests/crash/noise.mjs'), url, neighbourKey], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  const ended = once(noise, 'close');
+  let said = '';
+  noise.stdout.on('data', (chunk) => {
+    said += chunk;
+  });
+  await sleep(pauseMs);
+  noise.stdin.end();
+  await ended;
+  if (said.includes('INTERNAL_SERVER_ERROR')) throw new Error(`a fault of ours met the neighbour: ${said}`);
+}
+
+/** Too long for a short run. */
+export const longDisturbances: Record<string, Fault> = {
+  'a noisy neighbour': (machine, random, pauseMs) => makeNoise(machine, random, pauseMs),
+  // Nothing is lost when the neighbour's work is killed with the rest.
+  'a noisy neighbour, and PostgreSQL killed': async (machine, random, pauseMs) => {
+    const noise = makeNoise(machine, random, pauseMs);
+    await sleep(random.between(500, pauseMs / 2));
+    await machine.postgres.kill();
+    await noise;
+  },
+};
 
 /** What happens around the server and PostgreSQL while both are alive. */
 export const disturbances: Record<string, Fault> = {

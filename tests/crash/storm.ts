@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Allowances, allowanceSenders, emptyAllowances } from './allowances.ts';
 import { type Attempt, createCaller, type Figures } from './caller.ts';
-import { checked, createCatalogue } from './catalogue.ts';
-import { allFaults, disturbances, heldUser, planFaults, postgresFaults } from './faults.ts';
+import { checked, createCatalogue, neighbourKey } from './catalogue.ts';
+import { allFaults, disturbances, heldUser, longDisturbances, planFaults, postgresFaults } from './faults.ts';
 import { type Machine, startMachine } from './machine.ts';
 import { startMigrating } from './migrating.ts';
 import { createRandom } from './random.ts';
@@ -44,6 +44,8 @@ type Holdings = Awaited<ReturnType<Machine['holdings']>>;
 
 /** The part of the faults that one server process is to outlive. */
 const endurance = 1 / 3;
+/** From this pause on, a run is long; see longDisturbances. */
+const longPauseMs = 5_000;
 /** How many disturbances there are to a fault; each kind occurs once at least. */
 const disturbed = 1 / 4;
 
@@ -55,7 +57,12 @@ export async function rage(
   const random = createRandom(seed);
   const fork = () => createRandom(random.between(0, 2 ** 31));
   const key = `prv_test_${'a'.repeat(32)}`;
-  const machine = await startMachine({ KANA_TEST_PRIVATE_KEY: key, KANA_DEMO: 'false', LOG_LEVEL: 'error' });
+  const machine = await startMachine({
+    KANA_TEST_PRIVATE_KEY: key,
+    KANA_LIVE_PRIVATE_KEY: neighbourKey,
+    KANA_DEMO: 'false',
+    LOG_LEVEL: 'error',
+  });
   await machine.serverAnswers();
   const caller = createCaller(machine.url, key, fork());
   await createCatalogue(caller);
@@ -69,7 +76,8 @@ export async function rage(
   const harm: Span[] = [];
   const disturbance: (Span & { kind: string })[] = [];
   const enduring = Math.floor(faults * endurance);
-  const disturbing = Math.max(Object.keys(disturbances).length, Math.floor(faults * disturbed));
+  const ways = pauseMs < longPauseMs ? disturbances : { ...disturbances, ...longDisturbances };
+  const disturbing = Math.max(Object.keys(ways).length, Math.floor(faults * disturbed));
 
   async function strike(kinds: typeof allFaults, count: number) {
     for (const [kind, fault] of planFaults(kinds, count, random)) {
@@ -78,14 +86,14 @@ export async function rage(
       await fault(machine, random, pauseMs);
       const recoveryMs = await recover(machine, key);
       const span = { from: began, to: Date.now() };
-      if (kind in disturbances) disturbance.push({ ...span, kind });
+      if (kind in ways) disturbance.push({ ...span, kind });
       else if (!(kind in postgresFaults)) harm.push(span);
       blows.push({ kind, recoveryMs });
       tell(`${blows.length}/${faults + disturbing} ${kind}: ${recoveryMs} ms`);
     }
   }
   await strike(allFaults, faults - enduring);
-  await strike(disturbances, disturbing);
+  await strike(ways, disturbing);
   await sleep(2_000);
   const before = await machine.holdings();
   await strike(postgresFaults, enduring);

@@ -34,7 +34,7 @@ beforeAll(async () => {
   storm = await rage({ seed, faults, pauseMs }, tell);
   ledger = (await storm.machine.postgres.query(
     `select u.id as user_id, e.feature_id, e.action, e.delta::int, e.idempotency_key, e.source
-     from usage_event e join "user" u on u.key = e.user_key order by e.id`,
+     from usage_event e join "user" u on u.key = e.user_key where e.environment_id = 'test' order by e.id`,
   )) as unknown as LedgerRow[];
   const keys = new Set(ledger.map(({ user_id, idempotency_key }) => `${user_id} ${idempotency_key}`));
   const loose = new Set(
