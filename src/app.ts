@@ -34,7 +34,7 @@ import { withCors } from './http/cors.ts';
 import { reportFault } from './http/faults.ts';
 import { createGate, registerGateMetrics } from './http/gate.ts';
 import { createReadyRoute, createWriteHealth, liveRoute } from './http/health.ts';
-import { createHeavyWork, type DoHeavyWork, longReads } from './http/heavy-work.ts';
+import { createHeavyWork, createPace, type DoHeavyWork, longStatements } from './http/heavy-work.ts';
 import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import type { RateLimit } from './http/rate-limit.ts';
 import type { Bearer } from './http/request-context.ts';
@@ -99,14 +99,18 @@ export interface App {
 export function createApp(dependencies: Dependencies): App {
   const { database, consoleFiles, clientOrigins, log } = dependencies;
   const { metrics = createMetrics(), basePath = '', replica = null } = dependencies;
-  const servicesOf = createServices({ ...dependencies, metrics });
   const gate = createGate(metrics.refused, dependencies.capacity, dependencies.bodyRoom);
+  const servicesOf = createServices({ ...dependencies, metrics });
   registerGateMetrics(metrics.registry, gate);
   registerPoolMetrics(metrics.registry, { ...database.pools, ...replica?.pools });
   if (replica !== null) registerReplicaMetrics(metrics.registry, replica);
-  const doHeavyWork = createHeavyWork();
+  const heavy = {
+    doHeavyWork: createHeavyWork({ restAfter: createPace(gate.isShared) }),
+    doLongRead: createHeavyWork({ ...longStatements(), restAfter: createPace(gate.isShared) }),
+    catalogueFiles: createCatalogueFiles(dependencies.catalogueWorker),
+  };
   const links = createLinks(dependencies.secretKey);
-  const admin = adminApi(dependencies, servicesOf, doHeavyWork, links);
+  const admin = adminApi(dependencies, servicesOf, heavy, links);
   const client = clientApi(dependencies, servicesOf);
   const adminServer = createGraphqlServer(admin, log, {
     tracing: metrics.tracing,
@@ -142,7 +146,7 @@ export function createApp(dependencies: Dependencies): App {
     '/billing/stripe/webhook': createStripeRoute({ ...dependencies, prisma: database.prisma, gate }),
     ...createRestRoutes({ ...dependencies, basePath, gate, server: adminServer }),
     '/mcp': createMcpRoute({ ...dependencies, gate, server: adminServer }),
-    ...createCatalogueRoutes({ ...dependencies, gate, doHeavyWork }),
+    ...createCatalogueRoutes({ ...dependencies, gate, ...heavy }),
     ...createDocumentRoutes(),
     '/health/live': liveRoute,
     '/health/ready': createReadyRoute(database, writes, replica),
@@ -197,20 +201,17 @@ function oncePerEnvironment<Made>(create: (environmentId: string) => Made): (env
 function adminApi(
   dependencies: Dependencies,
   servicesOf: ServicesOf,
-  doHeavyWork: DoHeavyWork,
+  { doLongRead, ...heavy }: Pick<Context, 'doHeavyWork' | 'catalogueFiles'> & { doLongRead: DoHeavyWork },
   links: Links,
 ): Api<Caller, Context> {
   const { database, keyring, userTokens, sessions, billing, webhooks, log } = dependencies;
-  const { catalogueWorker, basePath = '', replica = null } = dependencies;
-  const catalogueFiles = createCatalogueFiles(catalogueWorker);
-  const doLongRead = createHeavyWork(longReads);
+  const { basePath = '', replica = null } = dependencies;
   const shared = {
     readClock: database.readClock,
     userTokens,
     webhooks,
     billing,
-    catalogueFiles,
-    doHeavyWork,
+    ...heavy,
     links,
     sessions,
   };

@@ -3,8 +3,8 @@ import { builder } from '../graphql/builder.ts';
 import type { DesiredCatalogue } from './file/rules.ts';
 import { type Problem, type readYaml, sentenceOf } from './file/yaml-rules.ts';
 import type { Finding } from './plan/finding-rules.ts';
-import { detailsOf, fingerprintOf, isFinal, sentenceOf as sentenceOfFinding } from './plan/finding-rules.ts';
-import { type PublishResult, preview, publish, pull } from './publish.ts';
+import { detailsOf, isFinal, sentenceOf as sentenceOfFinding } from './plan/finding-rules.ts';
+import { fingerprint, type PublishResult, preview, publish, pull } from './publish.ts';
 
 const CatalogueFindingKind = builder.enumType('CatalogueFindingKind', {
   description: 'The effect of publishing on one difference.',
@@ -73,7 +73,7 @@ const CataloguePlan = builder.objectRef<CataloguePlan>('CataloguePlan').implemen
     fingerprint: t.string({
       description:
         'The fingerprint of this plan. Pass it to publishCatalogue to publish exactly this plan or nothing.',
-      resolve: ({ findings }) => fingerprintOf(findings),
+      resolve: ({ findings }, _args, { environmentId }) => fingerprint(findings, environmentId),
     }),
   }),
 });

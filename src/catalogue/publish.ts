@@ -8,6 +8,7 @@ import { findAppId } from '../environments/store.ts';
 import { invalidInput, planChanged } from '../errors.ts';
 import { announceFeatures } from '../features/store.ts';
 import { lockPackages } from '../packages/store.ts';
+import { mapInSlices } from '../slices.ts';
 import type { DesiredCatalogue } from './file/rules.ts';
 import { type CatalogueFile, fileOf } from './file/writing-rules.ts';
 import {
@@ -16,9 +17,10 @@ import {
   fingerprintOf,
   lineOf,
   newVersions,
+  textOf,
   withSubscribers,
 } from './plan/finding-rules.ts';
-import { plan } from './plan/rules.ts';
+import { planSteps } from './plan/rules.ts';
 import {
   changeDraft,
   changeFeature,
@@ -61,8 +63,18 @@ export async function pull(db: Db, environmentId: string): Promise<CatalogueFile
 /** Returns the plan without applying it; empty if file and server are equal. */
 export async function preview(db: Db, environmentId: string, desired: DesiredCatalogue): Promise<Finding[]> {
   await requireTimeZones(db, desired.packages);
-  return addSubscriberCounts(db, environmentId, plan(desired, await loadCatalogue(db, environmentId)));
+  return addSubscriberCounts(db, environmentId, await planAll(db, environmentId, desired));
 }
+
+/** A plan in slices: that of a large file takes long. */
+async function planAll(db: Db, environmentId: string, desired: DesiredCatalogue): Promise<Finding[]> {
+  const steps = planSteps(desired, await loadCatalogue(db, environmentId));
+  return (await mapInSlices(steps, (findings) => findings, environmentId)).flat();
+}
+
+/** The fingerprint of a plan, in slices. */
+export const fingerprint = async (findings: readonly Finding[], environmentId: string): Promise<string> =>
+  fingerprintOf(await mapInSlices(findings, textOf, environmentId));
 
 async function addSubscriberCounts(db: Db, environmentId: string, findings: Finding[]): Promise<Finding[]> {
   const ids = newVersions(findings).map(({ id }) => id);
@@ -111,8 +123,8 @@ async function publishOnce(
     environmentId,
     desired.features.map(({ id }) => id),
   );
-  const findings = plan(desired, await loadCatalogue(tx, environmentId));
-  requireConditions(findings, conditions);
+  const findings = await planAll(tx, environmentId, desired);
+  await requireConditions(findings, conditions, environmentId);
   const steps = findings.flatMap(({ step }) => step ?? []);
   await auditedSteps(tx, author, steps, async () => {
     for (const [index, step] of steps.entries()) {
@@ -140,11 +152,13 @@ function auditedSteps(
   );
 }
 
-function requireConditions(
+async function requireConditions(
   findings: readonly Finding[],
   { partly, expectedFingerprint }: PublishConditions,
-): void {
-  if (expectedFingerprint !== null && expectedFingerprint !== fingerprintOf(findings)) throw planChanged();
+  environmentId: string,
+): Promise<void> {
+  if (expectedFingerprint !== null && expectedFingerprint !== (await fingerprint(findings, environmentId)))
+    throw planChanged();
   const refusals = findings.filter(({ kind }) => kind === 'REFUSED');
   if (refusals.length > 0 && !partly)
     throw invalidInput('yaml', `${refusals.map(lineOf).join(' ')} Nothing was published.`);

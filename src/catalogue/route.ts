@@ -13,7 +13,8 @@ import type { DoHeavyWork } from '../http/heavy-work.ts';
 import type { RateLimit } from '../http/rate-limit.ts';
 import { type Answer, overloaded, type Refusal, sendJson, unauthenticated } from '../http/response.ts';
 import type { Handler, Route } from '../http/router.ts';
-import { DesiredCatalogue, problemsOf } from './file/rules.ts';
+import type { CatalogueFiles } from './file/files.ts';
+import type { DesiredCatalogue } from './file/rules.ts';
 import { lineOf } from './plan/finding-rules.ts';
 import { preview, publish, pull } from './publish.ts';
 
@@ -23,6 +24,7 @@ interface RouteDependencies {
   gate: Gate;
   rateLimit: RateLimit | null;
   doHeavyWork: DoHeavyWork;
+  catalogueFiles: CatalogueFiles;
 }
 
 /**
@@ -36,6 +38,7 @@ export function createCatalogueRoutes({
   gate,
   rateLimit,
   doHeavyWork,
+  catalogueFiles,
 }: RouteDependencies): Record<string, Route> {
   const forKey = (scope: Scope, work: (author: Author, body: Buffer) => Promise<Answer>): Handler =>
     forCallers<Caller>(
@@ -69,14 +72,14 @@ export function createCatalogueRoutes({
     },
     '/cli/validate': {
       POST: forKey('read', ({ environmentId }, body) =>
-        forFile(body, async (desired) => ({
+        forFile(catalogueFiles, body, async (desired) => ({
           data: (await preview(database.of(environmentId).prisma, environmentId, desired)).map(lineOf),
         })),
       ),
     },
     '/cli/publish': {
       POST: forKey('admin', (author, body) =>
-        forFile(body, async (desired) => {
+        forFile(catalogueFiles, body, async (desired) => {
           const { prisma } = database.of(author.environmentId);
           // The command asks for confirmation and shows refused changes.
           const conditions = { partly: true, expectedFingerprint: null };
@@ -91,12 +94,16 @@ export function createCatalogueRoutes({
 const ok = (body: object): Answer => ({ status: 200, body });
 
 /** Parses the file in the body and returns the result of `work`. */
-async function forFile(body: Buffer, work: (desired: DesiredCatalogue) => Promise<object>): Promise<Answer> {
+async function forFile(
+  files: CatalogueFiles,
+  body: Buffer,
+  work: (desired: DesiredCatalogue) => Promise<object>,
+): Promise<Answer> {
   const sent = readJson(body);
   if (sent === undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', ['The body is not JSON.']);
-  const { data: desired, error } = DesiredCatalogue.safeParse(sent);
-  if (error !== undefined) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', problemsOf(error));
-  return ok(await work(desired));
+  const read = await files.parse(sent);
+  if ('problems' in read) return refuse(400, 'BAD_USER_INPUT', 'ValidationError', read.problems);
+  return ok(await work(read.desired));
 }
 
 const wrongKey = withData(

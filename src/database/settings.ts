@@ -33,6 +33,8 @@ export const everySession: SessionSettings = {
   default_transaction_deferrable: 'off',
   // Compiling a plan takes longer than running most of our statements.
   jit: 'off',
+  // One statement uses one core. Helpers of a long one would take the others from everybody else.
+  max_parallel_workers_per_gather: '0',
   array_nulls: 'on',
   transform_null_equals: 'off',
 };

@@ -6,6 +6,7 @@ import { parseExactJson } from '../exact-json.ts';
 import { type Admission, forCallers, forStrangers } from '../http/admission.ts';
 import { parseJson, readEncoding, refuseBody } from '../http/body.ts';
 import { createDutyCycle } from '../http/duty-cycle.ts';
+import { isLong, writeLongJson } from '../http/long-json.ts';
 import { type Answer, refusalError, unauthenticated } from '../http/response.ts';
 import { type Route, refuseMethod } from '../http/router.ts';
 import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
@@ -46,7 +47,7 @@ export function createGraphqlRoute<Caller extends { environmentId: string }>({
     async (request, response, body, requestContext) => {
       const sent = { method: methodOf(request), read: readerOf(request, body), requestContext };
       const refused = await cycle.run(async () => {
-        writeResult(request, response, await server.answerStranger(sent));
+        await writeResult(request, response, await server.answerStranger(sent));
         return null;
       });
       if (refused !== null) refuse(request, response, refused);
@@ -58,7 +59,8 @@ export function createGraphqlRoute<Caller extends { environmentId: string }>({
     async (request, response, { caller, body, context: requestContext }) => {
       const read = readerOf(request, body);
       const method = methodOf(request);
-      writeResult(request, response, await server.answer({ method, caller, read, requestContext }));
+      const result = await server.answer({ method, caller, read, requestContext });
+      await writeResult(request, response, result, caller.environmentId);
     },
     answerStranger,
     refuse,
@@ -189,12 +191,15 @@ interface HttpExtension {
 /**
  * Writes a result. As in Kana, the status is 200 even if the operation failed, unless an error sets another one. With
  * several errors, the highest status is used.
+ *
+ * @param owner whom the work of writing is for; see loopTurn
  */
 function writeResult(
   request: IncomingMessage,
   response: ServerResponse,
   { errors, ...result }: ExecutionResult,
-): void {
+  owner?: string,
+): Promise<void> | void {
   let status = 200;
   for (const { extensions } of errors ?? []) {
     const http = extensions.http as HttpExtension | undefined;
@@ -202,7 +207,12 @@ function writeResult(
     for (const [name, value] of Object.entries(http?.headers ?? {})) response.setHeader(name, value);
     if (acceptsNewer(request) || !http?.spec) status = Math.max(status, http?.status ?? 200);
   }
-  const text = JSON.stringify(errors === undefined ? result : { errors, ...result });
+  const answer = errors === undefined ? result : { errors, ...result };
+  if (isLong(result.data)) {
+    response.writeHead(status, { 'Content-Type': contentTypeOf(request) });
+    return writeLongJson(response, answer, owner);
+  }
+  const text = JSON.stringify(answer);
   response.writeHead(status, {
     'Content-Type': contentTypeOf(request),
     'Content-Length': Buffer.byteLength(text),

@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Counter, Gauge, type Registry } from 'prom-client';
 import { environmentIds } from '../auth/keys/rules.ts';
+import { loopTurn } from '../slices.ts';
 import { createSlots, type Slots } from './slots.ts';
 
 /** The most concurrent operations of one environment in a process. Beyond this, reject with 503; do not queue. */
@@ -11,6 +11,9 @@ const defaultCapacity = 1_000;
  * enough for 32 concurrent bodies of the maximum size. Ordinary load stays far below.
  */
 const defaultBodyRoom = 32 * 1024 * 1024;
+
+/** How long after its last request an environment counts as one that has requests, in milliseconds. */
+const sharedMs = 1_000;
 
 /** Memory for request bodies. */
 export interface Room {
@@ -29,7 +32,9 @@ export interface Share {
   isFull(): boolean;
   readonly capacity: number;
   running(): number;
-  /** Resolves when this request may start expensive synchronous work: one in each turn of the event loop. */
+  /** How long ago the last request began, in milliseconds. */
+  quietMs(): number;
+  /** Resolves when this request may start expensive synchronous work; see loopTurn. */
   turn(): Promise<void>;
   /** Memory for the bodies of requests that are arriving or running. */
   readonly bodies: Room;
@@ -38,6 +43,8 @@ export interface Share {
 export interface Gate {
   /** The share of an environment. The caller must be authenticated. */
   of(environmentId: string): Share;
+  /** Whether another environment has had a request within the last second. */
+  isShared(environmentId: string): boolean;
   /** For requests without valid credentials. */
   readonly strangers: Slots;
   /** Slots for events of billing providers, which come from few addresses and whose signature is in the body. */
@@ -57,10 +64,12 @@ export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoo
   const shares = new Map<string, Share>();
   return {
     of(environmentId) {
-      const share = shares.get(environmentId) ?? createShare(refused, capacity, bodyRoom);
+      const share = shares.get(environmentId) ?? createShare(refused, environmentId, { capacity, bodyRoom });
       shares.set(environmentId, share);
       return share;
     },
+    isShared: (environmentId) =>
+      [...shares].some(([id, share]) => id !== environmentId && share.quietMs() < sharedMs),
     strangers: createSlots(refused),
     billingEvents: createSlots(refused, 16, 16),
     signIns: createSlots(refused),
@@ -68,8 +77,13 @@ export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoo
   };
 }
 
-function createShare(refused: Counter, capacity: number, bodyRoom: number): Share {
+function createShare(
+  refused: Counter,
+  environmentId: string,
+  { capacity, bodyRoom }: { capacity: number; bodyRoom: number },
+): Share {
   let running = 0;
+  let lastAt = Number.NEGATIVE_INFINITY;
   function isFull() {
     if (running < capacity) return false;
     refused.inc();
@@ -79,24 +93,17 @@ function createShare(refused: Counter, capacity: number, bodyRoom: number): Shar
     bodies: createRoom(refused, bodyRoom),
     capacity,
     running: () => running,
+    quietMs: () => performance.now() - lastAt,
     isFull,
-    turn: createLoopTurns(),
+    turn: () => loopTurn(environmentId),
     run(work) {
       if (isFull()) return null;
       running += 1;
+      lastAt = performance.now();
       return work().finally(() => {
         running -= 1;
       });
     },
-  };
-}
-
-/** Many that arrive at once would hold the event loop until the last one had started. */
-function createLoopTurns(): () => Promise<void> {
-  let last: Promise<void> = Promise.resolve();
-  return () => {
-    last = last.then(() => nextTurn());
-    return last;
   };
 }
 

@@ -1,9 +1,38 @@
+import { availableParallelism } from 'node:os';
 import { overloadedMessage, refusalError } from './response.ts';
 
 /*
  * Work that needs much CPU or memory: catalogue files and exports. It has its own limits, because the gate counts each
  * operation as one.
  */
+
+/** How long nothing else of an environment begins after work that took this long, in milliseconds. */
+export type RestAfter = (environmentId: string, tookMs: number) => number;
+
+/** While others have requests, heavy work of one uses at most this part of its time. */
+const share = 0.5;
+/** So much work goes on without a rest, in milliseconds: who does little of it never rests. */
+const burstMs = 1_000;
+const maxRestMs = 1_000;
+
+/**
+ * Divides time fairly: who has used much of it rests while others have requests, and whoever is alone does not.
+ *
+ * @param isShared whether another environment has requests; see Gate
+ */
+export function createPace(
+  isShared: (environmentId: string) => boolean,
+  now: () => number = () => performance.now(),
+): RestAfter {
+  const used = new Map<string, { ms: number; at: number }>();
+  return (environmentId, tookMs) => {
+    const before = used.get(environmentId) ?? { ms: 0, at: 0 };
+    const forgotten = (now() - before.at) * share;
+    const ms = Math.min(Math.max(0, before.ms + tookMs - forgotten), burstMs + maxRestMs * share);
+    used.set(environmentId, { ms, at: now() });
+    return isShared(environmentId) ? Math.max(0, (ms - burstMs) / share) : 0;
+  };
+}
 
 /** The limits of heavy work in a process. */
 const defaults = {
@@ -15,10 +44,19 @@ const defaults = {
   maxWaiting: 10,
   /** The longest wait before a call is refused. */
   waitTimeoutMs: 5_000,
+  restAfter: (() => 0) as RestAfter,
 };
 
-/** The limits of reads that keep PostgreSQL busy, such as usage over time. Many at once would slow everybody down. */
-export const longReads = { total: 4, perEnvironment: 2, maxWaiting: 100 };
+/**
+ * The limits of statements that keep PostgreSQL busy, such as usage over time. Each keeps one core busy: those of one
+ * environment leave at least half of the cores to everybody else.
+ *
+ * @param cores the cores of this machine; PostgreSQL usually has as many
+ */
+export function longStatements(cores = availableParallelism()) {
+  const perEnvironment = Math.min(2, Math.max(1, Math.floor(cores / 2)));
+  return { total: 2 * perEnvironment, perEnvironment, maxWaiting: 100 };
+}
 
 /** Hashing passwords, for which strangers can ask: one at a time, so that it uses one core at most. */
 export const passwordWork = { total: 1, perEnvironment: 1, maxWaiting: 20 };
@@ -36,7 +74,7 @@ interface Waiter {
 }
 
 export function createHeavyWork(limits: Partial<typeof defaults> = {}): DoHeavyWork {
-  const { total, perEnvironment, maxWaiting, waitTimeoutMs } = { ...defaults, ...limits };
+  const { total, perEnvironment, maxWaiting, waitTimeoutMs, restAfter } = { ...defaults, ...limits };
   const running = new Map<string, number>();
   const waiting: Waiter[] = [];
 
@@ -74,10 +112,13 @@ export function createHeavyWork(limits: Partial<typeof defaults> = {}): DoHeavyW
   return async (environmentId, work) => {
     if (canStart(environmentId)) count(environmentId, 1);
     else await waitForTurn(environmentId);
+    const startedAt = performance.now();
     try {
       return await work();
     } finally {
-      finish(environmentId);
+      const restMs = restAfter(environmentId, performance.now() - startedAt);
+      if (restMs > 0) setTimeout(finish, restMs, environmentId).unref();
+      else finish(environmentId);
     }
   };
 }

@@ -106,3 +106,33 @@ test('usage is recorded while the package of its user changes without a pause', 
   await Promise.allSettled(changers);
   expect({ answers, status }).toEqual({ answers: Array(12).fill(true), status: 200 });
 });
+
+test('live is served while every connection of test is taken', async () => {
+  const { prisma, pools } = app.database;
+  for (const id of ['bystander', 'leaving']) await createUser(prisma, { id }, { in: 'live' });
+  await createFeature(prisma, { id: 'calls', type: 'CONSUMABLE' }, { in: 'live' });
+  const taken = await Promise.all(
+    ['test_requests', 'test_hot', 'test_work'].flatMap((name) =>
+      Array.from({ length: pools[name]?.options.max ?? 0 }, () => pools[name]?.connect()),
+    ),
+  );
+  // They also hold what the environments share tables of: the row of the rollup.
+  await taken[0]?.query(
+    `begin; insert into usage_rollup (environment_id) values ('test') on conflict do nothing`,
+  );
+  await taken[0]?.query(`select from usage_rollup where environment_id = 'test' for update`);
+  const asLive = (query: string) => app.ok(query, {}, app.keys.live);
+  expect(await asLive(record('bystander'))).toEqual({ recordUsage: { recorded: true } });
+  expect(await asLive('{ users(first: 1) { id } }')).toBeTruthy();
+  expect(await asLive('{ usageSeries(featureId: "calls", userId: "bystander") { used } }')).toBeTruthy();
+  const { status, body } = await app.http
+    .post('/segment/events')
+    .set('Authorization', app.keys.live)
+    .send({ type: 'track', userId: 'bystander', event: 'Call', properties: { featureId: 'calls' } });
+  expect({ status, outcome: body.outcome }).toEqual({ status: 200, outcome: 'RECORDED' });
+  expect(await asLive('mutation { deleteUser(id: "leaving") { id } }')).toEqual({
+    deleteUser: { id: 'leaving' },
+  });
+  await taken[0]?.query('rollback');
+  for (const client of taken) client?.release();
+});

@@ -1,15 +1,21 @@
 import { Worker } from 'node:worker_threads';
 import { invalidInput } from '../../errors.ts';
+import type { parseContent } from './rules.ts';
 import type { CatalogueFile } from './writing-rules.ts';
 import type { readYaml } from './yaml-rules.ts';
 
 /** A task of the worker. It returns the result as JSON. */
-export type FileTask = { kind: 'read'; text: string } | { kind: 'write'; file: CatalogueFile };
+export type FileTask =
+  | { kind: 'read'; text: string }
+  | { kind: 'parse'; content: unknown }
+  | { kind: 'write'; file: CatalogueFile };
 
-/** Reads and writes catalogue files as YAML in a worker thread, so that the event loop stays free. */
+/** Reads and writes catalogue files in a worker thread, so that the event loop stays free. */
 export interface CatalogueFiles {
   /** @throws ValidationError if the file needs too much time or memory */
   read(text: string): Promise<ReturnType<typeof readYaml>>;
+  /** Reads what a file of JSON holds; see parseContent. */
+  parse(content: unknown): Promise<ReturnType<typeof parseContent>>;
   write(file: CatalogueFile): Promise<string>;
 }
 
@@ -23,6 +29,7 @@ const builtWorker = new URL('./worker.js', import.meta.url);
 export function createCatalogueFiles(worker = builtWorker): CatalogueFiles {
   return {
     read: (text) => run(worker, { kind: 'read', text }),
+    parse: (content) => run(worker, { kind: 'parse', content }),
     write: (file) => run(worker, { kind: 'write', file }),
   };
 }

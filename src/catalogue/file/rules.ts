@@ -190,6 +190,12 @@ function desiredPackageFeature(file: z.output<typeof FilePackageFeature>): Desir
   };
 }
 
+/** The desired state, or the problems of a file; see problemsOf. */
+export function parseContent(content: unknown): { desired: DesiredCatalogue } | { problems: string[] } {
+  const { data: desired, error } = DesiredCatalogue.safeParse(content);
+  return error === undefined ? { desired } : { problems: problemsOf(error) };
+}
+
 /** The maximum number of problems in one report. */
 export const maxProblems = 20;
 

@@ -1,9 +1,24 @@
+import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FileTask } from './files.ts';
+import { parseContent } from './rules.ts';
 import { readYaml, writeYaml } from './yaml-rules.ts';
 
 // The worker thread. It does one task and ends: some hundred KiB of YAML take seconds. See files.ts.
 
+// The event loop and PostgreSQL come first. On Linux this is about the thread, elsewhere about the whole process.
+if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_LOW);
+
 const task = workerData as FileTask;
-const result = task.kind === 'read' ? readYaml(task.text) : writeYaml(task.file, null);
-parentPort?.postMessage(JSON.stringify(result));
+parentPort?.postMessage(JSON.stringify(resultOf(task)));
+
+function resultOf(task: FileTask): unknown {
+  switch (task.kind) {
+    case 'read':
+      return readYaml(task.text);
+    case 'parse':
+      return parseContent(task.content);
+    case 'write':
+      return writeYaml(task.file, null);
+  }
+}

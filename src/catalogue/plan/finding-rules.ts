@@ -107,8 +107,9 @@ function grantOf({ limit, resetPeriod, resetEvery, timeZone, overageEnabled }: P
   return `${limit} ${period}${overageEnabled ? ', more allowed' : ''}`;
 }
 
-/** A hash of the plan. Equal plans have equal fingerprints. */
-export function fingerprintOf(findings: readonly Finding[]): string {
-  const plan = findings.map(({ note: _, ...finding }) => finding);
-  return createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 32);
-}
+/** What a finding adds to the fingerprint of its plan. */
+export const textOf = ({ note: _, ...finding }: Finding): string => JSON.stringify(finding);
+
+/** A hash of the plan, from the texts of its findings. Equal plans have equal fingerprints. */
+export const fingerprintOf = (texts: readonly string[]): string =>
+  createHash('sha256').update(`[${texts.join()}]`).digest('hex').slice(0, 32);

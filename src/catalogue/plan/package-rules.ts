@@ -24,30 +24,34 @@ interface References {
 }
 
 /**
- * Plans the packages, base packages first, because add-ons refer to them.
+ * Plans the packages, base packages first, because add-ons refer to them. Yields the findings of one after another.
  *
  * @param features the features after publishing
  */
-export function planPackages(
+export function* planPackages(
   desired: readonly DesiredPackage[],
   { packages: stored, timeZone }: Pick<Catalogue, 'packages' | 'timeZone'>,
   features: Features,
-): Finding[] {
+): Generator<Finding[]> {
   const present = new Map(stored.map((each) => [each.id, each]));
   const bases = new Set(stored.filter(({ isAddon }) => !isAddon).map(({ id }) => id));
   const references = { features, bases, usedAsBase: basesInUse(desired, stored), timeZone };
+  const drafts = new Map(desired.flatMap((each) => (each.status === 'DRAFT' ? [[each.id, each]] : [])));
+  for (const each of basesFirst(desired)) {
+    const draft = each.status === 'PUBLISHED' ? drafts.get(each.id) : undefined;
+    const findings = planPackage(each, draft, present.get(each.id), references);
+    if (!each.isAddon)
+      for (const { step } of findings)
+        if (step !== undefined && 'package' in step) bases.add(step.package.id);
+    yield findings;
+  }
+}
+
+/** The base packages, then the add-ons, without drafts of next versions. */
+function basesFirst(desired: readonly DesiredPackage[]): DesiredPackage[] {
   const published = new Set(desired.filter(({ status }) => status === 'PUBLISHED').map(({ id }) => id));
-  const draftOf = (id: string) => desired.find((each) => each.id === id && each.status === 'DRAFT');
-  const planAll = (isAddon: boolean) =>
-    desired
-      .filter((each) => each.isAddon === isAddon && (each.status === 'PUBLISHED' || !published.has(each.id)))
-      .flatMap((each) => {
-        const draft = each.status === 'PUBLISHED' ? draftOf(each.id) : undefined;
-        return planPackage(each, draft, present.get(each.id), references);
-      });
-  const plans = planAll(false);
-  for (const { step } of plans) if (step !== undefined && 'package' in step) bases.add(step.package.id);
-  return [...plans, ...planAll(true)];
+  const own = desired.filter(({ id, status }) => status === 'PUBLISHED' || !published.has(id));
+  return [...own.filter(({ isAddon }) => !isAddon), ...own.filter(({ isAddon }) => isAddon)];
 }
 
 /** The base packages of all add-ons after publishing. Add-ons that are not in the file keep theirs. */

@@ -8,18 +8,22 @@ import { planPackages } from './package-rules.ts';
  * Compares the desired catalogue with the stored one. Returns the changes in the order of execution, the changes
  * that are not possible, and what the file omits and stays. Empty if both are equal. Nothing is ever deleted.
  */
-export function plan(desired: DesiredCatalogue, catalogue: Catalogue): Finding[] {
+export const plan = (desired: DesiredCatalogue, catalogue: Catalogue): Finding[] =>
+  [...planSteps(desired, catalogue)].flat();
+
+/** The same, feature by feature and package by package: the plan of a large file takes long. */
+export function* planSteps(desired: DesiredCatalogue, catalogue: Catalogue): Generator<Finding[]> {
   const stored = new Map(catalogue.features.map((feature) => [feature.id, feature]));
-  const features = desired.features.map((desired) => planFeature(desired, stored.get(desired.id)));
   const planned = new Map(stored);
-  for (const { step } of features.flat())
-    if (step !== undefined && 'feature' in step) planned.set(step.feature.id, step.feature);
-  return [
-    ...features.flat(),
-    ...planPackages(desired.packages, catalogue, planned),
-    ...missingFeatures(desired, catalogue),
-    ...missingPackages(desired, catalogue),
-  ];
+  for (const feature of desired.features) {
+    const findings = planFeature(feature, stored.get(feature.id));
+    for (const { step } of findings)
+      if (step !== undefined && 'feature' in step) planned.set(step.feature.id, step.feature);
+    yield findings;
+  }
+  yield* planPackages(desired.packages, catalogue, planned);
+  yield missingFeatures(desired, catalogue);
+  yield missingPackages(desired, catalogue);
 }
 
 /** The name, labels and metadata of a feature may change, and its precision may be raised; its type never changes. */

@@ -13,6 +13,7 @@ import {
 } from 'graphql';
 import { isAsyncIterable, type Plugin } from 'graphql-yoga';
 import { invalidInput } from '../../errors.ts';
+import { loopTurn } from '../../slices.ts';
 import { graphQLErrorOf } from '../errors.ts';
 import { fieldsOfItem, fieldsOfText } from './answer-rules.ts';
 
@@ -178,10 +179,28 @@ function whenResolved(value: unknown, count: (value: unknown) => unknown): unkno
 function countItems(value: unknown, context: object, info: GraphQLResolveInfo): unknown {
   if (!Array.isArray(value)) return value;
   const tally = tallyOf(context);
+  const fieldsEach = measured(info.fieldNodes, () => fieldsOfItem(info));
   tally.items += value.length;
-  tally.fields += value.length * measured(info.fieldNodes, () => fieldsOfItem(info));
+  tally.fields += value.length * fieldsEach;
   check(tally, info);
-  return value;
+  return value.length * fieldsEach > maxFieldsAtOnce ? inSlices(value, fieldsEach, context) : value;
+}
+
+/** How many fields of a list are executed before other requests get the event loop. */
+const maxFieldsAtOnce = 10_000;
+
+/** The items of a long list. They are executed as they come; see loopTurn. */
+async function* inSlices(items: readonly unknown[], fieldsEach: number, context: object) {
+  const { environmentId } = context as { environmentId?: string };
+  let fields = 0;
+  for (const item of items) {
+    fields += fieldsEach;
+    if (fields > maxFieldsAtOnce) {
+      await loopTurn(environmentId);
+      fields = 0;
+    }
+    yield item;
+  }
 }
 
 function countText(value: unknown, context: object, info: GraphQLResolveInfo): unknown {

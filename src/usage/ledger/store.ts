@@ -32,6 +32,15 @@ export async function hasUsage(db: Db, userKey: bigint): Promise<boolean> {
   return row.found;
 }
 
+/** How many events these users have together, or `most` if there are as many. */
+export async function countUsage(db: Db, userKeys: readonly bigint[], most: number): Promise<number> {
+  const [row] = await db.$queryRaw<[{ count: number }]>`
+    SELECT count(*)::int AS count FROM (
+      SELECT FROM usage_event WHERE user_key = ANY(${userKeys}) LIMIT ${most}
+    ) counted`;
+  return row.count;
+}
+
 /**
  * Recounts the counters and hours of a user from the ledger. The caller has locked the user's row FOR UPDATE.
  *

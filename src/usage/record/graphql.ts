@@ -9,6 +9,7 @@ import { type ItemError, isFailure, itemErrorOf, RecordUsageError } from '../../
 import { planned } from '../../graphql/plans/compile.ts';
 import { selects } from '../../graphql/selection.ts';
 import { parse } from '../../input.ts';
+import { mapInSlices } from '../../slices.ts';
 import { type Recorded, readUsage, type Usage, UsageList } from './rules.ts';
 
 export const RecordUsageAction = builder.enumType('RecordUsageAction', {
@@ -156,14 +157,15 @@ async function recordOne(input: unknown, context: Context, withStanding: boolean
 /** An invalid usage of a list gets its own error and does not affect the others. */
 async function recordList(inputs: unknown[], context: Context, info: GraphQLResolveInfo) {
   const now = await clockFor(inputs, context);
-  const usages = inputs.map((input, index) => {
+  const read = (input: unknown, index: number) => {
     try {
       return usageOf(input, context, `input.${index}`, now);
     } catch (error) {
       if (error instanceof DomainError) return error;
       throw error;
     }
-  });
+  };
+  const usages = await mapInSlices(inputs, read, context.environmentId);
   const readable = usages.filter((usage): usage is Usage => !(usage instanceof DomainError));
   const results = await context.recordUsage(readable, {
     withStanding: selects(info, 'entitlement'),

@@ -6,7 +6,7 @@ import { readClock } from '../../database/clock.ts';
 import { BusyError } from '../../database/errors.ts';
 import { RETRY, waitBriefly } from '../../database/held.ts';
 import { inTransaction } from '../../database/transaction.ts';
-import { eachInSlices } from '../../slices.ts';
+import { eachInSlices, mapInSlices } from '../../slices.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
 import { Excess } from '../draws/rules.ts';
 import { readExcess, readTopUps, saveExcess } from '../draws/store.ts';
@@ -100,10 +100,13 @@ function readyOnly(list: readonly (Case | null)[]): Case[] | null {
   return ready.length === list.length ? ready : null;
 }
 
+/** Whose work on the event loop this is. */
+const ownerOf = ([first]: readonly Case[]) => first?.usage.environmentId;
+
 /** The counters of all windows that matter to these cases, as they are now. The users are locked. */
 export async function loadTally(client: PoolClient, cases: readonly Case[]): Promise<Tally> {
   const tally = emptyTally();
-  await eachInSlices(cases, (item) => addCounters(item, tally));
+  await eachInSlices(cases, (item) => addCounters(item, tally), ownerOf(cases));
   const counters = [...tally.counters.values()];
   const used = await readCounters(client, counters);
   for (const [index, counter] of counters.entries()) counter.used = used[index] ?? 0n;
@@ -122,8 +125,7 @@ export async function recordAll(client: PoolClient, cases: readonly Case[]): Pro
   for (const [index, counter] of followed.entries())
     tally.excess.set(counter, new Excess(parts[index] ?? []));
 
-  const results: (Recorded | Error)[] = [];
-  await eachInSlices(cases, (item) => void results.push(decide(item, tally)));
+  const results = await mapInSlices(cases, (item) => decide(item, tally), ownerOf(cases));
   const eventIds = await appendEntries(client, tally.entries);
   await saveCounters(client, [...tally.changed]);
   const changed = [...tally.excess].filter(([counter]) => tally.changed.has(counter));

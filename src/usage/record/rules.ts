@@ -80,12 +80,13 @@ const isPlainDelta = (value: unknown): value is number =>
 function readPlainUsage(input: object, field: string): ReadUsage | null {
   const { userId, featureId, delta, action = null, idempotencyKey = null, ...more } = input as NamedInput;
   const { timestamp = null, enforce = null, note = null } = more;
-  const isAddition = (action ?? 'ADD') === 'ADD' && (enforce ?? false) === false;
-  if (!isAddition || timestamp !== null || note !== null) return null;
+  if ((action ?? 'ADD') !== 'ADD' || timestamp !== null || note !== null) return null;
+  if (typeof (enforce ?? false) !== 'boolean') return null;
   if (!isPlainId(userId) || !isPlainId(featureId) || !isPlainDelta(delta)) return null;
   if (idempotencyKey !== null && !isPlainId(idempotencyKey)) return null;
-  const defaults = { action: 'ADD', timestamp: null, enforce: false, note: null } as const;
-  return { ...defaults, userId, featureId, delta: BigInt(delta) * oneUnit, idempotencyKey, field };
+  const defaults = { action: 'ADD', timestamp: null, note: null } as const;
+  const whole = BigInt(delta) * oneUnit;
+  return { ...defaults, enforce: enforce === true, userId, featureId, delta: whole, idempotencyKey, field };
 }
 
 type NamedInput = Partial<Record<keyof z.input<typeof NewUsage>, unknown>>;

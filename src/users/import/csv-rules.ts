@@ -1,4 +1,3 @@
-import { CsvError, parse as parseCsv } from 'csv-parse/sync';
 import { stringify } from 'csv-stringify/sync';
 import { z } from 'zod';
 import { type Amount, readAmount } from '../../amount.ts';
@@ -61,43 +60,34 @@ export interface Row {
   belongings?: Belongings | undefined;
 }
 
-/**
- * Parses a file of users: a header, then one row for each user. A byte order mark, all line endings, quoted cells and
- * empty rows are allowed. An error in the syntax or the header concerns the whole file.
- *
- * @throws ValidationError
- */
-export function readRows(csv: string): Row[] {
-  const [first, ...records] = readRecords(csv);
-  if (first === undefined) throw invalidInput('csv', `must begin with a header, such as "${columns.join()}"`);
-  const header = readHeader(first.record);
-  if (records.length > maxRows) throw invalidInput('csv', `must hold at most ${maxRows} rows`);
-  return records.map(({ record, info }) => ({
-    line: info.lines - countLineBreaks(record),
-    ...readCells(header, record),
-  }));
-}
-
-interface CsvRecord {
+/** A record of a file, as it is parsed. */
+export interface CsvRecord {
   record: string[];
   info: { lines: number };
 }
 
-function readRecords(csv: string): CsvRecord[] {
-  try {
-    const text = csv.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n');
-    return parseCsv(text, {
-      delimiter: delimiterOf(text),
-      info: true,
-      record_delimiter: '\n',
-      relax_column_count: true,
-      skip_empty_lines: true,
-      skip_records_with_empty_values: true,
-    }) as unknown as CsvRecord[];
-  } catch (error) {
-    if (error instanceof CsvError) throw invalidInput('csv', `cannot be read: ${error.message}`);
-    throw error;
-  }
+/** The text of a file as it is parsed: without a byte order mark, and with one kind of line endings. */
+export const plainText = (csv: string): string => csv.replace(/^\ufeff/, '').replace(/\r\n?/g, '\n');
+
+export const parserOptions = (text: string) => ({
+  delimiter: delimiterOf(text),
+  info: true,
+  record_delimiter: '\n',
+  relax_column_count: true,
+  skip_empty_lines: true,
+  skip_records_with_empty_values: true,
+});
+
+/** What a parsed file holds. @throws ValidationError if the header or the length is not allowed */
+export function readFile([first, ...records]: readonly CsvRecord[]) {
+  if (first === undefined) throw invalidInput('csv', `must begin with a header, such as "${columns.join()}"`);
+  const header = readHeader(first.record);
+  if (records.length > maxRows) throw invalidInput('csv', `must hold at most ${maxRows} rows`);
+  const readRow = ({ record, info }: CsvRecord): Row => ({
+    line: info.lines - countLineBreaks(record),
+    ...readCells(header, record),
+  });
+  return { records, readRow };
 }
 
 const countLineBreaks = (record: readonly string[]) => record.join('').split('\n').length - 1;

@@ -1,6 +1,6 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Db } from '../../database/client.ts';
 import { invalidInput } from '../../errors.ts';
+import { loopTurn, mapInSlices } from '../../slices.ts';
 import { writeRow } from './csv-rules.ts';
 import { findPage } from './store.ts';
 
@@ -36,7 +36,7 @@ export async function exportRows(
   while (rows.length < take) {
     const asked = Math.min(size, take - rows.length);
     const users = await findPage(db, environmentId, { take: asked, last: after, ids });
-    const page = users.map(writeRow);
+    const page = await mapInSlices(users, writeRow, environmentId);
     const pageTotal = page.reduce((sum, row) => sum + row.length, 0);
     length += pageTotal;
     if (length > maxLength)
@@ -45,7 +45,7 @@ export async function exportRows(
     if (users.length < asked) break;
     after = users.at(-1) ?? null;
     size = Math.max(1, Math.min(maxPageUsers, Math.floor((asked * pageLength) / pageTotal)));
-    await nextTurn();
+    await loopTurn(environmentId);
   }
   return rows;
 }

@@ -6,7 +6,8 @@ import type { AdmitUsers } from '../arrival.ts';
 import { claimUser } from '../change.ts';
 import { mergeUsers } from '../merge/merge.ts';
 import { addBelongings, type BelongingsContext, type ImportedRow, planBelongings } from './belongings.ts';
-import { type Row, readRows } from './csv-rules.ts';
+import { readRows } from './csv-file.ts';
+import type { Row } from './csv-rules.ts';
 import { batches, batchSize, type ImportStep, planImport } from './plan-rules.ts';
 import { changeUser, insertUsers, loadDirectory } from './store.ts';
 
@@ -39,8 +40,9 @@ const changedMeanwhile = importConflict('The user was changed concurrently: impo
  * @throws ValidationError if the file cannot be parsed; then nothing is imported
  */
 export async function importUsers(context: ImportContext, csv: string): Promise<ImportedRow[]> {
-  const { belongings, steps } = await context.doHeavyWork(context.author.environmentId, () =>
-    plan(context, readRows(csv)),
+  const { environmentId } = context.author;
+  const { belongings, steps } = await context.doHeavyWork(environmentId, async () =>
+    plan(context, await readRows(csv, environmentId)),
   );
   const claims = steps.filter((step) => step.outcome === 'CLAIMED');
   const creations = steps.filter((step) => step.outcome === 'CREATED');

@@ -5,6 +5,7 @@ import type { Db } from '../../database/client.ts';
 import type { PrismaClient, User } from '../../database/generated/client.ts';
 import { jsonValue } from '../../database/json.ts';
 import { longTransaction } from '../../database/transaction.ts';
+import { createTurns } from '../../database/turns.ts';
 import { endWithBases, planMerge } from '../../subscriptions/merge-rules.ts';
 import { settle } from '../../subscriptions/settle.ts';
 import {
@@ -13,11 +14,12 @@ import {
   endSubscriptions,
   findHeldByAll,
 } from '../../subscriptions/store.ts';
-import { recount } from '../../usage/ledger/store.ts';
+import { countUsage, recount } from '../../usage/ledger/store.ts';
 import { findUserKey } from '../store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
 import {
   deleteUsers,
+  findPeople,
   lockUsers,
   moveCustomers,
   moveGrants,
@@ -42,7 +44,7 @@ import {
  * @returns the key of the survivor
  * @throws UserNotFoundError
  */
-export function mergeUsers(
+export async function mergeUsers(
   prisma: PrismaClient,
   author: Author,
   ids: readonly string[],
@@ -50,16 +52,19 @@ export function mergeUsers(
 ): Promise<bigint> {
   const { environmentId } = author;
   const action = 'mergeUsers';
-  return longTransaction(prisma, async (tx) => {
-    const people = await lockUsers(tx, environmentId, ids);
-    const keys = people.map(({ key }) => key);
-    const held = await findSubscriptions(tx, keys);
-    return audited(tx, author, { action, type: 'USER', handles: keys }, () =>
-      audited(tx, author, { action, type: 'SUBSCRIPTION', handles: held }, () =>
-        mergeLocked(tx, environmentId, people, survivorId),
-      ),
-    );
-  });
+  const merge = () =>
+    longTransaction(prisma, async (tx) => {
+      const people = await lockUsers(tx, environmentId, ids);
+      const keys = people.map(({ key }) => key);
+      const held = await findSubscriptions(tx, keys);
+      return audited(tx, author, { action, type: 'USER', handles: keys }, () =>
+        audited(tx, author, { action, type: 'SUBSCRIPTION', handles: held }, () =>
+          mergeLocked(tx, environmentId, people, survivorId),
+        ),
+      );
+    });
+  const people = await findPeople(prisma, environmentId, ids);
+  return byHistory(prisma, environmentId, people, merge);
 }
 
 /** Merges within a larger transaction, without audit entries. */
@@ -150,20 +155,41 @@ export type DeletePerson = (author: Author, id: string, now: Date) => Promise<st
  * @param alongside more work in the same transaction, after the rows are deleted
  * @throws UserNotFoundError
  */
-export function deleteUser(
+export async function deleteUser(
   prisma: PrismaClient,
   author: Author,
   id: string,
   alongside: (tx: Db, deleted: DeletedPerson) => Promise<void>,
 ): Promise<DeletedPerson> {
-  return longTransaction(prisma, async (tx) => {
-    const [user] = await lockUsers(tx, author.environmentId, [id]);
-    if (user === undefined) throw new Error('a user was locked and not found');
-    const change = { action: 'deleteUser', type: 'USER', handles: [user.key] } as const;
-    const rows = await audited(tx, author, change, () => deleteUsers(tx, [user.key]));
-    const deleted = { id: user.id, ids: rows.map((row) => row.id), keys: rows.map(({ key }) => key) };
-    await forgetUsers(tx, author.environmentId, deleted.keys);
-    await alongside(tx, deleted);
-    return deleted;
-  });
+  const { environmentId } = author;
+  const erase = () =>
+    longTransaction(prisma, async (tx) => {
+      const [user] = await lockUsers(tx, environmentId, [id]);
+      if (user === undefined) throw new Error('a user was locked and not found');
+      const change = { action: 'deleteUser', type: 'USER', handles: [user.key] } as const;
+      const rows = await audited(tx, author, change, () => deleteUsers(tx, [user.key]));
+      const deleted = { id: user.id, ids: rows.map((row) => row.id), keys: rows.map(({ key }) => key) };
+      await forgetUsers(tx, environmentId, deleted.keys);
+      await alongside(tx, deleted);
+      return deleted;
+    });
+  return byHistory(prisma, environmentId, await findPeople(prisma, environmentId, [id]), erase);
+}
+
+/** Moving or deleting more events than this keeps PostgreSQL busy for a second or more. */
+const longHistory = 10_000;
+/** How long a change of a long history waits for others of its environment, at most. */
+const historyTimeoutMs = 30_000;
+const inHistoryTurn = createTurns(1, historyTimeoutMs);
+
+/** Runs changes of users with long histories one after another, so that those of one environment keep one core busy. */
+async function byHistory<Result>(
+  prisma: PrismaClient,
+  environmentId: string,
+  people: readonly User[],
+  change: () => Promise<Result>,
+): Promise<Result> {
+  const keys = people.map(({ key }) => key);
+  const isLong = (await countUsage(prisma, keys, longHistory + 1)) > longHistory;
+  return isLong ? inHistoryTurn(environmentId, change) : change();
 }

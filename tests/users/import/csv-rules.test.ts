@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { DomainError, invalidInput } from '../../../src/errors.ts';
-import { type ExportedUser, headerLine, readRows, writeRow } from '../../../src/users/import/csv-rules.ts';
+import { readRows } from '../../../src/users/import/csv-file.ts';
+import { type ExportedUser, headerLine, writeRow } from '../../../src/users/import/csv-rules.ts';
 import { seed } from '../../fuzz/settings.ts';
 
 const header = 'id,email,name,billingId,metadata';
@@ -111,8 +112,8 @@ describe('readRows', () => {
         { line: 6, facts: { id: '4' } },
       ],
     ],
-  ])('%s', (_name, csv, rows) => {
-    expect(readRows(csv)).toEqual(rows);
+  ])('%s', async (_name, csv, rows) => {
+    expect(await readRows(csv)).toEqual(rows);
   });
 
   it.each([
@@ -131,12 +132,12 @@ describe('readRows', () => {
       'cannot be read: Quote Not Closed: the parsing is finished with an opening quote at line 4',
     ],
     ['more than 10,000 rows', `id\n${'1\n'.repeat(10_001)}`, 'must hold at most 10000 rows'],
-  ])('refuses %s as a whole', (_name, csv, problem) => {
-    expect(() => readRows(csv)).toThrow(invalidInput('csv', problem));
+  ])('refuses %s as a whole', async (_name, csv, problem) => {
+    await expect(readRows(csv)).rejects.toThrow(invalidInput('csv', problem));
   });
 
-  it('reads 10,000 rows', () => {
-    expect(readRows(`id\n${'1\n'.repeat(10_000)}`)).toHaveLength(10_000);
+  it('reads 10,000 rows', async () => {
+    expect(await readRows(`id\n${'1\n'.repeat(10_000)}`)).toHaveLength(10_000);
   });
 });
 
@@ -167,7 +168,7 @@ describe('writeRow', () => {
     expect(writeRows(users)).toBe(csv);
   });
 
-  it('is undone by readRows, whatever is written', () => {
+  it('is undone by readRows, whatever is written', async () => {
     const text = fc.string({ unit: fc.constantFrom(...`a'"=+-@,; |{}\\é😀`), minLength: 1, maxLength: 6 });
     const user = fc.record({
       id: text.filter((id) => id.trim() !== ''),
@@ -176,9 +177,9 @@ describe('writeRow', () => {
       billingId: fc.option(text),
       metadata: fc.option(fc.dictionary(text, fc.oneof(text, fc.constantFrom('\n', '\r\n', 1, null, [{}])))),
     });
-    fc.assert(
-      fc.property(fc.array(user, { maxLength: 5 }), (users) => {
-        const read = readRows(writeRows(users)).map(({ facts }) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(user, { maxLength: 5 }), async (users) => {
+        const read = (await readRows(writeRows(users))).map(({ facts }) => {
           if (facts instanceof DomainError) throw facts;
           return { email: null, name: null, billingId: null, ...facts };
         });
@@ -188,5 +189,17 @@ describe('writeRow', () => {
       }),
       { seed, numRuns: Number(process.env.RUNS ?? 100) },
     );
+  });
+
+  it('is undone by readRows in a long file, which is read in pieces', async () => {
+    const users = Array.from({ length: 5_000 }, (_, index) => ({
+      id: `${index}${'x'.repeat(index % 7)}"é😀`,
+      email: `,"\n${index}`.slice(0, 2),
+      name: '😀'.repeat(1 + (index % 5)),
+      billingId: null,
+      metadata: { text: '"\n😀' },
+    }));
+    const rows = await readRows(writeRows(users));
+    expect(rows.map(({ facts }) => facts)).toEqual(users.map(({ billingId: _, ...facts }) => facts));
   });
 });
