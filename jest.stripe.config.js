@@ -5,5 +5,5 @@ export default {
   ...base,
   testMatch: ['<rootDir>/tests/billing/*.measure.ts', '<rootDir>/tests/billing/*.sandbox.ts'],
   maxWorkers: 1,
-  testTimeout: 60 * 60_000,
+  testTimeout: 4 * 60 * 60_000,
 };
