@@ -194,6 +194,7 @@ export const queries: Record<string, Row> = {
   },
   userActivity: {
     calls: [() => ({}), () => ({ from: '2020-02-01T00:00:00Z', to: '2020-03-01T00:00:00Z' })],
+    inert: 'It tells how many users there are, which both environments may have.',
   },
   usersConnection: {
     calls: [
