@@ -89,14 +89,20 @@ function wholeReads(plan: Plan): string[] {
   return [...own, ...(plan.Plans ?? []).flatMap(wholeReads)];
 }
 
-/** What these statements read whole, on a new connection that is set as those of the hot path are. */
-async function readWhole(statements: Iterable<string>): Promise<Record<string, string[]>> {
+/** A new connection that is set as those of the hot path are. */
+async function openHot(): Promise<Client> {
   const session = new Client({ connectionString: app.database.hot.options.connectionString });
   await session.connect();
   await applySettings(
     session,
     sessionSettings({ lockTimeoutMs: 2_500, statementTimeoutMs: 10_000 }, lookupPlans),
   );
+  return session;
+}
+
+/** What these statements read whole. */
+async function readWhole(statements: Iterable<string>): Promise<Record<string, string[]>> {
+  const session = await openHot();
   const found: Record<string, string[]> = {};
   for (const text of statements) {
     await session.query(`prepare planned as ${text}`);
@@ -113,17 +119,75 @@ async function readWhole(statements: Iterable<string>): Promise<Record<string, s
   return found;
 }
 
+const usageOf = (userId: string): Usage => ({
+  environmentId: 'test',
+  userId,
+  featureId: 'messages',
+  source: 'API',
+  action: 'ADD',
+  delta: 1_000_000n,
+  idempotencyKey: null,
+  timestamp: null,
+  enforce: false,
+});
+
+it('additions are recorded without the steps that write alerts, until a webhook wants to be told of any', async () => {
+  const client = await openHot();
+  /** Records one usage, and returns the statements that were run and how many events and alerts are there. */
+  const record = async () => {
+    const names: string[] = [];
+    const counting = {
+      query: (statement: { name: string }) => {
+        names.push(statement.name);
+        return client.query(statement as never);
+      },
+    } as unknown as Client;
+    const [result] = await appendUsage(counting, [{ usage: usageOf('u'), withStanding: false }], 'skip');
+    expect(result).toMatchObject({ recorded: true });
+    const { rows } = await client.query<{ events: number; alerts: number }>(
+      `select (select count(*)::int from usage_event where user_key = u.key) as events,
+         (select count(*)::int from usage_alert where user_key = u.key) as alerts from "user" u where id = 'u'`,
+    );
+    return { names, ...rows[0] };
+  };
+  try {
+    await client.query('begin');
+    await client.query(`delete from usage_event; update package_feature set alert_at_amount = '{1}'`);
+    expect(await record()).toEqual({ names: ['record, skip'], events: 1, alerts: 0 });
+    await client.query(`
+      insert into webhook (environment_id, id, url, events, secret, updated_at)
+      values ('live', 'w', 'http://127.0.0.1:9/', '{*}', '', now()), ('test', 'w', 'http://127.0.0.1:9/', '{user.*}', '', now())`);
+    expect(await record()).toEqual({ names: ['record, skip'], events: 2, alerts: 0 });
+    await client.query(`update webhook set events = '{usage.*}'`);
+    const both = ['record, skip', 'record and tell, skip'];
+    expect(await record()).toEqual({ names: both, events: 3, alerts: 1 });
+    expect(await record()).toEqual({ names: ['record and tell, skip'], events: 4, alerts: 1 });
+  } finally {
+    await client.query('rollback');
+    await client.end();
+  }
+});
+
 describe('no statement of the hot path reads a whole table', () => {
   let statements: Set<string>;
   beforeAll(async () => {
-    statements = new Set((await statementsOf(workHard)).filter(isPlanned));
+    const work = async () => {
+      await workHard();
+      // With a webhook, other statements record.
+      await app.ok(
+        'mutation { createWebhook(input: { url: "http://127.0.0.1:9/", events: ["usage.*"] }) { secret } }',
+      );
+      await workHard();
+    };
+    statements = new Set((await statementsOf(work)).filter(isPlanned));
   });
 
   it('and this test sees them all', () => {
     const all = [...statements].join('\n');
-    for (const part of ['insert into usage_event', 'insert into usage_counter', 'for key share skip locked'])
+    for (const part of ['insert into usage_event', 'insert into usage_counter', 'insert into usage_alert'])
       expect(all).toContain(part);
     for (const part of [
+      'for key share skip locked',
       'with question as',
       'insert into segment_event',
       'update segment_event',
@@ -169,18 +233,6 @@ describe('the tables of grants, top-ups and reservations', () => {
       topUp${more}, amount: 10 }) { id }
       reserveUsage${more}, amount: 10 }) { id }
     }`);
-  });
-
-  const usageOf = (userId: string): Usage => ({
-    environmentId: 'test',
-    userId,
-    featureId: 'messages',
-    source: 'API',
-    action: 'ADD',
-    delta: 1_000_000n,
-    idempotencyKey: null,
-    timestamp: null,
-    enforce: false,
   });
 
   /** The tables of these that recording and checking for a user looks into. */

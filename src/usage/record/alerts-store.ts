@@ -1,11 +1,17 @@
 import { highestFirstSql, liveHoldingsSql, windowStartSql } from '../../entitlements/holdings-store.ts';
-import { eventCtes, listeningSql } from '../../webhooks/outbox/store.ts';
+import { eventCtes, listeningSql, patternsSql } from '../../webhooks/outbox/store.ts';
 import { keptDays } from '../alerts/rules.ts';
 
 /** The limit itself, in percent: then there is an event usage.limit_reached too. */
 const limitPercent = 100;
 
 const types = ['usage.threshold_reached', 'usage.limit_reached', 'usage.window_reset'];
+
+/** Whether a webhook is to be told of alerts in one of these environments. `environmentIds` is an array. */
+export const isToldSql = (environmentIds: string) => `exists (
+  select from webhook
+  where environment_id = any (${environmentIds}) and disabled_at is null and events && ${patternsSql(types)}
+)`;
 
 const instant = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 

@@ -78,15 +78,31 @@ const isPlainDelta = (value: unknown): value is number =>
  * Null for everything else, which the schema reads.
  */
 function readPlainUsage(input: object, field: string): ReadUsage | null {
-  const { userId, featureId, delta, action = null, idempotencyKey = null, ...more } = input as NamedInput;
-  const { timestamp = null, enforce = null, note = null } = more;
-  if ((action ?? 'ADD') !== 'ADD' || timestamp !== null || note !== null) return null;
+  const {
+    userId,
+    featureId,
+    delta,
+    action,
+    idempotencyKey = null,
+    timestamp,
+    enforce,
+    note,
+  } = input as NamedInput;
+  if ((action ?? 'ADD') !== 'ADD' || (timestamp ?? null) !== null || (note ?? null) !== null) return null;
   if (typeof (enforce ?? false) !== 'boolean') return null;
   if (!isPlainId(userId) || !isPlainId(featureId) || !isPlainDelta(delta)) return null;
   if (idempotencyKey !== null && !isPlainId(idempotencyKey)) return null;
-  const defaults = { action: 'ADD', timestamp: null, note: null } as const;
-  const whole = BigInt(delta) * oneUnit;
-  return { ...defaults, enforce: enforce === true, userId, featureId, delta: whole, idempotencyKey, field };
+  return {
+    userId,
+    featureId,
+    action: 'ADD',
+    delta: BigInt(delta) * oneUnit,
+    idempotencyKey,
+    timestamp: null,
+    enforce: enforce === true,
+    note: null,
+    field,
+  };
 }
 
 type NamedInput = Partial<Record<keyof z.input<typeof NewUsage>, unknown>>;

@@ -13,21 +13,23 @@ export const wantsSql = (type: string) => `(
   )
 )`;
 
+/** Everything by which a webhook may ask for one of these types, as an array. */
+export const patternsSql = (types: readonly string[]) => {
+  const kinds = new Set(types.map((type) => `${type.split('.')[0]}.*`));
+  return `array[${['*', ...kinds, ...types].map((pattern) => `'${pattern}'`)}]`;
+};
+
 /**
  * The environments of a table expression in which a webhook wants one of these types, as an array. It is found once for
  * each environment of a statement, however much the statement does.
  */
-export const listeningSql = (source: string, types: readonly string[]) => {
-  const kinds = new Set(types.map((type) => `${type.split('.')[0]}.*`));
-  const wanted = ['*', ...kinds, ...types].map((pattern) => `'${pattern}'`);
-  return `array(
+export const listeningSql = (source: string, types: readonly string[]) => `array(
     select environment_id from (select distinct environment_id from ${source}) e
     where (
       select true from webhook w
-      where w.environment_id = e.environment_id and w.disabled_at is null and w.events && array[${wanted}] limit 1
+      where w.environment_id = e.environment_id and w.disabled_at is null and w.events && ${patternsSql(types)} limit 1
     )
   )`;
-};
 
 /**
  * Common table expressions that write events, and a delivery for each webhook that wants one. Nothing is written where
