@@ -6,9 +6,14 @@ import { unavailabilityOf } from './errors.ts';
 /** The most callers of a batch that a span links to, besides the first. */
 const maxLinks = 100;
 
+/** Calls never wait behind a batch of more than this: it takes long. */
+const largeBatch = 100;
+
 /**
  * Collects concurrent calls and answers them together, with one statement for all that wait. A batch starts as soon as
- * one of the lane's connections is free. So an idle server adds no wait, and under load batches grow.
+ * one of the lane's connections is free. So an idle server adds no wait, and under load batches grow. A statement costs
+ * as much as twenty calls, however many share it: so beside small batches, another one starts only when as many calls
+ * wait for it.
  *
  * @param connections the maximum number of concurrent batches
  * @param maxItems the maximum number of calls in a batch
@@ -21,37 +26,41 @@ export function createLane<Item, Result>(
   const { name, tracing } = metrics;
   const waiting: (() => void)[] = [];
   let running = 0;
+  /** Calls in the batches that run. */
+  let inFlight = 0;
 
-  function start(dispatch: () => void) {
+  const isWorthwhile = () => running === 0 || metrics.waiting >= inFlight || inFlight > largeBatch;
+  function startNext() {
+    if (waiting.length === 0 || running >= connections || !isWorthwhile()) return;
     running += 1;
-    setImmediate(dispatch);
-  }
-  function finish() {
-    running -= 1;
-    const next = waiting.shift();
-    if (next) start(next);
+    setImmediate(waiting.shift() as () => void);
   }
   const callers: (SpanContext | null)[] = [];
   function answer(items: readonly Item[]) {
     const startedAt = performance.now();
     metrics.waiting -= items.length;
+    inFlight += items.length;
     metrics.size.observe(items.length);
     const work = () => run(items);
-    const running = tracing === null ? work() : traced(tracing, name, callers.splice(0, items.length), work);
-    return running.finally(() => {
+    const answers = tracing === null ? work() : traced(tracing, name, callers.splice(0, items.length), work);
+    return answers.finally(() => {
       metrics.duration.observe((performance.now() - startedAt) / 1_000);
-      finish();
+      running -= 1;
+      inFlight -= items.length;
+      startNext();
     });
   }
   const loader = new DataLoader<Item, Result>(answer, {
     cache: false,
     maxBatchSize: maxItems,
-    batchScheduleFn: (dispatch) => (running < connections ? start(dispatch) : waiting.push(dispatch)),
+    batchScheduleFn: (dispatch) => waiting.push(dispatch),
   });
   return (item) => {
     metrics.waiting += 1;
     if (tracing !== null) callers.push(tracing.here());
-    return loader.load(item);
+    const answered = loader.load(item);
+    startNext();
+    return answered;
   };
 }
 
