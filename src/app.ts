@@ -245,6 +245,8 @@ function adminApi(
         billing: services.billing,
         catalogueFiles: services.catalogueFiles,
         doHeavyWork: services.doHeavyWork,
+        links: services.links,
+        sessions: services.sessions,
         environmentId,
         permissions,
         author: authorOf(caller, requestContext),
