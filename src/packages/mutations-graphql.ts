@@ -114,7 +114,8 @@ const UpdateDraftPackageInput = builder.inputType('UpdateDraftPackageInput', {
     }),
     features: t.field({
       type: [CreatePackageFeatureInput],
-      description: 'Replaces all features. Features that stay keep the name they have in the package.',
+      description:
+        'Replaces all features, whole: an absent field of a feature, such as `alertAt` or `overageEnabled`, gets its default. Features that stay keep the name they have in the package.',
     }),
     basePackages: t.stringList({
       description: 'Replaces all base packages. Only for an add-on. An empty list means every base package.',

@@ -7,6 +7,7 @@ import type { PrismaClient, Webhook } from '../database/generated/client.ts';
 import { invalidInput, webhookNotFound } from '../errors.ts';
 import { maxWebhooks, rotationMs, secretOf } from './rules.ts';
 import {
+  bringForward,
   countWebhooks,
   deleteDeliveries,
   insertWebhook,
@@ -66,7 +67,12 @@ interface WebhookChange extends Partial<WebhookFields> {
   enabled?: boolean | undefined;
 }
 
-/** Changes a webhook. One that is enabled again begins with a clean record. @throws WebhookNotFoundError */
+/**
+ * Changes a webhook. One that is enabled again, or gets another address, begins with a clean record, and what it waits to
+ * get is sent soon.
+ *
+ * @throws WebhookNotFoundError
+ */
 export function updateWebhook(
   context: Omit<WebhookContext, 'encryption'>,
   id: string,
@@ -74,6 +80,7 @@ export function updateWebhook(
 ): Promise<void> {
   return changeWebhook(context, 'updateWebhook', id, async (tx, webhook) => {
     const isMoved = fields.url !== undefined && fields.url !== webhook.url;
+    const isEnabledAgain = enabled === true && webhook.disabledAt !== null;
     await tx.webhook.update({
       where: { environmentId_id: { environmentId: context.author.environmentId, id } },
       data: {
@@ -83,6 +90,7 @@ export function updateWebhook(
         ...noLease,
       },
     });
+    if (isMoved || isEnabledAgain) await bringForward(tx, id);
   });
 }
 

@@ -28,6 +28,8 @@ import {
   afterAttempt,
   failingAfter,
   type Health,
+  type HealthAfter,
+  isBack,
   isDelivered,
   isFailing,
 } from './schedule-rules.ts';
@@ -129,11 +131,9 @@ async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<v
       if (due.length === 0) break;
       const attempts = await attemptAll(webhook, due, secrets, service);
       if (attempts.length === 0) break;
-      const after = afterAnswers(
-        health,
-        attempts.map(({ answer }) => answer),
-        attempts.at(-1)?.at ?? new Date(),
-      );
+      const answers = attempts.map(({ answer, isTest }) => ({ ...answer, isTest }));
+      const now = attempts.at(-1)?.at ?? new Date();
+      const after = { ...afterAnswers(health, answers, now), isBack: isBack(health, answers, now) };
       isOurs = (await save(webhook, attempts, after, service)) && after.pausedUntil === null;
       health = after;
     }
@@ -142,12 +142,12 @@ async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<v
   }
 }
 
-type Answered = Attempt & { answer: Answer };
+type Answered = Attempt & { answer: Answer; isTest: boolean };
 
 async function save(
   webhook: LeasedWebhook,
   attempts: readonly Answered[],
-  after: ReturnType<typeof afterAnswers>,
+  after: HealthAfter & { isBack: boolean },
   { pool, worker, log }: Service,
 ): Promise<boolean> {
   const { environmentId, id } = webhook;
@@ -223,7 +223,8 @@ async function attempt(
   const attempts = delivery.attempts + 1;
   const next = afterAttempt(answer, { attempts, retryUntil }, endedAt, Math.random());
   const { status, body, problem } = { status: null, body: null, problem: null, ...answer };
-  return { id, attempts, at, durationMs, answer, ...next, status, body, problem };
+  const isTest = delivery.type === 'webhook.test';
+  return { id, attempts, at, durationMs, answer, isTest, ...next, status, body, problem };
 }
 
 /** Runs at start and every minute: gives up what is too old, and deletes what was delivered long ago. */

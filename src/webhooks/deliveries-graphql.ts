@@ -1,3 +1,4 @@
+import type { WebhookDelivery as DeliveryRow } from '../database/generated/client.ts';
 import { invalidInput, webhookDeliveryNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { byRowId, listAfter, listArgs } from '../graphql/list.ts';
@@ -82,7 +83,53 @@ const RedeliveredSpan = builder.objectRef<{ count: number; more: boolean }>('Red
   }),
 });
 
+interface Counts {
+  pending: number;
+  delivered: number;
+  dead: number;
+}
+
+const spanArgs = builder.args((t) => ({
+  from: t.field({ type: 'DateTime', required: true, description: 'The start of the span.' }),
+  to: t.field({ type: 'DateTime', required: true, description: 'The end of the span, which is excluded.' }),
+}));
+
+const counted = `Up to ${maxRepeated}, which means that or more.`;
+const WebhookDeliveryCounts = builder.objectRef<Counts>('WebhookDeliveryCounts').implement({
+  description: 'How many deliveries are in each state.',
+  fields: (t) => ({
+    pending: t.exposeInt('pending', { description: `How many wait to be sent. ${counted}` }),
+    delivered: t.exposeInt('delivered', { description: `How many were delivered. ${counted}` }),
+    dead: t.exposeInt('dead', { description: `How many were given up. ${counted}` }),
+  }),
+});
+
 builder.queryFields((t) => ({
+  webhookDeliveryCounts: t.field({
+    type: WebhookDeliveryCounts,
+    description:
+      'How many deliveries of a webhook redeliverSpan would send again. `WebhookNotFoundError` if there is no webhook with this id.',
+    args: {
+      webhookId: t.arg.string({ required: true, description: 'The id of the webhook.' }),
+      ...spanArgs,
+    },
+    resolve: async (_root, { from, to, ...args }, context) => {
+      const { db, environmentId } = context;
+      const webhookId = parse(Id, args.webhookId, 'webhookId');
+      await readWebhook({ select: { id: true } }, context, webhookId);
+      const count = (state: DeliveryRow['state']) =>
+        db.webhookDelivery.count({
+          where: { environmentId, webhookId, state, createdAt: { gte: from, lt: to } },
+          take: maxRepeated,
+        });
+      const [pending, delivered, dead] = await Promise.all([
+        count('PENDING'),
+        count('DELIVERED'),
+        count('DEAD'),
+      ]);
+      return { pending, delivered, dead };
+    },
+  }),
   webhookDeliveries: t.prismaField({
     type: [WebhookDelivery],
     description:
@@ -118,7 +165,7 @@ builder.mutationFields((t) => ({
   testWebhook: t.prismaField({
     type: WebhookDelivery,
     description:
-      'Sends a message of the type `webhook.test` to a webhook, whatever types it gets. Read the answer of the receiver in webhookDeliveries.',
+      'Sends a message of the type `webhook.test` to a webhook at once, whatever types it gets. Read the answer of the receiver in webhookDeliveries. If it is delivered, what waits for its next attempt follows within about a minute.',
     args: { id: t.arg.string(idArg) },
     resolve: async (query, _root, args, context) => {
       const { db, author } = context;
@@ -145,12 +192,12 @@ builder.mutationFields((t) => ({
     description: `Sends the deliveries of a span of time again, oldest first, up to ${maxRepeated} in one call.`,
     args: {
       webhookId: t.arg.string(idArg),
-      from: t.arg({ type: 'DateTime', required: true, description: 'The start of the span.' }),
-      to: t.arg({ type: 'DateTime', required: true, description: 'The end of the span, which is excluded.' }),
+      ...spanArgs,
       state: t.arg({
         type: WebhookDeliveryState,
         defaultValue: 'DEAD',
-        description: 'Only deliveries in this state.',
+        description:
+          'Only deliveries in this state: DEAD, those that were given up; PENDING, those that wait for their next attempt; DELIVERED.',
       }),
     },
     resolve: async (_root, args, context) => {

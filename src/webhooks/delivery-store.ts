@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { HealthAfter, Next } from './schedule-rules.ts';
-import { mailboxUrl } from './store.ts';
+import { bringForwardSql, mailboxUrl } from './store.ts';
 
 /** A webhook that this process sends to at the moment. */
 export interface LeasedWebhook {
@@ -138,7 +138,7 @@ const healthSql = `
   where environment_id = $1 and id = $2 and leased_by = $3 and disabled_at is null`;
 
 /**
- * Saves attempts, and how the webhook answers. Call it in a transaction.
+ * Saves attempts, and how the webhook answers; if it is back, what waits is brought forward. Call it in a transaction.
  *
  * @returns whether this process still has the lease of a webhook that is still there
  */
@@ -147,7 +147,7 @@ export async function saveAttempts(
   worker: string,
   { environmentId, id }: LeasedWebhook,
   attempts: readonly Attempt[],
-  { failures, failingSince, pausedUntil, disabledReason }: HealthAfter,
+  { failures, failingSince, pausedUntil, disabledReason, isBack }: HealthAfter & { isBack: boolean },
 ): Promise<boolean> {
   await client.query({
     name: 'save attempts',
@@ -164,6 +164,7 @@ export async function saveAttempts(
       attempts.map(({ problem }) => problem),
     ],
   });
+  if (isBack) await client.query(bringForwardSql, [id]);
   const { rowCount } = await client.query({
     name: 'save health',
     text: healthSql,

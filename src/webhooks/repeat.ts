@@ -2,7 +2,7 @@ import { note } from '../audit/record.ts';
 import type { Author, Fields } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { insertTest, repeatDelivery, repeatSpan, type Span } from './store.ts';
+import { endPause, insertTest, repeatDelivery, repeatSpan, type Span } from './store.ts';
 
 /** The most deliveries that one call sends again. */
 export const maxRepeated = 1_000;
@@ -14,6 +14,7 @@ const noteOf = (tx: Db, author: Author, action: string, webhookId: string, after
 export function testWebhook(db: PrismaClient, author: Author, webhookId: string): Promise<bigint> {
   return db.$transaction(async (tx) => {
     const id = await insertTest(tx, author.environmentId, webhookId);
+    await endPause(tx, author.environmentId, webhookId);
     await noteOf(tx, author, 'testWebhook', webhookId, { deliveryId: `${id}` });
     return id;
   });
@@ -24,6 +25,7 @@ export function redeliver(db: PrismaClient, author: Author, id: bigint): Promise
   return db.$transaction(async (tx) => {
     const webhookId = await repeatDelivery(tx, author.environmentId, id);
     if (webhookId === null) return false;
+    await endPause(tx, author.environmentId, webhookId);
     await noteOf(tx, author, 'redeliver', webhookId, { deliveryId: `${id}` });
     return true;
   });
@@ -38,6 +40,7 @@ export function redeliverSpan(
   return db.$transaction(async (tx) => {
     const count = await repeatSpan(tx, { ...span, environmentId: author.environmentId }, maxRepeated);
     const { webhookId, from, to, state } = span;
+    await endPause(tx, author.environmentId, webhookId);
     const noted = { from: from.toISOString(), to: to.toISOString(), state, count };
     await noteOf(tx, author, 'redeliverSpan', webhookId, noted);
     return count;

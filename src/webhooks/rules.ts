@@ -30,7 +30,7 @@ export const addressSchema = (allowPrivate: boolean) =>
 function addressProblem(text: string, allowPrivate: boolean): string | null {
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol))
-    return 'must be an address like https://example.com/webhooks';
+    return `must be an address like https://example.com/webhooks${allowPrivate ? ' or http://localhost:9000/' : ''}`;
   if (url.username !== '' || url.password !== '')
     return 'must not hold a user name or password: the signature proves who sends';
   if (url.hash !== '') return 'must not have a part after #';

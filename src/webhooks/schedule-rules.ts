@@ -7,7 +7,7 @@ const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
 
-/** The pauses after each failed attempt: 13 attempts within three days. */
+/** The pauses after each failed attempt. The last one repeats. */
 const pauses = [
   5 * second,
   30 * second,
@@ -22,6 +22,7 @@ const pauses = [
   20 * hour,
   24 * hour,
 ];
+const longestPause = 24 * hour;
 
 /** So many failures in a row, of whatever events, and the webhook counts as failing. */
 export const failingAfter = 5;
@@ -47,6 +48,9 @@ export interface Next {
 }
 
 /**
+ * A delivery is given up by its time alone, not by the number of attempts: one that is brought forward several times keeps
+ * its three days.
+ *
  * @param attempts the attempts so far, with this one
  * @param spread from 0 to 1: makes pauses up to a tenth longer, so that what failed together is not sent together
  */
@@ -57,8 +61,8 @@ export function afterAttempt(
   spread: number,
 ): Next {
   if (isDelivered(answer)) return { state: 'DELIVERED', nextAttemptAt: now };
-  const pause = pauses[attempts - 1];
-  if (pause === undefined || now >= retryUntil) return { state: 'DEAD', nextAttemptAt: now };
+  if (now >= retryUntil) return { state: 'DEAD', nextAttemptAt: now };
+  const pause = pauses[attempts - 1] ?? longestPause;
   const next = now.getTime() + pause * (1 + spread / 10);
   return { state: 'PENDING', nextAttemptAt: new Date(Math.min(next, retryUntil.getTime())) };
 }
@@ -89,6 +93,26 @@ export function afterAnswers(health: Health, answers: readonly Answer[], now: Da
     pausedUntil: failures >= failingAfter ? new Date(now.getTime() + probePause(failures)) : null,
     disabledReason: disabledReason({ failures, failingSince }, answers.at(-1), now),
   };
+}
+
+/** So long a webhook must have failed before an answer means that it is back. */
+const outageMs = minute;
+
+/**
+ * Whether what waits for its next attempt is brought forward after these answers: a webhook that failed for a while
+ * answers again, or a test message was delivered. One message that is always refused, among others that are not, does
+ * not bring itself forward: then the webhook does not count as failing.
+ */
+export function isBack(
+  before: Health,
+  answers: readonly (Answer & { isTest: boolean })[],
+  now: Date,
+): boolean {
+  const last = answers.at(-1);
+  if (last === undefined || !isDelivered(last)) return false;
+  const { failingSince } = before;
+  const hadOutage = failingSince !== null && now.getTime() - failingSince.getTime() >= outageMs;
+  return (isFailing(before) && hadOutage) || answers.some((each) => each.isTest && isDelivered(each));
 }
 
 const probePause = (failures: number) =>

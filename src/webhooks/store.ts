@@ -74,7 +74,38 @@ export function repeatSpan(
       ORDER BY id LIMIT ${count} FOR UPDATE)`;
 }
 
-/** Writes a test message for one webhook, whatever it asked for. @returns the id of the delivery */
+/** The most deliveries that are brought forward at once. The rest keep their pauses. */
+const maxForward = 1_000;
+
+/**
+ * Brings what a webhook waits to get forward: each is due a minute after its last attempt, and at once if that is over.
+ * Skips rows that somebody else changes: it may run under a lock of the webhook. The one parameter is the webhook's id.
+ */
+export const bringForwardSql = `
+  update webhook_delivery set next_attempt_at = greatest(now(), last_attempt_at + interval '1 minute')
+  where id in (
+    select id from webhook_delivery
+    where webhook_id = $1 and state = 'PENDING' and next_attempt_at > now()
+      and next_attempt_at > last_attempt_at + interval '1 minute'
+    order by next_attempt_at limit ${maxForward} for update skip locked)`;
+
+export async function bringForward(tx: Db, webhookId: string): Promise<void> {
+  await tx.$executeRawUnsafe(bringForwardSql, webhookId);
+}
+
+/** Ends the pause of a webhook that fails: somebody asked for a message now. A mailbox keeps its rest. */
+export async function endPause(tx: Db, environmentId: string, webhookId: string): Promise<void> {
+  await tx.$executeRaw`
+    UPDATE webhook SET paused_until = NULL
+    WHERE environment_id = ${environmentId} AND id = ${webhookId} AND url <> ${mailboxUrl} AND paused_until IS NOT NULL`;
+}
+
+/**
+ * Writes a test message for one webhook, whatever it asked for. It is first among what waits: a webhook that fails gets
+ * one message at a time.
+ *
+ * @returns the id of the delivery
+ */
 export async function insertTest(db: Db, environmentId: string, webhookId: string): Promise<bigint> {
   const [row] = await db.$queryRaw<{ id: bigint }[]>`
     WITH event AS (
@@ -82,8 +113,12 @@ export async function insertTest(db: Db, environmentId: string, webhookId: strin
       VALUES (${environmentId}, 'webhook.test', jsonb_build_object('webhookId', ${webhookId}::text))
       RETURNING environment_id, id
     )
-    INSERT INTO webhook_delivery (environment_id, webhook_id, event_id, retry_until)
-    SELECT environment_id, ${webhookId}, id, now() + interval '1 hour' FROM event RETURNING id`;
+    INSERT INTO webhook_delivery (environment_id, webhook_id, event_id, retry_until, next_attempt_at)
+    SELECT environment_id, ${webhookId}, id, now() + interval '1 hour',
+      least(now(), (
+        SELECT min(next_attempt_at) - interval '1 millisecond' FROM webhook_delivery
+        WHERE webhook_id = ${webhookId} AND state = 'PENDING'))
+    FROM event RETURNING id`;
   if (row === undefined) throw new Error('a test message was not stored');
   return row.id;
 }

@@ -180,6 +180,11 @@ export const queries: Record<string, Row> = {
     ],
   },
   unmatchedEvents: { calls: [() => ({})] },
+  webhookDeliveryCounts: {
+    calls: [
+      ({ webhook }) => ({ webhookId: webhook, from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' }),
+    ],
+  },
   webhookDeliveries: {
     calls: [
       ({ webhook }) => ({ webhookId: webhook, state: 'DEAD', first: 100 }),

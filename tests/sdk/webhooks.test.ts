@@ -1,12 +1,19 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { expect, test } from '@jest/globals';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Webhook } from 'standardwebhooks';
 import type { z } from 'zod';
 import { verifyWebhook, type WebhookData } from '../../packages/sdk/src/index.ts';
 import type { EventType, eventData } from '../../src/webhooks/outbox/rules.ts';
 import { messageOf, secretOf, signedHeaders } from '../../src/webhooks/rules.ts';
+import { ensureBuilt } from '../helpers/process.ts';
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
 // A type that the server has and the SDK lacks, or the other way round, does not compile.
@@ -30,6 +37,13 @@ test('a message is verified with headers of Node and of fetch, as text and as by
   expect(await verifyWebhook(Buffer.from(message.body), new Headers(headers), secret)).toEqual(expected);
 });
 
+test('names of headers are compared without case', async () => {
+  const upper = Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name.toUpperCase(), value]),
+  );
+  expect(await verifyWebhook(message.body, upper, secret)).toMatchObject({ id: message.id });
+});
+
 test('either secret of a rotation verifies, and what the published library signs does too', async () => {
   const both = signedHeaders(message, [other, secret], new Date());
   for (const each of [other, secret]) await verifyWebhook(message.body, both, each);
@@ -48,11 +62,17 @@ test.each([
   ['an old message', message.body, signedHeaders(message, [secret], new Date(Date.now() - 301_000)), secret],
   ['a time ahead', message.body, signedHeaders(message, [secret], new Date(Date.now() + 302_000)), secret],
   ['no time', message.body, { ...headers, 'webhook-timestamp': 'now' }, secret],
+  ['an empty secret', message.body, headers, ''],
+  ['a secret that is only the prefix', message.body, headers, 'whsec_'],
+  ['a secret that is no base64', message.body, headers, 'whsec_%'],
+  ['no secret', message.body, headers, undefined as unknown as string],
+  ['a body that was parsed', JSON.parse(message.body), headers, secret],
+  ['no headers', message.body, undefined as unknown as Headers, secret],
 ])('%s is refused', async (_what, body, given, key) => {
   await expect(verifyWebhook(body, given, key)).rejects.toMatchObject({ name: 'WebhookVerificationError' });
 });
 
-/** The guide's functions for other languages, run where the language is on the machine. */
+/** The receivers of the guide, run where the language is on the machine. */
 const guide = readFileSync('docs/guides/webhooks.md', 'utf8');
 const has = (command: string) => {
   try {
@@ -62,28 +82,83 @@ const has = (command: string) => {
     return false;
   }
 };
-test.each([
-  [
-    'python3',
-    'python',
-    (call: string) => ['-c', `${call}`],
-    'import json, sys\nprint(verify(*json.loads(sys.stdin.read())) is not None)',
-  ],
-  [
-    'ruby',
-    'ruby',
-    (call: string) => ['-e', `${call}`],
-    'require "json"\nputs !verify(*JSON.parse(STDIN.read)).nil?',
-  ],
-])('the receiver of the guide in %s', (command, language, args, main) => {
-  const code = guide.match(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``))?.[1];
-  expect(code).toBeDefined();
-  if (!has(command)) return;
-  const run = (key: string) =>
-    execFileSync(command, args(`${code}\n${main}`), { input: JSON.stringify([message.body, headers, key]) })
-      .toString()
-      .trim()
-      .toLowerCase();
-  expect(run(secret)).toBe('true');
-  expect(run(other)).toBe('false');
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+describe.each([
+  ['js', process.execPath, 'receiver.mjs'],
+  ['python', 'python3', 'receiver.py'],
+  ['ruby', 'ruby', 'receiver.rb'],
+])('the receiver of the guide in %s', (language, command, file) => {
+  const code = guide.match(new RegExp(`\n\`\`\`${language}\n([\\s\\S]*?)\n\`\`\``))?.[1] ?? '';
+  let directory: string;
+
+  beforeAll(async () => {
+    expect(code).toContain('KANA_WEBHOOK_SECRET');
+    if (language === 'js') await ensureBuilt();
+    directory = await mkdtemp(join(tmpdir(), 'open-kana-receiver-'));
+    await writeFile(join(directory, file), code);
+    await symlink(resolve('node_modules'), join(directory, 'node_modules'));
+  }, 120_000);
+  afterAll(() => rm(directory, { recursive: true, force: true }));
+
+  const start = (env: NodeJS.ProcessEnv) => {
+    const { KANA_WEBHOOK_SECRET: _, ...inherited } = process.env;
+    const child = spawn(command, [join(directory, file)], { env: { ...inherited, ...env }, stdio: 'pipe' });
+    let printed = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += chunk));
+    return { child, exited: once(child, 'exit'), printed: () => printed };
+  };
+
+  test('takes what is signed, as the bytes that it is, and refuses everything else', async () => {
+    if (!has(command)) return;
+    const port = await freePort();
+    const { child, exited, printed } = start({ KANA_WEBHOOK_SECRET: secret, PORT: `${port}` });
+    const post = (body: string, given: Record<string, string>) =>
+      fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body, headers: given }).then(
+        ({ status }) => status,
+      );
+    try {
+      const isUp = () =>
+        fetch(`http://127.0.0.1:${port}/`, { method: 'POST' }).then(
+          () => true,
+          () => false,
+        );
+      while (!(await isUp())) await sleep(20);
+      const data = { userId: 'Ünal', featureId: 'calls', threshold: 80 };
+      const told = messageOf({ ...event, type: 'usage.threshold_reached', data, createdAt: new Date() });
+      expect(await post(told.body, signedHeaders(told, [other, secret], new Date()))).toBe(204);
+      expect(await post(message.body, signedHeaders(message, [secret], new Date()))).toBe(204);
+      const old = new Date(Date.now() - 301_000);
+      expect(await post(message.body, signedHeaders(message, [secret], old))).toBe(400);
+      expect(await post(message.body, signedHeaders(message, [other], new Date()))).toBe(400);
+      expect(await post(`${message.body} `, signedHeaders(message, [secret], new Date()))).toBe(400);
+      const complete = signedHeaders(message, [secret], new Date());
+      for (const name of Object.keys(complete)) {
+        const { [name]: _, ...rest } = complete;
+        expect(await post(message.body, rest)).toBe(400);
+        expect(await post(message.body, { ...rest, [name]: '²' })).toBe(400);
+      }
+      expect(printed()).toContain('Ünal 80');
+      expect(printed()).not.toMatch(/Traceback|TypeError|NoMethodError/);
+    } finally {
+      child.kill('SIGKILL');
+      await exited;
+    }
+  });
+
+  test('does not start without the secret, and says so', async () => {
+    if (!has(command)) return;
+    for (const given of [{}, { KANA_WEBHOOK_SECRET: '' }]) {
+      const { exited, printed } = start({ ...given, PORT: `${await freePort()}` });
+      expect((await exited)[0]).toBe(1);
+      expect(printed()).toContain('Set KANA_WEBHOOK_SECRET');
+    }
+  });
 });

@@ -221,6 +221,87 @@ describe('what fails', () => {
     await receiver.count(6);
   });
 
+  /** Messages that failed long ago and are to be sent only in hours, as after a night without the receiver. */
+  async function waitingSinceOutage(lastAttempt: string): Promise<string> {
+    const { webhook } = await createWebhook();
+    receiver.answerWith((_message, response) => response.writeHead(503).end());
+    for (let user = 0; user < 3; user += 1) await createUser();
+    await until(async () => (await deliveriesOf(webhook.id)).every(({ attempts }) => attempts > 0));
+    await until(nobodySends);
+    await app.database.work.query(
+      `update webhook_delivery set next_attempt_at = now() + interval '4 hours',
+         last_attempt_at = now() - $1::interval, attempts = 12`,
+      [lastAttempt],
+    );
+    receiver.answerWith((_message, response) => response.writeHead(204).end());
+    return webhook.id;
+  }
+  const deliveredCount = async (id: string) => (await deliveriesOf(id, 'DELIVERED')).length;
+
+  test('after an outage, the first message that is taken brings what waits forward', async () => {
+    const id = await waitingSinceOutage('3 hours');
+    await app.database.work.query(
+      `update webhook set failures = 9, failing_since = now() - interval '5 hours', paused_until = null`,
+    );
+    await createUser();
+    await until(async () => (await deliveredCount(id)) === 4);
+  });
+
+  test('a test message is sent at once and before what waits, and brings it forward', async () => {
+    const id = await waitingSinceOutage('3 hours');
+    await app.database.work.query(
+      `update webhook set failures = 9, failing_since = now() - interval '5 hours', paused_until = now() + interval '5 minutes'`,
+    );
+    await createUser();
+    receiver.received.length = 0;
+    await app.ok('mutation ($id: String!) { testWebhook(id: $id) { id } }', { id });
+    await until(async () => (await deliveredCount(id)) === 5);
+    expect(receiver.received[0]?.payload.type).toBe('webhook.test');
+  });
+
+  test('each waits for a minute after its last attempt, so that a weak receiver is not overrun', async () => {
+    const id = await waitingSinceOutage('20 seconds');
+    await app.ok('mutation ($id: String!) { testWebhook(id: $id) { id } }', { id });
+    await until(async () => (await deliveredCount(id)) === 1);
+    const waits = (await deliveriesOf(id, 'PENDING')).map(({ nextAttemptAt }) =>
+      Date.parse(nextAttemptAt ?? ''),
+    );
+    expect(waits).toHaveLength(3);
+    for (const at of waits) expect(at).toBeLessThan(Date.now() + 60_000);
+  });
+
+  test.each([
+    ['another address', () => ({ url: `${receiver.url}?again` })],
+    ['being enabled again', () => ({ enabled: true })],
+  ])('%s brings what waits forward', async (_what, input) => {
+    const id = await waitingSinceOutage('3 hours');
+    if ('enabled' in input()) await app.database.work.query('update webhook set disabled_at = now()');
+    await app.ok(
+      'mutation ($id: String!, $input: UpdateWebhookInput!) { updateWebhook(id: $id, input: $input) { id } }',
+      { id, input: input() },
+    );
+    await until(async () => (await deliveredCount(id)) === 3);
+  });
+
+  test('what waits can be sent at once, and is counted', async () => {
+    const id = await waitingSinceOutage('3 hours');
+    await app.database.work.query(
+      `update webhook set failures = 9, paused_until = now() + interval '5 minutes'`,
+    );
+    const span = { id, from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' };
+    const counts =
+      'query ($id: String!, $from: DateTime!, $to: DateTime!) { webhookDeliveryCounts(webhookId: $id, from: $from, to: $to) { pending delivered dead } }';
+    const counted = async (given: object = {}) =>
+      (await app.ok(counts, { ...span, ...given })).webhookDeliveryCounts;
+    expect(await counted()).toEqual({ pending: 3, delivered: 0, dead: 0 });
+    expect(await counted({ to: '2020-01-02T00:00:00Z' })).toEqual({ pending: 0, delivered: 0, dead: 0 });
+    const repeat =
+      'mutation ($id: String!, $from: DateTime!, $to: DateTime!) { redeliverSpan(webhookId: $id, from: $from, to: $to, state: PENDING) { count } }';
+    expect((await app.ok(repeat, span)).redeliverSpan.count).toBe(3);
+    await until(async () => (await deliveredCount(id)) === 3);
+    expect(await counted()).toEqual({ pending: 0, delivered: 3, dead: 0 });
+  });
+
   test('redirects are not followed', async () => {
     const { webhook } = await createWebhook();
     receiver.answerWith((_message, response) => response.writeHead(307, { Location: '/hooks' }).end());

@@ -3,7 +3,7 @@ import { isPublicAddress } from '../../src/webhooks/address-rules.ts';
 import { type EventGroup, mailOf } from '../../src/webhooks/email/mail-rules.ts';
 import { createPace } from '../../src/webhooks/pace.ts';
 import { NewWebhook } from '../../src/webhooks/rules.ts';
-import { afterAnswers, afterAttempt } from '../../src/webhooks/schedule-rules.ts';
+import { afterAnswers, afterAttempt, isBack } from '../../src/webhooks/schedule-rules.ts';
 
 test.each([
   '127.0.0.1',
@@ -34,8 +34,16 @@ test.each(['1.1.1.1', '172.32.0.1', '8.8.8.8', '2606:4700:4700::1111'])('%s is',
 );
 
 describe('the address of a webhook', () => {
-  const read = (url: string) =>
-    NewWebhook(false).safeParse({ url, events: ['*'] }).error?.issues[0]?.message ?? null;
+  const read = (url: string, allowPrivate = false) =>
+    NewWebhook(allowPrivate).safeParse({ url, events: ['*'] }).error?.issues[0]?.message ?? null;
+
+  test('where private addresses are allowed, the reason names one', () => {
+    expect(read('localhost:9000', true)).toBe(
+      'must be an address like https://example.com/webhooks or http://localhost:9000/',
+    );
+    expect(read('http://localhost:9000/', true)).toBe(null);
+    expect(read('localhost:9000')).not.toContain('localhost');
+  });
 
   test.each([
     'https://example.com/hooks?key=1',
@@ -71,13 +79,51 @@ describe('pauses', () => {
       const { state, nextAttemptAt } = afterAttempt(bad, { attempts, retryUntil }, now, 0);
       if (state === 'DEAD') break;
       const pause = nextAttemptAt.getTime() - now.getTime();
-      expect(pause).toBeGreaterThan(last);
+      if (nextAttemptAt < retryUntil) expect(pause).toBeGreaterThan(last);
       [last, now] = [pause, nextAttemptAt];
       times.push(now.getTime() - start.getTime());
     }
-    expect(times).toHaveLength(12);
-    expect(times.at(-1)).toBeGreaterThan(70 * 3_600_000);
-    expect(times.at(-1)).toBeLessThanOrEqual(72 * 3_600_000);
+    expect(times).toHaveLength(13);
+    expect(times.at(-2)).toBeGreaterThan(70 * 3_600_000);
+    expect(times.at(-1)).toBe(72 * 3_600_000);
+  });
+
+  test('attempts that were brought forward do not end a delivery before its time', () => {
+    const retryUntil = new Date(start.getTime() + 72 * 3_600_000);
+    expect(afterAttempt(bad, { attempts: 50, retryUntil }, start, 0)).toEqual({
+      state: 'PENDING',
+      nextAttemptAt: new Date(start.getTime() + 24 * 3_600_000),
+    });
+  });
+
+  const good = { status: 204, body: '' };
+  const minuteAgo = new Date(start.getTime() - 60_000);
+  test.each([
+    ['it answers after failing for a minute', { failures: 5, failingSince: minuteAgo }, [good], true],
+    ['it still fails', { failures: 5, failingSince: minuteAgo }, [bad], false],
+    [
+      'it failed only for seconds',
+      { failures: 9, failingSince: new Date(start.getTime() - 59_000) },
+      [good],
+      false,
+    ],
+    ['one message is always refused', { failures: 4, failingSince: minuteAgo }, [good], false],
+    ['it never failed', { failures: 0, failingSince: null }, [good], false],
+    ['nothing was sent', { failures: 5, failingSince: minuteAgo }, [], false],
+  ])('what waits is brought forward where a webhook is back: %s', (_what, before, answers, expected) => {
+    expect(
+      isBack(
+        before,
+        answers.map((each) => ({ ...each, isTest: false })),
+        start,
+      ),
+    ).toBe(expected);
+  });
+
+  test('a test message that is delivered brings what waits forward, one that is not does not', () => {
+    const before = { failures: 2, failingSince: start };
+    expect(isBack(before, [{ ...good, isTest: true }], start)).toBe(true);
+    expect(isBack(before, [{ ...bad, isTest: true }], start)).toBe(false);
   });
 
   test('a webhook that fails is probed, with growing pauses, until it answers', () => {

@@ -82,13 +82,14 @@ test('what was told of a user is listed, newest first', async () => {
   await record({ delta: 80 });
   await record({ delta: 20 });
   const query = `query ($userId: String!, $first: Int) { usageAlerts(userId: $userId, featureId: "calls", first: $first) {
-    feature { id } threshold thresholdAmount toldAt } }`;
+    feature { id } threshold thresholdAmount reachedAt toldAt } }`;
   const { usageAlerts } = await app.ok(query, { userId: user });
   const at = expect.stringMatching(/Z$/);
   const both = [100, 80].map((threshold) => ({
     feature: { id: 'calls' },
     threshold,
     thresholdAmount: null,
+    reachedAt: at,
     toldAt: at,
   }));
   expect(usageAlerts).toEqual(both);

@@ -94,7 +94,7 @@ export type WebhookEvent = {
   };
 }[keyof WebhookData];
 
-/** A message that the server did not send, or not lately. Answer it with status 400. */
+/** A message that the server did not send, or not lately, or a secret that is none. Answer it with status 400. */
 export class WebhookVerificationError extends Error {
   override readonly name = 'WebhookVerificationError';
 }
@@ -112,7 +112,8 @@ const toleranceSeconds = 5 * 60;
  *
  * @param body the body as it arrived, before any parsing
  * @param secret the webhook's secret, `whsec_…`; during a rotation, one of the two is enough
- * @throws WebhookVerificationError if the message was not signed with the secret within the last 5 minutes
+ * @throws WebhookVerificationError if the message was not signed with the secret within the last 5 minutes, or if the
+ *   secret is missing or is none
  */
 export async function verifyWebhook(
   body: string | Uint8Array,
@@ -125,7 +126,7 @@ export async function verifyWebhook(
   const age = Date.now() / 1_000 - Number(timestamp);
   if (!(Math.abs(age) <= toleranceSeconds))
     throw new WebhookVerificationError('The message is too old, or its time lies ahead.');
-  const text = typeof body === 'string' ? body : new TextDecoder().decode(body);
+  const text = textOf(body);
   const signed = new TextEncoder().encode(`${id}.${timestamp}.${text}`);
   const key = await keyOf(secret);
   for (const signature of signatures.split(' ')) {
@@ -137,18 +138,31 @@ export async function verifyWebhook(
   throw new WebhookVerificationError('The message was not signed with this secret.');
 }
 
+function textOf(body: string | Uint8Array): string {
+  if (typeof body === 'string') return body;
+  if (body instanceof Uint8Array) return new TextDecoder().decode(body);
+  throw new WebhookVerificationError('Give the body as it arrived, as text or bytes: it was parsed already.');
+}
+
 function headerOf(headers: WebhookHeaders, name: string): string {
-  const value =
-    typeof headers.get === 'function'
-      ? headers.get(name)
-      : (headers as Record<string, string | string[] | undefined>)[name];
+  const value = typeof headers?.get === 'function' ? headers.get(name) : plainHeader(headers, name);
   if (typeof value !== 'string') throw new WebhookVerificationError(`The header ${name} is missing.`);
   return value;
 }
 
-function keyOf(secret: string): Promise<CryptoKey> {
+/** Names of headers are compared without case: not everything gives them as Node does. */
+function plainHeader(headers: WebhookHeaders, name: string): unknown {
+  return Object.entries(headers ?? {}).find(([each]) => each.toLowerCase() === name)?.[1];
+}
+
+async function keyOf(secret: string): Promise<CryptoKey> {
+  const bytes = typeof secret === 'string' ? bytesOf(secret.replace(/^whsec_/, '')) : new Uint8Array();
+  if (bytes.length === 0)
+    throw new WebhookVerificationError(
+      'The secret is missing, or is none: it looks like whsec_…, as createWebhook answers it.',
+    );
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
-  return crypto.subtle.importKey('raw', bytesOf(secret.replace(/^whsec_/, '')), algorithm, false, ['verify']);
+  return crypto.subtle.importKey('raw', bytes, algorithm, false, ['verify']);
 }
 
 /** The bytes of base64; none where it is something else. */

@@ -18,8 +18,8 @@ export function Told({ userId }: { userId: string }) {
         What webhooks were told about the usage of this user, the latest first.
       </Text>
       <DataTable label="Thresholds reached" columns={columns} minWidth={300}>
-        {alerts.map(({ feature, threshold, thresholdAmount, toldAt }) => (
-          <Table.Tr key={`${feature.id} ${threshold} ${thresholdAmount} ${toldAt}`}>
+        {alerts.map(({ feature, threshold, thresholdAmount, reachedAt }) => (
+          <Table.Tr key={`${feature.id} ${threshold} ${thresholdAmount} ${reachedAt}`}>
             <Table.Td>{feature.name}</Table.Td>
             <Table.Td>
               {threshold === null
@@ -27,7 +27,7 @@ export function Told({ userId }: { userId: string }) {
                 : `${threshold}% of the limit`}
             </Table.Td>
             <Table.Td>
-              <Moment at={toldAt} />
+              <Moment at={reachedAt} />
             </Table.Td>
           </Table.Tr>
         ))}

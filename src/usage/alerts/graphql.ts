@@ -17,7 +17,8 @@ interface UsageAlertRow {
 }
 
 const UsageAlert = builder.objectRef<WithFeature<UsageAlertRow>>('UsageAlert').implement({
-  description: 'A threshold that a user has reached in a window, and for which webhooks got an event.',
+  description:
+    'A threshold that a user has reached in a window, and for which an event was written for webhooks.',
   fields: (t) => ({
     feature: t.field({ type: Feature, description: 'The feature.', resolve: ({ feature }) => feature }),
     threshold: t.int({
@@ -32,9 +33,15 @@ const UsageAlert = builder.objectRef<WithFeature<UsageAlertRow>>('UsageAlert').i
       resolve: ({ threshold, amount }) => (threshold === 0 ? amount : null),
     }),
     windowStart: t.expose('windowStart', { type: 'DateTime', description: 'When the window began.' }),
+    reachedAt: t.expose('createdAt', {
+      type: 'DateTime',
+      description:
+        'When it was reached, and the event was written. `webhookDeliveries` tells whether it arrived.',
+    }),
     toldAt: t.expose('createdAt', {
       type: 'DateTime',
-      description: 'When it was reached, and the event was written.',
+      description: 'The same as reachedAt.',
+      deprecationReason: 'Use reachedAt: whether the event arrived is told by webhookDeliveries.',
     }),
   }),
 });
@@ -43,7 +50,7 @@ builder.queryField('usageAlerts', (t) =>
   t.field({
     type: [UsageAlert],
     description:
-      'The thresholds that a user has reached and for which webhooks got an event, newest first: of the current windows, and of those that ended in the last 90 days. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
+      'The thresholds that a user has reached and for which an event was written for webhooks, newest first: of the current windows, and of those that ended in the last 90 days. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
       userId: t.arg.string({ required: true, description: 'The id of the user.' }),
       featureId: t.arg.string({ description: 'Only those of this feature.' }),
