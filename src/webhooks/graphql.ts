@@ -83,7 +83,8 @@ const CreateWebhookInput = builder.inputType('CreateWebhookInput', {
   fields: (t) => ({
     url: t.string({
       required: true,
-      description: 'Where messages are posted. Addresses of private networks are refused.',
+      description:
+        'Where messages are posted, by https or http. Addresses of private networks are refused, unless the operator allows them with WEBHOOK_ALLOW_PRIVATE.',
     }),
     events: t.stringList({
       required: true,

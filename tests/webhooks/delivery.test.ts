@@ -1,4 +1,7 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
@@ -361,6 +364,35 @@ test('two processes send each message once; what a killed one was sending is sen
   );
   await createUser();
   await receiver.count(21);
+});
+
+test('the recipe of the guide leads from nothing to a message, and sends it again', async () => {
+  const guide = await readFile('docs/guides/webhooks.md', 'utf8');
+  const recipe = guide.slice(guide.indexOf('## From nothing'), guide.indexOf('## Create one'));
+  const lines = recipe.split('\n').map((line) => line.trim());
+  const kana = lines.find((line) => line.startsWith('kana() {')) ?? '';
+  const calls = lines.filter((line) => line.startsWith("kana '"));
+  expect(calls).toHaveLength(10);
+  const values: Record<string, string> = { KANA: app.url, KEY: app.keys.test, HOOK: receiver.url };
+  const run = async (call: string) => {
+    const env = { ...process.env, ...values };
+    const { stdout } = await promisify(execFile)('bash', ['-c', `${kana}\n${call}`], { env });
+    const answer = JSON.parse(stdout);
+    expect(answer.errors).toBeUndefined();
+    return answer.data;
+  };
+  const { webhook, secret } = (await run(calls[0] ?? '')).createWebhook;
+  values.ID = webhook.id;
+  for (const call of calls.slice(1, 7)) await run(call);
+  const [message] = await receiver.count(1);
+  expect(message?.payload).toMatchObject({ type: 'usage.threshold_reached', data: { threshold: 80 } });
+  new Webhook(secret).verify(message?.body ?? '', message?.headers as Record<string, string>);
+  const [delivery] = (await run(calls[7] ?? '')).webhookDeliveries;
+  await run(calls[8] ?? '');
+  await receiver.count(2);
+  await run((calls[9] ?? '').replace('1', delivery.id));
+  const again = (await receiver.count(3))[2];
+  expect(again?.headers['webhook-id']).toBe(message?.headers['webhook-id']);
 });
 
 test('a message to an address that has become private is not sent', async () => {

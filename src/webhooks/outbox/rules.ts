@@ -83,7 +83,7 @@ export const eventData = {
         .describe('The limit of the window, or the amount of the top-up. Null: none.'),
     },
   ),
-  'usage.limit_reached': about('A user has used all of a limit.', {
+  'usage.limit_reached': about('A user has used all of a limit. Sent where alertAt holds 100.', {
     ...usageOfWindow,
     threshold: z.int().describe('In percent of the limit.'),
     limit: z.number().describe('The limit of the window.'),
