@@ -27,6 +27,7 @@ const pages = [
   { path: 'segment', ...page(() => import('./segment/page.tsx')) },
   { path: 'configuration', ...page(() => import('./catalogue/page.tsx')) },
   { path: 'configuration/catalogue', ...page(() => import('./catalogue/catalogue-page.tsx')) },
+  { path: 'configuration/webhooks', ...page(() => import('./webhooks/page.tsx')) },
   { path: 'configuration/stripe', ...page(() => import('./stripe/page.tsx')) },
   { path: 'configuration/audit-log', ...page(() => import('./audit/page.tsx')) },
   { path: '*', Component: NotFound },

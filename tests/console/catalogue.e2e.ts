@@ -149,7 +149,7 @@ it('edits a webhook, rotates its secret, and sends again what was dead', async (
     return secret;
   };
   try {
-    await page.getByRole('link', { name: 'Configuration', exact: true }).click();
+    await page.getByRole('link', { name: 'Webhooks', exact: true }).click();
     await page.getByText('No webhooks yet').waitFor();
     await its.look('webhooks-empty');
     await click('New webhook');
@@ -161,6 +161,7 @@ it('edits a webhook, rotates its secret, and sends again what was dead', async (
     await dialog.getByLabel('Address').fill(receiver.url);
     await dialog.getByRole('switch', { name: 'Send personal data' }).check();
     await dialog.getByRole('combobox', { name: 'Events' }).fill('user.created');
+    await page.getByText('A user appeared').waitFor();
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     await page.getByRole('option').first().waitFor({ state: 'hidden' });
@@ -203,10 +204,26 @@ it('edits a webhook, rotates its secret, and sends again what was dead', async (
     await its.look('webhooks-narrow');
     await page.setViewportSize({ width: 1280, height: 800 });
 
+    // An outage: what waits for its next attempt is what is offered, and is sent at once.
+    await app.ok('mutation { createUser(input: { id: "ada" }) { id } }');
+    await shown.getByText('ada', { exact: true }).waitFor();
+    await pool.query(
+      "update webhook_delivery set state = 'PENDING', next_attempt_at = now() + interval '4 hours'",
+    );
+    await click('Send several again');
+    await dialog
+      .getByRole('combobox', { name: 'State' })
+      .and(page.locator('[value="Waiting (2)"]'))
+      .waitFor();
+    await dialog.getByRole('button', { name: 'Send again' }).click();
+    await shown.getByText('Sent again: 2 deliveries').waitFor();
+    await receiver.count(5);
+
     const { length } = receiver.received;
     await shown.getByRole('button', { name: 'Send again: webhook.test' }).click();
     const again = await receiver.count(length + 1);
-    expect(new Set(again.map((each) => each.headers['webhook-id'])).size).toBe(1);
+    const tests = again.filter(({ payload }) => payload.type === 'webhook.test');
+    expect(new Set(tests.map((each) => each.headers['webhook-id'])).size).toBe(1);
     expect(other.received).toEqual([]);
   } finally {
     await dispatcher.stop();

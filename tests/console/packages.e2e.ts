@@ -51,17 +51,27 @@ it('edits a draft: limits, unlimited, reset period, overage, and features that c
   await page.getByRole('group', { name: 'seats' }).getByRole('switch', { name: 'Set to unlimited' }).click();
   await choose('Add a feature', 'sso');
   await page.getByRole('button', { name: 'Remove sso' }).click();
+  const alerts = calls.getByRole('textbox', { name: 'Tell webhooks at % of the limit' });
+  await alerts.fill('80.5');
+  await calls.getByText('“80.5” is no whole number from 1 to 1000').waitFor();
   await its.look('package-edit');
+  // What cannot be read is not saved as nothing.
+  await click('Save');
+  expect(page.url()).toContain('/edit');
+  await alerts.fill('80%; 100 %');
   await click('Save');
   await page.getByText('2,500 a day, more allowed').waitFor();
+  await page.getByText('Webhooks are told at 80%, 100%').waitFor();
   expect(
-    await its.app.ok('{ package(id: "draft") { name features { id limit resetPeriod overageEnabled } } }'),
+    await its.app.ok(
+      '{ package(id: "draft") { name features { id limit resetPeriod overageEnabled alertAt } } }',
+    ),
   ).toEqual({
     package: {
       name: 'Team',
       features: [
-        { id: 'calls', limit: 2500, resetPeriod: 'DAY', overageEnabled: true },
-        { id: 'seats', limit: null, resetPeriod: 'MONTH', overageEnabled: false },
+        { id: 'calls', limit: 2500, resetPeriod: 'DAY', overageEnabled: true, alertAt: [80, 100] },
+        { id: 'seats', limit: null, resetPeriod: 'MONTH', overageEnabled: false, alertAt: [] },
       ],
     },
   });
@@ -88,6 +98,7 @@ it('adds prices and takes one away', async () => {
     package: { prices: [{ id: 'price_month', amount: 4905 }] },
   });
   await click('Publish');
+  await dialog().getByText('calls: 2,500 a day, more allowed, webhooks at 80%, 100%').waitFor();
   await dialog().getByRole('button', { name: 'Publish' }).click();
   await page.getByText('Published', { exact: true }).waitFor();
 });
@@ -411,6 +422,21 @@ it('edits a feature, and packages keep their name for it', async () => {
   expect(await its.app.ok('{ feature(id: "calls") { name unitLabelPlural } }')).toEqual({
     feature: { name: 'Requests', unitLabelPlural: 'requests' },
   });
+});
+
+it('subscribes a user who is not there yet, after asking', async () => {
+  const { page } = its;
+  await open('packages/draft');
+  await click('Subscribe a user');
+  await dialog().getByRole('combobox', { name: 'Id of the user' }).fill('newcomer');
+  await page.keyboard.press('Escape');
+  const create = dialog().getByRole('checkbox', { name: 'Create the user newcomer' });
+  await create.waitFor();
+  expect(await dialog().getByRole('button', { name: 'Subscribe' }).isDisabled()).toBe(true);
+  await create.check();
+  await its.look('package-subscribe-unknown');
+  await dialog().getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByRole('link', { name: 'newcomer' }).waitFor();
 });
 
 it('no page has a barrier that axe knows', () => expect(its.barriers).toEqual([]));

@@ -1,10 +1,17 @@
 import { describe, expect, it, test } from '@jest/globals';
-import { describeAlerts, heldOf, reasonAgainst, resultOf } from '../../src/console/allowances/present.ts';
+import {
+  describeAlerts,
+  hearsThresholds,
+  heldOf,
+  reasonAgainst,
+  resultOf,
+} from '../../src/console/allowances/present.ts';
 import { revertedId, revertKey, revertNote } from '../../src/console/allowances/revert.ts';
 import { forgetDataAges, noteDataAge, oldestDataAge } from '../../src/console/api/data-age.ts';
 import { type Command, matching, matchOf, placeAfter } from '../../src/console/commands/rules.ts';
 import { findFault } from '../../src/console/frame/keys.ts';
 import type { VersionFragment } from '../../src/console/generated/operations.ts';
+import { readAmounts, readPercents } from '../../src/console/packages/alert-points.ts';
 import { differencesOf } from '../../src/console/packages/difference.ts';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
@@ -26,6 +33,7 @@ import { sharesOf } from '../../src/console/usage/shares.ts';
 import { ownSpan, spansAt } from '../../src/console/usage/spans.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
 import { isFiltered, readView, writeView } from '../../src/console/users/view.ts';
+import { stateChoices, subjectOf, usualState } from '../../src/console/webhooks/delivery-terms.ts';
 import { eventPatterns } from '../../src/console/webhooks/event-types.ts';
 import { eventPatterns as known } from '../../src/webhooks/outbox/rules.ts';
 
@@ -250,11 +258,70 @@ describe('the console tells which subscription follows which', () => {
 
 describe('the alerts of a limit are told, and which is reached', () => {
   it.each([
-    [[], 5, null],
-    [[100, 80], 5, 'Webhooks get an event at 80%, 100%.'],
-    [[80, 100], 9, 'Webhooks get an event at 80%, 100%; 80% is reached.'],
-  ])('%j with %d of 10', (alertAt, used, words) =>
-    expect(describeAlerts(alertAt, { used, budget: 10 })).toBe(words),
+    [[], 5, true, null],
+    [[100, 80], 5, true, 'Webhooks get an event at 80%, 100%.'],
+    [[80, 100], 9, true, 'Webhooks get an event at 80%, 100%; 80% is reached.'],
+    [[80, 100], 9, false, 'No webhook wants the events at 80%, 100%; 80% is reached.'],
+  ])('%j with %d of 10, heard: %s', (alertAt, used, isHeard, words) =>
+    expect(describeAlerts(alertAt, { used, budget: 10 }, isHeard)).toBe(words),
+  );
+  it.each([
+    [['*'], null, true],
+    [['user.*', 'usage.threshold_reached'], null, true],
+    [['user.*', 'usage.window_reset'], null, false],
+    [['usage.*'], '2026-11-29T12:00:00Z', false],
+  ])('a webhook for %j, disabled at %s, hears of thresholds: %s', (events, disabledAt, hears) =>
+    expect(hearsThresholds([{ events, disabledAt }])).toBe(hears),
+  );
+});
+
+describe('several numbers in one field', () => {
+  it.each([
+    ['', [], null],
+    ['80%', [80], null],
+    ['80 %', [80], null],
+    ['80 100', [80, 100], null],
+    ['80; 100', [80, 100], null],
+    ['80,100', [80, 100], null],
+    ['80 %, 100 %,', [80, 100], null],
+    ['80 80', [80], null],
+    ['0', [], '“0” is no whole number from 1 to 1000'],
+    ['80.5', [], '“80.5” is no whole number from 1 to 1000'],
+    ['80 1001', [], '“1001” is no whole number from 1 to 1000'],
+    ['-5', [], '“-5” is no whole number from 1 to 1000'],
+    ['half', [], '“half” is no whole number from 1 to 1000'],
+    ['%', [], '“%” is no whole number from 1 to 1000'],
+    ['1 2 3 4 5 6 7 8 9 10 11', [], 'At most 10'],
+  ])('percents: %j', (typed, values, problem) => expect(readPercents(typed)).toEqual({ values, problem }));
+  it.each([
+    ['500, 1000', [500, 1000], null],
+    ['2.5;10', [2.5, 10], null],
+    ['1,500', [], 'Write large numbers without commas, such as 1500, and a space between two numbers'],
+    ['0', [], '“0”: Must be more than 0'],
+    ['2.55', [], '“2.55”: At most 1 digit after the point'],
+    ['lots', [], '“lots”: Write a number, such as 10'],
+  ])('usages: %j', (typed, values, problem) => expect(readAmounts(typed, 1)).toEqual({ values, problem }));
+});
+
+describe('deliveries', () => {
+  it('what waits is sent again unless somebody chooses otherwise', () => {
+    const counts = { pending: 0, delivered: 5, dead: 1_000 };
+    expect(usualState({ ...counts, pending: 1 })).toBe('PENDING');
+    expect(usualState(counts)).toBe('DEAD');
+    expect(stateChoices(counts).map(({ label }) => label)).toEqual([
+      'Waiting (0)',
+      `Dead (${formatNumber(1_000)} or more)`,
+      'Delivered (5)',
+    ]);
+  });
+  it.each([
+    [{ userId: 'ada', featureId: 'calls', packageId: 'pro', threshold: 80 }, 'ada, calls, 80%'],
+    [{ userId: 'ada', featureId: 'calls', thresholdAmount: 500 }, 'ada, calls, 500'],
+    [{ userId: 'ada', packageId: 'pro', version: 2 }, 'ada, pro'],
+    [{ eventName: 'Signed up' }, 'Signed up'],
+    [{ webhookId: 'wh_1' }, ''],
+  ])('a message with %j is about %j', (data, subject) =>
+    expect(subjectOf({ payload: { type: 'a', data } })).toBe(subject),
   );
 });
 

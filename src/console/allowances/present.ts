@@ -77,14 +77,26 @@ function countedHow({ amount, until }: Gift, startsAt: string, present: Present 
   ];
 }
 
-/** `Webhooks get an event at 80% and 100%; 80% is reached.` */
+/** Whether one of these webhooks gets events about thresholds. */
+export const hearsThresholds = (
+  webhooks: readonly { events: readonly string[]; disabledAt: string | null }[],
+) =>
+  webhooks.some(
+    ({ events, disabledAt }) =>
+      disabledAt === null &&
+      events.some((each) => ['*', 'usage.*', 'usage.threshold_reached'].includes(each)),
+  );
+
+/** `Webhooks get an event at 80%, 100%; 80% is reached.` */
 export function describeAlerts(
   alertAt: readonly number[],
   { used, budget }: { used: number; budget: number | null },
+  isHeard: boolean,
 ): string | null {
   if (alertAt.length === 0 || budget === null) return null;
   const sorted = [...alertAt].sort((a, b) => a - b);
   const reached = sorted.filter((percent) => used * 100 >= budget * percent).at(-1);
   const list = sorted.map((percent) => `${percent}%`).join(', ');
-  return `Webhooks get an event at ${list}${reached === undefined ? '' : `; ${reached}% is reached`}.`;
+  const who = isHeard ? 'Webhooks get an event' : 'No webhook wants the events';
+  return `${who} at ${list}${reached === undefined ? '' : `; ${reached}% is reached`}.`;
 }

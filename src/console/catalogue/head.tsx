@@ -9,6 +9,7 @@ export function ConfigurationHead({ title }: { title: string }) {
   const { pathname } = useLocation();
   const pages = [
     { label: 'API keys', to: paths.configuration },
+    { label: 'Webhooks', to: paths.webhooks },
     { label: 'Catalogue', to: paths.catalogue },
     { label: 'Stripe', to: paths.stripe },
     { label: 'Audit log', to: paths.auditLog },

@@ -1,5 +1,3 @@
-import { Stack } from '@mantine/core';
-import { Webhooks } from '../webhooks/webhooks.tsx';
 import { ConfigurationHead } from './head.tsx';
 import { Keys } from './keys.tsx';
 
@@ -7,10 +5,7 @@ export function Page() {
   return (
     <>
       <ConfigurationHead title="Configuration" />
-      <Stack>
-        <Keys />
-        <Webhooks />
-      </Stack>
+      <Keys />
     </>
   );
 }

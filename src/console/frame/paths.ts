@@ -34,6 +34,7 @@ export function pathsOf(environment: Environment) {
     eventLog: (outcome?: SegmentOutcome) => `${root}/segment${outcome ? `?outcome=${outcome}` : ''}#events`,
     configuration: `${root}/configuration`,
     catalogue: `${root}/configuration/catalogue`,
+    webhooks: `${root}/configuration/webhooks`,
     stripe: `${root}/configuration/stripe`,
     auditLog: `${root}/configuration/audit-log`,
     /** The audit log of one object; for a user, also of the user's subscriptions. */

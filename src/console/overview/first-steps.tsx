@@ -9,7 +9,7 @@ export function FirstSteps({ done, packageId }: { done: readonly boolean[]; pack
     {
       title: 'Create a feature',
       text: 'A feature that is counted, or had or not.',
-      to: paths.features,
+      to: paths.newFeature,
       link: 'Create feature',
       operation: 'mutation { createFeature(input: { id: "api-calls", type: CONSUMABLE }) { id } }',
     },

@@ -1,6 +1,5 @@
 import type { VersionFragment } from '../generated/operations.ts';
-import { formatNumber } from '../parts/numbers.ts';
-import { formatGrant } from './grant.ts';
+import { formatAlerts, formatGrant, formatTerms } from './grant.ts';
 import { formatPrice } from './price.ts';
 
 type Feature = VersionFragment['features'][number];
@@ -23,27 +22,20 @@ function featureDifferences(features: readonly Feature[], before: readonly Featu
   return [
     ...features.flatMap((feature) => {
       const was = earlier.get(feature.id);
-      return was === undefined ? `${feature.name} added: ${lower(feature)}` : changesOf(feature, was);
+      return was === undefined ? `${feature.name} added: ${formatTerms(feature)}` : changesOf(feature, was);
     }),
     ...before.filter(({ id }) => !later.has(id)).map(({ name }) => `${name} removed`),
   ];
 }
 
-const lower = (feature: Feature) => formatGrant(feature).toLowerCase();
-
 function changesOf(feature: Feature, was: Feature): string[] {
   const [now, then] = [formatGrant(feature), formatGrant(was)];
-  const [alerts, alertsBefore] = [formatAlerts(feature), formatAlerts(was)];
+  const [alerts, alertsBefore] = [formatAlerts(feature) || 'nothing', formatAlerts(was) || 'nothing'];
   return [
     ...(feature.name === was.name ? [] : [`${was.name} is called ${feature.name}`]),
     ...(now === then ? [] : [`${feature.name}: ${then} → ${now}`]),
     ...(alerts === alertsBefore ? [] : [`${feature.name}: webhooks at ${alertsBefore} → ${alerts}`]),
   ];
-}
-
-function formatAlerts({ alertAt, alertAtAmount, alertOnReset }: Feature): string {
-  const points = [...alertAt.map((percent) => `${percent}%`), ...alertAtAmount.map(formatNumber)];
-  return [...points, ...(alertOnReset ? ['each reset'] : [])].join(', ') || 'nothing';
 }
 
 function priceDifferences(prices: VersionFragment['prices'], before: VersionFragment['prices']): string[] {

@@ -1,15 +1,4 @@
-import {
-  ActionIcon,
-  Anchor,
-  Group,
-  NumberInput,
-  Paper,
-  Select,
-  Stack,
-  Switch,
-  TagsInput,
-  Text,
-} from '@mantine/core';
+import { ActionIcon, Anchor, Group, NumberInput, Paper, Select, Stack, Switch, Text } from '@mantine/core';
 import { IconTrash } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import { TypeBadge } from '../features/type-badge.tsx';
@@ -19,10 +8,9 @@ import { AmountInput } from '../parts/amount-input.tsx';
 import { choicesOf } from '../parts/ids.ts';
 import { readNumber } from '../parts/numbers.ts';
 import { maxResetEvery, periodChoices, readPeriod } from '../parts/periods.ts';
+import { readAmounts, readPercents } from './alert-points.ts';
 import { type DraftGrant, newGrant } from './draft.ts';
-
-const isPercent = (percent: number) => Number.isInteger(percent) && percent >= 1 && percent <= 1_000;
-const isAmount = (amount: number) => Number.isFinite(amount) && amount > 0;
+import { NumbersInput } from './numbers-input.tsx';
 
 /** The features of a draft with their limits, and a field to add more. */
 export function GrantList(props: {
@@ -138,22 +126,26 @@ function Allowance({ grant, precision, onChange }: FieldsProps) {
       <Group align="end">
         <ResetFields grant={grant} onChange={onChange} />
       </Group>
-      <Group align="end">
+      <Group align="start">
         {!unlimited && (
-          <TagsInput
+          <NumbersInput
             label="Tell webhooks at % of the limit"
-            placeholder={grant.alertAt.length === 0 ? '80, 100' : undefined}
+            description="100 is the whole limit"
+            placeholder="80, 100"
             w={280}
-            value={grant.alertAt.map(String)}
-            onChange={(texts) => onChange({ ...grant, alertAt: texts.map(Number).filter(isPercent) })}
+            values={grant.alertAt}
+            read={readPercents}
+            onChange={(alertAt) => onChange({ ...grant, alertAt })}
           />
         )}
-        <TagsInput
+        <NumbersInput
           label="Tell webhooks at a usage of"
-          placeholder={grant.alertAtAmount.length === 0 ? '500, 1000' : undefined}
+          description="In units of the feature"
+          placeholder="500, 1000"
           w={240}
-          value={grant.alertAtAmount.map(String)}
-          onChange={(texts) => onChange({ ...grant, alertAtAmount: texts.map(Number).filter(isAmount) })}
+          values={grant.alertAtAmount}
+          read={(typed) => readAmounts(typed, precision)}
+          onChange={(alertAtAmount) => onChange({ ...grant, alertAtAmount })}
         />
       </Group>
       <Switch

@@ -38,3 +38,21 @@ export function formatGrant(
   const period = grant.resetPeriod === null ? 'in all' : formatResets(grant.resetPeriod, grant);
   return `${formatNumber(grant.limit)} ${period}${grant.overageEnabled ? ', more allowed' : ''}`;
 }
+
+interface Alerts {
+  alertAt: readonly number[];
+  alertAtAmount: readonly number[];
+  alertOnReset: boolean;
+}
+
+/** At what webhooks are told, in words: `80%, 100%, each reset`. Empty for nothing. */
+export function formatAlerts({ alertAt, alertAtAmount, alertOnReset }: Alerts): string {
+  const points = [...alertAt.map((percent) => `${percent}%`), ...alertAtAmount.map(formatNumber)];
+  return [...points, ...(alertOnReset ? ['each reset'] : [])].join(', ');
+}
+
+/** The allowance and the thresholds within a sentence: `1,000 a month, webhooks at 80%`. */
+export function formatTerms(feature: Parameters<typeof formatGrant>[0] & Alerts): string {
+  const alerts = formatAlerts(feature);
+  return `${formatGrant(feature).toLowerCase()}${alerts === '' ? '' : `, webhooks at ${alerts}`}`;
+}

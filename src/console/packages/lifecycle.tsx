@@ -18,7 +18,7 @@ import { idFrom } from '../parts/ids.ts';
 import { formatCount } from '../parts/numbers.ts';
 import type { Opened } from '../parts/opener.tsx';
 import { differencesOf } from './difference.ts';
-import { formatGrant } from './grant.ts';
+import { formatTerms } from './grant.ts';
 
 type Subject = VersionFragment;
 
@@ -52,7 +52,7 @@ function FirstPublished({ subject }: { subject: Subject }) {
       <List size="sm">
         {subject.features.map((feature) => (
           <List.Item key={feature.id}>
-            {feature.name}: {formatGrant(feature).toLowerCase()}
+            {feature.name}: {formatTerms(feature)}
           </List.Item>
         ))}
       </List>

@@ -13,7 +13,7 @@ import { OpenButton, type Opened } from '../parts/opener.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { PackageBilling } from '../stripe/package-billing.tsx';
-import { formatGrant } from './grant.ts';
+import { formatAlerts, formatGrant } from './grant.ts';
 import { DeleteDraftButton, PublishButton } from './lifecycle.tsx';
 import { LimitUse } from './limit-use.tsx';
 import { Prices } from './prices.tsx';
@@ -174,7 +174,14 @@ function Features({ subject }: { subject: Subject }) {
               <Table.Td>
                 <Copyable text={feature.id} />
               </Table.Td>
-              <Table.Td>{formatGrant(feature)}</Table.Td>
+              <Table.Td>
+                {formatGrant(feature)}
+                {formatAlerts(feature) !== '' && (
+                  <Text size="sm" c="dimmed">
+                    Webhooks are told at {formatAlerts(feature)}
+                  </Text>
+                )}
+              </Table.Td>
             </Table.Tr>
           ))}
         </DataTable>

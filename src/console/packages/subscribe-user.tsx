@@ -1,12 +1,13 @@
-import { Autocomplete, Text } from '@mantine/core';
+import { Autocomplete, Checkbox, Text } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useState } from 'react';
-import { useAnswer } from '../api/hooks.ts';
-import { UsersDocument } from '../generated/operations.ts';
+import { useAnswer, useSteps } from '../api/hooks.ts';
+import { isCode } from '../api/request.ts';
+import { CreateUserDocument, KnownUserDocument, UsersDocument } from '../generated/operations.ts';
 import { FormDialog } from '../parts/dialog.tsx';
 import type { Opened } from '../parts/opener.tsx';
 import { useBegin } from '../subscriptions/begin.ts';
-import { isWhole, startNow } from '../subscriptions/start.ts';
+import { isWhole, type Start, startNow } from '../subscriptions/start.ts';
 import { StartFields } from '../subscriptions/start-fields.tsx';
 import type { Subject } from './package-page.tsx';
 
@@ -23,16 +24,23 @@ export function SubscribeUser({ opened, onClose, subject }: Opened & { subject: 
     { keepPrevious: true },
   );
   const users = answer.data?.users ?? [];
+  const known = useAnswer(KnownUserDocument, { id: search }, { enabled: search !== '' });
+  const isUnknown = search === userId && isCode(known.error, 'NOT_FOUND');
+  const [creates, setCreates] = useState(false);
   const begin = useBegin();
+  const begun = useSteps(async (run, terms: { userId: string; start: Start }) => {
+    if (isUnknown) await run(CreateUserDocument, { input: { id: terms.userId } });
+    await begin.mutateAsync({ ...terms, packageId: subject.id });
+  });
   return (
     <FormDialog
       opened={opened}
       onClose={onClose}
       title={`Subscribe a user to ${subject.name}`}
       submit="Subscribe"
-      change={begin}
-      blocked={userId === '' || !isWhole(start)}
-      onSubmit={() => begin.mutateAsync({ userId, packageId: subject.id, start })}
+      change={begun}
+      blocked={userId === '' || !isWhole(start) || (isUnknown && !creates)}
+      onSubmit={() => begun.mutateAsync({ userId, start })}
     >
       <Autocomplete
         label="Id of the user"
@@ -56,6 +64,14 @@ export function SubscribeUser({ opened, onClose, subject }: Opened & { subject: 
         required
         data-autofocus
       />
+      {isUnknown && (
+        <Checkbox
+          label={`Create the user ${userId}`}
+          description="There is no user with this id."
+          checked={creates}
+          onChange={(event) => setCreates(event.currentTarget.checked)}
+        />
+      )}
       <StartFields start={start} onChange={setStart} packageId={subject.id} isAddon={subject.isAddon} />
       <Text size="sm" c="dimmed">
         {subject.isAddon

@@ -27,7 +27,7 @@ import { formatCount } from '../parts/numbers.ts';
 import { OpenButton, useDialog } from '../parts/opener.tsx';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
-import { answerOf, stateNames } from './delivery-terms.ts';
+import { answerOf, stateNames, subjectOf } from './delivery-terms.ts';
 import { Resent, useResending } from './resending.tsx';
 
 const DeliveryDialog = lazy(async () => ({
@@ -57,7 +57,7 @@ const filters: { value: Filter; label: string }[] = [
   })),
 ];
 
-/** The messages to a webhook, newest first, each with its request and the last answer. */
+/** The messages to a webhook, newest first. Each opens with its request and the last answer. */
 export function Deliveries({ webhook, onClose }: { webhook: WebhookFragment; onClose: () => void }) {
   const [filter, setFilter] = useState<Filter>('ALL');
   const resending = useResending();
@@ -71,6 +71,9 @@ export function Deliveries({ webhook, onClose }: { webhook: WebhookFragment; onC
           <IconX size={16} />
         </ActionIcon>
       </Group>
+      <Text size="sm" c="dimmed">
+        Open a message to see what was sent and what was answered.
+      </Text>
       <Group justify="space-between">
         <SegmentedControl
           aria-label="State"
@@ -164,6 +167,7 @@ const colors: Record<WebhookDeliveryState, string | undefined> = {
 function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSending: boolean }) {
   const { delivery, onSendAgain, isSending } = props;
   const { type, state, attempts, createdAt, nextAttemptAt } = delivery;
+  const about = subjectOf(delivery);
   const details = useDialog((given) => <DeliveryDialog delivery={delivery} {...given} />);
   return (
     <Table.Tr>
@@ -171,6 +175,11 @@ function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSen
         <Anchor component="button" type="button" fz="sm" ta="left" onClick={() => details.open()}>
           {type}
         </Anchor>
+        {about !== '' && (
+          <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
+            {about}
+          </Text>
+        )}
         {details.shown}
       </Table.Td>
       <Table.Td>

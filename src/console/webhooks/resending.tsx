@@ -23,7 +23,7 @@ export function Resent({ resending }: { resending: Resending }) {
     >
       {result.more
         ? 'That is the most in one step, and there may be more: send them again for the rest.'
-        : 'Each is pending until your receiver has answered.'}
+        : 'Each waits until your receiver has answered.'}
     </Alert>
   );
 }

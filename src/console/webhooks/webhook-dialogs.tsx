@@ -9,7 +9,7 @@ import {
   type WebhookFragment,
 } from '../generated/operations.ts';
 import { DialogButton } from '../parts/dialog.tsx';
-import { eventPatterns } from './event-types.ts';
+import { eventPatterns, explainEvents } from './event-types.ts';
 
 const inRow = { variant: 'subtle', color: 'gray', size: 'xs' } as const;
 
@@ -36,6 +36,14 @@ function TermFields({ terms, onChange }: { terms: Terms; onChange: (terms: Terms
         label="Events"
         description="user.* is all events of a kind; * is all events but seal.created."
         data={eventPatterns}
+        renderOption={({ option: { value } }) => (
+          <div>
+            <Text size="sm">{value}</Text>
+            <Text size="xs" c="dimmed">
+              {explainEvents(value)}
+            </Text>
+          </div>
+        )}
         value={terms.events}
         onChange={(events) => onChange({ ...terms, events })}
       />

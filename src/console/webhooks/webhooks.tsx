@@ -1,6 +1,7 @@
-import { Alert, Badge, Button, Group, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Badge, Button, Group, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
+import { basePath } from '../frame/base-path.ts';
 import {
   TestWebhookDocument,
   UpdateWebhookDocument,
@@ -34,7 +35,13 @@ export function Webhooks() {
   const shown = webhooks.data?.webhooks.find(({ id }) => id === shownId);
   return (
     <Card title="Webhooks" action={isEmpty ? undefined : create}>
-      {!isEmpty && <Text c="dimmed">Addresses of yours that are told what happens, by signed messages.</Text>}
+      <Text c="dimmed">
+        {!isEmpty && 'Addresses of yours that are told what happens, by signed messages. '}
+        {isEmpty && 'A package says at how much usage: when you edit it, at each feature. '}
+        <Anchor href={`${basePath()}/docs/guides/webhooks.md`} target="_blank" underline="always">
+          How to receive them
+        </Anchor>
+      </Text>
       {secret !== null && (
         <Alert
           color="gray"
