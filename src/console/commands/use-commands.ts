@@ -90,8 +90,9 @@ export function useCommands(search: string, subscribe: (userId: string) => void)
     page('Flagged users', paths.flaggedUsers),
     page('Import and export users', paths.importUsers),
     page('Segment', paths.segment),
-    page('Configuration', paths.configuration, 'Settings, keys and webhooks'),
+    page('Configuration', paths.configuration, 'Settings and keys'),
     page('Catalogue file', paths.catalogue),
+    page('Webhooks', paths.webhooks, 'Configuration'),
     page('Stripe', paths.stripe),
     page('Audit log', paths.auditLog),
   ];

@@ -26,7 +26,7 @@ export function Attention({ overview }: { overview: OverviewQuery }) {
   const { segmentStatus: segment, flaggedUsers } = overview;
   const failing = data.webhooks.filter(({ failingSince, disabledAt }) => failingSince ?? disabledAt).length;
   const matters: (Matter | null)[] = [
-    matter(failing, paths.configuration, 'webhook fails or is disabled', 'webhooks fail or are disabled'),
+    matter(failing, paths.webhooks, 'webhook fails or is disabled', 'webhooks fail or are disabled'),
     matter(data.billingFlags.length, paths.stripe, 'payment to look at', 'payments to look at'),
     matter(
       segment.unmatched,
