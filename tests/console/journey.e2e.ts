@@ -72,7 +72,10 @@ it('makes a feature', async () => {
   await heading('API calls').waitFor();
   await page.waitForURL(`${app.url}/test/features/api-calls`);
   await page.getByRole('link', { name: 'Create package' }).click();
-  await page.getByRole('group', { name: 'API calls' }).getByRole('textbox', { name: 'Limit' }).waitFor();
+  await page
+    .getByRole('group', { name: 'API calls' })
+    .getByRole('textbox', { name: 'Limit', exact: true })
+    .waitFor();
 });
 
 it('makes a package of it, and publishes it', async () => {
@@ -82,7 +85,7 @@ it('makes a package of it, and publishes it', async () => {
   await page.getByLabel('Name').fill('Pro');
   await page.getByRole('combobox', { name: 'Add a feature' }).click();
   await page.getByRole('option', { name: 'API calls (api-calls)' }).click();
-  await page.getByRole('textbox', { name: 'Limit' }).fill('200');
+  await page.getByRole('textbox', { name: 'Limit', exact: true }).fill('200');
   await look('package-new');
   await page.getByRole('button', { name: 'Save as draft' }).click();
   await heading('Pro').waitFor();

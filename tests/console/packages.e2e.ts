@@ -43,7 +43,7 @@ it('edits a draft: limits, unlimited, reset period, overage, and features that c
   await page.getByRole('link', { name: 'Edit' }).click();
   await page.getByLabel('Name').fill('Team');
   const calls = page.getByRole('group', { name: 'calls' });
-  await calls.getByRole('textbox', { name: 'Limit' }).fill('2500');
+  await calls.getByRole('textbox', { name: 'Limit', exact: true }).fill('2500');
   await calls.getByRole('combobox', { name: 'Resets' }).click();
   await page.getByRole('option', { name: 'Every day' }).click();
   await calls.getByRole('switch', { name: 'Allow overage' }).click();
@@ -113,7 +113,9 @@ it('makes an add-on for one base package', async () => {
   await page.keyboard.press('Escape');
   await choose('Add a feature', 'calls');
   // No limit is there that nobody chose.
-  const limit = page.getByRole('group', { name: 'calls' }).getByRole('textbox', { name: 'Limit' });
+  const limit = page
+    .getByRole('group', { name: 'calls' })
+    .getByRole('textbox', { name: 'Limit', exact: true });
   expect(await limit.inputValue()).toBe('');
   await its.look('package-addon');
   await limit.fill('1000');
@@ -331,7 +333,10 @@ it('raises a limit for everybody: next version, what differs, and its subscriber
   await click('Cancel');
   await page.getByRole('link', { name: 'Create next version' }).click();
   await page.getByRole('heading', { name: 'Edit version 2 of basic' }).waitFor();
-  await page.getByRole('group', { name: 'calls' }).getByRole('textbox', { name: 'Limit' }).fill('15');
+  await page
+    .getByRole('group', { name: 'calls' })
+    .getByRole('textbox', { name: 'Limit', exact: true })
+    .fill('15');
   await click('Save');
   await versions.getByText('calls: 10 a month → 15 a month').waitFor();
   await its.look('package-draft');

@@ -408,7 +408,7 @@ describe('what differs between two versions is told in phrases', () => {
     [
       'another feature',
       { features: [{ ...calls, id: 'seats', name: 'Seats' }] },
-      ['Seats added: 10 a month', 'Calls removed'],
+      ['Seats added: 10 a month, webhooks at 80%', 'Calls removed'],
     ],
     [
       'a price',

@@ -184,6 +184,7 @@ export const queries: Record<string, Row> = {
     calls: [
       ({ webhook }) => ({ webhookId: webhook, from: '2020-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' }),
     ],
+    inert: 'It tells numbers that both environments may have.',
   },
   webhookDeliveries: {
     calls: [
