@@ -93,8 +93,8 @@ const endOtherSessions = `
 /** The user whose row is locked. */
 export const heldUser = users.plain[0] as string;
 
-/** Another environment does its worst: long lists, exports, long histories, catalogue files; see noise.mjs. */
-async function makeNoise({ url, postgres }: Machine, random: Random, pauseMs: number): Promise<void> {
+/** Another environment begins to do its worst: long lists, exports, long histories, catalogue files; see noise.mjs. */
+async function beginNoise({ url, postgres }: Machine, random: Random): Promise<{ end(): Promise<void> }> {
   await createNeighbour(createCaller(url, neighbourKey, random), postgres);
   const noise = spawn(process.execPath, [resolve('tests/crash/noise.mjs'), url, neighbourKey], {
     stdio: ['pipe', 'pipe', 'inherit'],
@@ -104,21 +104,30 @@ async function makeNoise({ url, postgres }: Machine, random: Random, pauseMs: nu
   noise.stdout.on('data', (chunk) => {
     said += chunk;
   });
-  await sleep(pauseMs);
-  noise.stdin.end();
-  await ended;
-  if (said.includes('INTERNAL_SERVER_ERROR')) throw new Error(`a fault of ours met the neighbour: ${said}`);
+  return {
+    async end() {
+      noise.stdin.end();
+      await ended;
+      if (said.includes('INTERNAL_SERVER_ERROR'))
+        throw new Error(`a fault of ours met the neighbour: ${said}`);
+    },
+  };
 }
 
 /** Too long for a short run. */
 export const longDisturbances: Record<string, Fault> = {
-  'a noisy neighbour': (machine, random, pauseMs) => makeNoise(machine, random, pauseMs),
+  'a noisy neighbour': async (machine, random, pauseMs) => {
+    const noise = await beginNoise(machine, random);
+    await sleep(pauseMs);
+    await noise.end();
+  },
   // Nothing is lost when the neighbour's work is killed with the rest.
   'a noisy neighbour, and PostgreSQL killed': async (machine, random, pauseMs) => {
-    const noise = makeNoise(machine, random, pauseMs);
-    await sleep(random.between(500, pauseMs / 2));
+    const noise = await beginNoise(machine, random);
+    await sleep(random.between(500, pauseMs));
     await machine.postgres.kill();
-    await noise;
+    await sleep(pauseMs / 2);
+    await noise.end();
   },
 };
 
