@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { z } from 'zod';
-import { databaseUrl } from './database-address.ts';
+import { addressesOf, databaseUrl } from './database-address.ts';
 import { type EmailSettings, emailSettings, emailVariables } from './email-settings.ts';
 import { StartupError } from './errors.ts';
 import { type TracingSettings, tracingSettings, tracingVariables } from './telemetry/tracing-settings.ts';
@@ -143,7 +143,9 @@ const variables = z.object({
   BASE_PATH: basePath.default(''),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_OWNER_URL: databaseUrl.optional(),
-  DATABASE_READ_URL: databaseUrl.optional(),
+  DATABASE_READ_URL: databaseUrl
+    .refine((url) => addressesOf(url).length === 1, 'names several hosts: name one standby')
+    .optional(),
   DATA_DIR: dataDir.default('.data'),
   KANA_TEST_PRIVATE_KEY: key('prv_test'),
   KANA_TEST_PUBLIC_KEY: key('pub_test'),

@@ -12,13 +12,25 @@ function addressProblem(text: string): string | null {
     return 'has a character that must be percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %';
   const parameters = new URLSearchParams(query);
   const hosts = parameters.get('host') ?? authority.slice(authority.lastIndexOf('@') + 1);
-  if (hosts.includes(','))
-    return 'names several hosts: name one, such as a proxy or an address that leads to the primary';
+  if (parameters.get('host')?.includes(','))
+    return 'names several hosts in a parameter: name them before the path, as in host1:5432,host2:5432';
+  if (hosts.includes(',') && !/^(read-write|primary)$/.test(parameters.get('target_session_attrs') ?? ''))
+    return 'names several hosts: add target_session_attrs=read-write, so that the primary is found among them';
+  if (hosts.split(',').some((host, _, all) => host === '' && all.length > 1))
+    return 'must be an address like postgresql://user:password@host:5432/database';
   if ((parameters.get('schema') ?? 'public') !== 'public')
     return 'asks for a schema: tables are kept in the schema public, so give Open Kana a database of its own';
   // An address without a host means a local socket.
-  const isAddress = URL.canParse(text.replace('@/', '@localhost/'));
+  const isAddress = addressesOf(text).every((each) => URL.canParse(each.replace('@/', '@localhost/')));
   return isAddress ? null : 'must be an address like postgresql://user:password@host:5432/database';
+}
+
+/** Returns an address for each host that a valid address names. Most name one. */
+export function addressesOf(url: string): string[] {
+  const [, start = '', hosts = '', end = ''] = /^([a-z]+:\/\/(?:[^/?#]*@)?)([^/?#@]*)(.*)$/s.exec(url) ?? [];
+  if (!hosts.includes(',')) return [url];
+  const rest = end.replace(/([?&])target_session_attrs=[^&]*&?/, '$1').replace(/[?&]$/, '');
+  return hosts.split(',').map((host) => `${start}${host}${rest}`);
 }
 
 function isDecodable(text: string): boolean {

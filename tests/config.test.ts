@@ -2,6 +2,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parseConfig } from '../src/config.ts';
+import { addressesOf } from '../src/database-address.ts';
 
 const secret = '0123456789abcdefghijklmnopqrstuv';
 
@@ -202,13 +203,26 @@ test.each([
     `postgresql://kana:${password}@db/kana`,
     'DATABASE_URL has a character that must be percent-encoded: %40 for @, %2F for /, %3F for ?, %23 for #, %25 for %',
   ]),
-  ...['a:1,b:2/kana', 'kana:s@a,b/kana?target_session_attrs=read-write', '/kana?host=/a,/b'].map(
-    (address) => [
-      'DATABASE_URL',
-      `postgresql://${address}`,
-      'DATABASE_URL names several hosts: name one, such as a proxy or an address that leads to the primary',
-    ],
-  ),
+  ...['a:1,b:2/kana', 'kana:s@a,b/kana?target_session_attrs=standby'].map((address) => [
+    'DATABASE_URL',
+    `postgresql://${address}`,
+    'DATABASE_URL names several hosts: add target_session_attrs=read-write, so that the primary is found among them',
+  ]),
+  [
+    'DATABASE_URL',
+    'postgresql:///kana?host=/a,/b',
+    'DATABASE_URL names several hosts in a parameter: name them before the path, as in host1:5432,host2:5432',
+  ],
+  ...['a,,b', ',a', 'a,b:x'].map((hosts) => [
+    'DATABASE_URL',
+    `postgresql://${hosts}/kana?target_session_attrs=read-write`,
+    'DATABASE_URL must be an address like postgresql://user:password@host:5432/database',
+  ]),
+  [
+    'DATABASE_READ_URL',
+    'postgresql://a,b/kana?target_session_attrs=read-write',
+    'DATABASE_READ_URL names several hosts: name one standby',
+  ],
   [
     'DATABASE_URL',
     'postgresql://db/kana?schema=billing',
@@ -253,6 +267,22 @@ test.each([
   ['LOG_LEVEL', 'loud', 'LOG_LEVEL must be one of fatal, error, warn, info, debug, trace, silent'],
 ])('%s=%s is refused', (name, value, problem) => {
   expect(() => parseConfig({ [name]: value })).toThrow(new Error(`Bad configuration: ${problem}.`));
+});
+
+test('an address may name several hosts, each with a port of its own', () => {
+  const address =
+    'postgresql://kana:a%2Cb@one:1,two,[::1]:3/kana?target_session_attrs=read-write&sslmode=no-verify';
+  expect(parseConfig({ DATABASE_URL: address }).databaseUrl).toBe(address);
+  expect(addressesOf(address)).toEqual(
+    ['one:1', 'two', '[::1]:3'].map((host) => `postgresql://kana:a%2Cb@${host}/kana?sslmode=no-verify`),
+  );
+  expect(addressesOf('postgresql://a,b/kana?sslmode=disable&target_session_attrs=primary')).toEqual([
+    'postgresql://a/kana?sslmode=disable',
+    'postgresql://b/kana?sslmode=disable',
+  ]);
+  expect(addressesOf('postgresql:///kana?host=/run/postgresql')).toEqual([
+    'postgresql:///kana?host=/run/postgresql',
+  ]);
 });
 
 test('a replica needs a primary', () => {

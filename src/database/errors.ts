@@ -64,7 +64,7 @@ const classes: Record<string, Unavailability> = {
 
 /** The driver's messages, which have no code, about a connection that broke or was not opened in time. */
 const brokenConnection =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|Query read timeout)/;
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout exceeded when trying to connect|timeout expired|Query read timeout)/;
 
 /** Errors are nested: Prisma's contains the adapter's, which contains PostgreSQL's. */
 const maxDepth = 8;

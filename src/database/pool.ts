@@ -1,6 +1,7 @@
 import { Socket } from 'node:net';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { Tracing } from '../telemetry/tracing.ts';
+import { PrimaryClient } from './primary-client.ts';
 import { applySettings, type SessionSettings, sessionSettings } from './settings.ts';
 import { tracePool } from './statement-tracing.ts';
 
@@ -67,6 +68,7 @@ export function openPool(
   const pool = new Pool({
     connectionTimeoutMillis: connectionTimeoutMs,
     ...config,
+    Client: PrimaryClient,
     stream: createSocket,
     onConnect: (client) => applySettings(client, settings),
   });

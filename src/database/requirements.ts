@@ -1,5 +1,6 @@
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { StartupError } from '../errors.ts';
+import { PrimaryClient } from './primary-client.ts';
 
 /*
  * What Open Kana requires of a database. A start on any other database fails, with one line that says what to do.
@@ -90,7 +91,7 @@ async function isPooledByTransaction(session: Client, url: string, pid: number):
   const others: Client[] = [];
   try {
     for (let probe = 0; probe < probes; probe += 1) {
-      const other = new Client({
+      const other = new PrimaryClient({
         connectionString: url,
         connectionTimeoutMillis: probeTimeoutMs,
         query_timeout: probeTimeoutMs,

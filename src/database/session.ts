@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
+import { addressesOf } from '../database-address.ts';
 import { StartupError } from '../errors.ts';
+import { PrimaryClient } from './primary-client.ts';
 import { findObstacle, refuse } from './requirements.ts';
 import { applySettings, sessionSettings } from './settings.ts';
 
@@ -31,7 +33,8 @@ async function connect(url: string, deadline: number): Promise<Client> {
     try {
       return await openOnce(url, Math.max(deadline - performance.now(), 100));
     } catch (error) {
-      if (!isTemporary(error) || performance.now() + retryDelayMs > deadline)
+      const mayAnswer = isTemporary(error) || addressesOf(url).length > 1;
+      if (!mayAnswer || performance.now() + retryDelayMs > deadline)
         throw new StartupError(`The database at ${publicAddress(url)} cannot be used: ${reason(error)}.`);
       await sleep(retryDelayMs);
     }
@@ -40,7 +43,7 @@ async function connect(url: string, deadline: number): Promise<Client> {
 
 /** Opens such a connection in one attempt. @throws the driver's error */
 export async function openOnce(url: string, timeoutMs: number): Promise<Client> {
-  const session = new Client({
+  const session = new PrimaryClient({
     connectionString: url,
     application_name: 'open-kana start',
     connectionTimeoutMillis: timeoutMs,
@@ -86,6 +89,10 @@ const certificateAdvice =
 /** Returns the address without user and password: host, port and database name. */
 export function publicAddress(url: string): string {
   // The host may be missing, and a socket's directory be a parameter.
+  return addressesOf(url).map(publicAddressOfOne).join(' or ');
+}
+
+function publicAddressOfOne(url: string): string {
   const { hostname, port, pathname, searchParams } = new URL(url.replace('@/', '@localhost/'));
   const host = searchParams.get('host') ?? (decodeURIComponent(hostname) || 'localhost');
   return `${host}${port && `:${port}`}${pathname}`;

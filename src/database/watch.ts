@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { StartupError } from '../errors.ts';
 import type { Database } from './client.ts';
+import { PrimaryClient } from './primary-client.ts';
 import { openSession, publicAddress } from './session.ts';
 
 export interface Watch {
@@ -113,7 +114,7 @@ export function watchDatabase(
 }
 
 async function open(url: string, timeoutMs: number): Promise<Client> {
-  const session = new Client({
+  const session = new PrimaryClient({
     connectionString: url,
     application_name: 'open-kana watch',
     connectionTimeoutMillis: timeoutMs,

@@ -78,9 +78,10 @@ export async function startTestApp({
     databaseUrl === undefined
       ? await createTestDatabase()
       : { url: databaseUrl, drop: async () => undefined };
-  const name = new URL(testDatabase.url).pathname.slice(1);
-  for (const [parameter, value] of Object.entries(databaseSettings))
+  for (const [parameter, value] of Object.entries(databaseSettings)) {
+    const name = new URL(testDatabase.url).pathname.slice(1);
     await onServer(testDatabase.url, `alter database ${name} set ${parameter} = '${value}'`);
+  }
   const database = openDatabase(testDatabase.url);
   const { pool: jobs } = openPool({ connectionString: testDatabase.url, application_name: 'open-kana jobs' });
   for (const id of ['test', 'live'])
