@@ -1,11 +1,12 @@
 // `npm run bench`: measures all contestants in turn, round by round, and prints ratios of medians.
 // Options: --quick (under three minutes), --history (10^4 against 10^7 events), --backfill (live traffic beside a
 // rule that is applied to stored events), --migration (live traffic beside a migration of 10^5 subscribers),
-// --allowances (others have many top-ups, grants and reservations, against none), --webhooks (bursts of 10^5 messages
+// --growth (CPU and WAL of a record and a check: 10^4 users against 10^6 with 10^7 events; --users and --events make
+// that smaller, --alter SQL measures again after a change), --allowances (others have many top-ups, grants and reservations, against none), --webhooks (bursts of 10^5 messages
 // to 50 webhooks, of which 10 hang and 5 fail, and recordUsage beside them), --statement (one statement by its size),
 // --json FILE,
 // --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine),
-// --events N (in a burst of --webhooks, each for 50), --only 'noop|ours' (some measurements, without ratios),
+// --users N, --events N (in a burst of --webhooks, each for 50; or of --growth), --only 'noop|ours' (some measurements, without ratios),
 // --generator wrk or autocannon
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +15,7 @@ import { addOthers, allowanceMeasurements } from './allowances.mjs';
 import { addUnmatched, backfillMeasurements, besideBackfill } from './backfill.mjs';
 import { measureCeiling } from './contestants/ceiling.mjs';
 import { startDatabases } from './database.mjs';
+import { measureGrowth } from './growth.mjs';
 import { addHistory } from './history.mjs';
 import { addMovers, besideMigration, migrationMeasurements } from './migration.mjs';
 import { report } from './report.mjs';
@@ -30,6 +32,9 @@ const { values: options } = parseArgs({
     allowances: { type: 'boolean' },
     statement: { type: 'boolean' },
     webhooks: { type: 'boolean' },
+    growth: { type: 'boolean' },
+    users: { type: 'string' },
+    alter: { type: 'string', multiple: true },
     events: { type: 'string' },
     json: { type: 'string' },
     rounds: { type: 'string' },
@@ -146,6 +151,15 @@ async function compare(databases) {
 
 async function measureAll(databases) {
   if (options.statement) return measureStatements(await databases.copy('statement'), seconds);
+  if (options.growth)
+    return measureGrowth(databases, {
+      users: Number(options.users ?? 1_000_000),
+      events: Number(options.events ?? 10_000_000),
+      features: 1_000,
+      rounds,
+      calls: calls || 20_000,
+      alter: options.alter ?? [],
+    });
   if (!options.webhooks) return compare(databases);
   const events = Number(options.events ?? 2_000);
   return measureWebhooks(databases, { events, rounds, amount: calls ? { calls } : { seconds }, generator });
