@@ -581,10 +581,10 @@ describe('the time that usage is shown of', () => {
 });
 
 test('users are told by the part of their limit that they have used', () => {
-  const counts = { some: 10, half: 6, near: 4, full: 1 };
+  const counts = { half: 6, near: 4, full: 1 };
   const asked = Object.fromEntries(Object.entries(counts).map(([key, totalCount]) => [key, { totalCount }]));
   const shares = (given: object) =>
     sharesOf(given as Parameters<typeof sharesOf>[0]).map(({ count }) => count);
-  expect(shares(asked)).toEqual([4, 2, 3, 1]);
-  expect(shares({ ...asked, near: { totalCount: 7 } })).toEqual([4, 0, 6, 1]);
+  expect(shares(asked)).toEqual([2, 3, 1]);
+  expect(shares({ ...asked, near: { totalCount: 7 } })).toEqual([0, 6, 1]);
 });

@@ -110,7 +110,7 @@ it('tells the same as a table as the API does', async () => {
   expect(shown.filter((used) => used > 0).length).toBeGreaterThan(25);
   await page.getByRole('table', { name: 'Users who used most' }).getByRole('link', { name: 'ada' }).waitFor();
   await page.getByRole('table', { name: 'Usage by package' }).waitFor();
-  await region('Use of limits').getByText('All of it, or more').waitFor();
+  await region('Use of limits').getByText('half of a limit').waitFor();
   await look('feature-usage');
 });
 

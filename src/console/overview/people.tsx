@@ -8,15 +8,16 @@ import { Figure } from '../parts/figure.tsx';
 import { formatCount, formatNumber, formatShare } from '../parts/numbers.ts';
 import { hoursOf, type Span, spanInWords } from '../usage/spans.ts';
 
-/** Refresh interval in milliseconds. */
+/** Refresh intervals in milliseconds. Who is near a limit takes the server long where there are many users. */
 const pace = 60_000;
+const limitPace = 300_000;
 
 /** How many users were active, compared with the time before, and how many are near or blocked by a limit. */
 export function People({ span }: { span: Span }) {
   const paths = usePaths();
   const { from, to } = hoursOf(span);
   const activity = useAnswer(ActivityDocument, { from, to }, { every: pace, keepPrevious: true });
-  const limits = useAnswer(LimitCountsDocument, {}, { every: pace });
+  const limits = useAnswer(LimitCountsDocument, {}, { every: limitPace });
   const active = activity.data?.userActivity;
   return (
     <>

@@ -15,10 +15,10 @@ export function LimitShares(props: { featureId: string; featureName: string; pac
       {(counts) => {
         const shares = sharesOf(counts);
         const most = Math.max(1, ...shares.map(({ count }) => count));
-        if (counts.some.totalCount === 0)
+        if (shares.every(({ count }) => count === 0))
           return (
             <Text c="dimmed" size="sm">
-              Nobody has used a limit of it in the current window.
+              Nobody has used half of a limit of it in the current window.
             </Text>
           );
         return (
