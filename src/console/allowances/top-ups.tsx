@@ -82,7 +82,7 @@ function Row({ topUp, entries }: { topUp: TopUp; entries: Parameters<typeof auth
               variant="subtle"
               color="gray"
               size="compact-sm"
-              aria-label={`Draws: ${formatNumber(amount)} ${feature.name}`}
+              aria-label={`${opened ? 'Hide draws' : 'Draws'}: ${formatNumber(amount)} ${feature.name}`}
               aria-expanded={opened}
               aria-controls={opened ? drawsId : undefined}
               onClick={() => setOpened(!opened)}

@@ -1,4 +1,4 @@
-import { Modal, ScrollArea, Text, TextInput, VisuallyHidden } from '@mantine/core';
+import { Modal, Text, TextInput, VisuallyHidden } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { type KeyboardEvent, lazy, useEffect, useId, useRef, useState } from 'react';
@@ -68,26 +68,24 @@ export function CommandMenu({ opened, onClose }: Opened) {
               }}
               onKeyDown={onKeyDown}
             />
-            <ScrollArea.Autosize mah="60vh" type="auto" viewportProps={{ tabIndex: -1 }}>
-              <div id={listId} ref={list} role="listbox" aria-label="Found" className="commands">
-                {found.map((command, index) => (
-                  <Choice
-                    key={command.key}
-                    id={`${listId} ${command.key}`.replaceAll(' ', '-')}
-                    command={command}
-                    isFirst={found[index - 1]?.group !== command.group}
-                    isChosen={command === chosen}
-                    onPoint={() => setPlace(index)}
-                    onRun={() => run(command)}
-                  />
-                ))}
-              </div>
-              {found.length === 0 && (
-                <Text p="md" c="dimmed" size="sm">
-                  {isLooking ? 'Searching …' : 'Nothing matches.'}
-                </Text>
-              )}
-            </ScrollArea.Autosize>
+            <div id={listId} ref={list} role="listbox" aria-label="Found" className="commands">
+              {found.map((command, index) => (
+                <Choice
+                  key={command.key}
+                  id={`${listId} ${command.key}`.replaceAll(' ', '-')}
+                  command={command}
+                  isFirst={found[index - 1]?.group !== command.group}
+                  isChosen={command === chosen}
+                  onPoint={() => setPlace(index)}
+                  onRun={() => run(command)}
+                />
+              ))}
+            </div>
+            {found.length === 0 && (
+              <Text p="md" c="dimmed" size="sm">
+                {isLooking ? 'Searching …' : 'Nothing matches.'}
+              </Text>
+            )}
             <VisuallyHidden role="status">{formatCount(found.length, 'match', 'matches')}</VisuallyHidden>
           </Modal.Body>
         </Modal.Content>

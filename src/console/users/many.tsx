@@ -23,11 +23,10 @@ interface Refused {
 function RefusedList({ refused, all }: { refused: readonly Refused[]; all: number }) {
   if (refused.length === 0) return null;
   return (
-    <Alert
-      color="yellow"
-      role="alert"
-      title={`Not done for ${refused.length} of ${formatCount(all, 'user')}`}
-    >
+    <Alert color="yellow" role="alert">
+      <Text size="sm" fw={600} mb="xs">
+        Not done for {refused.length} of {formatCount(all, 'user')}
+      </Text>
       <List size="sm">
         {refused.slice(0, 20).map(({ userId, why }) => (
           <List.Item key={userId}>
