@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { addressesOf, databaseUrl } from './database-address.ts';
 import { type EmailSettings, emailSettings, emailVariables } from './email-settings.ts';
 import { StartupError } from './errors.ts';
+import { type OidcSettings, oidcSettings, oidcVariables } from './oidc-settings.ts';
 import { type TracingSettings, tracingSettings, tracingVariables } from './telemetry/tracing-settings.ts';
 
 export interface Config {
@@ -35,6 +36,8 @@ export interface Config {
   webhookAllowPrivate: boolean;
   /** How alerts are mailed; null disables it. */
   email: EmailSettings | null;
+  /** By which provider members may sign in; null disables it. */
+  oidc: OidcSettings | null;
   /** The requests per second that each key may send to a process; null is unlimited. */
   rateLimit: number | null;
   /** Whether operations that clients repeat are answered by plans. */
@@ -158,6 +161,7 @@ const variables = z.object({
   SEGMENT_SHARED_SECRET: z.string().optional(),
   WEBHOOK_ALLOW_PRIVATE: boolean.default(false),
   ...emailVariables,
+  ...oidcVariables,
   RATE_LIMIT_PER_SECOND: rate.optional(),
   OPERATION_PLANS: boolean.default(true),
   WEB_CONCURRENCY: processes.default(1),
@@ -216,6 +220,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     segmentSecret: data.SEGMENT_SHARED_SECRET,
     webhookAllowPrivate: data.WEBHOOK_ALLOW_PRIVATE,
     email: emailSettings(data),
+    oidc: oidcSettings(data),
     rateLimit: data.RATE_LIMIT_PER_SECOND ?? null,
     operationPlans: data.OPERATION_PLANS,
     processes: data.WEB_CONCURRENCY,

@@ -110,6 +110,7 @@ async function start(config: Config, running: Running): Promise<void> {
       basePath: config.basePath,
     }),
     secretKey,
+    oidc: config.oidc,
     encryption,
     billing,
     consoleFiles: await loadConsole(

@@ -9,7 +9,7 @@ const layers: [layer: number, what: string, RegExp][] = [
   [
     0,
     'configuration, errors, input, amounts',
-    /^(amount|config|database-address|email-settings|errors|exact-json|input|installation|slices)\.ts$/,
+    /^(amount|config|database-address|email-settings|errors|exact-json|input|installation|oidc-settings|slices)\.ts$/,
   ],
   [0, 'telemetry', /^telemetry\//],
   [5, 'composition', /^(app|(graphql|client)\/schema)\.ts$/],

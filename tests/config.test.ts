@@ -29,6 +29,7 @@ const defaults = {
   stripeKeys: {},
   webhookAllowPrivate: false,
   email: null,
+  oidc: null,
   tracing: null,
 };
 
@@ -80,6 +81,10 @@ test('every variable is read', () => {
     STRIPE_TEST_WEBHOOK_SECRET: 'whsec_ours',
     WEBHOOK_ALLOW_PRIVATE: 'true',
     SMTP_URL: 'smtps://kana:p%40ss@mail.example.com',
+    OIDC_ISSUER: 'https://accounts.example.com/kana',
+    OIDC_CLIENT_ID: 'open-kana',
+    OIDC_CLIENT_SECRET: 'a secret',
+    OIDC_NAME: 'Example',
     ALERT_EMAIL: 'ops@example.com, night@example.com',
   };
   expect(parseConfig({ ...env, HOME: '/home/somebody' })).toEqual({
@@ -105,6 +110,12 @@ test('every variable is read', () => {
     stripeApiBase: 'http://stripe.example.com:8080',
     stripeKeys: { test: { secretKey: 'rk_test_ours', webhookSecret: 'whsec_ours' } },
     webhookAllowPrivate: true,
+    oidc: {
+      issuer: new URL('https://accounts.example.com/kana'),
+      clientId: 'open-kana',
+      clientSecret: 'a secret',
+      name: 'Example',
+    },
     email: {
       server: {
         host: 'mail.example.com',
@@ -190,6 +201,8 @@ test.each([
     value,
     'ALERT_EMAIL must be up to 20 email addresses, between commas',
   ]),
+  ['OIDC_ISSUER', 'http://accounts.example.com', 'OIDC_ISSUER must be an https address'],
+  ['OIDC_CLIENT_ID', 'open-kana', 'set all of OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET, or none'],
   ['ALERT_EMAIL_FROM', 'kana', 'ALERT_EMAIL_FROM must be an email address'],
   ['WEB_CONCURRENCY', '0', 'WEB_CONCURRENCY must be a number from 1 to 64'],
   ['WEB_CONCURRENCY', 'auto', 'WEB_CONCURRENCY must be a number from 1 to 64'],

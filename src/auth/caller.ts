@@ -87,11 +87,12 @@ export async function identifyCaller(
  * The rate limit that a call counts against. The console has its own, so that it still works while a key's calls are
  * refused.
  */
-export const allowanceOf = ({ through, ...by }: Pick<Caller, 'keyId'> & Holder): string =>
-  `${through} ${by.keyId ?? by.memberId}`;
+export const allowanceOf = ({ through, keyId, memberId = null }: Holder): string =>
+  `${through} ${keyId ?? memberId}`;
 
 interface Holder {
   through: string;
+  keyId: string | null;
   memberId?: string | null;
 }
 

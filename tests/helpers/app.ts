@@ -65,6 +65,7 @@ export async function startTestApp({
   rateLimit = null as Dependencies['rateLimit'],
   // The whole suite runs with plans by default, and with OPERATION_PLANS=false without.
   plans = process.env.OPERATION_PLANS !== 'false',
+  oidc = null as Dependencies['oidc'],
   log = pino({ level: 'silent' }),
   metrics = undefined as Dependencies['metrics'],
   metricsAccess = null as NonNullable<Dependencies['metricsAccess']> | null,
@@ -112,6 +113,7 @@ export async function startTestApp({
       basePath,
     }),
     secretKey: testKey,
+    oidc,
     passwordCost: { logN: 8, r: 8, p: 1 },
     encryption: testEncryption,
     billing: createBilling(database, testEncryption, { apiBase: stripeApiBase }),

@@ -184,7 +184,7 @@ describe('a session ends', () => {
     expect((await app.http.delete('/console/session').set(session)).status).toBe(204);
     expect((await send()).status).toBe(401);
     const listed = await app.http.get('/console/session').set(session);
-    expect(listed.body).toEqual({ sessions: [], ways: { hasMembers: false } });
+    expect(listed.body).toEqual({ sessions: [], ways: { oidc: null, hasMembers: false } });
   });
 
   it('on every other instance within five seconds', async () => {
