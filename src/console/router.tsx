@@ -30,6 +30,8 @@ const pages = [
   { path: 'configuration/webhooks', ...page(() => import('./webhooks/page.tsx')) },
   { path: 'configuration/stripe', ...page(() => import('./stripe/page.tsx')) },
   { path: 'configuration/audit-log', ...page(() => import('./audit/page.tsx')) },
+  { path: 'configuration/members', ...page(() => import('./people/members-page.tsx')) },
+  { path: 'account', ...page(() => import('./people/account-page.tsx')) },
   { path: '*', Component: NotFound },
 ];
 
@@ -37,6 +39,8 @@ const pages = [
 export const router = createBrowserRouter(
   [
     { path: '/', element: <Navigate to={`/${lastEnvironment()}`} replace /> },
+    { path: '/invitation', ...page(() => import('./people/invitation-page.tsx')) },
+    { path: '/password', ...page(() => import('./people/password-page.tsx')) },
     ...environments.map((environment) => ({
       path: `/${environment}`,
       element: <Frame environment={environment} />,

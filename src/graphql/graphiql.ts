@@ -11,10 +11,10 @@ export interface GraphiqlPage {
   defaultQuery: string;
 }
 
-const howTo = (fillIn: string) => `# Welcome to Open Kana.
+const howTo = (fillIn: string, ...also: string[]) => `# Welcome to Open Kana.
 #
 # 1. Fill in the headers below:
-#    ${fillIn}
+#    ${[fillIn, ...also].join('\n#    ')}
 #    They stay in this browser until you clear them.
 # 2. Press the play button, or Ctrl-Enter.
 #
@@ -23,8 +23,11 @@ const howTo = (fillIn: string) => `# Welcome to Open Kana.
 
 export const adminPage: GraphiqlPage = {
   endpoint: '/graphql',
-  headers: { Authorization: '' },
-  defaultQuery: `${howTo('a private key, prv_test_... or prv_live_...')}
+  headers: { Authorization: '', 'X-Kana-Console': 'test' },
+  defaultQuery: `${howTo(
+    'a private key, prv_test_... or prv_live_...',
+    'Or none: whoever is signed in to the console is signed in here, to the environment in X-Kana-Console.',
+  )}
 query Overview {
   features {
     id

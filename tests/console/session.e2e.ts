@@ -60,6 +60,9 @@ it('leads to GraphiQL', async () => {
   await page.getByRole('link', { name: 'GraphiQL' }).click();
   const graphiql = await opened;
   await graphiql.waitForURL(`${app.url}/graphql`);
+  // Whoever is signed in to the console needs no key there.
+  await graphiql.locator('.graphiql-execute-button').click();
+  await graphiql.locator('.graphiql-response').getByText('packages').first().waitFor();
   await graphiql.close();
 });
 

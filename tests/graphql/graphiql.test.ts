@@ -59,7 +59,7 @@ test('the browser is told to run the one script of the page, and no text that be
 
 test('the first operation fits the schema, and the headers have a place for the key', async () => {
   expect(validate(schema, parse(adminPage.defaultQuery))).toEqual([]);
-  expect(adminPage.headers).toEqual({ Authorization: '' });
+  expect(adminPage.headers).toEqual({ Authorization: '', 'X-Kana-Console': 'test' });
   expect(page.html).toContain(JSON.stringify(JSON.stringify(adminPage.headers, null, 2)));
   expect(page.html).toContain(JSON.stringify(adminPage.defaultQuery));
 });

@@ -2,7 +2,7 @@ import { keepPreviousData, useMutation, useQuery, useQueryClient } from '@tansta
 import { useEffect, useRef } from 'react';
 import { useLocation } from 'react-router';
 import type { TypedDocumentString } from '../generated/operations.ts';
-import { type Environment, environments, isCode, listSessions, request } from './request.ts';
+import { type Entrance, type Environment, environments, isCode, readEntrance, request } from './request.ts';
 
 /** How often the session and the server are checked, in milliseconds. */
 const heartbeat = 5_000;
@@ -15,9 +15,20 @@ export function useEnvironment(): Environment {
 
 export const sessionsKey = ['sessions'];
 
-/** The environments this browser is signed in to, kept up to date. */
-export const useSessions = () =>
-  useQuery({ queryKey: sessionsKey, queryFn: listSessions, refetchInterval: heartbeat, staleTime: 0 });
+/** The environments this browser is signed in to, and how one may sign in, kept up to date. */
+function useEntrance<Told>(select: (entrance: Entrance) => Told) {
+  const options = { queryKey: sessionsKey, queryFn: readEntrance, refetchInterval: heartbeat, staleTime: 0 };
+  return useQuery({ ...options, select });
+}
+
+export const useSessions = () => useEntrance(({ sessions }) => sessions);
+export const useWays = () => useEntrance(({ ways }) => ways).data;
+
+/** The session of the environment in the URL. */
+export function useSession() {
+  const environment = useEnvironment();
+  return useSessions().data?.find((session) => session.environment === environment);
+}
 
 /** Runs a query. */
 export function useAnswer<Result, Variables>(

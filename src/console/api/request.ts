@@ -38,23 +38,55 @@ export async function request<Result, Variables>(
   return data;
 }
 
+/** What a person may do; `admin` includes the others. */
+export type Permission = 'read' | 'usage' | 'ingest' | 'edit' | 'admin';
+
 /** A session of this browser in one environment. */
 export interface Session {
   environment: Environment;
   /** Of the key; null for a member. */
   lastFour: string | null;
+  member: { name: string; email: string; role: string } | null;
+  permissions: Permission[];
   expiresAt: string;
 }
 
-export async function listSessions(): Promise<Session[]> {
-  return (await call('/console/session', '', {})).sessions;
+/** The sessions of this browser, and how one may sign in. */
+export interface Entrance {
+  sessions: Session[];
+  ways: {
+    hasMembers: boolean;
+    /** What the button of the OpenID Connect provider says; null without one. */
+    oidc: string | null;
+  };
 }
 
-/** Signs in with a private key. */
-export async function signIn(key: string): Promise<Session> {
-  const { sessions } = await call('/console/session', '', { method: 'POST', body: JSON.stringify({ key }) });
-  return sessions[0];
+export const readEntrance = (): Promise<Entrance> => call('/console/session', '', {});
+
+/** Signs in with a private key, or as a member: to every environment in which the member has a role. */
+export async function signIn(by: { key: string } | { email: string; password: string }): Promise<Session[]> {
+  return (await send('POST', 'session', by)).sessions;
 }
+
+/** Sends something about the own account, or about a link. The environment is the one that one is signed in to. */
+export const send = (method: string, path: string, body: object, environment: Environment | '' = '') =>
+  call(`/console/${path}`, environment, { method, body: JSON.stringify(body) });
+
+export interface OwnAccount {
+  name: string;
+  email: string;
+  hasPassword: boolean;
+  sessions: {
+    id: string;
+    environment: Environment;
+    createdAt: string;
+    lastSeenAt: string;
+    isThis: boolean;
+  }[];
+}
+
+export const readAccount = (environment: Environment): Promise<OwnAccount> =>
+  call('/console/account', environment, {});
 
 export async function signOut(environment: Environment): Promise<void> {
   await call('/console/session', environment, { method: 'DELETE' });

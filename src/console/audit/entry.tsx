@@ -1,5 +1,5 @@
 import { Anchor, Stack, Table, Text } from '@mantine/core';
-import { Link } from 'react-router';
+import { Link, useSearchParams } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { AuditLogQuery } from '../generated/operations.ts';
 import { Moment } from '../parts/moment.tsx';
@@ -15,7 +15,9 @@ export function Entry({ entry }: { entry: AuditEntry }) {
       <Table.Td style={{ whiteSpace: 'nowrap' }}>
         <Moment at={entry.at} />
       </Table.Td>
-      <Table.Td>{entry.author.label}</Table.Td>
+      <Table.Td>
+        <Author author={entry.author} />
+      </Table.Td>
       <Table.Td>
         {wordsOf(entry.action)}
         <Text size="sm" c="dimmed" component="div">
@@ -23,9 +25,24 @@ export function Entry({ entry }: { entry: AuditEntry }) {
         </Text>
       </Table.Td>
       <Table.Td>
-        <Changes changes={fieldChanges(entry)} />
+        <Changes changes={fieldChanges(entry)} withheld={saidOf(entry)} />
       </Table.Td>
     </Table.Tr>
+  );
+}
+
+/** Who did it; leads to everything that this person or key did. */
+function Author({ author: { label, memberId, keyId } }: { author: AuditEntry['author'] }) {
+  const [params] = useSearchParams();
+  if (memberId === null && keyId === null) return label;
+  const by = memberId === null ? `key ${keyId}` : `member ${memberId}`;
+  const search = new URLSearchParams(params);
+  search.set('by', by);
+  search.set('name', label);
+  return (
+    <Anchor component={Link} to={{ search: `${search}` }} size="sm" underline="always">
+      {label}
+    </Anchor>
   );
 }
 
@@ -48,7 +65,13 @@ function Subject({ entry: { subjectType, subjectId } }: { entry: AuditEntry }) {
   );
 }
 
-function Changes({ changes }: { changes: readonly FieldChange[] }) {
+/** What happened to a value about a person, which the log does not keep. */
+function saidOf({ before, after }: AuditEntry): string {
+  const what = before === null ? 'Set' : after === null ? 'Deleted' : 'Changed';
+  return `${what}. The log keeps no values about people.`;
+}
+
+function Changes({ changes, withheld }: { changes: readonly FieldChange[]; withheld: string }) {
   if (changes.length === 0)
     return (
       <Text size="sm" c="dimmed">
@@ -64,7 +87,7 @@ function Changes({ changes }: { changes: readonly FieldChange[] }) {
           </Text>
           {change.isWithheld ? (
             <Text size="sm" c="dimmed">
-              changed (value not stored)
+              {withheld}
             </Text>
           ) : (
             <>

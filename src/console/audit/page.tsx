@@ -13,17 +13,35 @@ import { isSubject, subjects } from './subjects.ts';
 const pageSize = 25;
 const columns = [{ label: 'When' }, { label: 'Who' }, { label: 'What' }, { label: 'Changes' }];
 
-/** The URL holds the filter: `about` and `id`, or `user` for everything about one user. */
+/**
+ * The URL holds the filter: `about` and `id`, or `user` for everything about one user; `by` for an author with the
+ * `name`; `from` and `to`, days that are both included.
+ */
 export function Page() {
   const [params, setParams] = useSearchParams();
   const about = params.get('about');
   const id = params.get('id') ?? '';
   const user = params.get('user');
   const subjectType = isSubject(about) ? about : null;
+  const [kind, author = null] = (params.get('by') ?? '').split(' ');
+  const [from, to] = [params.get('from') ?? '', params.get('to') ?? ''];
   const filter = {
     subjectType,
     subjectId: subjectType === null || id === '' ? null : id,
     userId: user || null,
+    keyId: kind === 'key' ? author : null,
+    memberId: kind === 'member' ? author : null,
+    from: startOf(from, 0),
+    to: startOf(to, 1),
+  };
+  /** Changes a part of the filter; null takes it out. */
+  const filterBy = (part: Record<string, string | null>) => {
+    const kept = new URLSearchParams(params);
+    for (const [name, value] of Object.entries(part)) {
+      if (value === null || value === '') kept.delete(name);
+      else kept.set(name, value);
+    }
+    setParams(kept);
   };
   return (
     <>
@@ -36,18 +54,25 @@ export function Page() {
           clearButtonProps={{ 'aria-label': 'Everything' }}
           data={Object.entries(subjects).map(([value, label]) => ({ value, label }))}
           value={subjectType}
-          onChange={(value) => setParams(value === null ? {} : { about: value })}
+          onChange={(value) => filterBy({ about: value, id: null, user: null })}
         />
         {subjectType !== null && (
           <SubjectId
             key={`${subjectType} ${id}`}
             id={id}
-            onFind={(found) => setParams({ about: subjectType, ...found })}
+            onFind={(found) => filterBy({ id: found.id ?? null })}
           />
         )}
+        <DayInput label="From" value={from} onChange={(day) => filterBy({ from: day })} />
+        <DayInput label="To" value={to} onChange={(day) => filterBy({ to: day })} />
         {user !== null && (
-          <Button variant="default" onClick={() => setParams({})}>
+          <Button variant="default" onClick={() => filterBy({ user: null })}>
             Only what concerns {user} ×
+          </Button>
+        )}
+        {author !== null && (
+          <Button variant="default" onClick={() => filterBy({ by: null, name: null })}>
+            Only by {params.get('name') ?? author} ×
           </Button>
         )}
       </Group>
@@ -55,6 +80,18 @@ export function Page() {
     </>
   );
 }
+
+/** The first instant of a day here, or of one some days later; null for no day. */
+function startOf(day: string, daysLater: number): string | null {
+  const [year, month, date] = day.split('-').map(Number);
+  if (year === undefined || month === undefined || date === undefined) return null;
+  const start = new Date(year, month - 1, date + daysLater);
+  return Number.isNaN(start.getTime()) ? null : start.toISOString();
+}
+
+const DayInput = (props: { label: string; value: string; onChange: (day: string) => void }) => (
+  <TextInput {...props} type="date" onChange={(event) => props.onChange(event.currentTarget.value)} />
+);
 
 function SubjectId({ id, onFind }: { id: string; onFind: (found: { id?: string }) => void }) {
   const [typed, setTyped] = useState(id);

@@ -1,5 +1,6 @@
 import { Anchor, Group } from '@mantine/core';
 import { Link, useLocation } from 'react-router';
+import { useSession } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { PageHead } from '../parts/page-head.tsx';
 
@@ -7,11 +8,13 @@ import { PageHead } from '../parts/page-head.tsx';
 export function ConfigurationHead({ title }: { title: string }) {
   const paths = usePaths();
   const { pathname } = useLocation();
+  const isAdmin = useSession()?.permissions.includes('admin') === true;
   const pages = [
     { label: 'API keys', to: paths.configuration },
     { label: 'Webhooks', to: paths.webhooks },
     { label: 'Catalogue', to: paths.catalogue },
     { label: 'Stripe', to: paths.stripe },
+    ...(isAdmin ? [{ label: 'Members', to: paths.members }] : []),
     { label: 'Audit log', to: paths.auditLog },
   ];
   return (

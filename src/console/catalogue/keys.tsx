@@ -6,6 +6,7 @@ import { Answer, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
+import { useRefusal } from '../parts/permission.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { EditKey, NewKey, RevokeKey, RotateKey } from './key-dialogs.tsx';
 import { isOver, type Key, kinds, mayDoAll, shortOf } from './key-terms.ts';
@@ -117,13 +118,15 @@ function End({ apiKey: { revokedAt, expiresAt, ...rest } }: { apiKey: Key }) {
 /** Whether browsers need a user token. */
 function TokenSetting({ isRequired }: { isRequired: boolean }) {
   const change = useChange(RequireUserTokenDocument);
+  const refusal = useRefusal();
   return (
     <>
       <Switch
         label="Browsers need a user token"
         description="Then a public key with the id of a user does not read. Your server makes tokens with generateUserToken."
         checked={isRequired}
-        disabled={change.isPending}
+        disabled={change.isPending || refusal !== null}
+        title={refusal ?? undefined}
         onChange={(event) => change.mutate({ requireUserToken: event.currentTarget.checked })}
       />
       <Failure error={change.error} />

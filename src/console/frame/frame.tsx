@@ -5,13 +5,13 @@ import { Suspense, useEffect } from 'react';
 import { Link, Outlet, ScrollRestoration, useLocation } from 'react-router';
 import { forgetDataAges, useDataAge } from '../api/data-age.ts';
 import { useSessions } from '../api/hooks.ts';
-import type { Environment } from '../api/request.ts';
+import type { Environment, Session } from '../api/request.ts';
 import { CommandButton } from './command-button.tsx';
 import { rememberEnvironment } from './environment.ts';
 import { EnvironmentSwitch } from './environment-switch.tsx';
 import { Navigation } from './navigation.tsx';
 import { pathsOf } from './paths.ts';
-import { ColorSchemeButton, SignOutButton } from './session-menu.tsx';
+import { AccountLink, ColorSchemeButton, SignOutButton } from './session-menu.tsx';
 import { SignIn } from './sign-in.tsx';
 import { Theme } from './theme.tsx';
 
@@ -66,11 +66,7 @@ const Unreachable = () => (
   </Alert>
 );
 
-function Frames(props: {
-  environment: Environment;
-  unreachable: boolean;
-  signedInTo: readonly { environment: Environment; lastFour: string | null }[];
-}) {
+function Frames(props: { environment: Environment; unreachable: boolean; signedInTo: readonly Session[] }) {
   const { environment, unreachable, signedInTo } = props;
   const [opened, { toggle, close }] = useDisclosure();
   const { pathname } = useLocation();
@@ -113,9 +109,13 @@ function Frames(props: {
           </Group>
           <Group gap="sm" wrap="nowrap">
             <CommandButton />
-            <EnvironmentSwitch environment={environment} />
+            <EnvironmentSwitch environment={environment} signedInTo={signedInTo} />
+            {mine?.member && <AccountLink name={mine.member.name} />}
             <ColorSchemeButton />
-            <SignOutButton environment={environment} lastFour={mine?.lastFour ?? ''} />
+            <SignOutButton
+              environment={environment}
+              as={mine?.member?.name ?? `key …${mine?.lastFour ?? ''}`}
+            />
           </Group>
         </Group>
       </AppShell.Header>

@@ -36,6 +36,8 @@ export function pathsOf(environment: Environment) {
     catalogue: `${root}/configuration/catalogue`,
     webhooks: `${root}/configuration/webhooks`,
     stripe: `${root}/configuration/stripe`,
+    members: `${root}/configuration/members`,
+    account: `${root}/account`,
     auditLog: `${root}/configuration/audit-log`,
     /** The audit log of one object; for a user, also of the user's subscriptions. */
     history: (about: 'FEATURE' | 'PACKAGE' | 'USER', id: string) =>

@@ -1,8 +1,10 @@
 import { ActionIcon, Tooltip, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
-import { IconLogout, IconMoon, IconSun } from '@tabler/icons-react';
+import { IconLogout, IconMoon, IconSun, IconUser } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { Link } from 'react-router';
 import { sessionsKey } from '../api/hooks.ts';
 import { type Environment, signOut } from '../api/request.ts';
+import { usePaths } from './paths.ts';
 
 export function ColorSchemeButton() {
   const { setColorScheme } = useMantineColorScheme();
@@ -17,7 +19,21 @@ export function ColorSchemeButton() {
   );
 }
 
-export function SignOutButton({ environment, lastFour }: { environment: Environment; lastFour: string }) {
+/** Who is signed in as a member; leads to the own account. */
+export function AccountLink({ name }: { name: string }) {
+  const paths = usePaths();
+  const label = `Your account (${name})`;
+  return (
+    <Tooltip label={label}>
+      <ActionIcon component={Link} to={paths.account} variant="default" size="lg" aria-label={label}>
+        <IconUser size={18} />
+      </ActionIcon>
+    </Tooltip>
+  );
+}
+
+/** @param as who is signed in */
+export function SignOutButton({ environment, as }: { environment: Environment; as: string }) {
   const client = useQueryClient();
   const leave = useMutation({
     mutationFn: () => signOut(environment),
@@ -26,7 +42,7 @@ export function SignOutButton({ environment, lastFour }: { environment: Environm
       client.removeQueries({ queryKey: [environment] });
     },
   });
-  const label = `Sign out of ${environment} (key …${lastFour})`;
+  const label = `Sign out of ${environment} (${as})`;
   return (
     <Tooltip label={label}>
       <ActionIcon variant="default" size="lg" aria-label={label} onClick={() => leave.mutate()}>

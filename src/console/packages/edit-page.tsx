@@ -9,6 +9,7 @@ import {
 } from '../generated/operations.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
 import { PageHead } from '../parts/page-head.tsx';
+import { Needs } from '../parts/permission.tsx';
 import { PackageBilling } from '../stripe/package-billing.tsx';
 import { type Draft, draftOf, grantInput } from './draft.ts';
 import { PackageForm } from './package-form.tsx';
@@ -65,7 +66,9 @@ export function Page() {
                     navigate(exists && isNext ? paths.packageVersion(id, version) : paths.package(id))
                   }
                 />
-                <PackageBilling subject={{ id, name }} />
+                <Needs value="admin">
+                  <PackageBilling subject={{ id, name }} />
+                </Needs>
               </Stack>
             )}
           </>

@@ -1,8 +1,9 @@
-import { Anchor, Badge, Button, Group, Paper, Table, Tabs } from '@mantine/core';
+import { Anchor, Badge, Group, Paper, Table, Tabs } from '@mantine/core';
 import { Link, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { PackagesDocument, type PackagesQuery } from '../generated/operations.ts';
+import { ActionLink } from '../parts/action-button.tsx';
 import { Answer, Empty } from '../parts/answer.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { formatNumber } from '../parts/numbers.ts';
@@ -28,11 +29,7 @@ const tabs = [
 export function Page() {
   const paths = usePaths();
   const answer = useAnswer(PackagesDocument, {});
-  const create = (
-    <Button component={Link} to={paths.newPackage}>
-      New package
-    </Button>
-  );
+  const create = <ActionLink to={paths.newPackage}>New package</ActionLink>;
   return (
     <>
       <PageHead title="Packages">{create}</PageHead>

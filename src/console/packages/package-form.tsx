@@ -2,6 +2,7 @@ import { Button, Group, MultiSelect, SegmentedControl, Stack, Text, TextInput } 
 import { type ReactNode, useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { PackagePartsDocument } from '../generated/operations.ts';
+import { ActionButton } from '../parts/action-button.tsx';
 import { Answer, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { choicesOf, idFrom } from '../parts/ids.ts';
@@ -79,9 +80,9 @@ export function PackageForm(props: {
             {props.children?.(draft)}
             <Failure error={saving.error} />
             <Group>
-              <Button type="submit" loading={saving.isPending}>
+              <ActionButton type="submit" loading={saving.isPending}>
                 {submit}
-              </Button>
+              </ActionButton>
               <Button variant="default" onClick={onCancel}>
                 Cancel
               </Button>

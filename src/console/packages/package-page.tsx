@@ -1,9 +1,10 @@
-import { Alert, Anchor, Badge, Button, Group, Stack, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Badge, Group, Stack, Table, Text } from '@mantine/core';
 import { lazy } from 'react';
 import { Link, useParams, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { PackageDocument, type PackageQuery } from '../generated/operations.ts';
+import { ActionLink } from '../parts/action-button.tsx';
 import { ActionMenu } from '../parts/action-menu.tsx';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
@@ -11,6 +12,7 @@ import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { OpenButton, type Opened } from '../parts/opener.tsx';
 import { PageHead } from '../parts/page-head.tsx';
+import { Needs } from '../parts/permission.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { PackageBilling } from '../stripe/package-billing.tsx';
 import { formatAlerts, formatGrant } from './grant.ts';
@@ -74,7 +76,11 @@ export function Page() {
             <Versions subject={subject} />
             <Relations subject={subject} />
             <Prices subject={subject} />
-            {subject.isCurrent && <PackageBilling subject={subject} />}
+            {subject.isCurrent && (
+              <Needs value="admin">
+                <PackageBilling subject={subject} />
+              </Needs>
+            )}
             {subject.isCurrent && <LimitUse subject={subject} />}
             {subject.isCurrent && <Subscribers subject={subject} />}
           </Stack>
@@ -94,9 +100,9 @@ function Actions({ subject }: { subject: Subject }) {
   if (subject.status === 'DRAFT')
     return (
       <>
-        <Button component={Link} to={paths.editPackage(subject.id)} variant="default">
+        <ActionLink to={paths.editPackage(subject.id)} variant="default">
           Edit
-        </Button>
+        </ActionLink>
         <DeleteDraftButton subject={subject} button={{ variant: 'default' }} />
         {subject.isCurrent && more}
         <PublishButton subject={subject} />
@@ -121,9 +127,9 @@ function Actions({ subject }: { subject: Subject }) {
 function NextVersion({ subject }: { subject: Subject }) {
   const paths = usePaths();
   return (
-    <Button component={Link} to={paths.editPackage(subject.id)} variant="default">
+    <ActionLink to={paths.editPackage(subject.id)} variant="default">
       {subject.draft === null ? 'Create next version' : `Edit version ${subject.draft.version}`}
-    </Button>
+    </ActionLink>
   );
 }
 

@@ -1,8 +1,9 @@
-import { Anchor, Badge, Button, Group, List, Table, Text } from '@mantine/core';
+import { Anchor, Badge, Group, List, Table, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { type VersionFragment, VersionsDocument } from '../generated/operations.ts';
+import { ActionLink } from '../parts/action-button.tsx';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
@@ -33,9 +34,9 @@ export function Versions({ subject }: { subject: Subject }) {
             title="Versions"
             action={
               status !== 'DRAFT' && (
-                <Button component={Link} to={paths.migrate(subject.id)} variant="default" size="xs">
+                <ActionLink to={paths.migrate(subject.id)} variant="default" size="xs">
                   Move subscribers
-                </Button>
+                </ActionLink>
               )
             }
           >
@@ -93,9 +94,9 @@ function Row(props: {
       <Table.Td>
         {status === 'DRAFT' && !isShown && (
           <Group gap={4} justify="end" wrap="nowrap">
-            <Button component={Link} to={paths.editPackage(id)} variant="subtle" size="compact-sm">
+            <ActionLink to={paths.editPackage(id)} variant="subtle" size="compact-sm">
               Edit
-            </Button>
+            </ActionLink>
             <DeleteDraftButton subject={version} />
             <PublishButton subject={version} button={{ size: 'compact-sm' }} />
           </Group>

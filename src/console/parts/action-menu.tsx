@@ -2,6 +2,7 @@ import { Button, Menu } from '@mantine/core';
 import { IconChevronDown } from '@tabler/icons-react';
 import { type ReactNode, useRef, useState } from 'react';
 import { type Opened, useDialog } from './opener.tsx';
+import { useRefusal } from './permission.tsx';
 
 interface Action {
   label: string;
@@ -10,6 +11,7 @@ interface Action {
 
 /** A menu of what is done more rarely. Each action opens a dialog. */
 export function ActionMenu({ actions }: { actions: readonly Action[] }) {
+  const refusal = useRefusal();
   const [label, setLabel] = useState('');
   const target = useRef<HTMLButtonElement>(null);
   const { open, shown } = useDialog((given) => actions.find((each) => each.label === label)?.dialog(given));
@@ -17,7 +19,13 @@ export function ActionMenu({ actions }: { actions: readonly Action[] }) {
     <>
       <Menu position="bottom-end" returnFocus>
         <Menu.Target>
-          <Button ref={target} variant="default" rightSection={<IconChevronDown size={14} aria-hidden />}>
+          <Button
+            ref={target}
+            variant="default"
+            disabled={refusal !== null}
+            title={refusal ?? undefined}
+            rightSection={<IconChevronDown size={14} aria-hidden />}
+          >
             More
           </Button>
         </Menu.Target>

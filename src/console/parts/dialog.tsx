@@ -3,6 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { type ReactNode, useEffect } from 'react';
 import { useLocation, useNavigate } from 'react-router';
 import { Failure } from './answer.tsx';
+import { useRefusal } from './permission.tsx';
 
 interface Changing {
   isPending: boolean;
@@ -59,6 +60,7 @@ export function FormDialog(props: Form & { opened: boolean; onClose: () => void 
     keep = 'Cancel',
     children,
   } = props;
+  const refusal = useRefusal();
   useEffect(() => (opened ? keepFocus : undefined), [opened]);
   return (
     <Modal.Root opened={opened} onClose={onClose}>
@@ -82,7 +84,8 @@ export function FormDialog(props: Form & { opened: boolean; onClose: () => void 
                 <Button
                   type="submit"
                   loading={change.isPending}
-                  disabled={blocked}
+                  disabled={blocked || refusal !== null}
+                  title={refusal ?? undefined}
                   color={danger ? 'red.9' : undefined}
                   data-autofocus={danger || undefined}
                 >
@@ -113,7 +116,8 @@ export function DialogButton(
   const [opened, { open, close }] = useDisclosure();
   const { hash, pathname, search, key } = useLocation();
   const navigate = useNavigate();
-  const isAsked = fragment !== undefined && hash === `#${fragment}`;
+  const refusal = useRefusal();
+  const isAsked = fragment !== undefined && refusal === null && hash === `#${fragment}`;
   const start = () => {
     form.change.reset();
     onOpen?.();
@@ -127,7 +131,13 @@ export function DialogButton(
   }, [isAsked, key]);
   return (
     <>
-      <Button {...button} aria-label={about === undefined ? undefined : `${label}: ${about}`} onClick={start}>
+      <Button
+        {...button}
+        disabled={button?.disabled || refusal !== null}
+        title={refusal ?? undefined}
+        aria-label={about === undefined ? undefined : `${label}: ${about}`}
+        onClick={start}
+      >
         {label}
       </Button>
       <FormDialog {...form} opened={opened} onClose={close} />

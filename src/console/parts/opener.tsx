@@ -1,5 +1,6 @@
 import { Button, type ButtonProps } from '@mantine/core';
 import { type ReactNode, Suspense, useRef, useState } from 'react';
+import { useRefusal } from './permission.tsx';
 
 /** What a dialog gets from whatever opens it. */
 export interface Opened {
@@ -47,10 +48,13 @@ export function OpenButton(props: {
 }) {
   const { label, about, button, dialog } = props;
   const { open, shown } = useDialog(dialog);
+  const refusal = useRefusal();
   return (
     <>
       <Button
         {...button}
+        disabled={button?.disabled || refusal !== null}
+        title={refusal ?? undefined}
         aria-label={about === undefined ? undefined : `${label}: ${about}`}
         onClick={() => open()}
       >

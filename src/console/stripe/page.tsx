@@ -1,13 +1,15 @@
-import { Button, Group, Progress, Stack, Text } from '@mantine/core';
+import { Group, Progress, Stack, Text } from '@mantine/core';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { ConfigurationHead } from '../catalogue/head.tsx';
 import { ImportStripeDocument, StripeDocument, type StripeQuery } from '../generated/operations.ts';
+import { ActionButton } from '../parts/action-button.tsx';
 import { Answer, Empty, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatCount } from '../parts/numbers.ts';
 import { usePages } from '../parts/pager.tsx';
+import { Needs } from '../parts/permission.tsx';
 import { Connect } from './connect.tsx';
 import { Flags } from './flags.tsx';
 import { ProviderPrices } from './provider-prices.tsx';
@@ -26,7 +28,7 @@ export function Page() {
     { keepPrevious: true, every: everyMs },
   );
   return (
-    <>
+    <Needs value="admin">
       <ConfigurationHead title="Stripe" />
       <Answer of={answer}>
         {({ stripeConnection, providerPrices, billingFlags }) =>
@@ -42,7 +44,7 @@ export function Page() {
           )
         }
       </Answer>
-    </>
+    </Needs>
   );
 }
 
@@ -66,14 +68,14 @@ function Connection({ connection }: { connection: ConnectionFacts }) {
       action={
         <Group gap="xs">
           <Connect label="Change keys" connection={connection} />
-          <Button
+          <ActionButton
             size="xs"
             loading={start.isPending}
             disabled={state === 'RUNNING'}
             onClick={() => start.mutate({})}
           >
             {state === null ? 'Import' : 'Import again'}
-          </Button>
+          </ActionButton>
         </Group>
       }
     >

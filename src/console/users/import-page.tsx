@@ -11,6 +11,7 @@ import {
   ImportUsersDocument,
   type ImportUsersMutation,
 } from '../generated/operations.ts';
+import { ActionButton } from '../parts/action-button.tsx';
 import { Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { download } from '../parts/download.ts';
@@ -66,9 +67,9 @@ function Import() {
         onChange={(file) => file && run.mutate(file)}
       >
         {(props) => (
-          <Button {...props} w="fit-content" loading={run.isPending}>
+          <ActionButton {...props} w="fit-content" loading={run.isPending}>
             Choose a file
-          </Button>
+          </ActionButton>
         )}
       </FileButton>
       {run.isPending && <Progress value={share * 100} aria-label="Import" animated />}

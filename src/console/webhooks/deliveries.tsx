@@ -1,15 +1,4 @@
-import {
-  ActionIcon,
-  Anchor,
-  Badge,
-  Button,
-  Group,
-  SegmentedControl,
-  Stack,
-  Table,
-  Text,
-  Title,
-} from '@mantine/core';
+import { ActionIcon, Anchor, Badge, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
 import { lazy, useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
@@ -21,6 +10,7 @@ import {
   type WebhookDeliveryState,
   type WebhookFragment,
 } from '../generated/operations.ts';
+import { ActionButton } from '../parts/action-button.tsx';
 import { Answer, Empty, Failure } from '../parts/answer.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatCount } from '../parts/numbers.ts';
@@ -145,9 +135,9 @@ function Nothing({ webhook, state }: { webhook: WebhookFragment; state: WebhookD
         title="Nothing was sent yet"
         action={
           webhook.disabledAt === null && (
-            <Button loading={test.isPending} onClick={() => test.mutate({ id: webhook.id })}>
+            <ActionButton loading={test.isPending} onClick={() => test.mutate({ id: webhook.id })}>
               Send a test message
-            </Button>
+            </ActionButton>
           )
         }
       >
@@ -204,7 +194,7 @@ function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSen
         </Text>
       </Table.Td>
       <Table.Td ta="right">
-        <Button
+        <ActionButton
           variant="subtle"
           color="gray"
           size="xs"
@@ -213,7 +203,7 @@ function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSen
           onClick={onSendAgain}
         >
           Send again
-        </Button>
+        </ActionButton>
       </Table.Td>
     </Table.Tr>
   );

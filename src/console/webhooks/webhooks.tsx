@@ -8,6 +8,7 @@ import {
   type WebhookFragment,
   WebhooksDocument,
 } from '../generated/operations.ts';
+import { ActionButton } from '../parts/action-button.tsx';
 import { Answer, Empty, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
@@ -121,14 +122,22 @@ function Actions(props: {
   const enable = useChange(UpdateWebhookDocument);
   const { id, url } = webhook;
   const button = (label: string, onClick: () => void, loading = false) => (
-    <Button variant="subtle" color="gray" size="xs" aria-label={`${label}: ${url}`} {...{ onClick, loading }}>
+    <ActionButton
+      variant="subtle"
+      color="gray"
+      size="xs"
+      aria-label={`${label}: ${url}`}
+      {...{ onClick, loading }}
+    >
       {label}
-    </Button>
+    </ActionButton>
   );
   return (
     <>
       <Group gap={4} justify="end" wrap="nowrap">
-        {button('Deliveries', onShow)}
+        <Button variant="subtle" color="gray" size="xs" aria-label={`Deliveries: ${url}`} onClick={onShow}>
+          Deliveries
+        </Button>
         {webhook.disabledAt === null
           ? button('Test', () => test.mutate({ id }, { onSuccess: onShow }), test.isPending)
           : button('Enable', () => enable.mutate({ id, input: { enabled: true } }), enable.isPending)}
