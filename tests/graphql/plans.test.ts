@@ -48,9 +48,14 @@ const server = createGraphqlServer(
 async function ask(query: string, variables?: Record<string, unknown>, operationName?: string) {
   const requestContext = createRequestContext(undefined);
   const read = () => ({ query, variables, operationName });
-  const answer = await server.answer({ method: 'POST', caller: {}, read, requestContext });
+  const { errors, ...rest } = await server.answer({ method: 'POST', caller: {}, read, requestContext });
   const { operation, outcome } = requestContext;
-  return { text: JSON.stringify(answer).replaceAll(requestContext.id, '(id)'), operation, outcome };
+  // In the order in which the route writes them.
+  return {
+    text: JSON.stringify({ errors, ...rest }).replaceAll(requestContext.id, '(id)'),
+    operation,
+    outcome,
+  };
 }
 
 beforeEach(() => {
