@@ -9,7 +9,7 @@ const layers: [layer: number, what: string, RegExp][] = [
   [
     0,
     'configuration, errors, input, amounts',
-    /^(amount|config|database-address|email-settings|errors|exact-json|input|installation|oidc-settings|slices)\.ts$/,
+    /^(config\/.+|(amount|errors|exact-json|input|installation|slices)\.ts$)/,
   ],
   [0, 'telemetry', /^telemetry\//],
   [5, 'composition', /^(app|(graphql|client)\/schema)\.ts$/],
@@ -133,6 +133,7 @@ test('every folder is a concept, a layer or a separate folder', () => {
     'http',
     'jobs',
     'start',
+    'config',
     'telemetry',
   ];
   const folders = new Set(files.filter(({ path }) => path.includes('/')).map(({ path }) => folderOf(path)));

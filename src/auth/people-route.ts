@@ -1,9 +1,9 @@
 import type { Logger } from 'pino';
+import type { OidcSettings } from '../config/oidc.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { Gate } from '../http/gate.ts';
 import { createHeavyWork, passwordWork } from '../http/heavy-work.ts';
 import type { Route } from '../http/router.ts';
-import type { OidcSettings } from '../oidc-settings.ts';
 import { createAccounts } from './members/accounts.ts';
 import { createAttempts } from './members/attempts.ts';
 import type { Links } from './members/links.ts';

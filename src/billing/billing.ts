@@ -1,6 +1,6 @@
 import { type Author, ownAuthor } from '../audit/rules.ts';
 import type { Encryption } from '../auth/secrets/encryption.ts';
-import type { StripeKeys } from '../config.ts';
+import type { StripeKeys } from '../config/config.ts';
 import type { Database } from '../database/client.ts';
 import type { PackageChange } from '../subscriptions/change/change.ts';
 import type { CarriedUsage, When } from '../subscriptions/change/rules.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { Encryption } from '../auth/secrets/encryption.ts';
-import type { StripeKeys } from '../config.ts';
+import type { StripeKeys } from '../config/config.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient, StripeConnection } from '../database/generated/client.ts';
 import { DomainError, invalidInput } from '../errors.ts';

@@ -1,4 +1,4 @@
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { type Database, openDatabase } from '../database/client.ts';
 import { openSession } from '../database/session.ts';
 import { StartupError } from '../errors.ts';

@@ -9,7 +9,7 @@ import { readScopes, scopes } from '../auth/permission-rules.ts';
 import { createEncryption } from '../auth/secrets/encryption.ts';
 import { createSecretKey } from '../auth/secrets/secret-key.ts';
 import { loadTokenRealms } from '../auth/tokens/realms.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, StartupError } from '../errors.ts';
 import { Note } from '../input.ts';

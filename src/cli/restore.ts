@@ -2,7 +2,7 @@ import '../start/environment.ts';
 import { resolve } from 'node:path';
 import { openBackup } from '../backup/file.ts';
 import { load } from '../backup/load-store.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import { StartupError } from '../errors.ts';
 import { calledAs } from './calls.ts';
 import { runCommand, withAddress } from './command.ts';

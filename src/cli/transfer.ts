@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Facts, Proof } from '../backup/facts-rules.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import type { Lookups } from '../database/client.ts';
 import { prove } from './findings.ts';
 import { showProgress, showStep } from './progress.ts';

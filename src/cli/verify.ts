@@ -5,7 +5,7 @@ import { createSecretKey } from '../auth/secrets/secret-key.ts';
 import { createConnections } from '../billing/connection.ts';
 import { isStripeFailure, reasonOf } from '../billing/stripe.ts';
 import { verifyStripe } from '../billing/verify.ts';
-import { loadConfig } from '../config.ts';
+import { loadConfig } from '../config/config.ts';
 import type { Database } from '../database/client.ts';
 import { StartupError } from '../errors.ts';
 import { findSecretKey } from '../start/secret-key.ts';

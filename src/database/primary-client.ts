@@ -1,5 +1,5 @@
 import { Client, type ClientConfig } from 'pg';
-import { addressesOf } from '../database-address.ts';
+import { addressesOf } from '../config/database-address.ts';
 
 /*
  * An address may name several hosts, of which one is the primary; the driver knows one host only. All connections of this

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
-import { addressesOf } from '../database-address.ts';
+import { addressesOf } from '../config/database-address.ts';
 import { StartupError } from '../errors.ts';
 import { PrimaryClient } from './primary-client.ts';
 import { findObstacle, refuse } from './requirements.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Database } from '../database/client.ts';
 import { openReplica, type Replica, refuseReplica } from '../database/replica.ts';
 import type { Tracing } from '../telemetry/tracing.ts';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { minSecretKeyLength } from '../auth/secrets/secret-key.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import { withProcessLock } from '../embedded-postgres/process-lock.ts';
 import { StartupError } from '../errors.ts';
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import type { TracingSettings } from '../config/tracing.ts';
 import type { EndedSpan } from './tracing.ts';
-import type { TracingSettings } from './tracing-settings.ts';
 
 /** Collects spans, and sends them in batches. */
 export interface SpanExporter {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
-import type { TracingSettings } from './tracing-settings.ts';
+import type { TracingSettings } from '../config/tracing.ts';
 
 /** Identifies a span, also to other programs. */
 export interface SpanContext {

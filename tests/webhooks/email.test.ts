@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { pino } from 'pino';
 import { SMTPServer } from 'smtp-server';
-import { type Config, parseConfig } from '../../src/config.ts';
+import { type Config, parseConfig } from '../../src/config/config.ts';
 import { createPost } from '../../src/http/outbound.ts';
 import { type Dispatcher, startDispatcher } from '../../src/webhooks/deliver.ts';
 import { createSendMail } from '../../src/webhooks/email/send.ts';

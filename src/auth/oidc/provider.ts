@@ -1,5 +1,5 @@
 import type { Configuration } from 'openid-client';
-import type { OidcSettings } from '../../oidc-settings.ts';
+import type { OidcSettings } from '../../config/oidc.ts';
 
 /** The OpenID Connect provider that is configured. */
 export interface Provider {

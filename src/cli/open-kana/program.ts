@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { loadEnvFile } from '../../config.ts';
+import { loadEnvFile } from '../../config/config.ts';
 import { StartupError } from '../../errors.ts';
 import { version } from '../../installation.ts';
 import { runCommand } from '../command.ts';

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { EmailSettings } from '../../email-settings.ts';
+import type { EmailSettings } from '../../config/email.ts';
 import type { Mail } from './mail-rules.ts';
 
 /** Sends a mail. Never fails: answers why it was not sent, as a sentence, or null if the server took it. */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readClaims } from '../../../src/auth/oidc/rules.ts';
-import { oidcSettings } from '../../../src/oidc-settings.ts';
+import { oidcSettings } from '../../../src/config/oidc.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { startProvider, Walker } from '../../helpers/oidc.ts';
 

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { z } from 'zod';
+import { StartupError } from '../errors.ts';
 import { addressesOf, databaseUrl } from './database-address.ts';
-import { type EmailSettings, emailSettings, emailVariables } from './email-settings.ts';
-import { StartupError } from './errors.ts';
-import { type OidcSettings, oidcSettings, oidcVariables } from './oidc-settings.ts';
-import { type TracingSettings, tracingSettings, tracingVariables } from './telemetry/tracing-settings.ts';
+import { type EmailSettings, emailSettings, emailVariables } from './email.ts';
+import { type OidcSettings, oidcSettings, oidcVariables } from './oidc.ts';
+import { type TracingSettings, tracingSettings, tracingVariables } from './tracing.ts';
 
 export interface Config {
   port: number;

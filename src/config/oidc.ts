@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StartupError } from './errors.ts';
+import { StartupError } from '../errors.ts';
 
 /** The OpenID Connect provider by which members may sign in. */
 export interface OidcSettings {

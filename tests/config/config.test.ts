@@ -1,8 +1,8 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { parseConfig } from '../src/config.ts';
-import { addressesOf } from '../src/database-address.ts';
+import { parseConfig } from '../../src/config/config.ts';
+import { addressesOf } from '../../src/config/database-address.ts';
 
 const secret = '0123456789abcdefghijklmnopqrstuv';
 

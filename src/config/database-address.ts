@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StartupError } from './errors.ts';
+import { StartupError } from '../errors.ts';
 
 /** Returns what is wrong with a database address, or null. Never quotes the address: it contains a password. */
 function addressProblem(text: string): string | null {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { StartupError } from './errors.ts';
+import { StartupError } from '../errors.ts';
 
 /** A mail server. */
 export interface SmtpServer {
