@@ -116,8 +116,9 @@ describe.each([
     return { child, exited: once(child, 'exit'), printed: () => printed };
   };
 
-  test('takes what is signed, as the bytes that it is, and refuses everything else', async () => {
-    if (!has(command)) return;
+  const testHere = has(command) ? test : test.skip;
+
+  testHere('takes what is signed, as the bytes that it is, and refuses everything else', async () => {
     const port = await freePort();
     const { child, exited, printed } = start({ KANA_WEBHOOK_SECRET: secret, PORT: `${port}` });
     const post = (body: string, given: Record<string, string>) =>
@@ -153,8 +154,7 @@ describe.each([
     }
   });
 
-  test('does not start without the secret, and says so', async () => {
-    if (!has(command)) return;
+  testHere('does not start without the secret, and says so', async () => {
     for (const given of [{}, { KANA_WEBHOOK_SECRET: '' }]) {
       const { exited, printed } = start({ ...given, PORT: `${await freePort()}` });
       expect((await exited)[0]).toBe(1);
