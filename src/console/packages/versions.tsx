@@ -9,7 +9,7 @@ import { Card } from '../parts/card.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
 import { differencesOf } from './difference.ts';
-import { DeleteDraftButton, PublishButton } from './lifecycle.tsx';
+import { DeleteDraftButton, PublishButton } from './draft-buttons.tsx';
 import type { Subject } from './package-page.tsx';
 
 const columns = [
