@@ -175,10 +175,10 @@ it('shows lists and parts', async () => {
   await page.getByRole('link', { name: 'API calls' }).waitFor();
   await look('features');
   await page.getByRole('link', { name: 'API calls' }).click();
-  await page.getByRole('heading', { name: 'Packages' }).waitFor();
-  await page.getByRole('link', { name: 'Pro' }).waitFor();
+  await page.getByRole('region', { name: 'Packages' }).getByRole('link', { name: 'Pro' }).waitFor();
   await look('feature');
   await go('Packages');
+  await page.getByRole('heading', { name: 'Packages', level: 1 }).waitFor();
   await page.getByRole('link', { name: 'Pro' }).waitFor();
   await look('packages');
   await page.getByRole('link', { name: 'Pro' }).click();
