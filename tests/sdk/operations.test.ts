@@ -50,7 +50,7 @@ test('every method is among those that are checked', () => {
       ),
       ...['preview', 'create', 'retrieve', 'list', 'stop'].map((name) => `migrations.${name}`),
       ...['create', 'revoke', 'list'].map((name) => `grants.${name}`),
-      ...['create', 'void', 'list'].map((name) => `topUps.${name}`),
+      ...['create', 'void', 'list', 'draws'].map((name) => `topUps.${name}`),
       ...['create', 'commit', 'release'].map((name) => `reservations.${name}`),
     ]),
   );
