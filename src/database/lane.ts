@@ -9,18 +9,26 @@ const maxLinks = 100;
 /** Calls never wait behind a batch of more than this: it takes long. */
 const largeBatch = 100;
 
+interface Lane {
+  connections: number;
+  maxItems: number;
+  metrics: LaneMetrics;
+  patienceMs?: number;
+}
+
 /**
  * Collects concurrent calls and answers them together, with one statement for all that wait. A batch starts as soon as
  * one of the lane's connections is free. So an idle server adds no wait, and under load batches grow. A statement costs
  * as much as twenty calls, however many share it: so beside small batches, another one starts only when as many calls
- * wait for it.
+ * wait for it, or some have waited for a moment.
  *
  * @param connections the maximum number of concurrent batches
  * @param maxItems the maximum number of calls in a batch
+ * @param patienceMs the longest that calls wait for others to share their statement: the one before may be stuck
  * @param run returns one result for each item, in order. An Error fails only its own item
  */
 export function createLane<Item, Result>(
-  { connections, maxItems, metrics }: { connections: number; maxItems: number; metrics: LaneMetrics },
+  { connections, maxItems, metrics, patienceMs = 20 }: Lane,
   run: (items: readonly Item[]) => Promise<(Result | Error)[]>,
 ): (item: Item) => Promise<Result> {
   const { name, tracing } = metrics;
@@ -29,9 +37,21 @@ export function createLane<Item, Result>(
   /** Calls in the batches that run. */
   let inFlight = 0;
 
+  let patience: NodeJS.Timeout | undefined;
+  const mayStart = () => waiting.length > 0 && running < connections;
   const isWorthwhile = () => running === 0 || metrics.waiting >= inFlight || inFlight > largeBatch;
   function startNext() {
-    if (waiting.length === 0 || running >= connections || !isWorthwhile()) return;
+    if (!mayStart()) return;
+    if (isWorthwhile()) start();
+    else patience ??= setTimeout(startAnyway, patienceMs);
+  }
+  function startAnyway() {
+    patience = undefined;
+    if (mayStart()) start();
+  }
+  function start() {
+    clearTimeout(patience);
+    patience = undefined;
     running += 1;
     setImmediate(waiting.shift() as () => void);
   }

@@ -30,13 +30,13 @@ it('does work of one key in turn, and that of another key beside it', async () =
 
 describe('a lane', () => {
   /** A lane of two connections, and its batches in the order in which they began. */
-  function startLane() {
+  function startLane(patienceMs = 60_000) {
     const batches: { items: readonly number[]; end: () => void }[] = [];
     const run = (items: readonly number[]) =>
       new Promise<number[]>((resolve) => {
         batches.push({ items, end: () => resolve(items.map((item) => item * 2)) });
       });
-    const lane = { connections: 2, maxItems: 1_000, metrics: createMetrics().lane('test') };
+    const lane = { connections: 2, maxItems: 1_000, metrics: createMetrics().lane('test'), patienceMs };
     return { call: createLane<number, number>(lane, run), batches };
   }
   const turn = async () => {
@@ -66,6 +66,20 @@ describe('a lane', () => {
     await turn();
     batches[2]?.end();
     expect(await Promise.all(calls)).toEqual([2, 4, 6, 8, 10, 12, 14]);
+  });
+
+  it('lets no call wait for a batch that is stuck, again and again', async () => {
+    const { call, batches } = startLane(1);
+    const calls = [1, 2, 3].map(call);
+    await turn();
+    calls.push(call(4));
+    while (batches.length < 2) await nextTurn();
+    calls.push(call(5));
+    batches[1]?.end();
+    while (batches.length < 3) await nextTurn();
+    expect(batches.map(({ items }) => items)).toEqual([[1, 2, 3], [4], [5]]);
+    for (const { end } of batches) end();
+    expect(await Promise.all(calls)).toEqual([2, 4, 6, 8, 10]);
   });
 
   it('lets no call wait for a large batch', async () => {
