@@ -1,4 +1,4 @@
-import { Alert, SegmentedControl, Select, Stack, Switch, Text, TextInput } from '@mantine/core';
+import { Alert, SegmentedControl, Select, Stack, Switch, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { useRepeatKey } from '../api/repeat-key.ts';
@@ -11,12 +11,12 @@ import {
 import { AmountInput } from '../parts/amount-input.tsx';
 import { FormDialog } from '../parts/dialog.tsx';
 import { choicesOf } from '../parts/ids.ts';
-import { InstantInput } from '../parts/instant-input.tsx';
 import { readInstant } from '../parts/instants.ts';
 import type { Opened } from '../parts/opener.tsx';
 import type { GivenTab } from './given-tabs.ts';
 import { blankTerms, GrantTerms, type Terms, termsInput } from './grant-terms.tsx';
 import { type Gift, type Present, reasonAgainst, resultOf } from './present.ts';
+import { UntilAndReason } from './until-and-reason.tsx';
 
 /** Gives one user more of a feature: an amount once, or another limit, until a date or without an end. */
 export function GiveMore(
@@ -91,20 +91,7 @@ export function GiveMore(
           onUnlimited={setUnlimited}
         />
       )}
-      <InstantInput
-        label="Until"
-        description="In the time zone of this browser. Empty: no end."
-        value={until}
-        onChange={setUntil}
-        withUsualEnds
-      />
-      <TextInput
-        label="Reason"
-        description="Kept with it and in the audit log, with your key."
-        value={reason}
-        onChange={(event) => setReason(event.currentTarget.value)}
-        maxLength={255}
-      />
+      <UntilAndReason until={until} onUntil={setUntil} reason={reason} onReason={setReason} />
       {!isTopUp && feature !== undefined && (
         <GrantTerms terms={terms} onChange={setTerms} isBinary={isBinary} />
       )}

@@ -1,16 +1,14 @@
-import { Alert, Button, Loader, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useWays } from '../api/hooks.ts';
 import { type Environment, type Session, send } from '../api/request.ts';
 import { basePath } from '../frame/base-path.ts';
 import { PasswordField } from '../frame/password-form.tsx';
-import { Entry } from '../frame/sign-in.tsx';
-import { Theme } from '../frame/theme.tsx';
 import { useArrive } from '../frame/use-sign-in.ts';
 import { Failure } from '../parts/answer.tsx';
+import { LinkPage } from './link-page.tsx';
 import { roles } from './roles.ts';
-import { useLink } from './use-link.ts';
 
 interface Invitation {
   email: string;
@@ -21,19 +19,10 @@ interface Invitation {
 
 /** Accepts an invitation: with a name and a password, or with the account that there is. */
 export function Page() {
-  const { token, told } = useLink<Invitation>('invitation');
   return (
-    <Theme environment={told.data?.environment ?? 'test'}>
-      <Entry title="Invitation">
-        {told.data && <Accept token={token} invitation={told.data} />}
-        {told.isLoading && <Loader aria-label="Loading" />}
-        {told.error && (
-          <Alert color="red" role="alert" title="This does not work">
-            {told.error.message}
-          </Alert>
-        )}
-      </Entry>
-    </Theme>
+    <LinkPage<Invitation> path="invitation" title="Invitation">
+      {(token, invitation) => <Accept token={token} invitation={invitation} />}
+    </LinkPage>
   );
 }
 

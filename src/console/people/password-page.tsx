@@ -1,29 +1,18 @@
-import { Alert, Button, Loader, Stack, Text } from '@mantine/core';
+import { Button, Stack, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { type Session, send } from '../api/request.ts';
 import { PasswordField } from '../frame/password-form.tsx';
-import { Entry } from '../frame/sign-in.tsx';
-import { Theme } from '../frame/theme.tsx';
 import { useArrive } from '../frame/use-sign-in.ts';
 import { Failure } from '../parts/answer.tsx';
-import { useLink } from './use-link.ts';
+import { LinkPage } from './link-page.tsx';
 
 /** Sets a new password, by a link that an admin made. */
 export function Page() {
-  const { token, told } = useLink<{ email: string }>('password');
   return (
-    <Theme environment="test">
-      <Entry title="New password">
-        {told.data && <NewPassword token={token} email={told.data.email} />}
-        {told.isLoading && <Loader aria-label="Loading" />}
-        {told.error && (
-          <Alert color="red" role="alert" title="This does not work">
-            {told.error.message}
-          </Alert>
-        )}
-      </Entry>
-    </Theme>
+    <LinkPage<{ email: string }> path="password" title="New password">
+      {(token, { email }) => <NewPassword token={token} email={email} />}
+    </LinkPage>
   );
 }
 

@@ -1,12 +1,12 @@
-import { Alert, List, Select, Switch, Text, TextInput } from '@mantine/core';
+import { Alert, List, Select, Switch, Text } from '@mantine/core';
 import { useState } from 'react';
+import { UntilAndReason } from '../allowances/until-and-reason.tsx';
 import { useAnswer, useSteps } from '../api/hooks.ts';
 import { useRepeatKey } from '../api/repeat-key.ts';
 import { ChoicesDocument, GrantFeatureDocument, SubscribeUsersDocument } from '../generated/operations.ts';
 import { AmountInput } from '../parts/amount-input.tsx';
 import { FormDialog } from '../parts/dialog.tsx';
 import { choicesOf } from '../parts/ids.ts';
-import { InstantInput } from '../parts/instant-input.tsx';
 import { readInstant } from '../parts/instants.ts';
 import { formatCount } from '../parts/numbers.ts';
 import type { Opened } from '../parts/opener.tsx';
@@ -170,20 +170,7 @@ export function GrantMany({ opened, onClose, userIds }: Many) {
           />
         </>
       )}
-      <InstantInput
-        label="Until"
-        description="In the time zone of this browser. Empty: no end."
-        value={until}
-        onChange={setUntil}
-        withUsualEnds
-      />
-      <TextInput
-        label="Reason"
-        description="Kept with it and in the audit log, with your name or key."
-        value={reason}
-        onChange={(event) => setReason(event.currentTarget.value)}
-        maxLength={255}
-      />
+      <UntilAndReason until={until} onUntil={setUntil} reason={reason} onReason={setReason} />
       <RefusedList refused={refused} all={userIds.length} />
     </FormDialog>
   );

@@ -67,7 +67,7 @@ export function RecordUsage({ userId }: { userId: string }) {
       />
       <TextInput
         label="Reason"
-        description="Kept with the usage and in the audit log, with your key."
+        description="Kept with the usage and in the audit log, with your name or key."
         value={note}
         onChange={(event) => setNote(event.currentTarget.value)}
         maxLength={255}
