@@ -68,14 +68,18 @@ export async function sendUsage(
   note(journal, key, usage, data?.recordUsage ?? error);
 }
 
-const plain: Sender = (caller, journal, random, turn) =>
-  sendUsage(caller, journal, turn, {
+/** Now and then one that had its answer is sent again: a kill between a commit and its answer is rare. */
+const plain: Sender = async (caller, journal, random, turn) => {
+  const usage = {
     userId: random.pick([...users.plain, ...users.moving]),
     featureId: random.pick(['calls', 'seats']),
-    action: 'ADD',
+    action: 'ADD' as const,
     delta: random.between(-2, 9),
     enforce: false,
-  });
+  };
+  await sendUsage(caller, journal, turn, usage);
+  if (random.between(1, 20) === 1) await sendUsage(caller, journal, turn, usage);
+};
 
 const set: Sender = (caller, journal, random, turn) =>
   sendUsage(caller, journal, turn, {
