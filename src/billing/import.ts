@@ -10,7 +10,15 @@ import { readAllPrices } from './prices.ts';
 import { enqueueCustomers, enqueueImport, sliceMs } from './queue.ts';
 import { type Cursor, cursorOf, listCustomers } from './read.ts';
 import { nextReadNumber } from './store.ts';
-import { isAboutAll, isMissing, isOutage, isStripeFailure, patiently, reasonOf, tellable } from './stripe.ts';
+import {
+  isAboutAll,
+  isMissing,
+  isOutage,
+  isStripeFailure,
+  loggable,
+  reasonOf,
+  withRetries,
+} from './stripe.ts';
 import { type SyncContext, syncListedCustomer } from './sync.ts';
 
 /** How many customers Stripe is asked about at once. Stripe allows 25 questions a second in test mode. */
@@ -78,7 +86,7 @@ export async function runImport(
   } catch (error) {
     // The queue runs it again: after the next start, or when the database answers.
     if (stop.aborted || unavailabilityOf(error) !== null) throw error;
-    log.error({ err: tellable(error), environmentId }, 'an import from Stripe failed');
+    log.error({ err: loggable(error), environmentId }, 'an import from Stripe failed');
     const importProblem = isStripeFailure(error)
       ? reasonOf(error)
       : 'an unexpected error, which is in the log';
@@ -96,7 +104,7 @@ async function countPage(
   cursor: Cursor | null,
   stop: AbortSignal,
 ): Promise<void> {
-  const { data, has_more } = await patiently(stop, () => listCustomers(stripe, cursor), isOutage);
+  const { data, has_more } = await withRetries(stop, () => listCustomers(stripe, cursor), isOutage);
   const importCursor = cursor?.id ?? null;
   const where = { environmentId, importState: 'RUNNING', importTotal: null, importCursor } as const;
   await prisma.$transaction(async (tx) => {
@@ -143,10 +151,10 @@ async function readPage(
   const { prisma } = context;
   const { stripe, environmentId } = connected;
   // Everything of a page can be done again: an outage of seconds does not end an import of hours.
-  const ask = <Result>(work: () => Promise<Result>) => patiently(stop, work, isOutage);
+  const ask = <Result>(work: () => Promise<Result>) => withRetries(stop, work, isOutage);
   const prices =
     cursor === null
-      ? await patiently(
+      ? await withRetries(
           stop,
           () => readAllPrices(prisma, connected),
           (error) => isOutage(error) || isMissing(error),
@@ -161,7 +169,7 @@ async function readPage(
     } catch (error) {
       if (stop.aborted || isAboutAll(error)) throw error;
       log.warn(
-        { err: tellable(error), environmentId },
+        { err: loggable(error), environmentId },
         'a customer could not be imported, and is tried again',
       );
       await enqueueCustomers(prisma, environmentId, [customer.id]);

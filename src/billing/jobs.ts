@@ -21,7 +21,7 @@ import {
 } from './queue.ts';
 import { isDue, reconcile } from './reconcile.ts';
 import { findOwner, findSettledOwners } from './store.ts';
-import { isMissing, patiently, tellable } from './stripe.ts';
+import { isMissing, loggable, withRetries } from './stripe.ts';
 import { projectUser, type SyncContext, syncCustomer } from './sync.ts';
 import { delayWanted, findWanted, isAnyWanted, settleWanted, type Wanted } from './wanted-store.ts';
 
@@ -49,7 +49,7 @@ export function billingJobs(
     if (connected === null) return;
     // The queue logs and keeps what a job fails with.
     await work(connected, contextOf(environmentId)).catch((error: unknown) => {
-      throw tellable(error);
+      throw loggable(error);
     });
   };
   return {
@@ -57,7 +57,7 @@ export function billingJobs(
       withConnection(payload, (connected, context) => syncWanted(context, connected, job)),
     [pricesJob]: (payload, { stop }) =>
       withConnection(payload, (connected) =>
-        patiently(stop, () => readAllPrices(prisma, connected), isMissing),
+        withRetries(stop, () => readAllPrices(prisma, connected), isMissing),
       ),
     [projectionJob]: (payload, { stop }) =>
       withConnection(payload, (connected) =>
@@ -75,7 +75,7 @@ export function billingJobs(
       for (const environmentId of configured) {
         await connectConfigured(environmentId).catch((error) =>
           log.error(
-            { err: tellable(error), environmentId },
+            { err: loggable(error), environmentId },
             'the configured keys of Stripe are not accepted',
           ),
         );
@@ -93,7 +93,7 @@ export function billingJobs(
           if (isDue(row, now)) await reconcile(prisma, connected, now);
         }).catch((error) =>
           log.error(
-            { err: tellable(error), environmentId: row.environmentId },
+            { err: loggable(error), environmentId: row.environmentId },
             'reconciling with Stripe failed',
           ),
         );
@@ -123,11 +123,11 @@ async function syncWanted(
   const until = Date.now() + sliceMs;
   const syncOne = async (wanted: Wanted) => {
     try {
-      await patiently(stop, () => syncCustomer(context, connected, wanted.id));
+      await withRetries(stop, () => syncCustomer(context, connected, wanted.id));
       await settleWanted(prisma, environmentId, wanted);
     } catch (error) {
       log.warn(
-        { err: tellable(error), environmentId, tries: wanted.tries + 1 },
+        { err: loggable(error), environmentId, tries: wanted.tries + 1 },
         'a customer could not be read from Stripe',
       );
       await delayWanted(prisma, environmentId, wanted);

@@ -63,7 +63,7 @@ const pausesMs = [1_000, 2_000, 4_000, 8_000, 16_000];
  *
  * @param mayPass what else passes by itself
  */
-export async function patiently<Result>(
+export async function withRetries<Result>(
   stop: AbortSignal,
   work: () => Promise<Result>,
   mayPass: (error: unknown) => boolean = () => false,
@@ -105,7 +105,7 @@ export const isAboutAll = (error: unknown) =>
   isForbidden(error) || isUnknownKey(error) || isRateLimited(error) || isOutage(error);
 
 /** An error as it may be logged: Stripe's messages may tell about a person or a key. */
-export function tellable(error: unknown): unknown {
+export function loggable(error: unknown): unknown {
   if (!isStripeFailure(error)) return error;
   const told = new Error(reasonOf(error));
   const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));

@@ -7,7 +7,7 @@ import { readMappedPackages } from './price-store.ts';
 import { endsOf, project } from './projection-rules.ts';
 import { type Cursor, type CustomerPage, cursorOf, listCustomers, pageSize, readPurchases } from './read.ts';
 import { readStored } from './store.ts';
-import { patiently } from './stripe.ts';
+import { withRetries } from './stripe.ts';
 import { readByHand } from './sync.ts';
 import { flagDifferences, subscriptionDifferences } from './verify-rules.ts';
 import { customersOf, findKnownCustomers, nextCustomers } from './verify-store.ts';
@@ -66,7 +66,7 @@ async function findUnknown(
   let cursor: Cursor | null = null;
   for (;;) {
     const from: Cursor | null = cursor;
-    const { data, has_more }: CustomerPage = await patiently(stop, () => listCustomers(stripe, from));
+    const { data, has_more }: CustomerPage = await withRetries(stop, () => listCustomers(stripe, from));
     const ids = data.map(({ id }) => id);
     const known = await findKnownCustomers(prisma, environmentId, ids);
     unknown.push(...ids.filter((id) => !known.has(id)));
@@ -95,7 +95,7 @@ async function compareOwner(
 
 /** A customer without a user is right only if nothing was ever bought. */
 async function compareUnowned({ stripe }: Connected, id: string, stop: AbortSignal): Promise<string[]> {
-  const { mirror } = await patiently(stop, () => readPurchases(stripe, id));
+  const { mirror } = await withRetries(stop, () => readPurchases(stripe, id));
   return mirror.subscriptions.length + mirror.payments.length === 0
     ? []
     : [`customer ${id}: has bought something at Stripe, and has no user here`];
@@ -110,7 +110,7 @@ async function compareUser(
   const customers = await customersOf(prisma, userKey);
   const mirrors: Mirror[] = [];
   for (const { id } of customers)
-    mirrors.push((await patiently(stop, () => readPurchases(stripe, id))).mirror);
+    mirrors.push((await withRetries(stop, () => readPurchases(stripe, id))).mirror);
   const now = new Date();
   const stored = await readStored(prisma, userKey);
   const { held, flags } = project(mirrors, {

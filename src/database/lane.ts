@@ -13,7 +13,7 @@ interface Lane {
   connections: number;
   maxItems: number;
   metrics: LaneMetrics;
-  patienceMs?: number;
+  maxDelayMs?: number;
 }
 
 /**
@@ -24,11 +24,11 @@ interface Lane {
  *
  * @param connections the maximum number of concurrent batches
  * @param maxItems the maximum number of calls in a batch
- * @param patienceMs the longest that calls wait for others to share their statement: the one before may be stuck
+ * @param maxDelayMs the longest that calls wait for others to share their statement: the one before may be stuck
  * @param run returns one result for each item, in order. An Error fails only its own item
  */
 export function createLane<Item, Result>(
-  { connections, maxItems, metrics, patienceMs = 20 }: Lane,
+  { connections, maxItems, metrics, maxDelayMs = 20 }: Lane,
   run: (items: readonly Item[]) => Promise<(Result | Error)[]>,
 ): (item: Item) => Promise<Result> {
   const { name, tracing } = metrics;
@@ -37,21 +37,21 @@ export function createLane<Item, Result>(
   /** Calls in the batches that run. */
   let inFlight = 0;
 
-  let patience: NodeJS.Timeout | undefined;
+  let delayed: NodeJS.Timeout | undefined;
   const mayStart = () => waiting.length > 0 && running < connections;
   const isWorthwhile = () => running === 0 || metrics.waiting >= inFlight || inFlight > largeBatch;
   function startNext() {
     if (!mayStart()) return;
     if (isWorthwhile()) start();
-    else patience ??= setTimeout(startAnyway, patienceMs);
+    else delayed ??= setTimeout(startAnyway, maxDelayMs);
   }
   function startAnyway() {
-    patience = undefined;
+    delayed = undefined;
     if (mayStart()) start();
   }
   function start() {
-    clearTimeout(patience);
-    patience = undefined;
+    clearTimeout(delayed);
+    delayed = undefined;
     running += 1;
     setImmediate(waiting.shift() as () => void);
   }

@@ -24,9 +24,12 @@ import { selectionSetOf } from './selection.ts';
  * Which database an operation reads.
  *
  * The rule: an operation reads the replica if it is a query, all its fields are among `lists`, and it selects no check.
- * Everything else reads the primary: mutations, checks, one thing by its id, previews, settings and the catalogue. `usersNearLimit` is a check of many. A form
- * is filled from those, and what a form saves depends on what it showed. `users` and `segmentEvents` too: callers follow
- * them row by row, and must miss none (src/database/settled.ts).
+ * Everything else reads the primary:
+ *
+ * - mutations and checks; `usersNearLimit` is a check of many users
+ * - one thing by its id, previews, settings and the catalogue: a form is filled from those, and what it saves depends on
+ *   what it showed
+ * - `users` and `segmentEvents`: callers follow them row by row, and must miss none (src/database/settled.ts)
  *
  * One operation reads one database.
  */

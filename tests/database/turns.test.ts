@@ -30,13 +30,13 @@ it('does work of one key in turn, and that of another key beside it', async () =
 
 describe('a lane', () => {
   /** A lane of two connections, and its batches in the order in which they began. */
-  function startLane(patienceMs = 60_000) {
+  function startLane(maxDelayMs = 60_000) {
     const batches: { items: readonly number[]; end: () => void }[] = [];
     const run = (items: readonly number[]) =>
       new Promise<number[]>((resolve) => {
         batches.push({ items, end: () => resolve(items.map((item) => item * 2)) });
       });
-    const lane = { connections: 2, maxItems: 1_000, metrics: createMetrics().lane('test'), patienceMs };
+    const lane = { connections: 2, maxItems: 1_000, metrics: createMetrics().lane('test'), maxDelayMs };
     return { call: createLane<number, number>(lane, run), batches };
   }
   const turn = async () => {

@@ -1,4 +1,4 @@
-import { accountPatience, addressPatience, forgetAfterMs, type Patience, pauseMs } from './attempt-rules.ts';
+import { accountFreeFailures, addressFreeFailures, forgetAfterMs, pauseMs } from './attempt-rules.ts';
 
 /** Slows down who guesses passwords: by address and by account. */
 export interface Attempts {
@@ -26,8 +26,8 @@ interface Tried {
  * @param now a monotonic clock in milliseconds
  */
 export function createAttempts(now: () => number = () => performance.now()): Attempts {
-  const addresses = createCounts(addressPatience, now);
-  const accounts = createCounts(accountPatience, now);
+  const addresses = createCounts(addressFreeFailures, now);
+  const accounts = createCounts(accountFreeFailures, now);
   return {
     begin(address, account) {
       const waitMs = Math.max(addresses.waitMs(address), accounts.waitMs(account));
@@ -43,7 +43,7 @@ export function createAttempts(now: () => number = () => performance.now()): Att
   };
 }
 
-function createCounts(patience: Patience, now: () => number) {
+function createCounts(freeFailures: number, now: () => number) {
   const all = new Map<string, Tried>();
   /** A Map keeps the order of insertion, so the first one was tried longest ago. */
   function put(name: string, tried: Tried): void {
@@ -58,7 +58,7 @@ function createCounts(patience: Patience, now: () => number) {
       const at = now();
       const before = all.get(name);
       const failures = before === undefined || at - before.lastAt > forgetAfterMs ? 1 : before.failures + 1;
-      put(name, { failures, lastAt: at, nextAt: at + pauseMs(failures, patience) });
+      put(name, { failures, lastAt: at, nextAt: at + pauseMs(failures, freeFailures) });
     },
     takeBack(name: string): void {
       const before = all.get(name);

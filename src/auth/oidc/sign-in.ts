@@ -38,8 +38,8 @@ async function findOwn(tx: Db, { subject, email }: Person): Promise<Account | 'A
 }
 
 /**
- * From now on the account is this person's. Whoever set a password before only had a link, and never proved to own the
- * address: the password and its sessions end.
+ * From now on the account is this person's. A password that was set before is removed, and its sessions end: it was set
+ * by a link, which does not prove who owns the address.
  */
 async function link(tx: Db, account: Account, { subject }: Person, ids: RequestIds): Promise<string[]> {
   await changeAccount(tx, account.id, { oidcSubject: subject, passwordHash: null });

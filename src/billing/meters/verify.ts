@@ -2,7 +2,7 @@ import type { Pool, PoolClient } from 'pg';
 import { type Amount, amountOf, amountText, sumOf } from '../../amount.ts';
 import { nextUsers } from '../../usage/ledger/verify-store.ts';
 import type { Connected } from '../connection.ts';
-import { patiently } from '../stripe.ts';
+import { withRetries } from '../stripe.ts';
 import { meterUsage } from './rules.ts';
 import { beginWindow, firstOfEach, nameOf, oncePerMeter } from './send.ts';
 import { findBatchEndOf, foldWindows, readUsagesOf, type UsageRow, type UserRange } from './store.ts';
@@ -125,7 +125,7 @@ export async function compareWithMeters(
     else if (meter.since < until)
       for await (const { customerId, sum } of takenSums(work, environmentId, { ...meter, until })) {
         const range = { start_time: secondsOf(meter.since), end_time: secondsOf(until) };
-        const { data } = await patiently(stop, () =>
+        const { data } = await withRetries(stop, () =>
           stripe.billing.meters.listEventSummaries(id, { customer: customerId, limit: 100, ...range }),
         );
         const there = sumOf(data.map((each) => amountOf(each.aggregated_value)));

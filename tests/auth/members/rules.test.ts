@@ -1,5 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
-import { accountPatience, addressPatience, pauseMs } from '../../../src/auth/members/attempt-rules.ts';
+import {
+  accountFreeFailures,
+  addressFreeFailures,
+  pauseMs,
+} from '../../../src/auth/members/attempt-rules.ts';
 import { createAttempts } from '../../../src/auth/members/attempts.ts';
 import { createPasswords } from '../../../src/auth/members/passwords.ts';
 import { mayResetPassword, readEmail, readPassword } from '../../../src/auth/members/rules.ts';
@@ -14,12 +18,12 @@ test.each([
   [12, 60_000],
   [2_000, 60_000],
 ])('after %i failures of an account one waits %i ms', (failures, expected) => {
-  expect(pauseMs(failures, accountPatience)).toBe(expected);
+  expect(pauseMs(failures, accountFreeFailures)).toBe(expected);
 });
 
-test('an address has more patience than an account', () => {
-  expect(pauseMs(20, addressPatience)).toBe(0);
-  expect(pauseMs(21, addressPatience)).toBe(1_000);
+test('an address may fail more often than an account', () => {
+  expect(pauseMs(20, addressFreeFailures)).toBe(0);
+  expect(pauseMs(21, addressFreeFailures)).toBe(1_000);
 });
 
 describe('attempts', () => {
