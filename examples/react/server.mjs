@@ -4,7 +4,14 @@ import { createServer } from 'node:http';
 import { KanaAdmin } from '@open-kana/sdk';
 
 const { KANA_URL = 'http://127.0.0.1:4000', KANA_KEY = '', PORT = '5173' } = process.env;
+if (!/^prv_\w+$/.test(KANA_KEY))
+  fail('Set KANA_KEY to the private test key that the first start of Open Kana prints.');
 const kana = new KanaAdmin({ apiKey: KANA_KEY, endpoint: `${KANA_URL}/graphql` });
+
+function fail(reason) {
+  console.error(reason);
+  process.exit(1);
+}
 
 /** Who is signed in. A real app has sessions. */
 const userId = 'ada';
@@ -100,7 +107,8 @@ const server = createServer(async (request, response) => {
   }
 });
 
-await prepare();
+await prepare().catch((error) => fail(error.message));
+server.on('error', (error) => fail(error.message));
 server.listen(Number(PORT), '127.0.0.1', () => {
   console.log(`Open http://127.0.0.1:${server.address().port}`);
 });

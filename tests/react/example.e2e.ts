@@ -1,12 +1,38 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
+import { insertDemo } from '../../src/provisioning/store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { inspect, launchChromium } from '../helpers/console.ts';
 
-// The example app, built and started as its README says, in a browser.
+// The example app, built and started with the command of its README, in a browser. Its environment is that of a first
+// start: it has the demo packages, which are called Free and Pro, too.
+
+const readme = readFileSync('examples/react/README.md', 'utf8');
+const [, startCommand = ''] = /```sh\n(KANA_KEY=.*)\n```/.exec(readme) ?? [];
+
+/** Starts the app, as the README says but for the key. It runs in a group of its own, to end all of it. */
+function start(key: string, env: Record<string, string>): ChildProcess {
+  return spawn('sh', ['-c', startCommand.replace('prv_test_…', key)], {
+    detached: true,
+    env: { ...process.env, PORT: '0', NODE_ENV: 'production', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+/** Waits for what the app prints when it answers. */
+async function addressOf(server: ChildProcess): Promise<string> {
+  let told = '';
+  server.stderr?.pipe(process.stderr);
+  for await (const part of server.stdout ?? []) {
+    told += part;
+    const [, address] = /^Open (http:.*)$/m.exec(told) ?? [];
+    if (address) return address;
+  }
+  throw new Error(`the app ended: ${told}`);
+}
 
 let app: TestApp;
 let browser: Browser;
@@ -15,27 +41,17 @@ let server: ChildProcess;
 const faults: string[] = [];
 
 beforeAll(async () => {
-  const vite = spawnSync(process.execPath, [resolve('node_modules/vite/bin/vite.js'), 'build'], {
-    cwd: 'examples/react',
-    encoding: 'utf8',
-    env: { ...process.env, NODE_ENV: 'production' },
-  });
-  expect([vite.status, vite.stderr]).toEqual([0, '']);
   [app, browser] = await Promise.all([startTestApp(), launchChromium()]);
-  const env = { ...process.env, KANA_URL: app.url, KANA_KEY: app.keys.test, PORT: '0' };
-  server = spawn(process.execPath, ['server.mjs'], {
-    cwd: 'examples/react',
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const [line] = await once(server.stdout as NodeJS.ReadableStream, 'data');
+  await insertDemo(app.database.prisma, 'test', new Date());
+  server = start(app.keys.test, { KANA_URL: app.url });
+  const address = await addressOf(server);
   page = await browser.newPage();
   page.setDefaultTimeout(20_000);
   page.on('pageerror', (error) => faults.push(error.message));
-  await page.goto(`${line}`.replace('Open ', '').trim());
+  await page.goto(address);
 });
 afterAll(async () => {
-  server?.kill();
+  if (server?.pid) process.kill(-server.pid);
   await browser?.close();
   await app?.close();
 });
@@ -47,6 +63,7 @@ const plan = (name: string) =>
 
 test('what is used up closes the gate; a larger plan opens it again', async () => {
   await page.getByText('0 of 3 postcards').waitFor();
+  expect(await page.getByRole('heading', { level: 3 }).allTextContents()).toEqual(['Free', 'Pro']);
   await plan('Free').getByText('Your plan').waitFor();
   await plan('Pro').getByText('€9.00 per month').waitFor();
   expect(await plan('Pro').getByRole('listitem').allTextContents()).toEqual([
@@ -79,6 +96,35 @@ test('usage that was recorded elsewhere is shown when the page comes back', asyn
   );
   await page.reload();
   await page.getByText('53 of 100 postcards').waitFor();
+});
+
+test('without a key, with a wrong one and without Open Kana it says so in one line', async () => {
+  const line = async (key: string, env = {}) => {
+    const child = spawn(process.execPath, ['examples/react/server.mjs'], {
+      env: { ...process.env, KANA_KEY: key, PORT: '0', ...env },
+    });
+    let told = '';
+    child.stderr?.on('data', (part) => {
+      told += part;
+    });
+    await once(child, 'close');
+    return told.split('\n').filter(Boolean);
+  };
+  const hint = 'Set KANA_KEY to the private test key that the first start of Open Kana prints.';
+  const { url, keys } = app;
+  expect(
+    await Promise.all([
+      line('prv_test_…'),
+      line(keys.publicTest),
+      line(`prv_test_${'a'.repeat(32)}`, { KANA_URL: url }),
+      line(keys.test, { KANA_URL: 'http://127.0.0.1:9' }),
+    ]),
+  ).toEqual([
+    [hint],
+    [hint],
+    ['Unauthenticated: send a valid private key in the Authorization header.'],
+    ['http://127.0.0.1:9/graphql cannot be reached.'],
+  ]);
 });
 
 test('its sources fit the types of the packages', () => {

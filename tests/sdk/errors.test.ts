@@ -149,6 +149,7 @@ describe('a mistake in the arguments', () => {
 
   test('without a key there is no client', () => {
     expect(() => new KanaAdmin({ apiKey: '' })).toThrow(new TypeError('"apiKey" cannot be empty'));
+    expect(() => new KanaAdmin({ apiKey: 'prv_test_…' })).toThrow('"apiKey" has a character that no key has');
   });
 
   const wrongNumbers = [-1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '100', null];

@@ -6,12 +6,19 @@ function useServer() {
   const { refresh } = useKana();
   const [problem, setProblem] = useState<string | null>(null);
   const ask = async (path: string) => {
-    const response = await fetch(path, { method: 'POST' });
-    setProblem(response.ok ? null : (await response.json()).problem);
+    try {
+      const response = await fetch(path, { method: 'POST' });
+      setProblem(response.ok ? null : (await response.json()).problem);
+    } catch {
+      setProblem('The server does not answer.');
+    }
     await refresh();
   };
   return { ask, problem };
 }
+
+/** The plans of this app. Its environment may have others, such as the demo packages of the first start. */
+const plans = ['postcards-free', 'postcards-pro'];
 
 export function App() {
   const { ask, problem } = useServer();
@@ -39,7 +46,11 @@ export function App() {
 
       <section aria-labelledby="plans">
         <h2 id="plans">Plans</h2>
-        <PricingTable onChoose={({ id }) => ask(`/api/choose/${id}`)} fallback={<p>…</p>} />
+        <PricingTable
+          packageIds={plans}
+          onChoose={({ id }) => ask(`/api/choose/${id}`)}
+          fallback={<p>…</p>}
+        />
       </section>
 
       <section aria-labelledby="all">

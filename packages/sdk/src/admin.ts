@@ -76,9 +76,12 @@ export class KanaAdmin {
   readonly #caller: Caller;
   readonly #buffer: UsageBuffer;
 
-  /** @throws TypeError without an API key, or if a number makes no sense */
+  /** @throws TypeError without an API key, or with one that no header can carry, or if a number makes no sense */
   constructor(options: KanaAdminOptions) {
     if (!options.apiKey) throw new TypeError('"apiKey" cannot be empty');
+    // Such as the … of an example. fetch would fail as if the server could not be reached.
+    if (/[^\x20-\x7e]/.test(options.apiKey.trim()))
+      throw new TypeError('"apiKey" has a character that no key has');
     checkNumbers(options);
     const { onError = () => undefined, retry = defaultRetry } = options;
     const caller = new Caller(new Transport(options), retry, onError);
