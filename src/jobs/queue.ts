@@ -14,6 +14,7 @@ import type { Db } from '../database/client.ts';
 import { openPool, takeTurns } from '../database/pool.ts';
 import { sessionSettings } from '../database/settings.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
+import { followLanes } from './lanes.ts';
 import { holdLifeLock, recoverJobs } from './recovery.ts';
 
 /** The running job queue. */
@@ -38,6 +39,8 @@ const applicationName = 'open-kana jobs';
 /** The number of concurrent jobs: enough for long ones and a short one beside them. */
 const concurrency = 3;
 const connections = 6;
+/** How often a worker without a job looks for one of which it was not told. */
+const defaultPollIntervalMs = 2_000;
 
 /** Runs at start and every minute: releases the jobs of killed processes. */
 const recoveryJob = 'queue-recovery';
@@ -85,7 +88,12 @@ export async function migrateQueue(url: string): Promise<void> {
 export async function startQueue(
   url: string,
   jobs: Record<string, Job>,
-  { atStart, log, metrics = createMetrics() }: { atStart: readonly string[]; log: Logger; metrics?: Metrics },
+  {
+    atStart,
+    log,
+    metrics = createMetrics(),
+    pollIntervalMs = defaultPollIntervalMs,
+  }: { atStart: readonly string[]; log: Logger; metrics?: Metrics; pollIntervalMs?: number },
 ): Promise<Queue> {
   const { pool } = openPool({
     connectionString: url,
@@ -112,7 +120,7 @@ export async function startQueue(
       logger: loggerOf(log),
       events: self.events,
       // A job that cannot be marked as done or failed then ends only the queue. By default it ends the process.
-      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+      preset: { worker: { completeJobBatchDelay: 0, failJobBatchDelay: 0, pollInterval: pollIntervalMs } },
       crontab: everyMinute.map((task) => `* * * * * ${task} ?jobKey=${task}&max=1`).join('\n'),
     });
     // Awaited later. Until then, a failure must not be an unhandled rejection.
@@ -227,6 +235,7 @@ function createIdentity(log: Logger): Identity {
   events.on('pool:fatalError', ({ workerPool }) => {
     if (workerPool.id === worker) fail();
   });
+  followLanes(events);
   // The connection that listens for new jobs. The queue opens another one if it breaks.
   events.on('pool:listen:success', ({ workerPool, client }) => {
     listening.add(client);

@@ -179,6 +179,9 @@ function comparable(found: Outcome, wanted: Outcome): { found: Outcome; wanted: 
   return { found: lasting(found), wanted: lasting(wanted) };
 }
 
+/** Usage from before the server knew of the subscription is named, and not sent; see docs/guides/stripe.md. */
+const isLaterKnown = (line: string) => / by the ledger \d+ for the meter calls, made \d+$/.test(line);
+
 const isHeld = ({ status }: { status: string }) => (heldStatuses as readonly string[]).includes(status);
 
 test(
@@ -228,10 +231,14 @@ test(
         await fresh.importAll();
         const { found, wanted } = comparable(await outcomeOf(followed), await outcomeOf(fresh));
         expect(found).toEqual(wanted);
-        expect(await followed.verify()).toEqual([]);
+        expect((await followed.verify()).filter((line) => !isLaterKnown(line))).toEqual([]);
         stripe.prices = stripe.prices.filter(({ id }) => id !== later);
       }),
-      { numRuns, seed: Number(process.env.SEED ?? 1), endOnFailure: true },
+      {
+        ...{ numRuns, seed: Number(process.env.SEED ?? 1), endOnFailure: true },
+        // One case of a seed, as a failure names it.
+        ...(process.env.CASE === undefined ? {} : { path: process.env.CASE }),
+      },
     );
   },
   60_000 + numRuns * 20_000,

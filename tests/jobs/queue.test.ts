@@ -66,6 +66,23 @@ async function recover(): Promise<void> {
   await until(async () => (await jobsOf('queue-recovery')).length === 0);
 }
 
+test('the jobs of a lane follow each other without waiting for the next look', async () => {
+  const done: unknown[] = [];
+  queues.push(
+    await startQueue(
+      testDatabase.url,
+      { laned: async (payload) => void done.push(payload) },
+      // Were each job waited for by looking, twenty would take longer than the test may.
+      { atStart: [], log: pino({ level: 'silent' }), pollIntervalMs: 30_000 },
+    ),
+  );
+  await database.prisma.$transaction(async (tx) => {
+    for (let n = 1; n <= 20; n += 1) await enqueue(tx, 'laned', { n }, `laned ${n}`, { lane: 'one' });
+  });
+  await until(async () => (await jobsOf('laned')).length === 0);
+  expect(done).toHaveLength(20);
+});
+
 test('a job that a killed process has left is done at the next start', async () => {
   await enqueue(database.prisma, 'left', { n: 1 }, 'left 1');
   await leaveWith('pool-killed', 'left');
