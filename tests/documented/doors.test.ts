@@ -1,10 +1,9 @@
-import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { ensureBuilt } from '../helpers/process.ts';
+import { block, type Language, runProgram, testWith } from '../helpers/programs.ts';
 
 // The code of the guides for other doors than GraphQL is run as it stands.
 
@@ -29,18 +28,8 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => app.close());
 
-/** @param cwd in the folder of a package its own name leads to it, as it does where it is installed */
-async function run(command: string, args: string[], cwd = '.'): Promise<string> {
-  const env = { ...process.env, KANA: app.url, KEY: app.keys.test, TOKEN: token };
-  return (await promisify(execFile)(command, args, { env, cwd, timeout: 20_000 })).stdout;
-}
-
-/** The code of a page in one language: the first block, or one of those after it. */
-const block = (page: string, language: string, index = 0) =>
-  [...readFileSync(page, 'utf8').matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))][index]?.[1] ??
-  '';
-
-const testWith = (command: string) => (spawnSync(command, ['--version']).status === 0 ? test : test.skip);
+const run = (language: Language, code: string, cwd?: string) =>
+  runProgram(language, code, { KANA: app.url, KEY: app.keys.test, TOKEN: token }, cwd);
 
 async function used(): Promise<number> {
   const query = '{ showUsage(userId: "ada", featureId: "calls") { current { consumption { used } } } }';
@@ -51,20 +40,18 @@ describe('docs/guides/mcp.md', () => {
   const page = 'docs/guides/mcp.md';
 
   testWith('curl')('cURL', async () => {
-    const { result } = JSON.parse(await run('sh', ['-c', block(page, 'sh')]));
+    const { result } = JSON.parse(await run('sh', block(page, 'sh')));
     expect(result.structuredContent).toMatchObject({ access: true, consumption: { budget: 10 } });
   });
 
   test('TypeScript', async () => {
     const before = await used();
-    await run(process.execPath, ['--input-type=module', '--eval', block(page, 'ts')]);
+    await run('ts', block(page, 'ts'));
     expect(await used()).toBe(before + 2);
   });
 
   testWith('python3')('Python', async () => {
-    expect(await run('python3', ['-c', block(page, 'python')])).toMatch(
-      /goes from \d+ to \d+, of 10\.\nTrue\n$/,
-    );
+    expect(await run('python', block(page, 'python'))).toMatch(/goes from \d+ to \d+, of 10\.\nTrue\n$/);
   });
 
   test('names every tool', async () => {
@@ -75,28 +62,43 @@ describe('docs/guides/mcp.md', () => {
 });
 
 describe('docs/guides/openfeature.md', () => {
+  testWith('curl')('cURL', async () => {
+    const answer = JSON.parse(await run('sh', block('docs/guides/openfeature.md', 'sh', 1)));
+    expect(answer).toMatchObject({ key: 'calls', value: true, variant: 'granted' });
+  });
+
   test('our provider', async () => {
     const before = await used();
     const script = block('docs/guides/openfeature.md', 'ts', 1);
-    const told = await run(
-      process.execPath,
-      ['--input-type=module', '--eval', script],
-      'packages/openfeature',
-    );
+    const told = await run('ts', script, 'packages/openfeature');
     expect(told).toBe(`${10 - before - 2}\n`);
     expect(await used()).toBe(before + 2);
   });
 });
 
+/** Programs that only ask, and what they print. */
+describe.each([
+  ['docs/guides/openfeature.md', 'python', 'python3', /^True \d+\n$/],
+  ['docs/guides/openfeature.md', 'ruby', 'ruby', /^true\n$/],
+  ['docs/guides/openfeature.md', 'go', 'go', /^true\n$/],
+  ['docs/reference/api.md', 'ruby', 'ruby', /^true\n$/],
+  ['docs/reference/api.md', 'go', 'go', /^true\n$/],
+] as const)('%s', (page, language, command, told) => {
+  testWith(command)(
+    language,
+    async () => expect(await run(language, block(page, language))).toMatch(told),
+    250_000,
+  );
+});
+
 describe('docs/guides/allowances.md', () => {
   const page = 'docs/guides/allowances.md';
-  const runSdk = (script: string) =>
-    run(process.execPath, ['--input-type=module', '--eval', script], 'packages/sdk');
+  const runSdk = (script: string) => run('ts', script, 'packages/sdk');
 
   testWith('curl')('cURL: more for one customer, and the same again', async () => {
     const [first, again] = [
-      JSON.parse(await run('sh', ['-c', block(page, 'sh')])),
-      JSON.parse(await run('sh', ['-c', block(page, 'sh')])),
+      JSON.parse(await run('sh', block(page, 'sh'))),
+      JSON.parse(await run('sh', block(page, 'sh'))),
     ];
     expect(first.data.grantFeature).toMatchObject({ limit: 500, endsAt: '2030-03-01T17:00:00.000Z' });
     expect(again).toEqual(first);
@@ -125,23 +127,23 @@ describe('docs/guides/react.md', () => {
   const page = 'docs/guides/react.md';
 
   testWith('curl')('cURL', async () => {
-    const { data } = JSON.parse(await run('sh', ['-c', block(page, 'sh', 1)]));
+    const { data } = JSON.parse(await run('sh', block(page, 'sh', 1)));
     expect(data.entitlements).toMatchObject([{ feature: { id: 'calls' }, access: true }]);
   });
 
   test('what a server reads for its page', async () => {
     const script = `${block(page, 'ts')}\nconsole.log(initialUser.user.id, initialPackages[0].id);`;
-    const told = await run(process.execPath, ['--input-type=module', '--eval', script], 'packages/react');
+    const told = await run('ts', script, 'packages/react');
     expect(told).toBe('ada pro\n');
   });
 
   test('the core, without React', async () => {
     const script = block(page, 'ts', 1);
-    const told = await run(process.execPath, ['--input-type=module', '--eval', script], 'packages/react');
+    const told = await run('ts', script, 'packages/react');
     expect(told).toMatch(/^true \d+\n/);
   });
 
   testWith('python3')('Python', async () => {
-    expect(await run('python3', ['-c', block(page, 'python')])).toBe('calls True\n');
+    expect(await run('python', block(page, 'python'))).toBe('calls True\n');
   });
 });

@@ -1,10 +1,8 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { ensureBuilt } from '../helpers/process.ts';
+import { block, type Language, runProgram, testWith } from '../helpers/programs.ts';
 
 // Every quick start of the README is run as it stands, against a server with the demo data.
 
@@ -23,20 +21,10 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => app.close());
 
-const quickStart = /^## Quick start\n(.*?)^## /ms.exec(readFileSync('README.md', 'utf8'))?.[1] ?? '';
-const blocks = (language: string) =>
-  [...quickStart.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(
-    ([, block = '']) => block,
-  );
+// In the SDK's folder its own name leads to it, as it does where it is installed.
+const run = (language: Language, code: string) =>
+  runProgram(language, code, { KANA: app.url, KEY: app.keys.test }, 'packages/sdk');
 
-async function run(command: string, args: string[]): Promise<string> {
-  const env = { ...process.env, KANA: app.url, KEY: app.keys.test };
-  // In the SDK's folder its own name leads to it, as it does where it is installed.
-  const { stdout } = await promisify(execFile)(command, args, { env, cwd: 'packages/sdk', timeout: 20_000 });
-  return stdout;
-}
-
-const testWith = (command: string) => (spawnSync(command, ['--version']).status === 0 ? test : test.skip);
 const used = async () => {
   const query =
     '{ showUsage(userId: "demo-user", featureId: "api-calls") { current { consumption { used } } } }';
@@ -44,21 +32,21 @@ const used = async () => {
 };
 
 testWith('curl')('cURL and Segment', async () => {
-  const [check = '', event = ''] = blocks('sh');
-  expect(JSON.parse(await run('sh', ['-c', check])).data.canUseFeature.access).toBe(true);
+  const [check, event] = [block('README.md', 'sh', 1), block('README.md', 'sh', 2)]; // The first one starts the server.
+  expect(JSON.parse(await run('sh', check)).data.canUseFeature.access).toBe(true);
   const before = await used();
-  expect(JSON.parse(await run('sh', ['-c', event])).outcome).toBe('RECORDED');
+  expect(JSON.parse(await run('sh', event)).outcome).toBe('RECORDED');
   expect(await used()).toBe(before + 1);
 });
 
 test('TypeScript', async () => {
   const before = await used();
-  await run(process.execPath, ['--input-type=module', '--eval', blocks('ts')[0] ?? '']);
+  await run('ts', block('README.md', 'ts'));
   expect(await used()).toBe(before + 1);
 });
 
 testWith('python3')('Python', async () => {
   const before = await used();
-  expect(await run('python3', ['-c', blocks('python')[0] ?? ''])).toContain("'recorded': True");
+  expect(await run('python', block('README.md', 'python'))).toContain("'recorded': True");
   expect(await used()).toBe(before + 1);
 });

@@ -1,9 +1,8 @@
-import { execFile, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
+import { block, type Language, runProgram, testWith } from '../helpers/programs.ts';
 
 // Every call of docs/reference/rest.md is run as it stands, and answered as the page shows.
 
@@ -21,33 +20,44 @@ beforeAll(async () => {
 });
 afterAll(() => app.close());
 
-const page = readFileSync('docs/reference/rest.md', 'utf8');
+const file = 'docs/reference/rest.md';
+const page = readFileSync(file, 'utf8');
 
-async function run(command: string, args: string[]): Promise<string> {
-  const env = { ...process.env, KANA: app.url, KEY: app.keys.test };
-  return (await promisify(execFile)(command, args, { env, timeout: 20_000 })).stdout;
-}
-
-const testWith = (command: string) => (spawnSync(command, ['--version']).status === 0 ? test : test.skip);
+const run = (language: Language, code: string) =>
+  runProgram(language, code, { KANA: app.url, KEY: app.keys.test });
 
 testWith('curl')('cURL', async () => {
   const calls = [...page.matchAll(/```sh\n([^`]*)```\n\n```json\n([^`]*)```/g)];
   expect(calls.length).toBe(3);
   for (const [, command = '', answer = ''] of calls) {
-    const told = JSON.parse(await run('sh', ['-c', command]));
+    const told = JSON.parse(await run('sh', command));
     const subscriptionId = told.subscriptionId === undefined ? {} : { subscriptionId: told.subscriptionId };
     expect(told).toMatchObject({ ...JSON.parse(answer), ...subscriptionId });
   }
 });
 
-testWith('python3')('Python', async () => {
-  const [, script = ''] = /```python\n(.*?)```/s.exec(page) ?? [];
-  expect(await run('python3', ['-c', script])).toBe('True\n');
+test('TypeScript', async () => {
+  const given = 'const { KANA: kana, KEY: key } = process.env;\n';
+  const whole = `${given}${block(file, 'ts')}\nconsole.log(entitlement.access);`;
+  expect(await run('ts', whole)).toBe('true\n');
 });
 
-test('TypeScript', async () => {
-  const [, script = ''] = /```ts\n(.*?)```/s.exec(page) ?? [];
-  const given = 'const { KANA: kana, KEY: key } = process.env;\n';
-  const whole = `${given}${script}\nconsole.log(entitlement.access);`;
-  expect(await run(process.execPath, ['--input-type=module', '--eval', whole])).toBe('true\n');
+describe.each([
+  ['python', 'python3'],
+  ['ruby', 'ruby'],
+  ['go', 'go'],
+] as const)('%s', (language, command) => {
+  testWith(command)(
+    'checks and records',
+    async () => {
+      const remaining = async () => {
+        const query = '{ canUseFeature(userId: "ada", featureId: "calls") { consumption { remaining } } }';
+        return (await app.ok(query)).canUseFeature.consumption.remaining;
+      };
+      const before = await remaining();
+      expect(await run(language, block(file, language))).toBe(`${before - 1}\n`);
+      expect(await remaining()).toBe(before - 1);
+    },
+    250_000,
+  );
 });

@@ -1,7 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -14,6 +13,7 @@ import { verifyWebhook, type WebhookData } from '../../packages/sdk/src/index.ts
 import type { EventType, eventData } from '../../src/webhooks/outbox/rules.ts';
 import { messageOf, secretOf, signedHeaders } from '../../src/webhooks/rules.ts';
 import { ensureBuilt } from '../helpers/process.ts';
+import { block, has } from '../helpers/programs.ts';
 
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
 // A type that the server has and the SDK lacks, or the other way round, does not compile.
@@ -73,15 +73,6 @@ test.each([
 });
 
 /** The receivers of the guide, run where the language is on the machine. */
-const guide = readFileSync('docs/guides/webhooks.md', 'utf8');
-const has = (command: string) => {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-};
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -95,8 +86,9 @@ describe.each([
   ['js', process.execPath, 'receiver.mjs'],
   ['python', 'python3', 'receiver.py'],
   ['ruby', 'ruby', 'receiver.rb'],
-])('the receiver of the guide in %s', (language, command, file) => {
-  const code = guide.match(new RegExp(`\n\`\`\`${language}\n([\\s\\S]*?)\n\`\`\``))?.[1] ?? '';
+  ['go', 'go', 'receiver.go'],
+] as const)('the receiver of the guide in %s', (language, command, file) => {
+  const code = block('docs/guides/webhooks.md', language);
   let directory: string;
 
   beforeAll(async () => {
@@ -105,12 +97,16 @@ describe.each([
     directory = await mkdtemp(join(tmpdir(), 'open-kana-receiver-'));
     await writeFile(join(directory, file), code);
     await symlink(resolve('node_modules'), join(directory, 'node_modules'));
-  }, 120_000);
+    // `go run` starts a process of its own, which would outlive it.
+    if (language === 'go' && has('go')) execFileSync('go', ['build', file], { cwd: directory });
+  }, 240_000);
   afterAll(() => rm(directory, { recursive: true, force: true }));
 
   const start = (env: NodeJS.ProcessEnv) => {
     const { KANA_WEBHOOK_SECRET: _, ...inherited } = process.env;
-    const child = spawn(command, [join(directory, file)], { env: { ...inherited, ...env }, stdio: 'pipe' });
+    const [program, ...args] =
+      language === 'go' ? [join(directory, 'receiver')] : [command, join(directory, file)];
+    const child = spawn(program, args, { env: { ...inherited, ...env }, stdio: 'pipe' });
     let printed = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (printed += chunk));
     return { child, exited: once(child, 'exit'), printed: () => printed };
