@@ -18,6 +18,8 @@ const idleInTransactionTimeoutMs = 60_000;
  */
 export const everySession: SessionSettings = {
   idle_in_transaction_session_timeout: `${idleInTransactionTimeoutMs}ms`,
+  // Pools close idle connections themselves. One that PostgreSQL ends fails the statement that is on its way to it.
+  idle_session_timeout: '0',
   // Prisma's adapter reads and writes timestamps as UTC, and ignores PostgreSQL's offset.
   TimeZone: 'UTC',
   DateStyle: 'ISO, MDY',
@@ -37,6 +39,10 @@ export const everySession: SessionSettings = {
   max_parallel_workers_per_gather: '0',
   array_nulls: 'on',
   transform_null_equals: 'off',
+  // Else a search finds only some of its rows, chosen at random.
+  gin_fuzzy_search_limit: '0',
+  // A unique violation is an answer, and must not end the session.
+  exit_on_error: 'off',
 };
 
 /** Returns the settings of a session: those of every session, timeouts, and more. */
@@ -73,11 +79,15 @@ const durableCommits = `
 const connectionChecks = `
   select set_config('client_connection_check_interval', '1s', false) where version() !~* 'windows|mingw|visual c'`;
 
+/** PostgreSQL 17 and newer. Statements have deadlines; a transaction of many, as in a backup, may take longer. */
+const transactionTimeout = `
+  select set_config('transaction_timeout', '0', false) where current_setting('server_version_num')::int >= 170000`;
+
 /** Applies settings to a session, in one round trip. Names and values must never come from callers. */
 export async function applySettings(
   session: Pick<ClientBase, 'query'>,
   settings: SessionSettings,
 ): Promise<void> {
   const statements = Object.entries(settings).map(([name, value]) => `set ${name} = '${value}'`);
-  await session.query([...statements, durableCommits, connectionChecks].join('; '));
+  await session.query([...statements, durableCommits, connectionChecks, transactionTimeout].join('; '));
 }

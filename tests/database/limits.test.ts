@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { openDatabase } from '../../src/database/client.ts';
 import { unavailabilityOf } from '../../src/database/errors.ts';
@@ -61,12 +62,27 @@ test('a role with few connections: what gets none is exhausted, and no fault of 
 });
 
 test('deadlines that are set for the whole database do not shorten ours', async () => {
-  const name = new URL(url).pathname.slice(1);
-  for (const setting of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout'])
-    await onServer(url, `alter database ${name} set ${setting} = '1ms'`);
+  const { rows } = await app.database.hot.query(
+    `select quote_ident(current_database()) as name, current_setting('server_version_num')::int as version`,
+  );
+  const [{ name, version }] = rows;
+  const timeouts = [
+    'statement_timeout',
+    'lock_timeout',
+    'idle_in_transaction_session_timeout',
+    'idle_session_timeout',
+    ...(version >= 170_000 ? ['transaction_timeout'] : []),
+  ];
+  await onServer(url, timeouts.map((each) => `alter database ${name} set ${each} = '20ms'`).join('; '));
   const database = openDatabase(url);
   const { prisma, hot } = database.of('test');
-  await hot.query('select pg_sleep(0.05)');
   expect(await prisma.$queryRawUnsafe('select pg_sleep(0.05)::text as slept')).toEqual([{ slept: '' }]);
+  const session = await hot.connect();
+  for (const statement of ['begin', 'select pg_sleep(0.05)', 'commit']) {
+    await session.query(statement);
+    await sleep(50);
+  }
+  await session.query('select 1');
+  session.release();
   await database.close();
 });

@@ -21,6 +21,9 @@ const contrary: Record<keyof typeof everySession, string> = {
   array_nulls: 'off',
   transform_null_equals: 'on',
   idle_in_transaction_session_timeout: '1s',
+  idle_session_timeout: '1min',
+  gin_fuzzy_search_limit: '1',
+  exit_on_error: 'on',
 };
 
 let testDatabase: TestDatabase;
