@@ -1,5 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createMetrics } from '../../src/telemetry/metrics.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
@@ -81,6 +83,28 @@ test('a body that comes in one piece needs no room', async () => {
   await held(mebibyte - 1);
   expect(await app.ok('{ users { id } }')).toEqual({ users: [{ id: '124' }] });
   other.destroy();
+  await held(0);
+});
+
+test('a body in chunks of one byte takes no more memory than is counted', async () => {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage: () => void = runInNewContext('gc');
+  const usedBytes = () => {
+    collectGarbage();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  };
+  const chunks = 200_000;
+  const before = usedBytes();
+  const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+  socket.write(
+    `POST /graphql HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${app.keys.test}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  );
+  socket.write('1\r\n \r\n'.repeat(chunks));
+  await held(chunks);
+  // What was written is garbage by now, and so must the chunks be.
+  expect(usedBytes() - before).toBeLessThan(20 * chunks);
+  socket.destroy();
   await held(0);
 });
 
