@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, rmSync } from 'node:fs';
 import { open, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -27,6 +27,9 @@ const maxLineBytes = 16 * 1024 * 1024;
 /** Of what is compressed at a time. */
 const chunkSize = 256 * 1024;
 
+/** What a full or broken disk says, a quota, and a limit for files. */
+const fileFaults = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 'EIO', 'EROFS']);
+
 const lineOf = (value: object): Buffer => Buffer.from(`${JSON.stringify(value)}\n`);
 
 interface WriteOptions {
@@ -46,15 +49,22 @@ export async function writeBackup(
   const file = await open(draft, 'wx', 0o600).catch((error) => {
     throw new StartupError(`${path} cannot be written: ${error.message}.`);
   });
+  const discard = () => rmSync(draft, { force: true });
+  process.once('exit', discard); // The command may be interrupted.
   try {
     await pipeline(contentOf(snapshot, options), createGzip({ chunkSize }), (bytes) =>
       writeFile(file, bytes),
     );
     await file.sync();
   } catch (error) {
-    await rm(draft, { force: true });
+    discard();
+    if (fileFaults.has((error as NodeJS.ErrnoException).code ?? ''))
+      throw new StartupError(
+        `${path} cannot be written: ${(error as Error).message}. Nothing is left of it.`,
+      );
     throw error;
   } finally {
+    process.off('exit', discard);
     await file.close();
   }
   await rename(draft, path);

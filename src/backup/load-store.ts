@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { type Client, escapeIdentifier } from 'pg';
 import { from } from 'pg-copy-streams';
 import type { Lookups } from '../database/client.ts';
+import { unavailabilityOf } from '../database/errors.ts';
 import { migrate, migrationLock, readMigrations } from '../database/migrations.ts';
 import { findWriteObstacle, refuse } from '../database/requirements.ts';
 import { openSession, publicAddress } from '../database/session.ts';
@@ -45,6 +46,7 @@ export async function load(url: string, snapshot: Snapshot, options: LoadOptions
   await refuseUsed(url, migrations);
   await migrate(url, new Set(migrations.map(({ name }) => name)));
   const isOlder = migrations.length < known.length;
+  let isCommitting = false;
   const proof = await inSession(url, async (session) => {
     // No server starts meanwhile: it would wait, and then find everything.
     await session.query('select pg_advisory_lock($1)', [migrationLock]);
@@ -52,14 +54,34 @@ export async function load(url: string, snapshot: Snapshot, options: LoadOptions
     await fill(session, url, snapshot, options);
     const expected = await snapshot.proof();
     if (!isOlder) await compare(session, url, expected, options);
+    isCommitting = true;
     await session.query('commit');
     return expected;
+  }).catch((error) => {
+    throw explained(error, url, isCommitting);
   });
   if (!isOlder) return proof;
   options.onStep?.('migrating to this version');
   await migrate(url);
   // A later version may say the same in other words: what it says is returned, not compared.
   return inSession(url, (session) => prove(session, options));
+}
+
+/** Says what became of the target, where the disk is full or a connection broke. Other errors say enough. */
+function explained(error: unknown, url: string, isCommitting: boolean): unknown {
+  const why = unavailabilityOf(error);
+  if (error instanceof StartupError || why === null) return error;
+  const { message } = error as Error;
+  const reason =
+    why === 'unreachable' ? `a connection broke (${message}); PostgreSQL's log may say why` : message;
+  if (isCommitting && why === 'unreachable')
+    return new StartupError(
+      `It is not known whether the database at ${publicAddress(url)} was filled: ${reason}. ` +
+        'Run this again: it loads everything, or says that the database is in use, and then it was.',
+    );
+  return new StartupError(
+    `Nothing was loaded into the database at ${publicAddress(url)}: ${reason}. It can be run again.`,
+  );
 }
 
 /** Runs `work` on one connection. Closing it ends a transaction that is open. */

@@ -1,4 +1,7 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chown, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -17,6 +20,7 @@ import { sealLogs } from '../../src/seals/seal.ts';
 import { rollUp } from '../../src/usage/rollup/rollup.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../helpers/database.ts';
+import { ensureBuilt } from '../helpers/process.ts';
 import { createWorld } from '../isolation/world.ts';
 
 /* A world with rows in every table is written to a file and loaded, and moved from database to database. */
@@ -334,6 +338,119 @@ test('rows of many megabytes pass', async () => {
   await restore(await backUp('huge.backup', from), target);
   expect(await contentOf(target)).toEqual(await contentOf(from));
 });
+
+describe('what breaks a command off leaves nothing half made, and it can be run again:', () => {
+  let path: string;
+  let content: Record<string, unknown[]>;
+  beforeAll(async () => {
+    await ensureBuilt();
+    path = await backUp('broken-off.backup');
+    content = await contentOf(source);
+  }, 120_000);
+
+  const env = (url: string) => ({ ...process.env, DATABASE_URL: url, KANA_SECRET_KEY: 'k'.repeat(32) });
+
+  test.each([
+    ['SIGKILL', null, /rows\n$/],
+    ['SIGINT', 130, /\nInterrupted\.\n$/],
+  ] as const)('a restore, by %s', async (signal, code, told) => {
+    const target = await emptyDatabase();
+    const child = spawn(process.execPath, ['dist/bundle/restore.js', path], { env: env(target) });
+    let written = '';
+    child.stderr.on('data', (part) => {
+      written += part;
+      child.kill(signal);
+    });
+    expect(await once(child, 'close')).toEqual(code === null ? [null, signal] : [code, null]);
+    expect(written).toMatch(told);
+    await restore(path, target);
+    expect(await contentOf(target)).toEqual(content);
+  });
+
+  test('a restore whose connection breaks', async () => {
+    const target = await emptyDatabase();
+    const snapshot = await openBackup(path);
+    let hasBroken = false;
+    const onTable = () => {
+      if (hasBroken) return;
+      hasBroken = true;
+      runOn(
+        source,
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${new URL(target).pathname.slice(1)}'`,
+      );
+    };
+    await expect(load(target, snapshot, { prove, onTable })).rejects.toThrow(
+      /^Nothing was loaded into the database at .*: a connection broke \(.*It can be run again\.$/,
+    );
+    await snapshot.close();
+    await restore(path, target);
+    expect(await contentOf(target)).toEqual(content);
+  });
+
+  test('a backup whose file cannot grow', () => {
+    const file = join(directory, 'limited.backup');
+    // A limit for files is told as a full disk is, and needs no rights.
+    const { status, stderr } = spawnSync(
+      'sh',
+      ['-c', 'ulimit -f 1; exec "$@"', 'sh', process.execPath, 'dist/bundle/backup.js', file],
+      { env: env(source), encoding: 'utf8' },
+    );
+    expect([status, stderr.split('\n').at(-2)]).toEqual([
+      1,
+      `${file} cannot be written: EFBIG: file too large, write. Nothing is left of it.`,
+    ]);
+    expect([existsSync(file), existsSync(`${file}.partial`)]).toEqual([false, false]);
+  });
+
+  // Only root can mount a disk that is small, for the database of the tests on this machine.
+  const disk = '/tmp/open-kana-small-disk';
+  const canMount = process.getuid?.() === 0 && !process.env.TEST_DATABASE_URL && mountDisk();
+  function mountDisk(): boolean {
+    spawnSync('mkdir', ['-p', disk]);
+    return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64m,mode=755', 'tmpfs', disk]).status === 0;
+  }
+  (canMount ? test : test.skip)('a restore onto a disk that is full', async () => {
+    const { uid, gid } = await stat(await readSetting(source, 'data_directory'));
+    await mkdir(join(disk, 'space'));
+    await chown(join(disk, 'space'), uid, gid);
+    await runOn(source, `create tablespace small_disk location '${join(disk, 'space')}'`);
+    const target = await createEmptyDatabase('tablespace small_disk');
+    const filler = join(disk, 'filler');
+    const fill = (left: string) => {
+      spawnSync('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k']);
+      spawnSync('truncate', ['-s', `-${left}`, filler]);
+    };
+    try {
+      fill('1M'); // Too little for the tables.
+      await expect(restore(path, target.url)).rejects.toThrow(
+        /^The migration \w+ failed and was rolled back: error: could not extend file .*No space left on device/,
+      );
+      await rm(filler);
+      await migrate(target.url);
+      fill('256K'); // Too little for the rows.
+      await expect(restore(path, target.url)).rejects.toThrow(
+        /^Nothing was loaded into the database at .*: could not extend file .*No space left on device. It can/,
+      );
+      await rm(filler);
+      await restore(path, target.url);
+      expect(await contentOf(target.url)).toEqual(content);
+    } finally {
+      await target.drop();
+      await runOn(source, 'drop tablespace small_disk');
+    }
+  });
+  afterAll(() => {
+    if (canMount) spawnSync('umount', [disk]);
+  });
+});
+
+async function readSetting(url: string, name: string): Promise<string> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  const { rows } = await client.query('select current_setting($1) as value', [name]);
+  await client.end();
+  return rows[0].value;
+}
 
 describe('while a database is moved', () => {
   let from: string;

@@ -1,9 +1,18 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { createEmptyDatabase, type TestDatabase } from '../helpers/database.ts';
-import { createDataDir, ensureBuilt, run, type ServerProcess, startServer } from '../helpers/process.ts';
+import {
+  createDataDir,
+  ensureBuilt,
+  postgresRuns,
+  run,
+  type ServerProcess,
+  startServer,
+} from '../helpers/process.ts';
 
 /* A person leaves the embedded database, works on a PostgreSQL of their own, and comes back. */
 
@@ -71,6 +80,18 @@ test('out, with usage there, and back: nothing is lost', async () => {
   await server.end('SIGTERM');
 
   const back = { ...elsewhere, DATA_DIR: second.dataDir };
+  // Killed, it leaves PostgreSQL running, which the next one finds. Interrupted, it stops it.
+  for (const [signal, isLeft] of [
+    ['SIGKILL', true],
+    ['SIGINT', false],
+  ] as const) {
+    const child = spawn(process.execPath, ['dist/bundle/move.js', '--to', 'embedded'], {
+      env: { ...process.env, ...back },
+    });
+    child.stderr.on('data', () => child.kill(signal));
+    await once(child, 'close');
+    expect(await postgresRuns(second.dataDir)).toBe(isLeft);
+  }
   expect(await run('dist/bundle/move.js', ['--to', 'embedded'], back)).toMatchObject({ code: 0 });
   const again = await run('dist/bundle/move.js', ['--to', 'embedded'], back);
   expect(again).toMatchObject({ code: 1, stdout: '' });
