@@ -10,7 +10,7 @@ import { Prisma } from './generated/client.ts';
  *  - locked: another transaction held a lock for too long.
  *  - conflict: PostgreSQL aborted the transaction, because it conflicted with another one.
  *  - slow: a timeout expired, or the statement was cancelled.
- *  - exhausted: too many connections, or out of memory.
+ *  - exhausted: too many connections or open files, or out of memory.
  *  - full: the disk is full.
  *  - readOnly: the database does not accept writes, like a standby.
  */
@@ -39,6 +39,11 @@ const meanings: Record<string, Unavailability> = {
   ENETUNREACH: 'unreachable',
   ENOTFOUND: 'unreachable',
   EAI_AGAIN: 'unreachable',
+  // The process, or the machine, has no file descriptor or buffer left for another connection.
+  EMFILE: 'exhausted',
+  ENFILE: 'exhausted',
+  ENOBUFS: 'exhausted',
+  EADDRNOTAVAIL: 'exhausted',
   P1001: 'unreachable',
   P1002: 'unreachable',
   P1008: 'slow',

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
@@ -39,11 +40,32 @@ const defaultTimeouts: ClientTimeouts = {
 /** The maximum size of the headers of a request, in bytes. */
 const maxHeaderSize = 16 * 1024;
 
+/** Files and sockets for everything but clients: 59 connections to the database, webhooks, files of the console. */
+const reservedFiles = 256;
+
+/**
+ * How many clients may be connected. Each one uses a file descriptor. If none were left, a connection to the database
+ * could not be opened again, and everybody could cause that, without a key. Only Linux tells the limit.
+ */
+function mostConnections(): number {
+  try {
+    const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    return limit === undefined ? Number.MAX_SAFE_INTEGER : Math.max(Number(limit) - reservedFiles, 64);
+  } catch {
+    return Number.MAX_SAFE_INTEGER;
+  }
+}
+
 /**
  * Binds the port. Requests wait until the server is opened. Port 0 binds any free port. Throws a StartupError if the
  * port is not available. Slow clients get 408, too large headers 431.
  */
-export async function listen(host: string, port: number, timeouts = defaultTimeouts): Promise<HttpServer> {
+export async function listen(
+  host: string,
+  port: number,
+  timeouts = defaultTimeouts,
+  maxConnections = mostConnections(),
+): Promise<HttpServer> {
   let open: (listener: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => {
     open = resolve;
@@ -51,6 +73,9 @@ export async function listen(host: string, port: number, timeouts = defaultTimeo
   const server = createServer({ ...timeouts, maxHeaderSize }, (request, response) => {
     opened.then((listener) => listener(request, response));
   });
+  server.maxConnections = maxConnections;
+  // Idle connections are anybody's, and cost their owner nothing. Who connects next finds room.
+  server.on('drop', () => server.closeIdleConnections());
   await bind(server, host, port, performance.now() + portTimeoutMs);
   return {
     address: addressOf(host, server, port),

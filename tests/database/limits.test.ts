@@ -61,6 +61,15 @@ test('a role with few connections: what gets none is exhausted, and no fault of 
   expect(reasons.map((reason) => unavailabilityOf(reason))).toEqual(reasons.map(() => 'exhausted'));
 });
 
+test.each(['EMFILE', 'ENFILE', 'ENOBUFS', 'EADDRNOTAVAIL'])(
+  'a machine that opens no more connections (%s) is exhausted too',
+  (code) => {
+    expect(unavailabilityOf(Object.assign(new Error(`connect ${code} 127.0.0.1:5432`), { code }))).toBe(
+      'exhausted',
+    );
+  },
+);
+
 test('deadlines that are set for the whole database do not shorten ours', async () => {
   const { rows } = await app.database.hot.query(
     `select quote_ident(current_database()) as name, current_setting('server_version_num')::int as version`,

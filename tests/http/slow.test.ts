@@ -45,3 +45,21 @@ test.each([
 ])('a request whose %s is answered, and the connection closed', async (_what, sent, line) => {
   expect(await sendOnly(sent)).toBe(line);
 });
+
+test('connections that do nothing give way when there are too many', async () => {
+  const few = await listen('127.0.0.1', 0, undefined, 2);
+  few.open((_request, response) => response.end('whole'));
+  const dial = async () => {
+    const socket = connect(Number(new URL(few.address).port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    const ended = once(socket, 'close');
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    const answer = await Promise.race([once(socket, 'data'), ended.then(() => ['refused'])]);
+    return { answer: String(answer[0]).split('\r\n', 1)[0], ended };
+  };
+  const idle = [await dial(), await dial()];
+  expect((await dial()).answer).toBe('refused');
+  await Promise.all(idle.map(({ ended }) => ended));
+  expect((await dial()).answer).toBe('HTTP/1.1 200 OK');
+  await few.close();
+});
