@@ -180,6 +180,15 @@ export function refuseBody(request: IncomingMessage, response: ServerResponse, a
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
+/** The text of a body. Undefined if it is not UTF-8. */
+export function readText(body: Buffer): string | undefined {
+  try {
+    return utf8.decode(body);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Parses a body. Throws if it is not JSON in UTF-8. */
 export function parseJson(body: Buffer): unknown {
   return parseExactJson(utf8.decode(body));

@@ -311,6 +311,16 @@ describe('who may not', () => {
 describe('what is no configuration file', () => {
   it.each([
     ['no JSON', '{', ['The body is not JSON.']],
+    [
+      'a number that JSON does not hold exactly',
+      '{"features":[{"id":"a","name":"A","type":"BINARY","metadata":{"a":12345678901234567890}}]}',
+      ['features.0.metadata: must hold only numbers that JSON holds exactly: send others as text'],
+    ],
+    [
+      'what is nested so deeply that it cannot be copied',
+      `{"features":[${'['.repeat(50_000)}${']'.repeat(50_000)}]}`,
+      ['features.0: Invalid input: expected object, received array'],
+    ],
     ['no object', '[]', ['must be an object with features, packages and addons']],
     [
       'wrong in several places',

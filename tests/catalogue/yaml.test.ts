@@ -54,6 +54,28 @@ describe('a file that is no catalogue is told line by line', () => {
     expect(problemsOf(wide)).toEqual([expect.stringMatching(/^line 1: Unrecognized keys: /)]);
   });
 
+  const inexact =
+    'line 5, features.0.metadata: must hold only numbers that JSON holds exactly: send others as text';
+  it.each([
+    ['12345678901234567890', [inexact]],
+    ['1e400', [inexact]],
+    ['.inf', [inexact]],
+    ['.nan', [inexact]],
+    ['0.12345678901234567890', [inexact]],
+    ['0xFFFFFFFFFFFFFFFF', [inexact]],
+    ['[{ deep: 9007199254740993 }]', [inexact]],
+    ['0xFF', []],
+    ['+007', []],
+    ['-1.50', []],
+    ['.5', []],
+    ['1.', []],
+    ['1.5e3', []],
+    ['"12345678901234567890"', []],
+  ])('metadata of %s', (value, problems) => {
+    const text = `features:\n  - id: a\n    name: A\n    type: BINARY\n    metadata: { a: ${value} }\n`;
+    expect(problemsOf(text)).toEqual(problems);
+  });
+
   it('tells columns too, counted from 1', () => {
     expect(readYaml('features:\n  - { id: 7, name: A, type: BINARY }\n')).toMatchObject({
       problems: [{ line: 2, column: 7, field: 'features.0.id' }],

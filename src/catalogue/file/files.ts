@@ -1,21 +1,21 @@
 import { Worker } from 'node:worker_threads';
 import { invalidInput } from '../../errors.ts';
-import type { parseContent } from './rules.ts';
+import type { parseJson } from './rules.ts';
 import type { CatalogueFile } from './writing-rules.ts';
 import type { readYaml } from './yaml-rules.ts';
 
 /** A task of the worker. It returns the result as JSON. */
 export type FileTask =
   | { kind: 'read'; text: string }
-  | { kind: 'parse'; content: unknown }
+  | { kind: 'parse'; json: string }
   | { kind: 'write'; file: CatalogueFile };
 
 /** Reads and writes catalogue files in a worker thread, so that the event loop stays free. */
 export interface CatalogueFiles {
   /** @throws ValidationError if the file needs too much time or memory */
   read(text: string): Promise<ReturnType<typeof readYaml>>;
-  /** Reads what a file of JSON holds; see parseContent. */
-  parse(content: unknown): Promise<ReturnType<typeof parseContent>>;
+  /** Reads a file of JSON; see parseJson. */
+  parse(json: string): Promise<ReturnType<typeof parseJson>>;
   write(file: CatalogueFile): Promise<string>;
 }
 
@@ -29,7 +29,7 @@ const builtWorker = new URL('./worker.js', import.meta.url);
 export function createCatalogueFiles(worker = builtWorker): CatalogueFiles {
   return {
     read: (text) => run(worker, { kind: 'read', text }),
-    parse: (content) => run(worker, { kind: 'parse', content }),
+    parse: (json) => run(worker, { kind: 'parse', json }),
     write: (file) => run(worker, { kind: 'write', file }),
   };
 }

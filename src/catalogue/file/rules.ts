@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { NonNegativeAmount, numberOf } from '../../amount.ts';
+import { parseExactJson } from '../../exact-json.ts';
 import { Precision } from '../../features/rules.ts';
 import { Id, listOf, Metadata, Name, repetitions } from '../../input.ts';
 import { type ResetAnchor, resetFields, timeZoneWithoutCalendar } from '../../packages/reset-rules.ts';
@@ -190,8 +191,14 @@ function desiredPackageFeature(file: z.output<typeof FilePackageFeature>): Desir
   };
 }
 
-/** The desired state, or the problems of a file; see problemsOf. */
-export function parseContent(content: unknown): { desired: DesiredCatalogue } | { problems: string[] } {
+/** Returns the desired state of a file of JSON, or its problems; see problemsOf. */
+export function parseJson(json: string): { desired: DesiredCatalogue } | { problems: string[] } {
+  let content: unknown;
+  try {
+    content = parseExactJson(json);
+  } catch {
+    return { problems: ['The body is not JSON.'] };
+  }
   const { data: desired, error } = DesiredCatalogue.safeParse(content);
   return error === undefined ? { desired } : { problems: problemsOf(error) };
 }

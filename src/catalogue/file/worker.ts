@@ -1,7 +1,7 @@
 import { constants, setPriority } from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FileTask } from './files.ts';
-import { parseContent } from './rules.ts';
+import { parseJson } from './rules.ts';
 import { readYaml, writeYaml } from './yaml-rules.ts';
 
 // The worker thread. It does one task and ends: some hundred KiB of YAML take seconds. See files.ts.
@@ -17,7 +17,7 @@ function resultOf(task: FileTask): unknown {
     case 'read':
       return readYaml(task.text);
     case 'parse':
-      return parseContent(task.content);
+      return parseJson(task.json);
     case 'write':
       return writeYaml(task.file, null);
   }

@@ -12,6 +12,7 @@ import {
   type YAMLMap,
 } from 'yaml';
 import type { z } from 'zod';
+import { InexactNumber, readNumber } from '../../exact-json.ts';
 import { DesiredCatalogue, maxProblems } from './rules.ts';
 import type { CatalogueFile } from './writing-rules.ts';
 
@@ -109,12 +110,32 @@ function parseText(text: string, lineCounter: LineCounter): Document.Parsed | st
 
 /** The document as plain values. Refuses aliases that expand too much. */
 function plainOf(document: Document.Parsed): { content: unknown } | { problem: string } {
+  markInexact(document);
   try {
     return { content: document.toJS() ?? {} };
   } catch (error) {
     if (error instanceof ReferenceError || error instanceof RangeError) return { problem: error.message };
     throw error;
   }
+}
+
+/** Turns numbers that JSON does not hold exactly, infinity too, into InexactNumbers, as reading JSON does. */
+function markInexact(document: Document.Parsed): void {
+  visit(document, {
+    Scalar(_, scalar) {
+      const { value, source } = scalar;
+      if (typeof value === 'number' && !isExact(value, source ?? '')) scalar.value = new InexactNumber(value);
+    },
+  });
+}
+
+function isExact(value: number, source: string): boolean {
+  if (/^0[xo]/.test(source)) return Number.isSafeInteger(value);
+  // YAML also has `+1`, `.5`, `1.` and zeros in front.
+  const [, sign = '', whole = '', fraction = '0', exponent = ''] =
+    /^([-+]?)0*(\d*)\.?(\d*)([eE][-+]?\d+)?$/.exec(source) ?? [];
+  const written = readNumber(`${sign === '-' ? '-' : ''}${whole || '0'}.${fraction || '0'}${exponent}`);
+  return Number.isFinite(value) && !(written instanceof InexactNumber);
 }
 
 function duplicateKeys(document: Document.Parsed): { key: string; offset: number | undefined }[] {
