@@ -1,6 +1,7 @@
 import { expect } from '@jest/globals';
 import { pino } from 'pino';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
+import { startWorldsStripe } from '../isolation/stripe.ts';
 import { createWorld, type Names, type Rows, readRows } from '../isolation/world.ts';
 
 export interface FuzzedServer {
@@ -18,7 +19,11 @@ export interface FuzzedServer {
 /** A server whose environments hold one of everything. */
 export async function startFuzzedServer(): Promise<FuzzedServer> {
   const faults: string[] = [];
-  const app = await startTestApp({ log: pino({ level: 'error' }, { write: (line) => faults.push(line) }) });
+  const stripe = await startWorldsStripe();
+  const app = await startTestApp({
+    stripeApiBase: stripe.url,
+    log: pino({ level: 'error' }, { write: (line) => faults.push(line) }),
+  });
   const onFault = (error: unknown) => faults.push(String((error as Error)?.stack ?? error));
   process.on('uncaughtException', onFault).on('unhandledRejection', onFault);
   const its = await createWorld(app.database.prisma, 'test', '');
@@ -41,6 +46,7 @@ export async function startFuzzedServer(): Promise<FuzzedServer> {
     async close() {
       process.off('uncaughtException', onFault).off('unhandledRejection', onFault);
       await app.close();
+      await stripe.stop();
     },
   };
 }

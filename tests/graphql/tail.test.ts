@@ -46,26 +46,26 @@ async function follow(
   return seen;
 }
 
-it('segmentEvents tells all of 480', async () => {
-  const writing = write(60, (name) =>
+it('segmentEvents tells all of 160', async () => {
+  const writing = write(20, (name) =>
     app.http
       .post('/segment/events')
       .set('Authorization', app.keys.test)
       .send({ type: 'track', userId: 'ada', event: 'Seen', messageId: name })
       .expect(200),
   );
-  const seen = await follow('segmentEvents', 'messageId', 7, writing);
-  expect(new Set(seen).size).toBe(480);
-  expect(seen).toHaveLength(480);
+  const seen = await follow('segmentEvents', 'messageId', 3, writing);
+  expect(new Set(seen).size).toBe(160);
+  expect(seen).toHaveLength(160);
 }, 120_000);
 
-it('users tells all of 240', async () => {
-  const writing = write(30, (id) =>
+it('users tells all of 80', async () => {
+  const writing = write(10, (id) =>
     app.ok('mutation ($id: String!) { createUser(input: { id: $id }) { id } }', { id }),
   );
-  const seen = await follow('users', 'id', 5, writing);
-  expect(new Set(seen).size).toBe(240);
-  expect(seen).toHaveLength(240);
+  const seen = await follow('users', 'id', 3, writing);
+  expect(new Set(seen).size).toBe(80);
+  expect(seen).toHaveLength(80);
 }, 120_000);
 
 it('whoever adds finds it in the next page at once', async () => {

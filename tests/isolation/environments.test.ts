@@ -13,6 +13,8 @@ import { createWorld, type Names, namesOf, type Rows, readRows, reveals, secrets
 let app: TestApp;
 let stripe: Awaited<ReturnType<typeof startWorldsStripe>>;
 let rows: Rows;
+/** What each environment holds before every call. */
+let before: Record<'test' | 'live', Awaited<ReturnType<Rows['of']>>>;
 /** The world of `test`, the same ids in `live`, and a world that only `live` holds. */
 let ours: Names;
 let theirs: Names;
@@ -33,6 +35,8 @@ beforeAll(async () => {
   await createWorld(app.database.prisma, 'live', '');
   theirs = await createWorld(app.database.prisma, 'live', 'their-');
   rows = await readRows(app.database);
+  await rows.restore();
+  before = { test: await rows.of('test'), live: await rows.of('live') };
 });
 beforeEach(() => rows.restore());
 afterAll(async () => {
@@ -86,8 +90,8 @@ function sense(answer: unknown, its: Names): string {
 }
 
 describe('the tables hold enough to show a leak', () => {
-  test('each table that belongs to an environment has rows of both; if not, add some to world.ts', async () => {
-    const [test, live] = [await rows.of('test'), await rows.of('live')];
+  test('each table that belongs to an environment has rows of both; if not, add some to world.ts', () => {
+    const { test, live } = before;
     const isFilled = (dump: Record<string, string[]>) => (name: string) => dump[name]?.length !== 0;
     const names = Object.keys(test).filter((name) => name !== 'jobs');
     expect(names.filter((name) => !isFilled(test)(name) || !isFilled(live)(name))).toEqual([]);
@@ -96,21 +100,19 @@ describe('the tables hold enough to show a leak', () => {
 
 describe.each(calls)('$name', ({ kind, field, call, inert }) => {
   test('about ids that both environments have is about our own alone', async () => {
-    const [test, live] = [await rows.of('test'), await rows.of('live')];
     const answer = await send(kind, field, call, ours);
     expect(reveals(answer, secrets.live)).toBe(false);
-    expect(await rows.of('live')).toEqual(live);
+    expect(await rows.of('live')).toEqual(before.live);
     // The same call does tell or change something where it may; otherwise all of this would prove nothing.
     if (inert !== undefined) return;
-    if (kind === 'mutation') expect(await rows.of('test')).not.toEqual(test);
+    if (kind === 'mutation') expect(await rows.of('test')).not.toEqual(before.test);
     else expect(reveals(answer, secrets.test)).toBe(true);
   });
 
   test('about ids of the other environment answers as if they were nowhere, and changes nothing there', async () => {
-    const live = await rows.of('live');
     const answer = await send(kind, field, call, theirs);
     expect(reveals(answer, secrets.live)).toBe(false);
-    expect(await rows.of('live')).toEqual(live);
+    expect(await rows.of('live')).toEqual(before.live);
 
     await rows.restore();
     expect(sense(answer, theirs)).toBe(sense(await send(kind, field, call, nowhere), nowhere));

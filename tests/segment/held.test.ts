@@ -71,9 +71,7 @@ it('a sweep takes up the others of a page, and leaves those of the held user to 
   const before = await countOf('held');
   const neighbour = await countOf('other 3');
   const events = ['held', 'other 3', 'held', 'other 4'].map(usage);
-  for (const event of events) {
-    await ingest(app, event).catch(() => undefined);
-  }
+  await Promise.all(events.map((event) => ingest(app, event).catch(() => undefined)));
   const [first, second, third, fourth] = events.map(({ messageId }) => messageId) as [string, ...string[]];
   // As it is when the process ended right after storing them.
   const untouched = [second, fourth];
