@@ -56,7 +56,7 @@ async function startEphemeral(): Promise<{ url: string; stop(): Promise<void> }>
 
 /** The files go with the run, so nothing waits for the disk. Tests of durability have servers of their own. */
 async function keepNothing(url: string): Promise<void> {
-  for (const setting of ["fsync = 'off'", "full_page_writes = 'off'", "max_wal_size = '4GB'"])
+  for (const setting of ["fsync = 'off'", "full_page_writes = 'off'", "max_wal_size = '1GB'"])
     await onServer(url, `alter system set ${setting}`);
   await onServer(url, 'select pg_reload_conf()');
 }

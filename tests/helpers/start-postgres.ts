@@ -1,4 +1,5 @@
 import { buildWorker } from './catalogue-worker.ts';
+import { keepFilesInMemory } from './memory-files.ts';
 import { startTestServer, type TestServer } from './server.ts';
 
 declare global {
@@ -8,6 +9,7 @@ declare global {
 /** Before all tests; the global is how Jest hands it to stop-postgres.ts. */
 // biome-ignore lint/style/noDefaultExport: Jest asks for it
 export default async function startPostgres(): Promise<void> {
+  keepFilesInMemory();
   buildWorker();
   globalThis.testServer = await startTestServer();
 }
