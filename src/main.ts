@@ -2,7 +2,6 @@ import './start/environment.ts';
 import cluster from 'node:cluster';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { expiryJob, expiryJobs } from './allowances/expiry/expire.ts';
 import { createApp } from './app.ts';
 import { createLastUses, type LastUses } from './auth/keys/last-use-store.ts';
 import { createKeyring } from './auth/keys/store.ts';
@@ -12,7 +11,6 @@ import { createSessions } from './auth/sessions/sessions.ts';
 import { loadTokenRealms } from './auth/tokens/realms.ts';
 import { createUserTokens } from './auth/tokens/tokens.ts';
 import { createBilling } from './billing/billing.ts';
-import { billingJobs, reconcileJob } from './billing/jobs.ts';
 import { calledAs } from './cli/calls.ts';
 import { type Config, loadConfig } from './config/config.ts';
 import type { TracingSettings } from './config/tracing.ts';
@@ -26,29 +24,21 @@ import { createPost } from './http/outbound.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { type HttpServer, listen } from './http/server.ts';
 import { packageDirectory, version } from './installation.ts';
-import { type Queue, startQueue } from './jobs/queue.ts';
+import type { Queue } from './jobs/queue.ts';
 import type { Provisioned } from './provisioning/provision.ts';
-import { sealJob, sealJobs } from './seals/seal.ts';
-import { releaseOnArrival } from './segment/arrival.ts';
-import { segmentJobs, sweepJob } from './segment/jobs.ts';
 import { reachServer } from './start/database.ts';
+import { startJobs } from './start/jobs.ts';
 import { prepare } from './start/prepare.ts';
 import { reachReplica } from './start/replica.ts';
 import { findSecretKey } from './start/secret-key.ts';
 import { welcome } from './start/welcome.ts';
 import { forwardMetrics, shareMetrics } from './start/worker-metrics.ts';
 import { isPrepared, notifyPrimary, startWorkers, type Workers } from './start/workers.ts';
-import { migrationJobs, migrationsJob } from './subscriptions/migration/jobs.ts';
-import { settleJob, settleJobs } from './subscriptions/settle.ts';
 import { createLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics, registerProcessMetrics } from './telemetry/metrics.ts';
 import { createExporter, type SpanExporter } from './telemetry/otlp.ts';
 import { createTracing } from './telemetry/tracing.ts';
-import { alertJobs, alertsJob } from './usage/alerts/follow.ts';
-import { forgetJob, forgetJobs } from './usage/reservations/forget.ts';
-import { rollUpJob, rollUpJobs } from './usage/rollup/rollup.ts';
-import { createAdmission } from './users/arrival.ts';
-import { cleanUpJob, type Dispatcher, startDispatcher, webhookJobs } from './webhooks/deliver.ts';
+import { type Dispatcher, startDispatcher } from './webhooks/deliver.ts';
 import { createSendMail } from './webhooks/email/send.ts';
 
 /** The started parts, to stop in order. */
@@ -128,41 +118,7 @@ async function start(config: Config, running: Running): Promise<void> {
     metrics,
     metricsAccess: openMetrics(config, metrics),
   });
-  const syncContextOf = (environmentId: string) => {
-    const connections = database.of(environmentId);
-    return {
-      prisma: connections.prisma,
-      admitUsers: createAdmission(connections.prisma, [releaseOnArrival(connections, log)]),
-    };
-  };
-  const jobs = {
-    ...segmentJobs(database.prisma),
-    ...settleJobs(database.prisma),
-    ...migrationJobs(database.prisma),
-    ...alertJobs,
-    ...expiryJobs,
-    ...forgetJobs,
-    ...rollUpJobs,
-    ...sealJobs,
-    ...webhookJobs,
-    ...billingJobs(database.prisma, billing, syncContextOf),
-  };
-  running.queue = await startQueue(postgres.url, jobs, {
-    atStart: [
-      sweepJob,
-      settleJob,
-      migrationsJob,
-      alertsJob,
-      expiryJob,
-      forgetJob,
-      rollUpJob,
-      sealJob,
-      cleanUpJob,
-      reconcileJob,
-    ],
-    log,
-    metrics,
-  });
+  running.queue = await startJobs(postgres.url, database, billing, { log, metrics });
   const post = createPost(config.webhookAllowPrivate);
   running.dispatcher = startDispatcher({
     pool: database.work,

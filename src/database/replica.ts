@@ -96,35 +96,15 @@ export function openReplica(
   primary: Lookups,
   { tracing = null, onChange = () => undefined, intervalMs = 500 }: Options = {},
 ): Replica {
-  const opened: Record<string, CuttablePool> = {};
-  const open = (name: string, max: number, timeouts: Parameters<typeof sessionSettings>[0], more = {}) => {
-    // A standby that is promoted takes no writes of ours either.
-    const settings = sessionSettings(timeouts, { default_transaction_read_only: 'on' });
-    const config = { connectionString: url, application_name: applicationName, max, settings, ...more };
-    const made = openPool({ ...config, connectionTimeoutMillis: connectionTimeoutMs }, tracing);
-    opened[name] = made;
-    return made.pool;
-  };
-  const ofEnvironments = new Map<string, PrismaClient>(
-    environments.map((id) => {
-      const timeouts = { lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 };
-      return [id, openRequests(open(`replica_${id}_reads`, readConnections, timeouts))];
-    }),
-  );
-  const lookups = open(
-    'replica_lookups',
-    lookupConnections,
-    { lockTimeoutMs: questionTimeoutMs, statementTimeoutMs: questionTimeoutMs },
-    { query_timeout: questionTimeoutMs },
-  );
+  const { opened, ofEnvironments, lookups } = openConnections(url, tracing);
   const outcomes = { read: 0, behind: 0, unusable: 0, failed: 0 };
   const controller = new AbortController();
   let marks = noMarks;
   let state: Reading = { obstacle: 'it does not answer' };
   /** The last obstacle that was told. Undefined: nothing was told yet. */
   let told: Obstacle | null | undefined;
-  let unanswered = 0;
 
+  const noteAnswer = createCutOff(opened);
   const askReplica = shareReadings(() => readReplica(lookups));
   const writtenUntil = shareReadings(() => readWritten(primary));
 
@@ -140,13 +120,6 @@ export function openReplica(
     // At the start, a replica that is read is nothing to tell.
     if (obstacle !== (told ?? null)) onChange(obstacle);
     told = obstacle;
-  }
-  function noteAnswer(hasAnswered: boolean): void {
-    unanswered = hasAnswered ? 0 : unanswered + 1;
-    // Each question opens a connection of its own again: those that there are may be broken.
-    if (unanswered === unansweredLimit) for (const each of Object.values(opened)) each.cutOff();
-    if (unanswered >= unansweredLimit) opened.replica_lookups?.reconnect();
-    else for (const each of Object.values(opened)) each.reconnect();
   }
   async function watch(): Promise<void> {
     while (!controller.signal.aborted) {
@@ -197,6 +170,44 @@ export function openReplica(
       for (const prisma of ofEnvironments.values()) await prisma.$disconnect();
       await Promise.all(Object.values(opened).map(({ pool }) => pool.end()));
     },
+  };
+}
+
+/** Opens the connections to a replica: those of each environment, and those for its position. */
+function openConnections(url: string, tracing: Tracing | null) {
+  const opened: Record<string, CuttablePool> = {};
+  const open = (name: string, max: number, timeouts: Parameters<typeof sessionSettings>[0], more = {}) => {
+    // A standby that is promoted takes no writes of ours either.
+    const settings = sessionSettings(timeouts, { default_transaction_read_only: 'on' });
+    const config = { connectionString: url, application_name: applicationName, max, settings, ...more };
+    const made = openPool({ ...config, connectionTimeoutMillis: connectionTimeoutMs }, tracing);
+    opened[name] = made;
+    return made.pool;
+  };
+  const ofEnvironments = new Map<string, PrismaClient>(
+    environments.map((id) => {
+      const timeouts = { lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 };
+      return [id, openRequests(open(`replica_${id}_reads`, readConnections, timeouts))];
+    }),
+  );
+  const lookups = open(
+    'replica_lookups',
+    lookupConnections,
+    { lockTimeoutMs: questionTimeoutMs, statementTimeoutMs: questionTimeoutMs },
+    { query_timeout: questionTimeoutMs },
+  );
+  return { opened, ofEnvironments, lookups };
+}
+
+/** Breaks off running reads of a replica that does not answer. Is told of each question whether it was answered. */
+function createCutOff(opened: Record<string, CuttablePool>): (hasAnswered: boolean) => void {
+  let unanswered = 0;
+  return (hasAnswered) => {
+    unanswered = hasAnswered ? 0 : unanswered + 1;
+    // Each question opens a connection of its own again: those that there are may be broken.
+    if (unanswered === unansweredLimit) for (const each of Object.values(opened)) each.cutOff();
+    if (unanswered >= unansweredLimit) opened.replica_lookups?.reconnect();
+    else for (const each of Object.values(opened)) each.reconnect();
   };
 }
 

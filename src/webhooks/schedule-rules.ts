@@ -3,33 +3,33 @@
  * sent gets one probe at a time, so that a dead address costs little.
  */
 
-const second = 1_000;
-const minute = 60 * second;
-const hour = 60 * minute;
+const secondMs = 1_000;
+const minuteMs = 60 * secondMs;
+const hourMs = 60 * minuteMs;
 
 /** The pauses after each failed attempt. The last one repeats. */
-const pauses = [
-  5 * second,
-  30 * second,
-  2 * minute,
-  10 * minute,
-  30 * minute,
-  hour,
-  2 * hour,
-  4 * hour,
-  8 * hour,
-  12 * hour,
-  20 * hour,
-  24 * hour,
+const pausesMs = [
+  5 * secondMs,
+  30 * secondMs,
+  2 * minuteMs,
+  10 * minuteMs,
+  30 * minuteMs,
+  hourMs,
+  2 * hourMs,
+  4 * hourMs,
+  8 * hourMs,
+  12 * hourMs,
+  20 * hourMs,
+  24 * hourMs,
 ];
-const longestPause = 24 * hour;
+const longestPauseMs = 24 * hourMs;
 
 /** So many failures in a row, of whatever events, and the webhook counts as failing. */
 export const failingAfter = 5;
-const longestProbePause = 5 * minute;
+const longestProbePauseMs = 5 * minuteMs;
 
 /** A webhook that fails for so long is disabled. */
-export const disabledAfterMs = 72 * hour;
+export const disabledAfterMs = 72 * hourMs;
 
 /** What came back. */
 export type Answer = { status: number; body: string } | { problem: string };
@@ -62,8 +62,8 @@ export function afterAttempt(
 ): Next {
   if (isDelivered(answer)) return { state: 'DELIVERED', nextAttemptAt: now };
   if (now >= retryUntil) return { state: 'DEAD', nextAttemptAt: now };
-  const pause = pauses[attempts - 1] ?? longestPause;
-  const next = now.getTime() + pause * (1 + spread / 10);
+  const pauseMs = pausesMs[attempts - 1] ?? longestPauseMs;
+  const next = now.getTime() + pauseMs * (1 + spread / 10);
   return { state: 'PENDING', nextAttemptAt: new Date(Math.min(next, retryUntil.getTime())) };
 }
 
@@ -90,13 +90,13 @@ export function afterAnswers(health: Health, answers: readonly Answer[], now: Da
   return {
     failures,
     failingSince,
-    pausedUntil: failures >= failingAfter ? new Date(now.getTime() + probePause(failures)) : null,
+    pausedUntil: failures >= failingAfter ? new Date(now.getTime() + probePauseMs(failures)) : null,
     disabledReason: disabledReason({ failures, failingSince }, answers.at(-1), now),
   };
 }
 
 /** So long a webhook must have failed before an answer means that it is back. */
-const outageMs = minute;
+const outageMs = minuteMs;
 
 /**
  * Whether what waits for its next attempt is brought forward after these answers: a webhook that failed for a while
@@ -115,8 +115,8 @@ export function isBack(
   return (isFailing(before) && hadOutage) || answers.some((each) => each.isTest && isDelivered(each));
 }
 
-const probePause = (failures: number) =>
-  Math.min(5 * second * 2 ** Math.min(failures - failingAfter, 16), longestProbePause);
+const probePauseMs = (failures: number) =>
+  Math.min(5 * secondMs * 2 ** Math.min(failures - failingAfter, 16), longestProbePauseMs);
 
 function disabledReason(health: Health, last: Answer | undefined, now: Date): string | null {
   if (last !== undefined && isGone(last)) return 'It answered 410 (Gone).';

@@ -1,0 +1,64 @@
+import type { Logger } from 'pino';
+import { expiryJob, expiryJobs } from '../allowances/expiry/expire.ts';
+import type { Billing } from '../billing/billing.ts';
+import { billingJobs, reconcileJob } from '../billing/jobs.ts';
+import type { Database } from '../database/client.ts';
+import { type Queue, startQueue } from '../jobs/queue.ts';
+import { sealJob, sealJobs } from '../seals/seal.ts';
+import { releaseOnArrival } from '../segment/arrival.ts';
+import { segmentJobs, sweepJob } from '../segment/jobs.ts';
+import { migrationJobs, migrationsJob } from '../subscriptions/migration/jobs.ts';
+import { settleJob, settleJobs } from '../subscriptions/settle.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { alertJobs, alertsJob } from '../usage/alerts/follow.ts';
+import { forgetJob, forgetJobs } from '../usage/reservations/forget.ts';
+import { rollUpJob, rollUpJobs } from '../usage/rollup/rollup.ts';
+import { createAdmission } from '../users/arrival.ts';
+import { cleanUpJob, webhookJobs } from '../webhooks/deliver.ts';
+
+/** What each start runs at once; most of it repeats. */
+const atStart = [
+  sweepJob,
+  settleJob,
+  migrationsJob,
+  alertsJob,
+  expiryJob,
+  forgetJob,
+  rollUpJob,
+  sealJob,
+  cleanUpJob,
+  reconcileJob,
+];
+
+/** All background jobs, by name. */
+function jobsOf(database: Database, billing: Billing, log: Logger) {
+  const syncContextOf = (environmentId: string) => {
+    const connections = database.of(environmentId);
+    return {
+      prisma: connections.prisma,
+      admitUsers: createAdmission(connections.prisma, [releaseOnArrival(connections, log)]),
+    };
+  };
+  return {
+    ...segmentJobs(database.prisma),
+    ...settleJobs(database.prisma),
+    ...migrationJobs(database.prisma),
+    ...alertJobs,
+    ...expiryJobs,
+    ...forgetJobs,
+    ...rollUpJobs,
+    ...sealJobs,
+    ...webhookJobs,
+    ...billingJobs(database.prisma, billing, syncContextOf),
+  };
+}
+
+/** Starts the background jobs of this process. */
+export function startJobs(
+  databaseUrl: string,
+  database: Database,
+  billing: Billing,
+  observing: { log: Logger; metrics: Metrics },
+): Promise<Queue> {
+  return startQueue(databaseUrl, jobsOf(database, billing, observing.log), { atStart, ...observing });
+}
