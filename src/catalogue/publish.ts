@@ -4,12 +4,13 @@ import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { longTransaction } from '../database/transaction.ts';
-import { findAppId } from '../environments/store.ts';
+import { unknownTimeZone } from '../environments/rules.ts';
+import { findAppId, findUnknownTimeZones } from '../environments/store.ts';
 import { invalidInput, planChanged } from '../errors.ts';
 import { announceFeatures } from '../features/store.ts';
 import { lockPackages } from '../packages/store.ts';
 import { mapInSlices } from '../slices.ts';
-import type { DesiredCatalogue } from './file/rules.ts';
+import type { DesiredCatalogue, DesiredPackage } from './file/rules.ts';
 import { type CatalogueFile, fileOf } from './file/writing-rules.ts';
 import {
   type CatalogueStep,
@@ -34,7 +35,6 @@ import {
   lockFeatures,
   publishVersion,
 } from './store.ts';
-import { requireTimeZones } from './zones-store.ts';
 
 /** The result of publishing. */
 export interface PublishResult {
@@ -187,4 +187,11 @@ async function applyStep(
     case 'changePricesAndMetadata':
       return changePricesAndMetadata(tx, environmentId, step.package, times.now);
   }
+}
+
+/** @throws ValidationError if the database does not know a time zone of the packages */
+async function requireTimeZones(db: Db, packages: readonly DesiredPackage[]): Promise<void> {
+  const named = packages.flatMap(({ features }) => features.flatMap(({ timeZone }) => timeZone ?? []));
+  const [unknown] = await findUnknownTimeZones(db, named);
+  if (unknown !== undefined) throw invalidInput('yaml', `time_zone "${unknown}" ${unknownTimeZone}`);
 }

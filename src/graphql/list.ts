@@ -66,6 +66,11 @@ export const listArgs = builder.args((t) => ({
   }),
 }));
 
+/** For lists that can be read from their end. */
+export const orderArgs = builder.args((t) => ({
+  newestFirst: t.boolean({ required: true, defaultValue: false, description: 'Newest first.' }),
+}));
+
 /**
  * Returns a page of a list. Lists are ordered by creation, then id, oldest first unless `newestFirst` is set. Without
  * `first`, all rows are returned, up to 10,000. Beyond that it is an error, so that no list is cut off silently.

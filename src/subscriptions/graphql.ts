@@ -1,7 +1,7 @@
 import type { PrismaClient } from '../database/generated/client.ts';
 import { subscriptionNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
-import { byRowId, listArgs, listPage } from '../graphql/list.ts';
+import { byRowId, listArgs, listPage, orderArgs } from '../graphql/list.ts';
 import { nestedList } from '../graphql/nested-list.ts';
 import { Id, parse, requireRowId } from '../input.ts';
 import { findPackage, Package } from '../packages/graphql.ts';
@@ -167,7 +167,7 @@ builder.queryFields((t) => ({
         description: 'Only those to this package. `PackageNotFoundError` if the id is unknown.',
       }),
       ...listArgs,
-      newestFirst: t.arg.boolean({ required: true, defaultValue: false, description: 'Newest first.' }),
+      ...orderArgs,
     },
     resolve: async (query, _root, { userId, packageId, ...page }, { db, environmentId }) => {
       const owner = {

@@ -3,10 +3,10 @@ import { amountOrNull } from '../../amount.ts';
 import { UserEntitlement } from '../../entitlements/graphql.ts';
 import { grantNotFound } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
-import { byRowId, listArgs, listPage } from '../../graphql/list.ts';
+import { byRowId, listArgs, listPage, orderArgs } from '../../graphql/list.ts';
 import { Note, parse, requireRowId } from '../../input.ts';
 import { ResetPeriod } from '../../packages/reset-graphql.ts';
-import { readOwner } from '../../users/owner-graphql.ts';
+import { ownerArgs, readOwner } from '../../users/owner-graphql.ts';
 import { grantFeature, revokeGrant } from './change.ts';
 import { NewGrant } from './rules.ts';
 
@@ -110,10 +110,9 @@ builder.queryField('grants', (t) =>
     description:
       'The feature grants of a user, oldest first, including those that have ended. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
-      userId: t.arg.string({ required: true, description: 'The id of the user.' }),
-      featureId: t.arg.string({ description: 'Only those of this feature.' }),
+      ...ownerArgs,
       ...listArgs,
-      newestFirst: t.arg.boolean({ required: true, defaultValue: false, description: 'Newest first.' }),
+      ...orderArgs,
     },
     resolve: async (query, _root, { userId, featureId, ...page }, context) => {
       const { db } = context;

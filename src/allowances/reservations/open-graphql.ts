@@ -3,7 +3,7 @@ import type { Reservation } from '../../database/generated/client.ts';
 import { Feature, type WithFeature, withFeatures } from '../../features/graphql.ts';
 import { builder } from '../../graphql/builder.ts';
 import { byRowId, listArgs, listPageBy } from '../../graphql/list.ts';
-import { readOwner } from '../../users/owner-graphql.ts';
+import { ownerArgs, readOwner } from '../../users/owner-graphql.ts';
 
 const OpenReservation = builder.objectRef<WithFeature<Reservation>>('OpenReservation').implement({
   description: 'An amount that is held now: it was not committed or released, and has not lapsed.',
@@ -26,8 +26,7 @@ builder.queryField('openReservations', (t) =>
     description:
       'The open reservations of a user, soonest to lapse first. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
-      userId: t.arg.string({ required: true, description: 'The id of the user.' }),
-      featureId: t.arg.string({ description: 'Only those of this feature.' }),
+      ...ownerArgs,
       ...listArgs,
     },
     resolve: async (_root, { userId, featureId, ...page }, context, info) => {

@@ -1,9 +1,9 @@
 import { amountOf } from '../../amount.ts';
 import { topUpNotFound } from '../../errors.ts';
 import { builder } from '../../graphql/builder.ts';
-import { byRowId, listArgs, listPage } from '../../graphql/list.ts';
+import { byRowId, listArgs, listPage, orderArgs } from '../../graphql/list.ts';
 import { Note, parse, requireRowId } from '../../input.ts';
-import { readOwner } from '../../users/owner-graphql.ts';
+import { ownerArgs, readOwner } from '../../users/owner-graphql.ts';
 import { topUp, voidTopUp } from './change.ts';
 import { NewTopUp } from './rules.ts';
 
@@ -112,10 +112,9 @@ builder.queryField('topUps', (t) =>
     description:
       'The top-ups of a user, oldest first, including those that are over. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
-      userId: t.arg.string({ required: true, description: 'The id of the user.' }),
-      featureId: t.arg.string({ description: 'Only those of this feature.' }),
+      ...ownerArgs,
       ...listArgs,
-      newestFirst: t.arg.boolean({ required: true, defaultValue: false, description: 'Newest first.' }),
+      ...orderArgs,
     },
     resolve: async (query, _root, { userId, featureId, ...page }, context) => {
       const { db } = context;

@@ -3,7 +3,7 @@ import { type Amount, amountOf } from '../../amount.ts';
 import { Feature, type WithFeature, withFeatures } from '../../features/graphql.ts';
 import { builder } from '../../graphql/builder.ts';
 import { parse } from '../../input.ts';
-import { readOwner } from '../../users/owner-graphql.ts';
+import { ownerArgs, readOwner } from '../../users/owner-graphql.ts';
 
 const Count = z.int().min(1, 'must be 1 or more').max(100, 'must be at most 100');
 
@@ -52,8 +52,7 @@ builder.queryField('usageAlerts', (t) =>
     description:
       'The thresholds that a user has reached and for which an event was written for webhooks, newest first: of the current windows, and of those that ended in the last 90 days. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
-      userId: t.arg.string({ required: true, description: 'The id of the user.' }),
-      featureId: t.arg.string({ description: 'Only those of this feature.' }),
+      ...ownerArgs,
       first: t.arg.int({ defaultValue: 20, description: 'The maximum number of items, 1 to 100.' }),
     },
     resolve: async (_root, { first, ...given }, context, info) => {

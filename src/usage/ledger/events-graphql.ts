@@ -1,7 +1,7 @@
 import { Feature, type WithFeature, withFeatures } from '../../features/graphql.ts';
 import { builder } from '../../graphql/builder.ts';
-import { byRowId, listAfter, listArgs } from '../../graphql/list.ts';
-import { readOwner } from '../../users/owner-graphql.ts';
+import { byRowId, listAfter, listArgs, orderArgs } from '../../graphql/list.ts';
+import { ownerArgs, readOwner } from '../../users/owner-graphql.ts';
 import { RecordUsageAction } from '../record/graphql.ts';
 import { findEvent, readEvents, type UsageEvent as UsageEventRow } from './events-store.ts';
 
@@ -43,10 +43,9 @@ builder.queryField('usageEvents', (t) =>
     description:
       'The recorded usage of a user, in the order in which it counts, oldest first. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
-      userId: t.arg.string({ required: true, description: 'The id of the user.' }),
-      featureId: t.arg.string({ description: 'Only that of this feature.' }),
+      ...ownerArgs,
       ...listArgs,
-      newestFirst: t.arg.boolean({ required: true, defaultValue: false, description: 'Newest first.' }),
+      ...orderArgs,
     },
     resolve: async (_root, { userId, featureId: only, newestFirst, ...page }, context, info) => {
       const { db } = context;

@@ -10,7 +10,7 @@ import { eachInSlices, mapInSlices } from '../../slices.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
 import { Excess } from '../draws/rules.ts';
 import { readExcess, readTopUps, saveExcess } from '../draws/store.ts';
-import { readHeld } from '../reservations/hold-store.ts';
+import { readHeld } from '../reservations/store.ts';
 import { addCounters, type Case, decide, emptyTally, type Tally } from './decision-rules.ts';
 import {
   appendEntries,

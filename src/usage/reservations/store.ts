@@ -148,3 +148,18 @@ export async function forgetNext(pool: Pool, after: bigint, count: number): Prom
   const last = rows[0]?.last ?? null;
   return last === null ? null : BigInt(last);
 }
+
+/** What the open reservations of these users hold at an instant, for each feature, by `nameOf`. */
+export async function readHeld(
+  client: Client,
+  userKeys: readonly bigint[],
+  now: Date,
+  nameOf: (userKey: bigint, featureId: string) => string,
+): Promise<Map<string, bigint>> {
+  const { rows } = await client.query<{ user_key: string; feature_id: string; held: string }>(
+    `select user_key, feature_id, sum(held) as held from usage_hold
+     where user_key = any($1::bigint[]) and expires_at > $2 group by user_key, feature_id`,
+    [userKeys, now],
+  );
+  return new Map(rows.map((row) => [nameOf(BigInt(row.user_key), row.feature_id), amountOf(row.held)]));
+}
