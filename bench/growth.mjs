@@ -7,6 +7,8 @@ import { appendUsage } from '../dist/usage/record/store.js';
 import { canCount, cpuSeconds } from './cpu.mjs';
 
 const batch = 64;
+/** The calls are counted in so many parts: the further from a checkpoint, the fewer whole pages are written. */
+const parts = 8;
 /** As src/database/settings.ts sets them for the hot path. */
 const settings = 'set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off';
 
@@ -88,9 +90,16 @@ async function measure(url, calls, run) {
     // From a checkpoint on: the first change of each page writes all of it.
     await pool.query('checkpoint');
     const before = await read();
-    await run(pool, calls);
-    const after = await read();
+    const walBytesByPart = [];
+    let after = before;
+    for (let part = 1; part <= parts; part += 1) {
+      const { wal } = after;
+      await run(pool, calls / parts);
+      after = await read();
+      walBytesByPart.push(((after.wal - wal) * parts) / calls);
+    }
     return {
+      walBytesByPart,
       byRelation: await walByRelation(pool, before.wal, after.wal, calls),
       cpuMicros: ((after.seconds - before.seconds) * 1e6) / calls,
       walBytes: (after.wal - before.wal) / calls,
@@ -179,10 +188,11 @@ export async function measureGrowth(databases, { users, events, features, rounds
   return rows;
 }
 
-function tell(kind, size, { cpuMicros, walBytes, pages, byRelation }) {
+function tell(kind, size, { cpuMicros, walBytes, walBytesByPart, pages, byRelation }) {
   const of = byRelation.map(({ relation, pages, changes }) => `${relation} ${pages} + ${changes}`).join(', ');
   process.stderr.write(
-    `${kind}, ${size}: CPU ${cpuMicros.toFixed(0)} µs, WAL ${walBytes.toFixed(0)} bytes, ${pages.toFixed(2)} whole pages` +
+    `${kind}, ${size}: CPU ${cpuMicros.toFixed(0)} µs, WAL ${walBytes.toFixed(0)} bytes ` +
+      `(by parts: ${walBytesByPart.map((bytes) => bytes.toFixed(0)).join(', ')}), ${pages.toFixed(2)} whole pages` +
       `${of && `; pages + changes: ${of}`}\n`,
   );
 }

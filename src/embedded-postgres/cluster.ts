@@ -2,12 +2,14 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chown, type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { totalmem } from 'node:os';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
 import { type Account, cleanEnvironment, run } from './account.ts';
 import type { Binaries } from './binaries.ts';
 import { lockFiles } from './files-lock.ts';
+import { settingsFor } from './settings-rules.ts';
 
 /** The files of an embedded server, and how to run it. */
 export interface Cluster {
@@ -137,10 +139,18 @@ async function refuseForeignFiles(cluster: Cluster): Promise<void> {
     );
 }
 
+/** The memory of the machine, or what a container may use of it. */
+const usableMemoryBytes = () => Math.min(totalmem(), process.constrainedMemory() || totalmem());
+
 /** Returns null if the server has started; otherwise its last log lines. */
 async function tryToStart(cluster: Cluster, lock: FileHandle, port: number): Promise<string | null> {
   const logged = (await stat(logFileOf(cluster)).catch(() => null))?.size ?? 0;
-  const settings = { port, listen_addresses: '127.0.0.1', max_connections: cluster.connections };
+  const settings = {
+    port,
+    listen_addresses: '127.0.0.1',
+    max_connections: cluster.connections,
+    ...settingsFor(usableMemoryBytes()),
+  };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const failure =
     process.platform === 'win32'

@@ -56,6 +56,7 @@ test('the first use makes a server that is durable, sorts alike everywhere, and 
   const [settings] = await query(
     server.url,
     `select current_setting('fsync') as fsync, current_setting('synchronous_commit') as "synchronousCommit",
+            current_setting('checkpoint_timeout') as "checkpointTimeout",
             current_setting('listen_addresses') as "listensOn", current_setting('TimeZone') as "timeZone",
             (select array_agg(word order by word) from unnest(array['b', 'ä', 'B', 'a', 'Z']) word) as sorted,
             upper('ä') as upper`,
@@ -63,6 +64,7 @@ test('the first use makes a server that is durable, sorts alike everywhere, and 
   expect(settings).toEqual({
     fsync: 'on',
     synchronousCommit: 'on',
+    checkpointTimeout: '15min',
     listensOn: '127.0.0.1',
     timeZone: 'UTC',
     sorted: ['B', 'Z', 'a', 'b', 'ä'],
