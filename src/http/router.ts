@@ -1,7 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { reportFault } from './faults.ts';
+import { problemOf } from './problem.ts';
 import { createObserver, type Observing, type RequestContext } from './request-context.ts';
-import { refusal, sendJson } from './response.ts';
+import { type Answer, refusal, sendJson } from './response.ts';
 
 export type Handler = (
   request: IncomingMessage,
@@ -50,7 +51,7 @@ export function createRouter(
   const otherwise: Handler = (request, response, requestContext) =>
     page !== undefined && acceptsPage(request)
       ? page(request, response, requestContext)
-      : sendJson(response, refusal('NOT_FOUND', `${nowhere}.`));
+      : sendJson(response, inFormOf(below(basePath, pathOf(request)), refusal('NOT_FOUND', `${nowhere}.`)));
   return async (request, response) => {
     const asked = below(basePath, pathOf(request));
     const found = asked === null ? null : find(asked);
@@ -60,16 +61,20 @@ export function createRouter(
     for (const [name, value] of securityHeaders) response.setHeader(name, value);
     try {
       if (route !== null)
-        await inSpan(requestContext, () => follow(route, request, response, requestContext));
+        await inSpan(requestContext, () => follow(path, route, request, response, requestContext));
       else if (asked === null) sendJson(response, outside);
       else await otherwise(request, response, requestContext);
     } catch (error) {
       const { code, message, requestId } = reportFault(observing.log, error, requestContext);
       if (response.headersSent) response.destroy();
-      else sendJson(response, refusal(code, message, { requestId }));
+      else sendJson(response, inFormOf(asked, refusal(code, message, { requestId })));
     }
   };
 }
+
+/** Paths of REST answer errors as RFC 9457 says, also where nothing is. */
+const inFormOf = (path: string | null, answer: Answer): Answer =>
+  path === '/v1' || path?.startsWith('/v1/') ? problemOf(answer) : answer;
 
 const nothing = { path: null, route: null, params: {} };
 
@@ -142,6 +147,7 @@ function below(basePath: string, path: string): string | null {
 }
 
 function follow(
+  path: string | null,
   route: Route,
   request: IncomingMessage,
   response: ServerResponse,
@@ -151,7 +157,7 @@ function follow(
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   const handle = isRouted(method) ? route[method] : undefined;
   return handle === undefined
-    ? refuseMethod(response, Object.keys(route))
+    ? refuseMethod(response, Object.keys(route), path)
     : handle(request, response, requestContext);
 }
 
@@ -161,8 +167,8 @@ const isRouted = (method: string | undefined): method is keyof Route =>
   routedMethods.some((each) => each === method);
 
 /** @param allowed the methods that this path answers */
-export function refuseMethod(response: ServerResponse, allowed: string[]): void {
+export function refuseMethod(response: ServerResponse, allowed: string[], path: string | null = null): void {
   const methods = allowed.join(', ');
   const answer = refusal('METHOD_NOT_ALLOWED', `This path answers ${methods} only.`);
-  sendJson(response, { ...answer, headers: { Allow: methods } });
+  sendJson(response, inFormOf(path, { ...answer, headers: { Allow: methods } }));
 }

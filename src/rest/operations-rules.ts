@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { invalidInput } from '../errors.ts';
 import {
   type Data,
   listOf,
@@ -75,7 +76,7 @@ export const operations: readonly RestOperation[] = [
     response: shapes.Recorded,
     document: `mutation ($input: CreateUsageEventInput!) { recordUsage(input: $input) { ${recordedFields} } }`,
     variables: ({ body, idempotencyKey }) => ({
-      input: { ...body, idempotencyKey: body.idempotencyKey ?? idempotencyKey },
+      input: { ...body, idempotencyKey: oneKey(body.idempotencyKey, idempotencyKey) },
     }),
     answer: ({ recordUsage }) => recordUsage,
   },
@@ -186,3 +187,10 @@ export const operations: readonly RestOperation[] = [
     answer: (data) => data,
   },
 ];
+
+/** The key of the body, or of the header. */
+function oneKey(inBody: unknown, inHeader: string | undefined): unknown {
+  if (inBody && inHeader !== undefined && inBody !== inHeader)
+    throw invalidInput('body.idempotencyKey', 'is another one than in the header Idempotency-Key');
+  return inBody ?? inHeader;
+}

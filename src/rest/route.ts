@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { STATUS_CODES } from 'node:http';
 import type { ExecutionResult } from 'graphql';
 import { z } from 'zod';
 import { allowanceOf, type Caller, identifyHolder } from '../auth/caller.ts';
@@ -8,11 +7,12 @@ import type { Keyring } from '../auth/keys/store.ts';
 import { DomainError, invalidInput } from '../errors.ts';
 import type { GraphqlServer } from '../graphql/server.ts';
 import { forCallers } from '../http/admission.ts';
-import { readJson, refuseBody } from '../http/body.ts';
+import { readEncoding, readJson, refuseBody } from '../http/body.ts';
 import type { Gate } from '../http/gate.ts';
+import { noStore, problem, problemOf } from '../http/problem.ts';
 import type { RateLimit } from '../http/rate-limit.ts';
 import type { RequestContext } from '../http/request-context.ts';
-import { type Answer, codeOf, type Refusal, sendJson, unauthenticated } from '../http/response.ts';
+import { type Answer, refusal, sendJson, unauthenticated } from '../http/response.ts';
 import type { Handler, Route } from '../http/router.ts';
 import { parse } from '../input.ts';
 import { openApiOf } from './openapi-rules.ts';
@@ -57,6 +57,8 @@ function createHandler(
       },
     },
     async (request, response, { caller, body, context }) => {
+      if (body.length > 0 && readEncoding(request.headers['content-encoding']) !== 'identity')
+        return refuse(request, response, compressed);
       try {
         const given = readGiven(operation, request, body, context);
         const params = { query: operation.document, variables: operation.variables(given) };
@@ -119,26 +121,14 @@ interface ErrorExtensions {
   requestId?: string;
 }
 
-const noStore = { 'Cache-Control': 'private, no-store' };
-
-/** An error as RFC 9457 says. Its type is none of ours: `code` and `name` tell errors apart. */
-function problem(
-  status: number,
-  {
-    code,
-    ...rest
-  }: { code: string; name?: string | undefined; detail?: string; requestId?: string | undefined },
-): Answer {
-  const body = { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, ...rest, code };
-  return { status, body, headers: { ...noStore, 'Content-Type': 'application/problem+json; charset=utf-8' } };
-}
-
-/** Sends a refusal of the HTTP layer as such an error. */
-function refuse(request: IncomingMessage, response: ServerResponse, { status, body, headers }: Answer): void {
-  const [error] = (body as Partial<Refusal['body']>).errors ?? [];
-  const { code = codeOf(status) } = (error?.extensions ?? {}) as { code?: string };
-  const answer = problem(status, { code, ...(error === undefined ? {} : { detail: error.message }) });
-  refuseBody(request, response, { ...answer, headers: { ...headers, ...answer.headers } });
+/** Sends a refusal of the HTTP layer as RFC 9457 says. */
+function refuse(request: IncomingMessage, response: ServerResponse, refused: Answer): void {
+  refuseBody(request, response, problemOf(refused));
 }
 
 const wrongKey = unauthenticated('Unauthenticated: send a valid private key in the Authorization header.');
+
+const compressed: Answer = {
+  ...refusal('UNSUPPORTED_MEDIA_TYPE', 'Send the body without a Content-Encoding.'),
+  headers: { 'Accept-Encoding': 'identity' },
+};

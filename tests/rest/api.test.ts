@@ -228,6 +228,52 @@ describe('an error is a problem as RFC 9457 says', () => {
     expect(wrong.body.detail).toMatch(/^Unauthenticated/);
   });
 
+  test.each<
+    [
+      string,
+      () => Promise<{ status: number; headers: Record<string, string>; body: unknown }>,
+      number,
+      string,
+    ]
+  >([
+    ['a path where nothing is', () => app.http.get('/v1/nothing'), 404, 'NOT_FOUND'],
+    ['a broken percent-encoding', () => app.http.get('/v1/users/%ZZ'), 404, 'NOT_FOUND'],
+    ['another method', () => app.http.put('/v1/users'), 405, 'METHOD_NOT_ALLOWED'],
+    [
+      'a compressed body',
+      () =>
+        app.http
+          .post('/v1/usage')
+          .set({
+            Authorization: app.keys.test,
+            'Content-Encoding': 'gzip',
+            'Content-Type': 'application/json',
+          })
+          .send('{}'),
+      415,
+      'UNSUPPORTED_MEDIA_TYPE',
+    ],
+    [
+      'two idempotency keys',
+      () =>
+        send(
+          'post',
+          '/usage',
+          { userId: 'eve', featureId: 'calls', idempotencyKey: 'a' },
+          { 'Idempotency-Key': 'b' },
+        ),
+      400,
+      'BAD_USER_INPUT',
+    ],
+  ])('of %s', async (_what, ask, status, code) => {
+    const answer = await ask();
+    expect([answer.status, answer.headers['content-type']]).toEqual([
+      status,
+      'application/problem+json; charset=utf-8',
+    ]);
+    expect(Problem.strict().parse(answer.body)).toMatchObject({ status, code });
+  });
+
   test('of the server names the request, and nothing of the database', async () => {
     await app.database.work.query('alter table "user" rename to elsewhere');
     const { status, body } = await send('get', '/users');
