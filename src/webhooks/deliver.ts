@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
@@ -15,6 +14,7 @@ import {
   findPersons,
   type LeasedWebhook,
   leaseDue,
+  type Position,
   saveAttempts,
 } from './delivery-store.ts';
 import type { SendMail } from './email/send.ts';
@@ -64,8 +64,15 @@ export interface DispatcherParts {
 const maxServed = 200;
 /** A batch of one webhook: how many deliveries, how many of them at once, and when no more are begun. */
 const batch = { size: 100, concurrency: 8, beginsMs: 5_000 };
-/** After this, what the webhook is set to is read again. */
-const servedMs = 5_000;
+/**
+ * After this, what the webhook is set to is read again. A change of it by somebody ends the lease at once, so this is long:
+ * what waits is sent without a gap.
+ */
+const servedMs = 60_000;
+/** While a webhook is served, each batch goes on where the one before ended. After this, it begins at the front again. */
+const aheadMs = 5_000;
+/** Every so many looks for something to send, all that waits is read; see Look. */
+const looksPerWhole = 10;
 
 /**
  * Sends what is due. Each webhook is served by one process at a time, and on its own: one that is slow or dead delays no
@@ -77,21 +84,22 @@ export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts)
   const { signal } = controller;
   // Every request listens.
   setMaxListeners(0, signal);
-  const worker = randomUUID();
   const pace = createPace(parts.isBusy);
   const serving = new Set<Promise<void>>();
   const serve = (webhook: LeasedWebhook) => {
-    const served: Promise<void> = serveOne(webhook, { ...parts, worker, pace, stop: signal })
+    const served: Promise<void> = serveOne(webhook, { ...parts, pace, stop: signal })
       .catch((err) => log.warn({ err }, 'webhook deliveries are left to the next attempt'))
       .finally(() => serving.delete(served));
     serving.add(served);
   };
+  const withMailboxes = parts.sendMail !== null;
   async function watch() {
-    while (!signal.aborted) {
+    for (let looks = 0; !signal.aborted; looks += 1) {
+      const look = looks % looksPerWhole === 0 ? 'ALL' : 'RECENT';
       try {
         const free = maxServed - serving.size;
         if (free > 0)
-          for (const webhook of await leaseDue(pool, worker, free, parts.sendMail !== null)) serve(webhook);
+          for (const webhook of await leaseDue(pool, free, { look, withMailboxes })) serve(webhook);
       } catch (err) {
         log.debug({ err }, 'webhook deliveries could not be read');
       }
@@ -109,7 +117,6 @@ export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts)
 }
 
 interface Service extends Omit<DispatcherParts, 'intervalMs'> {
-  worker: string;
   pace: Pace;
   stop: AbortSignal;
 }
@@ -119,18 +126,28 @@ function serveOne(webhook: LeasedWebhook, service: Service): Promise<void> {
   return serveMailbox(webhook, service.sendMail, service);
 }
 
+const front: Position = { nextAttemptAt: null, id: '0' };
+
 /** Sends until nothing is due, or the webhook fails, or for a while. */
 async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<void> {
-  const { pool, worker, stop } = service;
+  const { pool, stop } = service;
   let health: Health = webhook;
   const until = performance.now() + servedMs;
+  let position: Position = { nextAttemptAt: webhook.dueSince, id: '0' };
+  let aheadUntil = performance.now() + aheadMs;
   const secrets = decryptSecrets(webhook, service);
   try {
     for (let isOurs = true; isOurs && !stop.aborted && performance.now() < until; ) {
-      const due = await findDue(pool, webhook.id, isFailing(health) ? 1 : batch.size);
-      if (due.length === 0) break;
+      const due = await findDue(pool, webhook.id, position, isFailing(health) ? 1 : batch.size);
+      const last = due.at(-1);
+      if (last === undefined) break;
       const attempts = await attemptAll(webhook, due, secrets, service);
       if (attempts.length === 0) break;
+      if (attempts.length === due.length && performance.now() < aheadUntil) position = last;
+      else {
+        position = front;
+        aheadUntil = performance.now() + aheadMs;
+      }
       const answers = attempts.map(({ answer, isTest }) => ({ ...answer, isTest }));
       const now = attempts.at(-1)?.at ?? new Date();
       const after = { ...afterAnswers(health, answers, now), isBack: isBack(health, answers, now) };
@@ -138,7 +155,7 @@ async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<v
       health = after;
     }
   } finally {
-    await endLease(pool, worker, webhook);
+    await endLease(pool, webhook);
   }
 }
 
@@ -148,12 +165,12 @@ async function save(
   webhook: LeasedWebhook,
   attempts: readonly Answered[],
   after: HealthAfter & { isBack: boolean },
-  { pool, worker, log }: Service,
+  { pool, log }: Service,
 ): Promise<boolean> {
   const { environmentId, id } = webhook;
   const { disabledReason } = after;
   return inTransaction(pool, async (client) => {
-    const isOurs = await saveAttempts(client, worker, webhook, attempts, after);
+    const isOurs = await saveAttempts(client, webhook, attempts, after);
     if (disabledReason === null || !isOurs) return isOurs;
     log.warn({ environmentId, webhook: id, disabledReason }, 'a webhook is disabled');
     const data = { flag: 'WEBHOOK_DISABLED', webhookId: id };

@@ -6,6 +6,8 @@ import { bringForwardSql, mailboxUrl } from './store.ts';
 export interface LeasedWebhook {
   environmentId: string;
   id: string;
+  /** Another one each time that a webhook is leased: who has lost a lease cannot take the next one for it. */
+  lease: string;
   url: string;
   includePersonalData: boolean;
   /** Encrypted. */
@@ -13,55 +15,69 @@ export interface LeasedWebhook {
   previousSecret: string | null;
   failures: number;
   failingSince: Date | null;
+  /** What became due before this is not to be read now; null: everything is. See Look. */
+  dueSince: Date | null;
 }
 
+/*
+ * What was delivered leaves an entry behind in the index of what is pending. PostgreSQL drops it only when no transaction
+ * is older than the delivery: a backup of an hour keeps those of an hour. So most looks read only the newest part of the
+ * index. Nothing is missed by that, because every tenth look reads all of it: a message may be due since long when it
+ * appears, for it was put back, or its transaction took long. And everything is read of a webhook that has failed: the
+ * pauses are over of what waits for it.
+ */
+
+/** The part of the index that a look reads: what became due within the last 10 seconds, or everything. */
+export type Look = 'RECENT' | 'ALL';
+
 /** Longer than a batch takes; see deliver.ts. When a process is killed, others wait for the end of its leases. */
-const lease = `interval '30 seconds'`;
+const leasedFor = `interval '30 seconds'`;
 
 const leaseSql = `
   with due as (
-    select w.environment_id, w.id from webhook w
+    select w.environment_id, w.id, since from webhook w
+    cross join lateral (
+      select case when $3 = 'RECENT' and w.failures = 0 then now() - interval '10 seconds' end as since offset 0
+    ) s
     where w.disabled_at is null and coalesce(w.paused_until, now()) <= now()
-      and coalesce(w.leased_until, now()) <= now() and ($3 or w.url <> '${mailboxUrl}')
-      and exists (
-        select from webhook_delivery d
+      and coalesce(w.leased_until, now()) <= now() and ($2 or w.url <> '${mailboxUrl}')
+      and (
+        select true from webhook_delivery d
         where d.webhook_id = w.id and d.state = 'PENDING' and d.next_attempt_at <= now()
+          and d.next_attempt_at >= coalesce(since, '-infinity')
+        order by d.next_attempt_at limit 1
       )
-    limit $2 for no key update skip locked
+    limit $1 for no key update of w skip locked
   )
-  update webhook w set leased_by = $1, leased_until = now() + ${lease}
+  update webhook w set leased_by = gen_random_uuid(), leased_until = now() + ${leasedFor}
   from due where w.environment_id = due.environment_id and w.id = due.id
-  returning w.environment_id as "environmentId", w.id, w.url, w.include_personal_data as "includePersonalData", w.secret,
+  returning w.environment_id as "environmentId", w.id, w.leased_by as lease, w.url, w.include_personal_data as "includePersonalData", w.secret,
     case when w.previous_secret_until > now() then w.previous_secret end as "previousSecret", w.failures,
-    w.failing_since as "failingSince"`;
+    w.failing_since as "failingSince", due.since as "dueSince"`;
 
 /**
- * Leases the webhooks that have something to be sent now, and that no other process serves.
+ * Leases the webhooks that have something to be sent now, and that no other process serves. Each webhook is asked on its
+ * own, by an ordered subquery with a limit: the planner would turn `exists` into a join that reads whatever is pending.
  *
  * @param withMailboxes whether this process can send mail
  */
 export async function leaseDue(
-  pool: Pool,
-  worker: string,
+  pool: Pick<Pool, 'query'>,
   count: number,
-  withMailboxes: boolean,
+  { look, withMailboxes }: { look: Look; withMailboxes: boolean },
 ): Promise<LeasedWebhook[]> {
   const { rows } = await pool.query<LeasedWebhook>({
     name: 'lease webhooks',
     text: leaseSql,
-    values: [worker, count, withMailboxes],
+    values: [count, withMailboxes, look],
   });
   return rows;
 }
 
-export async function endLease(
-  pool: Pool,
-  worker: string,
-  { environmentId, id }: LeasedWebhook,
-): Promise<void> {
+export async function endLease(pool: Pool, { environmentId, id, lease }: LeasedWebhook): Promise<void> {
   await pool.query(
     'update webhook set leased_by = null, leased_until = null where environment_id = $1 and id = $2 and leased_by = $3',
-    [environmentId, id, worker],
+    [environmentId, id, lease],
   );
 }
 
@@ -74,24 +90,47 @@ export interface DueDelivery {
   type: string;
   data: Record<string, unknown>;
   createdAt: Date;
+  nextAttemptAt: Date;
   /** The database's clock. */
   now: Date;
 }
 
-const dueSql = `
-  select d.id, d.attempts, d.retry_until as "retryUntil", e.message_id as "messageId", e.type, e.data,
-    e.created_at as "createdAt", now() as now
-  from webhook_delivery d
-  join webhook_event e on e.environment_id = d.environment_id and e.id = d.event_id
-  where d.webhook_id = $1 and d.state = 'PENDING' and d.next_attempt_at <= now()
-  order by d.next_attempt_at, d.id limit $2`;
+/** Where reading goes on in the order of what is due. */
+export interface Position {
+  nextAttemptAt: Date | null;
+  /** Of a delivery. */
+  id: string;
+}
 
-/** What is to be sent to a webhook now, what is due longest first. */
-export async function findDue(pool: Pool, webhookId: string, count: number): Promise<DueDelivery[]> {
+/*
+ * Each event is looked up on its own: the planner, where it believes that there are few events, would join by reading all
+ * of them for each delivery.
+ */
+const dueSql = `
+  select d.id, d.attempts, d.retry_until as "retryUntil", d.next_attempt_at as "nextAttemptAt",
+    e.message_id as "messageId", e.type, e.data, e.created_at as "createdAt", now() as now
+  from (
+    select id, environment_id, event_id, attempts, retry_until, next_attempt_at from webhook_delivery
+    where webhook_id = $1 and state = 'PENDING' and next_attempt_at <= now()
+      and (next_attempt_at, id) > (coalesce($3::timestamptz, '-infinity'), $4::bigint)
+    order by next_attempt_at, id limit $2
+  ) d
+  cross join lateral (
+    select * from webhook_event e where e.environment_id = d.environment_id and e.id = d.event_id limit 1
+  ) e
+  order by d.next_attempt_at, d.id`;
+
+/** What is to be sent to a webhook now, what is due longest first. @param after only what comes after this */
+export async function findDue(
+  pool: Pick<Pool, 'query'>,
+  webhookId: string,
+  after: Position,
+  count: number,
+): Promise<DueDelivery[]> {
   const { rows } = await pool.query<DueDelivery>({
     name: 'due deliveries',
     text: dueSql,
-    values: [webhookId, count],
+    values: [webhookId, count, after.nextAttemptAt, after.id],
   });
   return rows;
 }
@@ -134,18 +173,17 @@ const saveSql = `
 const healthSql = `
   update webhook set failures = $4, failing_since = $5, paused_until = $6,
     disabled_at = case when $7::text is null then disabled_at else now() end,
-    disabled_reason = coalesce($7, disabled_reason), leased_until = now() + ${lease}
+    disabled_reason = coalesce($7, disabled_reason), leased_until = now() + ${leasedFor}
   where environment_id = $1 and id = $2 and leased_by = $3 and disabled_at is null`;
 
 /**
  * Saves attempts, and how the webhook answers; if it is back, what waits is brought forward. Call it in a transaction.
  *
- * @returns whether this process still has the lease of a webhook that is still there
+ * @returns whether the lease still holds, and the webhook is still there
  */
 export async function saveAttempts(
   client: PoolClient,
-  worker: string,
-  { environmentId, id }: LeasedWebhook,
+  { environmentId, id, lease }: LeasedWebhook,
   attempts: readonly Attempt[],
   { failures, failingSince, pausedUntil, disabledReason, isBack }: HealthAfter & { isBack: boolean },
 ): Promise<boolean> {
@@ -168,7 +206,7 @@ export async function saveAttempts(
   const { rowCount } = await client.query({
     name: 'save health',
     text: healthSql,
-    values: [environmentId, id, worker, failures, failingSince, pausedUntil, disabledReason],
+    values: [environmentId, id, lease, failures, failingSince, pausedUntil, disabledReason],
   });
   return rowCount === 1;
 }

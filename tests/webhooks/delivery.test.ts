@@ -1,13 +1,15 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
+import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { createPost } from '../../src/http/outbound.ts';
 import { type Dispatcher, type Post, startDispatcher } from '../../src/webhooks/deliver.ts';
-import { cleanUpOnce } from '../../src/webhooks/delivery-store.ts';
+import { cleanUpOnce, findDue, leaseDue, type Position } from '../../src/webhooks/delivery-store.ts';
 import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
 import { type Receiver, startReceiver } from '../helpers/receiver.ts';
 
@@ -102,10 +104,30 @@ async function until(what: () => Promise<boolean>): Promise<void> {
     await sleep(20);
   }
 }
+async function deliveredOf(webhookId: string): Promise<number> {
+  const { rows } = await app.database.work.query(
+    `select count(*)::int as count from webhook_delivery where webhook_id = $1 and state = 'DELIVERED'`,
+    [webhookId],
+  );
+  return rows[0].count;
+}
 /** As if its pauses were over. */
 const hurry = () =>
   app.database.work.query(
     `with d as (update webhook_delivery set next_attempt_at = now() where state = 'PENDING') update webhook set paused_until = null`,
+  );
+
+/** Events with a delivery of each for a webhook, as the outbox writes them. */
+const writeMany = (webhookId: string, count: number, dueAt = 'now()') =>
+  app.database.work.query(
+    `with e as (
+       insert into webhook_event (environment_id, type, data)
+       select 'test', 'user.deleted', jsonb_build_object('userId', n::text) from generate_series(1, ${count}) n
+       returning id
+     )
+     insert into webhook_delivery (environment_id, webhook_id, event_id, retry_until, next_attempt_at)
+     select 'test', $1, id, now() + interval '3 days', ${dueAt} from e order by id`,
+    [webhookId],
   );
 
 test('a message is signed as Standard Webhooks says, and its delivery is shown', async () => {
@@ -348,6 +370,134 @@ test('one that hangs delays no other, and is asked by few requests at once', asy
   for (let user = 0; user < 30; user += 1) await createUser();
   await receiver.count(30);
   expect(slow.open().most).toBeLessThanOrEqual(8);
+});
+
+test('nothing more goes to the former address than the batch that was under way', async () => {
+  const former = receiver;
+  const hold = (held: ServerResponse[]) => (_message: unknown, response: ServerResponse) => {
+    held.push(response);
+  };
+  const release = (from: Receiver, held: ServerResponse[]) => {
+    from.answerWith((_message, response) => response.writeHead(204).end());
+    for (const response of held) response.writeHead(204).end();
+  };
+  const atFormer: ServerResponse[] = [];
+  const atNext: ServerResponse[] = [];
+  const next = await startOther();
+  former.answerWith(hold(atFormer));
+  next.answerWith(hold(atNext));
+  const { webhook } = await createWebhook();
+  await writeMany(webhook.id, 150);
+  await until(async () => atFormer.length > 0);
+  await app.ok(
+    'mutation ($id: String!, $url: String!) { updateWebhook(id: $id, input: { url: $url }) { id } }',
+    { id: webhook.id, url: next.url },
+  );
+  await until(async () => atNext.length > 0);
+  release(former, atFormer);
+  await former.count(100);
+  await until(async () => (await deliveredOf(webhook.id)) === 100);
+  release(next, atNext);
+  await until(async () => (await deliveredOf(webhook.id)) === 150);
+  expect(former.received).toHaveLength(100);
+});
+
+describe('what reading costs', () => {
+  /** The entries of an index that `work` reads, on a connection whose plans are made now. */
+  async function entriesRead(
+    index: string,
+    work: (pool: { query: Pool['query'] }) => Promise<unknown>,
+  ): Promise<number> {
+    const client = await app.database.work.connect();
+    const read = async () => {
+      const { rows } = await client.query(
+        'select pg_stat_get_xact_tuples_returned($1::regclass)::int as count',
+        [index],
+      );
+      return rows[0].count;
+    };
+    try {
+      await client.query('begin');
+      const before = await read();
+      await work(client);
+      return (await read()) - before;
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  }
+  async function besideOldTransaction(work: () => Promise<unknown>): Promise<void> {
+    const old = await app.database.work.connect();
+    try {
+      await old.query('begin isolation level repeatable read');
+      await old.query('select');
+      await work();
+    } finally {
+      await old.query('rollback');
+      old.release();
+    }
+  }
+  const pending = 'webhook_delivery_pending_idx';
+  const front = { nextAttemptAt: null, id: '0' };
+  const pause = () => app.database.work.query(`update webhook set paused_until = now() + interval '1 hour'`);
+
+  test('a look does not read what waits for webhooks that are not served now', async () => {
+    const { webhook } = await createWebhook();
+    await pause();
+    await writeMany(webhook.id, 2_000);
+    await createWebhook();
+    for (const look of ['ALL', 'RECENT'] as const)
+      expect(
+        await entriesRead(pending, (pool) => leaseDue(pool, 10, { look, withMailboxes: false })),
+      ).toBeLessThan(10);
+  });
+
+  test('a batch reads its own events only, also by a plan that was made for few events', async () => {
+    const { webhook } = await createWebhook();
+    await pause();
+    // A clean-up beside an old transaction: the planner believes that the table stays empty.
+    await writeMany(webhook.id, 100);
+    await besideOldTransaction(async () => {
+      await app.database.work.query('delete from webhook_event');
+      await app.database.work.query('vacuum analyze webhook_event');
+    });
+    await writeMany(webhook.id, 2_000, `now() - id * interval '1 second'`);
+    const read = await entriesRead('webhook_event_pkey', async (pool) => {
+      expect(await findDue(pool, webhook.id, front, 100)).toHaveLength(100);
+    });
+    expect(read).toBeLessThanOrEqual(100);
+  });
+
+  test('what was delivered while an old transaction lives is read now and then, not in each batch or look', async () => {
+    const { webhook } = await createWebhook();
+    await pause();
+    await besideOldTransaction(async () => {
+      await writeMany(webhook.id, 2_000, `now() - interval '1 minute'`);
+      await app.database.work.query(`update webhook_delivery set state = 'DELIVERED'`);
+      await app.database.work.query('update webhook set paused_until = null');
+      const look = (look: 'ALL' | 'RECENT') =>
+        entriesRead(pending, (pool) => leaseDue(pool, 10, { look, withMailboxes: false }));
+      expect(await look('ALL')).toBeGreaterThanOrEqual(2_000);
+      expect(await look('RECENT')).toBeLessThan(10);
+      await pause();
+      await writeMany(webhook.id, 200);
+      let after: Position = front;
+      const batch = async (pool: { query: Pool['query'] }) => {
+        const due = await findDue(pool, webhook.id, after, 100);
+        after = due.at(-1) ?? after;
+      };
+      expect(await entriesRead(pending, batch)).toBeGreaterThanOrEqual(2_100);
+      expect(await entriesRead(pending, batch)).toBeLessThanOrEqual(101);
+    });
+  });
+
+  test('a message that appears as if it was due since long is sent soon', async () => {
+    const { webhook } = await createWebhook();
+    await createUser();
+    await receiver.count(1);
+    await writeMany(webhook.id, 1, `now() - interval '1 hour'`);
+    await receiver.count(2);
+  });
 });
 
 test('two processes send each message once; what a killed one was sending is sent again', async () => {

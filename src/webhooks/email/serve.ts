@@ -23,7 +23,6 @@ const retryPauseMs = (failures: number): number =>
 interface Service {
   pool: Pool;
   log: Logger;
-  worker: string;
   stop: AbortSignal;
 }
 
@@ -34,13 +33,13 @@ interface Service {
 export async function serveMailbox(
   mailbox: LeasedWebhook,
   sendMail: SendMail,
-  { pool, log, worker, stop }: Service,
+  { pool, log, stop }: Service,
 ): Promise<void> {
   const { environmentId, id } = mailbox;
   try {
     const { ids, groups } = await findDueMail(pool, id, maxEvents);
     // The rest begins before the mail: if its end cannot be saved, it is sent again, but not at once.
-    if (ids.length === 0 || !(await pauseMailbox(pool, worker, mailbox, restMs))) return;
+    if (ids.length === 0 || !(await pauseMailbox(pool, mailbox, restMs))) return;
     const at = new Date();
     const problem = await sendMail(mailOf(environmentId, groups, ids.length === maxEvents), stop);
     if (problem !== null && stop.aborted) return;
@@ -48,9 +47,9 @@ export async function serveMailbox(
     const durationMs = Date.now() - at.getTime();
     const pauseMs = problem === null ? restMs : retryPauseMs(mailbox.failures + 1);
     await inTransaction(pool, (client) =>
-      saveMailed(client, worker, mailbox, { ids, at, durationMs, problem, pauseMs }),
+      saveMailed(client, mailbox, { ids, at, durationMs, problem, pauseMs }),
     );
   } finally {
-    await endLease(pool, worker, mailbox);
+    await endLease(pool, mailbox);
   }
 }

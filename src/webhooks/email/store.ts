@@ -1,4 +1,5 @@
 import type { Pool, PoolClient } from 'pg';
+import type { LeasedWebhook } from '../delivery-store.ts';
 import { mailboxUrl } from '../store.ts';
 import { type EventGroup, mailedTypes, maxExamples } from './mail-rules.ts';
 
@@ -27,14 +28,13 @@ const pauseSql = `
   update webhook set paused_until = now() + $4 * interval '1 millisecond'
   where environment_id = $1 and id = $2 and leased_by = $3`;
 
-/** Nothing is mailed before the pause is over, whatever becomes of this process. @returns whether it has the lease */
+/** Nothing is mailed before the pause is over, whatever becomes of this process. @returns whether the lease still holds */
 export async function pauseMailbox(
   pool: Pool,
-  worker: string,
-  { environmentId, id }: { environmentId: string; id: string },
+  { environmentId, id, lease }: LeasedWebhook,
   pauseMs: number,
 ): Promise<boolean> {
-  const { rowCount } = await pool.query(pauseSql, [environmentId, id, worker, pauseMs]);
+  const { rowCount } = await pool.query(pauseSql, [environmentId, id, lease, pauseMs]);
   return rowCount === 1;
 }
 
@@ -52,7 +52,9 @@ const dueSql = `
   )
   select e.type, count(*)::int as count, array_agg(due.id::text) as ids,
     (array_agg(e.data order by e.id))[1:${maxExamples}] as examples, min(e.created_at) as first, max(e.created_at) as last
-  from due join webhook_event e on e.environment_id = due.environment_id and e.id = due.event_id
+  from due cross join lateral (
+    select * from webhook_event e where e.environment_id = due.environment_id and e.id = due.event_id limit 1
+  ) e
   group by e.type, e.data -> 'flag', e.data -> 'billingFlag', e.data -> 'featureId', e.data -> 'threshold',
     e.data -> 'thresholdAmount', e.data ? 'topUpId'
   order by min(e.id)`;
@@ -88,10 +90,9 @@ const healthSql = `
 /** Saves what became of a mail, and until when the mailbox rests. Call it in a transaction. */
 export async function saveMailed(
   client: PoolClient,
-  worker: string,
-  { environmentId, id }: { environmentId: string; id: string },
+  { environmentId, id, lease }: LeasedWebhook,
   { ids, at, durationMs, problem, pauseMs }: Mailed & { ids: readonly string[]; pauseMs: number },
 ): Promise<void> {
   await client.query(saveSql, [ids, at, durationMs, problem]);
-  await client.query(healthSql, [environmentId, id, worker, problem, pauseMs]);
+  await client.query(healthSql, [environmentId, id, lease, problem, pauseMs]);
 }
