@@ -16,6 +16,7 @@ import { Period } from './period.tsx';
 import { exact, heldOf } from './present.ts';
 import { Resets } from './resets.tsx';
 
+const Why = lazy(() => import('../users/why.tsx').then(({ Why }) => ({ default: Why })));
 const History = lazy(() => import('./history.tsx').then(({ History }) => ({ default: History })));
 const GiveMore = lazy(() => import('./give-more.tsx').then(({ GiveMore }) => ({ default: GiveMore })));
 
@@ -38,7 +39,7 @@ export function Allowances(props: {
     />
   );
   return (
-    <Card title="Allowances" action={give}>
+    <Card title="Allowances" isMain action={give}>
       {entitlements.length === 0 ? (
         <Text c="dimmed">
           None: the user has no active subscription. Subscribe the user to a package below, or give one
@@ -80,6 +81,7 @@ function Row(props: { userId: string; entitlement: Entitlement; onGiven: (tab: G
       before={<Access access={access} />}
       after={<Source entitlement={entitlement} />}
       action={consumption !== null && consumption.budget !== null && give}
+      why={<Why userId={userId} featureId={feature.id} />}
       history={consumption && <Histories userId={userId} feature={feature} />}
     >
       {consumption && (
@@ -161,7 +163,7 @@ function Histories({ userId, feature }: { userId: string; feature: Entitlement['
 
 const Access = ({ access }: { access: boolean }) =>
   access ? (
-    <IconCircleCheck size={18} aria-label="Access" role="img" color="var(--mantine-primary-color-filled)" />
+    <IconCircleCheck size={18} aria-label="Access" role="img" color="var(--mantine-color-anchor)" />
   ) : (
     <IconCircleX size={18} aria-label="No access" role="img" color="var(--mantine-color-error)" />
   );
@@ -179,15 +181,16 @@ function UsageBar(props: Consumption & { label: string; units: string }) {
   const isToppedUp = used > budget && topUp !== null && topUp.remaining > 0;
   // Top-ups are left, so the user is not blocked.
   const over = used > budget && !isToppedUp;
+  const isUsedUp = used >= budget && !overageEnabled && !(topUp !== null && topUp.remaining > 0);
   const words = isToppedUp
     ? `${formatNumber(used)} ${units}: the limit of ${formatNumber(budget)}, and ${formatNumber(exact(used - budget))} beyond it; top-ups gave ${formatNumber(topUp.granted)}`
     : `${formatNumber(used)} of ${formatNumber(budget)} ${units} (${formatShare(share)})`;
   return (
     <Stack gap={4}>
-      <Progress.Root size="lg">
+      <Progress.Root size="md">
         <Progress.Section
           value={Math.min(100, share * 100)}
-          color={over ? 'red.9' : undefined}
+          color={over || isUsedUp ? 'var(--gone)' : 'var(--mantine-color-anchor)'}
           className={over ? 'over' : undefined}
           withAria={false}
           role="progressbar"

@@ -57,7 +57,7 @@ export function Given(props: { userId: string; tab: GivenTab; onTab: (tab: Given
 /** How many there are; of more than one page only that. */
 const Count = ({ of }: { of: number | undefined }) =>
   of !== undefined && (
-    <Badge variant="default" size="sm" radius="sm">
+    <Badge variant="default" size="sm">
       {of >= pageSize ? `${pageSize}+` : of}
     </Badge>
   );

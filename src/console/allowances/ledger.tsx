@@ -127,12 +127,7 @@ function Undo({ userId, usage, isReverted }: { userId: string; usage: Usage; isR
   const record = useChange(RecordUsageDocument);
   const { id, feature, delta, occurredAt, action } = usage;
   const isDuplicate = record.data?.recordUsage?.duplicate === true;
-  if (isReverted)
-    return (
-      <Badge variant="default" radius="sm" tt="none">
-        Reverted
-      </Badge>
-    );
+  if (isReverted) return <Badge variant="default">Reverted</Badge>;
   if (action === 'SET' || delta === 0) return null;
   const opposite = formatChange({ ...usage, delta: -delta });
   return (

@@ -117,7 +117,7 @@ function Left({ topUp }: { topUp: TopUp }) {
   if (state === null) return formatNumber(topUp.remaining);
   return (
     <Group gap={6} justify="end" wrap="nowrap">
-      <Badge variant="default" radius="sm" tt="none" style={{ flexShrink: 0 }}>
+      <Badge variant="default" style={{ flexShrink: 0 }}>
         {state}
       </Badge>
       {formatNumber(0)}

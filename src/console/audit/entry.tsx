@@ -1,4 +1,4 @@
-import { Anchor, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Table, Text } from '@mantine/core';
 import { Link, useSearchParams } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { AuditLogQuery } from '../generated/operations.ts';
@@ -79,34 +79,36 @@ function Changes({ changes, withheld }: { changes: readonly FieldChange[]; withh
       </Text>
     );
   return (
-    <Stack gap="xs">
-      {changes.map((change) => (
-        <div key={change.name}>
-          <Text size="sm" fw={600}>
-            {change.name}
-          </Text>
-          {change.isWithheld ? (
-            <Text size="sm" c="dimmed">
+    <div className="changes">
+      {changes.map(({ name, from, to, isWithheld }) => (
+        <Text key={name} size="sm" component="div">
+          {name}{' '}
+          {isWithheld ? (
+            <Text span size="sm" c="dimmed">
               {withheld}
             </Text>
           ) : (
             <>
-              {change.from !== undefined && <Value kind="del" text={change.from} />}
-              {change.to !== undefined && <Value kind="ins" text={change.to} />}
+              {from !== undefined && <Value kind="del" text={from} />}
+              {to !== undefined && <Value kind="ins" text={to} />}
             </>
           )}
-        </div>
+        </Text>
       ))}
-    </Stack>
+    </div>
   );
 }
 
-/** The signs repeat what the colours say. */
+/** The signs repeat what the colours say. What has several lines stands on its own. */
 const Value = ({ kind, text }: { kind: 'del' | 'ins'; text: string }) => (
-  <Text component={kind} size="sm" className="mono" display="block" td="none" style={styleOf}>
+  <Text
+    component={kind}
+    className="mono change"
+    display={text.includes('\n') ? 'block' : 'inline'}
+    td="none"
+    data-kind={kind}
+  >
     {kind === 'del' ? '− ' : '+ '}
     {text}
   </Text>
 );
-
-const styleOf = { whiteSpace: 'pre-wrap', overflowWrap: 'anywhere' } as const;

@@ -1,4 +1,4 @@
-import { Button, Group, Paper, Select, TextInput } from '@mantine/core';
+import { Button, Group, Select, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
@@ -126,13 +126,13 @@ function Log({ filter }: { filter: AuditLogQueryVariables }) {
           </Empty>
         ) : (
           <>
-            <Paper withBorder>
-              <DataTable label="Audit log" columns={columns} minWidth={760}>
+            <div className="framed">
+              <DataTable label="Audit log" columns={columns} minWidth={900}>
                 {auditLog.map((entry) => (
                   <Entry key={entry.id} entry={entry} />
                 ))}
               </DataTable>
-            </Paper>
+            </div>
             <Pager pages={pages} full={auditLog.length === pageSize} last={auditLog.at(-1)?.id} />
           </>
         )

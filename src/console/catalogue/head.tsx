@@ -20,7 +20,7 @@ export function ConfigurationHead({ title }: { title: string }) {
   return (
     <>
       <PageHead title={title} />
-      <Group component="nav" aria-label="Configuration" gap="lg" mb="lg">
+      <Group component="nav" aria-label="Configuration" gap={0} mb="lg" className="tabs">
         {pages.map(({ label, to }) => (
           <Anchor
             key={to}
@@ -28,6 +28,7 @@ export function ConfigurationHead({ title }: { title: string }) {
             to={to}
             aria-current={pathname === to ? 'page' : undefined}
             className="tab"
+            fz="sm"
           >
             {label}
           </Anchor>

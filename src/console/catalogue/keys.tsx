@@ -101,12 +101,7 @@ function End({ apiKey: { revokedAt, expiresAt, ...rest } }: { apiKey: Key }) {
         Revoked <Moment at={revokedAt} />
       </>
     );
-  if (expiresAt === null)
-    return (
-      <Badge radius="sm" tt="none">
-        Never
-      </Badge>
-    );
+  if (expiresAt === null) return <Badge>Never</Badge>;
   return (
     <>
       {isOver({ revokedAt, expiresAt, ...rest }) && 'Expired '}

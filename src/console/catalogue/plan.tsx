@@ -39,7 +39,7 @@ function Part(props: { kind: FindingFragment['kind']; title: string; findings: r
             <Group gap="xs">
               <Text size="sm">{message}</Text>
               {isFinal && (
-                <Badge size="sm" radius="sm" tt="none" variant="default">
+                <Badge size="sm" variant="default">
                   Permanent
                 </Badge>
               )}

@@ -1,4 +1,5 @@
-import { Anchor, SimpleGrid, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Stack, Table, Text } from '@mantine/core';
+import { useState } from 'react';
 import { Link, useParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -7,12 +8,16 @@ import { formatGrant } from '../packages/grant.ts';
 import { StatusBadge } from '../packages/status-badge.tsx';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
+import { Columns } from '../parts/columns.tsx';
 import { Copyable } from '../parts/copyable.tsx';
+import { formatCount } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
-import { UsageOverTime } from '../usage/usage-over-time.tsx';
+import { SpanChoice } from '../usage/span-choice.tsx';
+import { usualSpan } from '../usage/spans.ts';
+import { UsageIn } from '../usage/usage-over-time.tsx';
 import { EditFeature } from './feature-dialogs.tsx';
-import { FeatureUse } from './feature-use.tsx';
+import { LimitUse, WhoUsed } from './feature-use.tsx';
 import { TypeBadge } from './type-badge.tsx';
 
 const columns = [
@@ -34,17 +39,12 @@ export function Page() {
             title={feature.name}
             back={{ to: paths.features, label: 'Features' }}
             aside={<TypeBadge type={feature.type} />}
+            facts={<About feature={feature} />}
           >
             <EditFeature feature={feature} />
           </PageHead>
-          <Stack>
-            <Facts feature={feature} />
-            {feature.type === 'CONSUMABLE' && (
-              <Card title="Usage by all users">
-                <UsageOverTime featureId={feature.id} units={feature.unitLabelPlural} />
-              </Card>
-            )}
-            {feature.type === 'CONSUMABLE' && <FeatureUse feature={feature} />}
+          <Stack gap="xl">
+            {feature.type === 'CONSUMABLE' && <Use feature={feature} />}
             <WhereUsed feature={feature} />
           </Stack>
         </>
@@ -53,37 +53,39 @@ export function Page() {
   );
 }
 
-function Facts({ feature }: { feature: FeatureQuery['feature'] }) {
-  const paths = usePaths();
+/** How much of it is used, by whom, in one time for all; and how far limits are used up. */
+function Use({ feature }: { feature: FeatureQuery['feature'] }) {
+  const [span, setSpan] = useState(usualSpan);
   return (
-    <Card title="Details">
-      <SimpleGrid cols={{ base: 1, sm: 3 }}>
-        <Fact label="Id">
-          <Copyable text={feature.id} />
-          <Anchor component={Link} to={paths.history('FEATURE', feature.id)} size="sm">
-            Change history
-          </Anchor>
-        </Fact>
-        {feature.type === 'CONSUMABLE' && (
-          <>
-            <Fact label="Unit (singular)">{feature.unitLabel ?? '—'}</Fact>
-            <Fact label="Unit (plural)">{feature.unitLabelPlural ?? '—'}</Fact>
-            <Fact label="Precision">{feature.precision}</Fact>
-          </>
-        )}
-      </SimpleGrid>
-    </Card>
+    <Columns aside={<LimitUse feature={feature} />}>
+      <Card title="Usage by all users" isMain action={<SpanChoice value={span} onChange={setSpan} />}>
+        <UsageIn featureId={feature.id} units={feature.unitLabelPlural} span={span} />
+      </Card>
+      <WhoUsed feature={feature} span={span} />
+    </Columns>
   );
 }
 
-const Fact = ({ label, children }: { label: string; children: React.ReactNode }) => (
-  <div>
-    <Text size="sm" c="dimmed">
-      {label}
-    </Text>
-    <Text component="div">{children}</Text>
-  </div>
-);
+/** What it is, in a line: the id, how it is counted, and its history. */
+function About({ feature }: { feature: FeatureQuery['feature'] }) {
+  const paths = usePaths();
+  const { id, type, unitLabel, unitLabelPlural, precision } = feature;
+  return (
+    <>
+      <Copyable text={id} />
+      {type === 'CONSUMABLE' && (
+        <span>
+          Counted in {unitLabelPlural ?? 'units'}
+          {unitLabel !== null && unitLabel !== unitLabelPlural && ` (one ${unitLabel})`},{' '}
+          {precision === 0 ? 'whole ones' : `with up to ${formatCount(precision, 'digit')} after the point`}
+        </span>
+      )}
+      <Anchor component={Link} to={paths.history('FEATURE', id)}>
+        Change history
+      </Anchor>
+    </>
+  );
+}
 
 function WhereUsed({ feature }: { feature: FeatureQuery['feature'] }) {
   const paths = usePaths();

@@ -1,5 +1,4 @@
-import { Anchor, Group, List, SimpleGrid, Skeleton, Stack, Table, Text } from '@mantine/core';
-import { useState } from 'react';
+import { Anchor, List, SimpleGrid, Skeleton, Stack, Table, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -9,8 +8,7 @@ import { Card } from '../parts/card.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
 import { LimitShares } from '../usage/limit-shares.tsx';
-import { SpanChoice } from '../usage/span-choice.tsx';
-import { hoursOf, spanInWords, usualSpan } from '../usage/spans.ts';
+import { hoursOf, type Span, spanInWords } from '../usage/spans.ts';
 
 const topColumns = [{ label: 'User' }, { label: 'Used', numeric: true }];
 const packageColumns = [
@@ -19,27 +17,22 @@ const packageColumns = [
   { label: 'Used', numeric: true },
 ];
 
-/** Who uses a feature: the users who used most, the packages, and how far limits are used up. */
-export function FeatureUse({ feature }: { feature: FeatureQuery['feature'] }) {
-  return (
-    <>
-      <WhoUsed feature={feature} />
-      <SimpleGrid cols={{ base: 1, md: 2 }}>
-        <Card title="Use of limits">
-          <LimitShares featureId={feature.id} featureName={feature.name} />
-        </Card>
-        <Blocked featureId={feature.id} />
-      </SimpleGrid>
-    </>
-  );
-}
+/** How far limits of a feature are used up, and who is blocked. */
+export const LimitUse = ({ feature }: { feature: FeatureQuery['feature'] }) => (
+  <>
+    <Card title="Use of limits">
+      <LimitShares featureId={feature.id} featureName={feature.name} />
+    </Card>
+    <Blocked featureId={feature.id} />
+  </>
+);
 
-function WhoUsed({ feature }: { feature: FeatureQuery['feature'] }) {
+/** Who uses a feature: the users who used most, and the packages. */
+export function WhoUsed({ feature, span }: { feature: FeatureQuery['feature']; span: Span }) {
   const paths = usePaths();
-  const [span, setSpan] = useState(usualSpan);
   const answer = useAnswer(FeatureUseDocument, { id: feature.id, ...hoursOf(span) }, { keepPrevious: true });
   return (
-    <Card title="Who uses it" action={<SpanChoice value={span} onChange={setSpan} />}>
+    <Card title={`Who used it in ${spanInWords(span)}`}>
       {answer.data === undefined && answer.error === null ? (
         <Skeleton h={160} />
       ) : (
@@ -48,7 +41,7 @@ function WhoUsed({ feature }: { feature: FeatureQuery['feature'] }) {
             topUsers.length === 0 ? (
               <Text c="dimmed">Nobody used it in {spanInWords(span)}.</Text>
             ) : (
-              <SimpleGrid cols={{ base: 1, md: 2 }}>
+              <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl">
                 <DataTable label="Users who used most" columns={topColumns} minWidth={260}>
                   {topUsers.map(({ user, used }) => (
                     <Table.Tr key={user.id}>
@@ -105,7 +98,7 @@ function Blocked({ featureId }: { featureId: string }) {
               </Text>
             ) : (
               <Stack gap="xs">
-                <List size="sm">
+                <List size="sm" listStyleType="none" withPadding={false}>
                   {nodes.map(({ id, name }) => (
                     <List.Item key={id}>
                       <Anchor component={Link} to={paths.user(id)} fz="sm">
@@ -115,11 +108,9 @@ function Blocked({ featureId }: { featureId: string }) {
                   ))}
                 </List>
                 {totalCount > shown && (
-                  <Group>
-                    <Text size="sm" c="dimmed">
-                      And {formatCount(totalCount - shown, 'other user', 'other users')}.
-                    </Text>
-                  </Group>
+                  <Text size="sm" c="dimmed">
+                    And {formatCount(totalCount - shown, 'other user', 'other users')}.
+                  </Text>
                 )}
               </Stack>
             )

@@ -1,4 +1,4 @@
-import { Anchor, Paper, Table, TextInput } from '@mantine/core';
+import { Anchor, Table, TextInput } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
@@ -48,7 +48,7 @@ export function Page() {
                 value={wanted}
                 onChange={(event) => setWanted(event.currentTarget.value)}
               />
-              <Paper withBorder>
+              <div className="framed">
                 <DataTable label="Features" columns={columns}>
                   {all
                     .filter(({ id, name }) => fits(id) || fits(name))
@@ -69,7 +69,7 @@ export function Page() {
                       </Table.Tr>
                     ))}
                 </DataTable>
-              </Paper>
+              </div>
             </>
           )
         }

@@ -3,7 +3,5 @@ import type { FeatureType } from '../generated/operations.ts';
 
 /** CONSUMABLE features are counted; BINARY ones are on or off. */
 export const TypeBadge = ({ type }: { type: FeatureType }) => (
-  <Badge variant="default" radius="sm" tt="none">
-    {type === 'CONSUMABLE' ? 'Consumable' : 'Binary'}
-  </Badge>
+  <Badge variant="default">{type === 'CONSUMABLE' ? 'Consumable' : 'Binary'}</Badge>
 );

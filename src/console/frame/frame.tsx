@@ -78,9 +78,9 @@ function Frames(props: { environment: Environment; unreachable: boolean; signedI
   const mine = signedInTo.find((session) => session.environment === environment);
   return (
     <AppShell
-      header={{ height: 60 }}
+      header={{ height: 56 }}
       navbar={{ width: 220, breakpoint: 'sm', collapsed: { mobile: !opened } }}
-      padding="lg"
+      padding={{ base: 'md', sm: 'xl' }}
     >
       <a className="skip" href="#content">
         Skip to the content
@@ -137,9 +137,11 @@ function Frames(props: { environment: Environment; unreachable: boolean; signedI
             Some of this page may be up to {dataAge} seconds old.
           </Text>
         )}
-        <Suspense fallback={<Loader aria-label="Loading" />}>
-          <Outlet key={environment} />
-        </Suspense>
+        <div className="page">
+          <Suspense fallback={<Loader aria-label="Loading" />}>
+            <Outlet key={environment} />
+          </Suspense>
+        </div>
       </AppShell.Main>
     </AppShell>
   );

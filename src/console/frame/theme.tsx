@@ -57,13 +57,26 @@ export function Theme({ environment = 'test', children }: { environment?: string
         defaultRadius: 'md',
         cursorType: 'pointer',
         autoContrast: true,
-        headings: { fontWeight: '650' },
+        fontSizes: { xs: '0.75rem', sm: '0.8125rem', md: '0.875rem', lg: '1rem', xl: '1.375rem' },
+        headings: {
+          fontWeight: '600',
+          sizes: {
+            h2: { fontSize: '1.375rem', lineHeight: '1.3' },
+            h4: { fontSize: '0.9375rem', lineHeight: '1.4' },
+            h5: { fontSize: '0.875rem', lineHeight: '1.4' },
+          },
+        },
         respectReducedMotion: true,
         components: {
           Anchor: { defaultProps: { inherit: true } },
           // Wide content, such as code, scrolls inside.
           Alert: { styles: { body: { minWidth: 0 } } },
-          Badge: { styles: { root: { minWidth: 'max-content' } } },
+          Badge: {
+            defaultProps: { radius: 'sm', tt: 'none' },
+            styles: { root: { minWidth: 'max-content' }, label: { fontWeight: 500 } },
+          },
+          Button: { defaultProps: { size: 'xs' } },
+          Table: { defaultProps: { verticalSpacing: 8, horizontalSpacing: 12, fz: 'sm' } },
         },
       }),
     [environment],

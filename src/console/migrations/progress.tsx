@@ -42,9 +42,7 @@ function One({ migration }: { migration: ProgressFragment }) {
     <section aria-label={`Migration ${id}`}>
       <Group justify="space-between" mb={4}>
         <Group gap="xs">
-          <Badge variant={state === 'RUNNING' ? 'filled' : 'default'} radius="sm" tt="none">
-            {words[state]}
-          </Badge>
+          <Badge variant={state === 'RUNNING' ? 'filled' : 'default'}>{words[state]}</Badge>
           <Text size="sm">{describe(migration)}</Text>
           <Text size="sm" c="dimmed" component="div">
             <Moment at={createdAt} />

@@ -1,11 +1,10 @@
-import { Anchor, Stack, Text } from '@mantine/core';
+import { Anchor, Title } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { AttentionDocument, type OverviewQuery } from '../generated/operations.ts';
 import { Failure } from '../parts/answer.tsx';
-import { Card } from '../parts/card.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 
 /** Refresh interval in milliseconds. */
@@ -59,18 +58,20 @@ export function Attention({ overview }: { overview: OverviewQuery }) {
   const open = matters.filter((each) => each !== null);
   if (open.length === 0) return null;
   return (
-    <Card title="Needs attention">
-      <Stack component="ul" gap={6} m={0} p={0} style={{ listStyle: 'none' }}>
+    <section aria-label="Needs attention" className="attention">
+      <Title order={2} size="h5">
+        <IconAlertTriangle size={16} aria-hidden /> Needs attention
+      </Title>
+      <ul>
         {open.map(({ to, label }) => (
-          <Text key={label} component="li" size="sm">
-            <IconAlertTriangle size={14} aria-hidden style={{ verticalAlign: '-2px', marginRight: 8 }} />
-            <Anchor component={Link} to={to} fz="sm">
+          <li key={label}>
+            <Anchor component={Link} to={to} fz="sm" c="inherit">
               {label}
             </Anchor>
-          </Text>
+          </li>
         ))}
-      </Stack>
-    </Card>
+      </ul>
+    </section>
   );
 }
 

@@ -52,7 +52,7 @@ export function NearLimits() {
                   {user.name || user.id}
                 </Anchor>
                 {user.name && (
-                  <Text size="sm" c="dimmed">
+                  <Text size="xs" c="dimmed" span ml={6} visibleFrom="sm">
                     {user.id}
                   </Text>
                 )}

@@ -1,4 +1,4 @@
-import { Anchor, Stack, Table } from '@mantine/core';
+import { Anchor, Stack, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
@@ -6,13 +6,14 @@ import { usePaths } from '../frame/paths.ts';
 import { OverviewDocument, type OverviewQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
+import { Columns } from '../parts/columns.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { usualSpan } from '../usage/spans.ts';
 import { Attention } from './attention.tsx';
 import { DemoSteps, demoUserId } from './demo-steps.tsx';
-import { Events } from './events.tsx';
+import { EventStatus, Events } from './events.tsx';
 import { FirstSteps } from './first-steps.tsx';
 import { NearLimits } from './near-limits.tsx';
 import { People } from './people.tsx';
@@ -35,9 +36,10 @@ export function Page() {
           const begun = sold.length > 0 && data.users.length > 0;
           // The oldest user: the first start made it.
           const hasDemo = data.users[0]?.id === demoUserId;
+          const hasEvents = data.segmentStatus.lastEventAt !== null;
           const isDemo = hasDemo && data.users.length === 1;
           return (
-            <Stack>
+            <Stack gap="xl">
               {!begun && (
                 <FirstSteps
                   done={[data.features.length > 0, sold.length > 0, data.users.length > 0]}
@@ -49,12 +51,18 @@ export function Page() {
               <DemoRemoved removal={removal} />
               {begun && <People span={span} />}
               <Attention overview={data} />
-              {begun && <Usage span={span} onSpan={setSpan} />}
+              <Columns
+                aside={
+                  <>
+                    {begun && <Sold packages={sold} />}
+                    {hasEvents && <EventStatus status={data.segmentStatus} />}
+                  </>
+                }
+              >
+                {begun && <Usage span={span} onSpan={setSpan} />}
+              </Columns>
               {begun && <NearLimits />}
-              {begun && <Sold packages={sold} />}
-              {data.segmentStatus.lastEventAt !== null && (
-                <Events status={data.segmentStatus} events={data.segmentEvents} />
-              )}
+              {hasEvents && <Events events={data.segmentEvents} />}
             </Stack>
           );
         }}
@@ -70,8 +78,8 @@ function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
     <Card title="Published packages">
       <DataTable
         label="Published packages"
-        columns={[{ label: 'Package' }, { label: 'Kind' }, { label: 'Subscribers', numeric: true }]}
-        minWidth={300}
+        columns={[{ label: 'Package' }, { label: 'Subscribers', numeric: true }]}
+        minWidth={240}
       >
         {ranked.map(({ id, name, isAddon, subscriberCount }) => (
           <Table.Tr key={id}>
@@ -79,8 +87,12 @@ function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
               <Anchor component={Link} to={paths.package(id)}>
                 {name}
               </Anchor>
+              {isAddon && (
+                <Text size="xs" c="dimmed" span ml={6}>
+                  add-on
+                </Text>
+              )}
             </Table.Td>
-            <Table.Td>{isAddon ? 'Add-on' : 'Base package'}</Table.Td>
             <Table.Td ta="right">{formatNumber(subscriberCount)}</Table.Td>
           </Table.Tr>
         ))}

@@ -1,10 +1,10 @@
-import { SimpleGrid, Skeleton, Text } from '@mantine/core';
+import { Skeleton } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { ActivityDocument, LimitCountsDocument } from '../generated/operations.ts';
 import { Failure } from '../parts/answer.tsx';
-import { Figure } from '../parts/figure.tsx';
+import { Figure, Figures } from '../parts/figure.tsx';
 import { formatCount, formatNumber, formatShare } from '../parts/numbers.ts';
 import { hoursOf, type Span, spanInWords } from '../usage/spans.ts';
 
@@ -22,44 +22,27 @@ export function People({ span }: { span: Span }) {
   return (
     <>
       <Failure error={activity.error ?? limits.error} />
-      <SimpleGrid cols={{ base: 1, sm: 3 }}>
-        <Figure label="Active users" to={paths.users}>
-          <Loaded value={active}>
-            {(found) => (
-              <>
-                {formatNumber(found.active)}
-                <Text size="sm" c="dimmed" fw={400}>
-                  in {spanInWords(span)}, {changeOf(found)}
-                </Text>
-              </>
-            )}
-          </Loaded>
+      <Figures>
+        <Figure
+          label="Active users"
+          to={paths.users}
+          note={active ? `in ${spanInWords(span)}, ${changeOf(active)}` : ' '}
+        >
+          <Loaded value={active}>{(found) => formatNumber(found.active)}</Loaded>
         </Figure>
-        <Figure label="Near a limit" to={`${paths.users}?limit=near`}>
+        <Figure label="Near a limit" to={`${paths.users}?limit=near`} note="have used 80% of a limit or more">
           <Loaded value={limits.data}>
-            {({ near, reached }) => (
-              <>
-                {formatNumber(Math.max(0, near.totalCount - reached.totalCount))}
-                <Text size="sm" c="dimmed" fw={400}>
-                  have used 80% of a limit or more
-                </Text>
-              </>
-            )}
+            {({ near, reached }) => formatNumber(Math.max(0, near.totalCount - reached.totalCount))}
           </Loaded>
         </Figure>
-        <Figure label="Blocked by a limit" to={`${paths.users}?limit=reached`}>
-          <Loaded value={limits.data}>
-            {({ reached }) => (
-              <>
-                {formatNumber(reached.totalCount)}
-                <Text size="sm" c="dimmed" fw={400}>
-                  {reached.totalCount === 0 ? 'nobody now' : 'get no more until it resets'}
-                </Text>
-              </>
-            )}
-          </Loaded>
+        <Figure
+          label="Blocked by a limit"
+          to={`${paths.users}?limit=reached`}
+          note={limits.data?.reached.totalCount === 0 ? 'nobody now' : 'get no more until it resets'}
+        >
+          <Loaded value={limits.data}>{({ reached }) => formatNumber(reached.totalCount)}</Loaded>
         </Figure>
-      </SimpleGrid>
+      </Figures>
     </>
   );
 }
@@ -72,7 +55,7 @@ function Loaded<Value>({
   value: Value | undefined;
   children: (value: Value) => ReactNode;
 }) {
-  return value === undefined ? <Skeleton h={52} /> : children(value);
+  return value === undefined ? <Skeleton h={29} w={72} /> : children(value);
 }
 
 /** How the count changed, in words. */

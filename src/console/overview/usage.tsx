@@ -1,4 +1,4 @@
-import { Anchor, Group, Paper, SimpleGrid, Text, Title } from '@mantine/core';
+import { Anchor, Group, SimpleGrid, Text, Title } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -24,7 +24,7 @@ export function Usage({ span, onSpan }: { span: Span; onSpan: (span: Span) => vo
   const variables = { first: features, bucket, from, to };
   const answer = useAnswer(UsageByFeatureDocument, variables, { every: pace, keepPrevious: true });
   return (
-    <Card title="Usage" action={<SpanChoice value={span} onChange={onSpan} />}>
+    <Card title="Usage" isMain action={<SpanChoice value={span} onChange={onSpan} />}>
       <Answer of={answer}>
         {({ usageByFeature }) =>
           usageByFeature.length === 0 ? (
@@ -37,7 +37,11 @@ export function Usage({ span, onSpan }: { span: Span; onSpan: (span: Span) => vo
                 What all users together used of {formatCount(usageByFeature.length, 'feature')}, the most used
                 first. {zoneNote(bucket)}
               </Text>
-              <SimpleGrid cols={{ base: 1, md: usageByFeature.length === 1 ? 1 : 2 }}>
+              <SimpleGrid
+                cols={{ base: 1, md: usageByFeature.length === 1 ? 1 : 2 }}
+                spacing="xl"
+                verticalSpacing="lg"
+              >
                 {usageByFeature.map((each) => (
                   <OfFeature key={each.feature.id} usage={each} bucket={bucket} />
                 ))}
@@ -54,10 +58,10 @@ function OfFeature(props: { usage: UsageByFeatureQuery['usageByFeature'][number]
   const { feature, used, buckets } = props.usage;
   const paths = usePaths();
   return (
-    <Paper withBorder p="sm">
-      <Group justify="space-between" mb="xs" wrap="nowrap">
+    <div>
+      <Group justify="space-between" mb={4} wrap="nowrap" align="baseline">
         <Title order={3} size="h5" style={{ overflowWrap: 'anywhere' }}>
-          <Anchor component={Link} to={paths.feature(feature.id)}>
+          <Anchor component={Link} to={paths.feature(feature.id)} c="inherit">
             {feature.name}
           </Anchor>
         </Title>
@@ -65,7 +69,7 @@ function OfFeature(props: { usage: UsageByFeatureQuery['usageByFeature'][number]
           {formatNumber(used)} {feature.unitLabelPlural ?? 'used'}
         </Text>
       </Group>
-      <LazyBars label={`Usage of ${feature.name}`} bucket={props.bucket} points={buckets} height={150} />
-    </Paper>
+      <LazyBars label={`Usage of ${feature.name}`} bucket={props.bucket} points={buckets} height={140} />
+    </div>
   );
 }

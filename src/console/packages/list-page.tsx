@@ -1,4 +1,4 @@
-import { Anchor, Badge, Group, Paper, Table, Tabs } from '@mantine/core';
+import { Anchor, Badge, Group, Table, Tabs } from '@mantine/core';
 import { Link, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -82,7 +82,7 @@ function List({ packages, status }: { packages: PackagesQuery['packages']; statu
   if (packages.length === 0)
     return <Empty title={`No ${status.toLowerCase()} packages`}>Look under another tab.</Empty>;
   return (
-    <Paper withBorder>
+    <div className="framed">
       <DataTable label="Packages" columns={columns}>
         {packages.map((each) => (
           <Table.Tr key={each.id}>
@@ -91,11 +91,7 @@ function List({ packages, status }: { packages: PackagesQuery['packages']; statu
                 <Anchor component={Link} to={paths.package(each.id)} fw={500}>
                   {each.name}
                 </Anchor>
-                {each.isAddon && (
-                  <Badge variant="default" radius="sm" tt="none">
-                    Add-on
-                  </Badge>
-                )}
+                {each.isAddon && <Badge variant="default">Add-on</Badge>}
               </Group>
               <Copyable text={each.id} />
             </Table.Td>
@@ -108,6 +104,6 @@ function List({ packages, status }: { packages: PackagesQuery['packages']; statu
           </Table.Tr>
         ))}
       </DataTable>
-    </Paper>
+    </div>
   );
 }

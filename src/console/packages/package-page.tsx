@@ -8,6 +8,7 @@ import { ActionLink } from '../parts/action-button.tsx';
 import { ActionMenu } from '../parts/action-menu.tsx';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
+import { Columns } from '../parts/columns.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { OpenButton, type Opened } from '../parts/opener.tsx';
@@ -17,7 +18,8 @@ import { DataTable } from '../parts/table.tsx';
 import { PackageBilling } from '../stripe/package-billing.tsx';
 import { DeleteDraftButton, PublishButton } from './draft-buttons.tsx';
 import { formatAlerts, formatGrant } from './grant.ts';
-import { LimitUse } from './limit-use.tsx';
+import { hasLimitUse, LimitUse } from './limit-use.tsx';
+import { formatPrice } from './price.ts';
 import { Prices } from './prices.tsx';
 import { StatusBadge } from './status-badge.tsx';
 import { Subscribers } from './subscribers.tsx';
@@ -50,30 +52,39 @@ export function Page() {
             aside={
               <>
                 <StatusBadge status={subject.status} />
-                <Badge variant="default" radius="sm" tt="none">
-                  Version {subject.version}
-                </Badge>
-                <Badge variant="default" radius="sm" tt="none">
-                  {subject.isAddon ? 'Add-on' : 'Base package'}
-                </Badge>
+                <Badge variant="default">Version {subject.version}</Badge>
+                <Badge variant="default">{subject.isAddon ? 'Add-on' : 'Base package'}</Badge>
+              </>
+            }
+            facts={
+              <>
+                <Copyable text={subject.id} />
+                {subject.prices.length > 0 && <span>{subject.prices.map(formatPrice).join(' · ')}</span>}
+                <span>
+                  Changed <Moment at={subject.updatedAt} />
+                </span>
+                <Anchor component={Link} to={paths.history('PACKAGE', id)}>
+                  Change history
+                </Anchor>
               </>
             }
           >
             <Actions subject={subject} />
           </PageHead>
-          <Group mb="md" gap="lg">
-            <Copyable text={subject.id} />
-            <Text size="sm" c="dimmed">
-              Changed <Moment at={subject.updatedAt} />
-            </Text>
-            <Anchor component={Link} to={paths.history('PACKAGE', id)} size="sm">
-              Change history
-            </Anchor>
-          </Group>
-          <Stack>
+          <Stack gap="xl">
             {!subject.isCurrent && <OtherVersion subject={subject} />}
-            <Features subject={subject} />
-            <Versions subject={subject} />
+            {hasLimitUse(subject) ? (
+              <Columns aside={<LimitUse subject={subject} />}>
+                <Features subject={subject} />
+                <Versions subject={subject} />
+              </Columns>
+            ) : (
+              <>
+                <Features subject={subject} />
+                <Versions subject={subject} />
+              </>
+            )}
+            {subject.isCurrent && <Subscribers subject={subject} />}
             <Relations subject={subject} />
             <Prices subject={subject} />
             {subject.isCurrent && (
@@ -81,8 +92,6 @@ export function Page() {
                 <PackageBilling subject={subject} />
               </Needs>
             )}
-            {subject.isCurrent && <LimitUse subject={subject} />}
-            {subject.isCurrent && <Subscribers subject={subject} />}
           </Stack>
         </>
       )}
@@ -165,7 +174,7 @@ function OtherVersion({ subject }: { subject: Subject }) {
 function Features({ subject }: { subject: Subject }) {
   const paths = usePaths();
   return (
-    <Card title="Features">
+    <Card title="Features" isMain>
       {subject.features.length === 0 ? (
         <Text c="dimmed">Nothing yet. It can be published once it has a feature.</Text>
       ) : (

@@ -1,4 +1,4 @@
-import { Anchor, Badge, Group, List, Table, Text } from '@mantine/core';
+import { Anchor, Group, List, Table, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -7,6 +7,7 @@ import { ActionLink } from '../parts/action-button.tsx';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
+import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { differencesOf } from './difference.ts';
 import { DeleteDraftButton, PublishButton } from './draft-buttons.tsx';
@@ -81,9 +82,9 @@ function Row(props: {
             {formatNumber(number)}
           </Anchor>
           {(isCurrent || status === 'DRAFT') && (
-            <Badge variant={status === 'PUBLISHED' ? 'filled' : 'default'} radius="sm" tt="none">
+            <State {...(status === 'PUBLISHED' && { tone: 'good' })}>
               {status === 'DRAFT' ? 'Draft' : 'Current'}
-            </Badge>
+            </State>
           )}
         </Group>
       </Table.Td>

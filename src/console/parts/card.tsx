@@ -1,29 +1,32 @@
-import { Group, Paper, Stack, Title } from '@mantine/core';
+import { Group, Stack, Title } from '@mantine/core';
 import { type ReactNode, useEffect, useRef } from 'react';
 import { useLocation } from 'react-router';
 
-/** A section of a page with a title. */
+/**
+ * A section of a page with a title: a heading over a line, on the page itself.
+ *
+ * @param isMain whether it is what the page is about: such a section has a frame. At most one of a page has it.
+ */
 export function Card(props: {
   title: string;
+  isMain?: boolean;
   action?: ReactNode;
   /** The URL fragment of this section. */
   id?: string;
   children: ReactNode;
 }) {
-  const { title, action, id, children } = props;
+  const { title, isMain = false, action, id, children } = props;
   const ref = useArrival(id);
   return (
-    <Paper ref={ref} withBorder p="md" component="section" aria-label={title} className="part">
-      <Stack>
-        <Group justify="space-between">
-          <Title order={2} size="h4">
-            {title}
-          </Title>
-          {action}
-        </Group>
-        {children}
-      </Stack>
-    </Paper>
+    <section ref={ref} aria-label={title} className="part" data-main={isMain || undefined}>
+      <Group justify="space-between" gap="xs" className="part-head">
+        <Title order={2} size="h4">
+          {title}
+        </Title>
+        {action}
+      </Group>
+      <Stack gap="sm">{children}</Stack>
+    </section>
   );
 }
 

@@ -1,17 +1,26 @@
 import { Tooltip } from '@mantine/core';
 
-const long = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
-const short = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const day = { month: 'short', day: 'numeric' } as const;
+const time = { hour: 'numeric', minute: '2-digit' } as const;
+const format = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(undefined, options);
+// The year is told where it is another one.
+const ofThisYear = { long: format({ ...day, ...time }), short: format(day) };
+const ofOthers = {
+  long: format({ ...day, year: 'numeric', ...time }),
+  short: format({ ...day, year: 'numeric' }),
+};
 
 const utc = (at: string) => `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
 
 /** A time in the viewer's zone; in UTC on hover or focus. */
 export function Moment({ at, withTime = true }: { at: string; withTime?: boolean }) {
+  const date = new Date(at);
+  const { long, short } = date.getFullYear() === new Date().getFullYear() ? ofThisYear : ofOthers;
   return (
     <Tooltip label={utc(at)} events={{ hover: true, focus: true, touch: true }}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: so that the keyboard reaches what hovering shows */}
       <time dateTime={at} tabIndex={0}>
-        {(withTime ? long : short).format(new Date(at))}
+        {(withTime ? long : short).format(date)}
       </time>
     </Tooltip>
   );

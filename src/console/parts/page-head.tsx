@@ -7,9 +7,11 @@ export function PageHead(props: {
   title: string;
   back?: { to: string; label: string };
   aside?: ReactNode;
+  /** Short facts, in a line below the title. */
+  facts?: ReactNode;
   children?: ReactNode;
 }) {
-  const { title, back, aside, children } = props;
+  const { title, back, aside, facts, children } = props;
   useEffect(() => {
     document.title = `${title} · Open Kana`;
   }, [title]);
@@ -33,6 +35,11 @@ export function PageHead(props: {
           {children}
         </Group>
       </Group>
+      {facts && (
+        <Group className="facts" c="dimmed" fz="sm">
+          {facts}
+        </Group>
+      )}
     </Stack>
   );
 }

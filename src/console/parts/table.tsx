@@ -8,6 +8,8 @@ interface Column {
   numeric?: boolean;
   /** Visible to screen readers only. */
   hidden?: boolean;
+  /** What stands there in place of the label. */
+  head?: ReactNode;
 }
 
 /**
@@ -32,12 +34,13 @@ export function DataTable(props: {
       )}
       <div className="edges" data-more-left={left || undefined} data-more-right={right || undefined}>
         <Table.ScrollContainer ref={ref} minWidth={minWidth} type="native" tabIndex={0} pos="relative">
-          <Table verticalSpacing="sm" aria-label={label}>
+          <Table aria-label={label}>
             <Table.Thead>
               <Table.Tr>
                 {columns.map((column) => (
                   <Table.Th key={column.label} ta={column.numeric ? 'right' : undefined}>
-                    {column.hidden ? <VisuallyHidden>{column.label}</VisuallyHidden> : column.label}
+                    {column.head ??
+                      (column.hidden ? <VisuallyHidden>{column.label}</VisuallyHidden> : column.label)}
                   </Table.Th>
                 ))}
               </Table.Tr>

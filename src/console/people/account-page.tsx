@@ -145,7 +145,7 @@ function OwnSessions({ sessions }: { sessions: OwnAccount['sessions'] }) {
             <Table.Td>
               {session.environment}{' '}
               {session.isThis && (
-                <Badge radius="sm" tt="none" color="gray" variant="default">
+                <Badge color="gray" variant="default">
                   This browser
                 </Badge>
               )}

@@ -1,4 +1,4 @@
-import { Alert, Paper, Stack, Table, Text } from '@mantine/core';
+import { Alert, Stack, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { ConfigurationHead } from '../catalogue/head.tsx';
@@ -110,22 +110,20 @@ const invitationColumns = [
 const Invitations = ({ invitations }: { invitations: MembersQuery['invitations'] }) => (
   <Card title="Open invitations">
     <Text c="dimmed">Whose link is lost is invited again: the earlier link then stops working.</Text>
-    <Paper>
-      <DataTable label="Open invitations" columns={invitationColumns} minWidth={640}>
-        {invitations.map((each) => (
-          <Table.Tr key={each.id}>
-            <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.email}</Table.Td>
-            <Table.Td>{each.role}</Table.Td>
-            <Table.Td>{each.invitedBy.label}</Table.Td>
-            <Table.Td>
-              <Moment at={each.expiresAt} />
-            </Table.Td>
-            <Table.Td ta="right">
-              <WithdrawInvitation id={each.id} email={each.email} />
-            </Table.Td>
-          </Table.Tr>
-        ))}
-      </DataTable>
-    </Paper>
+    <DataTable label="Open invitations" columns={invitationColumns} minWidth={640}>
+      {invitations.map((each) => (
+        <Table.Tr key={each.id}>
+          <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.email}</Table.Td>
+          <Table.Td>{each.role}</Table.Td>
+          <Table.Td>{each.invitedBy.label}</Table.Td>
+          <Table.Td>
+            <Moment at={each.expiresAt} />
+          </Table.Td>
+          <Table.Td ta="right">
+            <WithdrawInvitation id={each.id} email={each.email} />
+          </Table.Td>
+        </Table.Tr>
+      ))}
+    </DataTable>
   </Card>
 );

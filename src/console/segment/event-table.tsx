@@ -21,7 +21,7 @@ export function EventTable({ label, events }: { label: string; events: readonly 
   const eventName = shown?.eventName ?? '';
   return (
     <>
-      <DataTable label={label} columns={columns}>
+      <DataTable label={label} columns={columns} minWidth={680}>
         {events.map((event) => (
           <Row
             key={event.messageId}

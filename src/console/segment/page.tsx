@@ -1,4 +1,4 @@
-import { Alert, Anchor, Badge, SimpleGrid, Stack, Tabs, Text } from '@mantine/core';
+import { Alert, Anchor, Badge, Stack, Tabs, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link, useLocation, useNavigate } from 'react-router';
 import { useAnswer, useEnvironment } from '../api/hooks.ts';
@@ -9,7 +9,7 @@ import { Answer } from '../parts/answer.tsx';
 import { quoted } from '../parts/calls.ts';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
-import { Figure } from '../parts/figure.tsx';
+import { Figure, Figures } from '../parts/figure.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
@@ -72,7 +72,7 @@ function Parts(props: { status: SegmentQuery['segmentStatus']; parts: Record<Tab
             rightSection={
               tab === 'unmatched' &&
               status.unmatched > 0 && (
-                <Badge variant="default" size="sm" radius="sm">
+                <Badge variant="default" size="sm">
                   {formatNumber(status.unmatched)}
                 </Badge>
               )
@@ -94,24 +94,30 @@ function Parts(props: { status: SegmentQuery['segmentStatus']; parts: Record<Tab
 function Status({ status }: { status: SegmentQuery['segmentStatus'] }) {
   const paths = usePaths();
   return (
-    <SimpleGrid cols={{ base: 1, sm: 3 }}>
+    <Figures>
       <Figure label="Last event">
         {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
       </Figure>
-      <Figure label="Unmatched events">{formatNumber(status.unmatched)}</Figure>
-      <Figure label="Waiting for their user">
-        {formatNumber(status.pendingEvents)}
-        {status.pendingUsers > 0 && (
-          <Text size="sm" c="dimmed" fw={400}>
-            of {formatCount(status.pendingUsers, 'user')} not known yet. Make them under{' '}
-            <Anchor component={Link} to={paths.users} underline="always">
-              Users
-            </Anchor>
-            , or let Segment identify them.
-          </Text>
-        )}
+      <Figure label="Unmatched events" note="stored, until a rule claims them">
+        {formatNumber(status.unmatched)}
       </Figure>
-    </SimpleGrid>
+      <Figure
+        label="Waiting for their user"
+        note={
+          status.pendingUsers > 0 && (
+            <>
+              of {formatCount(status.pendingUsers, 'user')} not known yet. Make them under{' '}
+              <Anchor component={Link} to={paths.users} underline="always">
+                Users
+              </Anchor>
+              , or let Segment identify them.
+            </>
+          )
+        }
+      >
+        {formatNumber(status.pendingEvents)}
+      </Figure>
+    </Figures>
   );
 }
 

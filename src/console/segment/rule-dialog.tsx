@@ -12,6 +12,7 @@ import {
 } from '../generated/operations.ts';
 import { FormDialog } from '../parts/dialog.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
+import { useRefusal } from '../parts/permission.tsx';
 import { guessFeature } from './guess.ts';
 
 /** A rule in the form; an empty event name means any name. */
@@ -36,11 +37,14 @@ const inputOf = ({ name, featureId, eventName, conditions, deltaPath }: RuleDraf
 export function RuleButton(props: { label: string; about?: string; id?: string; start: RuleDraft }) {
   const { label, about, id, start } = props;
   const [opened, { open, close }] = useDisclosure();
+  const refusal = useRefusal();
   return (
     <>
       <Button
-        variant="default"
-        size="xs"
+        variant={about === undefined ? 'default' : 'subtle'}
+        size={about === undefined ? 'xs' : 'compact-sm'}
+        disabled={refusal !== null}
+        title={refusal ?? undefined}
         aria-label={about === undefined ? undefined : `${label}: ${about}`}
         onClick={open}
       >

@@ -1,4 +1,4 @@
-import { Group, Paper, Progress, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
+import { Group, Progress, SimpleGrid, Stack, Table, Text, Title } from '@mantine/core';
 import type { SegmentQuery } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
@@ -45,7 +45,11 @@ export function Unmatched({ events }: { events: SegmentQuery['unmatchedEvents'] 
       </Card>
       {properties.length > 0 && (
         <Card title="By property">
-          <SimpleGrid cols={{ base: 1, md: properties.length === 1 ? 1 : 2 }}>
+          <SimpleGrid
+            cols={{ base: 1, md: properties.length === 1 ? 1 : 2 }}
+            spacing="xl"
+            verticalSpacing="lg"
+          >
             {properties.map((property) => (
               <Property key={property.path} property={property} />
             ))}
@@ -61,7 +65,7 @@ function Property({ property }: { property: ReturnType<typeof byPath>[number] })
   const { path, total, values } = property;
   const most = values[0]?.count ?? 1;
   return (
-    <Paper withBorder p="sm" component="section" aria-label={`Property ${path}`}>
+    <section aria-label={`Property ${path}`}>
       <Group justify="space-between" wrap="nowrap" mb="xs">
         <Title order={3} size="h5" style={{ overflowWrap: 'anywhere' }}>
           {path}
@@ -83,6 +87,7 @@ function Property({ property }: { property: ReturnType<typeof byPath>[number] })
               <Progress
                 value={(count * 100) / most}
                 size="sm"
+                color="var(--mantine-color-anchor)"
                 aria-label={`${path} = ${value}: ${formatCount(count, 'event')}`}
               />
             </div>
@@ -99,6 +104,6 @@ function Property({ property }: { property: ReturnType<typeof byPath>[number] })
           </Group>
         ))}
       </Stack>
-    </Paper>
+    </section>
   );
 }

@@ -126,9 +126,7 @@ function Row({ purchase, item }: { purchase: Purchase; item: Purchase['items'][n
             {price.package.name}
           </Anchor>
         ) : (
-          <Badge variant="default" radius="sm" tt="none">
-            No package
-          </Badge>
+          <Badge variant="default">No package</Badge>
         )}
       </Table.Td>
       <Table.Td>

@@ -1,5 +1,5 @@
-import { Badge } from '@mantine/core';
 import type { SubscriptionStatus } from '../generated/operations.ts';
+import { State } from '../parts/state.tsx';
 
 export const statusWords: Record<SubscriptionStatus, string> = {
   ACTIVE: 'Active',
@@ -12,20 +12,15 @@ export const statusWords: Record<SubscriptionStatus, string> = {
   SCHEDULED: 'Scheduled',
 };
 
-/**
- * Filled if it gives access.
- *
- * @param fate says more than the status; null if nothing does
- */
+const tones: Partial<Record<SubscriptionStatus, 'good' | 'bad'>> = {
+  ACTIVE: 'good',
+  TRIALING: 'good',
+  PAST_DUE: 'bad',
+  UNPAID: 'bad',
+};
+
+/** @param fate says more than the status; null if nothing does */
 export const SubscriptionBadge = (props: { status: SubscriptionStatus; fate?: string | null }) => {
   const { status, fate = null } = props;
-  return (
-    <Badge
-      variant={status === 'ACTIVE' || status === 'TRIALING' ? 'filled' : 'default'}
-      radius="sm"
-      tt="none"
-    >
-      {fate ?? statusWords[status]}
-    </Badge>
-  );
+  return <State {...(tones[status] && { tone: tones[status] })}>{fate ?? statusWords[status]}</State>;
 };

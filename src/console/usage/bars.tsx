@@ -48,7 +48,14 @@ export function Bars(props: {
         />
       </div>
       <Text size="sm" component="div">
-        <Button variant="subtle" size="compact-xs" onClick={toggle} aria-expanded={opened}>
+        <Button
+          variant="transparent"
+          c="dimmed"
+          size="compact-xs"
+          px={0}
+          onClick={toggle}
+          aria-expanded={opened}
+        >
           {opened ? 'Hide the table' : 'As a table'}
         </Button>
       </Text>

@@ -18,11 +18,11 @@ export function LimitShares(props: { featureId: string; featureName: string; pac
         if (shares.every(({ count }) => count === 0))
           return (
             <Text c="dimmed" size="sm">
-              Nobody has used half of a limit of it in the current window.
+              Nobody has used half of it or more.
             </Text>
           );
         return (
-          <Stack gap="xs">
+          <Stack gap={6}>
             {shares.map(({ label, count, isOver }) => (
               <div key={label}>
                 <Group justify="space-between" gap="xs">
@@ -32,7 +32,7 @@ export function LimitShares(props: { featureId: string; featureName: string; pac
                 <Progress
                   value={(count * 100) / most}
                   size="sm"
-                  color={isOver ? 'red.9' : undefined}
+                  color={isOver ? 'var(--gone)' : 'var(--mantine-color-anchor)'}
                   aria-label={`${featureName}, ${label}: ${formatCount(count, 'user')}`}
                 />
               </div>

@@ -107,8 +107,6 @@ function Results({ rows }: { rows: readonly Row[] }) {
                 key={outcome}
                 variant={outcome === 'FAILED' ? 'filled' : 'default'}
                 color={outcome === 'FAILED' ? 'red.9' : undefined}
-                tt="none"
-                radius="sm"
               >
                 {formatNumber(count)} {words[outcome].toLowerCase()}
               </Badge>

@@ -1,4 +1,4 @@
-import { Button, Group, Paper, Select, Text, TextInput } from '@mantine/core';
+import { Button, Group, Select, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconSearch } from '@tabler/icons-react';
 import { type Dispatch, type SetStateAction, useEffect, useRef, useState } from 'react';
@@ -83,7 +83,7 @@ function Filters({ view, setView }: Viewing) {
         data={choicesOf(choices.data?.packages ?? [])}
         value={view.packageId}
         onChange={(packageId) => setView({ packageId })}
-        w={{ base: '100%', xs: 170 }}
+        w={{ base: 'calc(50% - 6px)', xs: 170 }}
         searchable
         clearable
         clearButtonProps={{ 'aria-label': 'Any package' }}
@@ -96,7 +96,7 @@ function Filters({ view, setView }: Viewing) {
           .map(([value, label]) => ({ value, label }))}
         value={view.status}
         onChange={(status) => setView({ status: status as View['status'] })}
-        w={{ base: '100%', xs: 140 }}
+        w={{ base: 'calc(50% - 6px)', xs: 140 }}
         clearable
         clearButtonProps={{ 'aria-label': 'Any status' }}
       />
@@ -106,7 +106,7 @@ function Filters({ view, setView }: Viewing) {
         data={limitChoices}
         value={view.limit}
         onChange={(limit) => setView({ limit: limit as View['limit'] })}
-        w={{ base: '100%', xs: 190 }}
+        w={{ base: 'calc(50% - 6px)', xs: 190 }}
         clearable
         clearButtonProps={{ 'aria-label': 'Any use' }}
       />
@@ -116,7 +116,7 @@ function Filters({ view, setView }: Viewing) {
         value={view.order}
         allowDeselect={false}
         onChange={(order) => setView({ order: (order ?? 'CREATED_ASC') as View['order'] })}
-        w={{ base: '100%', xs: 180 }}
+        w={{ base: 'calc(50% - 6px)', xs: 180 }}
       />
     </Group>
   );
@@ -177,9 +177,9 @@ function Found(
             <Text size="sm" c="dimmed" mb={6} role="status">
               {formatCount(totalCount, 'user')}
             </Text>
-            <Paper withBorder>
+            <div className="framed">
               <UserTable edges={edges} chosen={chosen} onChoose={setChosen} />
-            </Paper>
+            </div>
             <Pager pages={pages} full={pageInfo.hasNextPage} last={pageInfo.endCursor ?? undefined} />
           </>
         )

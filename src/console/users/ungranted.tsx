@@ -37,11 +37,7 @@ export function Ungranted(props: { userId: string; grantedIds: readonly string[]
 
 function Row({ userId, usage: { feature, used } }: { userId: string; usage: Usage }) {
   const history = <UsageOverTime featureId={feature.id} userId={userId} units={feature.unitLabelPlural} />;
-  const badge = (
-    <Badge variant="default" radius="sm" tt="none">
-      Not in any active subscription
-    </Badge>
-  );
+  const badge = <Badge variant="default">Not in any active subscription</Badge>;
   return (
     <FeatureRow feature={feature} after={badge} history={history}>
       <Text size="sm">

@@ -1,4 +1,4 @@
-import { Anchor, Group, SimpleGrid, Stack, Text } from '@mantine/core';
+import { Anchor, Group, Stack } from '@mantine/core';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { Allowances } from '../allowances/card.tsx';
@@ -8,7 +8,6 @@ import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { UserDocument, type UserQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { UserBillingFlags } from '../stripe/flags.tsx';
@@ -36,14 +35,17 @@ export function Page() {
     <Answer of={answer}>
       {({ user, subscriptions, entitlements }) => (
         <>
-          <PageHead title={user.name || user.id} back={{ to: paths.users, label: 'Users' }}>
+          <PageHead
+            title={user.name || user.id}
+            back={{ to: paths.users, label: 'Users' }}
+            facts={<About user={user} />}
+          >
             <EditUser user={user} />
             <DeleteUser user={user} />
             <RecordUsage userId={user.id} />
           </PageHead>
-          <Stack>
+          <Stack gap="xl">
             <UserBillingFlags userId={user.id} />
-            <Facts user={user} />
             <Allowances userId={user.id} entitlements={entitlements} onGiven={setTab} />
             <Told userId={user.id} />
             <Ungranted userId={user.id} grantedIds={entitlements.map(({ feature }) => feature.id)} />
@@ -62,31 +64,23 @@ export function Page() {
   );
 }
 
-function Facts({ user }: { user: UserQuery['user'] }) {
+/** Who it is, in a line: the ids, the email, and the history. */
+function About({ user: { id, email, billingId } }: { user: UserQuery['user'] }) {
   const paths = usePaths();
-  const history = (
-    <Anchor component={Link} to={paths.history('USER', user.id)} size="sm">
-      Change history
-    </Anchor>
-  );
   return (
-    <Card title="Details" action={history}>
-      <SimpleGrid cols={{ base: 1, sm: 3 }}>
-        <Fact label="Id" text={user.id} />
-        <Fact label="Email" text={user.email} />
-        <Fact label="Billing id" text={user.billingId} />
-      </SimpleGrid>
-    </Card>
-  );
-}
-
-function Fact({ label, text }: { label: string; text: string | null }) {
-  return (
-    <div>
-      <Text size="sm" c="dimmed">
-        {label}
-      </Text>
-      <Group>{text === null ? '—' : <Copyable text={text} />}</Group>
-    </div>
+    <>
+      <Copyable text={id} />
+      {email === null ? <span>No email</span> : <Copyable text={email} />}
+      {billingId === null ? (
+        <span>No billing id</span>
+      ) : (
+        <Group gap={6} wrap="nowrap">
+          Billing id <Copyable text={billingId} />
+        </Group>
+      )}
+      <Anchor component={Link} to={paths.history('USER', id)}>
+        Change history
+      </Anchor>
+    </>
   );
 }

@@ -11,13 +11,7 @@ import type { ListedUser } from './selected.tsx';
 
 type Edge = UserListQuery['usersConnection']['edges'][number];
 
-const columns = [
-  { label: 'Choose', hidden: true },
-  { label: 'User' },
-  { label: 'Packages' },
-  { label: 'Highest use' },
-  { label: 'Last used' },
-];
+const columns = [{ label: 'User' }, { label: 'Packages' }, { label: 'Highest use' }, { label: 'Last used' }];
 
 /** Which user an edge is about, with what is done to many users at once needs. */
 export const listed = ({ node, subscriptions }: Edge): ListedUser => ({
@@ -35,30 +29,28 @@ export function UserTable(props: {
   const isChosen = ({ id }: { id: string }) => chosen.some((each) => each.id === id);
   const onPage = edges.filter(({ node }) => isChosen(node)).length;
   const others = chosen.filter(({ id }) => !edges.some(({ node }) => node.id === id));
+  const chooseAll = (
+    <Checkbox
+      aria-label="Choose all on this page"
+      size="xs"
+      checked={onPage === edges.length}
+      indeterminate={onPage > 0 && onPage < edges.length}
+      onChange={() => onChoose(onPage === edges.length ? others : [...others, ...edges.map(listed)])}
+    />
+  );
   return (
-    <>
-      <Checkbox
-        label="Choose all on this page"
-        size="xs"
-        px="sm"
-        pt="sm"
-        checked={onPage === edges.length}
-        indeterminate={onPage > 0 && onPage < edges.length}
-        onChange={() => onChoose(onPage === edges.length ? others : [...others, ...edges.map(listed)])}
-      />
-      <DataTable label="Users" columns={columns} minWidth={760}>
-        {edges.map((edge) => (
-          <Row
-            key={edge.node.id}
-            edge={edge}
-            chosen={isChosen(edge.node)}
-            onChoose={(is) =>
-              onChoose(is ? [...chosen, listed(edge)] : chosen.filter(({ id }) => id !== edge.node.id))
-            }
-          />
-        ))}
-      </DataTable>
-    </>
+    <DataTable label="Users" columns={[{ label: 'Choose', head: chooseAll }, ...columns]} minWidth={760}>
+      {edges.map((edge) => (
+        <Row
+          key={edge.node.id}
+          edge={edge}
+          chosen={isChosen(edge.node)}
+          onChoose={(is) =>
+            onChoose(is ? [...chosen, listed(edge)] : chosen.filter(({ id }) => id !== edge.node.id))
+          }
+        />
+      ))}
+    </DataTable>
   );
 }
 
@@ -76,6 +68,7 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
       <Table.Td w={40}>
         <Checkbox
           aria-label={`Choose ${user.id}`}
+          size="xs"
           checked={chosen}
           onChange={(event) => onChoose(event.currentTarget.checked)}
         />
@@ -118,7 +111,7 @@ function Use({ use }: { use: Edge['highestUse'] }) {
       <Progress
         value={Math.min(usedPercent ?? 100, 100)}
         size="sm"
-        color={isOver ? 'red.9' : undefined}
+        color={isOver ? 'var(--gone)' : 'var(--mantine-color-anchor)'}
         aria-label={`${label}: ${usedPercent === null ? 'over the limit of 0' : `${usedPercent}%`}`}
       />
     </>

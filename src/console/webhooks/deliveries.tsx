@@ -176,9 +176,7 @@ function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSen
         <Moment at={createdAt} />
       </Table.Td>
       <Table.Td>
-        <Badge radius="sm" tt="none" color={colors[state]}>
-          {stateNames[state]}
-        </Badge>
+        <Badge color={colors[state]}>{stateNames[state]}</Badge>
         <Text size="sm" c="dimmed">
           {formatCount(attempts, 'attempt')}
           {nextAttemptAt !== null && attempts > 0 && (

@@ -95,7 +95,7 @@ function Status({ webhook }: { webhook: WebhookFragment }) {
     );
   return (
     <>
-      <Badge radius="sm" tt="none" color={failingSince === null ? undefined : 'red'}>
+      <Badge color={failingSince === null ? undefined : 'red'}>
         {failingSince === null ? 'Enabled' : 'Failing'}
       </Badge>
       {failingSince !== null && (
