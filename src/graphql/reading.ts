@@ -42,6 +42,7 @@ const lists: ReadonlySet<string> = new Set([
   'exportUsers',
   'featuresNearLimit',
   'flaggedUsers',
+  'limitCounts',
   'segmentStatus',
   'subscriptions',
   'topUsers',

@@ -18,6 +18,7 @@ import '../entitlements/graphql.ts';
 import '../environments/graphql.ts';
 import '../features/graphql.ts';
 import '../insights/activity-graphql.ts';
+import '../insights/limit-counts-graphql.ts';
 import '../insights/explain-graphql.ts';
 import '../insights/ranking-graphql.ts';
 import '../insights/user-edge-graphql.ts';

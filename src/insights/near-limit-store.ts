@@ -44,8 +44,8 @@ const isNearSql = `c.environment_id = $1 and c.used > 0 and c.used * 100 >= "lim
 
 /** Users whose usage in the window of a live holding is near its limit, whether or not that holding wins. */
 const candidatesSql = ({ join, isOf, smallestLimit }: Asked) => `
-  select user_key, id, feature_id, used, "limit" from (
-    select c.user_key, s.id, c.feature_id, c.used, c.window_start, pf."limit", pf.reset_period, pf.reset_every, pf.time_zone,
+  select user_key, id, package_id, feature_id, used, "limit" from (
+    select c.user_key, s.id, s.package_id, c.feature_id, c.used, c.window_start, pf."limit", pf.reset_period, pf.reset_every, pf.time_zone,
       case when s.carried is null then s.started_at
         else coalesce((s.carried -> pf.feature_id ->> 'anchor')::timestamptz, s.started_at) end as anchor
     from usage_counter c
@@ -55,7 +55,7 @@ const candidatesSql = ({ join, isOf, smallestLimit }: Asked) => `
       and pf.version = s.package_version and pf.feature_id = c.feature_id
     where ${isNearSql} and ${isOf('c')} and c.used * 100 >= ${smallestLimit} * $3::int and ${isLiveSql('s')}
     union all
-    select c.user_key, g.id, c.feature_id, c.used, c.window_start, g."limit", g.reset_period, g.reset_every, null,
+    select c.user_key, g.id, null, c.feature_id, c.used, c.window_start, g."limit", g.reset_period, g.reset_every, null,
       g.starts_at
     from feature_grant g
     join usage_counter c on c.user_key = g.user_key and c.subscription_id = g.id and c.feature_id = g.feature_id
@@ -91,14 +91,30 @@ const refusesSql = (asked: Asked) => `not winner.overage_enabled and not exists 
  *
  * @param refused only those whose limit refuses more; then $3 is 100
  */
-export function nearKeysSql({ anyFeature, refused }: { anyFeature: boolean; refused: boolean }): string {
+export function nearKeysSql(which: { anyFeature: boolean; refused: boolean }): string {
+  return nearUsersSql('c.user_key', which);
+}
+
+/** The same with the highest part of a limit that each has used. */
+export const nearSharesSql = (which: { anyFeature: boolean; refused: boolean }): string =>
+  `${nearUsersSql(`c.user_key, max(${ratioSql('c.used', 'c."limit"')}) as share`, which)} group by c.user_key`;
+
+function nearUsersSql(columns: string, { anyFeature, refused }: { anyFeature: boolean; refused: boolean }) {
   const asked = anyFeature ? allFeatures : oneFeature;
   return `
     ${anyFeature ? `with limited as materialized (${limitedSql})` : ''}
-    select c.user_key from (${candidatesSql(asked)}) c
+    select ${columns} from (${candidatesSql(asked)}) c
     cross join lateral (${winnerSql(asked)} offset 0) winner
     where winner.id = c.id ${refused ? `and ${refusesSql(asked)}` : ''}`;
 }
+
+/** The holdings of any feature whose limit is near, each with its user, its package, and whether it refuses more. $2 is null. */
+export const nearHoldingsSql = `
+  with limited as materialized (${limitedSql})
+  select c.user_key, c.package_id, case when c.used >= c."limit" then ${refusesSql(allFeatures)} else false end as refuses
+  from (${candidatesSql(allFeatures)}) c
+  cross join lateral (${winnerSql(allFeatures)} offset 0) winner
+  where winner.id = c.id and ($2::text is null)`;
 
 /** The users near their limit, those with the highest ratio first. */
 const nearSql = `

@@ -7,7 +7,14 @@ import { parse } from '../input.ts';
 import { SubscriptionStatus } from '../subscriptions/graphql.ts';
 import { User } from '../users/graphql.ts';
 import { withUsers } from './ranking-graphql.ts';
-import { type limitStates, readCursor, UserFilter, type UserOrder, writeCursor } from './user-list-rules.ts';
+import {
+  checkOrder,
+  type limitStates,
+  readCursor,
+  UserFilter,
+  type UserOrder,
+  writeCursor,
+} from './user-list-rules.ts';
 import { countUsers, findUsers } from './user-list-store.ts';
 
 interface Edge {
@@ -74,6 +81,10 @@ const UserOrderType = builder.enumType('UserOrder', {
     CREATED_DESC: { description: 'Newest first.' },
     NAME_ASC: { description: 'By the name, in small letters; by the id where there is no name.' },
     NAME_DESC: { description: 'The same, backwards.' },
+    USE_DESC: {
+      description:
+        'By the highest part of a limit that is used, the highest first. Only with a filter by `limit` or `featureId`; `usedPercent: 1` lists all who used something of a limit.',
+    },
   } satisfies Record<UserOrder, object>,
 });
 
@@ -128,6 +139,7 @@ builder.queryField('usersConnection', (t) =>
       const filter = parse(UserFilter, args.filter ?? {}, 'filter');
       const first = parse(PageSize, args.first ?? defaultFirst, 'first');
       const { order } = args;
+      checkOrder(order, filter);
       const last = args.after == null ? null : readCursor(order, args.after);
       await checkFilter(filter, context);
       const rows = await context.readLong(() =>

@@ -4,7 +4,7 @@ import { Id } from '../input.ts';
 import { Search } from '../users/rules.ts';
 import { Percent } from './span-rules.ts';
 
-export const userOrders = ['CREATED_ASC', 'CREATED_DESC', 'NAME_ASC', 'NAME_DESC'] as const;
+export const userOrders = ['CREATED_ASC', 'CREATED_DESC', 'NAME_ASC', 'NAME_DESC', 'USE_DESC'] as const;
 export type UserOrder = (typeof userOrders)[number];
 
 export const limitStates = ['NEAR', 'REACHED'] as const;
@@ -36,9 +36,23 @@ export function readCursor(order: UserOrder, cursor: string): Position {
   if (found === undefined) throw invalidInput('after', 'must be a cursor of this list');
   const [itsOrder, value, id] = found;
   if (itsOrder !== order) throw invalidInput('after', 'is a cursor of a list in another order');
-  if (order.startsWith('CREATED') && Number.isNaN(Date.parse(value)))
-    throw invalidInput('after', 'must be a cursor of this list');
+  const isRead =
+    order === 'USE_DESC' ? isShare(value) : !order.startsWith('CREATED') || !Number.isNaN(Date.parse(value));
+  if (!isRead) throw invalidInput('after', 'must be a cursor of this list');
   return { value, id };
+}
+
+/** Whether it is a share as PostgreSQL writes one: of a limit of 0 it is infinite. */
+const isShare = (text: string): boolean => /^(Infinity|\d{1,40}(\.\d{1,20})?)$/.test(text);
+
+/**
+ * Only a list of users near a limit can be ordered by use: for the others it is not known without reading what each used.
+ *
+ * @throws ValidationError
+ */
+export function checkOrder(order: UserOrder, { featureId, limit }: UserFilter): void {
+  if (order === 'USE_DESC' && featureId == null && limit == null)
+    throw invalidInput('order', 'USE_DESC needs a filter with a limit or a featureId');
 }
 
 function parsed(cursor: string): unknown {

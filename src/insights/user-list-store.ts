@@ -2,23 +2,25 @@ import type { Db } from '../database/client.ts';
 import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { statusNowSql } from '../subscriptions/store.ts';
 import { searchQuery } from '../users/rules.ts';
-import { nearKeysSql } from './near-limit-store.ts';
+import { nearKeysSql, nearSharesSql } from './near-limit-store.ts';
 import type { Position, UserFilter, UserOrder } from './user-list-rules.ts';
 
-/** What a list is ordered by, with the id; each has an index. */
+/** What a list is ordered by, with the id; each has an index, but for the use: of those near a limit there are few. */
 const orders: Record<UserOrder, { by: string; type: string; direction: 'asc' | 'desc' }> = {
   CREATED_ASC: { by: 'u.created_at', type: 'timestamptz', direction: 'asc' },
   CREATED_DESC: { by: 'u.created_at', type: 'timestamptz', direction: 'desc' },
   NAME_ASC: { by: `lower(coalesce(nullif(u.name, ''), u.id))`, type: 'text', direction: 'asc' },
   NAME_DESC: { by: `lower(coalesce(nullif(u.name, ''), u.id))`, type: 'text', direction: 'desc' },
+  USE_DESC: { by: 'near.share', type: 'numeric', direction: 'desc' },
 };
 
 const held = heldStatuses.map((status) => `'${status}'`).join(', ');
 
-/** The conditions of a list, with their values. $1 is the environment, $2 and $3 are those of nearKeysSql. */
+/** The conditions of a list, with their values, and what it is chosen from. $1 is the environment, $2 and $3 are those of nearKeysSql. */
 function conditionsOf(
   environmentId: string,
   { search, packageId, status, featureId, usedPercent, limit }: UserFilter,
+  order?: UserOrder,
 ) {
   const refused = limit === 'REACHED';
   const values: unknown[] = [environmentId, featureId ?? null, refused ? 100 : (usedPercent ?? 80)];
@@ -35,9 +37,11 @@ function conditionsOf(
     conditions.push(`exists (select from subscription s where s.user_key = u.key
       ${packageId == null ? '' : `and s.environment_id = $1 and s.package_id = ${add(packageId)}`}
       and ${statusNowSql('s')} ${status == null ? `in (${held})` : `= ${add(status)}`})`);
-  if (featureId != null || limit != null)
-    conditions.push(`u.key in (${nearKeysSql({ anyFeature: featureId == null, refused })})`);
-  return { where: conditions.join(' and '), values, add };
+  const near = { anyFeature: featureId == null, refused };
+  let from = '"user" u';
+  if (order === 'USE_DESC') from += ` join (${nearSharesSql(near)}) near on near.user_key = u.key`;
+  else if (featureId != null || limit != null) conditions.push(`u.key in (${nearKeysSql(near)})`);
+  return { from, where: conditions.join(' and '), values, add };
 }
 
 interface Listed extends Position {
@@ -51,7 +55,7 @@ export async function findUsers(
   filter: UserFilter,
   { order, take, last }: { order: UserOrder; take: number; last: Position | null },
 ): Promise<Listed[]> {
-  const { where, values, add } = conditionsOf(environmentId, filter);
+  const { from, where, values, add } = conditionsOf(environmentId, filter, order);
   const { by, type, direction } = orders[order];
   const after =
     last === null
@@ -59,7 +63,7 @@ export async function findUsers(
       : `and (${by}, u.id) ${direction === 'asc' ? '>' : '<'} (${add(last.value)}::${type}, ${add(last.id)}::text)`;
   type Row = { key: bigint; id: string; value: string | Date };
   const rows = await db.$queryRawUnsafe<Row[]>(
-    `select u.key, u.id, ${by} as value from "user" u where ${where} ${after}
+    `select u.key, u.id, ${order === 'USE_DESC' ? `${by}::text` : by} as value from ${from} where ${where} ${after}
      order by ${by} ${direction}, u.id ${direction} limit ${add(take)}::int`,
     ...values,
   );
@@ -71,9 +75,9 @@ export async function findUsers(
 
 /** How many users a list has. */
 export async function countUsers(db: Db, environmentId: string, filter: UserFilter): Promise<number> {
-  const { where, values } = conditionsOf(environmentId, filter);
+  const { from, where, values } = conditionsOf(environmentId, filter);
   const [row] = await db.$queryRawUnsafe<[{ count: number }]>(
-    `select count(*)::int as count from "user" u where ${where}`,
+    `select count(*)::int as count from ${from} where ${where}`,
     ...values,
   );
   return row.count;

@@ -89,7 +89,7 @@ it('adds prices and takes one away', async () => {
     await dialog().getByRole('button', { name: 'Add' }).click();
     await dialog().waitFor({ state: 'hidden' });
   }
-  await page.getByText('49.05 USD a month').waitFor();
+  await page.getByRole('cell', { name: '49.05 USD a month' }).waitFor();
   await page.getByRole('row', { name: 'price_more' }).getByRole('button', { name: 'Remove' }).click();
   await dialog().getByText('At the billing provider it stays.').waitFor();
   await dialog().getByRole('button', { name: 'Remove' }).click();

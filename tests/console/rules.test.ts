@@ -32,7 +32,7 @@ import { fateOf, followersOf, forerunnerOf } from '../../src/console/subscriptio
 import { sharesOf } from '../../src/console/usage/shares.ts';
 import { ownSpan, spansAt } from '../../src/console/usage/spans.ts';
 import { splitCsv } from '../../src/console/users/csv.ts';
-import { isFiltered, readView, writeView } from '../../src/console/users/view.ts';
+import { changed, filterOf, isFiltered, readView, writeView } from '../../src/console/users/view.ts';
 import { stateChoices, subjectOf, usualState } from '../../src/console/webhooks/delivery-terms.ts';
 import { eventPatterns } from '../../src/console/webhooks/event-types.ts';
 import { eventPatterns as known } from '../../src/webhooks/outbox/rules.ts';
@@ -530,6 +530,25 @@ describe('the view of the list of users', () => {
     const plain = readView(new URLSearchParams('status=nonsense&order=sideways'));
     expect(writeView(plain).toString()).toBe('');
     expect(isFiltered(plain)).toBe(false);
+  });
+});
+
+describe('the order of the list of users by use', () => {
+  const view = (text: string) => readView(new URLSearchParams(text));
+  test.each([
+    ['', { limit: 'NEAR' }, 'limit=near&order=use_desc'],
+    ['order=name_asc', { limit: 'REACHED' }, 'limit=reached&order=use_desc'],
+    ['limit=near&order=use_desc', { limit: null }, ''],
+    ['', { order: 'USE_DESC' }, 'limit=used&order=use_desc'],
+    ['limit=near&order=use_desc', { order: 'NAME_ASC' }, 'limit=near&order=name_asc'],
+    ['limit=near&order=name_asc', { packageId: 'pro' }, 'package=pro&limit=near&order=name_asc'],
+  ] as const)('%p with %j is %p', (before, change, after) =>
+    expect(writeView(changed(view(before), change)).toString()).toBe(after),
+  );
+
+  test('who used something of a limit is asked for as near 1 percent of it', () => {
+    expect(filterOf(view('order=use_desc'))).toMatchObject({ limit: 'NEAR', usedPercent: 1 });
+    expect(filterOf(view('limit=reached'))).toMatchObject({ limit: 'REACHED' });
   });
 });
 

@@ -193,7 +193,52 @@ test('all features with users near a limit are told at once, each with the first
   expect((await app.ok(query, { percent: 1000 }, app.keys.live)).featuresNearLimit).toEqual([]);
 });
 
+test('users near a limit are counted in all and by the package whose limit it is', async () => {
+  const { limitCounts } = await app.ok(
+    '{ limitCounts(percent: 50) { near reached packages { package { id } near reached } } }',
+  );
+  const count = async (filter: object): Promise<number> => {
+    const query = 'query ($filter: UserFilter) { usersConnection(filter: $filter) { totalCount } }';
+    return (await app.ok(query, { filter })).usersConnection.totalCount;
+  };
+  expect(limitCounts.near).toBe(await count({ limit: 'NEAR', usedPercent: 50 }));
+  expect(limitCounts.reached).toBe(await count({ limit: 'REACHED' }));
+  expect(limitCounts.reached).toBeGreaterThan(0);
+  // By package: of every user near a limit, the package that counts.
+  const { features } = await app.ok('{ features { id type } }');
+  const of = new Map<string, Set<string>>();
+  for (const { id, type } of features as { id: string; type: string }[]) {
+    if (type !== 'CONSUMABLE') continue;
+    const { usersNearLimit } = await app.ok(
+      `query ($id: String!) { usersNearLimit(featureId: $id, percent: 50, first: 1000) {
+        user { id } } }`,
+      { id },
+    );
+    for (const { user } of usersNearLimit) {
+      const { entitlements } = await app.ok(
+        'query ($id: String!) { entitlements(userId: $id) { feature { id } subscription { package { id } } } }',
+        { id: user.id },
+      );
+      type Entitled = { feature: { id: string }; subscription: { package: { id: string } } | null };
+      const its = (entitlements as Entitled[]).find(({ feature }) => feature.id === id);
+      const packageId = its?.subscription?.package.id;
+      if (packageId !== undefined) of.set(packageId, (of.get(packageId) ?? new Set()).add(user.id));
+    }
+  }
+  type Row = { package: { id: string }; near: number };
+  const found = new Map((limitCounts.packages as Row[]).map((each) => [each.package.id, each.near]));
+  expect(found).toEqual(new Map([...of].map(([id, users]) => [id, users.size])));
+  expect(found.size).toBeGreaterThan(0);
+  const { limitCounts: ofLive } = await app.ok(
+    '{ limitCounts { near packages { near } } }',
+    {},
+    app.keys.live,
+  );
+  expect(ofLive).toEqual({ near: 0, packages: [] });
+});
+
 test.each([
+  ['{ limitCounts(percent: 101) { near } }', 'ValidationError'],
   ['{ featuresNearLimit(first: 0) { feature { id } } }', 'ValidationError'],
   ['{ topUsers(featureId: "none") { used } }', 'FeatureNotFoundError'],
   ['{ usageByPackage(featureId: "none") { used } }', 'FeatureNotFoundError'],

@@ -114,6 +114,30 @@ describe('the filter', () => {
   });
 });
 
+test('by use, those who used the highest part of a limit come first, each once and over all pages', async () => {
+  const filter = { limit: 'NEAR', usedPercent: 1 };
+  const found = await listOf({ filter, order: 'USE_DESC' });
+  expect(found.length).toBeGreaterThan(10);
+  expect([...found].sort()).toEqual((await listOf({ filter })).sort());
+  const { usersConnection } = await app.ok(`{ usersConnection(first: 1000) {
+    edges { node { id } highestUse { usedPercent } } } }`);
+  type Edge = { node: { id: string }; highestUse: { usedPercent: number | null } | null };
+  const percents = new Map(
+    (usersConnection.edges as Edge[]).map(({ node, highestUse }) => [
+      node.id,
+      highestUse === null ? 0 : (highestUse.usedPercent ?? Number.POSITIVE_INFINITY),
+    ]),
+  );
+  const shares = found.map((id) => percents.get(id) ?? 0);
+  expect(shares).toEqual([...shares].sort((a, b) => b - a));
+  expect(new Set(shares).size).toBeGreaterThan(1);
+});
+
+test('the order by use needs to know of which limit', async () => {
+  const { message } = await app.fails(query, { order: 'USE_DESC' });
+  expect(message).toContain('USE_DESC needs a filter');
+});
+
 test('the filter by a limit that refuses more finds who may not use one more, of one feature and of any', async () => {
   const input = userIds.slice(0, 30).map((userId) => ({ userId, featureId: 'messages', delta: 4 }));
   await app.ok('mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { recorded } }', {

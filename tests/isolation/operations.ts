@@ -226,6 +226,9 @@ export const queries: Record<string, Row> = {
       ({ user, feature }) => ({ userId: user, featureId: feature, at: '2020-02-01T00:00:00Z' }),
     ],
   },
+  limitCounts: {
+    calls: [() => ({ percent: 1 })],
+  },
   featuresNearLimit: {
     calls: [() => ({ percent: 1, first: 100 })],
   },

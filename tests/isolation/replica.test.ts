@@ -19,6 +19,7 @@ const replicaQueries = new Set([
   'exportUsers',
   'featuresNearLimit',
   'flaggedUsers',
+  'limitCounts',
   'segmentStatus',
   'subscriptions',
   'topUsers',

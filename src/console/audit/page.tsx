@@ -5,6 +5,7 @@ import { useAnswer } from '../api/hooks.ts';
 import { ConfigurationHead } from '../catalogue/head.tsx';
 import { AuditLogDocument, type AuditLogQueryVariables } from '../generated/operations.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
+import { dayBefore } from '../parts/days.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { Entry } from './entry.tsx';
@@ -65,13 +66,21 @@ export function Page() {
         )}
         <DayInput label="From" value={from} onChange={(day) => filterBy({ from: day })} />
         <DayInput label="To" value={to} onChange={(day) => filterBy({ to: day })} />
+        <Button
+          variant="default"
+          size="sm"
+          aria-pressed={from === dayBefore(6) && to === ''}
+          onClick={() => filterBy({ from: dayBefore(6), to: null })}
+        >
+          Last 7 days
+        </Button>
         {user !== null && (
-          <Button variant="default" onClick={() => filterBy({ user: null })}>
+          <Button variant="default" size="sm" onClick={() => filterBy({ user: null })}>
             Only what concerns {user} ×
           </Button>
         )}
         {author !== null && (
-          <Button variant="default" onClick={() => filterBy({ by: null, name: null })}>
+          <Button variant="default" size="sm" onClick={() => filterBy({ by: null, name: null })}>
             Only by {params.get('name') ?? author} ×
           </Button>
         )}
@@ -104,7 +113,7 @@ function SubjectId({ id, onFind }: { id: string; onFind: (found: { id?: string }
     >
       <Group align="end">
         <TextInput label="Id" value={typed} onChange={(event) => setTyped(event.currentTarget.value)} />
-        <Button type="submit" variant="default">
+        <Button type="submit" variant="default" size="sm">
           Find
         </Button>
       </Group>

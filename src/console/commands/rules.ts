@@ -4,7 +4,7 @@ export interface Command {
   key: string;
   label: string;
   /** What it leads to, such as a page or a user. */
-  group: 'Users' | 'Features' | 'Packages' | 'Actions' | 'Pages';
+  group: 'Users' | 'Features' | 'Packages' | 'Members' | 'Actions' | 'Pages';
   /** More words that find it, such as an id. */
   words?: string;
   /** The server found it by what was typed, perhaps by a field that is not shown. */

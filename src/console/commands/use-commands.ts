@@ -1,8 +1,9 @@
 import { useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useNavigate } from 'react-router';
-import { useAnswer, useEnvironment } from '../api/hooks.ts';
+import { useAnswer, useEnvironment, useSession } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { ChoicesDocument, UsersDocument } from '../generated/operations.ts';
+import { ChoicesDocument, MembersDocument, UsersDocument } from '../generated/operations.ts';
+import { roleWords } from '../people/roles.ts';
 import type { Command } from './rules.ts';
 
 const maxUsers = 6;
@@ -29,6 +30,9 @@ export function useCommands(search: string, subscribe: (userId: string) => void)
     { enabled: name !== '', keepPrevious: true },
   );
   const goTo = (path: string) => () => void navigate(path);
+  const session = useSession();
+  const isAdmin = session?.permissions.includes('admin') === true;
+  const members = useAnswer(MembersDocument, {}, { enabled: isAdmin && search !== '' });
   const page = (label: string, path: string, words?: string): Command => ({
     key: `page ${label}`,
     label,
@@ -69,6 +73,13 @@ export function useCommands(search: string, subscribe: (userId: string) => void)
             words: each.id,
             run: goTo(paths.package(each.id)),
           })),
+          ...(members.data?.members ?? []).map((each) => ({
+            key: `member ${each.id}`,
+            label: each.name,
+            group: 'Members' as const,
+            words: [each.email, roleWords[each.role]].join(' · '),
+            run: goTo(paths.members),
+          })),
         ]),
     ...(name === search ? found.slice(0, 1) : found).map(({ id, name: itsName }) => ({
       key: `subscribe ${id}`,
@@ -80,13 +91,14 @@ export function useCommands(search: string, subscribe: (userId: string) => void)
     action('New feature', goTo(paths.newFeature)),
     action('New package', goTo(paths.newPackage)),
     action('New user', goTo(paths.newUser)),
+    ...(isAdmin ? [action('Invite a person', goTo(paths.invite))] : []),
     action(`Switch to ${otherEnvironment}`, goTo(`/${otherEnvironment}`)),
     action(`Switch to ${otherScheme} colours`, () => setColorScheme(otherScheme)),
     page('Overview', paths.overview),
     page('Features', paths.features),
     page('Packages', paths.packages),
     page('Users', paths.users),
-    page('Users blocked by a limit', `${paths.users}?limit=reached`),
+    page('Users blocked by a limit', `${paths.users}?limit=reached&order=use_desc`),
     page('Flagged users', paths.flaggedUsers),
     page('Import and export users', paths.importUsers),
     page('Segment', paths.segment),
@@ -94,7 +106,10 @@ export function useCommands(search: string, subscribe: (userId: string) => void)
     page('Catalogue file', paths.catalogue),
     page('Webhooks', paths.webhooks, 'Configuration'),
     page('Stripe', paths.stripe),
-    page('Audit log', paths.auditLog),
+    ...(isAdmin ? [page('Members', paths.members, 'People and roles')] : []),
+    ...(session?.member ? [page('Your account', paths.account)] : []),
+    page('Audit log', paths.auditLog, 'Change history'),
+    page('Changes of the last 7 days', paths.lastWeek(), 'Audit log'),
   ];
   return { commands, isLooking: users.isFetching };
 }

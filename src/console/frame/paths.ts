@@ -2,6 +2,7 @@ import { useMemo } from 'react';
 import { useEnvironment } from '../api/hooks.ts';
 import type { Environment } from '../api/request.ts';
 import type { SegmentOutcome } from '../generated/operations.ts';
+import { dayBefore } from '../parts/days.ts';
 
 /** The URLs of the pages in an environment. Ids may contain any character. */
 export function pathsOf(environment: Environment) {
@@ -37,8 +38,11 @@ export function pathsOf(environment: Environment) {
     webhooks: `${root}/configuration/webhooks`,
     stripe: `${root}/configuration/stripe`,
     members: `${root}/configuration/members`,
+    invite: `${root}/configuration/members#invite`,
     account: `${root}/account`,
     auditLog: `${root}/configuration/audit-log`,
+    /** The audit log from a day on, a week ago. */
+    lastWeek: () => `${root}/configuration/audit-log?from=${dayBefore(6)}`,
     /** The audit log of one object; for a user, also of the user's subscriptions. */
     history: (about: 'FEATURE' | 'PACKAGE' | 'USER', id: string) =>
       `${root}/configuration/audit-log?${new URLSearchParams(about === 'USER' ? { user: id } : { about, id })}`,

@@ -1,9 +1,9 @@
-import { Alert, Anchor, SimpleGrid, Stack, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Stack, Table, Text } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { Link } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { CarriedUsage, PreviewMigrationQuery } from '../generated/operations.ts';
-import { Figure } from '../parts/figure.tsx';
+import { Figure, Figures } from '../parts/figure.tsx';
 import { readable } from '../parts/messages.ts';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
@@ -16,12 +16,12 @@ export function Preview({ preview, usage }: { preview: Previewed; usage: Carried
   const ending = endingAddons.reduce((sum, { count }) => sum + count, 0);
   return (
     <Stack>
-      <SimpleGrid cols={{ base: 2, md: 4 }}>
+      <Figures>
         <Figure label="Users who move">{formatNumber(moving)}</Figure>
         <Figure label="Over the new limit">{formatNumber(overLimit)}</Figure>
         <Figure label="Add-ons that end">{formatNumber(ending)}</Figure>
         <Figure label="Skipped">{formatNumber(skipped)}</Figure>
-      </SimpleGrid>
+      </Figures>
       {endingAddons.length > 0 && (
         <Alert color="yellow">
           Not available with the new package, and ended with the old one:{' '}

@@ -46,12 +46,30 @@ export function EventStatus({ status }: { status: Status }) {
       <Facts
         facts={[
           ['Last event', lastEventAt === null ? 'None yet' : <Moment key="at" at={lastEventAt} />],
-          ...outcomes.map(({ outcome, count }): [ReactNode, ReactNode] => [
-            <Anchor key={outcome} component={Link} to={paths.eventLog(outcome)}>
-              {inWords(outcome)}
+          [
+            <Anchor
+              key="unmatched"
+              component={Link}
+              to={status.unmatched > 0 ? paths.unmatchedEvents : paths.eventLog('UNMATCHED')}
+            >
+              Unmatched events
             </Anchor>,
-            formatNumber(count),
-          ]),
+            formatNumber(status.unmatched),
+          ],
+          [
+            <Anchor key="waiting" component={Link} to={paths.eventLog('PENDING_USER')}>
+              Waiting for their user
+            </Anchor>,
+            formatNumber(status.pendingEvents),
+          ],
+          ...outcomes
+            .filter(({ outcome }) => outcome !== 'UNMATCHED' && outcome !== 'PENDING_USER')
+            .map(({ outcome, count }): [ReactNode, ReactNode] => [
+              <Anchor key={outcome} component={Link} to={paths.eventLog(outcome)}>
+                {inWords(outcome)}
+              </Anchor>,
+              formatNumber(count),
+            ]),
         ]}
       />
       {total >= counted && (

@@ -1,15 +1,10 @@
-import { Anchor, Stack, Table, Text } from '@mantine/core';
+import { Stack } from '@mantine/core';
 import { useState } from 'react';
-import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
-import { usePaths } from '../frame/paths.ts';
-import { OverviewDocument, type OverviewQuery } from '../generated/operations.ts';
+import { OverviewDocument } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
-import { Card } from '../parts/card.tsx';
 import { Columns } from '../parts/columns.tsx';
-import { formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
-import { DataTable } from '../parts/table.tsx';
 import { usualSpan } from '../usage/spans.ts';
 import { Attention } from './attention.tsx';
 import { DemoSteps, demoUserId } from './demo-steps.tsx';
@@ -18,6 +13,7 @@ import { FirstSteps } from './first-steps.tsx';
 import { NearLimits } from './near-limits.tsx';
 import { People } from './people.tsx';
 import { DemoNotice, DemoRemoved, useRemoveDemo } from './remove-demo.tsx';
+import { Sold } from './sold.tsx';
 import { Usage } from './usage.tsx';
 
 /** Refresh interval in milliseconds. */
@@ -68,35 +64,5 @@ export function Page() {
         }}
       </Answer>
     </>
-  );
-}
-
-function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
-  const paths = usePaths();
-  const ranked = [...packages].sort((a, b) => b.subscriberCount - a.subscriberCount);
-  return (
-    <Card title="Published packages">
-      <DataTable
-        label="Published packages"
-        columns={[{ label: 'Package' }, { label: 'Subscribers', numeric: true }]}
-        minWidth={240}
-      >
-        {ranked.map(({ id, name, isAddon, subscriberCount }) => (
-          <Table.Tr key={id}>
-            <Table.Td>
-              <Anchor component={Link} to={paths.package(id)}>
-                {name}
-              </Anchor>
-              {isAddon && (
-                <Text size="xs" c="dimmed" span ml={6}>
-                  add-on
-                </Text>
-              )}
-            </Table.Td>
-            <Table.Td ta="right">{formatNumber(subscriberCount)}</Table.Td>
-          </Table.Tr>
-        ))}
-      </DataTable>
-    </Card>
   );
 }

@@ -2,26 +2,26 @@ import { Skeleton } from '@mantine/core';
 import type { ReactNode } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { ActivityDocument, LimitCountsDocument } from '../generated/operations.ts';
+import { ActivityDocument } from '../generated/operations.ts';
 import { Failure } from '../parts/answer.tsx';
 import { Figure, Figures } from '../parts/figure.tsx';
 import { formatCount, formatNumber, formatShare } from '../parts/numbers.ts';
 import { hoursOf, type Span, spanInWords } from '../usage/spans.ts';
+import { useLimitCounts } from './limit-counts.ts';
 
-/** Refresh intervals in milliseconds. Who is near a limit takes the server long where there are many users. */
+/** Refresh interval in milliseconds. */
 const pace = 60_000;
-const limitPace = 300_000;
 
 /** How many users were active, compared with the time before, and how many are near or blocked by a limit. */
 export function People({ span }: { span: Span }) {
   const paths = usePaths();
   const { from, to } = hoursOf(span);
   const activity = useAnswer(ActivityDocument, { from, to }, { every: pace, keepPrevious: true });
-  const limits = useAnswer(LimitCountsDocument, {}, { every: limitPace });
+  const limits = useLimitCounts();
   const active = activity.data?.userActivity;
   return (
     <>
-      <Failure error={activity.error ?? limits.error} />
+      <Failure error={activity.error} />
       <Figures>
         <Figure
           label="Active users"
@@ -30,32 +30,47 @@ export function People({ span }: { span: Span }) {
         >
           <Loaded value={active}>{(found) => formatNumber(found.active)}</Loaded>
         </Figure>
-        <Figure label="Near a limit" to={`${paths.users}?limit=near`} note="have used 80% of a limit or more">
-          <Loaded value={limits.data}>
-            {({ near, reached }) => formatNumber(Math.max(0, near.totalCount - reached.totalCount))}
+        <Figure
+          label="Near a limit"
+          to={`${paths.users}?limit=near&order=use_desc`}
+          note={limits.error === null ? 'have used 80% of a limit or more' : tooMany}
+        >
+          <Loaded value={limits.data} failed={limits.error !== null}>
+            {({ limitCounts: { near, reached } }) => formatNumber(near - reached)}
           </Loaded>
         </Figure>
         <Figure
           label="Blocked by a limit"
-          to={`${paths.users}?limit=reached`}
-          note={limits.data?.reached.totalCount === 0 ? 'nobody now' : 'get no more until it resets'}
+          to={`${paths.users}?limit=reached&order=use_desc`}
+          note={
+            limits.error !== null
+              ? tooMany
+              : limits.data?.limitCounts.reached === 0
+                ? 'nobody now'
+                : 'get no more until it resets'
+          }
         >
-          <Loaded value={limits.data}>{({ reached }) => formatNumber(reached.totalCount)}</Loaded>
+          <Loaded value={limits.data} failed={limits.error !== null}>
+            {({ limitCounts }) => formatNumber(limitCounts.reached)}
+          </Loaded>
         </Figure>
       </Figures>
     </>
   );
 }
 
+/** The server gives up after a while; the rest of the page does not wait. */
+const tooMany = 'not counted: it took the server too long';
+
 /** As high as what comes, so that nothing jumps. */
-function Loaded<Value>({
-  value,
-  children,
-}: {
+function Loaded<Value>(props: {
   value: Value | undefined;
+  failed?: boolean;
   children: (value: Value) => ReactNode;
 }) {
-  return value === undefined ? <Skeleton h={29} w={72} /> : children(value);
+  const { value, failed = false, children } = props;
+  if (value !== undefined) return children(value);
+  return failed ? '—' : <Skeleton h={29} w={72} />;
 }
 
 /** How the count changed, in words. */

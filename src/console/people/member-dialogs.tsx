@@ -10,7 +10,7 @@ import {
   RevokeInvitationDocument,
 } from '../generated/operations.ts';
 import { DialogButton } from '../parts/dialog.tsx';
-import { roleNames, roles } from './roles.ts';
+import { roleNames, roles, roleWords } from './roles.ts';
 
 const inRow = { variant: 'subtle', color: 'gray', size: 'xs' } as const;
 
@@ -28,7 +28,7 @@ function RoleSelect({ role, onChange }: { role: MemberRole; onChange: (role: Mem
     <Select
       label="Role"
       description={roles[role]}
-      data={roleNames}
+      data={roleNames.map((value) => ({ value, label: roleWords[value] }))}
       value={role}
       allowDeselect={false}
       onChange={(value) => onChange(roleNames.find((each) => each === value) ?? role)}
@@ -46,7 +46,8 @@ export function Invite({ onMade }: { onMade: OnMade }) {
       title="Invite a person"
       submit="Create invitation"
       change={invite}
-      button={{ variant: 'default', size: 'xs' }}
+      button={{ variant: 'filled' }}
+      fragment="invite"
       onOpen={() => setEmail('')}
       onSubmit={async () => {
         const made = await invite.mutateAsync({ email, role });

@@ -10,6 +10,7 @@ import { Moment } from '../parts/moment.tsx';
 import { Needs } from '../parts/permission.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { ChangeRole, Invite, PasswordLink, RemoveMember, WithdrawInvitation } from './member-dialogs.tsx';
+import { roleWords } from './roles.ts';
 import { Sessions } from './sessions.tsx';
 
 /** Whoever accepts an invitation appears after this time. */
@@ -83,7 +84,7 @@ function Members(props: { members: MembersQuery['members']; onMade: (made: Made)
               {member.email}
             </Text>
           </Table.Td>
-          <Table.Td>{member.role}</Table.Td>
+          <Table.Td>{roleWords[member.role]}</Table.Td>
           <Table.Td>{member.lastSeenAt === null ? '—' : <Moment at={member.lastSeenAt} />}</Table.Td>
           <Table.Td>
             <Moment at={member.createdAt} withTime={false} />
@@ -114,7 +115,7 @@ const Invitations = ({ invitations }: { invitations: MembersQuery['invitations']
       {invitations.map((each) => (
         <Table.Tr key={each.id}>
           <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.email}</Table.Td>
-          <Table.Td>{each.role}</Table.Td>
+          <Table.Td>{roleWords[each.role]}</Table.Td>
           <Table.Td>{each.invitedBy.label}</Table.Td>
           <Table.Td>
             <Moment at={each.expiresAt} />

@@ -7,4 +7,7 @@ export const roles: Record<MemberRole, string> = {
   ADMIN: 'An admin does everything: also keys, members, webhooks, Stripe and settings.',
 };
 
+/** What each role is called. */
+export const roleWords: Record<MemberRole, string> = { VIEWER: 'Viewer', EDITOR: 'Editor', ADMIN: 'Admin' };
+
 export const roleNames = Object.keys(roles) as MemberRole[];

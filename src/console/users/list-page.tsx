@@ -1,6 +1,6 @@
-import { Button, Group, Select, Text, TextInput } from '@mantine/core';
+import { Button, CopyButton, Group, Select, Text, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
-import { IconSearch } from '@tabler/icons-react';
+import { IconCheck, IconLink, IconSearch } from '@tabler/icons-react';
 import { type Dispatch, type SetStateAction, useEffect, useRef, useState } from 'react';
 import { Link, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
@@ -15,7 +15,7 @@ import { statusWords } from '../subscriptions/badge.tsx';
 import { type ListedUser, SelectedUsers } from './selected.tsx';
 import { NewUser } from './user-dialogs.tsx';
 import { listed, UserTable, UserTableSkeleton } from './user-table.tsx';
-import { filterOf, isFiltered, readView, type View, writeView } from './view.ts';
+import { changed, filterOf, isFiltered, readView, type View, writeView } from './view.ts';
 
 const pageSize = 50;
 
@@ -23,7 +23,7 @@ const pageSize = 50;
 function useView(): [View, (change: Partial<View>) => void] {
   const [params, setParams] = useSearchParams();
   const set = (change: Partial<View>) =>
-    setParams((before) => writeView({ ...readView(before), ...change }), { replace: true });
+    setParams((before) => writeView(changed(readView(before), change)), { replace: true });
   return [readView(params), set];
 }
 
@@ -56,6 +56,7 @@ export function Page() {
 }
 
 const limitChoices = [
+  { value: 'USED', label: 'Used some of a limit' },
   { value: 'NEAR', label: 'Near or over a limit' },
   { value: 'REACHED', label: 'Blocked by a limit' },
 ];
@@ -65,6 +66,7 @@ const orderChoices = [
   { value: 'CREATED_DESC', label: 'Newest first' },
   { value: 'NAME_ASC', label: 'By name' },
   { value: 'NAME_DESC', label: 'By name, backwards' },
+  { value: 'USE_DESC', label: 'Most used first' },
 ];
 
 interface Viewing {
@@ -174,9 +176,12 @@ function Found(
           <NoUsers view={view} setView={setView} />
         ) : (
           <>
-            <Text size="sm" c="dimmed" mb={6} role="status">
-              {formatCount(totalCount, 'user')}
-            </Text>
+            <Group justify="space-between" mb={6} mih={26}>
+              <Text size="sm" c="dimmed" role="status">
+                {formatCount(totalCount, 'user')}
+              </Text>
+              {isFiltered(view) && <CopyView />}
+            </Group>
             <div className="framed">
               <UserTable edges={edges} chosen={chosen} onChoose={setChosen} />
             </div>
@@ -187,6 +192,22 @@ function Found(
     </Answer>
   );
 }
+
+/** Copies the address, which holds the filters and the order. */
+const CopyView = () => (
+  <CopyButton value={window.location.href} timeout={1500}>
+    {({ copied, copy }) => (
+      <Button
+        variant="subtle"
+        size="compact-sm"
+        leftSection={copied ? <IconCheck size={14} aria-hidden /> : <IconLink size={14} aria-hidden />}
+        onClick={copy}
+      >
+        {copied ? 'Link copied' : 'Copy a link to this view'}
+      </Button>
+    )}
+  </CopyButton>
+);
 
 function NoUsers({ view, setView }: Viewing) {
   if (isFiltered(view))
