@@ -5,7 +5,7 @@ export type PolledTable = 'user' | 'segment_event';
 
 /** Times are stored in whole milliseconds, rounded up or down. */
 const roundingMs = 2;
-/** The assumed age of a transaction whose start this role may not see. */
+/** The assumed age of a transaction whose start is not told: of another role, or prepared for two-phase commit. */
 const hiddenAgeMs = 600_000;
 
 /**
@@ -20,7 +20,7 @@ export async function settledUntil(db: Db, table: PolledTable): Promise<Date> {
   const [{ now }] = await db.$queryRaw<[{ now: Date }]>`SELECT clock_timestamp() AS now`;
   const [{ oldest }] = await db.$queryRaw<[{ oldest: Date | null }]>`
     SELECT min(coalesce(writer.xact_start, ${now}::timestamptz - ${hiddenAgeMs} * interval '1 millisecond')) AS oldest
-    FROM pg_locks held JOIN pg_stat_activity writer USING (pid)
+    FROM pg_locks held LEFT JOIN pg_stat_activity writer USING (pid)
     WHERE held.locktype = 'relation' AND held.mode = 'RowExclusiveLock' AND held.granted
       AND held.relation = ${`"${table}"`}::regclass
       AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;

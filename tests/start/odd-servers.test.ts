@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { openDatabase } from '../../src/database/client.ts';
+import { settledUntil } from '../../src/database/settled.ts';
 import { type EmbeddedServer, startEmbedded } from '../../src/embedded-postgres/server.ts';
 import { type Ended, endAll, ensureBuilt, run, startServer } from '../helpers/process.ts';
 import { onServer, withDatabase } from '../helpers/server.ts';
@@ -93,6 +95,23 @@ test('a self-signed certificate is refused with advice, and the advice works', a
   const trusted = withParameters({ sslmode: 'require', sslrootcert: join(dataDir, 'cert.pem') });
   expect(await startAndList(trusted)).toEqual(empty);
   expect(await startAndList(withParameters({ sslmode: 'no-verify' }))).toEqual(empty);
+});
+
+test('a list that is followed waits for rows of a transaction that is prepared for two-phase commit', async () => {
+  await alterSystem('set max_prepared_transactions = 1');
+  await restart();
+  const database = openDatabase(postgres.url);
+  const { prisma, work } = database.of('test');
+  const idle = await settledUntil(prisma, 'user');
+  const session = await work.connect();
+  await session.query('begin');
+  await session.query(`insert into "user" (environment_id, id, updated_at) values ('test', 'early', now())`);
+  await session.query(`prepare transaction 'early'`);
+  const prepared = await settledUntil(prisma, 'user');
+  await session.query(`rollback prepared 'early'`);
+  session.release();
+  await database.close();
+  expect(prepared.getTime()).toBeLessThan(idle.getTime());
 });
 
 test('a socket of the machine', async () => {
