@@ -71,7 +71,8 @@ export function isTemporary(error: unknown): boolean {
 
 export function reason(error: unknown): string {
   const { code = '', message } = error as { code?: string; message?: string };
-  if (certificateCodes.has(code)) return `${message ?? code}; ${certificateAdvice}`;
+  // Node.js 24 adds advice of its own after a semicolon, about how to run Node.js.
+  if (certificateCodes.has(code)) return `${message?.split('; ', 1)[0] ?? code}; ${certificateAdvice}`;
   return message || code || String(error);
 }
 

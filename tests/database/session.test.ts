@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { isTemporary } from '../../src/database/session.ts';
+import { isTemporary, reason } from '../../src/database/session.ts';
 
 /** Why a connection fails to a server that treats it so. */
 async function failureOf(treat: (socket: Socket) => void): Promise<unknown> {
@@ -25,4 +25,12 @@ test('a server that hangs up, or hangs, is waited for', async () => {
 test('a server that refuses us is not', () => {
   const refusal = Object.assign(new Error('password authentication failed'), { code: '28P01' });
   expect(isTemporary(refusal)).toBe(false);
+});
+
+test('an untrusted certificate is told with our advice alone, though newer versions of Node.js have one too', () => {
+  const error = (more: string) =>
+    Object.assign(new Error(`self-signed certificate${more}`), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
+  const nodes = '; if the root CA is installed locally, try running Node.js with --use-system-ca';
+  expect(reason(error(''))).toMatch(/^self-signed certificate; in DATABASE_URL, add sslrootcert=/);
+  expect(reason(error(nodes))).toBe(reason(error('')));
 });
