@@ -12,6 +12,7 @@ import {
   createConnections,
   type OpenConnection,
 } from './connection.ts';
+import { disconnectStripe } from './disconnect.ts';
 import type { StripeAddress } from './stripe.ts';
 import type { SyncContext } from './sync.ts';
 
@@ -19,6 +20,7 @@ import type { SyncContext } from './sync.ts';
 export interface Billing {
   open: OpenConnection;
   connect(author: Author, input: ConnectStripe): Promise<void>;
+  disconnect(author: Author): Promise<void>;
   /** Connects an environment with the keys that environment variables give it, unless it is so already. */
   connectConfigured(environmentId: string): Promise<void>;
   /** The environments that environment variables give keys. */
@@ -48,6 +50,12 @@ export function createBilling(
   return {
     open,
     connect: (author, input) => connectStripe(contextOf(author), input),
+    disconnect: (author) =>
+      disconnectStripe(
+        database.of(author.environmentId).prisma,
+        author,
+        configured[author.environmentId] !== undefined,
+      ),
     configured: Object.keys(configured),
     connectConfigured: (environmentId) => connectConfigured(contextOf(ownAuthor('SERVER', environmentId))),
     cancel: (context, author, id, when) =>

@@ -28,13 +28,14 @@ import {
   takeEndBack,
   withSiblings,
 } from './change-rules.ts';
-import { type Connected, notConnected, type OpenConnection } from './connection.ts';
+import type { Connected, OpenConnection } from './connection.ts';
 import { readPackageIds, readPriceOptions } from './price-store.ts';
 import { enqueueCustomers } from './queue.ts';
 import { readItems } from './read.ts';
 import { findHeldAtStripe, readMirrors } from './store.ts';
-import { atStripe, isStripeFailure, reasonOf } from './stripe.ts';
+import { atStripe, isStripeFailure, notConnected, reasonOf } from './stripe.ts';
 import { projectUser, type SyncContext, syncCustomer } from './sync.ts';
+import { cancelUnfollowed } from './unfollowed.ts';
 
 /*
  * Changes of what Stripe holds. Stripe is asked first; then what it says is projected, as always. If it refuses or cannot
@@ -62,6 +63,8 @@ interface Begun extends Changing {
  * @throws SubscriptionNotFoundError, or a SubscriptionError; then nothing has changed here
  */
 export async function cancelAtStripe(changing: Changing, id: bigint, when: When): Promise<void> {
+  const { prisma, author } = changing;
+  if ((await changing.open(author.environmentId)) === null) return cancelUnfollowed(prisma, author, id, when);
   const { begun, target } = await beginWith(changing, id);
   const now = new Date();
   instantOf(when, now, now);
@@ -247,7 +250,7 @@ async function follow({ connected, userKey, ...context }: Begun): Promise<void> 
     );
   }
   // A concurrent sync may have stored a later answer, and not have projected it yet. The user's revision moves.
-  await projectUser(prisma, connected, userKey, true);
+  await projectUser(prisma, connected, userKey, { isForced: true });
 }
 
 /** Ends what is decided here, together with a subscription that Stripe has ended, or will end. */

@@ -7,10 +7,11 @@ import type { StripeKeys } from '../config/config.ts';
 import type { Db } from '../database/client.ts';
 import type { PrismaClient, StripeConnection } from '../database/generated/client.ts';
 import { DomainError, invalidInput } from '../errors.ts';
+import { begin } from './import-start.ts';
 import { leaveAccount, startOver } from './leave.ts';
 import { enqueueCustomers } from './queue.ts';
 import { findFlagged } from './store.ts';
-import { isForbidden, isUnknownKey, openStripe, type StripeAddress } from './stripe.ts';
+import { isForbidden, isUnknownKey, notConnected, openStripe, type StripeAddress } from './stripe.ts';
 
 /** How an environment is connected with Stripe. */
 export const ConnectStripe = z.object({
@@ -37,13 +38,6 @@ export interface Connected {
   stripe: Stripe;
 }
 
-export const notConnected = () =>
-  new DomainError(
-    'BAD_USER_INPUT',
-    'StripeNotConnectedError',
-    'This environment is not connected with Stripe: connect it with connectStripe, or on the page Stripe of the console.',
-  );
-
 /** Opens the connections of environments, one library object for each key. */
 export type OpenConnection = (environmentId: string) => Promise<Connected | null>;
 
@@ -54,12 +48,21 @@ export async function requireConnected(open: OpenConnection, environmentId: stri
   return connected;
 }
 
+/** A row with keys, as each has that is connected. */
+type ConnectedRow = StripeConnection & { secretKey: string };
+
+/** The connection of an environment; null before it is connected and once it is disconnected. */
+export async function findConnection(db: Db, environmentId: string): Promise<ConnectedRow | null> {
+  const row = await db.stripeConnection.findUnique({ where: { environmentId } });
+  return row === null || row.secretKey === null ? null : { ...row, secretKey: row.secretKey };
+}
+
 const placeOf = (environmentId: string, what: 'key' | 'webhook secret') => `stripe ${what} ${environmentId}`;
 
 export function createConnections(db: Db, encryption: Encryption, address: StripeAddress): OpenConnection {
   const opened = new Map<string, { secretKey: string; stripe: Promise<Stripe> }>();
   return async (environmentId) => {
-    const row = await db.stripeConnection.findUnique({ where: { environmentId } });
+    const row = await findConnection(db, environmentId);
     if (row === null) return null;
     const known = opened.get(environmentId);
     const current =
@@ -84,7 +87,7 @@ export async function readWebhookSecrets(
   db: Db,
   encryption: Encryption,
 ): Promise<{ environmentId: string; accountId: string; secrets: string[] }[]> {
-  const rows = await db.stripeConnection.findMany();
+  const rows = await db.stripeConnection.findMany({ where: { disconnectedAt: null } });
   return rows.map(({ environmentId, accountId, webhookSecrets }) => ({
     environmentId,
     accountId,
@@ -115,7 +118,8 @@ interface ConnectContext {
 
 /**
  * Connects an environment with an account of Stripe, after asking Stripe whether the key may do what is needed. A second
- * call with another webhook secret keeps the former one too, for a rotation. Another account starts anew; see leaveAccount.
+ * call with another webhook secret keeps the former one too, for a rotation. An account that was disconnected goes on where
+ * it was. Another account starts anew; see leaveAccount.
  *
  * @throws ValidationError if Stripe refuses the key, or if the key is of the other mode
  */
@@ -140,23 +144,34 @@ export async function connectStripe(
     const before = await lockConnection(tx, environmentId);
     const former = before?.accountId === accountId ? before : null;
     if (before !== null && former === null) await leaveAccount(tx, author, before);
-    const known = former?.webhookSecrets ?? [];
     const place = placeOf(environmentId, 'webhook secret');
-    const others = known.filter((secret) => encryption.decrypt(secret, place) !== webhookSecret);
+    const isOther = (secret: string) => encryption.decrypt(secret, place) !== webhookSecret;
+    const others = (former?.webhookSecrets ?? []).filter(isOther);
     const webhookSecrets = [encryption.encrypt(webhookSecret, place), ...others].slice(0, 2);
     const withholdsPaused = withholdAccessWhilePaused ?? before?.withholdsPaused ?? false;
-    const data = { accountId, secretKey: encrypted, webhookSecrets, withholdsPaused };
+    const data = { accountId, secretKey: encrypted, webhookSecrets, withholdsPaused, disconnectedAt: null };
     await tx.stripeConnection.upsert({
       where: { environmentId },
       create: { environmentId, ...data, eventsUntil: new Date() },
       update: former === null ? { ...data, ...startOver() } : data,
     });
-    // What this setting is about is projected anew.
-    if (before !== null && before.withholdsPaused !== withholdsPaused)
-      await enqueueCustomers(tx, environmentId, await findFlagged(tx, environmentId, 'COLLECTION_PAUSED'));
+    if (former !== null) await goOn(tx, former, withholdsPaused);
     const what = { action: 'connectStripe', type: 'BILLING', id: accountId } as const;
     await note(tx, author, what, { withholdAccessWhilePaused: withholdsPaused });
   });
+}
+
+/** What a connection that was known before has to catch up with. */
+async function goOn(tx: Db, former: StripeConnection, withholdsPaused: boolean): Promise<void> {
+  const { environmentId } = former;
+  if (former.disconnectedAt !== null) {
+    await tx.stripeConnection.update({ where: { environmentId }, data: { connectedAt: new Date() } });
+    // What happened at Stripe meanwhile is read, unless nothing was ever imported.
+    if (former.importStartedAt !== null) await begin(tx, environmentId);
+  }
+  // What this setting is about is projected anew.
+  if (former.withholdsPaused !== withholdsPaused)
+    await enqueueCustomers(tx, environmentId, await findFlagged(tx, environmentId, 'COLLECTION_PAUSED'));
 }
 
 /**
@@ -168,7 +183,7 @@ export async function connectConfigured(context: ConnectContext): Promise<void> 
   const { environmentId } = author;
   const keys = configured[environmentId];
   if (keys === undefined) return;
-  const row = await prisma.stripeConnection.findUnique({ where: { environmentId } });
+  const row = await findConnection(prisma, environmentId);
   const isKnown = (stored: string, what: 'key' | 'webhook secret', given: string) =>
     encryption.decrypt(stored, placeOf(environmentId, what)) === given;
   const isConnected =
@@ -178,7 +193,7 @@ export async function connectConfigured(context: ConnectContext): Promise<void> 
   if (!isConnected) await connectStripe(context, keys);
 }
 
-async function lockConnection(tx: Db, environmentId: string): Promise<StripeConnection | null> {
+export async function lockConnection(tx: Db, environmentId: string): Promise<StripeConnection | null> {
   await tx.$queryRaw`SELECT 1 FROM environment WHERE id = ${environmentId} FOR NO KEY UPDATE`;
   return tx.stripeConnection.findUnique({ where: { environmentId } });
 }

@@ -7,7 +7,8 @@ import { requireUserKey } from '../users/store.ts';
 import { type Flag, type FlagKind, flagKinds } from './projection-rules.ts';
 
 const descriptions: Record<FlagKind, string> = {
-  SEVERAL_USERS: 'Several users have the email of this customer: give one of them the billing id.',
+  SEVERAL_USERS:
+    'Several users have the email, or the billing id, of this customer: give the billing id to one of them alone.',
   SEVERAL_BASES:
     'The customer pays for several base packages. Only the best one is held: cancel the others at Stripe.',
   SUBSCRIBED_BY_HAND:

@@ -3,8 +3,10 @@ import { builder } from '../graphql/builder.ts';
 import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
-import { ConnectStripe } from './connection.ts';
-import { startImport } from './import.ts';
+import { ConnectStripe, findConnection } from './connection.ts';
+import { findFormerConnection } from './disconnect.ts';
+import { startImport } from './import-start.ts';
+import { countHeld } from './leave-store.ts';
 import { NewPrice } from './price-rules.ts';
 import { createPrice, mapPrice } from './prices.ts';
 
@@ -65,6 +67,24 @@ const StripeConnection = builder.objectRef<ConnectionRow>('StripeConnection').im
       type: StripeImport,
       description: 'The last import, or the running one.',
       resolve: (row) => row,
+    }),
+  }),
+});
+
+const FormerStripeConnection = builder.objectRef<ConnectionRow>('FormerStripeConnection').implement({
+  description:
+    'An account of Stripe that this environment billed with, and that it can be connected with again.',
+  fields: (t) => ({
+    accountId: t.exposeString('accountId', { description: 'The id of the account at Stripe.' }),
+    disconnectedAt: t.field({
+      type: 'DateTime',
+      description: 'When it was disconnected.',
+      resolve: ({ disconnectedAt }) => disconnectedAt ?? new Date(0),
+    }),
+    heldSubscriptions: t.int({
+      description:
+        'How many subscriptions are still held by it, as Stripe said last. `cancelSubscription` ends one here only.',
+      resolve: (_row, _args, { db, environmentId }) => countHeld(db, environmentId),
     }),
   }),
 });
@@ -162,8 +182,14 @@ builder.queryFields((t) => ({
     type: StripeConnection,
     nullable: true,
     description: 'The connection of this environment with Stripe. Null if it is not connected.',
-    resolve: (_root, _args, { db, environmentId }) =>
-      db.stripeConnection.findUnique({ where: { environmentId } }),
+    resolve: (_root, _args, { db, environmentId }) => findConnection(db, environmentId),
+  }),
+  formerStripeConnection: t.field({
+    type: FormerStripeConnection,
+    nullable: true,
+    description:
+      'The connection that this environment had with Stripe. Null while it is connected, and if it never was.',
+    resolve: (_root, _args, { db, environmentId }) => findFormerConnection(db, environmentId),
   }),
   providerPrices: t.prismaField({
     type: [ProviderPrice],
@@ -205,6 +231,15 @@ builder.mutationFields((t) => ({
     args: { input: t.arg({ type: ConnectStripeInput, required: true, description: 'Keys and secrets.' }) },
     resolve: async (_root, { input }, { db, environmentId, author, billing }) => {
       await billing.connect(author, parse(ConnectStripe, input, 'input'));
+      return db.stripeConnection.findUniqueOrThrow({ where: { environmentId } });
+    },
+  }),
+  disconnectStripe: t.field({
+    type: FormerStripeConnection,
+    description:
+      'Ends the connection with Stripe and deletes its keys. Nobody loses access: what is held by it stays as Stripe said last, and is no longer followed. Prices, templates and meters stay too, and connecting the same account again goes on where it was. `StripeNotConnectedError`, or `StripeConfiguredError` while environment variables connect it.',
+    resolve: async (_root, _args, { db, environmentId, author, billing }) => {
+      await billing.disconnect(author);
       return db.stripeConnection.findUniqueOrThrow({ where: { environmentId } });
     },
   }),

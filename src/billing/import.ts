@@ -1,11 +1,8 @@
 import type { Logger } from 'pino';
 import type Stripe from 'stripe';
-import { note } from '../audit/record.ts';
-import type { Author } from '../audit/rules.ts';
-import type { Db } from '../database/client.ts';
 import { unavailabilityOf } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import { type Connected, notConnected } from './connection.ts';
+import type { Connected } from './connection.ts';
 import { readAllPrices } from './prices.ts';
 import { enqueueCustomers, enqueueImport, sliceMs } from './queue.ts';
 import { type Cursor, cursorOf, listCustomers } from './read.ts';
@@ -23,41 +20,6 @@ import { type SyncContext, syncListedCustomer } from './sync.ts';
 
 /** How many customers Stripe is asked about at once. Stripe allows 25 questions a second in test mode. */
 const customersAtOnce = 4;
-
-/** Starts an import; one that is running goes on. @throws StripeNotConnectedError */
-export async function startImport(prisma: PrismaClient, author: Author): Promise<void> {
-  const { environmentId } = author;
-  await prisma.$transaction(async (tx) => {
-    if (!(await begin(tx, environmentId))) return;
-    await note(
-      tx,
-      author,
-      { action: 'importStripe', type: 'BILLING', id: environmentId },
-      { state: 'RUNNING' },
-    );
-  });
-}
-
-/** Marks an import as running and enqueues it. Returns false if one is running. @throws StripeNotConnectedError */
-export async function begin(tx: Db, environmentId: string): Promise<boolean> {
-  const { count } = await tx.stripeConnection.updateMany({
-    where: { environmentId, OR: [{ importState: null }, { importState: { not: 'RUNNING' } }] },
-    data: {
-      importState: 'RUNNING',
-      importStartedAt: new Date(),
-      importEndedAt: null,
-      importCursor: null,
-      importCursorAt: null,
-      importProblem: null,
-      ...{ importTotal: null, importFound: 0 },
-      ...{ importedPrices: 0, importedCustomers: 0, importedSubscriptions: 0 },
-    },
-  });
-  if (count === 0 && (await tx.stripeConnection.count({ where: { environmentId } })) === 0)
-    throw notConnected();
-  await enqueueImport(tx, environmentId);
-  return count > 0;
-}
 
 /**
  * Reads the next pages from Stripe: first how many customers there are, a hundred at once; then all prices, and customers
@@ -90,8 +52,8 @@ export async function runImport(
     const importProblem = isStripeFailure(error)
       ? reasonOf(error)
       : 'an unexpected error, which is in the log';
-    await prisma.stripeConnection.update({
-      where: { environmentId },
+    await prisma.stripeConnection.updateMany({
+      where: { environmentId, importState: 'RUNNING' },
       data: { importState: 'FAILED', importEndedAt: new Date(), importProblem },
     });
   }

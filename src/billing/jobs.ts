@@ -81,6 +81,7 @@ export function billingJobs(
         );
       }
       const rows = await prisma.stripeConnection.findMany({
+        where: { disconnectedAt: null },
         select: { environmentId: true, reconciledAt: true },
       });
       for (const row of rows) {

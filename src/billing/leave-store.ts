@@ -1,4 +1,10 @@
 import type { Db } from '../database/client.ts';
+import { heldStatuses } from '../subscriptions/status-rules.ts';
+import { provider } from './store.ts';
+
+/** How many subscriptions are held as Stripe last said. */
+export const countHeld = (db: Db, environmentId: string): Promise<number> =>
+  db.subscription.count({ where: { environmentId, provider, status: { in: [...heldStatuses] } } });
 
 /** The users whose billing id is one of the customers that they are known by. */
 export async function findBilledUsers(db: Db, environmentId: string, take: number): Promise<bigint[]> {

@@ -3,9 +3,7 @@ import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import type { StripeConnection } from '../database/generated/client.ts';
 import { invalidInput } from '../errors.ts';
-import { heldStatuses } from '../subscriptions/status-rules.ts';
-import { findBilledUsers, forgetAccount } from './leave-store.ts';
-import { provider } from './store.ts';
+import { countHeld, findBilledUsers, forgetAccount } from './leave-store.ts';
 
 /** More users than this at once would hold up everybody else. */
 const maxUsers = 10_000;
@@ -19,17 +17,15 @@ const maxUsers = 10_000;
 export async function leaveAccount(
   tx: Db,
   author: Author,
-  { environmentId, accountId, importState }: StripeConnection,
+  { environmentId, accountId, importState, disconnectedAt }: StripeConnection,
 ): Promise<void> {
   const refuse = (why: string) =>
     invalidInput(
       'input.secretKey',
-      `is of another account: this environment is connected with ${accountId}, and ${why}`,
+      `is of another account: this environment ${disconnectedAt === null ? 'is' : 'was'} connected with ${accountId}, and ${why}`,
     );
   if (importState === 'RUNNING') throw refuse('an import from it is running');
-  const held = await tx.subscription.count({
-    where: { environmentId, provider, status: { in: [...heldStatuses] } },
-  });
+  const held = await countHeld(tx, environmentId);
   if (held > 0) throw refuse(`${held} subscriptions are held by it: cancel them first`);
   const handles = await findBilledUsers(tx, environmentId, maxUsers + 1);
   if (handles.length > maxUsers) throw refuse(`more than ${maxUsers} users have billing ids of it`);

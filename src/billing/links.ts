@@ -8,10 +8,10 @@ import { DomainError, invalidInput, subscriptionLinkError, userNotFound } from '
 import { requirePackage } from '../packages/store.ts';
 import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { findUserKey } from '../users/store.ts';
-import { type Connected, notConnected, type OpenConnection } from './connection.ts';
+import type { Connected, OpenConnection } from './connection.ts';
 import { type BillingTemplate, priceProblem } from './links-rules.ts';
 import { ownIdName } from './read.ts';
-import { atStripe, isMissing } from './stripe.ts';
+import { atStripe, isMissing, notConnected } from './stripe.ts';
 
 /**
  * Creates what a payment link sells. @throws PackageNotFoundError, ValidationError that names the price, and

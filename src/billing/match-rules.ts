@@ -68,7 +68,8 @@ export type CustomerMatch =
 /**
  * Whose customer it is, by the first of these that says it:
  *  1. the id of a user that our payment link left at Stripe;
- *  2. the billing id. Of several users with it, the one with the email;
+ *  2. the billing id. Of several users with it, those with an id of their own count before imported ones, who were made
+ *     only because nobody else was known; then the one with the email;
  *  3. the email, of exactly one user without another billing id;
  *  4. nobody's yet: a user is created. The id is the email, or else the id of the customer.
  * Of several users with the email, none can be chosen, so nothing is attached.
@@ -76,13 +77,33 @@ export type CustomerMatch =
 export function matchCustomer(customer: CustomerFacts, candidates: Candidates): CustomerMatch {
   const [own] = candidates.byOwnId;
   if (own !== undefined) return { kind: 'user', user: own };
-  const { byBillingId } = candidates;
+  const byBillingId = ownFirst(candidates.byBillingId);
   if (byBillingId.length > 0)
     return only(byBillingId) ?? only(withEmail(byBillingId, customer)) ?? { kind: 'several' };
   const byEmail = candidates.byEmail.filter(({ billingId }) => !billingId || billingId === customer.id);
   if (byEmail.length > 0) return only(byEmail) ?? { kind: 'several' };
   const spare = [customer.email?.trim(), customer.id].find((id) => id && !candidates.takenIds.has(id));
   return spare ? { kind: 'create', id: spare } : { kind: 'several' };
+}
+
+/**
+ * Whose a customer is after somebody's billing id has changed; null: nobody's yet. A deleted customer stays whose it was.
+ * That of a deleted user goes to a user only who is given its id.
+ */
+export function ownerAfterDoubt(
+  match: CustomerMatch | null,
+  customerId: string,
+  { userKey, isForgotten }: { userKey: bigint | null; isForgotten: boolean },
+): bigint | null {
+  if (match === null) return userKey;
+  if (match.kind !== 'user') return null;
+  return isForgotten && match.user.billingId !== customerId ? null : match.user.key;
+}
+
+/** Those with an id of their own, if there are any. */
+function ownFirst(users: readonly Candidate[]): readonly Candidate[] {
+  const own = users.filter(({ imported }) => !imported);
+  return own.length > 0 ? own : users;
 }
 
 function only([first, ...others]: readonly Candidate[]): CustomerMatch | null {

@@ -1,7 +1,7 @@
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { Connected } from './connection.ts';
 import { consequenceOf } from './event-rules.ts';
-import { begin } from './import.ts';
+import { begin } from './import-start.ts';
 import { enqueueCustomers, enqueuePrices } from './queue.ts';
 
 const hourMs = 3_600_000;
@@ -25,7 +25,7 @@ export const isDue = ({ reconciledAt }: { reconciledAt: Date | null }, now: Date
 export async function reconcile(prisma: PrismaClient, connected: Connected, now: Date): Promise<void> {
   const { environmentId } = connected;
   const state = await prisma.stripeConnection.findUnique({ where: { environmentId } });
-  if (state === null || state.importState === 'RUNNING') return;
+  if (state === null || state.disconnectedAt !== null || state.importState === 'RUNNING') return;
   const since = state.eventsUntil;
   const isGap = since === null || now.getTime() - since.getTime() > listedForMs;
   if (!isGap) await followEvents(prisma, connected, since);

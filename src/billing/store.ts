@@ -25,12 +25,14 @@ export interface KnownCustomer {
   userKey: bigint | null;
   /** The user was deleted here. */
   isForgotten: boolean;
+  /** Since when the user is to be looked for again; null: there is no doubt. */
+  doubtedAt: string | null;
 }
 
 /** Stores what Stripe said of a customer. Returns the customer; null if a later answer is stored already. */
 export async function saveAnswer(db: Db, answer: Answer): Promise<KnownCustomer | null> {
   const { environmentId, customerId, readNumber, isDeleted, subscriptions, payments } = answer;
-  const [row] = await db.$queryRaw<{ user_key: bigint | null; is_forgotten: boolean }[]>`
+  const [row] = await db.$queryRaw<KnownCustomer[]>`
     INSERT INTO stripe_customer AS known
       (environment_id, id, read_number, is_deleted, subscriptions, payments, read_at)
     VALUES (${environmentId}, ${customerId}, ${readNumber}, ${isDeleted}, ${JSON.stringify(subscriptions)}::jsonb,
@@ -39,9 +41,9 @@ export async function saveAnswer(db: Db, answer: Answer): Promise<KnownCustomer 
       is_deleted = excluded.is_deleted, subscriptions = excluded.subscriptions, payments = excluded.payments,
       read_at = excluded.read_at
       WHERE known.read_number < excluded.read_number
-    RETURNING is_forgotten,
-      (SELECT coalesce(merged_into, key) FROM "user" WHERE key = known.user_key) AS user_key`;
-  return row === undefined ? null : { userKey: row.user_key, isForgotten: row.is_forgotten };
+    RETURNING is_forgotten AS "isForgotten", doubted_at::text AS "doubtedAt",
+      (SELECT coalesce(merged_into, key) FROM "user" WHERE key = known.user_key) AS "userKey"`;
+  return row ?? null;
 }
 
 /** Attaches a customer to a user, unless it is attached already. Returns the user that it is attached to. */

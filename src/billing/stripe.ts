@@ -1,12 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Stripe from 'stripe';
-import { subscriptionError } from '../errors.ts';
+import { DomainError, subscriptionError } from '../errors.ts';
 
 /** How Stripe is reached. */
 export interface StripeAddress {
   /** Another address than Stripe's own, for tests and proxies. */
   apiBase: string | undefined;
 }
+
+/** Of an environment without a connection. */
+export const notConnected = () =>
+  new DomainError(
+    'BAD_USER_INPUT',
+    'StripeNotConnectedError',
+    'This environment is not connected with Stripe: connect it with connectStripe, or on the page Stripe of the console.',
+  );
 
 /** One call may take this long, and is tried again twice. */
 const timeoutMs = 20_000;

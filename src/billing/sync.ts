@@ -10,7 +10,8 @@ import { beginChange } from '../subscriptions/store.ts';
 import { hasUsage, recount } from '../usage/ledger/store.ts';
 import type { AdmitUsers } from '../users/arrival.ts';
 import type { Connected } from './connection.ts';
-import { type CustomerFacts, factsFrom, matchCustomer } from './match-rules.ts';
+import { settleDoubt } from './doubt-store.ts';
+import { type CustomerFacts, factsFrom, matchCustomer, ownerAfterDoubt } from './match-rules.ts';
 import { readMappedPackages } from './price-store.ts';
 import { changesOf, endsOf, type Flag, type ProjectionChange, project } from './projection-rules.ts';
 import { type CustomerRead, readCustomer, readListed } from './read.ts';
@@ -19,6 +20,7 @@ import {
   type FlaggedMirror,
   findCandidates,
   insertStored,
+  type KnownCustomer,
   nextReadNumber,
   readMirrors,
   readStored,
@@ -74,8 +76,13 @@ async function keep(
   const { environmentId } = connected;
   const known = await saveAnswer(prisma, { environmentId, readNumber, isDeleted: facts === null, ...mirror });
   const count = mirror.subscriptions.length;
-  if (known === null || known.isForgotten) return count;
-  const userKey = known.userKey ?? (facts && (await findUser(context, connected, facts)));
+  if (known === null) return count;
+  const { userKey: present, isForgotten } = await resolveDoubt(context, connected, known, {
+    customerId: mirror.customerId,
+    facts,
+  });
+  if (isForgotten) return count;
+  const userKey = present ?? (facts && (await findUser(context, connected, facts)));
   if (userKey === null) {
     // Nobody has to find the user of a customer who is gone.
     if (facts === null) await saveFlags(prisma, environmentId, [mirror.customerId], []);
@@ -85,6 +92,27 @@ async function keep(
   if (facts !== null) await updateFacts(prisma, environmentId, userKey, facts);
   await projectUser(prisma, connected, userKey);
   return count;
+}
+
+/**
+ * Looks for the user of a customer again after somebody's billing id has changed, and takes the customer from a user who
+ * is no longer the one. That user no longer holds what it pays.
+ */
+async function resolveDoubt(
+  { prisma }: SyncContext,
+  connected: Connected,
+  known: KnownCustomer,
+  { customerId, facts }: { customerId: string; facts: CustomerFacts | null },
+): Promise<Pick<KnownCustomer, 'userKey' | 'isForgotten'>> {
+  const { userKey, isForgotten, doubtedAt } = known;
+  if (doubtedAt === null) return known;
+  const { environmentId } = connected;
+  const match = facts && matchCustomer(facts, await findCandidates(prisma, environmentId, facts));
+  const next = ownerAfterDoubt(match, customerId, { userKey, isForgotten });
+  const settle = (db: Db) => settleDoubt(db, environmentId, { customerId, doubtedAt }, next);
+  if (userKey === null || userKey === next) await settle(prisma);
+  else await projectUser(prisma, connected, userKey, { isForced: true, first: settle });
+  return { userKey: next, isForgotten: isForgotten && next === null };
 }
 
 /** The user of a customer who has none yet. Null if one was created, with all that is held, or if nobody can be chosen. */
@@ -170,15 +198,17 @@ type Projecting = Pick<Connected, 'environmentId' | 'withholdsPaused'>;
  * change nothing, and need no lock. A change of anything that the projection reads must call this afterwards.
  *
  * @param isForced whether it counts as a change in any case; see order in change.ts
+ * @param first what is changed before in the same transaction
  */
 export async function projectUser(
   prisma: PrismaClient,
   connected: Projecting,
   key: bigint,
-  isForced = false,
+  { isForced = false, first }: { isForced?: boolean; first?: (tx: Db) => Promise<void> } = {},
 ): Promise<void> {
   if (!isForced && isEmpty(await planProjection(prisma, connected, key, new Date()))) return;
   await changeSubscriptions(prisma, key, async (tx, { userKey, instant }) => {
+    await first?.(tx);
     await write(tx, connected, userKey, await planProjection(tx, connected, userKey, instant));
   });
 }

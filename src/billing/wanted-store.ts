@@ -25,11 +25,12 @@ export async function wantCustomers(
       is_urgent = excluded.is_urgent OR known.is_urgent`;
 }
 
-/** The next customers that are due: those first whom somebody waits for, then those that wait longest. */
+/** The next customers that are due: those first whom somebody waits for, then those that wait longest. None without a connection. */
 export function findWanted(db: Db, environmentId: string, take: number): Promise<Wanted[]> {
   return db.$queryRaw<Wanted[]>`
     SELECT id, wanted_at::text AS "wantedAt", wanted_tries AS tries FROM stripe_customer
-    WHERE environment_id = ${environmentId} AND wanted_at <= now()
+    WHERE environment_id = ${environmentId} AND wanted_at <= now() AND EXISTS (
+      SELECT FROM stripe_connection WHERE environment_id = ${environmentId} AND disconnected_at IS NULL)
     ORDER BY is_urgent DESC, wanted_at, id LIMIT ${take}`;
 }
 

@@ -37,7 +37,10 @@ async function printStripe(database: Database): Promise<void> {
   const { stripeApiBase, ...config } = loadConfig();
   const encryption = createEncryption(createSecretKey(await findSecretKey(config)));
   const open = createConnections(database.prisma, encryption, { apiBase: stripeApiBase });
-  const connections = await database.prisma.stripeConnection.findMany({ orderBy: { environmentId: 'asc' } });
+  const connections = await database.prisma.stripeConnection.findMany({
+    where: { disconnectedAt: null },
+    orderBy: { environmentId: 'asc' },
+  });
   if (connections.length === 0) throw new StartupError('No environment is connected with Stripe.');
   for (const { environmentId, importState } of connections) {
     const connected = await open(environmentId);

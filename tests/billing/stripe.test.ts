@@ -644,8 +644,9 @@ describe('what is out of the ordinary at Stripe', () => {
   test('whoever is deleted at Stripe while an import is there ends nothing', async () => {
     const many = Array.from({ length: 150 }, (_, index) => stripe.createCustomer(`many${index}@example.com`));
     const gone = stripe.createPrice('Gone');
-    await deliver();
-    // The import counts two pages, reads a price list, and is at the hundredth customer.
+    await server.deliver(stripe.events.slice(-1));
+    // Nobody tells of the customers: the import finds them. It counts
+    // two pages, reads a price list, and is at the hundredth customer.
     const listed = () => stripe.requests.filter((call) => call === 'GET /v1/customers').length;
     const before = listed();
     const places = [1, 3];
@@ -667,8 +668,9 @@ describe('what is out of the ordinary at Stripe', () => {
     );
     const { providerPrices } = await app.ok('{ providerPrices { id isActive } }');
     expect(providerPrices).toContainEqual({ id: gone, isActive: false });
-    for (const id of many) if (!stripe.customer(id).deleted) stripe.changeCustomer(id, { deleted: true });
-    await deliver();
+    stripe.customers = stripe.customers.filter(({ id }) => !many.includes(id));
+    await app.database.prisma.stripeCustomer.deleteMany({ where: { id: { in: many } } });
+    delivered = stripe.events.length;
   });
 
   test('one customer who cannot be read ends no import, and is tried again', async () => {
@@ -907,6 +909,70 @@ describe('what is out of the ordinary at Stripe', () => {
     expect(await statusOf(other?.id ?? '')).toEqual(['pro ACTIVE']);
   });
 
+  describe('a billing id that is given to another user', () => {
+    const give = async (userId: string, billingId: string | null) => {
+      await app.ok(
+        'mutation ($id: String!, $billingId: String) { updateUser(id: $id, input: { id: $id, billingId: $billingId }) { id } }',
+        { id: userId, billingId },
+      );
+      await server.everyMinute();
+    };
+    const activeOf = async (userId: string) =>
+      (await statusOf(userId)).filter((each: string) => each.endsWith('ACTIVE'));
+    let [first, second] = ['', ''];
+
+    test('takes its customer with it, from an imported user; another one takes it back', async () => {
+      await app.ok(
+        'mutation { createUser(input: { id: "own", name: "Own", email: "own@example.net" }) { id } }',
+      );
+      [first, second] = ['moe', 'ned'].map((name) => stripe.createCustomer(`${name}@example.com`)) as [
+        string,
+        string,
+      ];
+      stripe.subscribe(first, [prices.pro ?? '']);
+      stripe.subscribe(second, [prices.free ?? '']);
+      await deliver();
+      await give('own', first);
+      expect(await activeOf('own')).toEqual(['pro ACTIVE']);
+      expect(await activeOf('moe@example.com')).toEqual([]);
+      await give('own', second);
+      expect(await activeOf('own')).toEqual(['free ACTIVE']);
+      expect(await activeOf('moe@example.com')).toEqual(['pro ACTIVE']);
+      expect(await activeOf('ned@example.com')).toEqual([]);
+      await give('own', null);
+      expect(await activeOf('own')).toEqual([]);
+      expect(await activeOf('ned@example.com')).toEqual(['free ACTIVE']);
+      expect(await server.verify()).toEqual([]);
+    });
+
+    test("is nobody's while two users of yours have it, which is flagged", async () => {
+      await app.ok(
+        `mutation { createUser(input: { id: "two", name: "Two", email: "two@example.net", billingId: "${first}" }) { id } }`,
+      );
+      await server.everyMinute();
+      expect(await activeOf('two')).toEqual(['pro ACTIVE']);
+      await give('own', first);
+      expect([await activeOf('own'), await activeOf('two')]).toEqual([[], []]);
+      const flagged = async () => {
+        const { billingFlags } = await app.ok('{ billingFlags { kind customerId } }');
+        return billingFlags.filter(({ customerId }: { customerId: string }) => customerId === first);
+      };
+      expect(await flagged()).toEqual([{ kind: 'SEVERAL_USERS', customerId: first }]);
+      await give('two', null);
+      expect(await activeOf('own')).toEqual(['pro ACTIVE']);
+      expect(await flagged()).toEqual([]);
+    });
+
+    test('also that of a deleted user', async () => {
+      await app.ok('mutation { deleteUser(id: "own") { id } }');
+      await server.importAll();
+      expect(await activeOf('two')).toEqual([]);
+      await give('two', first);
+      expect(await activeOf('two')).toEqual(['pro ACTIVE']);
+      expect(await server.verify()).toEqual([]);
+    });
+  });
+
   test('many events of one customer are one customer to ask about', async () => {
     const cus = stripe.createCustomer('nia@example.com');
     for (let index = 0; index < 60; index += 1) stripe.changeCustomer(cus, { name: `Nia ${index}` });
@@ -993,35 +1059,36 @@ describe('what is out of the ordinary at Stripe', () => {
     expect(refused.message).toMatch(/another account: .* acct_1, and \d+ subscriptions are held by it/);
     expect((await app.ok('{ stripeConnection { accountId } }')).stripeConnection.accountId).toBe('acct_1');
 
-    const other = await startBillingApp(stripe);
     stripe.accountId = 'acct_1';
-    const former = stripe.createCustomer('yan@example.com');
+    const theirs = await new FakeStripe().start();
+    const other = await startBillingApp(theirs);
+    const free = theirs.createPrice('Free');
+    const former = theirs.createCustomer('yan@example.com');
     await other.connect();
     await other.importAll();
-    await other.app.ok(`mutation { mapPrice(priceId: "${prices.free}", packageId: "free") { id } }`);
+    await other.app.ok(`mutation { mapPrice(priceId: "${free}", packageId: "free") { id } }`);
     await other.settle();
     await other.app.database.prisma.subscription.updateMany({
       data: { status: 'CANCELLED', endedAt: new Date() },
     });
-    stripe.accountId = 'acct_2';
+    theirs.accountId = 'acct_2';
     await other.connect({ webhookSecret: 'whsec_second' });
     expect(
       await other.app.ok('{ providerPrices { id } providerSubscriptions { id } billingFlags { kind } }'),
     ).toEqual({
       ...{ providerPrices: [], providerSubscriptions: [], billingFlags: [] },
     });
-    const event = { id: 'evt_former', type: 'customer.updated', created: stripe.now };
+    const event = { id: 'evt_former', type: 'customer.updated', created: theirs.now };
     const about = { ...event, object: { object: 'customer', id: former } };
     expect((await other.post(about)).status).toBe(400);
     // The user is found again by the email, under the id of the customer there.
-    const customer = stripe.customer(former);
+    const customer = theirs.customer(former);
     customer.id = 'cus_second';
     await other.importAll();
     const { user } = await other.app.ok('{ user(id: "yan@example.com") { billingId } }');
     expect(user.billingId).toBe('cus_second');
-    customer.id = former;
-    stripe.accountId = 'acct_1';
     await other.close();
+    await theirs.stop();
   });
 
   test('a key that is revoked ends an import, and says why', async () => {
@@ -1036,9 +1103,113 @@ describe('what is out of the ordinary at Stripe', () => {
     expect(server.logged()).toContain('reconciling with Stripe failed');
     expect(await server.importAll()).toMatchObject({ state: 'DONE', problem: null });
   });
+});
 
-  test('the log names no person and no key', () => {
-    expect(server.logged().length).toBeGreaterThan(1_000);
-    expect(/@example\.com|\bAda\b|Dora|Nia|sk_test|whsec/.exec(server.logged())?.[0]).toBeUndefined();
+describe('disconnecting', () => {
+  const disconnect = 'mutation { disconnectStripe { accountId disconnectedAt heldSubscriptions } }';
+  const connection =
+    '{ stripeConnection { accountId } formerStripeConnection { accountId heldSubscriptions } }';
+  const isCalled = (name: string) => `${name}-held@example.com`;
+  const idOf = async (userId: string): Promise<string> => {
+    const { subscriptions } = await app.ok(`{ subscriptions(userId: "${userId}") { id status } }`);
+    return subscriptions.find(({ status }: { status: string }) => status === 'ACTIVE')?.id;
+  };
+  let subs: string[];
+  let unmapped: string;
+  let held: number;
+
+  test('nobody loses access, the keys are gone, and Stripe is neither asked nor heard', async () => {
+    unmapped = stripe.createPrice('Free, not mapped yet');
+    subs = ['ann', 'ben', 'cid'].map((name) =>
+      stripe.subscribe(stripe.createCustomer(isCalled(name)), [
+        name === 'cid' ? unmapped : (prices.pro ?? ''),
+      ]),
+    );
+    await deliver();
+    held = await app.database.prisma.subscription.count({
+      where: {
+        provider: 'STRIPE',
+        status: { in: ['ACTIVE', 'TRIALING', 'PAST_DUE', 'UNPAID', 'INCOMPLETE'] },
+      },
+    });
+    await app.ok('mutation { importStripe { accountId } }');
+    const former = { accountId: 'acct_1', heldSubscriptions: held };
+    expect((await app.ok(disconnect)).disconnectStripe).toEqual({
+      ...former,
+      disconnectedAt: expect.any(String),
+    });
+    // What was asked for is not asked of Stripe any more.
+    await server.settle();
+    const asked = stripe.requests.length;
+    expect(await app.ok(connection)).toEqual({ stripeConnection: null, formerStripeConnection: former });
+    const row = await app.database.prisma.stripeConnection.findUniqueOrThrow({
+      where: { environmentId: 'test' },
+    });
+    expect(row).toMatchObject({ secretKey: null, webhookSecrets: [], importState: 'FAILED' });
+
+    stripe.cancel(subs[1] ?? '');
+    const [event] = stripe.events.slice(-1);
+    if (event === undefined) throw new Error('there is none');
+    const noted = await app.database.prisma.stripeEvent.count();
+    expect((await server.post(event)).status).toBe(400);
+    expect(await app.database.prisma.stripeEvent.count()).toBe(noted);
+    await map(unmapped, 'free');
+    await app.ok(
+      `mutation { recordUsage(input: { userId: "${isCalled('ann')}", featureId: "calls", delta: 1007 }) { recorded } }`,
+    );
+    await server.everyMinute();
+    for (const query of [
+      'mutation { importStripe { accountId } }',
+      'mutation { generateSubscriptionLink(templateId: "pro-eur-month", successUrl: "https://a.test", cancelUrl: "https://a.test") { url } }',
+      disconnect,
+    ])
+      expect((await app.fails(query)).message).toContain('connectStripe');
+    expect(stripe.requests.length).toBe(asked);
+    expect(await statusOf(isCalled('ann'))).toEqual(['pro ACTIVE']);
+    expect(await statusOf(isCalled('ben'))).toEqual(['pro ACTIVE']);
+    expect(await statusOf(isCalled('cid'))).toEqual([]);
   });
+
+  test('what is held is cancelled here only, now only; another account is refused until then', async () => {
+    stripe.accountId = 'acct_2';
+    const other = await server.refuseConnection({ secretKey: 'sk_test_ours', webhookSecret });
+    stripe.accountId = 'acct_1';
+    expect(other.message).toContain(`was connected with acct_1, and ${held} subscriptions are held by it`);
+    const id = await idOf(isCalled('ann'));
+    const later = await app.fails(`mutation { cancelSubscription(id: "${id}", atPeriodEnd: true) { id } }`);
+    expect(later.message).toContain('now only');
+    for (const change of [
+      `resumeSubscription(id: "${id}") { id }`,
+      `changePackage(userId: "${isCalled('ann')}", packageId: "free") { replaced { id } }`,
+    ]) {
+      const refused = await app.fails(`mutation { ${change} }`);
+      expect(refused.extensions.exception?.name).toBe('SubscriptionError');
+    }
+    await app.ok(`mutation { cancelSubscription(id: "${id}") { id } }`);
+    expect(await statusOf(isCalled('ann'))).toEqual(['pro CANCELLED']);
+    expect(stripe.subscription(subs[0] ?? '').status).toBe('active');
+    expect((await app.ok(connection)).formerStripeConnection.heldSubscriptions).toBe(held - 1);
+  });
+
+  test('the same account goes on where it was: what happened meanwhile is followed', async () => {
+    const sent = stripe.meterEvents.length;
+    await server.connect();
+    await server.settle();
+    expect(await statusOf(isCalled('ann'))).toEqual(['pro ACTIVE']);
+    expect(await statusOf(isCalled('ben'))).toEqual(['pro CANCELLED']);
+    expect(await statusOf(isCalled('cid'))).toEqual(['free ACTIVE']);
+    await server.everyMinute();
+    expect(stripe.meterEvents.slice(sent).map(({ value }) => value)).toEqual(['7']);
+    expect(await app.ok(connection)).toMatchObject({
+      ...{ stripeConnection: { accountId: 'acct_1' }, formerStripeConnection: null },
+    });
+    const { package: pro } = await app.ok('{ package(id: "pro") { billingTemplates { id } } }');
+    expect(pro.billingTemplates).toContainEqual({ id: 'pro-eur-month' });
+    await deliver();
+  });
+});
+
+test('the log names no person and no key', () => {
+  expect(server.logged().length).toBeGreaterThan(1_000);
+  expect(/@example\.com|\bAda\b|Dora|Nia|sk_test|whsec/.exec(server.logged())?.[0]).toBeUndefined();
 });

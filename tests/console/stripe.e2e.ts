@@ -177,6 +177,22 @@ it('makes prices at Stripe together with a new package, and goes on where Stripe
   expect(stripe.prices.slice(made).map(({ amount }) => amount)).toEqual([8_000, 80_000]);
 });
 
+it('disconnects, says what is still held, and goes on with the same account', async () => {
+  await page.getByRole('link', { name: 'Configuration', exact: true }).click();
+  await page.getByRole('link', { name: 'Stripe', exact: true }).click();
+  await page.getByRole('button', { name: 'Disconnect', exact: true }).click();
+  await dialog().getByText('customers go on paying there').waitFor();
+  await look('stripe-disconnect');
+  await dialog().getByRole('button', { name: 'Disconnect Stripe' }).click();
+  await page.getByText('It still holds 1 subscription').waitFor();
+  await look('stripe-disconnected');
+  await page.getByRole('button', { name: 'Connect Stripe' }).click();
+  await dialog().getByLabel('Secret or restricted key').fill('sk_test_ours');
+  await dialog().getByLabel('Signing secret of the webhook endpoint').fill(webhookSecret);
+  await dialog().getByRole('button', { name: 'Connect', exact: true }).click();
+  await page.getByRole('table', { name: 'Subscriptions at Stripe' }).waitFor();
+});
+
 it('keeps nobody out', () => {
   expect(barriers).toEqual([]);
 });

@@ -159,6 +159,10 @@ export const queries: Record<string, Row> = {
   },
   showUsage: { calls: [(its) => ({ userId: its.user, featureId: its.feature, pastPeriods: 12 })] },
   stripeConnection: { calls: [() => ({})] },
+  formerStripeConnection: {
+    calls: [() => ({})],
+    inert: 'Null while the environment is connected.',
+  },
   subscription: byId(({ subscription }) => subscription),
   subscriptions: {
     calls: [
@@ -414,6 +418,7 @@ export const mutations: Record<string, Row> = {
     ],
   },
   importStripe: { calls: [() => ({})] },
+  disconnectStripe: { calls: [() => ({})] },
   importUsers: {
     calls: [
       ({ user }) => ({ csv: `id,name\n${user},ours\n`, note: 'why' }),

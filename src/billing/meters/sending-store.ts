@@ -28,7 +28,8 @@ export async function beginSending(db: Db, environmentId: string, take: number):
       FROM billing_meter_event e
       JOIN billing_meter m ON m.environment_id = e.environment_id AND m.package_id = e.package_id
         AND m.feature_id = e.feature_id
-      WHERE e.environment_id = ${environmentId} AND e.state = 'PENDING' AND e.next_try_at <= now()
+      WHERE e.environment_id = ${environmentId} AND e.state = 'PENDING' AND e.next_try_at <= now() AND EXISTS (
+        SELECT FROM stripe_connection WHERE environment_id = ${environmentId} AND disconnected_at IS NULL)
       ORDER BY e.id, e.package_id LIMIT ${take}
     ), noted AS (
       UPDATE billing_meter_event e SET tried_at = coalesce(e.tried_at, now()) FROM due

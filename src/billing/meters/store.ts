@@ -29,7 +29,7 @@ export interface UsageRow extends MeteredUsage {
 /** Locks how far the ledger of an environment was looked at for meters. Null without meters. */
 export async function lockProgress(client: Client, environmentId: string): Promise<bigint | null> {
   const { rows } = await client.query<{ metered_to: string }>(
-    `select metered_to from stripe_connection where environment_id = $1
+    `select metered_to from stripe_connection where environment_id = $1 and disconnected_at is null
        and exists (select from billing_meter where environment_id = $1) for no key update`,
     [environmentId],
   );

@@ -1,4 +1,4 @@
-import { Group, Progress, Stack, Text } from '@mantine/core';
+import { Code, Group, Progress, Stack, Text } from '@mantine/core';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { ConfigurationHead } from '../catalogue/head.tsx';
 import { ImportStripeDocument, StripeDocument, type StripeQuery } from '../generated/operations.ts';
@@ -11,6 +11,7 @@ import { formatCount } from '../parts/numbers.ts';
 import { usePages } from '../parts/pager.tsx';
 import { Needs } from '../parts/permission.tsx';
 import { Connect } from './connect.tsx';
+import { Disconnect } from './disconnect.tsx';
 import { Flags } from './flags.tsx';
 import { ProviderPrices } from './provider-prices.tsx';
 import { ProviderSubscriptions } from './provider-subscriptions.tsx';
@@ -31,9 +32,9 @@ export function Page() {
     <Needs value="admin">
       <ConfigurationHead title="Stripe" />
       <Answer of={answer}>
-        {({ stripeConnection, providerPrices, billingFlags }) =>
+        {({ stripeConnection, formerStripeConnection, providerPrices, billingFlags }) =>
           stripeConnection === null ? (
-            <NotConnected />
+            <NotConnected former={formerStripeConnection} />
           ) : (
             <Stack>
               <Connection connection={stripeConnection} />
@@ -48,13 +49,22 @@ export function Page() {
   );
 }
 
-const NotConnected = () => (
+const NotConnected = ({ former }: { former: StripeQuery['formerStripeConnection'] }) => (
   <Card title="Connection">
     <Empty title="Stripe is not connected" action={<Connect label="Connect Stripe" />}>
       Once it is, customers who pay for a package at Stripe hold it here. You need a key and the signing
       secret of a webhook endpoint.
     </Empty>
+    {former === null ? null : <Former facts={former} />}
   </Card>
+);
+
+const Former = ({ facts }: { facts: NonNullable<StripeQuery['formerStripeConnection']> }) => (
+  <Text>
+    The account <Code>{facts.accountId}</Code> was disconnected <Moment at={facts.disconnectedAt} />. It still
+    holds {formatCount(facts.heldSubscriptions, 'subscription')}, as Stripe said last: nothing changes or ends
+    them by itself. Connect the same account again to follow them.
+  </Text>
 );
 
 type ConnectionFacts = NonNullable<StripeQuery['stripeConnection']>;
@@ -68,6 +78,7 @@ function Connection({ connection }: { connection: ConnectionFacts }) {
       action={
         <Group gap="xs">
           <Connect label="Change keys" connection={connection} />
+          <Disconnect />
           <ActionButton
             size="xs"
             loading={start.isPending}
