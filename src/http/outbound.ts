@@ -59,13 +59,15 @@ export function createPost(allowPrivate: boolean, { timeoutMs, maxReadBytes, max
           : httpRequest(url, { ...options, agent: agents.http });
       let isLate = false;
       // Signals of Node would do the same at several times the cost.
-      const breakOff = () => request.destroy();
+      // The answer does not wait for an error of the request: not every request that is broken off has one.
+      const breakOff = () => {
+        request.destroy();
+        fail(new Error('broken off'));
+      };
       const deadline = setTimeout(() => {
         isLate = true;
         breakOff();
       }, timeoutMs);
-      stop.addEventListener('abort', breakOff);
-      if (stop.aborted) breakOff();
       const end = (answer: Answer) => {
         clearTimeout(deadline);
         stop.removeEventListener('abort', breakOff);
@@ -73,7 +75,14 @@ export function createPost(allowPrivate: boolean, { timeoutMs, maxReadBytes, max
       };
       const fail = (error: Error) =>
         end({ problem: isLate ? `No answer within ${timeoutMs / 1_000} seconds.` : problemOf(error) });
+      stop.addEventListener('abort', breakOff);
+      if (stop.aborted) breakOff();
       request.on('error', fail);
+      // Without this, Node closes the connection and tells nobody.
+      request.on('upgrade', ({ statusCode = 0 }, socket) => {
+        socket.destroy();
+        end({ status: statusCode, body: '' });
+      });
       request.on('response', (response) => {
         response.on('error', fail);
         readAnswer(response, { maxReadBytes, maxKeptChars }).then(end, fail);
