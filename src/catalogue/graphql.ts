@@ -138,7 +138,7 @@ builder.mutationField('publishCatalogue', (t) =>
     resolve: (_root, { yaml, partly, fingerprint }, { db, author, catalogueFiles, doHeavyWork }) =>
       doHeavyWork(author.environmentId, async () => {
         const desired = requireReadable(await catalogueFiles.read(yaml));
-        return publish(db, author, desired, new Date(), { partly, expectedFingerprint: fingerprint ?? null });
+        return publish(db, author, desired, { partly, expectedFingerprint: fingerprint ?? null });
       }),
   }),
 );

@@ -3,6 +3,7 @@ import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
+import { insertionTime } from '../database/settled.ts';
 import { longTransaction } from '../database/transaction.ts';
 import { unknownTimeZone } from '../environments/rules.ts';
 import { findAppId, findUnknownTimeZones } from '../environments/store.ts';
@@ -93,12 +94,11 @@ export async function publish(
   db: PrismaClient,
   author: Author,
   desired: DesiredCatalogue,
-  now: Date,
   conditions: PublishConditions,
 ): Promise<PublishResult> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await longTransaction(db, (tx) => publishOnce(tx, author, desired, now, conditions));
+      return await longTransaction(db, (tx) => publishOnce(tx, author, desired, conditions));
     } catch (error) {
       if (!isUniqueViolation(error) || attempt === maxAttempts) throw error;
     }
@@ -109,7 +109,6 @@ async function publishOnce(
   tx: Db,
   author: Author,
   desired: DesiredCatalogue,
-  now: Date,
   conditions: PublishConditions,
 ): Promise<PublishResult> {
   const { environmentId } = author;
@@ -127,9 +126,10 @@ async function publishOnce(
   await requireConditions(findings, conditions, environmentId);
   const steps = findings.flatMap(({ step }) => step ?? []);
   await auditedSteps(tx, author, steps, async () => {
+    const now = await insertionTime(tx, ['feature', 'package']);
     for (const [index, step] of steps.entries()) {
       // Lists are ordered by age: one millisecond apart, new items keep the order of the file.
-      const createdAt = new Date(now.getTime() - steps.length + index);
+      const createdAt = new Date(now.getTime() + index);
       await applyStep(tx, environmentId, step, { now, createdAt });
     }
   });

@@ -83,7 +83,7 @@ export function createCatalogueRoutes({
           const { prisma } = database.of(author.environmentId);
           // The command asks for confirmation and shows refused changes.
           const conditions = { partly: true, expectedFingerprint: null };
-          const { file, findings } = await publish(prisma, author, desired, new Date(), conditions);
+          const { file, findings } = await publish(prisma, author, desired, conditions);
           return { ...file, data: findings.map(lineOf) };
         }),
       ),

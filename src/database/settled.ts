@@ -1,7 +1,7 @@
 import type { Db } from './client.ts';
 
 /** Tables whose lists callers may poll while rows are added. */
-export type PolledTable = 'user' | 'segment_event';
+export type PolledTable = 'user' | 'feature' | 'package' | 'mapping_rule' | 'segment_event';
 
 /** Times are stored in whole milliseconds, rounded up or down. */
 const roundingMs = 2;
@@ -26,4 +26,14 @@ export async function settledUntil(db: Db, table: PolledTable): Promise<Date> {
       AND held.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
   const until = Math.min(now.getTime(), oldest?.getTime() ?? Number.POSITIVE_INFINITY);
   return new Date(until - roundingMs);
+}
+
+/**
+ * The time for rows that a transaction inserts into these tables next, where their order must not depend on how fast it is:
+ * rows may have this time or later ones. Its locks keep callers who follow the lists from going past it.
+ */
+export async function insertionTime(tx: Db, tables: readonly PolledTable[]): Promise<Date> {
+  for (const table of tables) await tx.$executeRawUnsafe(`LOCK TABLE "${table}" IN ROW EXCLUSIVE MODE`);
+  const [{ now }] = await tx.$queryRaw<[{ now: Date }]>`SELECT clock_timestamp() AS now`;
+  return now;
 }

@@ -1,6 +1,7 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import type { GraphQLResolveInfo } from 'graphql';
 import type { Feature as FeatureRow, PrismaClient } from '../database/generated/client.ts';
+import { settledUntil } from '../database/settled.ts';
 import { featureNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import type { Context } from '../graphql/context.ts';
@@ -132,6 +133,7 @@ builder.queryFields((t) => ({
         (id) => db.feature.findUnique({ where: { environmentId_id: { environmentId, id } } }),
         ({ where, ...page }) =>
           db.feature.findMany({ ...query, ...page, where: { ...where, environmentId } }),
+        () => settledUntil(db, 'feature'),
       ),
   }),
 }));

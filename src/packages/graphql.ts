@@ -4,6 +4,7 @@ import type {
   PackageFeature as PackageFeatureRow,
   PrismaClient,
 } from '../database/generated/client.ts';
+import { settledUntil } from '../database/settled.ts';
 import { invalidInput, packageNotFound, packageVersionNotFound } from '../errors.ts';
 import { Feature, FeatureType } from '../features/graphql.ts';
 import { builder } from '../graphql/builder.ts';
@@ -284,15 +285,12 @@ builder.queryFields((t) => ({
       if (args.status != null && args.withStatus != null)
         throw invalidInput('withStatus', 'cannot be combined with status');
       const status = args.withStatus ?? parse(StatusFilter, args.status, 'status');
+      const asked = status === 'ALL' ? { environmentId } : { environmentId, status };
       return listPage(
         args,
         (id) => db.package.findUnique({ where: { environmentId_id: { environmentId, id } } }),
-        ({ where, ...page }) =>
-          db.package.findMany({
-            ...query,
-            ...page,
-            where: { ...where, environmentId, ...(status === 'ALL' ? {} : { status }) },
-          }),
+        ({ where, ...page }) => db.package.findMany({ ...query, ...page, where: { ...where, ...asked } }),
+        () => settledUntil(db, 'package'),
       );
     },
   }),

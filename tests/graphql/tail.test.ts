@@ -79,16 +79,48 @@ it('whoever adds finds it in the next page at once', async () => {
   }
 });
 
-it('what a transaction has not committed yet is told after it, and so is what came later', async () => {
-  const slow = await app.database.work.connect();
-  await slow.query('begin');
-  await slow.query(`insert into "user" (environment_id, id, updated_at) values ('live', 'early', now())`);
-  const create = 'mutation { createUser(input: { id: "late" }) { id } }';
-  await app.ok(create, {}, app.keys.live);
-  expect(await app.ok('{ users(first: 5) { id } }', {}, app.keys.live)).toEqual({ users: [] });
-  expect(await app.ok('{ users { id } }', {}, app.keys.live)).toEqual({ users: [{ id: 'late' }] });
-  await slow.query('commit');
-  slow.release();
-  const both = { users: [{ id: 'early' }, { id: 'late' }] };
-  expect(await app.ok('{ users(first: 5) { id } }', {}, app.keys.live)).toEqual(both);
-});
+/* A list, the field that tells its items apart, an item of somebody else, and one by a call. */
+it.each([
+  [
+    'users',
+    'id',
+    `insert into "user" (environment_id, id, updated_at) values ('live', 'early', now())`,
+    'createUser(input: { id: "late" }) { id }',
+  ],
+  [
+    'features',
+    'id',
+    `insert into feature (environment_id, id, name, type, updated_at) values ('live', 'early', '', 'BINARY', now())`,
+    'createFeature(input: { id: "late", type: CONSUMABLE }) { id }',
+  ],
+  [
+    'packages',
+    'id',
+    `insert into package (environment_id, id, name, status, updated_at) values ('live', 'early', '', 'PUBLISHED', now())`,
+    'createPackage(input: { id: "late", features: [{ id: "late" }] }) { id } publishPackage(id: "late") { id }',
+  ],
+  [
+    'mappingRules',
+    'name',
+    `insert into mapping_rule (environment_id, id, name, feature_id, conditions, updated_at)
+       values ('live', 'early', 'early', 'late', '[]', now())`,
+    'createMappingRule(input: { name: "late", eventName: "Late", featureId: "late" }) { id }',
+  ],
+])(
+  'what is not committed to %s yet is told after it, and so is what came later',
+  async (list, field, insert, create) => {
+    const read = async (args = '') => {
+      const data = await app.ok(`{ ${list}${args} { ${field} } }`, {}, app.keys.live);
+      return data[list].map((item: Record<string, string>) => item[field]);
+    };
+    const slow = await app.database.work.connect();
+    await slow.query('begin');
+    await slow.query(insert);
+    await app.ok(`mutation { ${create} }`, {}, app.keys.live);
+    expect(await read('(first: 5)')).toEqual([]);
+    expect(await read()).toEqual(['late']);
+    await slow.query('commit');
+    slow.release();
+    expect(await read('(first: 5)')).toEqual(['early', 'late']);
+  },
+);

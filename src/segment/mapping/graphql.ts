@@ -1,4 +1,5 @@
 import type { MappingRule as MappingRuleRow } from '../../database/generated/client.ts';
+import { settledUntil } from '../../database/settled.ts';
 import { builder } from '../../graphql/builder.ts';
 import { listArgs, listPage } from '../../graphql/list.ts';
 import { Id, parse } from '../../input.ts';
@@ -125,6 +126,7 @@ builder.queryFields((t) => ({
         (id) => db.mappingRule.findUnique({ where: { environmentId_id: { environmentId, id } } }),
         ({ where, ...page }) =>
           db.mappingRule.findMany({ ...query, ...page, where: { ...where, environmentId } }),
+        () => settledUntil(db, 'mapping_rule'),
       ),
   }),
 }));
