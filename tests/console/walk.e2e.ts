@@ -71,7 +71,7 @@ describe.each(pages)('%s', (name, path, text) => {
 });
 
 /** Beyond this a picture is no help to anybody, in pixels. */
-const maxHeight = 1300;
+const maxHeight = 1150;
 
 /** The pictures of a page for docs/pictures, in both themes: from its top, and not too long. */
 async function takePictures(name: string) {
