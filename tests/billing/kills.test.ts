@@ -34,7 +34,7 @@ test('without a connection nothing of Stripe is loaded', async () => {
   const { url, drop } = await createTestDatabase();
   // Tells of the library the moment it is loaded.
   const hook = `export const resolve = (name, context, next) => {
-    if (/(^|\\/)stripe/.test(name)) process._rawDebug("Stripe is loaded");
+    if (/(^|\\/)stripe[^/]*$/.test(name)) process._rawDebug("Stripe is loaded");
     return next(name, context);
   };`;
   const register = `import { register } from "node:module"; register(${JSON.stringify(dataUrl(hook))});`;

@@ -82,14 +82,14 @@ test('deadlines that are set for the whole database do not shorten ours', async 
     'idle_session_timeout',
     ...(version >= 170_000 ? ['transaction_timeout'] : []),
   ];
-  await onServer(url, timeouts.map((each) => `alter database ${name} set ${each} = '20ms'`).join('; '));
+  await onServer(url, timeouts.map((each) => `alter database ${name} set ${each} = '200ms'`).join('; '));
   const database = openDatabase(url);
   const { prisma, hot } = database.of('test');
-  expect(await prisma.$queryRawUnsafe('select pg_sleep(0.05)::text as slept')).toEqual([{ slept: '' }]);
+  expect(await prisma.$queryRawUnsafe('select pg_sleep(0.3)::text as slept')).toEqual([{ slept: '' }]);
   const session = await hot.connect();
-  for (const statement of ['begin', 'select pg_sleep(0.05)', 'commit']) {
+  for (const statement of ['begin', 'select pg_sleep(0.3)', 'commit']) {
     await session.query(statement);
-    await sleep(50);
+    await sleep(300);
   }
   await session.query('select 1');
   session.release();
