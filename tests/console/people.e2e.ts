@@ -112,7 +112,7 @@ it('lists users by what they hold and use, keeps the view in the address, and op
   await page.getByText('25 of 20 calls').waitFor();
   await page.getByRole('combobox', { name: 'Use', exact: true }).click();
   await page.getByRole('option', { name: 'Near or over a limit' }).click();
-  await page.waitForURL('**/users?limit=near');
+  await page.waitForURL('**/users?limit=near&order=use_desc');
   await page.getByRole('combobox', { name: 'Use', exact: true }).click();
   await page.getByRole('option', { name: 'Near or over a limit' }).click();
   await page.waitForURL('**/users');
