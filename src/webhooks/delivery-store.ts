@@ -160,6 +160,9 @@ export interface Attempt extends Next {
   problem: string | null;
 }
 
+/*
+ * The ids are named twice: where the planner believes that there are few deliveries, it would join by reading all of them.
+ */
 const saveSql = `
   update webhook_delivery d
   set state = a.state::"WebhookDeliveryState", attempts = a.attempts, next_attempt_at = a.next_attempt_at,
@@ -168,7 +171,7 @@ const saveSql = `
   from unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::integer[],
     $7::integer[], $8::text[], $9::text[])
     as a(id, state, attempts, next_attempt_at, at, duration_ms, status, body, problem)
-  where d.id = a.id`;
+  where d.id = a.id and d.id = any ($1)`;
 
 const healthSql = `
   update webhook set failures = $4, failing_since = $5, paused_until = $6,
@@ -182,8 +185,8 @@ const healthSql = `
  * @returns whether the lease still holds, and the webhook is still there
  */
 export async function saveAttempts(
-  client: PoolClient,
-  { environmentId, id, lease }: LeasedWebhook,
+  client: Pick<PoolClient, 'query'>,
+  { environmentId, id, lease }: Pick<LeasedWebhook, 'environmentId' | 'id' | 'lease'>,
   attempts: readonly Attempt[],
   { failures, failingSince, pausedUntil, disabledReason, isBack }: HealthAfter & { isBack: boolean },
 ): Promise<boolean> {

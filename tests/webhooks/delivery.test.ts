@@ -9,7 +9,13 @@ import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { createPost } from '../../src/http/outbound.ts';
 import { type Dispatcher, type Post, startDispatcher } from '../../src/webhooks/deliver.ts';
-import { cleanUpOnce, findDue, leaseDue, type Position } from '../../src/webhooks/delivery-store.ts';
+import {
+  cleanUpOnce,
+  findDue,
+  leaseDue,
+  type Position,
+  saveAttempts,
+} from '../../src/webhooks/delivery-store.ts';
 import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
 import { type Receiver, startReceiver } from '../helpers/receiver.ts';
 
@@ -466,6 +472,35 @@ describe('what reading costs', () => {
       expect(await findDue(pool, webhook.id, front, 100)).toHaveLength(100);
     });
     expect(read).toBeLessThanOrEqual(100);
+  });
+
+  test('to save a batch reads its own deliveries only, also by a plan that was made for few of them', async () => {
+    const { webhook } = await createWebhook();
+    await pause();
+    await writeMany(webhook.id, 100);
+    await besideOldTransaction(async () => {
+      await app.database.work.query('delete from webhook_delivery');
+      await app.database.work.query('vacuum analyze webhook_delivery');
+    });
+    await writeMany(webhook.id, 2_000, `now() - id * interval '1 second'`);
+    const due = await findDue(app.database.work, webhook.id, front, 100);
+    const at = new Date();
+    const attempts = due.map(({ id }) => ({
+      ...{ id, state: 'DELIVERED' as const, attempts: 1, nextAttemptAt: at },
+      ...{ at, durationMs: 1, status: 200, body: '', problem: null },
+    }));
+    const health = {
+      failures: 0,
+      failingSince: null,
+      pausedUntil: null,
+      disabledReason: null,
+      isBack: false,
+    };
+    const leased = { environmentId: 'test', id: webhook.id, lease: '00000000-0000-4000-8000-000000000000' };
+    const read = await entriesRead('webhook_delivery_pkey', (client) =>
+      saveAttempts(client, leased, attempts, health),
+    );
+    expect(read).toBeLessThanOrEqual(200);
   });
 
   test('what was delivered while an old transaction lives is read now and then, not in each batch or look', async () => {

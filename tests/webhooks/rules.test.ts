@@ -160,17 +160,35 @@ describe('the pace of deliveries', () => {
   };
 
   test('a group begins when nobody is at the database several times in a row', async () => {
-    const seen = [true, false, false, true, false, false, false];
+    const seen = [true, false, false, true, ...Array(10).fill(false)];
     let looks = 0;
     const pace = createPace(() => {
       looks += 1;
       return seen[looks - 1] ?? false;
     }, ever);
     await pace.turn();
-    await pace.turn();
     expect(looks).toBe(seen.length);
+    // Each delivery of a large group looks once.
     await pace.turn();
-    expect(looks).toBe(seen.length + 3);
+    expect(looks).toBe(seen.length + 1);
+    await pace.turn();
+    expect(looks).toBe(seen.length + 2 + 10);
+  });
+
+  test('a large group ends when somebody is at the database', async () => {
+    let isBusy = false;
+    const pace = createPace(() => isBusy, { ...ever, idle: 100 });
+    await pace.turn();
+    await pace.turn();
+    isBusy = true;
+    let isTurn = false;
+    const turn = pace.turn().then(() => {
+      isTurn = true;
+    });
+    await new Promise(setImmediate);
+    expect(isTurn).toBe(false);
+    isBusy = false;
+    await turn;
   });
 
   test.each([

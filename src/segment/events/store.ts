@@ -225,13 +225,15 @@ export async function findUserKeys(
   return rows.map(({ key }) => (key === null ? null : BigInt(key)));
 }
 
+/* The keys are named twice: where the planner believes that there are few events, it would join by reading all of them. */
 const saveSql = `
   update segment_event e
   set outcome = o.outcome::"SegmentOutcome", feature_id = o.feature_id, rule_id = o.rule_id, delta = o.delta,
     user_key = o.user_key
   from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::numeric[], $7::bigint[])
     as o(environment_id, message_id, outcome, feature_id, rule_id, delta, user_key)
-  where e.environment_id = o.environment_id and e.message_id = o.message_id`;
+  where e.environment_id = o.environment_id and e.message_id = o.message_id
+    and e.environment_id = any ($1) and e.message_id = any ($2)`;
 
 /** Saves the outcomes of track events that this transaction has locked. */
 export async function saveTracks(client: PoolClient, outcomes: readonly TrackOutcome[]): Promise<void> {

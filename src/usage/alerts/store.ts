@@ -45,7 +45,8 @@ export async function lockDue(client: PoolClient, count: number): Promise<DueAle
 
 const keys = '$1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::integer[], $6::numeric[]';
 const keyColumns = 'user_key, subscription_id, feature_id, window_start, threshold, amount';
-const isKeyed = `a.user_key = i.user_key and a.subscription_id = i.subscription_id and a.feature_id = i.feature_id
+/* The users are named twice: where the planner believes that there are few alerts, it would join by reading all of them. */
+const isKeyed = `a.user_key = any ($1) and a.user_key = i.user_key and a.subscription_id = i.subscription_id and a.feature_id = i.feature_id
   and a.window_start = i.window_start and a.threshold = i.threshold and a.amount = i.amount`;
 
 const keysOf = (alerts: readonly DueAlert[]) => [
