@@ -12,7 +12,7 @@ import {
   createConnections,
   type OpenConnection,
 } from './connection.ts';
-import { disconnectStripe } from './disconnect.ts';
+import { disconnectStripe, type FormerConnection } from './disconnect.ts';
 import type { StripeAddress } from './stripe.ts';
 import type { SyncContext } from './sync.ts';
 
@@ -20,7 +20,7 @@ import type { SyncContext } from './sync.ts';
 export interface Billing {
   open: OpenConnection;
   connect(author: Author, input: ConnectStripe): Promise<void>;
-  disconnect(author: Author): Promise<void>;
+  disconnect(author: Author): Promise<FormerConnection>;
   /** Connects an environment with the keys that environment variables give it, unless it is so already. */
   connectConfigured(environmentId: string): Promise<void>;
   /** The environments that environment variables give keys. */

@@ -1,11 +1,17 @@
 import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
 import type { Db } from '../database/client.ts';
-import type { PrismaClient, StripeConnection } from '../database/generated/client.ts';
+import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError } from '../errors.ts';
 import { lockConnection } from './connection.ts';
 import { countHeld } from './leave-store.ts';
 import { notConnected } from './stripe.ts';
+
+/** A connection that was ended. */
+export interface FormerConnection {
+  accountId: string;
+  disconnectedAt: Date;
+}
 
 /**
  * Ends the connection of an environment. Its keys are deleted, and Stripe is neither asked nor heard any more. All else
@@ -19,7 +25,7 @@ export async function disconnectStripe(
   prisma: PrismaClient,
   author: Author,
   isConfigured: boolean,
-): Promise<void> {
+): Promise<FormerConnection> {
   const { environmentId } = author;
   if (isConfigured)
     throw new DomainError(
@@ -27,7 +33,7 @@ export async function disconnectStripe(
       'StripeConfiguredError',
       `Environment variables connect this environment: take STRIPE_${environmentId.toUpperCase()}_SECRET_KEY away and start the server again first.`,
     );
-  await prisma.$transaction(async (tx) => {
+  return prisma.$transaction(async (tx) => {
     const before = await lockConnection(tx, environmentId);
     if (before === null || before.disconnectedAt !== null) throw notConnected();
     const now = new Date();
@@ -45,10 +51,14 @@ export async function disconnectStripe(
     });
     const what = { action: 'disconnectStripe', type: 'BILLING', id: before.accountId } as const;
     await note(tx, author, what, { subscriptions: await countHeld(tx, environmentId) });
+    return { accountId: before.accountId, disconnectedAt: now };
   });
 }
 
 /** The connection that an environment had; null while it is connected, and if it never was. */
-export async function findFormerConnection(db: Db, environmentId: string): Promise<StripeConnection | null> {
-  return db.stripeConnection.findFirst({ where: { environmentId, disconnectedAt: { not: null } } });
+export async function findFormerConnection(db: Db, environmentId: string): Promise<FormerConnection | null> {
+  const row = await db.stripeConnection.findUnique({ where: { environmentId } });
+  return row === null || row.disconnectedAt === null
+    ? null
+    : { accountId: row.accountId, disconnectedAt: row.disconnectedAt };
 }

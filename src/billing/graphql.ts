@@ -4,7 +4,7 @@ import { listArgs, listPage } from '../graphql/list.ts';
 import { Id, parse } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
 import { ConnectStripe, findConnection } from './connection.ts';
-import { findFormerConnection } from './disconnect.ts';
+import { type FormerConnection, findFormerConnection } from './disconnect.ts';
 import { startImport } from './import-start.ts';
 import { countHeld } from './leave-store.ts';
 import { NewPrice } from './price-rules.ts';
@@ -71,15 +71,14 @@ const StripeConnection = builder.objectRef<ConnectionRow>('StripeConnection').im
   }),
 });
 
-const FormerStripeConnection = builder.objectRef<ConnectionRow>('FormerStripeConnection').implement({
+const FormerStripeConnection = builder.objectRef<FormerConnection>('FormerStripeConnection').implement({
   description:
     'An account of Stripe that this environment billed with, and that it can be connected with again.',
   fields: (t) => ({
     accountId: t.exposeString('accountId', { description: 'The id of the account at Stripe.' }),
-    disconnectedAt: t.field({
+    disconnectedAt: t.expose('disconnectedAt', {
       type: 'DateTime',
       description: 'When it was disconnected.',
-      resolve: ({ disconnectedAt }) => disconnectedAt ?? new Date(0),
     }),
     heldSubscriptions: t.int({
       description:
@@ -238,10 +237,7 @@ builder.mutationFields((t) => ({
     type: FormerStripeConnection,
     description:
       'Ends the connection with Stripe and deletes its keys. Nobody loses access: what is held by it stays as Stripe said last, and is no longer followed. Prices, templates and meters stay too, and connecting the same account again goes on where it was. `StripeNotConnectedError`, or `StripeConfiguredError` while environment variables connect it.',
-    resolve: async (_root, _args, { db, environmentId, author, billing }) => {
-      await billing.disconnect(author);
-      return db.stripeConnection.findUniqueOrThrow({ where: { environmentId } });
-    },
+    resolve: (_root, _args, { author, billing }) => billing.disconnect(author),
   }),
   importStripe: t.field({
     type: StripeConnection,

@@ -199,7 +199,7 @@ function openConnections(url: string, tracing: Tracing | null) {
   return { opened, ofEnvironments, lookups };
 }
 
-/** Breaks off running reads of a replica that does not answer. Is told of each question whether it was answered. */
+/** Returns what to call after each check of the replica. It aborts running reads when the replica stops answering. */
 function createCutOff(opened: Record<string, CuttablePool>): (hasAnswered: boolean) => void {
   let unanswered = 0;
   return (hasAnswered) => {

@@ -29,8 +29,8 @@ export async function settledUntil(db: Db, table: PolledTable): Promise<Date> {
 }
 
 /**
- * The time for rows that a transaction inserts into these tables next, where their order must not depend on how fast it is:
- * rows may have this time or later ones. Its locks keep callers who follow the lists from going past it.
+ * Returns the creation time for rows that a transaction is about to insert into these tables with times of its own: this
+ * one, or later ones. It locks the tables first, so that settledUntil does not go past this time before the commit.
  */
 export async function insertionTime(tx: Db, tables: readonly PolledTable[]): Promise<Date> {
   for (const table of tables) await tx.$executeRawUnsafe(`LOCK TABLE "${table}" IN ROW EXCLUSIVE MODE`);

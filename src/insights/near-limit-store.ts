@@ -110,11 +110,8 @@ function nearUsersSql(columns: string, { anyFeature, refused }: { anyFeature: bo
 
 /** The holdings of any feature whose limit is near, each with its user, its package, and whether it refuses more. $2 is null. */
 export const nearHoldingsSql = `
-  with limited as materialized (${limitedSql})
-  select c.user_key, c.package_id, case when c.used >= c."limit" then ${refusesSql(allFeatures)} else false end as refuses
-  from (${candidatesSql(allFeatures)}) c
-  cross join lateral (${winnerSql(allFeatures)} offset 0) winner
-  where winner.id = c.id and ($2::text is null)`;
+  ${nearUsersSql(`c.user_key, c.package_id, c.used >= c."limit" and ${refusesSql(allFeatures)} as refuses`, { anyFeature: true, refused: false })}
+    and $2::text is null`;
 
 /** The users near their limit, those with the highest ratio first. */
 const nearSql = `

@@ -1,8 +1,8 @@
 import type { WorkerEvents, WorkerPool } from 'graphile-worker';
 
 /**
- * When to look for the next job of a lane after one has ended. Graphile Worker looks at once, before it has given the lane
- * free, and then only after its poll interval.
+ * When to look for the next job of a lane after one has ended. Graphile Worker looks at once, before it has
+ * unlocked the lane, and then only after its poll interval.
  */
 const laneChecksMs = [10, 50, 250, 1_250];
 

@@ -115,6 +115,11 @@ test('the environment variables connect; kills in the import and the projection 
   expect(server.process().stderr()).toBe('');
 });
 
+test('what environment variables connect is disconnected by taking them away', async () => {
+  const disconnect = server.ok('mutation { disconnectStripe { accountId } }');
+  await expect(disconnect).rejects.toThrow(/STRIPE_TEST_SECRET_KEY.*StripeConfiguredError/);
+});
+
 test('the command verify says that all agrees, and names what differs', async () => {
   expect(await server.verify()).toEqual({
     code: 0,
