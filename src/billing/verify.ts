@@ -1,7 +1,7 @@
 import type { Database } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { Connected } from './connection.ts';
-import { compareWithLedger, compareWithMeters, type Print } from './meters/verify.ts';
+import { compareWithLedger, compareWithMeters, type MeterReport } from './meters/verify.ts';
 import type { Mirror } from './mirror-rules.ts';
 import { readMappedPackages } from './price-store.ts';
 import { endsOf, project } from './projection-rules.ts';
@@ -15,8 +15,7 @@ import { customersOf, findKnownCustomers, nextCustomers } from './verify-store.t
 /** As many as in an import. */
 const usersAtOnce = 4;
 
-interface Report {
-  print: Print;
+interface Report extends MeterReport {
   progress(done: number, total: number): void;
   stop: AbortSignal;
 }
@@ -30,7 +29,7 @@ interface Report {
 export async function verifyStripe(
   { prisma, work }: Pick<Database, 'prisma' | 'work'>,
   connected: Connected,
-  { print, progress, stop }: Report,
+  { print, note, progress, stop }: Report,
 ): Promise<number> {
   const { environmentId } = connected;
   for (const id of await findUnknown(prisma, connected, stop))
@@ -51,8 +50,8 @@ export async function verifyStripe(
     after = page.at(-1)?.id ?? after;
   }
   progress(total, total);
-  await compareWithLedger(work, connected, print);
-  await compareWithMeters(work, connected, stop, print);
+  await compareWithLedger(work, connected, { print, note });
+  await compareWithMeters(work, connected, stop, { print, note });
   return done;
 }
 

@@ -50,11 +50,13 @@ async function printStripe(database: Database): Promise<void> {
         `environment ${environmentId}: an import is running; what it has not read differs.\n`,
       );
     let differences = 0;
+    const note = (line: string) => process.stdout.write(`environment ${environmentId}, ${line}\n`);
     const customers = await verifyStripe(database, connected, {
       progress: showProgress('customers'),
+      note,
       print(line) {
         differences += 1;
-        process.stdout.write(`environment ${environmentId}, ${line}\n`);
+        note(line);
       },
       stop: new AbortController().signal,
     });

@@ -101,15 +101,21 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
     },
     /** What differs from Stripe. */
     async verify(): Promise<string[]> {
+      return (await this.compare()).differences;
+    },
+    /** What differs from Stripe, and what verify notes besides. */
+    async compare(): Promise<{ differences: string[]; notes: string[] }> {
       const connected = await billing.open('test');
       if (connected === null) throw new Error('not connected');
-      const lines: string[] = [];
+      const differences: string[] = [];
+      const notes: string[] = [];
       await verifyStripe(app.database, connected, {
-        print: (line) => lines.push(line),
+        print: (line) => differences.push(line),
+        note: (line) => notes.push(line),
         progress: () => undefined,
         stop: new AbortController().signal,
       });
-      return lines;
+      return { differences, notes };
     },
     async close() {
       await queue.stop();

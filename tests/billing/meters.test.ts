@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { amountOf, amountText } from '../../src/amount.ts';
-import { drawnBefore, isRepeatable, type MeteredUsage, meterUsage } from '../../src/billing/meters/rules.ts';
+import {
+  baseOf,
+  beginWindow,
+  isRepeatable,
+  type MeteredUsage,
+  meterUsage,
+  useUnsent,
+} from '../../src/billing/meters/rules.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { startBillingApp } from './app.ts';
 import { FakeStripe } from './fake-stripe.ts';
@@ -33,13 +40,164 @@ describe('what a usage is worth for a meter', () => {
     ['a later usage was paid too', 8, 0, 9, usage({ units: 5 }), '0', '3'],
     ['given back to the top-up', 13, 3, 1, usage({ units: -2 }), '0', '1'],
   ])('%s', (_name, used, drawn, drawnNow, given, value, drawnAfter) => {
-    const result = meterUsage({ used: amountOf(used), drawn: amountOf(drawn) }, given, amountOf(drawnNow));
+    const before = { used: amountOf(used), drawn: amountOf(drawn), sent: 0n };
+    // Everything before was sent.
+    const sent = given.limit !== null && given.wins ? baseOf(before, given) : 0n;
+    const result = meterUsage({ ...before, sent }, given, amountOf(drawnNow));
     expect([amountText(result.value), amountText(result.after.drawn)]).toEqual([value, drawnAfter]);
   });
 
-  test('what was paid before the first usage that is looked at', () => {
-    expect(drawnBefore(amountOf(12), amountOf(10), amountOf(5))).toBe(amountOf(2));
-    expect(drawnBefore(amountOf(12), null, amountOf(5))).toBe(0n);
+  type Steps = [units: number, value: number, action?: 'SET'][];
+  /** @param used what was used before it was known who pays; the limit is 10 */
+  test.each<[string, 'ALL' | 'OVERAGE', { used: number; sent?: number }, Steps]>([
+    [
+      'nothing before',
+      'ALL',
+      { used: 0 },
+      [
+        [5, 5],
+        [-2, -2],
+        [0, -3, 'SET'],
+        [4, 4],
+      ],
+    ],
+    [
+      'usage goes on above the base',
+      'ALL',
+      { used: 7 },
+      [
+        [5, 5],
+        [3, 3],
+      ],
+    ],
+    [
+      'what was sent is taken back first, and the base never',
+      'ALL',
+      { used: 7 },
+      [
+        [5, 5],
+        [-2, -2],
+        [-6, -3],
+        [4, 4],
+      ],
+    ],
+    [
+      'SET to less than the base',
+      'ALL',
+      { used: 7 },
+      [
+        [2, 0, 'SET'],
+        [5, 3, 'SET'],
+        [1, -3, 'SET'],
+        [7, 6, 'SET'],
+      ],
+    ],
+    [
+      'SET to the base',
+      'ALL',
+      { used: 7 },
+      [
+        [7, 0, 'SET'],
+        [9, 2, 'SET'],
+      ],
+    ],
+    [
+      'less than nothing',
+      'ALL',
+      { used: 3 },
+      [
+        [-5, 0],
+        [4, 2],
+        [-9, -2],
+        [8, 1],
+      ],
+    ],
+    [
+      'beyond the budget before',
+      'OVERAGE',
+      { used: 15 },
+      [
+        [2, 2],
+        [-4, -2],
+        [5, 5],
+        [0, -5, 'SET'],
+        [12, 2, 'SET'],
+      ],
+    ],
+    [
+      'within the budget before',
+      'OVERAGE',
+      { used: 8 },
+      [
+        [-3, 0],
+        [9, 4],
+        [-9, -4],
+      ],
+    ],
+    [
+      'sent for the subscription before',
+      'ALL',
+      { used: 7, sent: 5 },
+      [
+        [1, 1],
+        [-7, -6],
+        [3, 3],
+      ],
+    ],
+    [
+      'sent more than counts now',
+      'OVERAGE',
+      { used: 8, sent: 4 },
+      [
+        [3, 1],
+        [-11, -1],
+        [12, 2],
+      ],
+    ],
+  ])('%s (%s)', (_name, scope, { used, sent = 0 }, steps) => {
+    const terms = { limit: amountOf(10), wins: true, scope };
+    let window = beginWindow({ used: amountOf(used), sent: amountOf(sent) }, terms, 0n);
+    const values = steps.map(([units, , action = 'ADD' as const]) => {
+      const { value, after } = meterUsage(window, { ...terms, action, delta: amountOf(units) }, 0n);
+      window = after;
+      expect(after.sent).toBeGreaterThanOrEqual(0n);
+      return Number(amountText(value));
+    });
+    expect(values).toEqual(steps.map(([, value]) => value));
+  });
+
+  test('what was used while another subscription decided, or nobody looked, goes to the base', () => {
+    const terms = { limit: amountOf(10), wins: true, scope: 'OVERAGE' } as const;
+    const add = (units: number, wins = true) => ({
+      ...terms,
+      wins,
+      action: 'ADD' as const,
+      delta: amountOf(units),
+    });
+    const begun = meterUsage(beginWindow({ used: 0n, sent: 0n }, terms, 0n), add(12), 0n).after;
+    const other = meterUsage(begun, add(5, false), 0n);
+    expect([other.value, baseOf(other.after, terms)]).toEqual([0n, amountOf(5)]);
+    const unlooked = useUnsent(other.after, amountOf(20), terms, 0n);
+    expect(baseOf(unlooked, terms)).toBe(amountOf(8));
+    expect(meterUsage(unlooked, add(-4), 0n).value).toBe(amountOf(-2));
+    expect(meterUsage(unlooked, add(4), 0n).value).toBe(amountOf(4));
+  });
+
+  test('of what was used before, top-ups have paid what they can', () => {
+    const terms = { limit: amountOf(10), wins: true, scope: 'OVERAGE' } as const;
+    const begin = (sent: number, limit: bigint | null = terms.limit) =>
+      beginWindow({ used: amountOf(12), sent: amountOf(sent) }, { ...terms, limit }, amountOf(5));
+    expect(begin(0)).toEqual({ used: amountOf(12), drawn: amountOf(2), sent: 0n });
+    expect(begin(2).drawn).toBe(0n);
+    expect(begin(0, null).drawn).toBe(0n);
+    const add = { ...terms, action: 'ADD' as const, delta: amountOf(4) };
+    // Of 4 more, the top-up pays the 3 that it has left.
+    expect(meterUsage(begin(0), add, amountOf(5)).value).toBe(amountOf(1));
+    // It paid them while nobody looked: what comes then is sent.
+    const known = { used: amountOf(12), drawn: 0n, sent: amountOf(2) };
+    const unlooked = useUnsent(known, amountOf(15), terms, amountOf(3));
+    expect([unlooked.drawn, baseOf(unlooked, terms)]).toEqual([amountOf(3), 0n]);
+    expect(meterUsage(unlooked, add, amountOf(3)).value).toBe(amountOf(4));
   });
 
   test('what was sent without an answer is sent again for 23 hours', () => {
@@ -55,6 +213,7 @@ describe('sending usage to meters', () => {
   let server: Awaited<ReturnType<typeof startBillingApp>>;
   let app: TestApp;
   let customer: string;
+  let price: string;
 
   const create = `mutation ($input: BillingMeterInput!) { createBillingMeter(input: $input) { billingMeters { featureId eventName sends } } }`;
   const input = { packageId: 'pro', featureId: 'calls', eventName: 'calls', sends: 'OVERAGE' };
@@ -76,7 +235,7 @@ describe('sending usage to meters', () => {
     server = await startBillingApp(stripe);
     app = server.app;
     await server.connect();
-    const price = stripe.createPrice('Pro');
+    price = stripe.createPrice('Pro');
     await server.importAll();
     await app.ok(`mutation { mapPrice(priceId: "${price}", packageId: "pro") { id } }`);
     await app.ok('mutation { createUser(input: { id: "ada" }) { id } }');
@@ -172,5 +331,91 @@ describe('sending usage to meters', () => {
       'mutation { deleteBillingMeter(packageId: "pro", featureId: "calls") { id } }',
     );
     expect(again.extensions.code).toBe('NOT_FOUND');
+  });
+
+  test('a meter that is made again begins with the usage after it', async () => {
+    await app.ok(create, { input: { ...input, sends: 'ALL' } });
+    const before = values().length;
+    await record('ada', 4);
+    await record('ada', -4);
+    // What Stripe has from before is taken back; what was recorded while there was no meter is not.
+    await record('ada', 0, 'action: SET');
+    await record('ada', 3);
+    await server.everyMinute();
+    expect(values().slice(before)).toEqual([4, -4, -16, 3]);
+    expect(await server.verify()).toEqual([]);
+  });
+
+  test('what was used before it was known who pays is not sent, and not taken back either', async () => {
+    await app.ok('mutation { createUser(input: { id: "cy" }) { id } }');
+    const cy = stripe.createCustomer('cy@example.com', { metadata: { kana_user_id: 'cy' } });
+    stripe.subscribe(cy, [price], { startedAt: stripe.now - 60 });
+    await record('cy', 40);
+    await server.everyMinute();
+    await server.importAll();
+    await record('cy', -10);
+    await record('cy', 5);
+    await server.everyMinute();
+    expect(values(cy)).toEqual([5]);
+    await record('cy', 0, 'action: SET');
+    await record('cy', 7);
+    await server.everyMinute();
+    expect(values(cy)).toEqual([5, -5, 7]);
+    const { differences, notes } = await server.compare();
+    expect(differences).toEqual([]);
+    expect(notes).toContainEqual(expect.stringContaining(': 40 not sent to the meter calls, used before'));
+    // What was made wrongly is a difference all the same.
+    const { prisma } = app.database;
+    const addToLast = (value: number) => prisma.$executeRaw`
+      UPDATE billing_meter_event SET value = value + ${value} WHERE id = (SELECT max(id) FROM billing_meter_event)`;
+    await addToLast(1);
+    expect(await server.verify()).toEqual([
+      expect.stringContaining('by the ledger 7 for the meter calls, made 8'),
+    ]);
+    await addToLast(-1);
+  });
+
+  test('usage that is carried over to another package is taken back where it was sent', async () => {
+    const free = stripe.createPrice('Free');
+    await server.importAll();
+    await app.ok(`mutation { mapPrice(priceId: "${free}", packageId: "free") { id } }`);
+    await app.ok(create, { input: { ...input, packageId: 'free', sends: 'ALL' } });
+    const before = values().length;
+    const move = (to: string) =>
+      app.ok(
+        `mutation { changePackage(userId: "ada", packageId: "${to}", usage: CARRY) { subscription { id } } }`,
+      );
+    await record('ada', 6);
+    await server.everyMinute();
+    await move('free');
+    await record('ada', -2);
+    await server.everyMinute();
+    await move('pro');
+    await record('ada', 0, 'action: SET');
+    await record('ada', 1);
+    await server.everyMinute();
+    // Of the 9 that were sent in all, 2 and then 7 are taken back.
+    expect(values().slice(before)).toEqual([6, -2, -7, 1]);
+    expect(await server.verify()).toEqual([]);
+  });
+
+  test('a usage that nobody looked at is a difference', async () => {
+    const extra = stripe.createPrice('Extra');
+    stripe.createMeter('more');
+    await server.importAll();
+    await app.ok(`mutation { mapPrice(priceId: "${extra}", packageId: "extra") { id } }`);
+    await app.ok(create, { input: { ...input, packageId: 'extra', eventName: 'more', sends: 'ALL' } });
+    stripe.subscribe(customer, [extra], { startedAt: stripe.now - 60 });
+    await server.importAll();
+    await record('ada', 2);
+    await server.everyMinute();
+    expect(await server.verify()).toEqual([]);
+    const { prisma } = app.database;
+    await prisma.$executeRaw`
+      DELETE FROM billing_meter_window WHERE metered_at = (SELECT max(metered_at) FROM billing_meter_window)
+        AND subscription_id IN (SELECT id FROM subscription WHERE package_id = 'extra')`;
+    expect(await server.verify()).toEqual([
+      expect.stringMatching(/package extra, feature calls, .* was not looked at for the meter more$/),
+    ]);
   });
 });

@@ -373,7 +373,7 @@ async function createBilling(
   await db.billingMeterWindow.create({
     data: {
       ...{ environmentId, subscriptionId: 1n, featureId: names.feature, windowStart: new Date(0) },
-      ...{ revision: 1, used: limit, drawn: 0 },
+      ...{ revision: 1, used: limit, drawn: 0, sent: 0, lastId: 0n, sinceId: 0n, sentBefore: 0 },
     },
   });
   const event = { environmentId, id: `${names.event}-of-stripe`, type: word, createdAt: new Date(0) };

@@ -10,7 +10,7 @@ import { requirePackage } from '../../packages/store.ts';
 import { type OpenConnection, requireConnected } from '../connection.ts';
 import { atStripe } from '../stripe.ts';
 import type { NewMeter } from './rules.ts';
-import { retryFailed } from './sending-store.ts';
+import { forgetMeterWindows, retryFailed } from './sending-store.ts';
 
 const meterNotFound = ({ packageId, featureId }: MeterId) =>
   new DomainError(
@@ -56,7 +56,9 @@ export async function createMeter(
     throw invalidInput('input.eventName', 'names a meter that does not add up: its aggregation must be sum');
   try {
     await prisma.$transaction(async (tx) => {
+      await lockLedgerCursor(tx, environmentId);
       const sinceId = await lastLedgerId(tx);
+      await forgetMeterWindows(tx, environmentId, { packageId, featureId });
       await startAt(tx, environmentId, sinceId);
       const keys = {
         customerKey: meter.customer_mapping.event_payload_key,
@@ -84,6 +86,10 @@ async function findMeter(stripe: Stripe, eventName: string): Promise<Stripe.Bill
   return null;
 }
 
+/** Until the transaction ends, nothing of the ledger is looked at for meters of the environment. */
+const lockLedgerCursor = (tx: Db, environmentId: string) =>
+  tx.$queryRaw`SELECT 1 FROM stripe_connection WHERE environment_id = ${environmentId} FOR NO KEY UPDATE`;
+
 async function lastLedgerId(db: Db): Promise<bigint> {
   const [row] = await db.$queryRaw<[{ last: bigint }]>`
     SELECT last_value - CASE WHEN is_called THEN 0 ELSE 1 END AS last FROM usage_event_id_seq`;
@@ -104,6 +110,7 @@ export async function deleteMeter(prisma: PrismaClient, author: Author, id: Mete
   const { environmentId } = author;
   const where = { environmentId, packageId: id.packageId, featureId: id.featureId };
   await prisma.$transaction(async (tx) => {
+    await lockLedgerCursor(tx, environmentId);
     const { count } = await tx.billingMeter.deleteMany({ where });
     if (count === 0) throw meterNotFound(id);
     await tx.billingMeterEvent.deleteMany({ where: { ...where, state: { not: 'SENT' } } });

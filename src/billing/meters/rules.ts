@@ -19,12 +19,12 @@ export interface MeteredWindow {
   used: Amount;
   /** What top-ups have paid of it, as far as it was looked at. */
   drawn: Amount;
+  /** What the meter was sent of it. */
+  sent: Amount;
 }
 
-/** One usage that counts in a window. */
-export interface MeteredUsage {
-  action: 'ADD' | 'SET';
-  delta: Amount;
+/** On what a usage is judged for a meter. */
+export interface MeterTerms {
   /** The limit of the subscription; null is unlimited. */
   limit: Amount | null;
   /** Whether this subscription decides on the budget. */
@@ -32,30 +32,92 @@ export interface MeteredUsage {
   scope: MeterScope;
 }
 
+/** One usage that counts in a window. */
+export interface MeteredUsage extends MeterTerms {
+  action: 'ADD' | 'SET';
+  delta: Amount;
+}
+
 /**
- * What a usage is worth for a meter, and the window after it. A SET counts by the difference that it makes. Beyond the
- * budget counts what no top-up has paid; where several subscriptions count, the one that decides on the budget.
+ * What a usage is worth for a meter, and the window after it. A SET counts by the difference that it makes.
+ *
+ * Billable of a window is all that was used, or what is beyond the limit and no top-up has paid. Beyond the limit counts
+ * only in the subscription that decides on the budget.
+ *
+ * What is billable and was not sent is the base of the window: usage from before the server knew of the subscription or
+ * of the meter, or from when another subscription decided. It is never sent. So the meter is to have what is billable
+ * above the base:
+ *
+ *   base = billable before - sent
+ *   value = billable after - min(base, billable after) - sent
+ *
+ * What is taken back is taken back from the meter first, then from the base. The meter never has less than nothing of a
+ * window: usage that was not sent is not taken back there.
  *
  * @param drawnNow what top-ups have paid of the window by now, perhaps of later usage too: in the end the sums agree
  */
 export function meterUsage(
-  { used, drawn }: MeteredWindow,
-  { action, delta, limit, wins, scope }: MeteredUsage,
+  window: MeteredWindow,
+  { action, delta, ...terms }: MeteredUsage,
   drawnNow: Amount,
 ): { value: Amount; after: MeteredWindow } {
-  const next = action === 'SET' ? delta : used + delta;
-  if (scope === 'ALL') return { value: next - used, after: { used: next, drawn: drawnNow } };
-  if (!wins || limit === null) return { value: 0n, after: { used: next, drawn } };
+  const next = action === 'SET' ? delta : window.used + delta;
+  const after = useUnsent(window, next, terms, drawnNow);
+  if (terms.scope === 'OVERAGE' && (!terms.wins || terms.limit === null)) return { value: 0n, after };
+  const base = baseOf(window, terms);
+  const wanted = billable(after, terms);
+  const value = wanted - smaller(base, wanted) - window.sent;
+  return { value, after: { ...after, sent: window.sent + value } };
+}
+
+/** The window after usage that is not sent: all of it goes to the base. */
+export function useUnsent(
+  { used, drawn, sent }: MeteredWindow,
+  next: Amount,
+  { limit, wins, scope }: MeterTerms,
+  drawnNow: Amount,
+): MeteredWindow {
+  if (scope === 'ALL' || !wins || limit === null) return { used: next, drawn, sent };
   const excess = beyond(next, limit) - beyond(used, limit);
   const unseen = drawnNow - drawn;
   const isPaidBack = excess < 0n;
   const paid = isPaidBack ? larger(excess, smaller(unseen, 0n)) : smaller(excess, larger(unseen, 0n));
-  return { value: excess - paid, after: { used: next, drawn: drawn + paid } };
+  return { used: next, drawn: drawn + paid, sent };
 }
 
-/** What top-ups had paid before the first usage that is looked at. */
-export const drawnBefore = (used: Amount, limit: Amount | null, drawnNow: Amount): Amount =>
-  limit === null ? 0n : smaller(drawnNow, beyond(used, limit));
+/** The window after usage that was sent: its base stays. */
+export function useSent(
+  window: MeteredWindow,
+  next: Amount,
+  terms: MeterTerms,
+  drawnNow: Amount,
+): MeteredWindow {
+  const after = useUnsent(window, next, terms, drawnNow);
+  return { ...after, sent: window.sent + billable(after, terms) - billable(window, terms) };
+}
+
+/**
+ * A window in which usage is looked at for the first time. Of what was not sent, top-ups have paid as much as they can.
+ *
+ * @param sent what the meter was sent of its usage all the same, such as for the subscription before
+ */
+export function beginWindow(
+  { used, sent }: Pick<MeteredWindow, 'used' | 'sent'>,
+  { limit, scope }: MeterTerms,
+  drawnNow: Amount,
+): MeteredWindow {
+  const unsent = scope === 'ALL' || limit === null ? 0n : larger(beyond(used, limit) - sent, 0n);
+  return { used, drawn: smaller(drawnNow, unsent), sent };
+}
+
+/** What is billable of a window, and was not sent. */
+export const baseOf = (window: MeteredWindow, terms: MeterTerms): Amount =>
+  billable(window, terms) - window.sent;
+
+function billable({ used, drawn }: MeteredWindow, { limit, scope }: MeterTerms): Amount {
+  if (scope === 'ALL') return larger(used, 0n);
+  return limit === null ? 0n : larger(beyond(used, limit) - drawn, 0n);
+}
 
 const larger = (a: Amount, b: Amount) => (a > b ? a : b);
 const smaller = (a: Amount, b: Amount) => (a < b ? a : b);

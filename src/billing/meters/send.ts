@@ -1,3 +1,4 @@
+import type { Amount } from '../../amount.ts';
 import { amountText } from '../../amount.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
 import { inTransaction } from '../../database/transaction.ts';
@@ -5,7 +6,7 @@ import type { JobContext } from '../../jobs/queue.ts';
 import { settledId } from '../../usage/rollup/rollup.ts';
 import type { Connected } from '../connection.ts';
 import { isStripeFailure, reasonOf, type StripeFailure } from '../stripe.ts';
-import { drawnBefore, identifierOf, isRepeatable, type MeteredWindow, meterUsage } from './rules.ts';
+import { beginWindow, identifierOf, isRepeatable, meterUsage, useUnsent } from './rules.ts';
 import {
   beginSending,
   type DueEvent,
@@ -14,16 +15,8 @@ import {
   noteSent,
   releaseUnsent,
 } from './sending-store.ts';
-import {
-  addEvents,
-  findBatchEnd,
-  lockProgress,
-  readUsages,
-  readWindows,
-  saveProgress,
-  saveWindows,
-  type UsageRow,
-} from './store.ts';
+import { addEvents, findBatchEnd, lockProgress, readUsages, saveProgress, type UsageRow } from './store.ts';
+import { type FoundWindow, type KnownWindow, readWindows, saveWindows } from './window-store.ts';
 
 const eventsAtOnce = 1_000;
 const sentAtOnce = 200;
@@ -72,17 +65,16 @@ function readNext({ pool }: JobContext, environmentId: string, upTo: bigint): Pr
     const end = await findBatchEnd(client, { after, upTo, count: eventsAtOnce });
     const usages = await readUsages(client, environmentId, { after, upTo: end });
     const firsts = firstOfEach(usages);
-    const known = await readWindows(client, environmentId, firsts);
-    const windows = new Map(firsts.map((usage, index) => [nameOf(usage), beginWindow(usage, known[index])]));
-    const events = usages.flatMap((usage) => {
-      const window = windows.get(nameOf(usage));
-      if (window === undefined) return [];
-      const { value, after: state } = meterUsage(window, usage, window.drawnNow);
-      Object.assign(window, state, { last: usage });
-      return value === 0n ? [] : [{ usage, value }];
-    });
+    const found = await readWindows(client, environmentId, firsts);
+    const windows = new Map(
+      firsts.flatMap((usage, index) => {
+        const window = found[index];
+        return window === undefined ? [] : [[nameOf(usage), goOn(usage, window)] as const];
+      }),
+    );
+    const events = meterUsages(usages, windows);
     await saveWindows(client, environmentId, [...windows.values()]);
-    await addEvents(client, environmentId, oncePerMeter(events));
+    await addEvents(client, environmentId, events);
     await saveProgress(client, environmentId, end);
     return end < upTo;
   });
@@ -97,22 +89,51 @@ export function firstOfEach(usages: readonly UsageRow[]): UsageRow[] {
   return [...firsts.values()];
 }
 
-type Known = Awaited<ReturnType<typeof readWindows>>[number];
-type Window = MeteredWindow & { drawnNow: bigint; last: UsageRow };
-
-export function beginWindow(first: UsageRow, known: Known | undefined): Window {
-  const { used, drawn, drawnNow } = known ?? { used: 0n, drawn: null, drawnNow: 0n };
-  return { used, drawn: drawn ?? drawnBefore(used, first.limit, drawnNow), drawnNow, last: first };
+/** A window while usage is looked at, one after the other. */
+export interface OpenWindow extends Omit<KnownWindow, 'revision'> {
+  drawnNow: Amount;
+  last: UsageRow;
 }
 
-/** A usage that counts in several packages counts once for a meter: in the one that decides on the budget. */
-export function oncePerMeter<Event extends { usage: UsageRow }>(events: readonly Event[]): Event[] {
-  const seen = new Set<string>();
-  return events.filter(({ usage: { id, eventName } }) => {
-    const name = `${id} ${eventName}`;
-    if (seen.has(name)) return false;
-    seen.add(name);
-    return true;
+/**
+ * The window before its first usage that is looked at now. After a change of what the user's usage counts towards, it is
+ * added up anew: usage that counts now and was not looked at is not sent.
+ */
+function goOn(first: UsageRow, { known, folded, drawnNow }: FoundWindow): OpenWindow {
+  if (known !== null && folded === null) return { ...known, drawnNow, last: first };
+  const { used, sent } = folded ?? { used: 0n, sent: 0n };
+  const window =
+    known === null
+      ? beginWindow({ used, sent }, first, drawnNow)
+      : useUnsent({ ...known, sent: known.sent + sent }, used, first, drawnNow);
+  return { ...window, drawnNow, last: first, sinceId: first.id - 1n, sentBefore: window.sent };
+}
+
+/** A usage that is to be sent. */
+export interface MeterValue {
+  usage: UsageRow;
+  value: Amount;
+}
+
+/**
+ * What these usages are worth for their meters. Their windows move with them. A usage that counts in several packages
+ * counts once for a meter: in the one that decides on the budget.
+ */
+export function meterUsages(
+  usages: readonly UsageRow[],
+  windows: ReadonlyMap<string, OpenWindow>,
+): MeterValue[] {
+  const made = new Map<string, Amount>();
+  return usages.flatMap((usage) => {
+    const window = windows.get(nameOf(usage));
+    if (window === undefined) return [];
+    const { value, after } = meterUsage(window, usage, window.drawnNow);
+    const name = `${usage.id} ${usage.eventName}`;
+    const once = made.get(name);
+    Object.assign(window, after, { last: usage, sent: window.sent + (once ?? value) });
+    if (value === 0n || once !== undefined) return [];
+    made.set(name, value);
+    return [{ usage, value }];
   });
 }
 

@@ -107,9 +107,21 @@ export async function retryFailed(
   return count;
 }
 
+/** Forgets the windows of a meter that was deleted: usage from then until now was not looked at. */
+export async function forgetMeterWindows(
+  db: Db,
+  environmentId: string,
+  { packageId, featureId }: { packageId: string; featureId: string },
+): Promise<void> {
+  await db.$executeRaw`
+    DELETE FROM billing_meter_window WHERE environment_id = ${environmentId} AND feature_id = ${featureId}
+      AND subscription_id IN (
+        SELECT id FROM subscription WHERE environment_id = ${environmentId} AND package_id = ${packageId})`;
+}
+
 /** How long sent events are kept, so that sums can be compared. */
 const sentKeptDays = 60;
-/** Stripe takes usage of the last 35 days. */
+/** Stripe takes usage of the last 35 days. The newest window of what is still held stays, as long as it may be. */
 const windowsKeptDays = 40;
 const deletedAtOnce = 10_000;
 
@@ -121,6 +133,14 @@ export async function cleanUpMeters(db: Db): Promise<void> {
       WHERE state = 'SENT' AND sent_at < now() - make_interval(days => ${sentKeptDays}) LIMIT ${deletedAtOnce})`;
   await db.$executeRaw`
     DELETE FROM billing_meter_window WHERE (environment_id, subscription_id, feature_id, window_start) IN (
-      SELECT environment_id, subscription_id, feature_id, window_start FROM billing_meter_window
-      WHERE metered_at < now() - make_interval(days => ${windowsKeptDays}) LIMIT ${deletedAtOnce})`;
+      SELECT environment_id, subscription_id, feature_id, window_start FROM billing_meter_window w
+      WHERE metered_at < now() - make_interval(days => ${windowsKeptDays}) AND (
+        EXISTS (
+          SELECT FROM billing_meter_window n WHERE n.environment_id = w.environment_id
+            AND n.subscription_id = w.subscription_id AND n.feature_id = w.feature_id
+            AND n.window_start > w.window_start)
+        OR NOT EXISTS (
+          SELECT FROM subscription s WHERE s.id = w.subscription_id AND (s.ended_at IS NULL
+            OR s.ended_at > now() - make_interval(days => ${windowsKeptDays}))))
+      LIMIT ${deletedAtOnce})`;
 }

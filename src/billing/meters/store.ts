@@ -1,13 +1,8 @@
 import type { ClientBase } from 'pg';
 import { type Amount, amountOf, amountOrNull, amountText } from '../../amount.ts';
 import { deltaSql } from '../../database/amount-sql.ts';
-import {
-  countingHoldingsSql,
-  highestFirstSql,
-  holdingsOfSql,
-  windowStartSql,
-} from '../../entitlements/holdings-store.ts';
-import type { MeteredUsage, MeteredWindow } from './rules.ts';
+import { countingHoldingsSql, highestFirstSql, windowStartSql } from '../../entitlements/holdings-store.ts';
+import type { MeteredUsage } from './rules.ts';
 
 type Client = Pick<ClientBase, 'query'>;
 
@@ -163,92 +158,6 @@ const usageOf = (row: StoredUsage): UsageRow => ({
   eventName: row.event_name,
   customerId: row.customer_id,
 });
-
-/*
- * For the first usage of each window: what is known of the window; else what the ledger holds before that usage; see
- * foldedSql.
- */
-const windowsSql = `
-  with wanted as (
-    select * from unnest($2::bigint[], $3::int[], $4::bigint[], $5::text[], $6::timestamptz[], $7::bigint[])
-      with ordinality as w(user_key, revision, subscription_id, feature_id, window_start, first_id, place)
-  )
-  select w.place, k.used as known_used, k.drawn as known_drawn, folded.used, coalesce(x.drawn, 0) as drawn_now
-  from wanted w
-  left join billing_meter_window k on k.environment_id = $1 and k.subscription_id = w.subscription_id
-    and k.feature_id = w.feature_id and k.window_start = w.window_start
-  left join lateral (
-    select coalesce(sum(delta) filter (where last_set is null or id >= last_set), 0) as used
-    from (
-      select e.id, ${deltaSql('e')} as delta, max(e.id) filter (where e.action = 'SET') over () as last_set
-      from ${holdingsOfSql('w.user_key', 'w.subscription_id', '= w.feature_id')} h
-      join usage_event e on e.user_key = w.user_key and e.feature_id = w.feature_id and e.id < w.first_id
-        and e.occurred_at >= h.started_at and (h.ended_at is null or e.occurred_at < h.ended_at)
-        and ${windowStartSql('h', 'e.occurred_at')} = w.window_start
-    ) counted
-  ) folded on k.revision is distinct from w.revision
-  left join lateral (
-    select sum(amount) as drawn from usage_excess x
-    where x.user_key = w.user_key and x.subscription_id = w.subscription_id and x.feature_id = w.feature_id
-      and x.window_start = w.window_start and x.top_up_id is not null
-  ) x on true
-  order by w.place`;
-
-interface StoredWindow {
-  known_used: string | null;
-  known_drawn: string | null;
-  used: string | null;
-  drawn_now: string;
-}
-
-/** Reads the windows of these usages, the first one of each window, in their order. */
-export async function readWindows(
-  client: Client,
-  environmentId: string,
-  usages: readonly UsageRow[],
-): Promise<{ used: Amount; drawn: Amount | null; drawnNow: Amount }[]> {
-  const { rows } = await client.query<StoredWindow>(windowsSql, [
-    environmentId,
-    usages.map(({ userKey }) => userKey),
-    usages.map(({ revision }) => revision),
-    usages.map(({ subscriptionId }) => subscriptionId),
-    usages.map(({ featureId }) => featureId),
-    usages.map(({ windowStart }) => windowStart),
-    usages.map(({ id }) => id),
-  ]);
-  return rows.map((row) => ({
-    used: amountOf(row.used ?? row.known_used ?? '0'),
-    drawn: amountOrNull(row.known_drawn),
-    drawnNow: amountOf(row.drawn_now),
-  }));
-}
-
-/** The same from the ledger alone, whatever is known of a window. No environment has this id. */
-export const foldWindows = (client: Client, usages: readonly UsageRow[]) => readWindows(client, '', usages);
-
-/** Saves the windows of these usages, the last one of each window. */
-export async function saveWindows(
-  client: Client,
-  environmentId: string,
-  windows: readonly (MeteredWindow & { last: UsageRow })[],
-): Promise<void> {
-  await client.query(
-    `insert into billing_meter_window
-       (environment_id, subscription_id, feature_id, window_start, revision, used, drawn, metered_at)
-     select $1, *, now() from unnest($2::bigint[], $3::text[], $4::timestamptz[], $5::int[], $6::numeric[], $7::numeric[])
-     on conflict (environment_id, subscription_id, feature_id, window_start) do update set
-       revision = excluded.revision, used = excluded.used, drawn = excluded.drawn, metered_at = excluded.metered_at`,
-    [
-      environmentId,
-      windows.map(({ last }) => last.subscriptionId),
-      windows.map(({ last }) => last.featureId),
-      windows.map(({ last }) => last.windowStart),
-      windows.map(({ last }) => last.revision),
-      windows.map(({ used }) => amountText(used)),
-      windows.map(({ drawn }) => amountText(drawn)),
-    ],
-  );
-}
 
 /** Adds what is to be sent. */
 export async function addEvents(
