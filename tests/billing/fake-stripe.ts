@@ -37,7 +37,7 @@ interface FakeSession {
   id: string;
   mode: 'payment' | 'subscription';
   status: 'open' | 'complete' | 'expired';
-  payment_status: 'paid' | 'unpaid';
+  payment_status: 'paid' | 'unpaid' | 'no_payment_required';
   customer: string | null;
   customer_email: string | null;
   metadata: Record<string, string>;

@@ -118,6 +118,10 @@ test('the environment variables connect; kills in the import and the projection 
 test('what environment variables connect is disconnected by taking them away', async () => {
   const disconnect = server.ok('mutation { disconnectStripe { accountId } }');
   await expect(disconnect).rejects.toThrow(/STRIPE_TEST_SECRET_KEY.*StripeConfiguredError/);
+  const other = server.ok(
+    'mutation { connectStripe(input: { secretKey: "sk_test_other", webhookSecret: "whsec_x" }) { accountId } }',
+  );
+  await expect(other).rejects.toThrow(/input.secretKey must be the one in STRIPE_TEST_SECRET_KEY/);
 });
 
 test('the command verify says that all agrees, and names what differs', async () => {

@@ -83,6 +83,24 @@ describe('what a user holds by what Stripe says', () => {
       ['free ACTIVE'],
       ['SEVERAL_BASES'],
     ],
+    ...(
+      [
+        ['trialing', 'past_due', 'TRIALING'],
+        ['past_due', 'incomplete', 'PAST_DUE'],
+        ['incomplete', 'unpaid', 'INCOMPLETE'],
+      ] as const
+    ).map(([better, worse, here]): [string, Mirror[], object, string[], string[]] => [
+      `${better} is better than ${worse}, though older`,
+      [
+        mirror(
+          subscription({ id: 'a', status: worse, items: [item('price_pro', 3)] }),
+          subscription({ id: 'b', status: better, items: [item('price_free', 1)] }),
+        ),
+      ],
+      {},
+      [`free ${here}`],
+      ['SEVERAL_BASES'],
+    ]),
     [
       'the newest of two that are alike, of two customers',
       [
