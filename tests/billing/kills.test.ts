@@ -121,7 +121,7 @@ test('what environment variables connect is disconnected by taking them away', a
   const other = server.ok(
     'mutation { connectStripe(input: { secretKey: "sk_test_other", webhookSecret: "whsec_x" }) { accountId } }',
   );
-  await expect(other).rejects.toThrow(/input.secretKey must be the one in STRIPE_TEST_SECRET_KEY/);
+  await expect(other).rejects.toThrow(/input.secretKey: must be the one in STRIPE_TEST_SECRET_KEY/);
 });
 
 test('the command verify says that all agrees, and names what differs', async () => {
