@@ -130,9 +130,8 @@ export function createApp(dependencies: Dependencies): App {
   const events = {
     ...dependencies,
     gate,
-    readClock: database.readClock,
-    ingestEvents: (environmentId: string, ...rest: [readonly unknown[], Date]) =>
-      servicesOf(environmentId).ingestEvents(environmentId, ...rest),
+    ingestEvents: (environmentId: string, sent: readonly unknown[]) =>
+      servicesOf(environmentId).ingestEvents(environmentId, sent),
   };
   const routes = {
     ...(consoleFiles === null ? {} : createAssetRoutes(consoleFiles)),

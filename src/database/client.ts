@@ -103,7 +103,12 @@ export function openDatabase(url: string, { tracing = null, isCommand = false }:
   const pools: Record<string, CuttablePool> = {};
   const open = (name: string, kind: keyof typeof sessions, max: number) => {
     const application_name = name === 'work' ? deliveriesName : applicationName;
-    const config = { connectionString: url, application_name, max };
+    const config = {
+      connectionString: url,
+      application_name,
+      max,
+      pipeline: kind === 'hot' || kind === 'work',
+    };
     const opened = openPool({ ...config, settings: sessions[kind] }, tracing);
     pools[name] = opened;
     return opened.pool;

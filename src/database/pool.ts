@@ -44,6 +44,8 @@ export function takeTurns(client: PoolClient): void {
 const connectionTimeoutMs = 10_000;
 
 interface Config extends PoolConfig {
+  /** Sends each statement at once, without waiting for those before. For work that shares round trips. */
+  pipeline?: boolean;
   /** Applied to each connection before its first statement. */
   settings?: SessionSettings;
 }

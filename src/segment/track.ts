@@ -1,25 +1,24 @@
 import type { Pool, PoolClient } from 'pg';
 import { BusyError } from '../database/errors.ts';
 import { RETRY, waitBriefly } from '../database/held.ts';
-import { inTransaction } from '../database/transaction.ts';
+import { inShortTransaction } from '../database/transaction.ts';
 import { DomainError } from '../errors.ts';
 import { decideWithin } from '../usage/record/locked.ts';
 import { lockUsers } from '../usage/record/locked-store.ts';
 import type { IfLocked, Usage } from '../usage/record/rules.ts';
-import { appendUsage, DECIDE, haveTopUps } from '../usage/record/store.ts';
+import { appendUsage, DECIDE } from '../usage/record/store.ts';
 import { dropDeleted } from './erasure/store.ts';
-import {
-  type EventKey,
-  findUserKeys,
-  lockTracks,
-  readCatalogue,
-  saveTracks,
-  type TrackOutcome,
-  type WaitingTrack,
-} from './events/store.ts';
+import { type EventKey, findUserKeys, saveTracks, type TrackOutcome } from './events/store.ts';
 import { tellUnmatched } from './events/unmatched-store.ts';
+import { openTracks, type WaitingTrack } from './events/waiting-store.ts';
 import { arrival, lock, tryLock } from './lock-store.ts';
-import { type Mapping, mapTrack, namedFeature, type UnusableDelta } from './mapping/rules.ts';
+import {
+  type Mapping,
+  type MappingRule,
+  mapTrack,
+  namedFeature,
+  type UnusableDelta,
+} from './mapping/rules.ts';
 
 const maxAttempts = 20;
 
@@ -42,8 +41,7 @@ interface Mapped {
 export async function processTracks(pool: Pool, keys: readonly EventKey[]): Promise<TrackOutcome[]> {
   const outcomes: TrackOutcome[] = [];
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
-    const locking = attempt > 0 ? 'lock first' : 'wait';
-    const processed = await inTransaction(pool, (client) => processOnce(client, keys, locking));
+    const processed = await processOnce(pool, keys, attempt > 0 ? 'lock first' : 'wait');
     outcomes.push(...processed.outcomes);
     if (processed.remaining === 0) return outcomes;
   }
@@ -52,44 +50,54 @@ export async function processTracks(pool: Pool, keys: readonly EventKey[]): Prom
 
 /** Processes events once, except those that are locked by others, or whose users are. They stay unprocessed. */
 export async function processFreeTracks(pool: Pool, keys: readonly EventKey[]): Promise<TrackOutcome[]> {
-  return (await inTransaction(pool, (client) => processOnce(client, keys, 'skip'))).outcomes;
+  return (await processOnce(pool, keys, 'skip')).outcomes;
 }
 
 /** Processes events once, and waits briefly for locks. One user who stays locked fails all of these events. */
 export async function processHeldTracks(pool: Pool, keys: readonly EventKey[]): Promise<TrackOutcome[]> {
-  return inTransaction(pool, async (client) => {
-    await waitBriefly(client);
-    return (await processOnce(client, keys, 'lock first')).outcomes;
-  });
+  return (await processOnce(pool, keys, 'lock briefly')).outcomes;
 }
 
-/** What to do about locks of others: skip, wait, or wait with the users locked before anything is recorded. */
-type Locking = IfLocked | 'lock first';
+/**
+ * What to do about locks of others: skip, wait, or wait with the users locked before anything is recorded, and then
+ * perhaps only briefly.
+ */
+type Locking = IfLocked | 'lock first' | 'lock briefly';
 
 const ifLocked = (locking: Locking): IfLocked => (locking === 'skip' ? 'skip' : 'wait');
 
-async function processOnce(
-  client: PoolClient,
-  keys: readonly EventKey[],
-  locking: Locking,
-): Promise<{ outcomes: TrackOutcome[]; remaining: number }> {
-  const events = await lockTracks(client, keys, ifLocked(locking));
-  if (events.length === 0) return { outcomes: [], remaining: 0 };
-  const mappings = await mapEvents(client, events);
-  const mapped: Mapped[] = [];
-  const outcomes: TrackOutcome[] = [];
-  for (const [index, event] of events.entries()) {
-    const mapping = mappings[index] ?? null;
-    if (mapping === null || 'unusableFor' in mapping) outcomes.push(unmapped(event, mapping));
-    else mapped.push({ event, mapping });
-  }
-  const { recorded, dropped } = await record(client, mapped, locking);
-  outcomes.push(...recorded);
-  await saveTracks(client, outcomes);
-  const unmatched = unmatchedOf(events, outcomes);
-  if (unmatched.length > 0) await tellUnmatched(client, unmatched);
-  return { outcomes, remaining: events.length - outcomes.length - dropped };
+interface Attempt {
+  outcomes: TrackOutcome[];
+  /** How many events the next attempt decides. */
+  remaining: number;
 }
+
+/** Three round trips, where no user is unknown: what is locked and read, the usage, and the outcomes with the commit. */
+const processOnce = (pool: Pool, keys: readonly EventKey[], locking: Locking): Promise<Attempt> =>
+  inShortTransaction(pool, {
+    async open(client) {
+      const limited = locking === 'lock briefly' ? waitBriefly(client) : null;
+      const [waiting] = await Promise.all([openTracks(client, keys, ifLocked(locking)), limited]);
+      return waiting;
+    },
+    async work(client, { events, rules }) {
+      if (events.length === 0) return { result: { outcomes: [], remaining: 0 } };
+      const mapped: Mapped[] = [];
+      const outcomes: TrackOutcome[] = [];
+      for (const event of events) {
+        const mapping = mapEvent(event, rules.get(event.environmentId) ?? []);
+        if (mapping === null || 'unusableFor' in mapping) outcomes.push(unmapped(event, mapping));
+        else mapped.push({ event, mapping });
+      }
+      const { recorded, dropped } = await record(client, mapped, locking);
+      outcomes.push(...recorded);
+      const remaining = events.length - outcomes.length - dropped;
+      const saved = saveTracks(client, outcomes);
+      const unmatched = unmatchedOf(events, outcomes);
+      if (unmatched.length > 0) await Promise.all([saved, tellUnmatched(client, unmatched)]);
+      return { result: { outcomes, remaining }, last: saved };
+    },
+  });
 
 function unmatchedOf(events: readonly WaitingTrack[], outcomes: readonly TrackOutcome[]) {
   const unmatched = new Set(
@@ -113,22 +121,14 @@ function unmapped(event: WaitingTrack, unusable: UnusableDelta | null): TrackOut
     : { ...nothing, outcome: 'DELTA_UNUSABLE', ruleId: unusable.unusableFor };
 }
 
-/** Finds the feature and the delta of each event. Reading the catalogue locks the rules until the commit. */
-async function mapEvents(
-  client: PoolClient,
-  events: readonly WaitingTrack[],
-): Promise<(Mapping | UnusableDelta | null)[]> {
-  const environmentIds = [...new Set(events.map(({ environmentId }) => environmentId))];
-  const named = events.flatMap((event) => {
-    const featureId = namedFeature(event);
-    return featureId === null ? [] : [{ environmentId: event.environmentId, featureId }];
-  });
-  const { precisions, rules } = await readCatalogue(client, environmentIds, named);
-  return events.map(
-    (event) =>
-      event.mapping ??
-      mapTrack(event, precisions.get(event.environmentId) ?? new Map(), rules.get(event.environmentId) ?? []),
-  );
+/** Finds the feature and the delta of an event. */
+function mapEvent(event: WaitingTrack, rules: readonly MappingRule[]): Mapping | UnusableDelta | null {
+  if (event.mapping !== null) return event.mapping;
+  const featureId = namedFeature(event);
+  const { namedPrecision } = event;
+  const precisions =
+    featureId === null || namedPrecision === null ? [] : [[featureId, namedPrecision] as const];
+  return mapTrack(event, new Map(precisions), rules);
 }
 
 /** Records the usage of known users. Events of unknown users wait for their user. */
@@ -137,15 +137,10 @@ async function record(
   mapped: readonly Mapped[],
   locking: Locking,
 ): Promise<{ recorded: TrackOutcome[]; dropped: number }> {
-  const userKeys = await findUserKeys(
-    client,
-    mapped.map(({ event }) => event),
+  const known = mapped.flatMap(({ event, mapping }) =>
+    event.user === null ? [] : [{ event, mapping, userKey: event.user.key }],
   );
-  const known = mapped.flatMap((each, index) => {
-    const userKey = userKeys[index] ?? null;
-    return userKey === null ? [] : [{ ...each, userKey }];
-  });
-  const unknown = mapped.filter((_each, index) => userKeys[index] === null);
+  const unknown = mapped.filter(({ event }) => event.user === null);
   // Lock order: id, then row, as in updateUser.
   const { waiting, dropped } = await waitForUsers(client, unknown, locking);
   return { recorded: [...waiting, ...(await recordKnown(client, known, locking))], dropped };
@@ -159,11 +154,8 @@ async function recordKnown(
   if (known.length === 0) return [];
   const usages = known.map((each) => ({ usage: usageOf(each), withStanding: false }));
   // Decided in one step with the other usages: a lock for some users that waits for others could deadlock.
-  const isDecided = await haveTopUps(
-    client,
-    known.map(({ userKey }) => userKey),
-  );
-  if (locking === 'lock first' && !isDecided)
+  const isDecided = known.some(({ event }) => event.user?.hasTopUps);
+  if (locking !== 'skip' && locking !== 'wait' && !isDecided)
     await lockUsers(
       client,
       usages.map(({ usage }) => usage),

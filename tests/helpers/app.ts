@@ -84,7 +84,11 @@ export async function startTestApp({
     await onServer(testDatabase.url, `alter database ${name} set ${parameter} = '${value}'`);
   }
   const database = openDatabase(testDatabase.url);
-  const { pool: jobs } = openPool({ connectionString: testDatabase.url, application_name: 'open-kana jobs' });
+  const { pool: jobs } = openPool({
+    connectionString: testDatabase.url,
+    application_name: 'open-kana jobs',
+    pipeline: true,
+  });
   for (const id of ['test', 'live'])
     await database.prisma.environment.create({ data: { id, appId: `${id}_app` } });
   const keys = {

@@ -183,7 +183,6 @@ describe('an event that was stored, and not processed before the process ended',
         eventName: event.type === 'track' ? 'Message Sent' : null,
         payload: JSON.stringify(event),
         occurredAt: new Date(),
-        receivedAt: new Date(),
         warnings: [],
       },
     ]);

@@ -3,7 +3,6 @@ import type { Logger } from 'pino';
 import { allowanceOf, identifySender, type Sender } from '../../auth/caller.ts';
 import { parseKey, readKey } from '../../auth/keys/rules.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
-import type { ReadClock } from '../../database/clock.ts';
 import { DomainError } from '../../errors.ts';
 import { type CallerHandler, forCallers, forKeysInBodies, needsScope } from '../../http/admission.ts';
 import { decodeBody, readJson, refuseBody } from '../../http/body.ts';
@@ -14,11 +13,10 @@ import type { RateLimit } from '../../http/rate-limit.ts';
 import type { RequestContext } from '../../http/request-context.ts';
 import { type Answer, type Refusal, refusal, sendJson, unauthenticated } from '../../http/response.ts';
 import type { Handler, Route } from '../../http/router.ts';
-import { type IngestEvents, ingestNow } from '../events/ingest.ts';
+import type { IngestEvents } from '../events/ingest.ts';
 import { batchCalls, eventsOfCall, readBodyKey, typesOfCalls } from './rules.ts';
 
 interface RouteDependencies {
-  readClock: ReadClock;
   keyring: Keyring;
   ingestEvents: IngestEvents;
   gate: Gate;
@@ -127,7 +125,7 @@ async function ingest(
 ): Promise<Answer> {
   if (events === null) return malformed;
   if (events.length > maxEvents) return tooManyEvents;
-  const results = await ingestNow(dependencies, caller.environmentId, events);
+  const results = await dependencies.ingestEvents(caller.environmentId, events);
   const failures = results.filter((result) => result instanceof Error && !(result instanceof DomainError));
   const [fault] = failures.map((failure) => reportFault(dependencies.log, failure, context));
   if (fault !== undefined)

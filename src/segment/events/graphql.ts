@@ -230,8 +230,8 @@ builder.mutationFields((t) => ({
         description: 'The event: an object with `type`, `userId` and so on.',
       }),
     },
-    resolve: async (_root, { event }, { ingestEvents, environmentId, readClock }) => {
-      const [result] = await ingestEvents(environmentId, [event], await readClock());
+    resolve: async (_root, { event }, { ingestEvents, environmentId }) => {
+      const [result] = await ingestEvents(environmentId, [event]);
       if (result instanceof DomainError) throw refused(result);
       if (result === undefined || result instanceof Error)
         throw result ?? new Error('an event got no result');

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { Connections } from '../../database/client.ts';
-import type { ReadClock } from '../../database/clock.ts';
 import { RETRY, runHeld, untilAnswered } from '../../database/held.ts';
 import { createLane, retryIndividually } from '../../database/lane.ts';
 import { createTurns } from '../../database/turns.ts';
@@ -35,7 +34,6 @@ export interface Ingested extends Omit<Effect, 'outcome'> {
 export type IngestEvents = (
   environmentId: string,
   events: readonly unknown[],
-  now: Date,
 ) => Promise<(Ingested | Error)[]>;
 
 /** KNOWN: the message id is stored already. DELETED: the event is older than the deletion of its user. */
@@ -122,8 +120,8 @@ export function createIngestion({ prisma, work }: Connections, metrics = createM
     return events.map((event) => computed.get(nameOf(event)) ?? stored.get(nameOf(event)) ?? null);
   }
 
-  return async (environmentId, raws, now) => {
-    const read = raws.map((raw) => settle(() => readEvent(raw, { environmentId, now, newId: randomUUID })));
+  return async (environmentId, raws) => {
+    const read = raws.map((raw) => settle(() => readEvent(raw, { environmentId, newId: randomUUID })));
     const results: (Ingested | Error)[] = [];
     // In the order of the request: a track event after an identify event finds its user.
     for (const run of runsOf(read)) {
@@ -132,16 +130,6 @@ export function createIngestion({ prisma, work }: Connections, metrics = createM
     for (const result of results) metrics.countSegmentEvent(nameOutcome(result));
     return results;
   };
-}
-
-/** Ingests events that arrive now. If the database's clock cannot be read, that is the result of each of them. */
-export async function ingestNow(
-  { readClock, ingestEvents }: { readClock: ReadClock; ingestEvents: IngestEvents },
-  environmentId: string,
-  events: readonly unknown[],
-): Promise<(Ingested | Error)[]> {
-  const now = await readClock().catch((error: Error) => error);
-  return now instanceof Error ? events.map(() => now) : ingestEvents(environmentId, events, now);
 }
 
 /** An Error where an event could not be stored or processed. */

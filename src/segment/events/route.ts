@@ -6,7 +6,6 @@ import { allowanceOf, identifySender, type Sender } from '../../auth/caller.ts';
 import { readKey } from '../../auth/keys/rules.ts';
 import type { Keyring } from '../../auth/keys/store.ts';
 import { mayDo } from '../../auth/permission-rules.ts';
-import type { ReadClock } from '../../database/clock.ts';
 import { DomainError } from '../../errors.ts';
 import { forCallers, needsScope } from '../../http/admission.ts';
 import { decodeBody, readJson, refuseBody } from '../../http/body.ts';
@@ -16,13 +15,12 @@ import type { RateLimit } from '../../http/rate-limit.ts';
 import type { RequestContext } from '../../http/request-context.ts';
 import { type Answer, headersOf, refusal, sendJson, statusOf, unauthenticated } from '../../http/response.ts';
 import type { Route } from '../../http/router.ts';
-import { type IngestEvents, type Ingested, ingestNow } from './ingest.ts';
+import type { IngestEvents, Ingested } from './ingest.ts';
 
 /** Events per request. Segment itself sends one at a time. */
 const maxEvents = 1_000;
 
 interface Webhook {
-  readClock: ReadClock;
   keyring: Keyring;
   ingestEvents: IngestEvents;
   gate: Gate;
@@ -85,7 +83,7 @@ async function receive(webhook: Webhook, { headers, body, caller, context }: Del
   if (events.length > maxEvents)
     return refusal('BAD_REQUEST', `One request may hold at most ${maxEvents} events.`);
 
-  const results = await ingestNow(webhook, caller.environmentId, events);
+  const results = await webhook.ingestEvents(caller.environmentId, events);
   const items = results.map((result) => itemOf(result, caller, webhook.log, context));
   const answer = isList ? items : items[0];
   const failure = results.find((result) => result instanceof Error && !(result instanceof DomainError));

@@ -14,9 +14,8 @@ export interface SegmentEvent {
   eventName: string | null;
   /** The whole event as JSON text that PostgreSQL can store. */
   payload: string;
-  /** When it happened; at the latest when it arrived. */
-  occurredAt: Date;
-  receivedAt: Date;
+  /** Its timestamp; null if none can be read. When it is stored, it happened at its arrival at the latest. */
+  occurredAt: Date | null;
   warnings: SegmentWarning[];
 }
 
@@ -84,13 +83,12 @@ const typesKept = { identify: 'IDENTIFY', track: 'TRACK' } as const;
 /**
  * Reads an event in Segment's format.
  *
- * @param now when it arrived
  * @throws ValidationError if it is no object, has no type or user, is a track event without a name, or is too large or
  *   too deep
  */
 export function readEvent(
   raw: unknown,
-  { environmentId, now, newId }: { environmentId: string; now: Date; newId: () => string },
+  { environmentId, newId }: { environmentId: string; newId: () => string },
 ): SegmentEvent | IgnoredEvent {
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
     throw invalidInput('event', 'must be a JSON object');
@@ -110,8 +108,7 @@ export function readEvent(
     userId,
     eventName: type === 'track' ? parse(TrackedName, envelope.event, 'event.event') : null,
     payload,
-    occurredAt: timestamp instanceof Date && timestamp < now ? timestamp : now,
-    receivedAt: now,
+    occurredAt: timestamp instanceof Date ? timestamp : null,
     warnings: warningsOf(raw),
   };
 }

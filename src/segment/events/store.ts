@@ -1,27 +1,15 @@
 import type { Pool, PoolClient } from 'pg';
-import { type Amount, amountOf, amountOrNull, textOrNull } from '../../amount.ts';
+import { type Amount, amountOrNull, textOrNull } from '../../amount.ts';
 import { deltaSql } from '../../database/amount-sql.ts';
 import { RETRY } from '../../database/held.ts';
-import type { IfLocked } from '../../usage/record/rules.ts';
 import { wasDeletedSql } from '../erasure/store.ts';
-import { lockRulesSharedSql } from '../lock-store.ts';
-import type { Mapping, MappingRule } from '../mapping/rules.ts';
+import type { Mapping } from '../mapping/rules.ts';
 import type { SegmentEvent } from './rules.ts';
 
 /** Identifies an event. */
 export interface EventKey {
   environmentId: string;
   messageId: string;
-}
-
-/** A track event that is not processed yet. */
-export interface WaitingTrack extends EventKey {
-  userId: string;
-  eventName: string;
-  properties: unknown;
-  occurredAt: Date;
-  /** Its feature and delta, if they were decided before. */
-  mapping: Mapping | null;
 }
 
 /** The outcome of a track event. */
@@ -88,120 +76,10 @@ export async function storeEvents(pool: Pool, events: readonly SegmentEvent[]): 
       events.map((event) => event.userId),
       events.map((event) => event.eventName),
       events.map((event) => event.payload),
-      // Null: it happened when it arrived, by the database's clock.
-      events.map(({ occurredAt, receivedAt }) => (occurredAt < receivedAt ? occurredAt : null)),
+      events.map(({ occurredAt }) => occurredAt),
     ],
   });
   return rows;
-}
-
-interface WaitingRow extends EventKey {
-  user_id: string;
-  event_name: string;
-  properties: unknown;
-  occurred_at: Date;
-  feature_id: string | null;
-  rule_id: string | null;
-  delta: string;
-}
-
-/*
- * One look-up by key for each event: no plan may read the whole table. `num_nulls` keeps the planner from the index of
- * unprocessed events: it estimates that index as empty, and would read all its dead entries for each event.
- */
-const lockSql = (locked: IfLocked) => `
-  select e.* from (
-    select distinct * from unnest($1::text[], $2::text[]) as k(environment_id, message_id)
-    order by environment_id, message_id
-  ) k
-  cross join lateral (
-    select environment_id as "environmentId", message_id as "messageId", user_id, event_name,
-      payload -> 'properties' as properties, occurred_at, feature_id, rule_id, ${deltaSql('segment_event')} as delta
-    from segment_event
-    where environment_id = k.environment_id and message_id = k.message_id and type = 'TRACK'
-      and num_nulls(outcome) = 1
-    for update ${locked === 'skip' ? 'skip locked' : ''}
-  ) e`;
-const lockStatements = {
-  wait: { name: 'lock tracks', text: lockSql('wait') },
-  skip: { name: 'lock tracks, skip', text: lockSql('skip') },
-};
-
-/**
- * Locks those of these track events that are not processed yet.
- *
- * @param locked whether to wait for events locked by others, or to skip them
- */
-export async function lockTracks(
-  client: PoolClient,
-  keys: readonly EventKey[],
-  locked: IfLocked,
-): Promise<WaitingTrack[]> {
-  const { rows } = await client.query<WaitingRow>({ ...lockStatements[locked], values: keyColumns(keys) });
-  return rows.map((row) => ({
-    environmentId: row.environmentId,
-    messageId: row.messageId,
-    userId: row.user_id,
-    eventName: row.event_name,
-    properties: row.properties,
-    occurredAt: row.occurred_at,
-    mapping:
-      row.feature_id === null
-        ? null
-        : { featureId: row.feature_id, ruleId: row.rule_id, delta: amountOf(row.delta) },
-  }));
-}
-
-/** The rules and features that decide track events. */
-export interface Catalogue {
-  /** All rules by environment, oldest first. */
-  rules: ReadonlyMap<string, MappingRule[]>;
-  /** The precision of the requested features that are CONSUMABLE, by environment and id. */
-  precisions: ReadonlyMap<string, ReadonlyMap<string, number>>;
-}
-
-const rulesSql = `
-  select r.environment_id, r.id, feature_id as "featureId", event_name as "eventName", conditions,
-    delta_path as "deltaPath", f.precision
-  from mapping_rule r join feature f on f.environment_id = r.environment_id and f.id = r.feature_id
-  where r.environment_id = any($1::text[]) order by r.created_at, r.id`;
-
-const consumableSql = `
-  select distinct i.environment_id, i.id, known.precision
-  from unnest($1::text[], $2::text[]) as i(environment_id, id)
-  cross join lateral (
-    select precision from feature f
-    where f.environment_id = i.environment_id and f.id = i.id and f.type = 'CONSUMABLE' limit 1
-  ) known`;
-
-/**
- * Locks the rules against changes until the commit, then reads them: a rule that is made later finds every event that
- * they left unmatched.
- *
- * @param named features that events name; they need not exist
- */
-export async function readCatalogue(
-  client: PoolClient,
-  environmentIds: readonly string[],
-  named: readonly { environmentId: string; featureId: string }[],
-): Promise<Catalogue> {
-  await client.query(lockRulesSharedSql, [environmentIds]);
-  const rules = await client.query<MappingRule & { environment_id: string }>(rulesSql, [environmentIds]);
-  const consumable = await client.query<{ environment_id: string; id: string; precision: number }>(
-    consumableSql,
-    [named.map(({ environmentId }) => environmentId), named.map(({ featureId }) => featureId)],
-  );
-  const of = <Row extends { environment_id: string }>(rows: Row[], environmentId: string) =>
-    rows.filter((row) => row.environment_id === environmentId);
-  return {
-    rules: new Map(environmentIds.map((id) => [id, of(rules.rows, id)])),
-    precisions: new Map(
-      environmentIds.map((id) => [
-        id,
-        new Map(of(consumable.rows, id).map((feature) => [feature.id, feature.precision])),
-      ]),
-    ),
-  };
 }
 
 const usersSql = `
@@ -218,10 +96,11 @@ export async function findUserKeys(
   client: PoolClient,
   users: readonly { environmentId: string; userId: string }[],
 ): Promise<(bigint | null)[]> {
-  const { rows } = await client.query<{ key: string | null }>(usersSql, [
-    users.map(({ environmentId }) => environmentId),
-    users.map(({ userId }) => userId),
-  ]);
+  const { rows } = await client.query<{ key: string | null }>({
+    name: 'users of tracks',
+    text: usersSql,
+    values: [users.map(({ environmentId }) => environmentId), users.map(({ userId }) => userId)],
+  });
   return rows.map(({ key }) => (key === null ? null : BigInt(key)));
 }
 
@@ -284,7 +163,7 @@ export async function readEffects(
   });
 }
 
-const keyColumns = (keys: readonly EventKey[]) => [
+export const keyColumns = (keys: readonly EventKey[]) => [
   keys.map(({ environmentId }) => environmentId),
   keys.map(({ messageId }) => messageId),
 ];

@@ -31,19 +31,6 @@ export const DECIDE = Symbol('decide');
 
 type Appended = Recorded | typeof RETRY | typeof DECIDE | Error;
 
-/** Whether any of these users has, or had, a top-up, so that usage is decided and not only appended. */
-export async function haveTopUps(
-  client: Pick<ClientBase, 'query'>,
-  userKeys: readonly bigint[],
-): Promise<boolean> {
-  const { rows } = await client.query<{ found: boolean }>(
-    `select bool_or(u.has_top_ups) as found from unnest($1::bigint[]) as i(key)
-     cross join lateral (select has_top_ups from "user" where key = i.key limit 1) u`,
-    [userKeys],
-  );
-  return rows[0]?.found ?? false;
-}
-
 /* Grants are looked up for those users of the batch only who have some. */
 const ofEvent = {
   userKey: 'e.user_key',

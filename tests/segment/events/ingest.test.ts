@@ -652,6 +652,16 @@ describe('what libraries send', () => {
     );
   });
 
+  it.each(['2999-01-01', '9999-12-31T23:59:59-23:59', 9_999_999_999_999])(
+    'happened when it arrived if its timestamp %j is later',
+    async (timestamp) => {
+      const event = trackEvent({ userId: 'times', timestamp });
+      expect(await ingest(app, event)).toMatchObject({ outcome: 'UNMATCHED' });
+      const kept = await stored(event.messageId);
+      expect(kept?.occurredAt).toEqual(kept?.receivedAt);
+    },
+  );
+
   it('counts once without a message id if it has a timestamp', async () => {
     await subscriber('bare');
     const { messageId: _, ...event } = trackEvent({
