@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Encryption } from '../auth/secrets/encryption.ts';
-import { inTransaction } from '../database/transaction.ts';
 import type { Job } from '../jobs/queue.ts';
 import {
   type Attempt,
@@ -14,6 +13,7 @@ import {
   findPersons,
   type LeasedWebhook,
   leaseDue,
+  leaseMs,
   type Position,
   saveAttempts,
 } from './delivery-store.ts';
@@ -22,6 +22,7 @@ import { serveMailbox } from './email/serve.ts';
 import { writeEventsOn } from './outbox/store.ts';
 import { createPace, type Pace } from './pace.ts';
 import { messageOf, signedHeaders } from './rules.ts';
+import { saveSent } from './save.ts';
 import {
   type Answer,
   afterAnswers,
@@ -135,6 +136,7 @@ async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<v
   const until = performance.now() + servedMs;
   let position: Position = { nextAttemptAt: webhook.dueSince, id: '0' };
   let aheadUntil = performance.now() + aheadMs;
+  let leasedUntil = performance.now() + leaseMs;
   const secrets = decryptSecrets(webhook, service);
   try {
     for (let isOurs = true; isOurs && !stop.aborted && performance.now() < until; ) {
@@ -151,7 +153,10 @@ async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<v
       const answers = attempts.map(({ answer, isTest }) => ({ ...answer, isTest }));
       const now = attempts.at(-1)?.at ?? new Date();
       const after = { ...afterAnswers(health, answers, now), isBack: isBack(health, answers, now) };
-      isOurs = (await save(webhook, attempts, after, service)) && after.pausedUntil === null;
+      const begun = performance.now();
+      const saved = await save(webhook, attempts, after, { ...service, until: leasedUntil });
+      leasedUntil = begun + leaseMs;
+      isOurs = saved && after.pausedUntil === null;
       health = after;
     }
   } finally {
@@ -165,11 +170,11 @@ async function save(
   webhook: LeasedWebhook,
   attempts: readonly Answered[],
   after: HealthAfter & { isBack: boolean },
-  { pool, log }: Service,
+  { pool, log, stop, until }: Service & { until: number },
 ): Promise<boolean> {
   const { environmentId, id } = webhook;
   const { disabledReason } = after;
-  return inTransaction(pool, async (client) => {
+  return saveSent(pool, { until, stop }, async (client) => {
     const isOurs = await saveAttempts(client, webhook, attempts, after);
     if (disabledReason === null || !isOurs) return isOurs;
     log.warn({ environmentId, webhook: id, disabledReason }, 'a webhook is disabled');

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { HealthAfter, Next } from './schedule-rules.ts';
-import { bringForwardSql, mailboxUrl } from './store.ts';
+import { bringForwardSql, lockSql, mailboxUrl } from './store.ts';
 
 /** A webhook that this process sends to at the moment. */
 export interface LeasedWebhook {
@@ -31,7 +31,8 @@ export interface LeasedWebhook {
 export type Look = 'RECENT' | 'ALL';
 
 /** Longer than a batch takes; see deliver.ts. When a process is killed, others wait for the end of its leases. */
-const leasedFor = `interval '30 seconds'`;
+export const leaseMs = 30_000;
+const leasedFor = `interval '${leaseMs} milliseconds'`;
 
 const leaseSql = `
   with due as (
@@ -190,6 +191,7 @@ export async function saveAttempts(
   attempts: readonly Attempt[],
   { failures, failingSince, pausedUntil, disabledReason, isBack }: HealthAfter & { isBack: boolean },
 ): Promise<boolean> {
+  await client.query({ name: 'lock webhook', text: lockSql, values: [environmentId, id] });
   await client.query({
     name: 'save attempts',
     text: saveSql,
@@ -219,33 +221,35 @@ const keptFor = `interval '14 days'`;
 
 /*
  * What is still pending after its time belongs to a webhook that was paused, disabled or deleted. Deliveries that were
- * repeated lately are kept, and with them their event.
+ * repeated lately are kept, and with them their event. Each step reads what its time has come for, not all that waits:
+ * the order makes the planner use the index, and a subquery with a limit is no join. The index of `expire` is for those who
+ * compare with -infinity: the planner, where it believes that little is pending, would use it for looks too.
  */
 const cleanUpSql = {
   expire: `
     update webhook_delivery set state = 'DEAD' where id in (
-      select id from webhook_delivery d where state = 'PENDING' and retry_until < now()
+      select id from webhook_delivery d where state = 'PENDING' and retry_until < now() and retry_until > '-infinity'
         and not exists (
           select from webhook w where w.id = d.webhook_id and w.disabled_at is null
             and coalesce(w.leased_until, now()) > now()
         )
-      limit $1 for update skip locked)`,
+      order by retry_until limit $1 for update skip locked)`,
   forget: `
     delete from webhook_delivery where id in (
       select id from webhook_delivery
       where created_at < now() - ${keptFor} and state <> 'PENDING' and retry_until < now()
-      limit $1 for update skip locked)`,
+      order by created_at limit $1 for update skip locked)`,
   prune: `
     delete from webhook_event where (environment_id, id) in (
       select e.environment_id, e.id from webhook_event e
-      where e.created_at < now() - ${keptFor} and not exists (
-        select from webhook_delivery d where d.environment_id = e.environment_id and d.event_id = e.id
-      )
-      limit $1)`,
+      where e.created_at < now() - ${keptFor} and (
+        select true from webhook_delivery d where d.environment_id = e.environment_id and d.event_id = e.id limit 1
+      ) is null
+      order by e.created_at limit $1)`,
 };
 
 /** Does one batch of each step. @returns the most rows that a step changed: fewer than `count`, and all is done */
-export async function cleanUpOnce(pool: Pool, count: number): Promise<number> {
+export async function cleanUpOnce(pool: Pick<Pool, 'query'>, count: number): Promise<number> {
   let most = 0;
   for (const sql of Object.values(cleanUpSql))
     most = Math.max(most, (await pool.query(sql, [count])).rowCount ?? 0);

@@ -22,9 +22,15 @@ export async function insertWebhook(tx: Db, data: Prisma.WebhookUncheckedCreateI
   await tx.webhook.create({ data, select: { id: true } });
 }
 
+/**
+ * Locks a webhook, of the environment and the id that are the parameters. Who changes deliveries that are there locks
+ * their webhook first, and skips none: in another order, two who change the same ones could wait for each other.
+ */
+export const lockSql = 'select from webhook where environment_id = $1 and id = $2 for no key update';
+
 /** Locks a webhook until the transaction ends; null if there is none with this id. */
 export async function lockWebhook(tx: Db, environmentId: string, id: string): Promise<Webhook | null> {
-  await tx.$executeRaw`SELECT FROM webhook WHERE environment_id = ${environmentId} AND id = ${id} FOR NO KEY UPDATE`;
+  await tx.$executeRawUnsafe(lockSql, environmentId, id);
   return tx.webhook.findUnique({
     where: { environmentId_id: { environmentId, id }, url: { not: mailboxUrl } },
   });
@@ -42,11 +48,17 @@ export async function deleteDeliveries(tx: Db, environmentId: string, webhookId:
 
 /** Makes a delivery pending again. @returns the id of its webhook; null if there is no delivery with this id */
 export async function repeatDelivery(db: Db, environmentId: string, id: bigint): Promise<string | null> {
-  const [row] = await db.$queryRaw<{ webhookId: string }[]>`
+  const found = await db.webhookDelivery.findFirst({
+    select: { webhookId: true },
+    where: { environmentId, id },
+  });
+  if (found === null) return null;
+  await db.$executeRawUnsafe(lockSql, environmentId, found.webhookId);
+  const repeated = await db.$executeRaw`
     UPDATE webhook_delivery
     SET state = 'PENDING', attempts = 0, next_attempt_at = now(), retry_until = now() + interval '3 days'
-    WHERE environment_id = ${environmentId} AND id = ${id} RETURNING webhook_id AS "webhookId"`;
-  return row?.webhookId ?? null;
+    WHERE environment_id = ${environmentId} AND id = ${id}`;
+  return repeated === 0 ? null : found.webhookId;
 }
 
 /** What is repeated: deliveries of a webhook that were made in a span. */
@@ -59,11 +71,12 @@ export interface Span {
 }
 
 /** Makes the deliveries of a span pending again, the oldest first, at most `count`. @returns how many */
-export function repeatSpan(
+export async function repeatSpan(
   db: Db,
   { environmentId, webhookId, from, to, state }: Span,
   count: number,
 ): Promise<number> {
+  await db.$executeRawUnsafe(lockSql, environmentId, webhookId);
   return db.$executeRaw`
     UPDATE webhook_delivery d
     SET state = 'PENDING', attempts = 0, next_attempt_at = now(), retry_until = now() + interval '3 days'

@@ -17,6 +17,7 @@ import {
   saveAttempts,
 } from '../../src/webhooks/delivery-store.ts';
 import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
+import { someoneWaitsFor } from '../helpers/locks.ts';
 import { type Receiver, startReceiver } from '../helpers/receiver.ts';
 
 let app: TestApp;
@@ -409,17 +410,21 @@ test('nothing more goes to the former address than the batch that was under way'
 });
 
 describe('what reading costs', () => {
+  type Work = (pool: { query: Pool['query'] }) => Promise<unknown>;
   /** The entries of an index that `work` reads, on a connection whose plans are made now. */
-  async function entriesRead(
-    index: string,
-    work: (pool: { query: Pool['query'] }) => Promise<unknown>,
-  ): Promise<number> {
+  const entriesRead = (index: string, work: Work) =>
+    countRead('pg_stat_get_xact_tuples_returned($1::regclass)', index, work);
+  /** The rows of a table that it reads, by indexes or all of them. */
+  const rowsRead = (table: string, work: Work) =>
+    countRead(
+      'pg_stat_get_xact_tuples_returned($1::regclass) + pg_stat_get_xact_tuples_fetched($1::regclass)',
+      table,
+      work,
+    );
+  async function countRead(countSql: string, relation: string, work: Work): Promise<number> {
     const client = await app.database.work.connect();
     const read = async () => {
-      const { rows } = await client.query(
-        'select pg_stat_get_xact_tuples_returned($1::regclass)::int as count',
-        [index],
-      );
+      const { rows } = await client.query(`select (${countSql})::int as count`, [relation]);
       return rows[0].count;
     };
     try {
@@ -526,6 +531,39 @@ describe('what reading costs', () => {
     });
   });
 
+  test('to clean up reads what its time has come for, not all that waits', async () => {
+    const { webhook } = await createWebhook();
+    await app.database.work.query('update webhook set disabled_at = now()');
+    // The planner believes that the tables stay empty: it would read them whole, and join them.
+    await app.database.work.query('vacuum analyze webhook_event, webhook_delivery');
+    await writeMany(webhook.id, 2_000);
+    await app.database.work.query(
+      `update webhook_delivery set retry_until = now() - interval '1 second'
+       where id in (select id from webhook_delivery order by id limit 3)`,
+    );
+    await writeMany(webhook.id, 2);
+    await app.database.work.query(
+      `with old as (
+         update webhook_event set created_at = now() - interval '15 days'
+         where id in (select id from webhook_event order by id desc limit 2) returning id
+       )
+       update webhook_delivery d set state = 'DELIVERED', retry_until = now() - interval '12 days',
+         created_at = now() - interval '15 days' from old where d.event_id = old.id`,
+    );
+    for (const table of ['webhook_delivery', 'webhook_event'])
+      expect(await rowsRead(table, (pool) => cleanUpOnce(pool, 1_000))).toBeLessThan(30);
+    await cleanUpOnce(app.database.work, 1_000);
+    const { rows } = await app.database.work.query(
+      'select state, count(*)::int as count from webhook_delivery group by state order by 1',
+    );
+    expect(rows).toEqual([
+      { state: 'PENDING', count: 1_997 },
+      { state: 'DEAD', count: 3 },
+    ]);
+    const events = await app.database.work.query('select count(*)::int as count from webhook_event');
+    expect(events.rows).toEqual([{ count: 2_000 }]);
+  });
+
   test('a message that appears as if it was due since long is sent soon', async () => {
     const { webhook } = await createWebhook();
     await createUser();
@@ -549,6 +587,34 @@ test('two processes send each message once; what a killed one was sending is sen
   );
   await createUser();
   await receiver.count(21);
+});
+
+test('what could not be saved is saved again, and not sent again', async () => {
+  const { webhook } = await createWebhook();
+  const held: ServerResponse[] = [];
+  receiver.answerWith((_message, response) => {
+    held.push(response);
+  });
+  await createUser();
+  await until(async () => held.length > 0);
+  const holder = await app.database.work.connect();
+  try {
+    await holder.query('begin');
+    await holder.query('select from webhook_delivery for update');
+    held[0]?.writeHead(204).end();
+    await someoneWaitsFor(app.database, holder);
+    // The connection of the save breaks.
+    await holder.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where pg_backend_pid() = any (pg_blocking_pids(pid))`,
+    );
+  } finally {
+    await holder.query('rollback');
+    holder.release();
+  }
+  receiver.answerWith((_message, response) => response.writeHead(204).end());
+  await until(async () => (await deliveredOf(webhook.id)) === 1);
+  await until(nobodySends);
+  expect(receiver.received).toHaveLength(1);
 });
 
 test('the recipe of the guide leads from nothing to a message, and sends it again', async () => {

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { inTransaction } from '../../database/transaction.ts';
-import { endLease, type LeasedWebhook } from '../delivery-store.ts';
+import { endLease, type LeasedWebhook, leaseMs } from '../delivery-store.ts';
+import { saveSent } from '../save.ts';
 import { mailOf } from './mail-rules.ts';
 import type { SendMail } from './send.ts';
 import { findDueMail, pauseMailbox, saveMailed } from './store.ts';
@@ -36,6 +36,7 @@ export async function serveMailbox(
   { pool, log, stop }: Service,
 ): Promise<void> {
   const { environmentId, id } = mailbox;
+  const until = performance.now() + leaseMs;
   try {
     const { ids, groups } = await findDueMail(pool, id, maxEvents);
     // The rest begins before the mail: if its end cannot be saved, it is sent again, but not at once.
@@ -46,7 +47,7 @@ export async function serveMailbox(
     if (problem !== null) log.warn({ environmentId, problem }, 'alerts could not be mailed; they are kept');
     const durationMs = Date.now() - at.getTime();
     const pauseMs = problem === null ? restMs : retryPauseMs(mailbox.failures + 1);
-    await inTransaction(pool, (client) =>
+    await saveSent(pool, { until, stop }, (client) =>
       saveMailed(client, mailbox, { ids, at, durationMs, problem, pauseMs }),
     );
   } finally {

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { LeasedWebhook } from '../delivery-store.ts';
-import { mailboxUrl } from '../store.ts';
+import { lockSql, mailboxUrl } from '../store.ts';
 import { type EventGroup, mailedTypes, maxExamples } from './mail-rules.ts';
 
 /*
@@ -93,6 +93,7 @@ export async function saveMailed(
   { environmentId, id, lease }: LeasedWebhook,
   { ids, at, durationMs, problem, pauseMs }: Mailed & { ids: readonly string[]; pauseMs: number },
 ): Promise<void> {
+  await client.query(lockSql, [environmentId, id]);
   await client.query(saveSql, [ids, at, durationMs, problem]);
   await client.query(healthSql, [environmentId, id, lease, problem, pauseMs]);
 }
