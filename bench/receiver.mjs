@@ -1,8 +1,15 @@
 // Receivers of webhooks, in a process of its own. argv: JSON, the kinds of the endpoints: good, hanging or failing.
-// Each endpoint has a port. Tells them by a message; asked with { read: true }, tells what has arrived since.
+// Each endpoint has a port. Tells them by a message; asked with { read: true }, tells what has arrived since. Messages
+// whose packageId is not the one that { expect } named last are of an earlier burst, and are not told.
 import { createServer } from 'node:http';
 
-const endpoints = JSON.parse(process.argv[2]).map((kind) => ({ kind, latencies: [] }));
+const endpoints = JSON.parse(process.argv[2]).map((kind) => ({
+  kind,
+  latencies: [],
+  seen: new Set(),
+  repeats: 0,
+}));
+let expected = '';
 
 /** What an endpoint of each kind answers. */
 const answers = {
@@ -10,6 +17,16 @@ const answers = {
   failing: (response) => response.writeHead(500).end(),
   hanging: () => {},
 };
+
+function note(endpoint, id, { timestamp, data }) {
+  if (data.packageId !== expected) return;
+  if (endpoint.seen.has(id)) {
+    endpoint.repeats += 1;
+    return;
+  }
+  endpoint.seen.add(id);
+  endpoint.latencies.push(Date.now() - Date.parse(timestamp));
+}
 
 function serve(endpoint) {
   const server = createServer((request, response) => {
@@ -19,7 +36,7 @@ function serve(endpoint) {
       body += chunk;
     });
     request.on('end', () => {
-      endpoint.latencies.push(Date.now() - Date.parse(JSON.parse(body).timestamp));
+      note(endpoint, request.headers['webhook-id'], JSON.parse(body));
       answers[endpoint.kind](response);
     });
   });
@@ -28,9 +45,17 @@ function serve(endpoint) {
   });
 }
 
-process.on('message', ({ read }) => {
+process.on('message', ({ read, expect }) => {
+  if (expect !== undefined) {
+    expected = expect;
+    for (const endpoint of endpoints) Object.assign(endpoint, { latencies: [], seen: new Set(), repeats: 0 });
+    return;
+  }
   if (!read) process.exit();
-  process.send({ latencies: endpoints.map(({ latencies }) => latencies.splice(0)) });
+  process.send({
+    latencies: endpoints.map(({ latencies }) => latencies.splice(0)),
+    repeats: endpoints.map(({ repeats }) => repeats),
+  });
 });
 process.on('disconnect', () => process.exit());
 process.send({ ports: await Promise.all(endpoints.map(serve)) });

@@ -14,27 +14,36 @@ async function startReceiver() {
   const child = fork(fileURLToPath(new URL('receiver.mjs', import.meta.url)), [JSON.stringify(kinds)]);
   const told = () => new Promise((resolve) => child.once('message', resolve));
   const { ports } = await told();
+  const read = () => {
+    const answer = told();
+    child.send({ read: true });
+    return answer;
+  };
   return {
     ports,
     cpuSeconds: () => (canCount ? cpuSeconds(child.pid) : 0),
     /** How old messages were when they arrived, in milliseconds, for each endpoint; since the last look. */
     async latencies() {
-      const answer = told();
-      child.send({ read: true });
-      return (await answer).latencies;
+      return (await read()).latencies;
     },
+    /** How often an endpoint that works got a message that it had got already, since the last expect. */
+    async repeats() {
+      return (await read()).repeats.filter(isGood).reduce((sum, count) => sum + count, 0);
+    },
+    /** From now on only messages of this burst count: what is left of an earlier one may still be under way. */
+    expect: (burst) => child.send({ expect: burst }),
     stop: () => child.send({ read: false }),
   };
 }
 
 /** Events that all webhooks want, as the outbox writes them, in transactions of 100. */
-const eventsSql = (count) => `
+const eventsSql = (count, burst) => `
   do $$ begin
     for batch in 1..${Math.ceil(count / 100)} loop
       with event as (
         insert into webhook_event (environment_id, type, data)
         select 'test', 'usage.threshold_reached', jsonb_build_object('userId', 'user-' || n, 'featureId', 'feature-1',
-          'subscriptionId', '1', 'packageId', 'base', 'used', 80, 'limit', 100, 'threshold', 80, 'windowStart', now())
+          'subscriptionId', '1', 'packageId', '${burst}', 'used', 80, 'limit', 100, 'threshold', 80, 'windowStart', now())
         from generate_series(1, least(100, ${count} - (batch - 1) * 100)) n returning id
       )
       insert into webhook_delivery (environment_id, webhook_id, event_id, retry_until)
@@ -57,7 +66,13 @@ export async function measureWebhooks(databases, { events, ...options }) {
   const receiver = await startReceiver();
   try {
     for (const port of receiver.ports) await createWebhook(server, key, `http://127.0.0.1:${port}/`);
-    const parts = { databases, server, receiver, write: () => run('webhooks', eventsSql(events)) };
+    let bursts = 0;
+    const write = () => {
+      bursts += 1;
+      receiver.expect(`burst-${bursts}`);
+      return run('webhooks', eventsSql(events, `burst-${bursts}`));
+    };
+    const parts = { databases, server, receiver, write };
     return await measureInTurn(parts, { expected: events * kinds.filter(isGood).length, ...options });
   } finally {
     receiver.stop();
@@ -133,6 +148,7 @@ async function burst({ databases, server, receiver, write }, expected) {
     ages.push(...(await arrivedSince(receiver)));
   }
   const sent = ages.length - early;
+  const repeats = await receiver.repeats();
   const seconds = (performance.now() - began) / 1_000;
   const [serverMicros, postgresMicros, receiverMicros] = cpu().map((after, index) =>
     Math.round(((after - before[index]) * 1e6) / sent),
@@ -141,6 +157,7 @@ async function burst({ databases, server, receiver, write }, expected) {
   ages.sort((one, other) => one - other);
   return {
     messages: ages.length,
+    repeats,
     perSecond: Math.round(sent / seconds),
     p50Ms: quantile(ages, 0.5),
     p99Ms: quantile(ages, 0.99),
