@@ -70,7 +70,7 @@ export async function startTestApp({
   metrics = undefined as Dependencies['metrics'],
   metricsAccess = null as NonNullable<Dependencies['metricsAccess']> | null,
   databaseSettings = {} as Record<string, string>,
-  // A database that the test has made, in place of one of its own; and a standby of it.
+  // A database that the test has made, or that of another server, in place of one of its own; and a standby of it.
   databaseUrl = undefined as string | undefined,
   replicaUrl = undefined as string | undefined,
   onReplicaChange = (_obstacle: Obstacle | null): void => undefined,
@@ -90,7 +90,11 @@ export async function startTestApp({
     pipeline: true,
   });
   for (const id of ['test', 'live'])
-    await database.prisma.environment.create({ data: { id, appId: `${id}_app` } });
+    await database.prisma.environment.upsert({
+      where: { id },
+      create: { id, appId: `${id}_app` },
+      update: {},
+    });
   const keys = {
     test: (await createKey(database.prisma, 'test', 'PRIVATE')).key,
     live: (await createKey(database.prisma, 'live', 'PRIVATE')).key,

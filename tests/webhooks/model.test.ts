@@ -5,15 +5,17 @@ import { pino } from 'pino';
 import { expiryJob, expiryJobs } from '../../src/allowances/expiry/expire.ts';
 import { createPost } from '../../src/http/outbound.ts';
 import { backfill } from '../../src/segment/mapping/backfill.ts';
+import { alertJobs, alertsJob } from '../../src/usage/alerts/follow.ts';
 import { type Dispatcher, startDispatcher } from '../../src/webhooks/deliver.ts';
 import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
 import { type Received, type Receiver, startReceiver } from '../helpers/receiver.ts';
 import { createRule, workOn } from '../helpers/segment.ts';
 
 /*
- * Random usage by every way at once, with reverts and refusals, and merges, imports and grants, while the receiver fails
- * and goes away, and those who send stop, are killed, and start: what arrives, each message once, is what a model says.
- * None is missing, none is invented.
+ * Random usage by every way at once, late usage too, with reverts, refusals and rollbacks, and merges, imports and grants,
+ * in windows that end and begin, while the receiver fails and goes away, and those who send stop, lose the database, and
+ * start: what arrives, each message once, is what a model says. None is missing, none is invented. The crash suite does
+ * the same to processes that are really killed; see tests/crash.
  */
 
 let app: TestApp;
@@ -25,9 +27,10 @@ beforeAll(async () => {
       id: 'calls',
       entitlement: {
         limit: 100,
-        resetPeriod: 'YEAR',
+        resetPeriod: 'DAY',
         alertAt: thresholds,
         alertAtAmount: amounts,
+        alertOnReset: true,
         overageEnabled: true,
       },
     },
@@ -35,12 +38,18 @@ beforeAll(async () => {
   await app.ok('mutation ($input: CreatePackageInput!) { createPackage(input: $input) { id } }', {
     input: { id: 'base', features },
   });
-  const quiet = [{ id: 'calls', entitlement: { limit: 100, resetPeriod: 'YEAR' } }];
-  await app.ok('mutation ($input: CreatePackageInput!) { createPackage(input: $input) { id } }', {
-    input: { id: 'quiet', features: quiet },
-  });
-  for (const id of ['base', 'quiet']) await app.ok(`mutation { publishPackage(id: "${id}") { id } }`);
+  const quiet = { limit: 100, resetPeriod: 'DAY' };
+  for (const [id, entitlement] of Object.entries({ quiet, hard: { ...quiet, alertAt: [1] } }))
+    await app.ok('mutation ($input: CreatePackageInput!) { createPackage(input: $input) { id } }', {
+      input: { id, features: [{ id: 'calls', entitlement }] },
+    });
+  for (const id of ['base', 'quiet', 'hard']) await app.ok(`mutation { publishPackage(id: "${id}") { id } }`);
   await app.ok('mutation { createFeature(input: { id: "extra", type: BINARY }) { id } }');
+  await app.database.work.query(`
+    create function fail_late() returns trigger language plpgsql as
+      $$ begin raise exception 'as if the commit failed'; end $$;
+    create constraint trigger fail_late after insert on usage_event deferrable initially deferred
+      for each row when (new.delta = ${rolledBack}) execute function fail_late()`);
 });
 afterAll(() => app.close());
 
@@ -49,6 +58,10 @@ const amounts = [33, 111];
 const topUp = { amount: 20, alertAt: [50], alertAtAmount: [3, 15] };
 const users = ['u1', 'u2', 'u3', 'u4'];
 const toppedUp = ['u3', 'u4'];
+/** What was used elsewhere, before the import. */
+const opening = 7;
+/** Usage of this much fails when its transaction commits. */
+const rolledBack = 999;
 const { random } = Math;
 const upTo = (most: number) => 1 + Math.floor(random() * most);
 
@@ -60,9 +73,63 @@ const recordList = (input: object[]) =>
   });
 const segment = (event: object) =>
   app.ok('mutation ($event: JSON!) { ingestSegmentEvent(event: $event) { outcome } }', { event });
+const importRows = (...rows: string[]) =>
+  app.ok('mutation ($csv: String!) { importUsers(csv: $csv) { rows { outcome error { message } } } }', {
+    csv: `${rows.join('\n')}\n`,
+  });
+
+interface Usage {
+  userId: string;
+  featureId: string;
+  delta: number;
+}
+
+/** Reservations of one user wait for each other: on a busy machine too long. Then a client calls again. */
+async function untilDone(query: string, variables: object): Promise<ReturnType<TestApp['ok']>> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await app.ok(query, variables);
+    } catch (error) {
+      if (attempt === 5 || !/SERVICE_UNAVAILABLE/.test(`${error}`)) throw error;
+    }
+}
+
+async function reserve({ delta: amount, ...usage }: Usage, ttlSeconds = 60): Promise<string> {
+  const query = 'mutation ($input: ReserveUsageInput!) { reserveUsage(input: $input) { id reason } }';
+  const input = { ...usage, amount, ttlSeconds, idempotencyKey: `${random()}` };
+  const { reserveUsage } = await untilDone(query, { input });
+  if (reserveUsage.id === null) throw new Error(reserveUsage.reason);
+  return reserveUsage.id;
+}
+const commit = (id: string, amount: number) =>
+  untilDone(
+    'mutation ($id: String!, $amount: Amount!) { commitReservation(id: $id, amount: $amount) { recorded } }',
+    {
+      id,
+      amount,
+    },
+  );
+
+/** What is held is not used: nothing is told before the commit, and only of what was really used. */
+const reservations: ((usage: Usage) => Promise<unknown>)[] = [
+  async (usage) => {
+    const id = await reserve({ ...usage, delta: 200 });
+    await Promise.all([commit(id, usage.delta), commit(id, usage.delta)]);
+  },
+  async (usage) => commit(await reserve({ ...usage, delta: 1 }), usage.delta),
+  async (usage) => {
+    const id = await reserve({ ...usage, delta: 200 });
+    await untilDone('mutation ($id: String!) { releaseReservation(id: $id) { id } }', { id });
+    await recordOne(usage);
+  },
+  async (usage) => {
+    await reserve({ ...usage, delta: 200 }, 1);
+    await recordOne(usage);
+  },
+];
 
 /** Every way of recording usage. Each one counts it once. */
-const ways: ((usage: { userId: string; featureId: string; delta: number }) => Promise<unknown>)[] = [
+const ways: ((usage: Usage) => Promise<unknown>)[] = [
   (usage) => recordOne(usage),
   (usage) => recordOne({ ...usage, enforce: true }),
   (usage) => {
@@ -76,28 +143,75 @@ const ways: ((usage: { userId: string; featureId: string; delta: number }) => Pr
   },
   ({ userId, ...properties }) => segment({ type: 'track', userId, event: 'E', properties }),
 ];
+/** The ways that take the time of the usage. */
+const lateWays: ((usage: Usage, timestamp: string) => Promise<unknown>)[] = [
+  (usage, timestamp) => recordOne({ ...usage, timestamp }),
+  ({ delta, ...usage }, timestamp) =>
+    recordList([
+      { ...usage, timestamp },
+      { ...usage, delta: delta - 1, timestamp },
+    ]),
+  ({ userId, ...properties }, timestamp) =>
+    segment({ type: 'track', userId, event: 'E', timestamp, properties }),
+];
+const pick = <Item>(items: readonly Item[]): Item => items[upTo(items.length) - 1] as Item;
 
 async function record(userId: string, delta: number): Promise<void> {
-  await ways[upTo(ways.length) - 1]?.({ userId, featureId: 'calls', delta });
+  await pick(delta > 0 ? [...ways, ...reservations] : ways)({ userId, featureId: 'calls', delta });
 }
 
-/** What each user has used, and the most that it was. */
-type Totals = Map<string, { now: number; most: number }>;
+const dayMs = 24 * 3_600_000;
+const recordLate = (userId: string, delta: number) =>
+  pick(lateWays)({ userId, featureId: 'calls', delta }, new Date(Date.now() - dayMs).toISOString());
 
-/** What is told of a user whose usage was so much at most. */
-function alertsOf(id: string, most: number, isToppedUp = toppedUp.includes(id)): string[] {
-  const drawn = isToppedUp ? Math.min(topUp.amount, Math.max(0, most - 100)) : 0;
+/** Usage that is recorded nowhere: it is refused, or its transaction fails. */
+const recordNothing: (() => Promise<unknown>)[] = [
+  () => recordOne({ userId: 'hard', featureId: 'calls', delta: 101, enforce: true }),
+  () =>
+    app.fails('mutation ($input: CreateUsageEventInput!) { recordUsage(input: $input) { recorded } }', {
+      input: { userId: pick(users), featureId: 'calls', delta: rolledBack, enforce: random() < 0.5 },
+    }),
+];
+
+/** What a user has used in one window, and the most that it was. */
+interface Total {
+  now: number;
+  most: number;
+}
+const unused = (): Total => ({ now: 0, most: 0 });
+
+/** What each user has used in each window, and the last one is the current one. */
+type Totals = Map<string, Total[]>;
+const current = (windows: readonly Total[]) => windows.at(-1) as Total;
+function add(total: Total, delta: number): void {
+  total.now += delta;
+}
+function notice(totals: Totals): void {
+  for (const total of [...totals.values()].flat()) total.most = Math.max(total.most, total.now);
+}
+
+/** What is told of a window in which so much was used at most. */
+const windowAlerts = (id: string, { most }: Total): string[] => [
+  ...thresholds.filter((each) => most >= each).map((each) => `usage.threshold_reached ${id} ${each}`),
+  ...amounts.filter((each) => most >= each).map((each) => `usage.threshold_reached ${id} amount ${each}`),
+  ...(most >= 100 ? [`usage.limit_reached ${id} 100`] : []),
+];
+
+/** What is told of a top-up: what was drawn in a window stays drawn when the next one begins. */
+function topUpAlerts(id: string, windows: readonly Total[]): string[] {
+  const drawnAfter = (before: number, used: number) =>
+    Math.min(topUp.amount, before + Math.max(0, used - 100));
+  let before = 0;
+  let drawn = 0;
+  for (const { now, most } of windows) {
+    drawn = Math.max(drawn, drawnAfter(before, most));
+    before = drawnAfter(before, now);
+  }
   const reached = [
-    ...thresholds.filter((each) => most >= each),
-    ...amounts.filter((each) => most >= each).map((each) => `amount ${each}`),
     ...topUp.alertAt.filter((each) => drawn * 100 >= topUp.amount * each).map((each) => `top-up ${each}`),
     ...topUp.alertAtAmount.filter((each) => drawn >= each).map((each) => `top-up amount ${each}`),
   ].map((each) => `usage.threshold_reached ${id} ${each}`);
-  return [
-    ...reached,
-    ...(most >= 100 ? [`usage.limit_reached ${id} 100`] : []),
-    ...(drawn === topUp.amount ? [`top_up.exhausted ${id} top-up`] : []),
-  ];
+  return [...reached, ...(drawn === topUp.amount ? [`top_up.exhausted ${id} top-up`] : [])];
 }
 
 /** A message as the model writes it. */
@@ -110,7 +224,7 @@ function written({ payload: { type, data } }: Received): string {
   return [type, data.userId ?? data.eventName, ...parts].join(' ');
 }
 
-/** What happens to a server that is killed: nothing of it reaches the database any more. */
+/** What happens to a server that is cut off: nothing of it reaches the database any more. */
 function mortal(pool: Pool): { pool: Pool; kill(): void } {
   let isDead = false;
   const living = new Proxy(pool, {
@@ -135,10 +249,35 @@ async function setUsage(totals: Totals): Promise<void> {
     ['u2', 160],
   ] as const) {
     await recordOne({ userId: id, featureId: 'calls', action: 'SET', delta: used });
-    const most = Math.max(totals.get(id)?.most ?? 0, used);
-    totals.set(id, { now: used, most });
+    current(totals.get(id) ?? []).now = used;
   }
+  notice(totals);
 }
+
+/** Lets a day pass: another window begins for all. */
+async function turnWindows(totals: Totals): Promise<void> {
+  const instants = {
+    subscription: ['started_at'],
+    usage_event: ['occurred_at'],
+    usage_counter: ['window_start'],
+    usage_excess: ['window_start'],
+    top_up: ['created_at'],
+    top_up_draw: ['window_start'],
+    usage_alert: ['window_start', 'created_at', 'due_at'],
+  };
+  // Far away first: no window is to take the place of another one on its way.
+  for (const span of ["- interval '9 days'", "+ interval '8 days'"])
+    for (const [table, columns] of Object.entries(instants))
+      await app.database.work.query(
+        `update ${table} set ${columns.map((column) => `${column} = ${column} ${span}`)}`,
+      );
+  for (const windows of totals.values()) windows.push(unused());
+}
+
+const runJob = async (job: (typeof alertJobs)[string] | undefined) => {
+  const context = { pool: app.jobs, log: pino({ level: 'silent' }), stop: new AbortController().signal };
+  await Promise.all([job?.({}, context), job?.({}, context)]);
+};
 
 /** Events that no rule claims at first; a rule comes, and is applied to them. Returns what is told, without usage. */
 async function lateEvents(totals: Totals): Promise<string[]> {
@@ -149,19 +288,20 @@ async function lateEvents(totals: Totals): Promise<string[]> {
         segment({ type: 'track', messageId: `${random()}`, userId: id, event: 'Late' }),
       ),
     );
-    const total = totals.get(id);
-    if (total) total.now += count;
+    add(current(totals.get(id) ?? []), count);
   }
   await createRule(app, { name: 'late', featureId: 'calls', eventName: 'Late' });
   await backfill(workOn(app), 'test');
-  for (const total of totals.values()) total.most = Math.max(total.most, total.now);
+  notice(totals);
   return ['segment.event_unmatched Late'];
 }
 
 /** Users that are imported and merged, and a grant that expires. Returns what is told. */
 async function others(): Promise<string[]> {
-  const csv = 'id,name\nm1,One\nm2,Two\nm3,Three\n';
-  await app.ok('mutation ($csv: String!) { importUsers(csv: $csv) { rows { outcome } } }', { csv });
+  await importRows('id,name', 'm1,One', 'm2,Two', 'm3,Three');
+  const bringing = ['id,packages,usage:calls', 'm4,base,85', 'm5,quiet,85'];
+  await importRows(...bringing);
+  await importRows(...bringing);
   await app.ok('mutation { subscribe(userId: "m1", packageIds: ["base"]) { id } }');
   await app.ok('mutation { subscribe(userId: "m2", packageIds: ["quiet"]) { id } }');
   await app.database.work.query(`
@@ -177,16 +317,16 @@ async function others(): Promise<string[]> {
   });
   await app.database.work.query(`
     update feature_grant set starts_at = starts_at - interval '2 hours', ends_at = ends_at - interval '2 hours'`);
-  const context = { pool: app.jobs, log: pino({ level: 'silent' }), stop: new AbortController().signal };
-  await Promise.all([expiryJobs[expiryJob]?.({}, context), expiryJobs[expiryJob]?.({}, context)]);
+  await runJob(expiryJobs[expiryJob]);
   return [
-    ...['m1', 'm2', 'm3'].map((id) => `user.created ${id}`),
-    ...['m1', 'm2'].map((id) => `subscription.created ${id}`),
+    ...['m1', 'm2', 'm3', 'm4', 'm5'].map((id) => `user.created ${id}`),
+    ...['m1', 'm2', 'm4', 'm5'].map((id) => `subscription.created ${id}`),
     'user.merged m1',
     // Nobody has two base packages.
     'subscription.cancelled m1',
     'grant.expired m3',
-    ...alertsOf('m1', 90),
+    ...windowAlerts('m1', { now: 90, most: 90 }),
+    ...windowAlerts('m4', { now: 85, most: 85 }),
   ];
 }
 
@@ -204,6 +344,62 @@ async function allSent(): Promise<void> {
   while ((await pending()) && performance.now() < deadline) await sleep(100);
 }
 
+/** Makes the users. Returns what is told. */
+async function createUsers(): Promise<string[]> {
+  const told: string[] = [];
+  for (const id of [...users, 'hard']) {
+    const packageId = id === 'hard' ? 'hard' : 'base';
+    await app.ok(`mutation { createUser(input: { id: "${id}" }) { id } }`);
+    await app.ok(`mutation { subscribe(userId: "${id}", packageIds: ["${packageId}"]) { id } }`);
+    const input = { userId: id, featureId: 'calls', ...topUp };
+    if (toppedUp.includes(id))
+      await app.ok('mutation ($input: TopUpInput!) { topUp(input: $input) { id } }', { input });
+    told.push(`user.created ${id}`, `subscription.created ${id}`);
+  }
+  return told;
+}
+
+async function useOnce(totals: Totals, sign: 1 | -1): Promise<void> {
+  const id = pick(users);
+  const windows = totals.get(id) ?? [];
+  const delta = sign * upTo(12);
+  const before = windows.at(-2);
+  // What is drawn from a top-up by late usage is another matter: it may have been given after that time.
+  const isLate = before !== undefined && random() < 0.3 && !toppedUp.includes(id);
+  add(isLate ? before : current(windows), delta);
+  await (isLate ? recordLate(id, delta) : record(id, delta));
+}
+
+async function importOpening(totals: Totals, id: string): Promise<void> {
+  add(current(totals.get(id) ?? []), opening);
+  await importRows('id,usage:calls', `${id},${opening}`);
+}
+
+/** Much at once: usage, or reverts in every third round. Returns what is told, without what usage tells. */
+async function useAtRandom(totals: Totals, round: number): Promise<string[]> {
+  const isTurn = round === 2 || round === 4;
+  if (isTurn) await turnWindows(totals);
+  const sign = round % 3 === 2 ? -1 : 1;
+  const importing = sign === 1 ? users.slice(round, round + 1) : [];
+  await Promise.all([
+    ...Array.from({ length: 25 }, () => useOnce(totals, sign)),
+    ...importing.map((id) => importOpening(totals, id)),
+    ...(isTurn ? [runJob(alertJobs[alertsJob])] : []),
+  ]);
+  // Not beside the others: calls share a transaction, and fail with it.
+  for (const nothing of recordNothing) await nothing();
+  const ended = isTurn ? [...totals].filter(([, windows]) => (windows.at(-2)?.most ?? 0) > 0) : [];
+  notice(totals);
+  return ended.map(([id]) => `usage.window_reset ${id}`);
+}
+
+/** Each message once. What came again is the same. */
+function once(messages: readonly Received[]): Received[] {
+  const byId = new Map(messages.map((each) => [each.headers['webhook-id'], each]));
+  for (const { headers, body } of messages) expect(byId.get(headers['webhook-id'])?.body).toBe(body);
+  return [...byId.values()];
+}
+
 test('what arrives is what a model says', async () => {
   let receiver: Receiver = await startReceiver();
   const port = Number(new URL(receiver.url).port);
@@ -218,36 +414,17 @@ test('what arrives is what a model says', async () => {
   await app.ok('mutation ($url: String!) { createWebhook(input: { url: $url, events: ["*"] }) { secret } }', {
     url: receiver.url,
   });
-  const expected: string[] = [];
-  for (const id of users) {
-    await app.ok(`mutation { createUser(input: { id: "${id}" }) { id } }`);
-    await app.ok(`mutation { subscribe(userId: "${id}", packageIds: ["base"]) { id } }`);
-    const input = { userId: id, featureId: 'calls', ...topUp };
-    if (toppedUp.includes(id))
-      await app.ok('mutation ($input: TopUpInput!) { topUp(input: $input) { id } }', { input });
-    expected.push(`user.created ${id}`, `subscription.created ${id}`);
-  }
-  const totals = new Map(users.map((id) => [id, { now: 0, most: 0 }]));
-  const use = (sign: 1 | -1) =>
-    Promise.all(
-      Array.from({ length: 25 }, async () => {
-        const id = users[upTo(users.length) - 1] ?? '';
-        const delta = sign * upTo(12);
-        const total = totals.get(id);
-        if (total) total.now += delta;
-        await record(id, delta);
-      }),
-    );
+  const expected = await createUsers();
+  const totals: Totals = new Map(users.map((id) => [id, [unused()]]));
   for (let round = 0; round < 6; round += 1) {
     receiver.answerWith((_message, response) => response.writeHead(random() < 0.3 ? 500 : 200).end());
-    await use(round % 3 === 2 ? -1 : 1);
-    for (const total of totals.values()) total.most = Math.max(total.most, total.now);
+    expected.push(...(await useAtRandom(totals, round)));
     // Refused, or failed: never told.
     await app.fails('mutation { createUser(input: { id: "u1" }) { id } }');
     if (round % 2 === 0) {
       if (round % 4 === 0) dispatcher.kill();
       await dispatcher.stop();
-      // As if the leases of the killed one had run out.
+      // As if the leases of the one that was cut off had run out.
       await app.database.work.query('update webhook set leased_until = now()');
       dispatcher = send();
     } else {
@@ -258,12 +435,14 @@ test('what arrives is what a model says', async () => {
   }
   await setUsage(totals);
   expected.push(...(await lateEvents(totals)), ...(await others()));
-  for (const [id, { most }] of totals) expected.push(...alertsOf(id, most));
+  for (const [id, windows] of totals) {
+    expected.push(...windows.flatMap((window) => windowAlerts(id, window)));
+    if (toppedUp.includes(id)) expected.push(...topUpAlerts(id, windows));
+  }
 
   await allSent();
   await dispatcher.stop();
   await receiver.close();
-  const byId = new Map([...arrived, ...receiver.received].map((each) => [each.headers['webhook-id'], each]));
-  const told = [...byId.values()].map(written);
+  const told = once([...arrived, ...receiver.received]).map(written);
   expect(told.sort()).toEqual(expected.sort());
 });
