@@ -42,3 +42,15 @@ export function isPublicAddress(address: string): boolean {
   if (!isIPv6(address) || address.includes('%')) return false;
   return globalUnicast.check(address, 'ipv6') && !refused.check(address, 'ipv6');
 }
+
+/**
+ * Names that never lead to the internet: RFC 6761, 6762 and 8375, and what ICANN keeps for private use, which the metadata
+ * services of clouds have.
+ */
+const localDomains = /(^|\.)(localhost|local|internal|home\.arpa)$/;
+
+/** Whether a name may belong to a host on the internet. Where it leads is checked when it is used. */
+export function isPublicName(host: string): boolean {
+  const name = host.toLowerCase().replace(/\.+$/, '');
+  return name.includes('.') && !localDomains.test(name);
+}

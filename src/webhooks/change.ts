@@ -114,7 +114,12 @@ export function deleteWebhook(context: Omit<WebhookContext, 'encryption'>, id: s
   });
 }
 
-/** Makes a new secret. The former one signs too for a day. @throws WebhookNotFoundError */
+/**
+ * Makes a new secret. The former one signs too for a day, also if it is rotated once more within that day.
+ *
+ * @throws WebhookNotFoundError
+ * @throws ValidationError if three secrets sign already
+ */
 export async function rotateWebhookSecret(
   { encryption, ...context }: WebhookContext,
   id: string,
@@ -126,13 +131,30 @@ export async function rotateWebhookSecret(
       where: { environmentId_id: { environmentId, id } },
       data: {
         secret: encryption.encrypt(secret, secretLocation(environmentId, id)),
-        previousSecret: webhook.secret,
-        previousSecretUntil: new Date(Date.now() + rotationMs),
+        ...formerSecrets(webhook, new Date()),
         ...noLease,
       },
     });
   });
   return { id, secret };
+}
+
+/** The secrets that sign beside a new one. None ends before its time: receivers may still have it. */
+function formerSecrets(webhook: Webhook, now: Date) {
+  const { secret, previousSecret, previousSecretUntil, olderSecretUntil } = webhook;
+  const isSigning = (until: Date | null) => until !== null && until > now;
+  if (isSigning(olderSecretUntil))
+    throw invalidInput(
+      'id',
+      `was rotated twice within 24 hours; the next rotation is possible after ${olderSecretUntil?.toISOString()}`,
+    );
+  return {
+    previousSecret: secret,
+    previousSecretUntil: new Date(now.getTime() + rotationMs),
+    ...(isSigning(previousSecretUntil)
+      ? { olderSecret: previousSecret, olderSecretUntil: previousSecretUntil }
+      : { olderSecret: null, olderSecretUntil: null }),
+  };
 }
 
 /** Changes a webhook under its lock, with an entry in the audit log. */

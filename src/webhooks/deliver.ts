@@ -185,16 +185,16 @@ async function save(
 }
 
 function decryptSecrets(
-  { environmentId, id, secret, previousSecret }: LeasedWebhook,
+  { environmentId, id, secret, previousSecret, olderSecret }: LeasedWebhook,
   { encryption }: Service,
 ): string[] {
   const location = secretLocation(environmentId, id);
-  return [secret, ...(previousSecret === null ? [] : [previousSecret])].map((each) =>
-    encryption.decrypt(each, location),
+  return [secret, previousSecret, olderSecret].flatMap((each) =>
+    each === null ? [] : encryption.decrypt(each, location),
   );
 }
 
-/** Attempts these deliveries, some at once, until several failed in a row. @returns what was attempted, as it ended */
+/** Attempts these deliveries, some at once, until several failed in a row or one asks to wait. @returns what was attempted, as it ended */
 async function attemptAll(
   webhook: LeasedWebhook,
   due: readonly DueDelivery[],
@@ -210,8 +210,12 @@ async function attemptAll(
   const answered: Answered[] = [];
   const waiting = [...due];
   let badInARow = 0;
+  let mustWait = false;
   const mayBegin = () =>
-    badInARow < failingAfter && performance.now() - beganAt < batch.beginsMs && !service.stop.aborted;
+    !mustWait &&
+    badInARow < failingAfter &&
+    performance.now() - beganAt < batch.beginsMs &&
+    !service.stop.aborted;
   async function work() {
     while (waiting.length > 0) {
       await service.pace.turn();
@@ -221,6 +225,7 @@ async function attemptAll(
       const result = await attempt(webhook.url, delivery, message, { secrets, beganAt, service });
       if (result === null) return;
       badInARow = isDelivered(result.answer) ? 0 : badInARow + 1;
+      mustWait ||= 'status' in result.answer && result.answer.retryAfterMs !== undefined;
       answered.push(result);
     }
   }

@@ -1,10 +1,17 @@
 import type { WebhookDelivery as DeliveryRow } from '../database/generated/client.ts';
-import { invalidInput, webhookDeliveryNotFound } from '../errors.ts';
+import { webhookDeliveryNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { byRowId, listAfter, listArgs } from '../graphql/list.ts';
 import { Id, parse, requireRowId } from '../input.ts';
 import { readWebhook } from './graphql.ts';
-import { maxRepeated, redeliver, redeliverSpan, testWebhook } from './repeat.ts';
+import {
+  maxRepeated,
+  type RepeatedSpan,
+  redeliver,
+  redeliverSpan,
+  requireEnabled,
+  testWebhook,
+} from './repeat.ts';
 import { messageOf } from './rules.ts';
 
 const WebhookDeliveryState = builder.enumType('WebhookDeliveryState', {
@@ -75,11 +82,18 @@ const WebhookDelivery = builder.prismaObject('WebhookDelivery', {
   }),
 });
 
-const RedeliveredSpan = builder.objectRef<{ count: number; more: boolean }>('RedeliveredSpan').implement({
+const RedeliveredSpan = builder.objectRef<RepeatedSpan>('RedeliveredSpan').implement({
   description: 'Deliveries that are sent again.',
   fields: (t) => ({
     count: t.exposeInt('count', { description: 'How many.' }),
-    more: t.exposeBoolean('more', { description: 'Whether there may be more: then call it again.' }),
+    more: t.exposeBoolean('more', {
+      description: `Whether there may be more: then call it again with \`last\` as \`after\`. If \`count\` is 0, ${maxRepeated} deliveries are due already: call it again when they are sent.`,
+    }),
+    last: t.string({
+      nullable: true,
+      description: 'The id of the last one; null if there is none.',
+      resolve: ({ last }) => (last === null ? null : `${last}`),
+    }),
   }),
 });
 
@@ -165,13 +179,12 @@ builder.mutationFields((t) => ({
   testWebhook: t.prismaField({
     type: WebhookDelivery,
     description:
-      'Sends a message of the type `webhook.test` to a webhook at once, whatever types it gets. Read the answer of the receiver in webhookDeliveries. If it is delivered, what waits for its next attempt follows within about a minute.',
+      'Sends a message of the type `webhook.test` to a webhook at once, whatever types it gets. At most 10 of them wait. Read the answer of the receiver in webhookDeliveries. If it is delivered, what waits for its next attempt follows within about a minute.',
     args: { id: t.arg.string(idArg) },
     resolve: async (query, _root, args, context) => {
       const { db, author } = context;
       const id = parse(Id, args.id, 'id');
-      const webhook = await readWebhook({}, context, id);
-      if (webhook.disabledAt !== null) throw invalidInput('id', 'is a disabled webhook: enable it first');
+      requireEnabled(await readWebhook({}, context, id), 'id');
       const delivery = await testWebhook(db, author, id);
       return db.webhookDelivery.findUniqueOrThrow({ ...query, where: { id: delivery } });
     },
@@ -179,7 +192,7 @@ builder.mutationFields((t) => ({
   redeliver: t.prismaField({
     type: WebhookDelivery,
     description:
-      'Sends a delivery again, with the same webhook-id. `WebhookDeliveryNotFoundError` if there is no delivery with this id.',
+      'Sends a delivery again, with the same webhook-id. `WebhookDeliveryNotFoundError` if there is no delivery with this id, `WebhookNotFoundError` if its webhook was deleted.',
     args: { id: t.arg.string({ required: true, description: 'The id of the delivery.' }) },
     resolve: async (query, _root, args, { db, author }) => {
       const id = requireRowId(args.id, 'id', webhookDeliveryNotFound);
@@ -189,10 +202,13 @@ builder.mutationFields((t) => ({
   }),
   redeliverSpan: t.field({
     type: RedeliveredSpan,
-    description: `Sends the deliveries of a span of time again, oldest first, up to ${maxRepeated} in one call.`,
+    description: `Sends the deliveries of a span of time again, oldest first, up to ${maxRepeated} in one call, and no more than ${maxRepeated} that are due, so that new messages do not wait long.`,
     args: {
       webhookId: t.arg.string(idArg),
       ...spanArgs,
+      after: t.arg.string({
+        description: 'Only what comes after the delivery with this id: the `last` of the call before.',
+      }),
       state: t.arg({
         type: WebhookDeliveryState,
         defaultValue: 'DEAD',
@@ -203,10 +219,10 @@ builder.mutationFields((t) => ({
     resolve: async (_root, args, context) => {
       const { db, author } = context;
       const webhookId = parse(Id, args.webhookId, 'webhookId');
-      await readWebhook({ select: { id: true } }, context, webhookId);
+      const after = args.after == null ? 0n : requireRowId(args.after, 'after', webhookDeliveryNotFound);
+      requireEnabled(await readWebhook({}, context, webhookId), 'webhookId');
       const { from, to, state } = args;
-      const count = await redeliverSpan(db, author, { webhookId, from, to, state: state ?? 'DEAD' });
-      return { count, more: count === maxRepeated };
+      return redeliverSpan(db, author, { webhookId, from, to, state: state ?? 'DEAD', after });
     },
   }),
 }));

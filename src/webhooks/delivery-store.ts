@@ -12,7 +12,9 @@ export interface LeasedWebhook {
   includePersonalData: boolean;
   /** Encrypted. */
   secret: string;
+  /** Those before the last rotations, as long as they sign too. */
   previousSecret: string | null;
+  olderSecret: string | null;
   failures: number;
   failingSince: Date | null;
   /** What became due before this is not to be read now; null: everything is. See Look. */
@@ -53,7 +55,8 @@ const leaseSql = `
   update webhook w set leased_by = gen_random_uuid(), leased_until = now() + ${leasedFor}
   from due where w.environment_id = due.environment_id and w.id = due.id
   returning w.environment_id as "environmentId", w.id, w.leased_by as lease, w.url, w.include_personal_data as "includePersonalData", w.secret,
-    case when w.previous_secret_until > now() then w.previous_secret end as "previousSecret", w.failures,
+    case when w.previous_secret_until > now() then w.previous_secret end as "previousSecret",
+    case when w.older_secret_until > now() then w.older_secret end as "olderSecret", w.failures,
     w.failing_since as "failingSince", due.since as "dueSince"`;
 
 /**

@@ -170,7 +170,7 @@ builder.mutationFields((t) => ({
   rotateWebhookSecret: t.field({
     type: CreatedWebhook,
     description:
-      'Makes a new secret. For 24 hours the former one signs too: each message has both signatures. `WebhookNotFoundError` if there is no webhook with this id.',
+      'Makes a new secret. For 24 hours the former one signs too: each message has both signatures. Within 24 hours it can be rotated twice. `WebhookNotFoundError` if there is no webhook with this id.',
     args: { id: t.arg.string(idArg) },
     resolve: (_root, args, { db, author, webhooks }) =>
       rotateWebhookSecret({ db, author, ...webhooks }, parse(Id, args.id, 'id')),

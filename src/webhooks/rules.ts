@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { listOf } from '../input.ts';
-import { isPublicAddress } from './address-rules.ts';
+import { isPublicAddress, isPublicName } from './address-rules.ts';
 import { eventPatterns, payloadVersion } from './outbox/rules.ts';
 
 /** The most webhooks of an environment. Each one has its own turn, so none waits for another. */
@@ -35,7 +35,7 @@ function addressProblem(text: string, allowPrivate: boolean): string | null {
     return 'must not hold a user name or password: the signature proves who sends';
   if (url.hash !== '') return 'must not have a part after #';
   const host = hostOf(url);
-  const isPrivate = isIP(host) === 0 ? isLocalName(host) : !isPublicAddress(host);
+  const isPrivate = !(isIP(host) === 0 ? isPublicName(host) : isPublicAddress(host));
   return isPrivate && !allowPrivate
     ? 'must not be an address of a private network; the operator can allow them with WEBHOOK_ALLOW_PRIVATE'
     : null;
@@ -43,8 +43,6 @@ function addressProblem(text: string, allowPrivate: boolean): string | null {
 
 /** The host of an address, without the brackets of IPv6. */
 export const hostOf = (url: URL): string => url.hostname.replace(/^\[|\]$/g, '');
-
-const isLocalName = (host: string) => /(^|\.)localhost\.?$/.test(host);
 
 const optional = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => value ?? undefined);

@@ -32,7 +32,37 @@ const longestProbePauseMs = 5 * minuteMs;
 export const disabledAfterMs = 72 * hourMs;
 
 /** What came back. */
-export type Answer = { status: number; body: string } | { problem: string };
+export type Answer =
+  | {
+      status: number;
+      body: string;
+      /** How long the receiver asks to be left alone. */
+      retryAfterMs?: number;
+    }
+  | { problem: string };
+
+/** Who asks for more gets a message after this all the same. */
+const longestRetryAfterMs = hourMs;
+
+/**
+ * How long a receiver that is overloaded asks to be left alone, from its header Retry-After: seconds, or a date. Null if
+ * it asks for nothing that can be understood.
+ */
+export function retryAfterMs(status: number, header: string | undefined, now: Date): number | null {
+  if (header === undefined || (status !== 429 && status !== 503)) return null;
+  const text = header.trim();
+  const isDate = /^[A-Z][a-z]{2}, .+ GMT$/.test(text);
+  const askedMs = /^\d+$/.test(text)
+    ? Number(text) * secondMs
+    : isDate
+      ? Date.parse(text) - now.getTime()
+      : Number.NaN;
+  return askedMs > 0 ? Math.min(askedMs, longestRetryAfterMs) : null;
+}
+
+/** How long these answers ask to be left alone. */
+const askedMs = (answers: readonly Answer[]): number =>
+  Math.max(0, ...answers.map((answer) => ('status' in answer ? (answer.retryAfterMs ?? 0) : 0)));
 
 /** Only 2xx means that the receiver has it. A redirect is not followed, so it is a failure. */
 export const isDelivered = (answer: Answer): boolean =>
@@ -62,7 +92,7 @@ export function afterAttempt(
 ): Next {
   if (isDelivered(answer)) return { state: 'DELIVERED', nextAttemptAt: now };
   if (now >= retryUntil) return { state: 'DEAD', nextAttemptAt: now };
-  const pauseMs = pausesMs[attempts - 1] ?? longestPauseMs;
+  const pauseMs = Math.max(pausesMs[attempts - 1] ?? longestPauseMs, askedMs([answer]));
   const next = now.getTime() + pauseMs * (1 + spread / 10);
   return { state: 'PENDING', nextAttemptAt: new Date(Math.min(next, retryUntil.getTime())) };
 }
@@ -87,10 +117,11 @@ export function afterAnswers(health: Health, answers: readonly Answer[], now: Da
   const bad = answers.length - 1 - lastGood;
   const failures = (lastGood < 0 ? health.failures : 0) + bad;
   const failingSince = bad === 0 ? since : (since ?? now);
+  const pauseMs = Math.max(failures >= failingAfter ? probePauseMs(failures) : 0, askedMs(answers));
   return {
     failures,
     failingSince,
-    pausedUntil: failures >= failingAfter ? new Date(now.getTime() + probePauseMs(failures)) : null,
+    pausedUntil: pauseMs > 0 ? new Date(now.getTime() + pauseMs) : null,
     disabledReason: disabledReason({ failures, failingSince }, answers.at(-1), now),
   };
 }

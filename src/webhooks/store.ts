@@ -68,23 +68,56 @@ export interface Span {
   from: Date;
   to: Date;
   state: WebhookDelivery['state'];
+  /** Only deliveries after the one with this id. */
+  after: bigint;
 }
 
-/** Makes the deliveries of a span pending again, the oldest first, at most `count`. @returns how many */
+/** How many deliveries of a webhook are due now, counted up to `most`. */
+export async function countDue(tx: Db, webhookId: string, most: number): Promise<number> {
+  const [row] = await tx.$queryRaw<{ count: number }[]>`
+    SELECT count(*)::int AS count FROM (
+      SELECT FROM webhook_delivery
+      WHERE webhook_id = ${webhookId} AND state = 'PENDING' AND next_attempt_at <= now() LIMIT ${most}) due`;
+  return row?.count ?? 0;
+}
+
+/** How many of the next deliveries of a webhook are test messages, of so many. */
+export async function countNextTests(tx: Db, webhookId: string, most: number): Promise<number> {
+  const [row] = await tx.$queryRaw<{ count: number }[]>`
+    SELECT count(*)::int AS count FROM (
+      SELECT environment_id, event_id FROM webhook_delivery
+      WHERE webhook_id = ${webhookId} AND state = 'PENDING' ORDER BY next_attempt_at, id LIMIT ${most}) next
+    CROSS JOIN LATERAL (
+      SELECT type FROM webhook_event e WHERE e.environment_id = next.environment_id AND e.id = next.event_id LIMIT 1) e
+    WHERE e.type = 'webhook.test'`;
+  return row?.count ?? 0;
+}
+
+/** What was repeated: how many, and the last one of them. */
+export interface Repeated {
+  count: number;
+  last: bigint | null;
+}
+
+/** Makes the deliveries of a span pending again, the oldest first, at most `count`. Call it under a lock of the webhook. */
 export async function repeatSpan(
   db: Db,
-  { environmentId, webhookId, from, to, state }: Span,
+  { environmentId, webhookId, from, to, state, after }: Span,
   count: number,
-): Promise<number> {
-  await db.$executeRawUnsafe(lockSql, environmentId, webhookId);
-  return db.$executeRaw`
-    UPDATE webhook_delivery d
-    SET state = 'PENDING', attempts = 0, next_attempt_at = now(), retry_until = now() + interval '3 days'
-    WHERE d.id IN (
+): Promise<Repeated> {
+  const [row] = await db.$queryRaw<Repeated[]>`
+    WITH chosen AS (
       SELECT id FROM webhook_delivery
-      WHERE environment_id = ${environmentId} AND webhook_id = ${webhookId}
+      WHERE environment_id = ${environmentId} AND webhook_id = ${webhookId} AND id > ${after}
         AND state = ${state}::"WebhookDeliveryState" AND created_at >= ${from} AND created_at < ${to}
-      ORDER BY id LIMIT ${count} FOR UPDATE)`;
+      ORDER BY id LIMIT ${count} FOR UPDATE
+    ), repeated AS (
+      UPDATE webhook_delivery d
+      SET state = 'PENDING', attempts = 0, next_attempt_at = now(), retry_until = now() + interval '3 days'
+      WHERE d.id IN (SELECT id FROM chosen) RETURNING d.id
+    )
+    SELECT count(*)::int AS count, max(id) AS last FROM repeated`;
+  return row ?? { count: 0, last: null };
 }
 
 /** The most deliveries that are brought forward at once. The rest keep their pauses. */

@@ -507,6 +507,13 @@ export const mutations: Record<string, Row> = {
         to: '2100-01-01T00:00:00Z',
         state: 'DEAD',
       }),
+      ({ webhook, delivery }) => ({
+        webhookId: webhook,
+        from: '2020-01-01T00:00:00Z',
+        to: '2100-01-01T00:00:00Z',
+        state: 'DEAD',
+        after: delivery,
+      }),
     ],
   },
   resumeSubscription: byId(({ endingSubscription }) => endingSubscription),

@@ -197,6 +197,37 @@ test('two secrets sign during a rotation', async () => {
   expect(() => verify(secret)).toThrow();
 });
 
+test('a secret that is rotated twice within a day signs until its own day is over; a third rotation is refused', async () => {
+  const { webhook, secret } = await createWebhook();
+  const rotate = `mutation { rotateWebhookSecret(id: "${webhook.id}") { secret } }`;
+  const second = (await app.ok(rotate)).rotateWebhookSecret.secret;
+  const third = (await app.ok(rotate)).rotateWebhookSecret.secret;
+  expect((await app.fails(rotate)).message).toMatch(
+    /^id: was rotated twice within 24 hours; the next rotation is possible after \d{4}-/,
+  );
+  await createUser();
+  const verifies = (each: string, message: Receiver['received'][number] | undefined) => {
+    try {
+      new Webhook(each).verify(message?.body ?? '', message?.headers as Record<string, string>);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const [first] = await receiver.count(1);
+  expect([secret, second, third].map((each) => verifies(each, first))).toEqual([true, true, true]);
+  await until(nobodySends);
+  await app.database.work.query('update webhook set older_secret_until = now()');
+  await createUser();
+  const [, later] = await receiver.count(2);
+  expect([secret, second, third].map((each) => verifies(each, later))).toEqual([false, true, true]);
+  await until(nobodySends);
+  const fourth = (await app.ok(rotate)).rotateWebhookSecret.secret;
+  await createUser();
+  const [, , last] = await receiver.count(3);
+  expect([second, third, fourth].map((each) => verifies(each, last))).toEqual([true, true, true]);
+});
+
 test('only who opts in gets more than ids about a person', async () => {
   await createWebhook({ includePersonalData: true });
   const id = await createUser();
@@ -251,6 +282,116 @@ describe('what fails', () => {
     expect((await repeat('DEAD')).redeliverSpan).toEqual({ count: 0, more: false });
     expect((await repeat('DELIVERED')).redeliverSpan).toEqual({ count: 3, more: false });
     await receiver.count(6);
+  });
+
+  const repeatAll = async (id: string, state: string, after: string | null = null) =>
+    (
+      await app.ok(
+        'mutation ($id: String!, $state: WebhookDeliveryState, $after: String) { redeliverSpan(webhookId: $id, from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z", state: $state, after: $after) { count more last } }',
+        { id, state, after },
+      )
+    ).redeliverSpan;
+
+  test('a large span is sent again in slices, each delivery once, and new messages wait for no more than a slice', async () => {
+    const { webhook } = await createWebhook();
+    // Nothing is sent meanwhile.
+    const pause = () =>
+      app.database.work.query(`update webhook set paused_until = now() + interval '1 hour'`);
+    await pause();
+    await writeMany(webhook.id, 2_500);
+    const settle = () => app.database.work.query(`update webhook_delivery set state = 'DELIVERED'`);
+    await settle();
+    const lasts: string[] = [];
+    for (const expected of [1_000, 1_000, 500]) {
+      const slice = await repeatAll(webhook.id, 'DELIVERED', lasts.at(-1));
+      expect(slice).toEqual({ count: expected, more: expected === 1_000, last: expect.any(String) });
+      // A second call finds no room while the first slice is due.
+      await pause();
+      if (expected === 1_000)
+        expect(await repeatAll(webhook.id, 'DELIVERED', slice.last)).toEqual({
+          count: 0,
+          more: true,
+          last: null,
+        });
+      lasts.push(slice.last);
+      await settle();
+    }
+    expect(await repeatAll(webhook.id, 'DELIVERED', lasts.at(-1))).toEqual({
+      count: 0,
+      more: false,
+      last: null,
+    });
+    const { rows } = await app.database.work.query(
+      `select count(*)::int as count from webhook_delivery where retry_until > created_at + interval '3 days'`,
+    );
+    expect(rows).toEqual([{ count: 2_500 }]);
+  });
+
+  test('a span that is sent again by several at once is sent once', async () => {
+    const { webhook } = await createWebhook();
+    await app.database.work.query(`update webhook set paused_until = now() + interval '1 hour'`);
+    await writeMany(webhook.id, 300);
+    await app.database.work.query(`update webhook_delivery set state = 'DEAD'`);
+    const slices = await Promise.all(Array.from({ length: 4 }, () => repeatAll(webhook.id, 'DEAD')));
+    expect(slices.map(({ count }) => count).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 300]);
+  });
+
+  test('nothing is sent again to a webhook that is disabled or deleted: the call says so', async () => {
+    const { webhook } = await createWebhook();
+    await createUser();
+    await until(async () => (await deliveriesOf(webhook.id, 'DELIVERED')).length === 1);
+    const [delivery] = await deliveriesOf(webhook.id);
+    const fails = async (call: string) => (await app.fails(`mutation { ${call} }`)).message;
+    const update = `mutation { updateWebhook(id: "${webhook.id}", input: { enabled: false }) { id } }`;
+    await app.ok(update);
+    const span = 'from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z"';
+    const problem = 'the webhook is disabled: enable it first';
+    expect(await fails(`redeliver(id: "${delivery?.id}") { id }`)).toBe(`id: ${problem}`);
+    expect(await fails(`testWebhook(id: "${webhook.id}") { id }`)).toBe(`id: ${problem}`);
+    expect(await fails(`redeliverSpan(webhookId: "${webhook.id}", ${span}) { count }`)).toBe(
+      `webhookId: ${problem}`,
+    );
+    await app.database.work.query('delete from webhook');
+    expect(await fails(`redeliver(id: "${delivery?.id}") { id }`)).toBe(
+      `There is no webhook with the id "${webhook.id}".`,
+    );
+    const { rows } = await app.database.work.query('select state from webhook_delivery');
+    expect(rows).toEqual([{ state: 'DELIVERED' }]);
+  });
+
+  test('a few test messages may wait, and more are refused: they come before what happened', async () => {
+    const { webhook } = await createWebhook();
+    await app.database.work.query(`update webhook set paused_until = now() + interval '1 hour'`);
+    await writeMany(webhook.id, 20);
+    // Each test ends the pause; the receiver does not answer.
+    const waiting: ServerResponse[] = [];
+    receiver.answerWith((_message, response) => waiting.push(response));
+    const calls = Array.from({ length: 30 }, () =>
+      app.ok(`mutation { testWebhook(id: "${webhook.id}") { id } }`).then(
+        () => '',
+        (error: Error) => error.message,
+      ),
+    );
+    const refused = (await Promise.all(calls)).filter((problem) =>
+      problem.includes('10 test messages wait to be sent to it already'),
+    );
+    expect(refused).toHaveLength(20);
+    receiver.answerWith((_message, response) => response.writeHead(204).end());
+    for (const response of waiting) response.writeHead(204).end();
+    await until(async () => (await deliveredOf(webhook.id)) === 30);
+  });
+
+  test('a receiver that asks to be left alone gets nothing more until then', async () => {
+    const { webhook } = await createWebhook();
+    receiver.answerWith((_message, response) => response.writeHead(429, { 'retry-after': '600' }).end());
+    await writeMany(webhook.id, 100);
+    await until(async () => (await deliveriesOf(webhook.id)).some(({ attempts }) => attempts > 0));
+    await until(nobodySends);
+    const { rows } = await app.database.work.query(
+      `select paused_until > now() + interval '9 minutes' as rests, failures < 9 as few from webhook`,
+    );
+    expect(rows).toEqual([{ rests: true, few: true }]);
+    expect(receiver.received.length).toBeLessThanOrEqual(8);
   });
 
   /** Messages that failed long ago and are to be sent only in hours, as after a night without the receiver. */

@@ -3,7 +3,7 @@ import { isPublicAddress } from '../../src/webhooks/address-rules.ts';
 import { type EventGroup, mailOf } from '../../src/webhooks/email/mail-rules.ts';
 import { createPace } from '../../src/webhooks/pace.ts';
 import { NewWebhook } from '../../src/webhooks/rules.ts';
-import { afterAnswers, afterAttempt, isBack } from '../../src/webhooks/schedule-rules.ts';
+import { afterAnswers, afterAttempt, isBack, retryAfterMs } from '../../src/webhooks/schedule-rules.ts';
 
 test.each([
   '127.0.0.1',
@@ -61,6 +61,34 @@ describe('the address of a webhook', () => {
     ['http://2130706433/', 'private network'],
     ['http://[::ffff:127.0.0.1]/', 'private network'],
     ['http://api.localhost/', 'private network'],
+    ...[
+      'localhost.',
+      'LOCALHOST',
+      'metadata.google.internal',
+      'metadata.google.internal.',
+      'metadata',
+      'printer.local',
+      'nas.home.arpa',
+      '0177.0.0.1',
+      '0x7f.1',
+      '１２７.０.０.１',
+      '127。0。0。1',
+      '127.0.0.1.',
+      '0',
+      '[::]',
+      '[::1]',
+      '[fe80::1]',
+      '[fd00:ec2::254]',
+      '[::ffff:7f00:1]',
+      '[64:ff9b::7f00:1]',
+      '[2002:7f00:1::]',
+      '[2001:0:7f00:1::]',
+      '100.64.0.1',
+      '198.19.255.255',
+      '192.0.0.192',
+      '240.0.0.1',
+      '255.255.255.255',
+    ].map((host) => [`http://${host}:8080/`, 'private network']),
     ['http://169.254.169.254/latest/meta-data', 'private network'],
     [`https://example.com/${'a'.repeat(2_048)}`, '2,048'],
   ])('%s is refused', (url, message) => expect(read(url)).toContain(message));
@@ -94,6 +122,37 @@ describe('pauses', () => {
       state: 'PENDING',
       nextAttemptAt: new Date(start.getTime() + 24 * 3_600_000),
     });
+  });
+
+  test.each([
+    [429, '120', 120_000],
+    [503, ' 5 ', 5_000],
+    [429, 'Thu, 01 Jan 2026 00:10:00 GMT', 600_000],
+    [429, 'Thu, 01 Jan 2099 00:10:00 GMT', 3_600_000],
+    [429, '9'.repeat(400), 3_600_000],
+    [429, 'Wed, 31 Dec 2025 00:10:00 GMT', null],
+    [429, '-120', null],
+    [429, '0', null],
+    [429, 'soon', null],
+    [429, '', null],
+    [429, '1e3', null],
+    [429, undefined, null],
+    [500, '120', null],
+    [204, '120', null],
+  ])('%s with Retry-After: %s', (status, header, expected) =>
+    expect(retryAfterMs(status, header, start)).toBe(expected),
+  );
+
+  test('a receiver that asks to be left alone gets nothing until then', () => {
+    const asks = { status: 429, body: '', retryAfterMs: 1_200_000 };
+    const then = new Date(start.getTime() + 1_200_000);
+    const retryUntil = new Date(start.getTime() + 72 * 3_600_000);
+    expect(afterAttempt(asks, { attempts: 1, retryUntil }, start, 0).nextAttemptAt).toEqual(then);
+    const late = new Date(start.getTime() + 1_000);
+    expect(afterAttempt(asks, { attempts: 1, retryUntil: late }, start, 0).nextAttemptAt).toEqual(late);
+    const healthy = { failures: 0, failingSince: null };
+    expect(afterAnswers(healthy, [asks, good], start).pausedUntil).toEqual(then);
+    expect(afterAnswers({ failures: 20, failingSince: start }, [asks], start).pausedUntil).toEqual(then);
   });
 
   const good = { status: 204, body: '' };

@@ -1,4 +1,4 @@
-import { Alert, Badge, Group, Switch, Table, Text } from '@mantine/core';
+import { Alert, Group, Switch, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange, useEnvironment } from '../api/hooks.ts';
 import { ApiKeysDocument, RequireUserTokenDocument } from '../generated/operations.ts';
@@ -101,7 +101,7 @@ function End({ apiKey: { revokedAt, expiresAt, ...rest } }: { apiKey: Key }) {
         Revoked <Moment at={revokedAt} />
       </>
     );
-  if (expiresAt === null) return <Badge>Never</Badge>;
+  if (expiresAt === null) return 'Never';
   return (
     <>
       {isOver({ revokedAt, expiresAt, ...rest }) && 'Expired '}

@@ -1,4 +1,4 @@
-import { Badge, Progress as Bar, Button, Group, Stack, Text } from '@mantine/core';
+import { Progress as Bar, Button, Group, Stack, Text } from '@mantine/core';
 import { lazy, Suspense, useState } from 'react';
 import { useChange } from '../api/hooks.ts';
 import {
@@ -10,6 +10,7 @@ import { Card } from '../parts/card.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
+import { State } from '../parts/state.tsx';
 
 const Problems = lazy(() => import('./problems.tsx').then(({ Problems }) => ({ default: Problems })));
 
@@ -33,6 +34,13 @@ const words: Record<MigrationState, string> = {
   FAILED: 'Failed',
 };
 
+const tones: Record<MigrationState, 'good' | 'bad' | undefined> = {
+  RUNNING: 'good',
+  DONE: undefined,
+  STOPPED: undefined,
+  FAILED: 'bad',
+};
+
 function One({ migration }: { migration: ProgressFragment }) {
   const { id, state, problem, total, examined, moved, skipped, failed, createdAt, at } = migration;
   const [isOpen, setOpen] = useState(false);
@@ -42,7 +50,7 @@ function One({ migration }: { migration: ProgressFragment }) {
     <section aria-label={`Migration ${id}`}>
       <Group justify="space-between" mb={4}>
         <Group gap="xs">
-          <Badge variant={state === 'RUNNING' ? 'filled' : 'default'}>{words[state]}</Badge>
+          <State tone={tones[state]}>{words[state]}</State>
           <Text size="sm">{describe(migration)}</Text>
           <Text size="sm" c="dimmed" component="div">
             <Moment at={createdAt} />

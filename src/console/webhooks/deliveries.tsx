@@ -1,4 +1,4 @@
-import { ActionIcon, Anchor, Badge, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core';
+import { ActionIcon, Anchor, Group, SegmentedControl, Stack, Table, Text, Title } from '@mantine/core';
 import { IconX } from '@tabler/icons-react';
 import { lazy, useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
@@ -16,6 +16,7 @@ import { Moment } from '../parts/moment.tsx';
 import { formatCount } from '../parts/numbers.ts';
 import { OpenButton, useDialog } from '../parts/opener.tsx';
 import { Pager, usePages } from '../parts/pager.tsx';
+import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { answerOf, stateNames, subjectOf } from './delivery-terms.ts';
 import { Resent, useResending } from './resending.tsx';
@@ -148,10 +149,10 @@ function Nothing({ webhook, state }: { webhook: WebhookFragment; state: WebhookD
   );
 }
 
-const colors: Record<WebhookDeliveryState, string | undefined> = {
-  PENDING: 'gray',
-  DELIVERED: undefined,
-  DEAD: 'red',
+const tones: Record<WebhookDeliveryState, 'good' | 'bad' | undefined> = {
+  PENDING: undefined,
+  DELIVERED: 'good',
+  DEAD: 'bad',
 };
 
 function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSending: boolean }) {
@@ -176,7 +177,7 @@ function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSen
         <Moment at={createdAt} />
       </Table.Td>
       <Table.Td>
-        <Badge color={colors[state]}>{stateNames[state]}</Badge>
+        <State tone={tones[state]}>{stateNames[state]}</State>
         <Text size="sm" c="dimmed">
           {formatCount(attempts, 'attempt')}
           {nextAttemptAt !== null && attempts > 0 && (

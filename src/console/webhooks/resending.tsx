@@ -1,6 +1,8 @@
-import { Alert } from '@mantine/core';
+import { Alert, Group, Text } from '@mantine/core';
 import { useChange } from '../api/hooks.ts';
 import { RedeliverSpanDocument } from '../generated/operations.ts';
+import { ActionButton } from '../parts/action-button.tsx';
+import { Failure } from '../parts/answer.tsx';
 import { formatCount } from '../parts/numbers.ts';
 
 export type Resending = ReturnType<typeof useResending>;
@@ -10,8 +12,11 @@ export const useResending = () => useChange(RedeliverSpanDocument);
 
 /** How many deliveries are sent again. */
 export function Resent({ resending }: { resending: Resending }) {
+  const { variables } = resending;
   const result = resending.data?.redeliverSpan;
-  if (result === undefined) return null;
+  if (resending.error !== null && variables?.after != null) return <Failure error={resending.error} />;
+  if (result === undefined || variables === undefined) return null;
+  const after = result.last ?? variables.after ?? null;
   return (
     <Alert
       color="gray"
@@ -21,9 +26,20 @@ export function Resent({ resending }: { resending: Resending }) {
       closeButtonLabel="Hide how many"
       onClose={resending.reset}
     >
-      {result.more
-        ? 'That is the most in one step, and there may be more: send them again for the rest.'
-        : 'Each waits until your receiver has answered.'}
+      {result.more ? (
+        <Group justify="space-between" gap="xs">
+          <Text size="sm">
+            {result.count === 0
+              ? 'As many as may wait are waiting already: go on when they are sent.'
+              : 'That is the most in one step, so that new messages do not wait long. There may be more.'}
+          </Text>
+          <ActionButton size="xs" onClick={() => resending.mutate({ ...variables, after })}>
+            Send the next ones
+          </ActionButton>
+        </Group>
+      ) : (
+        'Each waits until your receiver has answered.'
+      )}
     </Alert>
   );
 }

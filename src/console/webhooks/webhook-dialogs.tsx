@@ -126,7 +126,8 @@ export function RotateSecret(props: { webhook: WebhookFragment; onSecret: (secre
       </Text>
       {isAhead(previousSecretUntil) && (
         <Text fw={600}>
-          The secret was rotated less than 24 hours ago: the one before that stops signing at once.
+          The secret was rotated less than 24 hours ago: the secret before that signs too until its 24 hours
+          are over.
         </Text>
       )}
     </DialogButton>

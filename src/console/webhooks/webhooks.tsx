@@ -1,4 +1,4 @@
-import { Alert, Anchor, Badge, Button, Group, Table, Text } from '@mantine/core';
+import { Alert, Anchor, Button, Group, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { basePath } from '../frame/base-path.ts';
@@ -13,6 +13,7 @@ import { Answer, Empty, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
+import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { Deliveries } from './deliveries.tsx';
 import { DeleteWebhook, EditWebhook, isAhead, NewWebhook, RotateSecret } from './webhook-dialogs.tsx';
@@ -89,15 +90,18 @@ function Status({ webhook }: { webhook: WebhookFragment }) {
   const { disabledAt, disabledReason, failingSince, previousSecretUntil } = webhook;
   if (disabledAt !== null)
     return (
-      <Text size="sm">
-        Disabled <Moment at={disabledAt} />. {disabledReason}
-      </Text>
+      <>
+        <State tone="bad">Disabled</State>
+        <Text size="sm" c="dimmed">
+          since <Moment at={disabledAt} />. {disabledReason}
+        </Text>
+      </>
     );
   return (
     <>
-      <Badge color={failingSince === null ? undefined : 'red'}>
+      <State tone={failingSince === null ? 'good' : 'bad'}>
         {failingSince === null ? 'Enabled' : 'Failing'}
-      </Badge>
+      </State>
       {failingSince !== null && (
         <Text size="sm" c="dimmed">
           since <Moment at={failingSince} />; disabled after 3 days
