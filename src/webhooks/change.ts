@@ -102,7 +102,7 @@ const noLease = { leasedBy: null, leasedUntil: null };
 function switched(isDisabled: boolean, enabled: boolean | undefined) {
   if (enabled === undefined || enabled !== isDisabled) return {};
   if (enabled) return { ...cleanRecord, disabledAt: null, disabledReason: null };
-  return { disabledAt: new Date(), disabledReason: 'By updateWebhook.' };
+  return { disabledAt: new Date(), disabledReason: 'Somebody disabled it.' };
 }
 
 /** Deletes a webhook with all its deliveries. @throws WebhookNotFoundError */

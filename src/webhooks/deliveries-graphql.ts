@@ -1,5 +1,5 @@
 import type { WebhookDelivery as DeliveryRow } from '../database/generated/client.ts';
-import { webhookDeliveryNotFound } from '../errors.ts';
+import { invalidInput, webhookDeliveryNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { byRowId, listAfter, listArgs } from '../graphql/list.ts';
 import { Id, parse, requireRowId } from '../input.ts';
@@ -108,6 +108,11 @@ const spanArgs = builder.args((t) => ({
   to: t.field({ type: 'DateTime', required: true, description: 'The end of the span, which is excluded.' }),
 }));
 
+/** @throws ValidationError */
+function requireSpan({ from, to }: { from: Date; to: Date }): void {
+  if (from >= to) throw invalidInput('to', 'must be after from');
+}
+
 const counted = `Up to ${maxRepeated}, which means that or more.`;
 const WebhookDeliveryCounts = builder.objectRef<Counts>('WebhookDeliveryCounts').implement({
   description: 'How many deliveries are in each state.',
@@ -130,6 +135,7 @@ builder.queryFields((t) => ({
     resolve: async (_root, { from, to, ...args }, context) => {
       const { db, environmentId } = context;
       const webhookId = parse(Id, args.webhookId, 'webhookId');
+      requireSpan({ from, to });
       await readWebhook({ select: { id: true } }, context, webhookId);
       const count = (state: DeliveryRow['state']) =>
         db.webhookDelivery.count({
@@ -220,8 +226,9 @@ builder.mutationFields((t) => ({
       const { db, author } = context;
       const webhookId = parse(Id, args.webhookId, 'webhookId');
       const after = args.after == null ? 0n : requireRowId(args.after, 'after', webhookDeliveryNotFound);
-      requireEnabled(await readWebhook({}, context, webhookId), 'webhookId');
       const { from, to, state } = args;
+      requireSpan({ from, to });
+      requireEnabled(await readWebhook({}, context, webhookId), 'webhookId');
       return redeliverSpan(db, author, { webhookId, from, to, state: state ?? 'DEAD', after });
     },
   }),

@@ -21,13 +21,18 @@ export const Events = listOf(Event, (name) => name, { max: 100 }).min(1, 'must n
 export const addressSchema = (allowPrivate: boolean) =>
   z
     .string()
+    .trim()
     .max(2_048, 'must be at most 2,048 characters')
     .superRefine((text, context) => {
       const message = addressProblem(text, allowPrivate);
       if (message !== null) context.addIssue({ code: 'custom', message });
     });
 
+/** What URLs are stripped of silently, and what PostgreSQL does not store. */
+const notInAddresses = /[\s\p{Cc}\p{Surrogate}]/u;
+
 function addressProblem(text: string, allowPrivate: boolean): string | null {
+  if (notInAddresses.test(text)) return 'must not contain spaces or control characters';
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !/^https?:$/.test(url.protocol))
     return `must be an address like https://example.com/webhooks${allowPrivate ? ' or http://localhost:9000/' : ''}`;

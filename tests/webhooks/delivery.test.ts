@@ -336,6 +336,16 @@ describe('what fails', () => {
     expect(slices.map(({ count }) => count).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 300]);
   });
 
+  test('a span without an end after its start is refused', async () => {
+    const { webhook } = await createWebhook();
+    const span = `webhookId: "${webhook.id}", from: "2100-01-01T00:00:00Z", to: "2020-01-01T00:00:00Z"`;
+    for (const call of [
+      `mutation { redeliverSpan(${span}) { count } }`,
+      `{ webhookDeliveryCounts(${span}) { dead } }`,
+    ])
+      expect((await app.fails(call)).message).toBe('to: must be after from');
+  });
+
   test('nothing is sent again to a webhook that is disabled or deleted: the call says so', async () => {
     const { webhook } = await createWebhook();
     await createUser();

@@ -47,6 +47,7 @@ describe('the address of a webhook', () => {
 
   test.each([
     'https://example.com/hooks?key=1',
+    ' https://example.com/hooks\n',
     'http://93.184.215.14:8080/',
     'https://[2606:4700:4700::1111]/',
   ])('%s is taken', (url) => expect(read(url)).toBe(null));
@@ -54,6 +55,10 @@ describe('the address of a webhook', () => {
   test.each([
     ['ftp://example.com/', 'must be an address like'],
     ['example.com', 'must be an address like'],
+    ['https://example.com/a b', 'must not contain spaces or control characters'],
+    ['https://exa\nmple.com/', 'must not contain spaces or control characters'],
+    ['https://example.com/\u0000', 'must not contain spaces or control characters'],
+    ['https://example.com/\ud800', 'must not contain spaces or control characters'],
     ['https://user:password@example.com/', 'user name or password'],
     ['https://example.com/#part', 'after #'],
     ['http://127.1/', 'private network'],

@@ -52,8 +52,9 @@ const filters: { value: Filter; label: string }[] = [
 export function Deliveries({ webhook, onClose }: { webhook: WebhookFragment; onClose: () => void }) {
   const [filter, setFilter] = useState<Filter>('ALL');
   const resending = useResending();
+  const isDisabled = webhook.disabledAt !== null;
   return (
-    <Stack component="section" aria-label="Deliveries of the webhook" gap="sm">
+    <Stack component="section" aria-label="Deliveries of the webhook" gap="sm" mt="md">
       <Group justify="space-between" wrap="nowrap" align="start">
         <Title order={3} size="h5" style={{ overflowWrap: 'anywhere' }}>
           Deliveries to {webhook.url}
@@ -64,6 +65,7 @@ export function Deliveries({ webhook, onClose }: { webhook: WebhookFragment; onC
       </Group>
       <Text size="sm" c="dimmed">
         Open a message to see what was sent and what was answered.
+        {isDisabled && ' The webhook is disabled: nothing is sent or kept for it. Enable it to send again.'}
       </Text>
       <Group justify="space-between">
         <SegmentedControl
@@ -73,11 +75,13 @@ export function Deliveries({ webhook, onClose }: { webhook: WebhookFragment; onC
           value={filter}
           onChange={(value) => setFilter(value as Filter)}
         />
-        <OpenButton
-          label="Send several again"
-          button={{ variant: 'default', size: 'xs' }}
-          dialog={(given) => <SpanDialog webhook={webhook} resending={resending} {...given} />}
-        />
+        {!isDisabled && (
+          <OpenButton
+            label="Send several again"
+            button={{ variant: 'default', size: 'xs' }}
+            dialog={(given) => <SpanDialog webhook={webhook} resending={resending} {...given} />}
+          />
+        )}
       </Group>
       <Resent resending={resending} />
       <Listed key={filter} webhook={webhook} state={filter === 'ALL' ? null : filter} />
@@ -108,6 +112,7 @@ function Listed({ webhook, state }: { webhook: WebhookFragment; state: WebhookDe
                   <Row
                     key={each.id}
                     delivery={each}
+                    isDisabled={webhook.disabledAt !== null}
                     onSendAgain={() => redeliver.mutate({ id: each.id })}
                     isSending={redeliver.isPending && redeliver.variables.id === each.id}
                   />
@@ -155,8 +160,13 @@ const tones: Record<WebhookDeliveryState, 'good' | 'bad' | undefined> = {
   DEAD: 'bad',
 };
 
-function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSending: boolean }) {
-  const { delivery, onSendAgain, isSending } = props;
+function Row(props: {
+  delivery: DeliveryFragment;
+  isDisabled: boolean;
+  onSendAgain: () => void;
+  isSending: boolean;
+}) {
+  const { delivery, isDisabled, onSendAgain, isSending } = props;
   const { type, state, attempts, createdAt, nextAttemptAt } = delivery;
   const about = subjectOf(delivery);
   const details = useDialog((given) => <DeliveryDialog delivery={delivery} {...given} />);
@@ -199,6 +209,7 @@ function Row(props: { delivery: DeliveryFragment; onSendAgain: () => void; isSen
           size="xs"
           aria-label={`Send again: ${type}`}
           loading={isSending}
+          disabled={isDisabled}
           onClick={onSendAgain}
         >
           Send again

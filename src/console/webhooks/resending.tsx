@@ -37,6 +37,8 @@ export function Resent({ resending }: { resending: Resending }) {
             Send the next ones
           </ActionButton>
         </Group>
+      ) : result.count === 0 ? (
+        'No delivery of this time is in this state.'
       ) : (
         'Each waits until your receiver has answered.'
       )}
