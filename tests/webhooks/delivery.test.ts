@@ -284,68 +284,6 @@ describe('what fails', () => {
     await receiver.count(6);
   });
 
-  const repeatAll = async (id: string, state: string, after: string | null = null) =>
-    (
-      await app.ok(
-        'mutation ($id: String!, $state: WebhookDeliveryState, $after: String) { redeliverSpan(webhookId: $id, from: "2020-01-01T00:00:00Z", to: "2100-01-01T00:00:00Z", state: $state, after: $after) { count more last } }',
-        { id, state, after },
-      )
-    ).redeliverSpan;
-
-  test('a large span is sent again in slices, each delivery once, and new messages wait for no more than a slice', async () => {
-    const { webhook } = await createWebhook();
-    // Nothing is sent meanwhile.
-    const pause = () =>
-      app.database.work.query(`update webhook set paused_until = now() + interval '1 hour'`);
-    await pause();
-    await writeMany(webhook.id, 2_500);
-    const settle = () => app.database.work.query(`update webhook_delivery set state = 'DELIVERED'`);
-    await settle();
-    const lasts: string[] = [];
-    for (const expected of [1_000, 1_000, 500]) {
-      const slice = await repeatAll(webhook.id, 'DELIVERED', lasts.at(-1));
-      expect(slice).toEqual({ count: expected, more: expected === 1_000, last: expect.any(String) });
-      // A second call finds no room while the first slice is due.
-      await pause();
-      if (expected === 1_000)
-        expect(await repeatAll(webhook.id, 'DELIVERED', slice.last)).toEqual({
-          count: 0,
-          more: true,
-          last: null,
-        });
-      lasts.push(slice.last);
-      await settle();
-    }
-    expect(await repeatAll(webhook.id, 'DELIVERED', lasts.at(-1))).toEqual({
-      count: 0,
-      more: false,
-      last: null,
-    });
-    const { rows } = await app.database.work.query(
-      `select count(*)::int as count from webhook_delivery where retry_until > created_at + interval '3 days'`,
-    );
-    expect(rows).toEqual([{ count: 2_500 }]);
-  });
-
-  test('a span that is sent again by several at once is sent once', async () => {
-    const { webhook } = await createWebhook();
-    await app.database.work.query(`update webhook set paused_until = now() + interval '1 hour'`);
-    await writeMany(webhook.id, 300);
-    await app.database.work.query(`update webhook_delivery set state = 'DEAD'`);
-    const slices = await Promise.all(Array.from({ length: 4 }, () => repeatAll(webhook.id, 'DEAD')));
-    expect(slices.map(({ count }) => count).toSorted((a, b) => a - b)).toEqual([0, 0, 0, 300]);
-  });
-
-  test('a span without an end after its start is refused', async () => {
-    const { webhook } = await createWebhook();
-    const span = `webhookId: "${webhook.id}", from: "2100-01-01T00:00:00Z", to: "2020-01-01T00:00:00Z"`;
-    for (const call of [
-      `mutation { redeliverSpan(${span}) { count } }`,
-      `{ webhookDeliveryCounts(${span}) { dead } }`,
-    ])
-      expect((await app.fails(call)).message).toBe('to: must be after from');
-  });
-
   test('nothing is sent again to a webhook that is disabled or deleted: the call says so', async () => {
     const { webhook } = await createWebhook();
     await createUser();
