@@ -105,6 +105,9 @@ const rights: [name: string, check: (stripe: Stripe) => Promise<unknown>][] = [
   ['Subscriptions', (stripe) => stripe.subscriptions.list({ limit: 1 })],
   ['Checkout Sessions', (stripe) => stripe.checkout.sessions.list({ limit: 1 })],
   ['Events', (stripe) => stripe.events.list({ limit: 1 })],
+  // Whether a payment was given back is asked of its charge; see readPayments.
+  ['PaymentIntents', (stripe) => stripe.paymentIntents.list({ limit: 1 })],
+  ['Charges', (stripe) => stripe.charges.list({ limit: 1 })],
 ];
 
 interface ConnectContext {

@@ -40,6 +40,15 @@ export function describeStripe(name: string, open: () => Promise<Stripe>): void 
       });
     });
 
+    test('whether a payment was given back may be asked', async () => {
+      for (const { data } of [
+        await stripe.paymentIntents.list({ limit: 1 }),
+        await stripe.charges.list({ limit: 1 }),
+        await stripe.checkout.sessions.list({ limit: 1, expand: ['data.payment_intent.latest_charge'] }),
+      ])
+        expect(data).toBeInstanceOf(Array);
+    });
+
     test('customers are listed newest first, in pages; deleted ones are not', async () => {
       const later = await stripe.customers.create({ email: `${mark}-2@example.com` });
       const { data, has_more } = await stripe.customers.list({ limit: 1 });

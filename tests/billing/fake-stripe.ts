@@ -179,7 +179,12 @@ export class FakeStripe {
             message: `Invalid API Key provided: ${request.headers.authorization?.slice(7)}`,
           },
         });
-      if (this.forbidden.has(pathname))
+      // What is expanded in an answer needs its own right.
+      const expanded = Object.entries(params).some(
+        ([name, value]) => name.startsWith('expand') && value.includes('latest_charge'),
+      );
+      const needed = [pathname, ...(expanded ? ['/v1/payment_intents', '/v1/charges'] : [])];
+      if (needed.some((path) => this.forbidden.has(path)))
         throw new Refusal(403, {
           error: { type: 'invalid_request_error', code: 'more_permissions_required', message: 'no' },
         });
@@ -321,6 +326,10 @@ export class FakeStripe {
           params,
           (row) => this.#sessionJson(row, true),
         );
+      // They are only asked for to find out whether they may be read.
+      case 'GET /v1/payment_intents':
+      case 'GET /v1/charges':
+        return page([]);
       case 'GET /v1/events':
         return list(
           this.events.filter(({ created }) => created >= Number(params['created[gte]'] ?? 0)),

@@ -270,6 +270,26 @@ describe('payments and links', () => {
     expect(error.message).toContain(field);
   });
 
+  test('whoever buys something once need not be known before', async () => {
+    await app.ok(`mutation { createBillingTemplate(packageId: "extra", input: {
+      id: "once", currency: "eur", prices: ["${once}"] }) { id } }`);
+    await app.ok('mutation { createUser(input: { id: "own-id", email: "shopper@example.com" }) { id } }');
+    const buy = async (user: string, email: string) => {
+      const { generateSubscriptionLink } = await app.ok(
+        `mutation { generateSubscriptionLink(${user} templateId: "once", successUrl: "https://a.test", cancelUrl: "https://a.test") { url } }`,
+      );
+      stripe.complete(generateSubscriptionLink.url, email);
+      await deliver();
+    };
+    await buy('userId: "own-id",', 'ignored@example.com');
+    await buy('userId: "nobody-yet",', 'unknown@example.com');
+    await buy('', 'stranger@example.com');
+    for (const id of ['own-id', 'unknown@example.com', 'stranger@example.com'])
+      expect(await statuses(id)).toEqual(['extra ACTIVE']);
+    const { billingFlags } = await app.ok('{ billingFlags(userId: "own-id") { kind } }');
+    expect(billingFlags).toEqual([{ kind: 'ADDON_WITHOUT_BASE' }]);
+  });
+
   test('the portal is for those whom Stripe knows', async () => {
     const portal = (userId: string) =>
       `mutation { generatePortalLink(userId: "${userId}", returnUrl: "https://a.test") { url } }`;

@@ -91,8 +91,11 @@ describe('connecting', () => {
   test('a key that may not read something is refused with the name of it', async () => {
     stripe.forbidden = new Set(['/v1/events', '/v1/prices']);
     const error = await server.refuseConnection({ secretKey: 'sk_test_ours', webhookSecret });
-    stripe.forbidden = new Set();
     expect(error.message).toContain('Prices, Events');
+    stripe.forbidden = new Set(['/v1/payment_intents', '/v1/charges']);
+    const payments = await server.refuseConnection({ secretKey: 'sk_test_ours', webhookSecret });
+    stripe.forbidden = new Set();
+    expect(payments.message).toContain('may not read PaymentIntents, Charges');
   });
 
   test('a key that may is kept encrypted, and never told', async () => {
