@@ -12,7 +12,8 @@ export type ProjectedStatus =
   | 'INCOMPLETE_EXPIRED'
   | 'CANCELLED';
 
-const statuses: Record<string, ProjectedStatus> = {
+/** The statuses here, by those of Stripe. */
+export const statuses: Record<string, ProjectedStatus> = {
   active: 'ACTIVE',
   trialing: 'TRIALING',
   past_due: 'PAST_DUE',

@@ -1,4 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { flagKinds, statuses } from '../../src/billing/projection-rules.ts';
 import type { TestApp } from '../helpers/app.ts';
 import { startBillingApp } from './app.ts';
 import { FakeStripe } from './fake-stripe.ts';
@@ -47,7 +49,7 @@ const held = async (userId: string) => {
   );
   return subscriptions;
 };
-const statuses = async (userId: string): Promise<string[]> =>
+const statusesOf = async (userId: string): Promise<string[]> =>
   (await held(userId)).map(
     ({ status, package: { id } }: { status: string; package: { id: string } }) => `${id} ${status}`,
   );
@@ -130,7 +132,7 @@ describe('a subscription at Stripe', () => {
     const customer = stripe.createCustomer('another@example.com');
     stripe.subscribe(customer, [pro], { metadata: { kana_user_id: 'named' } });
     await deliver();
-    expect(await statuses('named')).toEqual(['pro ACTIVE']);
+    expect(await statusesOf('named')).toEqual(['pro ACTIVE']);
     const { user } = await app.ok('{ user(id: "named") { email billingId } }');
     expect(user).toEqual({ email: 'named@example.net', billingId: customer });
   });
@@ -165,7 +167,7 @@ describe('a customer at Stripe', () => {
     );
     stripe.changeCustomer(customer, { deleted: true });
     await deliver();
-    expect(await statuses('gone@example.com')).toEqual(['pro CANCELLED']);
+    expect(await statusesOf('gone@example.com')).toEqual(['pro CANCELLED']);
     const { user, usageEvents } = await app.ok(
       '{ user(id: "gone@example.com") { billingId } usageEvents(userId: "gone@example.com") { delta } }',
     );
@@ -189,7 +191,7 @@ describe('what the webhook did not bring', () => {
     expect(await isHere('missed')).toBe(false);
     await set({ reconciledAt: ago(1), eventsUntil: ago(1) });
     await server.everyMinute();
-    expect(await statuses('missed@example.com')).toEqual(['free ACTIVE']);
+    expect(await statusesOf('missed@example.com')).toEqual(['free ACTIVE']);
     stripe.events = [];
   });
 
@@ -201,7 +203,7 @@ describe('what the webhook did not bring', () => {
     expect(await isHere('silent')).toBe(false);
     await set({ reconciledAt: ago(1), importEndedAt: ago(24.1) });
     await server.everyMinute();
-    expect(await statuses('silent@example.com')).toEqual(['free ACTIVE']);
+    expect(await statusesOf('silent@example.com')).toEqual(['free ACTIVE']);
   });
 
   test('is longer ago than Stripe lists events: everything is read', async () => {
@@ -209,7 +211,7 @@ describe('what the webhook did not bring', () => {
     stripe.events = [];
     await set({ reconciledAt: ago(1), importEndedAt: ago(1), eventsUntil: ago(24 * 29.5) });
     await server.everyMinute();
-    expect(await statuses('old@example.com')).toEqual(['free ACTIVE']);
+    expect(await statusesOf('old@example.com')).toEqual(['free ACTIVE']);
   });
 
   test('an event that comes twice is stored once, and asked about once', async () => {
@@ -227,6 +229,12 @@ describe('what the webhook did not bring', () => {
   });
 });
 
+test('the guide explains every status and every flag', async () => {
+  const guide = await readFile(new URL('../../docs/guides/stripe.md', import.meta.url), 'utf8');
+  for (const there of Object.keys(statuses)) expect(guide).toContain(`| \`${there}\` | ${statuses[there]} |`);
+  for (const kind of flagKinds) expect(guide).toContain(`| \`${kind}\` |`);
+});
+
 describe('payments and links', () => {
   test('a payment that arrives later counts once it has arrived, and once', async () => {
     const customer = stripe.createCustomer('later@example.com');
@@ -236,7 +244,7 @@ describe('payments and links', () => {
     if (session === undefined) throw new Error('there is none');
     session.payment_status = 'unpaid';
     await deliver();
-    expect(await statuses('later@example.com')).toEqual(['pro ACTIVE']);
+    expect(await statusesOf('later@example.com')).toEqual(['pro ACTIVE']);
     session.payment_status = 'paid';
     const object = { object: 'checkout.session', customer };
     for (const id of ['evt_arrived_1', 'evt_arrived_2']) {
@@ -245,13 +253,13 @@ describe('payments and links', () => {
       });
       await deliver();
     }
-    expect((await statuses('later@example.com')).sort()).toEqual(['extra ACTIVE', 'pro ACTIVE']);
+    expect((await statusesOf('later@example.com')).sort()).toEqual(['extra ACTIVE', 'pro ACTIVE']);
     // What costs nothing needs no payment.
     const given = stripe.createCustomer('given@example.com');
     stripe.payOnce(given, once);
     Object.assign(stripe.sessions.at(-1) ?? {}, { payment_status: 'no_payment_required' });
     await deliver();
-    expect(await statuses('given@example.com')).toEqual(['extra ACTIVE']);
+    expect(await statusesOf('given@example.com')).toEqual(['extra ACTIVE']);
   });
 
   test.each([
@@ -285,7 +293,7 @@ describe('payments and links', () => {
     await buy('userId: "nobody-yet",', 'unknown@example.com');
     await buy('', 'stranger@example.com');
     for (const id of ['own-id', 'unknown@example.com', 'stranger@example.com'])
-      expect(await statuses(id)).toEqual(['extra ACTIVE']);
+      expect(await statusesOf(id)).toEqual(['extra ACTIVE']);
     const { billingFlags } = await app.ok('{ billingFlags(userId: "own-id") { kind } }');
     expect(billingFlags).toEqual([{ kind: 'ADDON_WITHOUT_BASE' }]);
   });
