@@ -4,7 +4,8 @@ import { InexactNumber } from './exact-json.ts';
 
 /*
  * Amounts are exact: usage, limits and their sums are whole numbers of millionths, never binary fractions. They become
- * decimal text for PostgreSQL (numeric), and numbers for JSON, only here.
+ * decimal text for PostgreSQL (numeric), and numbers for JSON, only here. What is recorded is sent in millionths: see
+ * database/amount-sql.ts.
  */
 
 /** An exact decimal number in millionths: 0.5 is 500000n. */

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import { allowanceOf, authorOf, type Caller, identifyCaller } from './auth/caller.ts';
+import { allowanceOf, type Caller, identifyCaller } from './auth/caller.ts';
 import { lastFourOf, parseKey, readAuthorization } from './auth/keys/rules.ts';
 import type { Keyring } from './auth/keys/store.ts';
 import { createLinks, type Links } from './auth/members/links.ts';
@@ -37,7 +37,7 @@ import { createReadyRoute, createWriteHealth, liveRoute } from './http/health.ts
 import { createHeavyWork, createPace, type DoHeavyWork, longStatements } from './http/heavy-work.ts';
 import { createMetricsRoute, type MetricsSources } from './http/metrics.ts';
 import type { RateLimit } from './http/rate-limit.ts';
-import type { Bearer } from './http/request-context.ts';
+import { authorOf, type Bearer } from './http/request-context.ts';
 import { createRouter, type Route } from './http/router.ts';
 import { createMcpRoute } from './mcp/route.ts';
 import { createOfrepRoutes } from './ofrep/route.ts';
@@ -224,6 +224,7 @@ function adminApi(
       return caller;
     },
     allowanceOf,
+    knownUntil: ({ validUntil }) => validUntil,
     contextOf(caller, requestContext) {
       const { environmentId, permissions } = caller;
       const untilCallerLeaves: Context['untilCallerLeaves'] = (read) =>

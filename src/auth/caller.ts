@@ -16,6 +16,10 @@ export interface Caller {
   lastFour: string | null;
   memberId: string | null;
   permissions: Permissions;
+  /** Until when the Authorization header alone tells who it is; see Identity. Null: each request is identified. */
+  validUntil: number | null;
+  /** The author in the audit log, without the request. */
+  author: Omit<Author, 'requestId' | 'clientRequestId'>;
   /** Of a console session: where in the database's log its last change is, and the cookie that keeps the next one. */
   written?: { position: string | null; cookieOf(position: string): string };
 }
@@ -44,9 +48,17 @@ const holders = new WeakMap<Identity, Caller>();
 function holderOf(identity: Identity): Caller {
   const known = holders.get(identity);
   if (known !== undefined) return known;
-  const { environmentId, keyId, lastFour, permissions } = identity;
-  const holder = { environmentId, keyId, lastFour, permissions, memberId: null };
-  const caller = { ...holder, kind: 'PRIVATE', through: 'PRIVATE_KEY' } as const;
+  const { permissions, validUntil, environmentId, keyId, lastFour } = identity;
+  const who = { environmentId, keyId, lastFour, memberId: null };
+  const author = { ...who, kind: 'PRIVATE_KEY' } as const;
+  const caller = {
+    ...who,
+    kind: 'PRIVATE',
+    through: 'PRIVATE_KEY',
+    permissions,
+    validUntil,
+    author,
+  } as const;
   holders.set(identity, caller);
   return caller;
 }
@@ -80,7 +92,9 @@ export async function identifyCaller(
     position: sessions.cookies.readWritten(headers, environmentId),
     cookieOf: (position: string) => sessions.cookies.writeWritten(headers, environmentId, position),
   };
-  return { environmentId, through: 'CONSOLE', kind, keyId, lastFour, memberId, permissions, written };
+  const who = { environmentId, keyId, lastFour, memberId };
+  const author = { ...who, kind: 'CONSOLE' } as const;
+  return { ...who, through: 'CONSOLE', kind, permissions, validUntil: null, author, written };
 }
 
 /**
@@ -94,13 +108,4 @@ interface Holder {
   through: string;
   keyId: string | null;
   memberId?: string | null;
-}
-
-/** Returns the caller as an author in the audit log. */
-export function authorOf(
-  caller: Caller,
-  { id: requestId, clientId: clientRequestId }: { id: string; clientId: string | null },
-): Author {
-  const { environmentId, keyId, lastFour, memberId } = caller;
-  return { environmentId, kind: caller.through, keyId, lastFour, memberId, requestId, clientRequestId };
 }

@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { Author } from '../audit/rules.ts';
-import { allowanceOf, authorOf, type Caller, identifyHolder } from '../auth/caller.ts';
+import { allowanceOf, type Caller, identifyHolder } from '../auth/caller.ts';
 import { readAuthorization } from '../auth/keys/rules.ts';
 import type { Keyring } from '../auth/keys/store.ts';
 import type { Scope } from '../auth/permission-rules.ts';
@@ -11,6 +11,7 @@ import { readText, refuseBody } from '../http/body.ts';
 import type { Gate } from '../http/gate.ts';
 import type { DoHeavyWork } from '../http/heavy-work.ts';
 import type { RateLimit } from '../http/rate-limit.ts';
+import { authorOf } from '../http/request-context.ts';
 import { type Answer, overloaded, type Refusal, sendJson, unauthenticated } from '../http/response.ts';
 import type { Handler, Route } from '../http/router.ts';
 import type { CatalogueFiles } from './file/files.ts';

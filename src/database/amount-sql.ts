@@ -11,3 +11,6 @@ export const deltaSql = (event: string) => `coalesce(${event}.delta, ${event}.wh
  */
 export const fitsSql = (amount: string, precision: string) =>
   `(scale(${amount}) <= ${precision} and (abs(${amount}) <= 1e9 or abs(${amount}) <= 10::numeric ^ (15 - ${precision})))`;
+
+/** The amount of so many millionths, which is what an Amount counts: without trailing zeros, as amountText writes it. */
+export const amountSql = (millionths: string) => `trim_scale(${millionths} * 0.000001)`;

@@ -2,6 +2,7 @@ import {
   defaultFieldResolver,
   type FieldNode,
   type GraphQLField,
+  type GraphQLFieldResolver,
   type GraphQLNamedType,
   type GraphQLResolveInfo,
   type GraphQLSchema,
@@ -69,17 +70,32 @@ export function withPermissions(schema: GraphQLSchema): GraphQLSchema {
   return schema;
 }
 
+export type GuardedContext = Pick<Context, 'permissions' | 'author'>;
+
+/** The resolvers of guarded fields without their guards. */
+const unguarded = new WeakMap<object, GraphQLFieldResolver<unknown, unknown>>();
+
 /** The selections are checked before the field is resolved: a mutation that may not answer what is asked changes nothing. */
 function guard(field: GraphQLField<unknown, Context>): void {
   const { resolve = defaultFieldResolver } = field;
+  unguarded.set(field, resolve as GraphQLFieldResolver<unknown, unknown>);
   field.resolve = (source, args, context, info) => {
-    if (!context.permissions.has('admin')) check(context, info);
+    check(context, info);
     return resolve(source, args, context, info);
   };
 }
 
+/** What the resolver of a field does: its check, null without one, and the rest. For plans, which check once. */
+export function guardOf(field: GraphQLField<unknown, unknown>) {
+  const resolve = unguarded.get(field);
+  return resolve === undefined
+    ? { check: null, resolve: field.resolve ?? defaultFieldResolver }
+    : { check, resolve };
+}
+
 /** @throws ForbiddenError */
-function check({ permissions, author }: Context, info: GraphQLResolveInfo): void {
+function check({ permissions, author }: GuardedContext, info: GraphQLResolveInfo): void {
+  if (permissions.has('admin')) return;
   const { parentType, fieldName, fieldNodes } = info;
   const caller = { permissions, isMember: author.memberId !== null };
   requirePermission(caller, permissionFor(parentType.name, fieldName) ?? 'read', fieldName);

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
-import { type ExecutionResult, GraphQLError } from 'graphql';
+import { GraphQLError } from 'graphql';
 import type { GraphQLParams } from 'graphql-yoga';
 import { z } from 'zod';
 import { parseExactJson } from '../exact-json.ts';
@@ -10,7 +10,7 @@ import { isLong, writeLongJson } from '../http/long-json.ts';
 import { type Answer, refusalError, unauthenticated } from '../http/response.ts';
 import { type Route, refuseMethod } from '../http/router.ts';
 import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
-import { type Api, type GraphqlServer, unauthenticatedMessage } from './server.ts';
+import { type Answered, type Api, type GraphqlServer, isShort, unauthenticatedMessage } from './server.ts';
 
 /** The newer media type. With it, an answer without data has its own HTTP status. */
 const responseType = 'application/graphql-response+json';
@@ -22,7 +22,7 @@ function forbidCaching(response: ServerResponse): void {
 }
 
 interface Serving<Caller> extends Pick<Admission<Caller>, 'gate' | 'rateLimit'> {
-  api: Pick<Api<Caller, object>, 'identify' | 'allowanceOf' | 'credentials'>;
+  api: Pick<Api<Caller, object>, 'identify' | 'allowanceOf' | 'knownUntil' | 'credentials'>;
   server: GraphqlServer<Caller>;
   page: GraphiqlPage;
 }
@@ -197,7 +197,7 @@ interface HttpExtension {
 function writeResult(
   request: IncomingMessage,
   response: ServerResponse,
-  { errors, ...result }: ExecutionResult,
+  { errors, ...result }: Answered,
   owner?: string,
 ): Promise<void> | void {
   let status = 200;
@@ -208,7 +208,7 @@ function writeResult(
     if (acceptsNewer(request) || !http?.spec) status = Math.max(status, http?.status ?? 200);
   }
   const answer = errors === undefined ? result : { errors, ...result };
-  if (isLong(result.data)) {
+  if (!result[isShort] && isLong(result.data)) {
     response.writeHead(status, { 'Content-Type': contentTypeOf(request) });
     return writeLongJson(response, answer, owner);
   }

@@ -13,7 +13,13 @@ import { noErrorCache, useBoundedParsing } from './limits/document.ts';
 import { useLimits } from './limits/operation.ts';
 import { useBoundedValidation } from './limits/validation-work.ts';
 import { useOperationReading } from './operation.ts';
-import { answerByPlan, createKnownOperations, type KnownOperations } from './plans/plans.ts';
+import {
+  createKnownOperations,
+  ended,
+  type KnownOperations,
+  type Plan,
+  type PlannedContext,
+} from './plans/plans.ts';
 import { type ContextParts, useReplica } from './reading.ts';
 
 export interface Api<Caller, Context extends object> {
@@ -22,6 +28,8 @@ export interface Api<Caller, Context extends object> {
   identify: (headers: IncomingHttpHeaders, requestContext: RequestContext) => Promise<Caller | null>;
   /** Returns the key of the rate limit that a call counts against. */
   allowanceOf: (caller: Caller) => string;
+  /** See Admission. */
+  knownUntil?: (caller: Caller) => number | null;
   /** Returns the context of resolvers. */
   contextOf: (caller: Caller, requestContext: RequestContext) => Context & ContextParts;
   /** Which credentials are needed, for the error message. */
@@ -40,9 +48,14 @@ export interface Sent<Caller> {
   requestContext: RequestContext;
 }
 
+/** Tells that a result is short, so that nobody measures it. A symbol is no part of the JSON. */
+export const isShort = Symbol('isShort');
+
+export type Answered = ExecutionResult & { [isShort]?: boolean };
+
 export interface GraphqlServer<Caller> {
   /** Answers an operation of an authenticated caller. Never rejects: errors are in the result. */
-  answer(sent: Sent<Caller>): Promise<ExecutionResult>;
+  answer(sent: Sent<Caller>): Promise<Answered>;
   /** Answers introspection. Refuses everything else before validation. */
   answerStranger(sent: Omit<Sent<Caller>, 'caller'>): Promise<ExecutionResult>;
 }
@@ -109,16 +122,17 @@ export function createGraphqlServer<Caller, Context extends object>(
     context: Context & ContextParts & { requestContext: RequestContext },
     method: 'GET' | 'POST',
     params: GraphQLParams,
-  ): Promise<ExecutionResult> {
+  ): Promise<Answered> {
     if (method === 'GET') return run(pipelines.callers, method, params, context);
-    const planned = await answerByPlan(operations, params, context);
+    const plan = operations.plans.get(params.query ?? '');
+    const planned = plan === undefined ? null : await answerByPlan(plan, params, context);
     if (planned !== null) return planned;
     const result = await run(pipelines.callers, method, params, context);
     if (result.errors === undefined) operations.learn(params.query ?? '');
     return result;
   }
 
-  async function answer({ method, caller, read, requestContext }: Sent<Caller>): Promise<ExecutionResult> {
+  async function answer({ method, caller, read, requestContext }: Sent<Caller>): Promise<Answered> {
     try {
       const params = read();
       const context = Object.assign(api.contextOf(caller, requestContext), { requestContext });
@@ -141,6 +155,35 @@ export function createGraphqlServer<Caller, Context extends object>(
       }
     },
   };
+}
+
+/** Answers a request by its plan. Null if the general way has to answer. */
+async function answerByPlan(
+  plan: Plan,
+  { variables, operationName }: GraphQLParams,
+  context: PlannedContext,
+): Promise<Answered | null> {
+  if (operationName != null && operationName !== plan.operation.name) return null;
+  const args = argumentsOf(plan, variables ?? {});
+  if (args === null) return null;
+  context.requestContext.operation = plan.operation;
+  const call = (async () => plan.call(args, context))();
+  try {
+    const data = plan.write(await call, context);
+    context.requestContext.outcome ??= 'ok';
+    return { data, [isShort]: plan.isShort };
+  } catch {
+    context[ended] = call;
+    return null;
+  }
+}
+
+function argumentsOf(plan: Plan, variables: Record<string, unknown>) {
+  try {
+    return plan.readArguments(variables);
+  } catch {
+    return null;
+  }
 }
 
 /** Whether a read failed because of the replica: because it is gone, or replays what the read stands in the way of. */

@@ -3,7 +3,7 @@ import { forbiddenMessage, mayDo, type Permissions, type Scope } from '../auth/p
 import { type Body, readBody, readStrangerBody, refuseBody } from './body.ts';
 import type { Gate, Share } from './gate.ts';
 import type { RateLimit } from './rate-limit.ts';
-import type { RequestContext } from './request-context.ts';
+import type { Bearer, RequestContext } from './request-context.ts';
 import { type Answer, forbidden, overloaded, type Refusal, refusal } from './response.ts';
 import type { Handler } from './router.ts';
 import type { Slots } from './slots.ts';
@@ -17,6 +17,11 @@ export interface Admission<Caller> {
   identify(headers: IncomingHttpHeaders, context: RequestContext): Promise<Caller | null>;
   /** Returns the key of the rate limit that a call counts against. */
   allowanceOf(caller: Caller): string;
+  /**
+   * Until when the same Authorization header means this caller, on the clock of performance.now. Null, and without it:
+   * each request is identified anew.
+   */
+  knownUntil?(caller: Caller): number | null;
   /** Returns the refusal of a caller who may not call this route. Without it, the handler decides. */
   refusalOf?(caller: Caller): Answer | null;
 }
@@ -36,6 +41,44 @@ function rateLimited(limit: RateLimit | null, caller: string): Answer | null {
   return waitMs === 0 ? null : { ...refusal('RATE_LIMITED', tooManyRequests), headers: retryAfter(waitMs) };
 }
 
+/** A caller, and what depends on nothing else. */
+interface Known<Caller> {
+  caller: Caller;
+  allowance: string;
+  bearer: Bearer | null;
+  until: number;
+}
+
+/** The most Authorization headers that a route remembers. */
+const maxKnown = 1_000;
+
+/** Finds callers by their Authorization header. Nearly every request has one that was sent a moment ago. */
+function createKnownCallers<Caller>({
+  identify,
+  allowanceOf,
+  knownUntil = () => null,
+}: Pick<Admission<Caller>, 'identify' | 'allowanceOf' | 'knownUntil'>) {
+  const all = new Map<string, Known<Caller>>();
+  return {
+    find({ authorization = '' }: IncomingHttpHeaders, context: RequestContext): Known<Caller> | null {
+      const known = all.get(authorization);
+      if (known === undefined || known.until <= performance.now()) return null;
+      context.bearer = known.bearer;
+      return known;
+    },
+    async identify(headers: IncomingHttpHeaders, context: RequestContext): Promise<Known<Caller> | null> {
+      const caller = await identify(headers, context);
+      if (caller === null) return null;
+      const until = knownUntil(caller);
+      const known = { caller, allowance: allowanceOf(caller), bearer: context.bearer, until: until ?? 0 };
+      if (until === null || headers.authorization === undefined) return known;
+      if (all.size >= maxKnown) all.clear();
+      all.set(headers.authorization, known);
+      return known;
+    },
+  };
+}
+
 /** Answers a request of an authenticated caller, after its body is read. */
 export type CallerHandler<Caller> = (
   request: IncomingMessage,
@@ -50,15 +93,18 @@ export type CallerHandler<Caller> = (
  * @param unauthenticated answers requests without valid credentials
  */
 export function forCallers<Caller extends { environmentId: string }>(
-  { gate, rateLimit, identify, allowanceOf, refusalOf }: Admission<Caller>,
+  { gate, rateLimit, refusalOf, ...identifying }: Admission<Caller>,
   handle: CallerHandler<Caller>,
   unauthenticated: Handler,
   refuse = refuseBody,
 ): Handler {
+  const callers = createKnownCallers(identifying);
   return async (request, response, context) => {
-    const caller = await identify(request.headers, context);
-    if (caller === null) return unauthenticated(request, response, context);
-    const refused = rateLimited(rateLimit, allowanceOf(caller)) ?? refusalOf?.(caller) ?? null;
+    const { headers } = request;
+    const known = callers.find(headers, context) ?? (await callers.identify(headers, context));
+    if (known === null) return unauthenticated(request, response, context);
+    const { caller, allowance } = known;
+    const refused = rateLimited(rateLimit, allowance) ?? refusalOf?.(caller) ?? null;
     if (refused !== null) return refuse(request, response, refused);
     const share = gate.of(caller.environmentId);
     const body = await readWithin(request, share);
@@ -76,7 +122,7 @@ export function forCallers<Caller extends { environmentId: string }>(
 }
 
 /** How callers are identified whose key is in the body. */
-export interface BodyAdmission<Caller> extends Omit<Admission<Caller>, 'identify'> {
+export interface BodyAdmission<Caller> extends Omit<Admission<Caller>, 'identify' | 'knownUntil'> {
   /** Bounds how many such bodies arrive at once. */
   slots: Slots;
   /** The largest such body, in bytes, and the answer to a larger one. */

@@ -3,22 +3,8 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { parseExactJson } from '../exact-json.ts';
 import type { Room } from './gate.ts';
+import { drainTimeoutMs, maxBodyBytes, maxStrangerBodyBytes, strangerBodyTimeoutMs } from './limits.ts';
 import { type Answer, overloaded, refusal, writeJson } from './response.ts';
-
-/** The maximum size of a request body. */
-const maxBodyBytes = 1024 * 1024;
-
-/** The maximum size of a body without valid credentials. */
-const maxStrangerBodyBytes = 16 * 1024;
-
-/** The maximum size of an event that a billing provider signed; the signature is in the body. */
-export const maxSignedBodyBytes = 256 * 1024;
-
-/** How long a client without valid credentials may take to send its body. */
-const strangerBodyTimeoutMs = 5_000;
-
-/** How long the rest of a refused body is read and discarded. */
-const drainTimeoutMs = 500;
 
 const tooLarge = refusal('PAYLOAD_TOO_LARGE', 'The body of a request may hold at most 1 MiB.');
 const tooLargeForStranger = refusal(

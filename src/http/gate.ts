@@ -1,16 +1,8 @@
 import { type Counter, Gauge, type Registry } from 'prom-client';
 import { environmentIds } from '../auth/keys/rules.ts';
 import { loopTurn } from '../slices.ts';
+import { maxBillingEvents, maxBodyRoomBytes, maxOperations } from './limits.ts';
 import { createSlots, type Slots } from './slots.ts';
-
-/** The most concurrent operations of one environment in a process. Beyond this, reject with 503; do not queue. */
-const defaultCapacity = 1_000;
-
-/**
- * The most memory for request bodies of one environment in a process, without bodies that arrived in one chunk. This is
- * enough for 32 concurrent bodies of the maximum size. Ordinary load stays far below.
- */
-const defaultBodyRoom = 32 * 1024 * 1024;
 
 /** How long after its last request an environment counts as one that has requests, in milliseconds. */
 const sharedMs = 1_000;
@@ -60,7 +52,7 @@ export interface Gate {
  * @param capacity the most concurrent operations of one environment
  * @param bodyRoom the most memory for its bodies, in bytes; see readBody
  */
-export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoom = defaultBodyRoom): Gate {
+export function createGate(refused: Counter, capacity = maxOperations, bodyRoom = maxBodyRoomBytes): Gate {
   const shares = new Map<string, Share>();
   return {
     of(environmentId) {
@@ -71,7 +63,7 @@ export function createGate(refused: Counter, capacity = defaultCapacity, bodyRoo
     isShared: (environmentId) =>
       [...shares].some(([id, share]) => id !== environmentId && share.quietMs() < sharedMs),
     strangers: createSlots(refused),
-    billingEvents: createSlots(refused, 16, 16),
+    billingEvents: createSlots(refused, maxBillingEvents, maxBillingEvents),
     signIns: createSlots(refused),
     pageEvents: createSlots(refused),
   };

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { loopTurn } from '../slices.ts';
+import { unreadTimeoutMs } from './limits.ts';
 
 /*
  * Writing a long answer at once would hold the event loop for some hundred milliseconds, and all of its text in memory
@@ -10,8 +11,6 @@ import { loopTurn } from '../slices.ts';
 /** Values and characters that are written at once. */
 const maxNodes = 1_000;
 const pieceLength = 64 * 1024;
-/** How long a client may leave a piece unread before its connection is closed. */
-const unreadTimeoutMs = 30_000;
 
 /** Whether a value of JSON is so large that it is to be written in pieces. */
 export function isLong(value: unknown): boolean {

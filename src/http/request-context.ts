@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Author } from '../audit/rules.ts';
 import type { Unavailability } from '../database/errors.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { redact } from '../telemetry/redaction.ts';
@@ -16,6 +17,17 @@ export interface Bearer {
   /** Of the key, or of the key that started the console session. Null for a user token and a member. */
   lastFour: string | null;
 }
+
+/** A caller whose calls the audit log may name. */
+interface Authoring {
+  author: Omit<Author, 'requestId' | 'clientRequestId'>;
+}
+
+/** Returns the caller of this request as an author in the audit log. */
+export const authorOf = (
+  { author: { environmentId, kind, keyId, lastFour, memberId } }: Authoring,
+  { id: requestId, clientId: clientRequestId }: Pick<RequestContext, 'id' | 'clientId'>,
+): Author => ({ environmentId, kind, keyId, lastFour, memberId, requestId, clientRequestId });
 
 /** The operation of a GraphQL request. */
 export interface Operation {
@@ -114,7 +126,9 @@ export function createObserver({ log, metrics, writes }: Observing): Observe {
       const elapsed = performance.now() - startedAt;
       const loggedPath = path ?? unmatchedPath;
       const operation = requestContext.operation?.field ?? '';
-      metrics.countRequest({ path: groupOf(loggedPath), operation, outcome, seconds: elapsed / 1_000 });
+      const labels = { path: groupOf(loggedPath), operation };
+      metrics.requests.inc({ ...labels, outcome });
+      metrics.requestDurations.observe(labels, elapsed / 1_000);
       if (span !== null) endSpan(span, requestContext, outcome, response.statusCode);
       const level = levelOf(outcome);
       if (!log.isLevelEnabled(level)) return;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
+import { type ClientTimeouts, clientTimeouts, maxHeaderBytes } from './limits.ts';
 
 export interface HttpServer {
   /** The address on this machine, such as `http://127.0.0.1:4000`. */
@@ -17,28 +18,6 @@ export interface HttpServer {
 const closeTimeoutMs = 10_000;
 /** How long to wait for another instance to release the port. */
 const portTimeoutMs = 1_000;
-
-/** Node.js' timeouts for slow clients, in milliseconds. */
-interface ClientTimeouts {
-  /** For all headers. */
-  headersTimeout: number;
-  /** For the whole request with its body. */
-  requestTimeout: number;
-  /** Until the next request on a connection. Longer than proxies keep connections, so that they close first. */
-  keepAliveTimeout: number;
-  /** How often timeouts are checked. */
-  connectionsCheckingInterval: number;
-}
-
-const defaultTimeouts: ClientTimeouts = {
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  keepAliveTimeout: 65_000,
-  connectionsCheckingInterval: 1_000,
-};
-
-/** The maximum size of the headers of a request, in bytes. */
-const maxHeaderSize = 16 * 1024;
 
 /** Files and sockets for everything but clients: 59 connections to the database, webhooks, files of the console. */
 const reservedFiles = 256;
@@ -63,14 +42,14 @@ function mostConnections(): number {
 export async function listen(
   host: string,
   port: number,
-  timeouts = defaultTimeouts,
+  timeouts: ClientTimeouts = clientTimeouts,
   maxConnections = mostConnections(),
 ): Promise<HttpServer> {
   let open: (listener: RequestListener) => void = () => undefined;
   const opened = new Promise<RequestListener>((resolve) => {
     open = resolve;
   });
-  const server = createServer({ ...timeouts, maxHeaderSize }, (request, response) => {
+  const server = createServer({ ...timeouts, maxHeaderSize: maxHeaderBytes }, (request, response) => {
     opened.then((listener) => listener(request, response));
   });
   server.maxConnections = maxConnections;

@@ -1,9 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { Counter } from 'prom-client';
-
-/** The most concurrent requests without valid credentials: in a process, and from one address. */
-const defaultMax = 64;
-const defaultMaxPerAddress = 16;
+import { maxStrangers, maxStrangersPerAddress } from './limits.ts';
 
 /** Limits concurrent requests without valid credentials: in total and for each remote address. */
 export interface Slots {
@@ -11,7 +8,11 @@ export interface Slots {
   acquire(address: string | undefined): (() => void) | null;
 }
 
-export function createSlots(refused: Counter, max = defaultMax, maxPerAddress = defaultMaxPerAddress): Slots {
+export function createSlots(
+  refused: Counter,
+  max = maxStrangers,
+  maxPerAddress = maxStrangersPerAddress,
+): Slots {
   const inUse = new Map<string, number>();
   let total = 0;
   return {

@@ -19,8 +19,10 @@ export interface Metrics {
   registry: Registry;
   /** Traces requests. Null: nothing is traced. */
   tracing: Tracing | null;
-  /** @param operation the field of the schema. Empty without one */
-  countRequest(request: { path: string; operation: string; outcome: string; seconds: number }): void;
+  /** Answered requests, by path, operation and outcome. The operation is the field of the schema; empty without one. */
+  requests: Counter;
+  /** How long they took, in seconds, by path and operation. */
+  requestDurations: Histogram;
   lane(name: string): LaneMetrics;
   /** Requests that the gate refused. */
   refused: Counter;
@@ -41,23 +43,19 @@ export function createMetrics(tracing: Tracing | null = null): Metrics {
     new Histogram({ name, help, buckets, labelNames, registers: [registry] });
 
   const kinds = ['path', 'operation'];
-  const requests = counter('kana_requests_total', 'Requests that were answered.', [...kinds, 'outcome']);
-  const durations = histogram(
-    'kana_request_duration_seconds',
-    'From the arrival of a request to the end of its answer.',
-    requestBuckets,
-    kinds,
-  );
   const events = counter('kana_segment_events_total', 'Segment events that came in.', ['outcome']);
   const jobs = counter('kana_jobs_total', 'Jobs that were run in the background.', ['task', 'outcome']);
   const jobDurations = histogram('kana_job_duration_seconds', 'How long jobs took.', jobBuckets, ['task']);
   return {
     registry,
     tracing,
-    countRequest({ path, operation, outcome, seconds }) {
-      requests.inc({ path, operation, outcome });
-      durations.observe({ path, operation }, seconds);
-    },
+    requests: counter('kana_requests_total', 'Requests that were answered.', [...kinds, 'outcome']),
+    requestDurations: histogram(
+      'kana_request_duration_seconds',
+      'From the arrival of a request to the end of its answer.',
+      requestBuckets,
+      kinds,
+    ),
     lane: createLaneMetrics(registry, tracing),
     refused: counter(
       'kana_requests_refused_total',

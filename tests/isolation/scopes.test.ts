@@ -144,6 +144,18 @@ test('without the scope read, a mutation tells what became of it; asked for more
     expect([each.query, await codesOf(each, keys[each.needs])]).not.toEqual([each.query, ['FORBIDDEN']]);
 });
 
+test('an operation that another key has repeated, and which has a plan, is refused all the same', async () => {
+  const planned = cases().filter(({ field }) => field.extensions.planned === true);
+  expect(planned.map(({ name }) => name)).toContain('recordUsage');
+  for (const each of planned) {
+    for (const key of [keys.admin, keys.admin, keys[each.needs], keys[each.needs]])
+      expect([each.name, await codesOf(each, key)]).toEqual([each.name, []]);
+    for (const scope of scopes.filter((other) => other !== 'admin' && other !== each.needs))
+      expect([each.name, scope, await codesOf(each, keys[scope])]).toEqual([each.name, scope, ['FORBIDDEN']]);
+  }
+  await rows.restore();
+});
+
 test('of several fields each needs its scope', async () => {
   const query = '{ __typename features { id } environment { id } }';
   expect(await codesOf({ query, variables: {} }, keys.usage)).toContain('FORBIDDEN');

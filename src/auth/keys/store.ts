@@ -23,6 +23,8 @@ export interface Identity {
   permissions: Permissions;
   /** Whether the environment wants a user token where a public key and the id of a user were enough. */
   requiresUserToken: boolean;
+  /** Until when it may be used without asking the keyring again, on the keyring's clock: see createKeyring. */
+  validUntil: number;
 }
 
 /** What is chosen about a key, and can be changed. */
@@ -139,7 +141,7 @@ function storedKeyOf({
 
 /** A key that is valid now. */
 interface ActiveKey {
-  identity: Identity;
+  identity: Omit<Identity, 'validUntil'>;
   /** How long it stays valid; null without an end. */
   remainingMs: number | null;
   /** Now, by the database's clock, to the minute: milliseconds since 1970. */
@@ -170,12 +172,17 @@ export const identitySql = `k.id as "keyId", k.environment_id as "environmentId"
 export const isValidKeySql = 'k.revoked_at is null and (k.expires_at is null or k.expires_at > now())';
 
 /** These columns. */
-export type KeyRow = Omit<Identity, 'permissions'> & { scopes: Scope[] };
+export type KeyRow = Omit<Identity, 'permissions' | 'validUntil'> & { scopes: Scope[] };
 
-export const identityOf = ({ scopes, ...key }: KeyRow): Identity => ({
+export const identityOf = ({ scopes, ...key }: KeyRow): Omit<Identity, 'validUntil'> => ({
   ...key,
   permissions: new Set(scopesOf(key.kind, scopes)),
 });
+
+interface KnownKey {
+  identity: Identity;
+  remainingMs: number | null;
+}
 
 /** The most keys whose hashes are remembered. */
 const maxHashes = 1_000;
@@ -188,22 +195,26 @@ export const credentialLifetimeMs = 3_000;
  * than the rest, and a key that is revoked later still has the same.
  *
  * @param db connections that never wait for locks: every request needs one
+ * @param now a monotonic clock in milliseconds
  * @param noteUse is told of a key in use each time that the cache reads it
  */
 export function createKeyring(
   db: Lookups,
-  now?: () => number,
+  now: () => number = () => performance.now(),
   noteUse: (keyId: string, minute: number) => void = () => undefined,
 ): Keyring {
-  const known = createCache<ActiveKey>(credentialLifetimeMs, now, ({ remainingMs }) => remainingMs);
+  const known = createCache<KnownKey>(credentialLifetimeMs, now, ({ remainingMs }) => remainingMs);
   const hashes = new Map<string, string>();
-  async function read(key: string, hash: string): Promise<ActiveKey | null> {
+  async function read(key: string, hash: string): Promise<KnownKey | null> {
+    const startedAt = now();
     const found = await findActiveKey(db, hash);
     if (found === null) return null;
-    noteUse(found.identity.keyId, found.minute);
+    const { identity, remainingMs, minute } = found;
+    noteUse(identity.keyId, minute);
     if (hashes.size >= maxHashes) hashes.clear();
     hashes.set(key, hash);
-    return found;
+    const validUntil = startedAt + Math.min(credentialLifetimeMs, remainingMs ?? credentialLifetimeMs);
+    return { identity: { ...identity, validUntil }, remainingMs };
   }
   return {
     async identify(key) {

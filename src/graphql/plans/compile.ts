@@ -4,7 +4,6 @@ import {
   type DocumentNode,
   defaultFieldResolver,
   type FieldNode,
-  type FragmentDefinitionNode,
   type GraphQLArgument,
   type GraphQLField,
   type GraphQLInputObjectType,
@@ -23,14 +22,15 @@ import {
   isRequiredInputField,
   Kind,
   type OperationDefinitionNode,
-  type SelectionSetNode,
   TypeNameMetaFieldDef,
   typeFromAST,
   type ValueNode,
   valueFromAST,
   visit,
 } from 'graphql';
-import { selectionSetOf } from '../selection.ts';
+import { type GuardedContext, guardOf } from '../permissions.ts';
+import { asItIs } from '../scalars.ts';
+import { collectFields, countFields, fieldsBelow, fragmentsOf } from '../selection.ts';
 
 const unplanned = new Error('a plan does not handle these variables, or this answer');
 
@@ -51,6 +51,8 @@ export interface CompiledOperation {
   call(args: Values, context: object): unknown;
   /** Returns the `data` of the answer from what the resolver returned. */
   write(value: unknown, context: object): Values;
+  /** Whether its answers are always short: they hold few fields, and no list. */
+  isShort: boolean;
 }
 
 /** For the extensions of fields that have plans; see plans.ts. */
@@ -58,6 +60,12 @@ export const planned = { planned: true } as const;
 
 export const isPlanned = ({ extensions }: Pick<GraphQLField<unknown, unknown>, 'extensions'>): boolean =>
   extensions.planned === true;
+
+/** What a resolver learns of the operation. A plan adds what it has found out once for all calls. */
+export interface PlannedInfo extends GraphQLResolveInfo {
+  /** The fields that are selected directly below this one, by their names in the schema. */
+  selected?: ReadonlySet<string>;
+}
 
 /**
  * Compiles a valid operation with one planned field. Null if it is not a simple one: a single operation with a single
@@ -74,21 +82,40 @@ export function compileOperation(schema: GraphQLSchema, document: DocumentNode):
   const [node] = fieldNodes;
   const field = parentType.getFields()[node.name.value];
   if (field === undefined || !isPlanned(field) || key === '__proto__') return null;
-  const info: GraphQLResolveInfo = {
+  const info: PlannedInfo = {
     ...{ schema, fragments, operation: definition, rootValue: undefined, variableValues: {} },
     ...{ fieldName: field.name, fieldNodes, returnType: field.type, parentType },
     path: { prev: undefined, key, typename: parentType.name },
+    selected: new Set([...fieldsBelow(fieldNodes, fragments).values()].map(([{ name }]) => name.value)),
   };
   const readVariables = compileVariables(schema, definition);
   const readArguments = compileArguments(field.args, node);
   const write = compileOutput(field.type, info);
   if (readVariables === null || write === null) return null;
-  const { resolve = defaultFieldResolver } = field;
   return {
     definition,
     readArguments: (variables) => readArguments(readVariables(variables)),
-    call: (args, context) => resolve(undefined, args, context, info),
+    call: compileCall(field, info),
     write: (value, context) => ({ [key]: write(value, context) }),
+    isShort: countFields(field.type, fieldNodes, fragments) <= maxShort,
+  };
+}
+
+/** So many fields of a plan are short: their texts are names and sentences. */
+const maxShort = 100;
+
+/** Permissions that were enough once are enough for this operation: what it selects never changes. */
+function compileCall(field: GraphQLField<unknown, unknown>, info: PlannedInfo): CompiledOperation['call'] {
+  const { check, resolve } = guardOf(field);
+  if (check === null) return (args, context) => resolve(undefined, args, context, info);
+  const enough = new WeakSet<object>();
+  return (args, context) => {
+    const { permissions } = context as GuardedContext;
+    if (!enough.has(permissions)) {
+      check(context as GuardedContext, info);
+      enough.add(permissions);
+    }
+    return resolve(undefined, args, context, info);
   };
 }
 
@@ -104,39 +131,6 @@ function contains(node: ASTNode, kind: 'Directive' | 'Variable'): boolean {
     },
   });
   return found;
-}
-
-type Fragments = Record<string, FragmentDefinitionNode>;
-
-const fragmentsOf = ({ definitions }: DocumentNode): Fragments =>
-  Object.fromEntries(
-    definitions
-      .filter((definition) => definition.kind === Kind.FRAGMENT_DEFINITION)
-      .map((fragment) => [fragment.name.value, fragment]),
-  );
-
-/** The selected fields by their name in the answer. No type is abstract, so every fragment applies. */
-function collectFields(sets: readonly SelectionSetNode[], fragments: Fragments) {
-  const fields = new Map<string, [FieldNode, ...FieldNode[]]>();
-  const seen = new Set<string>();
-  for (const set of sets)
-    for (const field of fieldsIn(set, fragments, seen)) {
-      const key = (field.alias ?? field.name).value;
-      const same = fields.get(key);
-      if (same) same.push(field);
-      else fields.set(key, [field]);
-    }
-  return fields;
-}
-
-function* fieldsIn(set: SelectionSetNode, fragments: Fragments, seen: Set<string>): Generator<FieldNode> {
-  for (const selection of set.selections) {
-    if (selection.kind === Kind.FIELD) yield selection;
-    else {
-      const inner = selectionSetOf(selection, fragments, seen);
-      if (inner !== undefined) yield* fieldsIn(inner, fragments, seen);
-    }
-  }
 }
 
 /** A variable of the operation, or a field of an input object. */
@@ -188,7 +182,10 @@ function compileNullable(type: GraphQLInputType): Convert {
     return (value) => (Array.isArray(value) ? value.map(convert) : fail());
   }
   if (isInputObjectType(type)) return compileInputObject(type);
-  return isLeafType(type) ? (value) => type.parseValue(value) ?? fail() : fail;
+  if (!isLeafType(type)) return fail;
+  return type.parseValue === asItIs
+    ? (value) => value ?? fail()
+    : (value) => type.parseValue(value) ?? fail();
 }
 
 function compileInputObject(type: GraphQLInputObjectType): Convert {
@@ -262,8 +259,7 @@ function compileNullableOutput(type: GraphQLOutputType, info: GraphQLResolveInfo
 
 function compileOutputObject(type: GraphQLObjectType, info: GraphQLResolveInfo): Write | null {
   if (type.isTypeOf) return null;
-  const sets = info.fieldNodes.flatMap(({ selectionSet }) => selectionSet ?? []);
-  const all = [...collectFields(sets, info.fragments)].map((each) => compileField(type, each, info));
+  const all = [...fieldsBelow(info.fieldNodes, info.fragments)].map((each) => compileField(type, each, info));
   const fields = all.filter((field) => field !== null);
   if (fields.length < all.length) return null;
   return (value, context) => {

@@ -1,5 +1,4 @@
-import type { DocumentNode, ExecutionResult, GraphQLSchema } from 'graphql';
-import type { GraphQLParams } from 'graphql-yoga';
+import type { DocumentNode, GraphQLSchema } from 'graphql';
 import type { Operation, RequestContext } from '../../http/request-context.ts';
 import { readOperation } from '../operation.ts';
 import { type CompiledOperation, compileOperation, isPlanned } from './compile.ts';
@@ -16,7 +15,7 @@ import { type CompiledOperation, compileOperation, isPlanned } from './compile.t
  * Only fields with the extension `planned` have plans. Everything below them must be plain data, which loads nothing.
  */
 
-interface Plan extends CompiledOperation {
+export interface Plan extends CompiledOperation {
   operation: Operation;
 }
 
@@ -27,7 +26,7 @@ const defaultMaxCached = 256 * 1024;
 export interface KnownOperations {
   get(text: string): DocumentNode | undefined;
   set(text: string, document: DocumentNode): void;
-  planOf(text: string): Plan | null;
+  readonly plans: ReadonlyMap<string, Plan>;
   /** Makes a plan for an operation that was answered without errors. */
   learn(text: string): void;
 }
@@ -41,24 +40,28 @@ export function createKnownOperations(
   schema: GraphQLSchema,
   { hasPlans = false, maxCached = defaultMaxCached } = {},
 ): KnownOperations {
-  const known = new Map<string, { document: DocumentNode; plan: Plan | null | undefined }>();
+  const known = new Map<string, { document: DocumentNode; isLearned: boolean }>();
+  const plans = new Map<string, Plan>();
   let cached = 0;
   return {
+    plans,
     get: (text) => known.get(text)?.document,
     set(text, document) {
       if (text.length > maxCached) return;
       if (cached + text.length > maxCached) {
         known.clear();
+        plans.clear();
         cached = 0;
       }
-      known.set(text, { document, plan: undefined });
+      known.set(text, { document, isLearned: false });
       cached += text.length;
     },
-    planOf: (text) => known.get(text)?.plan ?? null,
     learn(text) {
       const found = known.get(text);
-      if (hasPlans && found !== undefined && found.plan === undefined)
-        found.plan = makePlan(schema, found.document);
+      if (!hasPlans || found === undefined || found.isLearned) return;
+      found.isLearned = true;
+      const plan = makePlan(schema, found.document);
+      if (plan !== null) plans.set(text, plan);
     },
   };
 }
@@ -69,9 +72,9 @@ function makePlan(schema: GraphQLSchema, document: DocumentNode): Plan | null {
 }
 
 /** How the call of a plan ended, in the context of the request that the general way answers. */
-const ended = Symbol('ended');
+export const ended = Symbol('ended');
 
-interface PlannedContext {
+export interface PlannedContext {
   requestContext: RequestContext;
   [ended]?: Promise<unknown>;
 }
@@ -86,34 +89,4 @@ export function withPlannedFields(schema: GraphQLSchema): GraphQLSchema {
           context[ended] ?? resolve(source, args, context, info);
     }
   return schema;
-}
-
-/** Answers a request by its plan. Null if the general way has to answer. */
-export async function answerByPlan(
-  operations: KnownOperations,
-  { query, variables, operationName }: GraphQLParams,
-  context: PlannedContext,
-): Promise<ExecutionResult | null> {
-  const plan = operations.planOf(query ?? '');
-  if (plan === null || (operationName != null && operationName !== plan.operation.name)) return null;
-  const args = argumentsOf(plan, variables ?? {});
-  if (args === null) return null;
-  context.requestContext.operation = plan.operation;
-  const call = (async () => plan.call(args, context))();
-  try {
-    const data = plan.write(await call, context);
-    context.requestContext.outcome ??= 'ok';
-    return { data };
-  } catch {
-    context[ended] = call;
-    return null;
-  }
-}
-
-function argumentsOf(plan: Plan, variables: Record<string, unknown>) {
-  try {
-    return plan.readArguments(variables);
-  } catch {
-    return null;
-  }
 }

@@ -41,6 +41,7 @@ export function createSegmentRoute(webhook: Webhook): Route {
       gate,
       rateLimit,
       allowanceOf,
+      knownUntil: ({ validUntil }) => validUntil,
       async identify({ authorization }, context) {
         const caller = await identifySender(keyring, readKey(authorization));
         context.bearer = caller;

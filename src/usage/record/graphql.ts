@@ -1,4 +1,3 @@
-import type { GraphQLResolveInfo } from 'graphql';
 import { oneUnit } from '../../amount.ts';
 import { Entitlement } from '../../entitlements/graphql.ts';
 import { entitlementOf } from '../../entitlements/rules.ts';
@@ -6,7 +5,7 @@ import { DomainError } from '../../errors.ts';
 import { builder, type Fields } from '../../graphql/builder.ts';
 import type { Context } from '../../graphql/context.ts';
 import { type ItemError, isFailure, itemErrorOf, RecordUsageError } from '../../graphql/item-error.ts';
-import { planned } from '../../graphql/plans/compile.ts';
+import { type PlannedInfo, planned } from '../../graphql/plans/compile.ts';
 import { selects } from '../../graphql/selection.ts';
 import { parse } from '../../input.ts';
 import { mapInSlices } from '../../slices.ts';
@@ -109,7 +108,7 @@ builder.mutationFields((t) => ({
     description:
       'Records usage of a CONSUMABLE feature, even over the budget unless `enforce` is set, because the usage has already happened. Returns after the usage is on disk. For a BINARY feature `recorded` is false. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown, `IdempotencyKeyConflictError` if the key belongs to another usage.',
     args: { input: t.arg(inputArg) },
-    resolve: (_root, { input }, context, info) => recordOne(input, context, selects(info, 'entitlement')),
+    resolve: (_root, { input }, context, info) => recordOne(input, context, selectsEntitlement(info)),
   }),
   recordUsages: t.field({
     extensions: planned,
@@ -130,6 +129,9 @@ builder.mutationFields((t) => ({
     resolve: async (_root, { input }, context) => (await recordOne(input, context, false)).recorded,
   }),
 }));
+
+const selectsEntitlement = (info: PlannedInfo): boolean =>
+  info.selected?.has('entitlement') ?? selects(info, 'entitlement');
 
 /** The current time for these usages. Only timestamps are compared with it, so without any the database is not asked. */
 async function clockFor(inputs: readonly unknown[], { readClock }: Context): Promise<Date> {
@@ -156,7 +158,7 @@ async function recordOne(input: unknown, context: Context, withStanding: boolean
 }
 
 /** An invalid usage of a list gets its own error and does not affect the others. */
-async function recordList(inputs: unknown[], context: Context, info: GraphQLResolveInfo) {
+async function recordList(inputs: unknown[], context: Context, info: PlannedInfo) {
   const now = await clockFor(inputs, context);
   const read = (input: unknown, index: number) => {
     try {
@@ -169,7 +171,7 @@ async function recordList(inputs: unknown[], context: Context, info: GraphQLReso
   const usages = await mapInSlices(inputs, read, context.environmentId);
   const readable = usages.filter((usage): usage is Usage => !(usage instanceof DomainError));
   const results = await context.recordUsage(readable, {
-    withStanding: selects(info, 'entitlement'),
+    withStanding: selectsEntitlement(info),
     byHandOf: byHandOf(context),
   });
   // If all usages failed unexpectedly, the call fails. Otherwise each result is returned, so that no usage is sent twice.

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
-import { type Amount, amountOf, amountText } from '../../amount.ts';
-import { deltaSql, fitsSql } from '../../database/amount-sql.ts';
+import { type Amount, amountOf } from '../../amount.ts';
+import { amountSql, deltaSql, fitsSql } from '../../database/amount-sql.ts';
 import { RETRY } from '../../database/held.ts';
 import {
   countingHoldingsSql,
@@ -64,13 +64,13 @@ const appendSql = (locked: IfLocked, alerts: Alerts) => `
     select item.*, case when locked.revision = item.revision and ${fitsSql('item.delta', 'item.precision')}
       then nextval('usage_event_id_seq') end as event_id
     from (
-      select i.*, u.user_key, u.revision, u.has_grants, u.has_top_ups, u.has_holds, f.type as feature_type, f.precision,
+      select i.*, ${amountSql('i.millionths')} as delta, u.user_key, u.revision, u.has_grants, u.has_top_ups, u.has_holds, f.type as feature_type, f.precision,
         least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at,
         ${alerts === 'refuse' ? isToldSql('$1') : 'false'} as is_told
       from unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::timestamptz[], $6::text[], $7::text[],
         $8::text[])
         with ordinality
-        as i(environment_id, user_id, feature_id, delta, occurred_at, idempotency_key, source, note, ord)
+        as i(environment_id, user_id, feature_id, millionths, occurred_at, idempotency_key, source, note, ord)
       ${holderSql('i.environment_id', 'i.user_id')}
       left join lateral (
         select type, precision from feature where environment_id = i.environment_id and id = i.feature_id limit 1
@@ -221,7 +221,7 @@ const columns = (usages: readonly Usage[]) => [
   usages.map((usage) => usage.environmentId),
   usages.map((usage) => usage.userId),
   usages.map((usage) => usage.featureId),
-  usages.map((usage) => amountText(usage.delta)),
+  usages.map((usage) => usage.delta),
   usages.map((usage) => usage.timestamp),
   usages.map((usage) => usage.idempotencyKey),
   usages.map((usage) => usage.source),

@@ -60,6 +60,7 @@ test('a created key identifies its environment and kind, and is stored as a hash
     lastFour: key.slice(-4),
     permissions: new Set(['read']),
     requiresUserToken: false,
+    validUntil: expect.any(Number),
   });
   expect(JSON.stringify(await db.apiKey.findMany())).not.toContain(key.slice(9));
 });
