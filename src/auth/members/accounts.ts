@@ -66,26 +66,6 @@ export interface Accounts {
 }
 
 export function createAccounts(db: PrismaClient, passwords: Passwords, links: Links): Accounts {
-  async function invitationOf(token: string): Promise<OpenInvitation | null> {
-    const tokenHash = links.hashOf('invitation', token);
-    return tokenHash === null ? null : findInvitation(db, tokenHash);
-  }
-
-  async function replacePassword(
-    tx: Db,
-    account: Account,
-    passwordHash: string,
-    action: string,
-    ids: RequestIds,
-  ) {
-    await changeAccount(tx, account.id, { passwordHash });
-    await noteInAll(tx, account, action, ids);
-  }
-  /** The password itself goes no further than this. */
-  async function readFacts(email: string, name: unknown, password: unknown) {
-    const known = { email, name: readName(name) };
-    return { ...known, passwordHash: await passwords.hash(readPassword(password)) };
-  }
   return {
     async signIn(email, password) {
       const account = await findAccount(db, { email });
@@ -93,6 +73,27 @@ export function createAccounts(db: PrismaClient, passwords: Passwords, links: Li
       // An account without a role opens nothing: it is answered like one that does not exist.
       return account !== null && isRight && account.roles.size > 0 ? account : null;
     },
+    ...byInvitation(db, passwords, links),
+    ...byPasswordLink(db, passwords, links),
+    ...ofOneself(db, passwords),
+  };
+}
+
+function byInvitation(
+  db: PrismaClient,
+  passwords: Passwords,
+  links: Links,
+): Pick<Accounts, 'readInvitation' | 'accept'> {
+  async function invitationOf(token: string): Promise<OpenInvitation | null> {
+    const tokenHash = links.hashOf('invitation', token);
+    return tokenHash === null ? null : findInvitation(db, tokenHash);
+  }
+  /** The password itself goes no further than this. */
+  async function readFacts(email: string, name: unknown, password: unknown) {
+    const known = { email, name: readName(name) };
+    return { ...known, passwordHash: await passwords.hash(readPassword(password)) };
+  }
+  return {
     async readInvitation(token) {
       const invitation = await invitationOf(token);
       if (invitation === null) return null;
@@ -106,6 +107,15 @@ export function createAccounts(db: PrismaClient, passwords: Passwords, links: Li
       const accept = (tx: Db) => acceptWithin(tx, invitation, proven, facts, ids);
       return db.$transaction(accept);
     },
+  };
+}
+
+function byPasswordLink(
+  db: PrismaClient,
+  passwords: Passwords,
+  links: Links,
+): Pick<Accounts, 'readPasswordLink' | 'setPassword'> {
+  return {
     async readPasswordLink(token) {
       const tokenHash = links.hashOf('password', token);
       const memberId = tokenHash === null ? null : await findPasswordLink(db, tokenHash);
@@ -124,6 +134,11 @@ export function createAccounts(db: PrismaClient, passwords: Passwords, links: Li
         return { account, ended: await revokeSessionsOf(tx, memberId) };
       });
     },
+  };
+}
+
+function ofOneself(db: PrismaClient, passwords: Passwords): Pick<Accounts, 'rename' | 'changePassword'> {
+  return {
     async rename(id, name, ids) {
       const known = readName(name);
       await db.$transaction(async (tx) => {
@@ -149,6 +164,17 @@ export function createAccounts(db: PrismaClient, passwords: Passwords, links: Li
       });
     },
   };
+}
+
+async function replacePassword(
+  tx: Db,
+  account: Account,
+  passwordHash: string,
+  action: string,
+  ids: RequestIds,
+): Promise<void> {
+  await changeAccount(tx, account.id, { passwordHash });
+  await noteInAll(tx, account, action, ids);
 }
 
 /** Adds the role of an invitation to an account, which is created if it is new. */
