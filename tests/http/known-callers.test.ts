@@ -43,7 +43,9 @@ beforeAll(async () => {
   server = createServer(createRouter({ '/': { GET: handle } }, { log, metrics })).listen(0);
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 });
-afterAll(() => server.close());
+afterAll(() => {
+  server.close();
+});
 
 beforeEach(() => {
   asked = [];
