@@ -121,12 +121,12 @@ export async function findContradictions(postgres: Postgres, sent: Allowances): 
   const ids = (kind: 'topped' | 'reserving') => users[kind].map((id) => `'${id}'`).join(', ');
   const topUps = await postgres.query(
     `select t.idempotency_key as key, u.id as "userId", t.amount::integer as amount, t.voided_at is not null as "isVoid"
-     from top_up t join "user" u on u.key = t.user_key`,
+     from top_up t join "user" u on u.key = t.user_key where t.feature_id = 'tokens'`,
   );
   const reservations = await postgres.query(
     `select r.idempotency_key as key, r.id::text as id, u.id as "userId", r.amount::integer as amount,
        r.committed::integer as committed, r.released_at is not null as "isReleased"
-     from reservation r join "user" u on u.key = r.user_key`,
+     from reservation r join "user" u on u.key = r.user_key where r.feature_id = 'tokens'`,
   );
   const ledger = await postgres.query(
     `select u.id as "userId", e.delta::integer as delta from usage_event e join "user" u on u.key = e.user_key

@@ -143,7 +143,7 @@ const list: Sender = async (caller, journal, random, turn) => {
 type Keyed = [key: string, usage: Omit<SentUsage, 'recorded'>];
 
 /** What could not be judged, while others of the list could, is sent again. */
-async function sendList(caller: Caller, journal: Journal, usages: readonly Keyed[]): Promise<void> {
+export async function sendList(caller: Caller, journal: Journal, usages: readonly Keyed[]): Promise<void> {
   const input = usages.map(([idempotencyKey, usage]) => ({ ...usage, idempotencyKey }));
   const { data, error } = await caller.call(recordMany, { input });
   const results = usages.map((_, index) => data?.recordUsages[index] ?? error);

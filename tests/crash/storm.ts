@@ -3,6 +3,7 @@ import { type Allowances, allowanceSenders, emptyAllowances } from './allowances
 import { type Attempt, createCaller, type Figures } from './caller.ts';
 import { checked, createCatalogue, neighbourKey } from './catalogue.ts';
 import { allFaults, disturbances, heldUser, longDisturbances, planFaults, postgresFaults } from './faults.ts';
+import { createListening, type Listener, listeningSenders, startListener } from './listening.ts';
 import { type Machine, startMachine } from './machine.ts';
 import { startMigrating } from './migrating.ts';
 import { createRandom } from './random.ts';
@@ -28,6 +29,8 @@ export interface Storm {
   /** A migration of subscribers, which was started before the first fault. */
   migrationId: string;
   allowances: Allowances;
+  /** The receiver of a webhook. */
+  listener: Listener;
   figures: Figures;
   blows: Blow[];
   /** The longest that an attempt took while the server itself was not harmed, in milliseconds. */
@@ -61,16 +64,20 @@ export async function rage(
     KANA_TEST_PRIVATE_KEY: key,
     KANA_LIVE_PRIVATE_KEY: neighbourKey,
     KANA_DEMO: 'false',
+    WEBHOOK_ALLOW_PRIVATE: 'true',
     LOG_LEVEL: 'error',
   });
   await machine.serverAnswers();
   const caller = createCaller(machine.url, key, fork());
+  const listener = await startListener(machine.dataDir);
+  await createListening(caller, listener);
   await createCatalogue(caller);
   const migrationId = await startMigrating(caller);
 
   const journal = emptyJournal();
   const allowances = emptyAllowances();
-  const senders = [...usageSenders, ...allowanceSenders(allowances)];
+  const senders = [...usageSenders, ...allowanceSenders(allowances), ...listeningSenders];
+  const stopHarassing = listener.harass(fork());
   const finish = startSenders(senders, caller, journal, fork);
   const blows: Blow[] = [];
   const harm: Span[] = [];
@@ -100,6 +107,7 @@ export async function rage(
   await sleep(2_000);
   const after = await machine.holdings();
   await finish();
+  await stopHarassing();
   for (const [userId, featureId] of checked) await readStanding(caller, userId, featureId);
 
   const { attempts } = caller.figures;
@@ -111,6 +119,7 @@ export async function rage(
     journal,
     migrationId,
     allowances,
+    listener,
     figures: caller.figures,
     blows,
     longestAnswerMs: longestOf(peaceful.filter((attempt) => !meets(attempt, disturbance))),

@@ -4,7 +4,8 @@ import { ensureBuilt, run } from '../helpers/process.ts';
 import { findContradictions } from './allowances.ts';
 import { createCaller } from './caller.ts';
 import { hardLimit } from './catalogue.ts';
-import { carried, migrants, openingKey } from './migrating.ts';
+import { allSent, expectedMessages, isModelled, written } from './listening.ts';
+import { carried, migrants, openingKeys } from './migrating.ts';
 import { createRandom } from './random.ts';
 import { findViolations, operationsOf, type Recorded } from './recording.ts';
 import { rage, type Storm } from './storm.ts';
@@ -46,7 +47,10 @@ beforeAll(async () => {
   tellFigures();
 }, 60 * 60_000);
 
-afterAll(() => storm?.machine.shutDown());
+afterAll(async () => {
+  await storm?.listener.stop();
+  await storm?.machine.shutDown();
+});
 
 function tellFigures() {
   const { figures, blows, longestAnswerMs, longestDisturbedMs, longestBesideHeldMs, holdings, machine } =
@@ -115,7 +119,7 @@ describe('usage', () => {
       ({ source, idempotency_key }) =>
         source === 'API' &&
         idempotency_key !== null &&
-        idempotency_key !== openingKey &&
+        !idempotency_key.startsWith(openingKeys) &&
         !storm.journal.usages.has(idempotency_key),
     );
     expect(foreign).toEqual([]);
@@ -206,6 +210,31 @@ describe('a migration of subscribers', () => {
     expect(rows).toEqual([
       { history: 'old CANCELLED, new ACTIVE', used: carried, entries: 2, users: migrants },
     ]);
+  }, 120_000);
+});
+
+describe('webhooks', () => {
+  test('were told of all that happened and of nothing else, whatever died', async () => {
+    const { postgres } = storm.machine;
+    const began = Date.now();
+    await allSent(postgres, 60_000);
+    const arrived = await storm.listener.arrived();
+    const taken = arrived.filter((each) => each.taken);
+    const byId = new Map(taken.map((each) => [each.id, each]));
+    tell(
+      `messages          ${byId.size}, ${taken.length - byId.size} came again, ${arrived.length - taken.length} not taken; all there after ${Date.now() - began} ms`,
+    );
+    const events = await postgres.query(
+      `select e.message_id as id, d.state, w.id is not null as "isOurs" from webhook_event e
+       left join webhook_delivery d on d.environment_id = e.environment_id and d.event_id = e.id
+       left join webhook w on w.id = d.webhook_id`,
+    );
+    expect(events.filter(({ state, isOurs }) => state !== 'DELIVERED' || !isOurs)).toEqual([]);
+    expect([...byId.keys()].sort()).toEqual(events.map(({ id }) => `msg_${id}`).sort());
+    expect(arrived.filter(({ id, body }) => byId.get(id)?.body !== body)).toEqual([]);
+    const told = [...byId.values()].map(written).filter(isModelled).sort();
+    expect(told).toEqual(await expectedMessages(postgres));
+    expect(taken.length).toBeLessThan(arrived.length);
   }, 120_000);
 });
 
