@@ -228,6 +228,16 @@ test('a secret that is rotated twice within a day signs until its own day is ove
   expect([second, third, fourth].map((each) => verifies(each, last))).toEqual([true, true, true]);
 });
 
+test('a secret in an address is for admins', async () => {
+  const { webhook } = await createWebhook({ url: `${receiver.url}?key=s3cret` });
+  const { createApiKey } = await app.ok(
+    'mutation { createApiKey(kind: PRIVATE, name: "reader", scopes: [read]) { key } }',
+  );
+  const read = (key?: string) => app.ok('{ webhooks { id url } }', {}, key);
+  expect(await read()).toEqual({ webhooks: [{ id: webhook.id, url: `${receiver.url}?key=s3cret` }] });
+  expect(await read(createApiKey.key)).toEqual({ webhooks: [{ id: webhook.id, url: `${receiver.url}?…` }] });
+});
+
 test('only who opts in gets more than ids about a person', async () => {
   await createWebhook({ includePersonalData: true });
   const id = await createUser();

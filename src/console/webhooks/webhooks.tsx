@@ -39,7 +39,7 @@ export function Webhooks() {
     <Card title="Webhooks" action={isEmpty ? undefined : create}>
       <Text c="dimmed">
         {!isEmpty && 'Addresses of yours that are told what happens, by signed messages. '}
-        {isEmpty && 'A package says at how much usage: when you edit it, at each feature. '}
+        {isEmpty && 'To be told at 80% of a limit, set it at the feature when you edit a package. '}
         <Anchor href={`${basePath()}/docs/guides/webhooks.md`} target="_blank" underline="always">
           How to receive them
         </Anchor>
