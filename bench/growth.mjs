@@ -37,6 +37,11 @@ async function fill({ run }, database, { users, events, features }) {
        from usage_event e join subscription s on s.user_key = e.user_key and s.package_id = 'grown' group by 1, 2, 3, 4`,
   ];
   for (const each of sql) await run(database, each);
+  // What is measured is recorded in the month after.
+  await run(
+    database,
+    "select setval('usage_event_id_seq', ((last_value >> 24) + 1) << 24, false) from usage_event_id_seq",
+  );
   await run(database, 'vacuum analyze');
 }
 

@@ -6,7 +6,7 @@ RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_variable
 DECLARE
   user_key bigint;
-  event_id bigint;
+  event_id bigint := nextval('public.usage_event_id_seq');
 BEGIN
   SELECT u.key INTO user_key FROM public."user" u
     WHERE u.environment_id = 'test' AND u.id = user_id FOR KEY SHARE;
@@ -14,11 +14,15 @@ BEGIN
   PERFORM 1 FROM public.feature f WHERE f.environment_id = 'test' AND f.id = feature_id;
   IF NOT FOUND THEN RAISE EXCEPTION 'unknown feature'; END IF;
 
-  INSERT INTO public.usage_event AS e
-    (user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key)
-  VALUES (user_key, 'test', feature_id, 'ADD', delta, now(), idempotency_key)
-  ON CONFLICT DO NOTHING RETURNING e.id INTO event_id;
-  IF event_id IS NULL THEN RETURN true; END IF;
+  IF idempotency_key IS NOT NULL THEN
+    INSERT INTO public.usage_key (user_key, idempotency_key, event_id, environment_id, feature_id, action, delta)
+    VALUES (user_key, idempotency_key, event_id, 'test', feature_id, 'ADD', delta)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN RETURN true; END IF;
+  END IF;
+  INSERT INTO public.usage_event
+    (user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key)
+  VALUES (user_key, event_id, 'test', feature_id, 'ADD', delta, now(), idempotency_key);
 
   INSERT INTO public.usage_counter AS c (user_key, subscription_id, feature_id, window_start, environment_id, used)
   SELECT user_key, s.id, feature_id, public.usage_window_start(s.started_at, pf.reset_period, now()), 'test', delta

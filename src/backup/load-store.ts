@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { type Client, escapeIdentifier } from 'pg';
 import { from } from 'pg-copy-streams';
+import { deltaSql } from '../database/amount-sql.ts';
 import type { Lookups } from '../database/client.ts';
 import { unavailabilityOf } from '../database/errors.ts';
 import { migrate, migrationLock, readMigrations } from '../database/migrations.ts';
@@ -164,6 +165,7 @@ async function fill(
   await refuseRows(session, url, tables);
   await session.query(`delete from ${migrationsWrite}`);
   const constraints = await dropConstraints(session, facts);
+  await addPartitions(session, facts);
   await createJobTable(session);
   const columnsOf = new Map(facts.tables.map((table) => [table.name, copyNameOf(table)]));
   for await (const { name, rows } of snapshot.tables()) {
@@ -174,6 +176,7 @@ async function fill(
     await pipeline(rows, into as unknown as Writable);
     onTable?.(name, into.rowCount);
   }
+  await addKeys(session, tables);
   onStep?.('checking constraints');
   for (const statement of constraints) await session.query(statement);
   for (const { name, lastValue, isCalled } of facts.sequences)
@@ -208,6 +211,24 @@ async function dropConstraints(session: Client, { unvalidated }: Facts): Promise
     added.push(`${alter} add constraint ${escapeIdentifier(name)} ${definition}${suffix}`);
   }
   return added;
+}
+
+/** The partitions of the ledger that its ids need: those of another database may begin elsewhere. */
+async function addPartitions(session: Client, { sequences }: Facts): Promise<void> {
+  const ids = sequences.find(({ name }) => name === 'usage_event_id_seq');
+  const { rows } = await session.query(`select to_regproc('add_usage_partitions') is not null as there`);
+  if (ids !== undefined && rows[0].there)
+    await session.query('select add_usage_partitions($1)', [ids.lastValue]);
+}
+
+/** Keys of earlier versions, which are found in the first partition, may be in another partition here. */
+async function addKeys(session: Client, tables: Facts['tables']): Promise<void> {
+  if (!tables.some(({ name }) => name === 'usage_key')) return;
+  await session.query(
+    `insert into usage_key (user_key, idempotency_key, event_id, environment_id, feature_id, action, delta)
+     select user_key, idempotency_key, id, environment_id, feature_id, action, ${deltaSql('e')} from usage_event e
+     where idempotency_key is not null and tableoid <> 'usage_event_first'::regclass on conflict do nothing`,
+  );
 }
 
 async function createJobTable(session: Client): Promise<void> {

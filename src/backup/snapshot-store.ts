@@ -8,7 +8,7 @@ import { applySettings, lookupPlans } from '../database/settings.ts';
 import { StartupError } from '../errors.ts';
 import { version } from '../installation.ts';
 import { type Facts, jobsName, migrationProblem, type Proof } from './facts-rules.ts';
-import { copyNameOf, findTables, listOf, readFacts } from './tables-store.ts';
+import { copySourceOf, findTables, listOf, readFacts } from './tables-store.ts';
 
 /** One state of a database, or of a backup of it. It is read once, from the first table to the last. */
 export interface Snapshot {
@@ -64,7 +64,7 @@ export async function openSnapshot(url: string, { isLast, prove }: Options): Pro
       facts,
       async *tables() {
         for (const table of facts.tables)
-          yield { name: table.name, rows: copyOut(session, `copy ${copyNameOf(table)} to stdout`) };
+          yield { name: table.name, rows: copyOut(session, `copy ${copySourceOf(table)} to stdout`) };
         yield { name: jobsName, rows: copyOut(session, `copy (${waitingJobs}) to stdout`) };
       },
       proof() {

@@ -57,3 +57,7 @@ export const listOf = (tables: Facts['tables']): string =>
 /** A table with its columns, as COPY names them. */
 export const copyNameOf = ({ name, columns }: Facts['tables'][number]): string =>
   `public.${escapeIdentifier(name)} (${columns.map(escapeIdentifier).join(', ')})`;
+
+/** What COPY reads a table from: of a partitioned one it reads no rows by its name alone. */
+export const copySourceOf = ({ name, columns }: Facts['tables'][number]): string =>
+  `(select ${columns.map(escapeIdentifier).join(', ')} from public.${escapeIdentifier(name)})`;

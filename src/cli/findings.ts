@@ -4,6 +4,7 @@ import type { Proof } from '../backup/facts-rules.ts';
 import type { Lookups } from '../database/client.ts';
 import { findUnvalidated } from '../database/unvalidated.ts';
 import { verifySeals } from '../seals/verify.ts';
+import type { KeyDifference } from '../usage/ledger/keys-store.ts';
 import { verify } from '../usage/ledger/verify.ts';
 import type { Difference } from '../usage/ledger/verify-store.ts';
 import type { HoldDifference } from '../usage/reservations/verify-store.ts';
@@ -14,6 +15,7 @@ export interface Findings {
   /** The users with differences, which can be corrected. */
   userKeys: Set<bigint>;
   counters: number;
+  keys: number;
   draws: number;
   holds: number;
   hours: number;
@@ -28,6 +30,16 @@ type ShowProgress = (done: number, total: number) => void;
 const lineOf = ({ userKey, subscriptionId, featureId, windowStart, ledger, counter }: Difference) =>
   `user key ${userKey}, subscription ${subscriptionId}, feature ${featureId}, window from ${windowStart.toISOString()}: ledger ${amountText(ledger)}, counter ${amountText(counter)}`;
 
+const keyProblems = {
+  MISSING: 'its idempotency key is not kept',
+  SURPLUS: 'an idempotency key is kept that it does not have',
+  OTHER: 'its idempotency key is kept with another usage',
+};
+
+/** Without the key itself: it may tell about a person. */
+const keyLineOf = ({ userKey, eventId, what }: KeyDifference) =>
+  `user key ${userKey}, usage ${eventId}: ${keyProblems[what]}`;
+
 const hourLineOf = ({ userKey, featureId, hour, ledger, rollup }: HourDifference) =>
   `user key ${userKey}, feature ${featureId}, hour from ${hour.toISOString()}: ledger ${amountText(ledger)}, rollup ${amountText(rollup)}`;
 
@@ -41,13 +53,18 @@ const totalLineOf = ({ environmentId, featureId, hour, users, rollup }: TotalDif
 export async function findAll(db: Lookups, print: Print, progress: ShowProgress): Promise<Findings> {
   const broken = (await printUnvalidated(db, print)) + (await printBrokenSeals(db, print));
   const userKeys = new Set<bigint>();
-  const differences = { counters: 0, draws: 0, holds: 0, hours: 0 };
+  const differences = { counters: 0, keys: 0, draws: 0, holds: 0, hours: 0 };
   const { users } = await verify(db, {
     progress,
     counter(difference) {
       differences.counters += 1;
       userKeys.add(difference.userKey);
       print(lineOf(difference));
+    },
+    key(difference) {
+      differences.keys += 1;
+      userKeys.add(difference.userKey);
+      print(keyLineOf(difference));
     },
     draw({ userKey, what }) {
       differences.draws += 1;
@@ -70,6 +87,7 @@ export async function findAll(db: Lookups, print: Print, progress: ShowProgress)
     },
   });
   print(`${users} users verified, ${differences.counters} counters differ from the ledger.`);
+  if (differences.keys > 0) print(`${differences.keys} idempotency keys differ from the ledger.`);
   if (differences.draws > 0) print(`${differences.draws} draws from top-ups do not add up.`);
   if (differences.holds > 0) print(`${differences.holds} holds differ from the open reservations.`);
   if (differences.hours > 0) print(`${differences.hours} hours of usage over time differ from the ledger.`);
@@ -108,6 +126,6 @@ async function printBrokenSeals(db: Lookups, print: Print): Promise<number> {
 export async function prove(db: Lookups, progress: ShowProgress): Promise<Proof> {
   const hash = createHash('sha256');
   const findings = await findAll(db, (line) => hash.update(`${line}\n`), progress);
-  const { users, counters, draws, holds, hours, broken } = findings;
-  return { users, differences: counters + draws + holds + hours + broken, sha256: hash.digest('hex') };
+  const { users, counters, keys, draws, holds, hours, broken } = findings;
+  return { users, differences: counters + keys + draws + holds + hours + broken, sha256: hash.digest('hex') };
 }

@@ -17,9 +17,9 @@ import { showProgress } from './progress.ts';
 
 const call = calledAs('verify');
 const usage = `Usage:
-  ${call}           compare all counters and usage over time with the ledger, what is held with the open
+  ${call}           compare all counters, idempotency keys and usage over time with the ledger, what is held with the open
                     reservations, and the ledger and the audit log with their seals; exit code 1 if anything differs
-  ${call} --repair  also correct counters, usage over time and what is held
+  ${call} --repair  also correct counters, idempotency keys, usage over time and what is held
   ${call} --stripe  also compare what is held by what was paid, and what was sent to meters, with what Stripe says`;
 
 function readOptions(): { repair: boolean; stripe: boolean } {
@@ -82,9 +82,13 @@ await runCommand(async () => {
     if (options.stripe) await withoutSecrets(() => printStripe(database));
     const print = (line: string) => process.stdout.write(`${line}\n`);
     const progress = showProgress('users');
-    const { userKeys, counters, draws, holds, hours, broken } = await findAll(database.hot, print, progress);
+    const { userKeys, counters, keys, draws, holds, hours, broken } = await findAll(
+      database.hot,
+      print,
+      progress,
+    );
     if (broken > 0) process.exitCode = 1;
-    if (counters + draws + holds + hours === 0) return;
+    if (counters + keys + draws + holds + hours === 0) return;
     if (!options.repair) {
       process.exitCode = 1;
       return;

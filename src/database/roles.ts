@@ -9,6 +9,8 @@ const functions = [
   'forget_usage(bigint[], text)',
   'move_usage(bigint, bigint[], text)',
   'forget_audit(text, bigint[], text)',
+  'add_usage_partitions(bigint)',
+  'turn_ledger()',
 ];
 
 /**
@@ -28,6 +30,7 @@ export async function grantServerRights(ownerUrl: string, url: string): Promise<
     // One transaction: at no moment has the role a right too many.
     await owner.query('begin');
     await owner.query(rights(owner, role, at.schema).join(';\n'));
+    await hidePartitions(owner, role);
     await showQueue(owner, role);
     await owner.query('commit');
   } finally {
@@ -58,6 +61,16 @@ function rights(session: Client, role: string, schema: string): string[] {
     `grant all on all sequences in schema graphile_worker to ${to}`,
     `grant execute on all functions in schema graphile_worker to ${to}`,
   ];
+}
+
+/** Rows of the ledger are reached by its own name only. Keys of earlier versions are read in the first partition. */
+async function hidePartitions(owner: Client, role: string): Promise<void> {
+  const { rows } = await owner.query<{ partition: string }>(
+    `select inhrelid::regclass::text as partition from pg_inherits where inhparent = 'usage_event'::regclass`,
+  );
+  const to = owner.escapeIdentifier(role);
+  for (const { partition } of rows) await owner.query(`revoke all on ${partition} from ${to}`);
+  await owner.query(`grant select on usage_event_first to ${to}`);
 }
 
 /** The queue's tables have row security, which shows their rows to nobody but their owner. */

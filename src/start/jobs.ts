@@ -11,6 +11,7 @@ import { migrationJobs, migrationsJob } from '../subscriptions/migration/jobs.ts
 import { settleJob, settleJobs } from '../subscriptions/settle.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { alertJobs, alertsJob } from '../usage/alerts/follow.ts';
+import { partitionJob, partitionJobs } from '../usage/ledger/partitions.ts';
 import { forgetJob, forgetJobs } from '../usage/reservations/forget.ts';
 import { rollUpJob, rollUpJobs } from '../usage/rollup/rollup.ts';
 import { createAdmission } from '../users/arrival.ts';
@@ -18,6 +19,7 @@ import { cleanUpJob, webhookJobs } from '../webhooks/deliver.ts';
 
 /** What each start runs at once; most of it repeats. */
 const atStart = [
+  partitionJob,
   sweepJob,
   settleJob,
   migrationsJob,
@@ -46,6 +48,7 @@ function jobsOf(database: Database, billing: Billing, log: Logger) {
     ...alertJobs,
     ...expiryJobs,
     ...forgetJobs,
+    ...partitionJobs,
     ...rollUpJobs,
     ...sealJobs,
     ...webhookJobs,

@@ -12,7 +12,7 @@ import type { Proof } from '../../src/backup/facts-rules.ts';
 import { openBackup, writeBackup } from '../../src/backup/file.ts';
 import { load } from '../../src/backup/load-store.ts';
 import { openSnapshot, type Snapshot } from '../../src/backup/snapshot-store.ts';
-import { copyNameOf, readFacts } from '../../src/backup/tables-store.ts';
+import { copySourceOf, readFacts } from '../../src/backup/tables-store.ts';
 import { prove as proveWith } from '../../src/cli/findings.ts';
 import { type Database, type Lookups, openDatabase } from '../../src/database/client.ts';
 import { migrate, readMigrations } from '../../src/database/migrations.ts';
@@ -77,7 +77,7 @@ async function contentOf(url: string): Promise<Record<string, unknown[]>> {
   const rowsOf = async (sql: string) => (await client.query(sql)).rows.map(({ row }) => row);
   const content: Record<string, unknown[]> = {};
   for (const name of await rowsOf(
-    `select relname as row from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' order by 1`,
+    `select relname as row from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1`,
   ))
     if (name !== '_prisma_migrations')
       content[name] = await rowsOf(`select to_jsonb(t)::text as row from "${name}" t order by 1`);
@@ -301,7 +301,7 @@ test('a backup of an earlier version is loaded, and then migrated', async () => 
   const snapshot: Snapshot = {
     facts,
     async *tables() {
-      for (const table of facts.tables) yield { name: table.name, rows: copy(copyNameOf(table)) };
+      for (const table of facts.tables) yield { name: table.name, rows: copy(copySourceOf(table)) };
     },
     proof: async () => ({ users: 1, differences: 0, sha256: 'of the earlier version' }),
     close: () => client.end(),

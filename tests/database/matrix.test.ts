@@ -71,6 +71,7 @@ async function runCalls(app: TestApp): Promise<Record<string, unknown>> {
   await verify(app.database.hot, {
     progress: () => undefined,
     counter: note,
+    key: note,
     draw: note,
     hold: note,
     hour: note,

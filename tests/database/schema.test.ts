@@ -33,13 +33,13 @@ test('what the schema has over the migrations is what a new migration gets', asy
 
   expect(await missingStatements(database.url, changed)).toBe(
     `-- DropIndex
-DROP INDEX "usage_event_user_key_idempotency_key_key";
+DROP INDEX "feature_grant_user_key_idempotency_key_key";
 
 -- AlterTable
 ALTER TABLE "api_key" ADD COLUMN     "note" TEXT;
 
 -- CreateIndex
-CREATE UNIQUE INDEX "usage_event_user_key_idempotency_key_key" ON "usage_event"("user_key", "idempotency_key") WHERE (idempotency_key > 'a');
+CREATE UNIQUE INDEX "feature_grant_user_key_idempotency_key_key" ON "feature_grant"("user_key", "idempotency_key") WHERE (idempotency_key > 'a');
 `,
   );
   await rm(directory, { recursive: true });

@@ -38,8 +38,8 @@ export async function send(app: TestApp, way: Way, query: string, variables?: ob
 /** Empties both environments between examples, whose states contradict each other. */
 export async function forgetEverything({ database: { prisma } }: TestApp) {
   await prisma.$executeRaw`
-    TRUNCATE usage_counter, usage_event, subscription, "user", package_price, package_base, package_feature,
-             package, feature RESTART IDENTITY CASCADE`;
+    TRUNCATE usage_counter, usage_event, usage_key, subscription, "user", package_price, package_base,
+             package_feature, package, feature RESTART IDENTITY CASCADE`;
 }
 
 export const packageFields = `

@@ -31,6 +31,8 @@ beforeAll(async () => {
   await app.database.prisma.$executeRaw`SELECT setval('webhook_delivery_id_seq', 712345678)`;
   await app.database.prisma.$executeRaw`SELECT setval('top_up_id_seq', 612345678)`;
   await app.database.prisma.$executeRaw`SELECT setval('reservation_id_seq', 512345678)`;
+  // In the first range of ids: partitions are made for those that are to come.
+  await app.database.prisma.$executeRaw`SELECT setval('usage_event_id_seq', 12345678)`;
   ours = await createWorld(app.database.prisma, 'test', '');
   await createWorld(app.database.prisma, 'live', '');
   theirs = await createWorld(app.database.prisma, 'live', 'their-');

@@ -189,7 +189,13 @@ export async function createWorld(
   const usage = { environmentId, userKey: user.key, featureId: names.feature };
   const event = { ...usage, action: 'ADD', delta: used, note: word, occurredAt: new Date() } as const;
   const { id: usageEvent } = await db.usageEvent.create({ data: event });
-  await db.usageEvent.create({ data: { ...event, delta: 0 } });
+  const { id: keyedEvent } = await db.usageEvent.create({
+    data: { ...event, delta: 0, idempotencyKey: 'key' },
+  });
+  const { userKey, featureId, action } = event;
+  await db.usageKey.create({
+    data: { userKey, idempotencyKey: 'key', eventId: keyedEvent, environmentId, featureId, action, delta: 0 },
+  });
   await db.usageCounter.create({
     data: { ...usage, subscriptionId: subscription.id, windowStart: subscription.startedAt, used },
   });
@@ -491,7 +497,8 @@ export async function readRows({ prisma, work }: Database): Promise<Rows> {
     FROM information_schema.tables t
     LEFT JOIN information_schema.columns c
       ON c.table_schema = 'public' AND c.table_name = t.table_name AND c.column_name = 'environment_id'
-    WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE' ORDER BY 1`;
+    WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE'
+      AND NOT (SELECT relispartition FROM pg_class WHERE oid = format('%I', t.table_name)::regclass) ORDER BY 1`;
   const common = found.filter(({ owned }) => !owned).map(({ name }) => name);
   // Seals are of whole logs, and hold nothing but hashes. An account is one person's, wherever the roles are.
   if (common.join() !== '_prisma_migrations,environment,member,seal,seal_amendment')

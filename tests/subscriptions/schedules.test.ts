@@ -93,6 +93,7 @@ async function differences() {
   await verify(app.database.hot, {
     progress: () => undefined,
     counter: note,
+    key: note,
     draw: note,
     hold: note,
     hour: note,

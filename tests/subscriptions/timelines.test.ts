@@ -683,6 +683,7 @@ async function differences() {
   await verify(database.hot, {
     progress: ignore,
     counter: note,
+    key: note,
     draw: note,
     hold: note,
     hour: note,

@@ -11,6 +11,7 @@ import {
   recountTotals,
   type TotalDifference,
 } from '../rollup/verify-store.ts';
+import { findKeyDifferences, type KeyDifference, remakeKeys } from './keys-store.ts';
 import { recount } from './store.ts';
 import { countUsers, type Difference, findDifferences, nextUsers } from './verify-store.ts';
 
@@ -21,6 +22,8 @@ export interface Report {
   progress(done: number, total: number): void;
   /** A counter that differs from the ledger. */
   counter(difference: Difference): void;
+  /** An idempotency key that is not kept as the ledger says. */
+  key(difference: KeyDifference): void;
   /** A top-up, or a window with top-ups, whose draws do not add up. */
   draw(difference: DrawDifference): void;
   /** An amount that is held, and that differs from the open reservations. */
@@ -32,7 +35,7 @@ export interface Report {
 }
 
 /**
- * Compares the counters and hours of all users with the ledger, and what is held with their open reservations, in batches
+ * Compares the counters, idempotency keys and hours of all users with the ledger, and what is held with their open reservations, in batches
  * of users, and then the hours of features with those of users. Works on a live database, with bounded memory.
  */
 export async function verify(hot: Lookups, report: Report): Promise<{ users: number }> {
@@ -42,6 +45,7 @@ export async function verify(hot: Lookups, report: Report): Promise<{ users: num
   while (users !== null) {
     const { first, last, count } = users;
     for (const difference of await findDifferences(hot, first, last)) report.counter(difference);
+    for (const difference of await findKeyDifferences(hot, first, last)) report.key(difference);
     for (const difference of await findDrawDifferences(hot, first, last)) report.draw(difference);
     for (const difference of await findHoldDifferences(hot, first, last)) report.hold(difference);
     for (const difference of await findHourDifferences(hot, first, last)) report.hour(difference);
@@ -53,11 +57,12 @@ export async function verify(hot: Lookups, report: Report): Promise<{ users: num
   return { users: done };
 }
 
-/** Recounts the counters and hours of a user from the ledger, and what is held, with the user locked. */
+/** Makes what is counted and kept of a user again from the ledger, and what is held, with the user locked. */
 export async function repair(prisma: PrismaClient, userKey: bigint): Promise<void> {
   await longTransaction(prisma, async (tx) => {
     if ((await lockUser(tx, userKey)) !== userKey) return;
     await recount(tx, userKey);
+    await remakeKeys(tx, userKey);
     await recountHolds(tx, userKey);
   });
 }

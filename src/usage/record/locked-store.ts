@@ -1,11 +1,11 @@
 import type { PoolClient } from 'pg';
 import { type Amount, amountOf, amountOrNull, amountText } from '../../amount.ts';
-import { deltaSql } from '../../database/amount-sql.ts';
 import { holdingsSinceSql, type ResetTermsRow, resetTermsOf } from '../../entitlements/holdings-store.ts';
 import type { Grant } from '../../entitlements/rules.ts';
 import type { Counter, CountingGrant } from '../ledger/rules.ts';
 import { alertCtes } from './alerts-store.ts';
 import type { Case, Entry } from './decision-rules.ts';
+import { firstUseSql } from './keys-store.ts';
 import type { IfLocked, Usage } from './rules.ts';
 
 /*
@@ -63,15 +63,13 @@ export async function readSubjects(client: PoolClient, usages: readonly Usage[])
   const { rows } = await client.query<SubjectRow>(
     `select coalesce(u.merged_into, u.key) as user_key, coalesce(survivor.has_top_ups, u.has_top_ups) as has_top_ups,
        coalesce(survivor.has_holds, u.has_holds) as has_holds,
-       f.type, f.precision, first.feature_id, first.action,
-       ${deltaSql('first')} as delta
+       f.type, f.precision, first.feature_id, first.action, first.delta
      from unnest($1::text[], $2::text[], $3::text[], $4::text[])
        with ordinality as i(environment_id, user_id, feature_id, idempotency_key, ord)
      left join "user" u on u.environment_id = i.environment_id and u.id = i.user_id
      left join "user" survivor on survivor.key = u.merged_into
      left join feature f on f.environment_id = i.environment_id and f.id = i.feature_id
-     left join usage_event first on first.user_key = coalesce(u.merged_into, u.key)
-       and first.idempotency_key = i.idempotency_key
+     left join lateral (${firstUseSql('coalesce(u.merged_into, u.key)', 'i.idempotency_key')}) first on true
      order by i.ord`,
     [...ids(usages), usages.map((usage) => usage.featureId), usages.map((usage) => usage.idempotencyKey)],
   );
@@ -171,14 +169,24 @@ export async function readCounters(
 /** Appends entries to the ledger, and returns their ids in this order: ids follow the order of the entries. */
 export async function appendEntries(client: PoolClient, entries: readonly Entry[]): Promise<bigint[]> {
   const { rows } = await client.query<{ id: string }>(
-    `insert into usage_event
-       (user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note)
-     select user_key, environment_id, feature_id, action::"UsageAction", delta, occurred_at, idempotency_key,
+    `with entry as materialized (
+       select nextval('usage_event_id_seq') as id, i.*, i.action_name::"UsageAction" as action
+       from (
+         select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::timestamptz[],
+           $7::text[], $8::text[], $9::text[]) with ordinality as i(user_key, environment_id, feature_id, action_name,
+           delta, occurred_at, idempotency_key, source, note, ord)
+         order by ord
+       ) i
+     ), keyed as (
+       insert into usage_key (user_key, idempotency_key, event_id, environment_id, feature_id, action, delta)
+       select user_key, idempotency_key, id, environment_id, feature_id, action, delta from entry
+       where idempotency_key is not null
+     )
+     insert into usage_event
+       (user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note)
+     select user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key,
        source::"UsageSource", note
-     from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::timestamptz[], $7::text[],
-       $8::text[], $9::text[]) with ordinality
-       as i(user_key, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note, ord)
-     order by ord returning id`,
+     from entry order by id returning id`,
     [
       entries.map(({ userKey }) => userKey),
       entries.map(({ usage }) => usage.environmentId),

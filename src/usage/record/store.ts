@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import { type Amount, amountOf } from '../../amount.ts';
-import { amountSql, deltaSql, fitsSql } from '../../database/amount-sql.ts';
+import { amountSql, fitsSql } from '../../database/amount-sql.ts';
 import { RETRY } from '../../database/held.ts';
 import {
   countingHoldingsSql,
@@ -11,6 +11,7 @@ import {
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf, winnerSql } from '../../entitlements/store.ts';
 import { alertCtes, isToldSql } from './alerts-store.ts';
+import { earlierUseSql, firstUseSql } from './keys-store.ts';
 import {
   decideKnown,
   type FirstUse,
@@ -82,13 +83,21 @@ const appendSql = (locked: IfLocked, alerts: Alerts) => `
       where key = item.user_key and item.feature_type = 'CONSUMABLE' and not item.has_top_ups and not item.is_told
       for key share ${locked === 'skip' ? 'skip locked' : ''}
     ) locked on true
+  ), keyed as (
+    insert into usage_key (user_key, idempotency_key, event_id, environment_id, feature_id, action, delta)
+    select user_key, idempotency_key, event_id, environment_id, feature_id, 'ADD', delta from ready
+    where event_id is not null and idempotency_key is not null
+      and (select true from (${earlierUseSql('ready.user_key', 'ready.idempotency_key')}) earlier limit 1) is null
+    order by user_key, idempotency_key, ord
+    on conflict do nothing
+    returning event_id
   ), inserted as (
     insert into usage_event
       (user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key, source, note)
     select user_key, event_id, environment_id, feature_id, 'ADD', delta, at, idempotency_key, source::"UsageSource",
       note
-    from ready where event_id is not null order by user_key, idempotency_key, ord
-    on conflict (user_key, idempotency_key) where idempotency_key is not null do nothing
+    from ready
+    where event_id is not null and (idempotency_key is null or event_id in (select event_id from keyed))
     returning id, user_key, environment_id, feature_id, delta, occurred_at
   ), counted as (
     insert into usage_counter as counter
@@ -130,8 +139,7 @@ const outcomeSql = `
 const firstSql = `
   from outcome
   left join lateral (
-    select feature_id, action, ${deltaSql('usage_event')} as delta from usage_event
-    where not outcome.inserted and user_key = outcome.user_key and idempotency_key = outcome.idempotency_key limit 1
+    ${firstUseSql('outcome.user_key', 'outcome.idempotency_key', 'not outcome.inserted')}
   ) first on true`;
 
 /* Returns rows only for items that were not inserted: a batch of new usage returns no row. */
