@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { amountOf, amountText } from '../../src/amount.ts';
 import {
   baseOf,
@@ -418,4 +419,57 @@ describe('sending usage to meters', () => {
       expect.stringMatching(/package extra, feature calls, .* was not looked at for the meter more$/),
     ]);
   });
+
+  type Taken = 'look' | 'know' | { delta: number; isSet: boolean };
+  /** Does these things one after the other. Returns what is used then. */
+  async function take(userId: string, steps: Taken[], know: () => Promise<void>): Promise<number> {
+    let used = 0;
+    for (const step of steps) {
+      if (step === 'look') await server.everyMinute();
+      else if (step === 'know') await know();
+      else if (step.isSet && step.delta >= 0) {
+        used = step.delta;
+        await record(userId, step.delta, 'action: SET');
+      } else {
+        used += step.delta;
+        await record(userId, step.delta);
+      }
+    }
+    return used;
+  }
+
+  test('whatever is used before and after it is known who pays: Stripe has part of it, and all of it if it was known', async () => {
+    const usages = fc.record({ delta: fc.integer({ min: -900, max: 1_500 }), isSet: fc.boolean() });
+    const steps = fc.array(fc.oneof(usages, fc.constantFrom('look' as const, 'know' as const)), {
+      ...{ minLength: 4, maxLength: 9 },
+    });
+    const late = stripe.createPrice('All of it');
+    await server.importAll();
+    await app.ok(`mutation { mapPrice(priceId: "${late}", packageId: "pro") { id } }`);
+    let run = 0;
+    await fc.assert(
+      fc.asyncProperty(steps, fc.boolean(), async (taken, isKnownFirst) => {
+        run += 1;
+        const userId = `late-${run}`;
+        const events = stripe.events.length;
+        await app.ok(`mutation { createUser(input: { id: "${userId}" }) { id } }`);
+        const cus = stripe.createCustomer(null, { metadata: { kana_user_id: userId } });
+        stripe.subscribe(cus, [late], { startedAt: stripe.now - 60 });
+        const know = () => server.deliver(stripe.events.slice(events));
+        if (isKnownFirst) await know();
+        const used = await take(userId, [{ delta: 700, isSet: false }, 'look', ...taken], know);
+        await know();
+        await server.everyMinute();
+        const sums = values(cus).map((_value, index, all) => all.slice(0, index + 1).reduce((a, b) => a + b));
+        expect(Math.min(0, ...sums)).toBe(0);
+        const sum = sums.at(-1) ?? 0;
+        expect(sum).toBeLessThanOrEqual(Math.max(used, 0));
+        if (isKnownFirst) expect(sum).toBe(Math.max(used, 0));
+        stripe.cancel(stripe.subscriptions.at(-1)?.id ?? '');
+      }),
+      { numRuns: Number(process.env.RUNS ?? 8), seed: Number(process.env.SEED ?? 1), endOnFailure: true },
+    );
+    // What Stripe has of an earlier test's customers was looked at there.
+    expect((await server.verify()).filter((line) => line.includes('by the ledger'))).toEqual([]);
+  }, 600_000);
 });
