@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Stripe from 'stripe';
 import { DomainError, subscriptionError } from '../errors.ts';
+import { createHttpClient } from './http-client.ts';
 
 /** How Stripe is reached. */
 export interface StripeAddress {
   /** Another address than Stripe's own, for tests and proxies. */
   apiBase: string | undefined;
+  /** How long one call may take, for tests. */
+  timeoutMs?: number;
 }
 
 /** Of an environment without a connection. */
@@ -16,16 +19,20 @@ export const notConnected = () =>
     'This environment is not connected with Stripe: connect it with connectStripe, or on the page Stripe of the console.',
   );
 
-/** One call may take this long, and is tried again twice. */
-const timeoutMs = 20_000;
+/** One call may take this long, from the connection to the end of the answer, and is tried again twice. */
+const defaultTimeoutMs = 20_000;
 const maxNetworkRetries = 2;
 
 /** Opens Stripe's library with this key. It is loaded when the first environment is connected. */
-export async function openStripe(secretKey: string, { apiBase }: StripeAddress): Promise<Stripe> {
+export async function openStripe(
+  secretKey: string,
+  { apiBase, timeoutMs = defaultTimeoutMs }: StripeAddress,
+): Promise<Stripe> {
   const { default: StripeClient } = await import('stripe');
   return new StripeClient(secretKey, {
     timeout: timeoutMs,
     maxNetworkRetries,
+    httpClient: createHttpClient(),
     telemetry: false,
     ...hostOf(apiBase),
   });
@@ -46,6 +53,7 @@ export interface StripeFailure extends Error {
   type: string;
   statusCode?: number;
   code?: string;
+  headers?: Record<string, string | undefined>;
 }
 
 /** Whether an error is one of Stripe's library; its class is only known once the library is loaded. */
@@ -65,6 +73,14 @@ export const isOutage = (error: unknown) =>
 
 /** The waits after Stripe said that it was asked too often, or could not answer. */
 const pausesMs = [1_000, 2_000, 4_000, 8_000, 16_000];
+/** Stripe may ask for longer waits, up to this. */
+const maxPauseMs = 60_000;
+
+/** How long to wait after an error: as long as Stripe asks for, but no shorter than planned. */
+export function pauseAfter(error: unknown, plannedMs: number): number {
+  const asked = isStripeFailure(error) ? Number(error.headers?.['retry-after']) * 1_000 : 0;
+  return asked > plannedMs ? Math.min(asked, maxPauseMs) : plannedMs;
+}
 
 /**
  * Asks Stripe, later again if it was asked too often. For background work, which nobody waits for.
@@ -81,7 +97,7 @@ export async function withRetries<Result>(
       return await work();
     } catch (error) {
       if (!isRateLimited(error) && !mayPass(error)) throw error;
-      await sleep(pauseMs, undefined, { signal: stop });
+      await sleep(pauseAfter(error, pauseMs), undefined, { signal: stop });
     }
   }
   return work();
