@@ -9,6 +9,7 @@ import type { PrismaClient, StripeConnection } from '../database/generated/clien
 import { DomainError, invalidInput } from '../errors.ts';
 import { begin } from './import-start.ts';
 import { leaveAccount, startOver } from './leave.ts';
+import { noProblem } from './problem.ts';
 import { enqueueCustomers } from './queue.ts';
 import { findFlagged } from './store.ts';
 import { isForbidden, isUnknownKey, notConnected, openStripe, type StripeAddress } from './stripe.ts';
@@ -35,6 +36,10 @@ export interface Connected {
   environmentId: string;
   accountId: string;
   withholdsPaused: boolean;
+  /** The key as it is stored, to know whether it was replaced. */
+  sealedKey: string;
+  /** Until then background work asks nothing; see problem.ts. */
+  asksAgainAt: Date | null;
   stripe: Stripe;
 }
 
@@ -77,6 +82,8 @@ export function createConnections(db: Db, encryption: Encryption, address: Strip
       environmentId,
       accountId: row.accountId,
       withholdsPaused: row.withholdsPaused,
+      sealedKey: row.secretKey,
+      asksAgainAt: row.asksAgainAt,
       stripe: await current.stripe,
     };
   };
@@ -152,7 +159,8 @@ export async function connectStripe(
     const others = (former?.webhookSecrets ?? []).filter(isOther);
     const webhookSecrets = [encryption.encrypt(webhookSecret, place), ...others].slice(0, 2);
     const withholdsPaused = withholdAccessWhilePaused ?? before?.withholdsPaused ?? false;
-    const data = { accountId, secretKey: encrypted, webhookSecrets, withholdsPaused, disconnectedAt: null };
+    const keys = { accountId, secretKey: encrypted, webhookSecrets };
+    const data = { ...keys, withholdsPaused, disconnectedAt: null, ...noProblem() };
     await tx.stripeConnection.upsert({
       where: { environmentId },
       create: { environmentId, ...data, eventsUntil: new Date() },
@@ -196,8 +204,10 @@ export async function connectConfigured(context: ConnectContext): Promise<void> 
   if (!isConnected) await connectStripe(context, keys);
 }
 
+/** Nobody else changes the connection until the transaction ends, or stores what its account says; see lockAccount. */
 export async function lockConnection(tx: Db, environmentId: string): Promise<StripeConnection | null> {
   await tx.$queryRaw`SELECT 1 FROM environment WHERE id = ${environmentId} FOR NO KEY UPDATE`;
+  await tx.$queryRaw`SELECT 1 FROM stripe_connection WHERE environment_id = ${environmentId} FOR NO KEY UPDATE`;
   return tx.stripeConnection.findUnique({ where: { environmentId } });
 }
 

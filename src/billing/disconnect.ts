@@ -5,6 +5,7 @@ import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError } from '../errors.ts';
 import { lockConnection } from './connection.ts';
 import { countHeld } from './leave-store.ts';
+import { noProblem } from './problem.ts';
 import { notConnected } from './stripe.ts';
 
 /** A connection that was ended. */
@@ -45,7 +46,7 @@ export async function disconnectStripe(
     await tx.stripeConnection.update({
       where: { environmentId },
       data: {
-        ...{ secretKey: null, webhookSecrets: [], disconnectedAt: now },
+        ...{ secretKey: null, webhookSecrets: [], disconnectedAt: now, ...noProblem() },
         ...(before.importState === 'RUNNING' ? brokenOff : {}),
       },
     });

@@ -63,6 +63,16 @@ const StripeConnection = builder.objectRef<ConnectionRow>('StripeConnection').im
       description:
         'When the server last looked at Stripe for what the webhook did not bring. It does every hour.',
     }),
+    problem: t.exposeString('problem', {
+      nullable: true,
+      description:
+        'Why Stripe could not be asked last, in short, such as "StripeAuthenticationError, 401" for a key that was revoked. Null once it has answered. What happened at Stripe meanwhile is followed then.',
+    }),
+    problemSince: t.expose('problemSince', {
+      type: 'DateTime',
+      nullable: true,
+      description: 'Since when Stripe cannot be asked.',
+    }),
     import: t.field({
       type: StripeImport,
       description: 'The last import, or the running one.',

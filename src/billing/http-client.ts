@@ -1,11 +1,3 @@
-import {
-  type ClientRequest,
-  Agent as HttpAgent,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  request as requestHttp,
-} from 'node:http';
-import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
 import type Stripe from 'stripe';
 
 type HttpClient = NonNullable<NonNullable<ConstructorParameters<typeof Stripe>[1]>['httpClient']>;
@@ -13,8 +5,6 @@ type Response = Awaited<ReturnType<HttpClient['makeRequest']>>;
 
 /** The largest answer that is read, in bytes. A hundred subscriptions with their items are some 3 MiB. */
 const maxAnswerBytes = 16 * 1024 * 1024;
-
-const agents = { http: new HttpAgent({ keepAlive: true }), https: new HttpsAgent({ keepAlive: true }) };
 
 /**
  * Reaches Stripe for its library. The library's own client bounds only the silence between two pieces of an answer, reads
@@ -28,63 +18,43 @@ export function createHttpClient(): HttpClient {
   return {
     getClientName: () => 'node',
     async makeRequest(host, port, path, method, headers, requestData, protocol, timeout) {
-      const options = { host, port, path, method, headers: { ...headers } as Record<string, string> };
-      const isPlain = protocol === 'http';
-      const send = isPlain
-        ? requestHttp({ ...options, agent: agents.http })
-        : requestHttps({ ...options, agent: agents.https });
-      const { status, headers: given, text } = await exchange(send, requestData, timeout);
-      return responseOf(status, given, text);
+      const request = {
+        ...{ method, headers: { ...headers } as Record<string, string>, redirect: 'manual' as const },
+        body: method === 'GET' || method === 'DELETE' ? null : requestData,
+        signal: AbortSignal.timeout(timeout),
+      };
+      try {
+        const answer = await fetch(`${protocol}://${host}:${port}${path}`, request);
+        const text = await readText(answer);
+        return responseOf(answer.status, Object.fromEntries(answer.headers), text);
+      } catch (error) {
+        if (request.signal.aborted) throw broken('ETIMEDOUT');
+        throw error instanceof Broken ? error : broken('ECONNRESET');
+      }
     },
   };
 }
 
-interface Answer {
-  status: number;
-  headers: IncomingHttpHeaders;
-  text: string;
+async function readText({ body }: globalThis.Response): Promise<string> {
+  if (body === null) return '';
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > maxAnswerBytes) throw broken('EMSGSIZE');
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
 }
 
-/** Sends a request and reads the whole answer. @throws an error with a code that the library knows */
-function exchange(request: ClientRequest, body: string, timeoutMs: number): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => fail(broken('ETIMEDOUT')), timeoutMs);
-    function fail(error: Error) {
-      clearTimeout(timer);
-      reject(error);
-      request.destroy();
-    }
-    request.once('error', fail);
-    request.once('response', (response) => {
-      const pieces: Buffer[] = [];
-      let size = 0;
-      response.on('data', (piece: Buffer) => {
-        size += piece.length;
-        if (size > maxAnswerBytes) fail(broken('EMSGSIZE'));
-        else pieces.push(piece);
-      });
-      response.once('error', fail);
-      response.once('end', () => {
-        clearTimeout(timer);
-        resolve(answerOf(response, Buffer.concat(pieces)));
-      });
-      response.once('close', () => {
-        if (!response.complete) fail(broken('ECONNRESET'));
-      });
-    });
-    request.end(body);
-  });
+/** An error with a code that the library knows. */
+class Broken extends TypeError {
+  code = '';
 }
-
-const answerOf = ({ statusCode = 0, headers }: IncomingMessage, bytes: Buffer): Answer => ({
-  ...{ status: statusCode, headers },
-  text: bytes.toString('utf8'),
-});
-
-const broken = (code: string) => Object.assign(new TypeError(code), { code });
+const broken = (code: string) => Object.assign(new Broken(code), { code });
 
 /** @throws if no server of Stripe's would answer so */
-function responseOf(status: number, headers: IncomingHttpHeaders, text: string): Response {
+function responseOf(status: number, headers: Record<string, string>, text: string): Response {
   const json = parse(text);
   if (!isOfStripe(status, json)) {
     // The library asks again after such a status, and then tells it.
@@ -94,9 +64,9 @@ function responseOf(status: number, headers: IncomingHttpHeaders, text: string):
   return response(status, headers, json);
 }
 
-const response = (status: number, headers: IncomingHttpHeaders, json: unknown): Response => ({
+const response = (status: number, headers: Record<string, string>, json: unknown): Response => ({
   getStatusCode: () => status,
-  getHeaders: () => headers as Record<string, string>,
+  getHeaders: () => headers,
   getRawResponse: () => ({}),
   toStream: () => {
     throw new Error('answers are not streamed');

@@ -4,6 +4,7 @@ import { unavailabilityOf } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import type { Connected } from './connection.ts';
 import { readAllPrices } from './prices.ts';
+import { noteAnswer, noteProblem } from './problem.ts';
 import { enqueueCustomers, enqueueImport, sliceMs } from './queue.ts';
 import { type Cursor, cursorOf, listCustomers } from './read.ts';
 import { nextReadNumber } from './store.ts';
@@ -38,37 +39,49 @@ export async function runImport(
     while (Date.now() < until) {
       const state = await prisma.stripeConnection.findUnique({ where: { environmentId } });
       if (state?.importState !== 'RUNNING') return;
+      // With another key, maybe of another account, another job goes on.
+      if (state.secretKey !== connected.sealedKey) break;
       const { importCursor: id, importCursorAt: createdAt } = state;
       const cursor = id === null ? null : { id, createdAt };
       if (state.importTotal === null) await countPage(prisma, connected, cursor, stop);
-      else
-        await saveProgress(prisma, environmentId, await readPage(context, connected, cursor, { stop, log }));
+      else await saveProgress(prisma, connected, await readPage(context, connected, cursor, { stop, log }));
+      await noteAnswer(prisma, connected);
     }
     await enqueueImport(prisma, environmentId);
   } catch (error) {
     // The queue runs it again: after the next start, or when the database answers.
     if (stop.aborted || unavailabilityOf(error) !== null) throw error;
     log.error({ err: loggable(error), environmentId }, 'an import from Stripe failed');
-    const importProblem = isStripeFailure(error)
-      ? reasonOf(error)
-      : 'an unexpected error, which is in the log';
-    await prisma.stripeConnection.updateMany({
-      where: { environmentId, importState: 'RUNNING' },
-      data: { importState: 'FAILED', importEndedAt: new Date(), importProblem },
-    });
+    await fail(prisma, connected, error);
   }
 }
+
+/** Ends an import, and says why. */
+async function fail(prisma: PrismaClient, connected: Connected, error: unknown): Promise<void> {
+  await noteProblem(prisma, connected, error);
+  const importProblem = isStripeFailure(error) ? reasonOf(error) : 'an unexpected error, which is in the log';
+  const { count } = await prisma.stripeConnection.updateMany({
+    where: runningWith(connected),
+    data: { importState: 'FAILED', importEndedAt: new Date(), importProblem },
+  });
+  // The key was replaced meanwhile: the new one may do better.
+  if (count === 0) await enqueueImport(prisma, connected.environmentId);
+}
+
+/** An import that runs with this key. */
+const runningWith = ({ environmentId, sealedKey }: Connected) =>
+  ({ environmentId, importState: 'RUNNING', secretKey: sealedKey }) as const;
 
 /** Counts the customers of the next page. Stripe tells no number of them. */
 async function countPage(
   prisma: PrismaClient,
-  { environmentId, stripe }: Connected,
+  connected: Connected,
   cursor: Cursor | null,
   stop: AbortSignal,
 ): Promise<void> {
+  const { environmentId, stripe } = connected;
   const { data, has_more } = await withRetries(stop, () => listCustomers(stripe, cursor), isOutage);
-  const importCursor = cursor?.id ?? null;
-  const where = { environmentId, importState: 'RUNNING', importTotal: null, importCursor } as const;
+  const where = { ...runningWith(connected), importTotal: null, importCursor: cursor?.id ?? null };
   await prisma.$transaction(async (tx) => {
     const { count } = await tx.stripeConnection.updateMany({
       where,
@@ -151,11 +164,11 @@ async function readPage(
 }
 
 /** Saves how far the import is. A page that is read twice at once counts once. */
-async function saveProgress(prisma: PrismaClient, environmentId: string, page: Page): Promise<void> {
+async function saveProgress(prisma: PrismaClient, connected: Connected, page: Page): Promise<void> {
   const { cursor, prices, customers, subscriptions, isLast } = page;
   const now = new Date();
   await prisma.stripeConnection.updateMany({
-    where: { environmentId, importState: 'RUNNING', importCursor: cursor?.id ?? null },
+    where: { ...runningWith(connected), importTotal: { not: null }, importCursor: cursor?.id ?? null },
     data: {
       ...placeOf(page.after),
       ...(prices === null ? {} : { importedPrices: prices }),

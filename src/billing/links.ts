@@ -5,7 +5,7 @@ import type { Db } from '../database/client.ts';
 import { isUniqueViolation } from '../database/errors.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError, invalidInput, subscriptionLinkError, userNotFound } from '../errors.ts';
-import { requirePackage } from '../packages/store.ts';
+import { holdPackage, requirePackage } from '../packages/store.ts';
 import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { findUserKey } from '../users/store.ts';
 import type { Connected, OpenConnection } from './connection.ts';
@@ -31,6 +31,7 @@ export async function createTemplate(
   if (problem !== null) throw invalidInput(`input.prices.${problem.index}`, problem.problem);
   try {
     await prisma.$transaction(async (tx) => {
+      await holdPackage(tx, environmentId, packageId);
       const data = { environmentId, id, packageId, currency, interval: interval ?? null, priceIds: prices };
       await tx.billingTemplate.create({ data });
       const what = { action: 'createBillingTemplate', type: 'BILLING', id } as const;

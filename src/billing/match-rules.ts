@@ -1,5 +1,6 @@
 import { Id, Line } from '../input.ts';
 import { emailKey } from '../users/rules.ts';
+import { lineOf } from './said-rules.ts';
 
 /** A customer at Stripe, as far as it tells whose it is. Read anew each time, never stored. */
 export interface CustomerFacts {
@@ -27,14 +28,10 @@ export function factsOf(
   { id, email, name }: StripeCustomer,
   named: readonly (string | undefined)[],
 ): CustomerFacts {
-  const shortName = name
-    ?.slice(0, maxNameLength)
-    .replace(/[\p{Cc}\p{Cs}]/gu, ' ')
-    .trim();
   return {
     id,
     email: Line.safeParse(email).data ?? null,
-    name: shortName || null,
+    name: lineOf(name, maxNameLength),
     ownIds: named.filter((each): each is string => Id.safeParse(each).success),
   };
 }

@@ -1,5 +1,6 @@
 import type Stripe from 'stripe';
 import { z } from 'zod';
+import { instantOf } from './said-rules.ts';
 
 /*
  * What is kept of Stripe's objects: what decides on packages, and nothing about a person.
@@ -54,7 +55,6 @@ export const StoredMirror = z.object({
   payments: z.array(MirroredPayment),
 });
 
-const instantOf = (seconds: number) => new Date(seconds * 1_000);
 const instantOrNull = (seconds: number | null | undefined) => (seconds ? instantOf(seconds) : null);
 
 /** A subscription at Stripe with all of its items. */
@@ -71,13 +71,20 @@ export function mirrorSubscription(given: WholeSubscription): MirroredSubscripti
     cancelsAt: given.ended_at ? null : cancelTimeOf(given),
     trialEnd: instantOrNull(given.trial_end),
     isCollectionPaused: Boolean(given.pause_collection),
-    items: given.items.data.map((item) => ({
-      id: item.id,
-      priceId: item.price.id,
-      createdAt: instantOf(item.created),
-      quantity: item.quantity ?? 1,
-      periodEndsAt: instantOrNull(item.current_period_end),
-    })),
+    items: given.items.data.flatMap((item) => {
+      // One of an earlier kind may have none.
+      const price = item.price as typeof item.price | null;
+      const { quantity = 1 } = item;
+      return price === null
+        ? []
+        : {
+            id: item.id,
+            priceId: price.id,
+            createdAt: instantOf(item.created),
+            quantity: Number.isFinite(quantity) ? quantity : 1,
+            periodEndsAt: instantOrNull(item.current_period_end),
+          };
+    }),
   };
 }
 

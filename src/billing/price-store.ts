@@ -24,14 +24,14 @@ export interface PriceFacts {
  * @param readNumber drawn before Stripe was asked for a list, or after it made the price
  */
 export async function savePrices(
-  db: Db,
+  tx: Db,
   environmentId: string,
   prices: readonly PriceFacts[],
   readNumber: bigint,
 ): Promise<void> {
   for (const { id, createdAt, ...given } of prices) {
     const facts = { ...given, readNumber };
-    await db.stripePrice.upsert({
+    await tx.stripePrice.upsert({
       where: { environmentId_id: { environmentId, id } },
       create: { environmentId, id, createdAt, ...facts },
       update: facts,

@@ -1,15 +1,17 @@
 import type Stripe from 'stripe';
 import { note } from '../audit/record.ts';
 import type { Author } from '../audit/rules.ts';
+import type { Db } from '../database/client.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
 import { DomainError } from '../errors.ts';
-import { requirePackage } from '../packages/store.ts';
+import { holdPackage, requirePackage } from '../packages/store.ts';
 import { type Connected, type OpenConnection, requireConnected } from './connection.ts';
 import type { NewPrice } from './price-rules.ts';
 import { type PriceFacts, retireUnlisted, savePrices } from './price-store.ts';
 import { enqueueProjection } from './queue.ts';
+import { instantOf, lineOf, wholeOf } from './said-rules.ts';
 import { nextReadNumber } from './store.ts';
-import { atStripe } from './stripe.ts';
+import { atStripe, notConnected } from './stripe.ts';
 
 export const priceNotFoundAtStripe = (id: string) =>
   new DomainError(
@@ -18,16 +20,33 @@ export const priceNotFoundAtStripe = (id: string) =>
     `No price with the id "${id}" was imported from Stripe.`,
   );
 
+/**
+ * Makes sure that the environment is connected with the account that Stripe was asked of, until the transaction ends: what
+ * a former account said is not stored.
+ *
+ * @throws StripeNotConnectedError
+ */
+async function requireAccount(
+  tx: Db,
+  { environmentId, accountId }: { environmentId: string; accountId: string },
+): Promise<void> {
+  const found = await tx.$queryRaw<unknown[]>`
+    SELECT 1 FROM stripe_connection
+    WHERE environment_id = ${environmentId} AND account_id = ${accountId} AND disconnected_at IS NULL FOR SHARE`;
+  if (found.length === 0) throw notConnected();
+}
+
 /** Reads all prices with their products from Stripe, those that are no longer sold included. Returns how many. */
-export async function readAllPrices(
-  prisma: PrismaClient,
-  { environmentId, stripe }: Connected,
-): Promise<number> {
+export async function readAllPrices(prisma: PrismaClient, connected: Connected): Promise<number> {
+  const { environmentId, stripe } = connected;
   const readNumber = await nextReadNumber(prisma);
   let count = 0;
   let page: PriceFacts[] = [];
   const flush = async () => {
-    await savePrices(prisma, environmentId, page, readNumber);
+    await prisma.$transaction(async (tx) => {
+      await requireAccount(tx, connected);
+      await savePrices(tx, environmentId, page, readNumber);
+    });
     count += page.length;
     page = [];
   };
@@ -41,22 +60,28 @@ export async function readAllPrices(
   return count;
 }
 
+const maxNameLength = 500;
+const maxIntervalCount = 1_000_000;
+
 function factsOf(price: Stripe.Price): PriceFacts {
-  const { product, recurring } = price;
-  const isWhole = typeof product !== 'string';
+  const { recurring } = price;
+  // A price may have lost its product.
+  const product = price.product as typeof price.product | null;
+  const whole = typeof product === 'string' ? null : product;
+  const amount = wholeOf(price.unit_amount);
   return {
     id: price.id,
-    productId: isWhole ? product.id : product,
-    productName: isWhole && !product.deleted ? product.name : null,
+    productId: typeof product === 'string' ? product : (product?.id ?? ''),
+    productName: whole === null || whole.deleted ? null : lineOf(whole.name, maxNameLength),
     // Nothing of a product that is archived can be bought.
-    isActive: price.active && (!isWhole || (!product.deleted && product.active)),
-    amount: price.unit_amount === null ? null : BigInt(price.unit_amount),
+    isActive: price.active && (typeof product === 'string' || (!whole?.deleted && whole?.active === true)),
+    amount: amount === null ? null : BigInt(amount),
     currency: price.currency,
     currencies: [...new Set([price.currency, ...Object.keys(price.currency_options ?? {})])].sort(),
     interval: recurring?.interval ?? null,
-    intervalCount: recurring?.interval_count ?? null,
+    intervalCount: wholeOf(recurring?.interval_count, maxIntervalCount),
     isMetered: recurring?.usage_type === 'metered',
-    createdAt: new Date(price.created * 1_000),
+    createdAt: instantOf(price.created),
   };
 }
 
@@ -88,6 +113,8 @@ export async function createPrice(
     (message) => new DomainError('BAD_USER_INPUT', 'ProviderPriceError', message),
   );
   await prisma.$transaction(async (tx) => {
+    await requireAccount(tx, connected);
+    await holdPackage(tx, environmentId, packageId);
     await savePrices(tx, environmentId, [factsOf(price)], await nextReadNumber(tx));
     await tx.stripePrice.updateMany({
       where: { environmentId, id: price.id, packageId: null },
@@ -113,7 +140,7 @@ export async function mapPrice(
 ): Promise<void> {
   const { environmentId } = author;
   await prisma.$transaction(async (tx) => {
-    await requirePackage(tx, environmentId, packageId);
+    await holdPackage(tx, environmentId, packageId);
     const { count } = await tx.stripePrice.updateMany({
       where: { environmentId, id: priceId, packageId: null },
       data: { packageId, mappedAt: new Date() },

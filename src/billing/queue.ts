@@ -13,6 +13,7 @@ export const pricesJob = 'stripe-prices';
 export const projectionJob = 'stripe-projection';
 export const importJob = 'stripe-import';
 export const metersJob = 'stripe-meters';
+export const eventsJob = 'stripe-events';
 
 /** How long a slice of long work takes. Then other jobs of the environment have their turn. */
 export const sliceMs = 10_000;
@@ -25,6 +26,20 @@ const placeOf = (environmentId: string, priority: number): JobPlace => ({
 /** Sends usage to meters. */
 export const enqueueMeters = (db: Db, environmentId: string) =>
   enqueue(db, metersJob, { environmentId }, `${metersJob} ${environmentId}`, placeOf(environmentId, 0));
+
+/**
+ * Looks for what the webhook did not bring.
+ *
+ * @param place where an earlier slice of it has ended
+ */
+export const enqueueEvents = (db: Db, environmentId: string, place: object = {}) =>
+  enqueue(
+    db,
+    eventsJob,
+    { environmentId, ...place },
+    `${eventsJob} ${environmentId}`,
+    placeOf(environmentId, 0),
+  );
 
 /**
  * Asks Stripe of these customers in the background.

@@ -1,6 +1,7 @@
 import type Stripe from 'stripe';
 import { type CustomerFacts, factsOf } from './match-rules.ts';
 import { type Mirror, mirrorPayment, mirrorSubscription } from './mirror-rules.ts';
+import { instantOf } from './said-rules.ts';
 import { isMissing } from './stripe.ts';
 
 /** Link and metadata name of the user's id at Stripe. */
@@ -15,7 +16,7 @@ export interface Cursor {
 
 export const cursorOf = ({ id, created }: Stripe.Customer): Cursor => ({
   id,
-  createdAt: new Date(created * 1_000),
+  createdAt: instantOf(created),
 });
 
 export const pageSize = 100;
@@ -104,7 +105,7 @@ async function readSubscriptions(stripe: Stripe, customerId: string) {
   })) {
     const items = await readItems(stripe, subscription);
     subscriptions.push(mirrorSubscription({ ...subscription, items: { data: items } }));
-    ownIds.push(subscription.metadata[ownIdName]);
+    ownIds.push(subscription.metadata?.[ownIdName]);
   }
   return { subscriptions, ownIds };
 }
@@ -151,7 +152,7 @@ function answerOf(
 }
 
 function isRefunded({ payment_intent: intent }: Stripe.Checkout.Session): boolean {
-  if (intent === null || typeof intent === 'string') return false;
+  if (!intent || typeof intent === 'string') return false;
   const charge = intent.latest_charge;
-  return charge !== null && typeof charge !== 'string' && charge.refunded;
+  return charge != null && typeof charge !== 'string' && charge.refunded;
 }

@@ -15,6 +15,8 @@ export async function nextReadNumber(db: Db): Promise<bigint> {
 /** What is kept of an answer of Stripe's. */
 export interface Answer extends Mirror {
   environmentId: string;
+  /** Who said it. */
+  accountId: string;
   readNumber: bigint;
   isDeleted: boolean;
 }
@@ -29,14 +31,21 @@ export interface KnownCustomer {
   doubtedAt: string | null;
 }
 
-/** Stores what Stripe said of a customer. Returns the customer; null if a later answer is stored already. */
+/**
+ * Stores what Stripe said of a customer. Returns the customer; null if a later answer is stored already, or if the
+ * environment is no longer connected with that account.
+ */
 export async function saveAnswer(db: Db, answer: Answer): Promise<KnownCustomer | null> {
-  const { environmentId, customerId, readNumber, isDeleted, subscriptions, payments } = answer;
+  const { environmentId, accountId, customerId, readNumber, isDeleted, subscriptions, payments } = answer;
   const [row] = await db.$queryRaw<KnownCustomer[]>`
     INSERT INTO stripe_customer AS known
       (environment_id, id, read_number, is_deleted, subscriptions, payments, read_at)
-    VALUES (${environmentId}, ${customerId}, ${readNumber}, ${isDeleted}, ${JSON.stringify(subscriptions)}::jsonb,
-      ${JSON.stringify(payments)}::jsonb, now())
+    SELECT environment_id, ${customerId}, ${readNumber}::bigint, ${isDeleted}::boolean, ${JSON.stringify(subscriptions)}::jsonb,
+      ${JSON.stringify(payments)}::jsonb, now()
+    FROM (
+      SELECT environment_id FROM stripe_connection
+      WHERE environment_id = ${environmentId} AND account_id = ${accountId} AND disconnected_at IS NULL FOR SHARE
+    ) connected
     ON CONFLICT (environment_id, id) DO UPDATE SET read_number = excluded.read_number,
       is_deleted = excluded.is_deleted, subscriptions = excluded.subscriptions, payments = excluded.payments,
       read_at = excluded.read_at

@@ -73,8 +73,9 @@ async function keep(
   { facts, mirror }: CustomerRead,
 ): Promise<number> {
   const { prisma } = context;
-  const { environmentId } = connected;
-  const known = await saveAnswer(prisma, { environmentId, readNumber, isDeleted: facts === null, ...mirror });
+  const { environmentId, accountId } = connected;
+  const isDeleted = facts === null;
+  const known = await saveAnswer(prisma, { environmentId, accountId, readNumber, isDeleted, ...mirror });
   const count = mirror.subscriptions.length;
   if (known === null) return count;
   const { userKey: present, isForgotten } = await resolveDoubt(context, connected, known, {

@@ -49,10 +49,21 @@ export async function settleWanted(db: Db, environmentId: string, { id, wantedAt
     WHERE environment_id = ${environmentId} AND id = ${id} AND read_number = 0 AND wanted_at IS NULL`;
 }
 
-/** Stripe is to be asked again, later each time. */
-export async function delayWanted(db: Db, environmentId: string, { id, wantedAt }: Wanted): Promise<void> {
+/**
+ * Stripe is to be asked again, later each time.
+ *
+ * @param isAboutAll whether the customer may not be the reason: then the waits stay shorter
+ */
+export async function delayWanted(
+  db: Db,
+  environmentId: string,
+  { id, wantedAt }: Wanted,
+  isAboutAll: boolean,
+): Promise<void> {
+  const longest = isAboutAll ? 5 : 60;
   await db.$executeRaw`
     UPDATE stripe_customer SET wanted_tries = wanted_tries + 1, is_urgent = false,
-      wanted_at = now() + least(power(2, wanted_tries) * interval '10 seconds', interval '1 hour')
+      wanted_at = now() + least(power(2, least(wanted_tries, 20)) * interval '10 seconds',
+        make_interval(mins => ${longest}::int))
     WHERE environment_id = ${environmentId} AND id = ${id} AND wanted_at = ${wantedAt}::timestamptz`;
 }

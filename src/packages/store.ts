@@ -42,6 +42,13 @@ export async function requirePackage(db: Db, environmentId: string, id: string):
   if ((await db.package.findUnique({ where, select: { id: true } })) === null) throw packageNotFound(id);
 }
 
+/** The same within a transaction, until whose end nobody deletes the package. */
+export async function holdPackage(tx: Db, environmentId: string, id: string): Promise<void> {
+  const found = await tx.$queryRaw<unknown[]>`
+    SELECT 1 FROM package WHERE environment_id = ${environmentId} AND id = ${id} FOR KEY SHARE`;
+  if (found.length === 0) throw packageNotFound(id);
+}
+
 /** The existing features among these, by id. */
 export async function findFeatures(db: Db, environmentId: string, features: readonly { id: string }[]) {
   const rows = await db.feature.findMany({
@@ -51,7 +58,10 @@ export async function findFeatures(db: Db, environmentId: string, features: read
   return new Map(rows.map((row) => [row.id, row]));
 }
 
-/** Also keeps everybody out who is about to subscribe, until the transaction ends; see findPackages in src/subscriptions/store.ts. */
+/**
+ * Also keeps everybody out who is about to subscribe, or to give it a price, until the transaction ends; see holdPackage
+ * and findPackages in src/subscriptions/store.ts.
+ */
 export async function lockAgainstSubscribing(db: Db, environmentId: string, id: string): Promise<void> {
   await db.$executeRaw`SELECT FROM package WHERE environment_id = ${environmentId} AND id = ${id} FOR UPDATE`;
 }

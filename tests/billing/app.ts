@@ -88,7 +88,7 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
         where: { environmentId: 'test' },
         data: { eventsUntil: since },
       });
-      await reconcile(prisma, connected, new Date());
+      await reconcile(prisma, connected, { now: new Date(), after: null }, Number.POSITIVE_INFINITY);
       await settle();
     },
     async importAll() {

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Stripe from 'stripe';
 
@@ -80,6 +80,8 @@ const missing = () =>
 export class FakeStripe {
   /** What a key has to be; others are unknown. */
   secretKey = 'sk_test_ours';
+  /** A second one, during a rotation. */
+  nextSecretKey = '';
   accountId = 'acct_1';
   /** Paths that the key may not read. */
   forbidden = new Set<string>();
@@ -93,6 +95,12 @@ export class FakeStripe {
   declinesCards = false;
   /** Requests so far. */
   requests: string[] = [];
+  /** Answers in its place, where it returns true. */
+  answersInstead: (call: string, response: ServerResponse) => boolean = () => false;
+  /** What is awaited before a request is answered. */
+  delays: (call: string) => Promise<unknown> | undefined = () => undefined;
+  /** What is to be told of objects in another way than this server does. */
+  retold: (call: string, answer: object) => object = (_call, answer) => answer;
   /** Called with the number of each request, before it is answered. */
   onRequest: (count: number) => void = () => undefined;
   livemode = false;
@@ -142,7 +150,12 @@ export class FakeStripe {
 
   async start(): Promise<this> {
     const server = createServer(async (request, response) => {
-      const [status, body] = await this.#answer(request);
+      const { pathname } = new URL(request.url ?? '/', 'http://stripe');
+      const name = `${request.method} ${pathname}`;
+      if (this.answersInstead(name, response)) return this.requests.push(name);
+      await this.delays(name);
+      const [status, answer] = await this.#answer(request);
+      const body = this.retold(name, answer);
       const call = `${request.method} ${request.url}`;
       if (this.breaks.delete(call)) return request.socket.destroy();
       response.writeHead(status, { 'Content-Type': 'application/json', 'Request-Id': 'req_1' });
@@ -172,7 +185,8 @@ export class FakeStripe {
         throw new Refusal(this.troubles.status, { error: { type: 'api_error', message: 'later' } });
       }
       if (this.isDown) throw new Refusal(500, { error: { type: 'api_error', message: 'down' } });
-      if (request.headers.authorization !== `Bearer ${this.secretKey}`)
+      const keys = [this.secretKey, this.nextSecretKey].filter((key) => key !== '');
+      if (!keys.some((key) => request.headers.authorization === `Bearer ${key}`))
         throw new Refusal(401, {
           error: {
             type: 'invalid_request_error',

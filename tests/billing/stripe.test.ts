@@ -1100,7 +1100,9 @@ describe('what is out of the ordinary at Stripe', () => {
       state: 'FAILED',
       problem: expect.stringContaining('StripeAuthenticationError'),
     });
-    await app.database.prisma.stripeConnection.updateMany({ data: { reconciledAt: null } });
+    await app.database.prisma.stripeConnection.updateMany({
+      data: { reconciledAt: null, asksAgainAt: null },
+    });
     await server.everyMinute();
     stripe.secretKey = 'sk_test_ours';
     expect(server.logged()).toContain('reconciling with Stripe failed');

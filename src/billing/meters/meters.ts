@@ -2,11 +2,11 @@ import type Stripe from 'stripe';
 import { note } from '../../audit/record.ts';
 import type { Author } from '../../audit/rules.ts';
 import type { Db } from '../../database/client.ts';
-import { isUniqueViolation } from '../../database/errors.ts';
+import { isForeignKeyViolation, isUniqueViolation } from '../../database/errors.ts';
 import type { PrismaClient } from '../../database/generated/client.ts';
-import { DomainError, invalidInput } from '../../errors.ts';
+import { DomainError, featureNotFound, invalidInput } from '../../errors.ts';
 import { requireFeature } from '../../features/store.ts';
-import { requirePackage } from '../../packages/store.ts';
+import { holdPackage, requirePackage } from '../../packages/store.ts';
 import { type OpenConnection, requireConnected } from '../connection.ts';
 import { atStripe } from '../stripe.ts';
 import type { NewMeter } from './rules.ts';
@@ -57,6 +57,7 @@ export async function createMeter(
   try {
     await prisma.$transaction(async (tx) => {
       await lockLedgerCursor(tx, environmentId);
+      await holdPackage(tx, environmentId, packageId);
       const sinceId = await lastLedgerId(tx);
       await forgetMeterWindows(tx, environmentId, { packageId, featureId });
       await startAt(tx, environmentId, sinceId);
@@ -71,6 +72,7 @@ export async function createMeter(
       await note(tx, author, what, { featureId, eventName, sends });
     });
   } catch (error) {
+    if (isForeignKeyViolation(error)) throw featureNotFound(featureId);
     if (!isUniqueViolation(error)) throw error;
     throw new DomainError(
       'CONFLICT',

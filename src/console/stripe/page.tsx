@@ -97,6 +97,13 @@ function Connection({ connection }: { connection: ConnectionFacts }) {
           connected <Moment at={connection.connectedAt} />
         </Text>
       </Group>
+      {connection.problem === null ? null : (
+        <Text role="alert">
+          Stripe cannot be asked: {connection.problem}, since <Moment at={connection.problemSince ?? ''} />.
+          What is held stays as Stripe said last. The server asks again by itself, at most a minute apart, and
+          follows what happened meanwhile.
+        </Text>
+      )}
       <ImportState facts={connection.import} />
       <Text size="sm" c="dimmed">
         {connection.withholdAccessWhilePaused
