@@ -1,4 +1,4 @@
-import { Alert, Badge, Select, Table, Text, TextInput } from '@mantine/core';
+import { Alert, Select, Table, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import {
@@ -14,7 +14,9 @@ import { choicesOf } from '../parts/ids.ts';
 import { Moment } from '../parts/moment.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
+import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { formatChange } from '../usage/change.ts';
 import { recorderOf, useEntries } from './authors.ts';
 import { revertedId, revertKey, revertNote } from './revert.ts';
 
@@ -116,18 +118,13 @@ const Paid = ({ amount }: { amount: number }) =>
 
 const sources = { API: 'API', SEGMENT: 'Segment' } as const;
 
-const formatChange = ({ action, delta }: Usage) =>
-  action === 'SET'
-    ? `set to ${formatNumber(delta)}`
-    : `${delta < 0 ? '−' : '+'}${formatNumber(Math.abs(delta))}`;
-
 /** A SET has no delta of its own, so only additions can be reverted. */
 function Undo({ userId, usage, isReverted }: { userId: string; usage: Usage; isReverted: boolean }) {
   const [reason, setReason] = useState('');
   const record = useChange(RecordUsageDocument);
   const { id, feature, delta, occurredAt, action } = usage;
   const isDuplicate = record.data?.recordUsage?.duplicate === true;
-  if (isReverted) return <Badge variant="default">Reverted</Badge>;
+  if (isReverted) return <State>Reverted</State>;
   if (action === 'SET' || delta === 0) return null;
   const opposite = formatChange({ ...usage, delta: -delta });
   return (

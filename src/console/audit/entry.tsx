@@ -3,6 +3,7 @@ import { Link, useSearchParams } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { AuditLogQuery } from '../generated/operations.ts';
 import { Moment } from '../parts/moment.tsx';
+import { formatNumber } from '../parts/numbers.ts';
 import { type FieldChange, fieldChanges, wordsOf } from './difference.ts';
 import { subjects } from './subjects.ts';
 
@@ -15,7 +16,7 @@ export function Entry({ entry }: { entry: AuditEntry }) {
       <Table.Td style={{ whiteSpace: 'nowrap' }}>
         <Moment at={entry.at} />
       </Table.Td>
-      <Table.Td>
+      <Table.Td style={{ whiteSpace: 'nowrap' }}>
         <Author author={entry.author} />
       </Table.Td>
       <Table.Td>
@@ -51,7 +52,7 @@ function Subject({ entry: { subjectType, subjectId } }: { entry: AuditEntry }) {
   const paths = usePaths();
   if (subjectId === null) return '(deleted)';
   const pages = { FEATURE: paths.feature, PACKAGE: paths.package, USER: paths.user };
-  if (!(subjectType in pages)) return <span style={{ overflowWrap: 'anywhere' }}>{subjectId}</span>;
+  if (!(subjectType in pages)) return <span className="mono">{subjectId}</span>;
   return (
     <Anchor
       component={Link}
@@ -99,16 +100,32 @@ function Changes({ changes, withheld }: { changes: readonly FieldChange[]; withh
   );
 }
 
-/** The signs repeat what the colours say. What has several lines stands on its own. */
-const Value = ({ kind, text }: { kind: 'del' | 'ins'; text: string }) => (
-  <Text
-    component={kind}
-    className="mono change"
-    display={text.includes('\n') ? 'block' : 'inline'}
-    td="none"
-    data-kind={kind}
-  >
-    {kind === 'del' ? '− ' : '+ '}
-    {text}
-  </Text>
-);
+/** Up to this many lines are shown at once; a whole package has a hundred. */
+const shortLines = 6;
+
+/** The signs repeat what the colours say. What has several lines stands on its own, and long values open by a click. */
+function Value({ kind, text }: { kind: 'del' | 'ins'; text: string }) {
+  const lines = text.split('\n').length;
+  const value = (
+    <Text
+      component={kind}
+      className="mono change"
+      display={lines > 1 ? 'block' : 'inline'}
+      td="none"
+      data-kind={kind}
+    >
+      {kind === 'del' ? '− ' : '+ '}
+      {text}
+    </Text>
+  );
+  if (lines <= shortLines) return value;
+  return (
+    <details className="long">
+      <summary className="change" data-kind={kind}>
+        {kind === 'del' ? '− ' : '+ '}
+        {formatNumber(lines)} lines
+      </summary>
+      {value}
+    </details>
+  );
+}

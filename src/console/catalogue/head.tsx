@@ -2,6 +2,7 @@ import { Anchor, Group } from '@mantine/core';
 import { Link, useLocation } from 'react-router';
 import { useSession } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
+import { useOpenTab } from '../parts/open-tab.ts';
 import { PageHead } from '../parts/page-head.tsx';
 
 /** The title and the tabs of the configuration pages. */
@@ -17,10 +18,11 @@ export function ConfigurationHead({ title }: { title: string }) {
     ...(isAdmin ? [{ label: 'Members', to: paths.members }] : []),
     { label: 'Audit log', to: paths.auditLog },
   ];
+  const tabs = useOpenTab('[aria-current="page"]');
   return (
     <>
       <PageHead title={title} />
-      <Group component="nav" aria-label="Configuration" gap={0} mb="lg" className="tabs">
+      <Group ref={tabs} component="nav" aria-label="Configuration" gap={0} mb="lg" className="tabs">
         {pages.map(({ label, to }) => (
           <Anchor
             key={to}

@@ -80,7 +80,7 @@ export function NewFeature({ fragment }: { fragment?: string }) {
         required
       />
       <Stack gap={4}>
-        <Text size="sm" fw={500} id="feature-type">
+        <Text size="sm" fw={600} id="feature-type">
           Type
         </Text>
         <SegmentedControl

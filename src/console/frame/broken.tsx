@@ -7,7 +7,9 @@ export function Broken() {
     <Theme>
       <Center mih="60vh" component="main">
         <Stack align="center" p="md">
-          <Title order={1}>This page could not be shown</Title>
+          <Title order={1} size="h2">
+            This page could not be shown
+          </Title>
           <Text>The server may have been updated, or could not be reached.</Text>
           <Button onClick={() => window.location.reload()}>Reload</Button>
         </Stack>

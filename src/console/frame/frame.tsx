@@ -1,4 +1,4 @@
-import { Alert, AppShell, Burger, Button, Center, Group, Loader, Text } from '@mantine/core';
+import { Alert, Anchor, AppShell, Burger, Center, Group, Loader, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
 import { Suspense, useEffect } from 'react';
@@ -51,9 +51,9 @@ function Entrance({ environment }: { environment: Environment }) {
       environment={environment}
       other={
         other && (
-          <Button variant="subtle" component={Link} to={pathsOf(other.environment).overview}>
+          <Anchor component={Link} to={pathsOf(other.environment).overview} fz="sm">
             Back to {other.environment}
-          </Button>
+          </Anchor>
         )
       }
     />

@@ -1,6 +1,7 @@
-import { Alert, Button, Code, PasswordInput, Stack, Text } from '@mantine/core';
+import { Alert, Button, PasswordInput, Stack, Text } from '@mantine/core';
 import { useState } from 'react';
 import { type Environment, isCode } from '../api/request.ts';
+import { Copyable } from '../parts/copyable.tsx';
 import { keysCommand } from './base-path.ts';
 import { findFault, unknownKey, type WrongKey } from './keys.ts';
 import { useSignIn } from './use-sign-in.ts';
@@ -27,14 +28,6 @@ export function KeyForm({ environment }: { environment: Environment }) {
       }}
     >
       <Stack>
-        <Text>
-          Sign in to the <strong>{environment}</strong> environment with a private key. The server printed one
-          when it first started;{' '}
-          <Code>
-            {keysCommand()} create {environment} private
-          </Code>{' '}
-          makes another.
-        </Text>
         <PasswordInput
           label="Private key"
           placeholder={`prv_${environment}_…`}
@@ -57,9 +50,13 @@ export function KeyForm({ environment }: { environment: Environment }) {
             </Stack>
           </Alert>
         )}
-        <Button type="submit" loading={attempt.isPending}>
+        <Button type="submit" size="sm" loading={attempt.isPending}>
           Sign in
         </Button>
+        <Text size="sm" c="dimmed">
+          The server printed a key when it first started. This makes another, where the server runs:
+        </Text>
+        <Copyable text={`${keysCommand()} create ${environment} private`} block />
       </Stack>
     </form>
   );

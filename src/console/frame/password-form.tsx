@@ -35,7 +35,7 @@ export function PasswordForm() {
             {attempt.error.message}
           </Alert>
         )}
-        <Button type="submit" loading={attempt.isPending}>
+        <Button type="submit" size="sm" loading={attempt.isPending}>
           Sign in
         </Button>
       </Stack>

@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Center, Paper, Stack, Title } from '@mantine/core';
+import { Alert, Anchor, Button, Center, Group, Paper, Stack, Text, Title } from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { useSearchParams } from 'react-router';
 import { useWays } from '../api/hooks.ts';
@@ -15,7 +15,16 @@ export function SignIn({ environment, other }: { environment: Environment; other
   const way = chosen ?? (ways?.hasMembers ? 'password' : 'key');
   const next = way === 'key' ? 'password' : 'key';
   return (
-    <Entry title="Open Kana">
+    <Entry title="Sign in to Open Kana">
+      <Text c="dimmed">
+        {way === 'key' ? (
+          <>
+            With a private key of the <strong>{environment}</strong> environment.
+          </>
+        ) : (
+          'As a member, with your email and password.'
+        )}
+      </Text>
       {outcome !== null && (
         <Alert color="red" role="alert" title="Not signed in">
           {outcome === 'refused'
@@ -28,15 +37,18 @@ export function SignIn({ environment, other }: { environment: Environment; other
           component="a"
           href={`${basePath()}/console/oidc?environment=${environment}`}
           variant="default"
+          size="sm"
         >
           Sign in with {ways.oidc}
         </Button>
       )}
       {way === 'key' ? <KeyForm environment={environment} /> : <PasswordForm />}
-      <Anchor component="button" type="button" size="sm" onClick={() => setChosen(next)}>
-        {next === 'key' ? 'Use a private key' : 'Use email and password'}
-      </Anchor>
-      {other}
+      <Group justify="space-between">
+        <Anchor component="button" type="button" fz="sm" onClick={() => setChosen(next)}>
+          {next === 'key' ? 'Use a private key' : 'Use email and password'}
+        </Anchor>
+        {other}
+      </Group>
     </Entry>
   );
 }

@@ -234,8 +234,11 @@ function Fields(props: {
         />
       </SimpleGrid>
       <Stack gap={6}>
+        <Text size="sm" fw={600} id="migration-when">
+          When
+        </Text>
         <SegmentedControl
-          aria-label="When"
+          aria-labelledby="migration-when"
           w="fit-content"
           data={[
             { value: 'NOW', label: 'Now' },

@@ -21,18 +21,15 @@ interface Matter {
 export function Attention({ overview }: { overview: OverviewQuery }) {
   const paths = usePaths();
   const { data, error } = useAnswer(AttentionDocument, {}, { every: pace });
-  if (data === undefined) return <Failure error={error} />;
   const { segmentStatus: segment, flaggedUsers } = overview;
-  const failing = data.webhooks.filter(({ failingSince, disabledAt }) => failingSince ?? disabledAt).length;
+  // Until it is here, what is known already stands, so that nothing below is moved.
+  const failing = (data?.webhooks ?? []).filter(
+    ({ failingSince, disabledAt }) => failingSince ?? disabledAt,
+  ).length;
   const matters: (Matter | null)[] = [
     matter(failing, paths.webhooks, 'webhook fails or is disabled', 'webhooks fail or are disabled'),
-    matter(data.billingFlags.length, paths.stripe, 'payment to look at', 'payments to look at'),
-    matter(
-      segment.unmatched,
-      paths.unmatchedEvents,
-      'event that no rule claims',
-      'events that no rule claims',
-    ),
+    matter(data?.billingFlags.length ?? 0, paths.stripe, 'payment to look at', 'payments to look at'),
+    matter(segment.unmatched, paths.unmatchedEvents, 'unmatched event', 'unmatched events'),
     matter(
       segment.pendingEvents,
       paths.eventLog('PENDING_USER'),
@@ -46,7 +43,7 @@ export function Attention({ overview }: { overview: OverviewQuery }) {
       'users with the email of another',
     ),
     // Without a billing provider nobody needs an id there.
-    data.stripeConnection === null
+    data === undefined || data.stripeConnection === null
       ? null
       : matter(
           flaggedUsers.withoutBillingId.length,
@@ -56,7 +53,7 @@ export function Attention({ overview }: { overview: OverviewQuery }) {
         ),
   ];
   const open = matters.filter((each) => each !== null);
-  if (open.length === 0) return null;
+  if (open.length === 0) return <Failure error={error} />;
   return (
     <section aria-label="Needs attention" className="attention">
       <Title order={2} size="h5">

@@ -1,4 +1,4 @@
-import { Anchor, Table, Text } from '@mantine/core';
+import { Anchor, Skeleton, Table, Text } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -26,7 +26,13 @@ const columns = [
 export function NearLimits() {
   const paths = usePaths();
   const { data, error } = useAnswer(NearLimitsDocument, shown, { every: pace });
-  if (data === undefined) return <Failure error={error} />;
+  if (error !== null) return <Failure error={error} />;
+  if (data === undefined)
+    return (
+      <Card title="Near or over a limit">
+        <Skeleton h={180} />
+      </Card>
+    );
   const near = data.featuresNearLimit.slice(0, maxFeatures);
   if (near.length === 0) return null;
   const isMore =

@@ -10,7 +10,7 @@ import { useLimitCounts } from './limit-counts.ts';
 const columns = [
   { label: 'Package' },
   { label: 'Subscribers', numeric: true },
-  { label: 'At a limit', numeric: true },
+  { label: 'Near a limit', numeric: true },
 ];
 
 /** The published packages, and of each how many users are near its limits: whether it is too small. */
@@ -41,7 +41,7 @@ export function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
         ))}
       </DataTable>
       <Text size="xs" c="dimmed">
-        At a limit: who has used 80% or more of what this package gives, and whom it blocks.
+        Near a limit: users of 80% or more of what the package gives, blocked ones included.
       </Text>
     </Card>
   );

@@ -1,4 +1,4 @@
-import { Anchor, Group, SimpleGrid, Text, Title } from '@mantine/core';
+import { Anchor, Group, SimpleGrid, Skeleton, Text, Title } from '@mantine/core';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
@@ -25,7 +25,7 @@ export function Usage({ span, onSpan }: { span: Span; onSpan: (span: Span) => vo
   const answer = useAnswer(UsageByFeatureDocument, variables, { every: pace, keepPrevious: true });
   return (
     <Card title="Usage" isMain action={<SpanChoice value={span} onChange={onSpan} />}>
-      <Answer of={answer}>
+      <Answer of={answer} loading={<Waiting />}>
         {({ usageByFeature }) =>
           usageByFeature.length === 0 ? (
             <Text c="dimmed" py="xl" ta="center">
@@ -53,6 +53,15 @@ export function Usage({ span, onSpan }: { span: Span; onSpan: (span: Span) => vo
     </Card>
   );
 }
+
+/** As high as the charts of four features. */
+const Waiting = () => (
+  <SimpleGrid cols={{ base: 1, md: 2 }} spacing="xl" verticalSpacing="lg" role="status" aria-label="Loading">
+    {['a', 'b', 'c', 'd'].map((each) => (
+      <Skeleton key={each} h={188} />
+    ))}
+  </SimpleGrid>
+);
 
 function OfFeature(props: { usage: UsageByFeatureQuery['usageByFeature'][number]; bucket: UsageBucket }) {
   const { feature, used, buckets } = props.usage;

@@ -115,8 +115,7 @@ function Allowance({ grant, precision, onChange }: FieldsProps) {
             }
           />
           <Switch
-            label="Allow overage"
-            description="Access goes on above the limit"
+            label="Allow usage above the limit (overage)"
             checked={grant.overageEnabled}
             disabled={unlimited}
             onChange={(event) => onChange({ ...grant, overageEnabled: event.currentTarget.checked })}

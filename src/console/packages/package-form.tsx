@@ -1,4 +1,13 @@
-import { Button, Group, MultiSelect, SegmentedControl, Stack, Text, TextInput } from '@mantine/core';
+import {
+  Button,
+  Group,
+  MultiSelect,
+  SegmentedControl,
+  SimpleGrid,
+  Stack,
+  Text,
+  TextInput,
+} from '@mantine/core';
 import { type ReactNode, useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { PackagePartsDocument } from '../generated/operations.ts';
@@ -40,7 +49,7 @@ export function PackageForm(props: {
         >
           <Stack maw={900}>
             <Card title="Details">
-              <Group grow align="start">
+              <SimpleGrid cols={{ base: 1, sm: 2 }}>
                 <TextInput
                   label="Name"
                   description={isNext ? 'All versions have it: it changes at once.' : 'The display name.'}
@@ -62,7 +71,7 @@ export function PackageForm(props: {
                   disabled={exists}
                   required
                 />
-              </Group>
+              </SimpleGrid>
               <Kind
                 draft={draft}
                 set={set}
@@ -86,6 +95,11 @@ export function PackageForm(props: {
               <Button variant="default" onClick={onCancel}>
                 Cancel
               </Button>
+              {!exists && (
+                <Text size="sm" c="dimmed">
+                  Nobody can subscribe to a draft until you publish it.
+                </Text>
+              )}
             </Group>
           </Stack>
         </form>
@@ -102,9 +116,12 @@ function Kind(props: {
 }) {
   const { draft, set, isFixed, bases } = props;
   return (
-    <Stack gap="xs">
+    <Stack gap={6}>
+      <Text size="sm" fw={600} id="package-kind">
+        Kind
+      </Text>
       <SegmentedControl
-        aria-label="Kind of package"
+        aria-labelledby="package-kind"
         w="fit-content"
         disabled={isFixed}
         value={draft.isAddon ? 'addon' : 'base'}

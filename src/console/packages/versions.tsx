@@ -99,7 +99,7 @@ function Row(props: {
               Edit
             </ActionLink>
             <DeleteDraftButton subject={version} />
-            <PublishButton subject={version} button={{ size: 'compact-sm' }} />
+            <PublishButton subject={version} button={{ variant: 'default', size: 'compact-sm' }} />
           </Group>
         )}
       </Table.Td>

@@ -10,10 +10,19 @@ interface Asked<Data> {
   refetch: () => unknown;
 }
 
-/** The result of a query: loading, error or content. */
-export function Answer<Data>({ of, children }: { of: Asked<Data>; children: (data: Data) => ReactNode }) {
+/**
+ * The result of a query: loading, error or content.
+ *
+ * @param loading as high as what comes, so that nothing below is moved
+ */
+export function Answer<Data>(props: {
+  of: Asked<Data>;
+  loading?: ReactNode;
+  children: (data: Data) => ReactNode;
+}) {
+  const { of, loading = <Loading />, children } = props;
   if (of.data !== undefined) return children(of.data);
-  if (of.error === null) return <Loading />;
+  if (of.error === null) return loading;
   if (isCode(of.error, 'NOT_FOUND')) return <NotFound what={of.error.message} />;
   return (
     <Alert color="red" title="Could not load this" role="alert">

@@ -5,7 +5,7 @@ import { Text } from '@mantine/core';
  *
  * @param tone `bad` asks for a person
  */
-export const State = ({ tone, children }: { tone?: 'good' | 'bad'; children: string }) => (
+export const State = ({ tone, children }: { tone?: 'good' | 'bad' | undefined; children: string }) => (
   <Text span size="sm" className="state" data-tone={tone}>
     {children}
   </Text>

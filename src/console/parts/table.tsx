@@ -8,6 +8,8 @@ interface Column {
   numeric?: boolean;
   /** Visible to screen readers only. */
   hidden?: boolean;
+  /** Left out on a phone; then its cells are too. */
+  wide?: boolean;
   /** What stands there in place of the label. */
   head?: ReactNode;
 }
@@ -38,7 +40,11 @@ export function DataTable(props: {
             <Table.Thead>
               <Table.Tr>
                 {columns.map((column) => (
-                  <Table.Th key={column.label} ta={column.numeric ? 'right' : undefined}>
+                  <Table.Th
+                    key={column.label}
+                    ta={column.numeric ? 'right' : undefined}
+                    visibleFrom={column.wide ? 'sm' : undefined}
+                  >
                     {column.head ??
                       (column.hidden ? <VisuallyHidden>{column.label}</VisuallyHidden> : column.label)}
                   </Table.Th>

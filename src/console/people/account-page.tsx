@@ -1,35 +1,63 @@
-import { Badge, Button, Stack, Table, Text, TextInput } from '@mantine/core';
+import { Button, Group, Stack, Table, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { sessionsKey, useEnvironment } from '../api/hooks.ts';
+import { Link } from 'react-router';
+import { sessionsKey, useEnvironment, useSession } from '../api/hooks.ts';
 import { type OwnAccount, readAccount, send } from '../api/request.ts';
 import { PasswordField } from '../frame/password-form.tsx';
-import { Answer, Failure } from '../parts/answer.tsx';
+import { usePaths } from '../frame/paths.ts';
+import { Answer, Empty, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { PageHead } from '../parts/page-head.tsx';
+import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
 
 /** The own account of a member: name, password, sessions. */
 export function Page() {
+  const session = useSession();
+  return (
+    <>
+      <PageHead title="Your account" />
+      {session?.member === null ? <NoAccount /> : <Account />}
+    </>
+  );
+}
+
+function Account() {
   const environment = useEnvironment();
   const account = useQuery({
     queryKey: [environment, 'account'],
     queryFn: () => readAccount(environment),
   });
   return (
-    <>
-      <PageHead title="Your account" />
-      <Answer of={account}>
-        {(own) => (
-          <Stack>
-            <Name key={own.name} account={own} />
-            <Password hasPassword={own.hasPassword} />
-            <OwnSessions sessions={own.sessions} />
-          </Stack>
-        )}
-      </Answer>
-    </>
+    <Answer of={account}>
+      {(own) => (
+        <Stack>
+          <Name key={own.name} account={own} />
+          <Password hasPassword={own.hasPassword} />
+          <OwnSessions sessions={own.sessions} />
+        </Stack>
+      )}
+    </Answer>
+  );
+}
+
+/** Whoever signed in with a key has none. */
+function NoAccount() {
+  const paths = usePaths();
+  return (
+    <Empty
+      title="You are signed in with a private key"
+      action={
+        <Button component={Link} to={paths.members}>
+          Members
+        </Button>
+      }
+    >
+      Members have an account: a name, a password and sessions of their own. Invite yourself, and sign in with
+      your email.
+    </Empty>
   );
 }
 
@@ -133,7 +161,7 @@ function OwnSessions({ sessions }: { sessions: OwnAccount['sessions'] }) {
     <Card
       title="Sessions"
       action={
-        <Button variant="default" size="xs" loading={leave.isPending} onClick={() => leave.mutate()}>
+        <Button variant="default" loading={leave.isPending} onClick={() => leave.mutate()}>
           Sign out everywhere
         </Button>
       }
@@ -143,12 +171,10 @@ function OwnSessions({ sessions }: { sessions: OwnAccount['sessions'] }) {
         {sessions.map((session) => (
           <Table.Tr key={session.id}>
             <Table.Td>
-              {session.environment}{' '}
-              {session.isThis && (
-                <Badge color="gray" variant="default">
-                  This browser
-                </Badge>
-              )}
+              <Group gap="sm">
+                {session.environment === 'test' ? 'Test' : 'Live'}
+                {session.isThis && <State tone="good">This browser</State>}
+              </Group>
             </Table.Td>
             <Table.Td>
               <Moment at={session.createdAt} />

@@ -12,6 +12,7 @@ import { Copyable } from '../parts/copyable.tsx';
 import { Figure, Figures } from '../parts/figure.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
+import { useOpenTab } from '../parts/open-tab.ts';
 import { PageHead } from '../parts/page-head.tsx';
 import { Events } from './events.tsx';
 import { Rules } from './rules.tsx';
@@ -58,13 +59,14 @@ function Parts(props: { status: SegmentQuery['segmentStatus']; parts: Record<Tab
   const { status, parts } = props;
   const { hash } = useLocation();
   const navigate = useNavigate();
+  const list = useOpenTab('[aria-selected="true"]');
   return (
     <Tabs
       value={tabOf(hash, status)}
       onChange={(tab) => navigate({ hash: `${tab}` }, { replace: true, preventScrollReset: true })}
       keepMounted={false}
     >
-      <Tabs.List mb="md" aria-label="Segment">
+      <Tabs.List ref={list} mb="md" aria-label="Segment">
         {tabs.map((tab) => (
           <Tabs.Tab
             key={tab}

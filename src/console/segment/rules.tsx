@@ -29,17 +29,17 @@ export function Rules({ rules }: { rules: readonly RuleFragment[] }) {
           need none.
         </Text>
       ) : (
-        <DataTable label="Mapping rules" columns={columns}>
+        <DataTable label="Mapping rules" columns={columns} minWidth={760}>
           {rules.map((rule) => (
             <Table.Tr key={rule.id}>
               <Table.Td>{rule.name}</Table.Td>
               <Table.Td>{describe(rule)}</Table.Td>
-              <Table.Td>
+              <Table.Td style={{ whiteSpace: 'nowrap' }}>
                 <Anchor component={Link} to={paths.feature(rule.feature.id)}>
                   {rule.feature.name}
                 </Anchor>
               </Table.Td>
-              <Table.Td>{progress(rule.backfill)}</Table.Td>
+              <Table.Td style={{ whiteSpace: 'nowrap' }}>{progress(rule.backfill)}</Table.Td>
               <Table.Td>
                 <Group gap={4} justify="end" wrap="nowrap">
                   <RuleButton

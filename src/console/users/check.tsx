@@ -58,7 +58,13 @@ export function Check({ userId }: { userId: string }) {
               precision={feature.precision}
             />
           )}
-          <Button type="submit" variant="default" disabled={featureId === null} loading={check.isFetching}>
+          <Button
+            type="submit"
+            variant="default"
+            size="sm"
+            disabled={featureId === null}
+            loading={check.isFetching}
+          >
             Check
           </Button>
         </Group>

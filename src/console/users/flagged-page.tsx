@@ -6,7 +6,7 @@ import { usePaths } from '../frame/paths.ts';
 import { FlaggedUsersDocument, type FlaggedUsersQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
-import { Copyable } from '../parts/copyable.tsx';
+import { CopyIcon } from '../parts/copyable.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { Merge } from './merge.tsx';
@@ -56,7 +56,6 @@ export function Page() {
 const columns = [
   { label: 'Choose', hidden: true },
   { label: 'User' },
-  { label: 'Id' },
   { label: 'Email' },
   { label: 'Billing id' },
 ];
@@ -101,22 +100,26 @@ function Row(props: { user: Flagged[number]; chosen: boolean; onChoose: (chosen:
       <Table.Td w={40}>
         <Checkbox
           aria-label={`Choose ${user.id}`}
+          size="xs"
           checked={chosen}
           onChange={(event) => onChoose(event.currentTarget.checked)}
         />
       </Table.Td>
-      <Table.Td>
-        <Anchor component={Link} to={paths.user(user.id)}>
-          {user.name || user.email || user.id}
-        </Anchor>
+      <Table.Td style={{ overflowWrap: 'anywhere' }}>
+        <Group gap={4} wrap="nowrap">
+          <Anchor component={Link} to={paths.user(user.id)} fw={500}>
+            {user.name || user.id}
+          </Anchor>
+          <CopyIcon text={user.id} />
+        </Group>
+        {user.name && (
+          <Text size="xs" c="dimmed">
+            {user.id}
+          </Text>
+        )}
       </Table.Td>
-      <Table.Td>
-        <Copyable text={user.id} />
-      </Table.Td>
-      <Table.Td>{user.email ?? '—'}</Table.Td>
-      <Table.Td>
-        <Group>{user.billingId ?? '—'}</Group>
-      </Table.Td>
+      <Table.Td style={{ overflowWrap: 'anywhere' }}>{user.email ?? '—'}</Table.Td>
+      <Table.Td style={{ overflowWrap: 'anywhere' }}>{user.billingId ?? '—'}</Table.Td>
     </Table.Tr>
   );
 }

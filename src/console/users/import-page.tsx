@@ -1,4 +1,4 @@
-import { Anchor, Badge, Button, Code, FileButton, Group, Progress, Stack, Table, Text } from '@mantine/core';
+import { Anchor, Button, Code, FileButton, Group, Progress, Stack, Table, Text } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'react-router';
@@ -17,6 +17,7 @@ import { Card } from '../parts/card.tsx';
 import { download } from '../parts/download.ts';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
+import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { splitCsv } from './csv.ts';
 
@@ -98,18 +99,14 @@ function Results({ rows }: { rows: readonly Row[] }) {
   const failedFirst = [...rows].sort((a, b) => Number(b.error !== null) - Number(a.error !== null));
   return (
     <Stack role="status">
-      <Group gap="xs">
+      <Group gap="md">
         {outcomes.map((outcome) => {
           const count = rows.filter((row) => row.outcome === outcome).length;
           return (
             count > 0 && (
-              <Badge
-                key={outcome}
-                variant={outcome === 'FAILED' ? 'filled' : 'default'}
-                color={outcome === 'FAILED' ? 'red.9' : undefined}
-              >
-                {formatNumber(count)} {words[outcome].toLowerCase()}
-              </Badge>
+              <State key={outcome} tone={outcome === 'FAILED' ? 'bad' : 'good'}>
+                {`${formatNumber(count)} ${words[outcome].toLowerCase()}`}
+              </State>
             )
           );
         })}

@@ -142,7 +142,7 @@ function SearchInput({ view, setView }: Viewing) {
   return (
     <TextInput
       aria-label="Find a user"
-      placeholder="Find by id, name, email or billing id"
+      placeholder="Id, name, email or billing id"
       leftSection={<IconSearch size={16} aria-hidden />}
       miw={260}
       flex={1}

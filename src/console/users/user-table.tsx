@@ -11,7 +11,12 @@ import type { ListedUser } from './selected.tsx';
 
 type Edge = UserListQuery['usersConnection']['edges'][number];
 
-const columns = [{ label: 'User' }, { label: 'Packages' }, { label: 'Highest use' }, { label: 'Last used' }];
+const columns = [
+  { label: 'User' },
+  { label: 'Packages', wide: true },
+  { label: 'Highest use' },
+  { label: 'Last used', wide: true },
+];
 
 /** Which user an edge is about, with what is done to many users at once needs. */
 export const listed = ({ node, subscriptions }: Edge): ListedUser => ({
@@ -39,7 +44,7 @@ export function UserTable(props: {
     />
   );
   return (
-    <DataTable label="Users" columns={[{ label: 'Choose', head: chooseAll }, ...columns]} minWidth={760}>
+    <DataTable label="Users" columns={[{ label: 'Choose', head: chooseAll }, ...columns]} minWidth={320}>
       {edges.map((edge) => (
         <Row
           key={edge.node.id}
@@ -80,8 +85,11 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
         <Text size="xs" c="dimmed">
           {[user.id, user.name ? user.email : null].filter((text) => text && text !== user.name).join(' · ')}
         </Text>
+        <Text size="xs" hiddenFrom="sm">
+          {subscriptions.map((each) => each.package.name).join(', ')}
+        </Text>
       </Table.Td>
-      <Table.Td>
+      <Table.Td visibleFrom="sm">
         <Stack gap={4}>
           {subscriptions.length === 0 && <Text c="dimmed">—</Text>}
           {subscriptions.map((each) => (
@@ -92,10 +100,12 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
           ))}
         </Stack>
       </Table.Td>
-      <Table.Td miw={180}>
+      <Table.Td miw={{ base: 130, sm: 180 }}>
         <Use use={highestUse} />
       </Table.Td>
-      <Table.Td>{lastUsedAt === null ? '—' : <Moment at={lastUsedAt} withTime={false} />}</Table.Td>
+      <Table.Td visibleFrom="sm">
+        {lastUsedAt === null ? '—' : <Moment at={lastUsedAt} withTime={false} />}
+      </Table.Td>
     </Table.Tr>
   );
 }

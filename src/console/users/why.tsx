@@ -1,4 +1,4 @@
-import { Anchor, Badge, Stack, Table, Text, Title } from '@mantine/core';
+import { Anchor, Stack, Table, Text, Title } from '@mantine/core';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
@@ -9,7 +9,9 @@ import { Answer } from '../parts/answer.tsx';
 import { InstantInput } from '../parts/instant-input.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatNumber } from '../parts/numbers.ts';
+import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
+import { formatChange } from '../usage/change.ts';
 
 type Explanation = ExplainEntitlementQuery['explainEntitlement'];
 type Candidate = Explanation['candidates'][number];
@@ -42,7 +44,7 @@ export function Why({ userId, featureId }: { userId: string; featureId: string }
         description="Empty: now. An earlier time tells how it was then."
         value={at}
         onChange={setAt}
-        maw={260}
+        maw={340}
       />
       <Answer of={answer}>
         {({ explainEntitlement }) => (
@@ -70,7 +72,10 @@ function Candidates({ explanation: { candidates, feature } }: { explanation: Exp
           <Table.Td ta="right">{candidate.used === null ? '—' : formatNumber(candidate.used)}</Table.Td>
           <Table.Td>{candidate.windowStart === null ? '—' : <Moment at={candidate.windowStart} />}</Table.Td>
           <Table.Td>
-            {candidate.outcome === 'COUNTS' && <Badge variant="light">Counts</Badge>} {candidate.reason}
+            {candidate.outcome === 'COUNTS' && <State tone="good">Counts</State>}
+            <Text size="sm" c="dimmed">
+              {candidate.reason}
+            </Text>
           </Table.Td>
         </Table.Tr>
       ))}
@@ -122,9 +127,7 @@ function Evidence({ userId, explanation }: { userId: string; explanation: Explan
                 <Table.Td>
                   <Moment at={occurredAt} />
                 </Table.Td>
-                <Table.Td ta="right">
-                  {action === 'SET' ? `set to ${formatNumber(delta)}` : formatNumber(delta)}
-                </Table.Td>
+                <Table.Td ta="right">{formatChange({ action, delta })}</Table.Td>
                 <Table.Td style={{ overflowWrap: 'anywhere' }}>{note}</Table.Td>
               </Table.Tr>
             ))}
@@ -148,11 +151,11 @@ function Evidence({ userId, explanation }: { userId: string; explanation: Explan
                     {summaryOf(entry)}
                   </Text>
                 </Table.Td>
-                <Table.Td>{entry.author.label}</Table.Td>
+                <Table.Td style={{ whiteSpace: 'nowrap' }}>{entry.author.label}</Table.Td>
               </Table.Tr>
             ))}
           </DataTable>
-          <Anchor component={Link} to={paths.history('USER', userId)} size="sm" underline="always">
+          <Anchor component={Link} to={paths.history('USER', userId)} fz="sm">
             All changes of this user
           </Anchor>
         </section>
