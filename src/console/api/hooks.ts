@@ -30,16 +30,12 @@ export function useSession() {
   return useSessions().data?.find((session) => session.environment === environment);
 }
 
-/** Runs a query. */
-export function useAnswer<Result, Variables>(
-  document: TypedDocumentString<Result, Variables>,
-  variables: Variables,
-  options: { enabled?: boolean; keepPrevious?: boolean; every?: number } = {},
-) {
+/** What the cache calls a query, and how it is run. */
+function useQuestion() {
   const environment = useEnvironment();
   const client = useQueryClient();
-  return useQuery({
-    queryKey: [environment, document.toString(), variables],
+  return <Result, Variables>(document: TypedDocumentString<Result, Variables>, variables: Variables) => ({
+    queryKey: [environment, document.toString(), variables] as const,
     queryFn: async () => {
       try {
         return await request(environment, document, variables);
@@ -48,6 +44,42 @@ export function useAnswer<Result, Variables>(
         throw error;
       }
     },
+  });
+}
+
+/**
+ * Runs queries before what shows them is there.
+ *
+ * @returns a function; what was answered less than `freshMs` ago, it does not ask for again
+ */
+export function useAhead() {
+  const client = useQueryClient();
+  const question = useQuestion();
+  return <Result, Variables>(
+    document: TypedDocumentString<Result, Variables>,
+    variables: Variables,
+    freshMs?: number,
+  ): void => {
+    void client.prefetchQuery({ ...question(document, variables), ...fresh(freshMs) });
+  };
+}
+
+const fresh = (freshMs: number | undefined) => (freshMs === undefined ? {} : { staleTime: freshMs });
+
+/**
+ * Runs a query.
+ *
+ * @param options.every how often it is run again, in milliseconds
+ * @param options.freshMs for what costs the server much: an answer of this age is not asked for again
+ */
+export function useAnswer<Result, Variables>(
+  document: TypedDocumentString<Result, Variables>,
+  variables: Variables,
+  options: { enabled?: boolean; keepPrevious?: boolean; every?: number; freshMs?: number } = {},
+) {
+  return useQuery({
+    ...useQuestion()(document, variables),
+    ...fresh(options.freshMs),
     enabled: options.enabled ?? true,
     placeholderData: options.keepPrevious ? keepPreviousData : undefined,
     refetchInterval: options.every,

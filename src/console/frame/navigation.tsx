@@ -9,17 +9,28 @@ import {
   IconUsers,
 } from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
+import { useAhead } from '../api/hooks.ts';
+import { FeaturesDocument, PackagesDocument, UserListDocument } from '../generated/operations.ts';
+import { useOverviewAhead } from '../overview/ahead.ts';
+import { listOf, usualView } from '../users/view.ts';
 import { basePath } from './base-path.ts';
 import { usePaths } from './paths.ts';
 
 export function Navigation() {
   const paths = usePaths();
   const { pathname } = useLocation();
+  const ahead = useAhead();
+  const overview = useOverviewAhead();
   const entries = [
-    { label: 'Overview', to: paths.overview, Icon: IconChartBar },
-    { label: 'Features', to: paths.features, Icon: IconTags },
-    { label: 'Packages', to: paths.packages, Icon: IconPackage },
-    { label: 'Users', to: paths.users, Icon: IconUsers },
+    { label: 'Overview', to: paths.overview, Icon: IconChartBar, ask: overview },
+    { label: 'Features', to: paths.features, Icon: IconTags, ask: () => ahead(FeaturesDocument, {}) },
+    { label: 'Packages', to: paths.packages, Icon: IconPackage, ask: () => ahead(PackagesDocument, {}) },
+    {
+      label: 'Users',
+      to: paths.users,
+      Icon: IconUsers,
+      ask: () => ahead(UserListDocument, listOf(usualView)),
+    },
     { label: 'Segment', to: paths.segment, Icon: IconPlugConnected },
     { label: 'Configuration', to: paths.configuration, Icon: IconAdjustments },
   ];
@@ -31,13 +42,16 @@ export function Navigation() {
       : [to, ...(within.get(to) ?? [])].some((each) => `${pathname}/`.startsWith(`${each}/`));
   return (
     <>
-      {entries.map(({ label, to, Icon }) => (
+      {entries.map(({ label, to, Icon, ask }) => (
         <NavLink
           key={to}
           component={Link}
           to={to}
           label={label}
           leftSection={<Icon size={18} aria-hidden />}
+          // Whoever points at a link mostly follows it.
+          onMouseEnter={ask}
+          onFocus={ask}
           active={isHere(to)}
           aria-current={isHere(to) ? 'page' : undefined}
           variant="light"

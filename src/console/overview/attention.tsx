@@ -3,9 +3,10 @@ import { IconAlertTriangle } from '@tabler/icons-react';
 import { Link } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { AttentionDocument, type OverviewQuery } from '../generated/operations.ts';
+import { AttentionDocument, FlaggedDocument, type OverviewQuery } from '../generated/operations.ts';
 import { Failure } from '../parts/answer.tsx';
 import { formatNumber } from '../parts/numbers.ts';
+import { freshMs } from './ahead.ts';
 
 /** Refresh interval in milliseconds. */
 const pace = 30_000;
@@ -21,7 +22,9 @@ interface Matter {
 export function Attention({ overview }: { overview: OverviewQuery }) {
   const paths = usePaths();
   const { data, error } = useAnswer(AttentionDocument, {}, { every: pace });
-  const { segmentStatus: segment, flaggedUsers } = overview;
+  const flagged = useAnswer(FlaggedDocument, {}, { every: freshMs.many, freshMs: freshMs.many });
+  const { sameEmail = [], withoutBillingId = [] } = flagged.data?.flaggedUsers ?? {};
+  const { segmentStatus: segment } = overview;
   // Until it is here, what is known already stands, so that nothing below is moved.
   const failing = (data?.webhooks ?? []).filter(
     ({ failingSince, disabledAt }) => failingSince ?? disabledAt,
@@ -37,7 +40,7 @@ export function Attention({ overview }: { overview: OverviewQuery }) {
       'events of unknown users',
     ),
     matter(
-      flaggedUsers.sameEmail.length,
+      sameEmail.length,
       paths.sameEmail,
       'user with the email of another',
       'users with the email of another',
@@ -46,14 +49,14 @@ export function Attention({ overview }: { overview: OverviewQuery }) {
     data === undefined || data.stripeConnection === null
       ? null
       : matter(
-          flaggedUsers.withoutBillingId.length,
+          withoutBillingId.length,
           paths.withoutBillingId,
           'user without a billing id',
           'users without a billing id',
         ),
   ];
   const open = matters.filter((each) => each !== null);
-  if (open.length === 0) return <Failure error={error} />;
+  if (open.length === 0) return <Failure error={error ?? flagged.error} />;
   return (
     <section aria-label="Needs attention" className="attention">
       <Title order={2} size="h5">

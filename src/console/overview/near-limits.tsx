@@ -7,11 +7,8 @@ import { Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
+import { freshMs, nearest } from './ahead.ts';
 
-/** Refresh interval in milliseconds. */
-const pace = 60_000;
-/** From how many percent of the limit, and how many users of each feature. */
-const shown = { percent: 80, first: 5 };
 /** Of how many features. */
 const maxFeatures = 10;
 
@@ -25,7 +22,10 @@ const columns = [
 /** Who has used much of a limit, or more than it. Hidden if nobody has. */
 export function NearLimits() {
   const paths = usePaths();
-  const { data, error } = useAnswer(NearLimitsDocument, shown, { every: pace });
+  const { data, error } = useAnswer(NearLimitsDocument, nearest, {
+    every: freshMs.near,
+    freshMs: freshMs.near,
+  });
   if (error !== null) return <Failure error={error} />;
   if (data === undefined)
     return (
@@ -36,13 +36,13 @@ export function NearLimits() {
   const near = data.featuresNearLimit.slice(0, maxFeatures);
   if (near.length === 0) return null;
   const isMore =
-    data.featuresNearLimit.length > maxFeatures || near.some(({ users }) => users.length === shown.first);
+    data.featuresNearLimit.length > maxFeatures || near.some(({ users }) => users.length === nearest.first);
   return (
     <Card title="Near or over a limit">
       <Text size="sm" c="dimmed">
-        Who has used {shown.percent}% or more of a limit in the current window.
+        Who has used {nearest.percent}% or more of a limit in the current window.
         {isMore &&
-          ` Up to ${formatCount(shown.first, 'user')} of each feature are listed, those with the highest share first.`}
+          ` Up to ${formatCount(nearest.first, 'user')} of each feature are listed, those with the highest share first.`}
       </Text>
       <DataTable label="Near or over a limit" columns={columns}>
         {near.flatMap(({ feature, users }) =>

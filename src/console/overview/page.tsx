@@ -1,11 +1,12 @@
 import { Stack } from '@mantine/core';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { OverviewDocument } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Columns } from '../parts/columns.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { usualSpan } from '../usage/spans.ts';
+import { useOverviewAhead } from './ahead.ts';
 import { Attention } from './attention.tsx';
 import { DemoSteps, demoUserId } from './demo-steps.tsx';
 import { EventStatus, Events } from './events.tsx';
@@ -20,6 +21,9 @@ import { Usage } from './usage.tsx';
 const pace = 10_000;
 
 export function Page() {
+  const ahead = useOverviewAhead();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the page opens
+  useEffect(ahead, []);
   const answer = useAnswer(OverviewDocument, {}, { every: pace });
   const removal = useRemoveDemo();
   const [span, setSpan] = useState(usualSpan);

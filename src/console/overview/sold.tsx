@@ -1,10 +1,12 @@
 import { Anchor, Table, Text } from '@mantine/core';
 import { Link } from 'react-router';
+import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import type { OverviewQuery } from '../generated/operations.ts';
+import { type OverviewQuery, SubscriberCountsDocument } from '../generated/operations.ts';
 import { Card } from '../parts/card.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
+import { freshMs } from './ahead.ts';
 import { useLimitCounts } from './limit-counts.ts';
 
 const columns = [
@@ -17,11 +19,14 @@ const columns = [
 export function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
   const paths = usePaths();
   const counts = useLimitCounts().data?.limitCounts.packages;
-  const ranked = [...packages].sort((a, b) => b.subscriberCount - a.subscriberCount);
+  const { data } = useAnswer(SubscriberCountsDocument, {}, { every: freshMs.many, freshMs: freshMs.many });
+  const subscribers = new Map(data?.packages.map((each) => [each.id, each.subscriberCount]));
+  const countOf = ({ id }: { id: string }) => subscribers.get(id) ?? 0;
+  const ranked = [...packages].sort((a, b) => countOf(b) - countOf(a));
   return (
     <Card title="Published packages">
       <DataTable label="Published packages" columns={columns} minWidth={240}>
-        {ranked.map(({ id, name, isAddon, subscriberCount }) => (
+        {ranked.map(({ id, name, isAddon }) => (
           <Table.Tr key={id}>
             <Table.Td>
               <Anchor component={Link} to={paths.package(id)}>
@@ -33,7 +38,7 @@ export function Sold({ packages }: { packages: OverviewQuery['packages'] }) {
                 </Text>
               )}
             </Table.Td>
-            <Table.Td ta="right">{formatNumber(subscriberCount)}</Table.Td>
+            <Table.Td ta="right">{data && formatNumber(countOf({ id }))}</Table.Td>
             <Table.Td ta="right">
               {counts && <AtLimit packageId={id} counts={counts.find((each) => each.package.id === id)} />}
             </Table.Td>

@@ -13,15 +13,15 @@ import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { LazyBars } from '../usage/lazy-bars.tsx';
 import { SpanChoice } from '../usage/span-choice.tsx';
 import { type Span, spanInWords, zoneNote } from '../usage/spans.ts';
+import { mostFeatures } from './ahead.ts';
 
 /** Refresh interval of the charts in milliseconds. */
 const pace = 10_000;
-const features = 6;
 
 /** The most used features. Each has its own chart, because their units differ. */
 export function Usage({ span, onSpan }: { span: Span; onSpan: (span: Span) => void }) {
   const { bucket, from, to } = span;
-  const variables = { first: features, bucket, from, to };
+  const variables = { first: mostFeatures, bucket, from, to };
   const answer = useAnswer(UsageByFeatureDocument, variables, { every: pace, keepPrevious: true });
   return (
     <Card title="Usage" isMain action={<SpanChoice value={span} onChange={onSpan} />}>

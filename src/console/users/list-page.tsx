@@ -5,7 +5,7 @@ import { type Dispatch, type SetStateAction, useEffect, useRef, useState } from 
 import { Link, useSearchParams } from 'react-router';
 import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { ChoicesDocument, UserListDocument } from '../generated/operations.ts';
+import { ChoicesDocument, UserCountDocument, UserListDocument } from '../generated/operations.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
 import { choicesOf } from '../parts/ids.ts';
 import { formatCount } from '../parts/numbers.ts';
@@ -15,9 +15,7 @@ import { statusWords } from '../subscriptions/badge.tsx';
 import { type ListedUser, SelectedUsers } from './selected.tsx';
 import { NewUser } from './user-dialogs.tsx';
 import { listed, UserTable, UserTableSkeleton } from './user-table.tsx';
-import { changed, filterOf, isFiltered, readView, type View, writeView } from './view.ts';
-
-const pageSize = 50;
+import { changed, isFiltered, listOf, readView, type View, writeView } from './view.ts';
 
 /** The view in the address of this page, and a way to change it. */
 function useView(): [View, (change: Partial<View>) => void] {
@@ -161,8 +159,7 @@ function Found(
 ) {
   const { view, setView, chosen, setChosen } = props;
   const pages = usePages();
-  const variables = { filter: filterOf(view), order: view.order, first: pageSize, after: pages.after };
-  const answer = useAnswer(UserListDocument, variables, { keepPrevious: true });
+  const answer = useAnswer(UserListDocument, listOf(view, pages.after), { keepPrevious: true });
   // What a change did to the chosen users is known here first.
   useEffect(() => {
     const fresh = new Map(answer.data?.usersConnection.edges.map((edge) => [edge.node.id, listed(edge)]));
@@ -171,15 +168,13 @@ function Found(
   if (answer.data === undefined && answer.error === null) return <UserTableSkeleton />;
   return (
     <Answer of={answer}>
-      {({ usersConnection: { edges, totalCount, pageInfo } }) =>
+      {({ usersConnection: { edges, pageInfo } }) =>
         edges.length === 0 && pages.isFirst ? (
           <NoUsers view={view} setView={setView} />
         ) : (
           <>
             <Group justify="space-between" mb={6} mih={26}>
-              <Text size="sm" c="dimmed" role="status">
-                {formatCount(totalCount, 'user')}
-              </Text>
+              <Count view={view} />
               {isFiltered(view) && <CopyView />}
             </Group>
             <div className="framed">
@@ -190,6 +185,16 @@ function Found(
         )
       }
     </Answer>
+  );
+}
+
+/** How many there are. The list does not wait for it: counting takes longer than a page of them. */
+function Count({ view }: { view: View }) {
+  const { data } = useAnswer(UserCountDocument, { filter: listOf(view).filter }, { keepPrevious: true });
+  return (
+    <Text size="sm" c="dimmed" role="status">
+      {data && formatCount(data.usersConnection.totalCount, 'user')}
+    </Text>
   );
 }
 

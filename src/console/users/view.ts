@@ -62,11 +62,25 @@ export function writeView({ search, packageId, status, limit, order }: View): UR
   return params;
 }
 
-export const filterOf = ({ search, packageId, status, limit }: View): UserFilter => ({
+const filterOf = ({ search, packageId, status, limit }: View): UserFilter => ({
   search: search || null,
   packageId,
   status,
   ...(limit === 'USED' ? { limit: 'NEAR', usedPercent: 1 } : { limit }),
+});
+
+/** The list as it opens. */
+export const usualView: View = readView(new URLSearchParams());
+
+/** Users of a page. */
+const pageSize = 50;
+
+/** What the list asks for. */
+export const listOf = (view: View, after?: string) => ({
+  filter: filterOf(view),
+  order: view.order,
+  first: pageSize,
+  after,
 });
 
 export const isFiltered = ({ search, packageId, status, limit }: View): boolean =>
