@@ -54,6 +54,28 @@ it('tells of a user with the subscriptions, and keeps what is about the person t
   await its.look('audit-log-user');
 });
 
+it('shows the last 7 days by one click, in an address that can be shared', async () => {
+  const { page } = its;
+  await open('/configuration/audit-log?to=2020-01-01');
+  await page.getByText('Nothing here').waitFor();
+  await page.getByRole('button', { name: 'Last 7 days' }).click();
+  await row('more-29').first().waitFor();
+  const from = new URL(page.url()).searchParams;
+  expect([...from.keys()]).toEqual(['from']);
+  expect(Date.now() - Date.parse(from.get('from') ?? '')).toBeLessThan(8 * 86_400_000);
+  expect(await page.getByRole('button', { name: 'Last 7 days', pressed: true }).count()).toBe(1);
+});
+
+it('opens what has many lines by a click', async () => {
+  const { page } = its;
+  await open('/configuration/audit-log?about=PACKAGE&id=pro');
+  const lines = row('Create package').locator('summary').first();
+  await lines.filter({ hasText: /^\+ \d+ lines$/ }).waitFor();
+  expect(await page.getByText('"overageEnabled"').first().isVisible()).toBe(false);
+  await lines.click();
+  expect(await page.getByText('"overageEnabled"').first().isVisible()).toBe(true);
+});
+
 it('says so when there is nothing, and finds by type and id', async () => {
   const { page } = its;
   await open('/configuration/audit-log?about=PACKAGE&id=nothing');

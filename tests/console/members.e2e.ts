@@ -75,6 +75,23 @@ it('an editor may, and the audit log names the person', async () => {
   await ours.look('audit-filter');
 });
 
+it('a member is found in the command menu', async () => {
+  await admin.keyboard.press('Control+k');
+  await admin.getByRole('combobox', { name: 'Find or do something' }).fill('silva');
+  await admin.getByRole('option', { name: /Ana Silva/, selected: true }).waitFor();
+  await admin.keyboard.press('Enter');
+  await admin.waitForURL('**/test/configuration/members');
+  await admin.getByRole('table', { name: 'Members' }).getByText('Ana Silva').waitFor();
+});
+
+it('with a key there is no account, and the page says how to get one', async () => {
+  await admin.goto(`${ours.app.url}/test/account`);
+  await admin.getByText('You are signed in with a private key').waitFor();
+  await ours.look('account-key');
+  await admin.locator('#content').getByRole('link', { name: 'Members' }).click();
+  await admin.getByRole('table', { name: 'Members' }).waitFor();
+});
+
 it('a person has an own account, and signs in with the password', async () => {
   await theirs.goto(`${ours.app.url}/test/account`);
   await theirs.getByLabel('Your name').fill('Ana Souza');

@@ -46,7 +46,7 @@ it('edits a draft: limits, unlimited, reset period, overage, and features that c
   await calls.getByRole('textbox', { name: 'Limit', exact: true }).fill('2500');
   await calls.getByRole('combobox', { name: 'Resets' }).click();
   await page.getByRole('option', { name: 'Every day' }).click();
-  await calls.getByRole('switch', { name: 'Allow overage' }).click();
+  await calls.getByRole('switch', { name: /overage/ }).click();
   await choose('Add a feature', 'seats');
   await page.getByRole('group', { name: 'seats' }).getByRole('switch', { name: 'Set to unlimited' }).click();
   await choose('Add a feature', 'sso');
@@ -263,6 +263,37 @@ it('tops up, raises a limit until Friday, holds an amount, and reverts a row of 
   await dialog().getByRole('button', { name: 'Void' }).click();
   await given.getByText('Voided').first().waitFor();
   expect(await given.getByRole('button', { name: /^Void/ }).count()).toBe(0);
+});
+
+it('until Friday is until the end of that day; then it ends by itself, and the page that is open says so', async () => {
+  const { page, app } = its;
+  await page.getByText('from basic').first().waitFor();
+  await click('Give more: calls');
+  await dialog().getByText('Raise the limit').click();
+  await dialog().getByRole('textbox', { name: 'Limit' }).fill('50');
+  await dialog().getByRole('button', { name: 'Friday' }).click();
+  await dialog().getByRole('button', { name: 'Give', exact: true }).click();
+  await page.getByText('from a grant until').waitFor();
+  const { grants } = await app.ok('{ grants(userId: "ada") { id limit endsAt } }');
+  const given = grants.find(({ limit }: { limit: number }) => limit === 50);
+  const end = await page.evaluate(
+    (at) => [new Date(at).getDay(), new Date(at).getHours(), new Date(at).getMinutes()],
+    given.endsAt,
+  );
+  expect(end).toEqual([5, 23, 59]);
+  await app.database.prisma.featureGrant.updateMany({
+    where: { id: BigInt(given.id) },
+    data: { endsAt: new Date() },
+  });
+  // Nobody reloads.
+  await page.getByText('from a grant until').waitFor({ state: 'hidden' });
+  const list = page.getByRole('region', { name: 'Grants, top-ups and reservations' });
+  await list.getByRole('tab', { name: /^Grants/ }).click();
+  await list
+    .getByRole('row', { name: /50 in all/ })
+    .getByText('Ended')
+    .waitFor();
+  expect(await list.getByRole('button', { name: /^Revoke/ }).count()).toBe(0);
 });
 
 it('begins in the past with what was used elsewhere, changes at the end of the period, and takes that back', async () => {

@@ -110,6 +110,10 @@ it('lists users by what they hold and use, keeps the view in the address, and op
   await page.goto(`${app.url}/test/users?limit=reached`);
   await page.getByText('1 user', { exact: true }).waitFor();
   await page.getByText('25 of 20 calls').waitFor();
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: app.url });
+  await page.getByRole('button', { name: 'Copy a link to this view' }).click();
+  await page.getByRole('button', { name: 'Link copied' }).waitFor();
+  expect(await page.evaluate('navigator.clipboard.readText()')).toBe(`${app.url}/test/users?limit=reached`);
   await page.getByRole('combobox', { name: 'Use', exact: true }).click();
   await page.getByRole('option', { name: 'Near or over a limit' }).click();
   await page.waitForURL('**/users?limit=near&order=use_desc');

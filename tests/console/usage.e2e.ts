@@ -134,7 +134,9 @@ it('shows other times, and new usage by itself', async () => {
 it('tells on the overview who is over a limit, and leads to the user', async () => {
   await page.goto(`${app.url}/test`);
   await page.getByText('get no more until it resets').waitFor();
-  await region('Needs attention').getByRole('link', { name: '1 event that no rule claims' }).waitFor();
+  await region('Needs attention').getByRole('link', { name: '1 unmatched event' }).waitFor();
+  const unmatched = region('Segment').locator('dl > div').filter({ hasText: 'Unmatched events' });
+  expect(await unmatched.locator('dd').innerText()).toBe('1');
   const row = region('Near or over a limit').getByRole('row', { name: 'ada' });
   await row.getByText(/^1,\d{3},\d{3} of 20,000 api calls$/).waitFor();
   expect(await region('Near or over a limit').getByRole('row').count()).toBe(2);

@@ -7,6 +7,7 @@ import { Answer } from '../parts/answer.tsx';
 import { DialogButton } from '../parts/dialog.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Pager, usePages } from '../parts/pager.tsx';
+import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { authorOf, useEntries } from './authors.ts';
 import { givenPageSize as pageSize } from './given-tabs.ts';
@@ -14,6 +15,8 @@ import { Why } from './why.tsx';
 
 type Grant = GrantsQuery['grants'][number];
 
+/** Refresh interval in milliseconds: a grant ends by itself. */
+const pace = 10_000;
 const columns = [
   { label: 'Feature' },
   { label: 'Limit' },
@@ -27,7 +30,7 @@ const columns = [
 export function GrantList({ userId }: { userId: string }) {
   const pages = usePages();
   const variables = { userId, first: pageSize, after: pages.after };
-  const answer = useAnswer(GrantsDocument, variables, { keepPrevious: true });
+  const answer = useAnswer(GrantsDocument, variables, { keepPrevious: true, every: pace });
   const entries = useEntries(userId, 'FEATURE_GRANT');
   return (
     <Answer of={answer}>
@@ -57,7 +60,13 @@ export function GrantList({ userId }: { userId: string }) {
                       />
                     )}
                   </Table.Td>
-                  <Table.Td ta="right">{isOpen(grant) && <Revoke grant={grant} />}</Table.Td>
+                  <Table.Td ta="right">
+                    {isOpen(grant) ? (
+                      <Revoke grant={grant} />
+                    ) : (
+                      grant.revokedAt === null && <State>Ended</State>
+                    )}
+                  </Table.Td>
                 </Table.Tr>
               ))}
             </DataTable>

@@ -5,6 +5,7 @@ import { useChange } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import {
   CreateFeatureDocument,
+  DeleteFeatureDocument,
   type FeatureQuery,
   type FeatureType,
   UpdateFeatureDocument,
@@ -130,6 +131,30 @@ export function EditFeature({ feature }: { feature: FeatureQuery['feature'] }) {
         data-autofocus
       />
       {feature.type === 'CONSUMABLE' && <Units draft={draft} set={set} />}
+    </DialogButton>
+  );
+}
+
+/** The way back from a feature that nobody uses yet. The server refuses the others. */
+export function DeleteFeature({ feature }: { feature: FeatureQuery['feature'] }) {
+  const remove = useChange(DeleteFeatureDocument);
+  const navigate = useNavigate();
+  const paths = usePaths();
+  return (
+    <DialogButton
+      label="Delete"
+      title={`Delete ${feature.name}?`}
+      submit="Delete the feature"
+      keep="Keep it"
+      change={remove}
+      danger
+      button={{ variant: 'default' }}
+      onSubmit={async () => {
+        await remove.mutateAsync({ id: feature.id });
+        navigate(paths.features);
+      }}
+    >
+      <Text>Its id is free again. This is possible as long as no package, rule or usage has it.</Text>
     </DialogButton>
   );
 }

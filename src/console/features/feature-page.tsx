@@ -16,7 +16,7 @@ import { DataTable } from '../parts/table.tsx';
 import { SpanChoice } from '../usage/span-choice.tsx';
 import { usualSpan } from '../usage/spans.ts';
 import { UsageIn } from '../usage/usage-over-time.tsx';
-import { EditFeature } from './feature-dialogs.tsx';
+import { DeleteFeature, EditFeature } from './feature-dialogs.tsx';
 import { LimitUse, WhoUsed } from './feature-use.tsx';
 import { TypeBadge } from './type-badge.tsx';
 
@@ -41,6 +41,7 @@ export function Page() {
             aside={<TypeBadge type={feature.type} />}
             facts={<About feature={feature} />}
           >
+            {feature.packages.length === 0 && <DeleteFeature feature={feature} />}
             <EditFeature feature={feature} />
           </PageHead>
           <Stack gap="xl">

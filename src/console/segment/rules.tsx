@@ -84,7 +84,10 @@ function DeleteRule({ rule }: { rule: RuleFragment }) {
       button={{ variant: 'subtle', color: 'gray', size: 'xs' }}
       onSubmit={() => remove.mutateAsync({ id: rule.id })}
     >
-      <Text>It no longer matches events. Usage that it recorded stays.</Text>
+      <Text>
+        It no longer matches events. Usage that it recorded stays. Events that come from now on are kept: the
+        same rule, made again, counts them.
+      </Text>
     </DialogButton>
   );
 }

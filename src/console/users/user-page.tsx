@@ -20,11 +20,14 @@ import { DeleteUser, EditUser } from './user-dialogs.tsx';
 const Given = lazy(() => import('../allowances/given.tsx').then(({ Given }) => ({ default: Given })));
 const Ledger = lazy(() => import('../allowances/ledger.tsx').then(({ Ledger }) => ({ default: Ledger })));
 
+/** Refresh interval in milliseconds: what was given ends by itself, and usage comes from elsewhere. */
+const pace = 10_000;
+
 export function Page() {
   const { id = '' } = useParams();
   const paths = usePaths();
   const navigate = useNavigate();
-  const answer = useAnswer(UserDocument, { id });
+  const answer = useAnswer(UserDocument, { id }, { every: pace });
   const [tab, setTab] = useState<GivenTab>('grants');
   // The id of a merged user resolves to the survivor: update the URL.
   const foundId = answer.data?.user.id;
