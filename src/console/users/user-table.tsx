@@ -79,14 +79,14 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
         />
       </Table.Td>
       <Table.Td style={{ overflowWrap: 'anywhere' }}>
-        <Anchor component={Link} to={paths.user(user.id)} fw={500} onKeyDown={goByArrow}>
+        <Anchor component={Link} to={paths.user(user.id)} fw={500} className="short" onKeyDown={goByArrow}>
           {user.name || user.email || user.id}
         </Anchor>
-        <Text size="xs" c="dimmed">
+        <Text size="xs" c="dimmed" visibleFrom="sm">
           {[user.id, user.name ? user.email : null].filter((text) => text && text !== user.name).join(' · ')}
         </Text>
-        <Text size="xs" hiddenFrom="sm">
-          {subscriptions.map((each) => each.package.name).join(', ')}
+        <Text size="xs" c="dimmed" hiddenFrom="sm" className="short">
+          {[user.id, ...subscriptions.map((each) => each.package.name)].join(' · ')}
         </Text>
       </Table.Td>
       <Table.Td visibleFrom="sm">
