@@ -17,7 +17,7 @@ export function FirstSteps({ done, packageId }: { done: readonly boolean[]; pack
       title: 'Create a package',
       text: 'A package grants so much of each feature. Save it as a draft, then publish it.',
       to: paths.newPackage,
-      link: 'Make a package',
+      link: 'Create package',
       operation:
         'mutation { createPackage(input: { id: "pro", features: [{ id: "api-calls", entitlement: { limit: 1000, resetPeriod: MONTH } }] }) { id } publishPackage(id: "pro") { status } }',
     },
@@ -25,7 +25,7 @@ export function FirstSteps({ done, packageId }: { done: readonly boolean[]; pack
       title: 'Subscribe a user and record usage',
       text: 'Your server records usage, and checks access.',
       to: paths.users,
-      link: 'Make a user',
+      link: 'Create user',
       operation: `mutation { createUser(input: { id: "ada" }) { id } subscribe(userId: "ada", packageIds: ["${packageId}"]) { id } recordUsage(input: { userId: "ada", featureId: "api-calls" }) { recorded } }`,
     },
   ];

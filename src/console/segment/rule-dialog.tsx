@@ -155,7 +155,7 @@ function Conditions(props: {
     onChange(conditions.map((each, at) => (at === index ? { ...each, ...part } : each)));
   return (
     <Stack gap="xs">
-      <Text size="sm" fw={500}>
+      <Text size="sm" fw={600}>
         And all of these properties
       </Text>
       {conditions.map((condition, index) => (
