@@ -5,7 +5,7 @@ import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { RouterProvider } from 'react-router';
 import { shouldAskAgain } from './api/request.ts';
-import { loadPages, router } from './router.tsx';
+import { router } from './router.tsx';
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -23,7 +23,3 @@ createRoot(root).render(
     </QueryClientProvider>
   </StrictMode>,
 );
-
-/** After the first page has had its time, in milliseconds. */
-const pause = 2_000;
-setTimeout(loadPages, pause);

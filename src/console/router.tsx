@@ -6,35 +6,27 @@ import { Broken } from './frame/broken.tsx';
 import { lastEnvironment } from './frame/environment.ts';
 import { Frame } from './frame/frame.tsx';
 import { NotFound } from './frame/not-found.tsx';
+import { mainPages } from './pages.ts';
 
-const loads: (() => Promise<unknown>)[] = [];
-
-function page(load: () => Promise<{ Page: ComponentType }>) {
-  loads.push(load);
-  return { lazy: async () => ({ Component: (await load()).Page }) };
-}
-
-/** Loads the code of all pages, one after another, so that none has to be waited for. */
-export async function loadPages(): Promise<void> {
-  // What cannot be loaded now is tried again when it is needed.
-  for (const load of loads) await load().catch(() => undefined);
-}
+const page = (load: () => Promise<{ Page: ComponentType }>) => ({
+  lazy: async () => ({ Component: (await load()).Page }),
+});
 
 const pages = [
-  { index: true, ...page(() => import('./overview/page.tsx')) },
-  { path: 'features', ...page(() => import('./features/list-page.tsx')) },
+  { index: true, ...page(mainPages.overview) },
+  { path: 'features', ...page(mainPages.features) },
   { path: 'features/:id', ...page(() => import('./features/feature-page.tsx')) },
-  { path: 'packages', ...page(() => import('./packages/list-page.tsx')) },
+  { path: 'packages', ...page(mainPages.packages) },
   { path: 'packages/new', ...page(() => import('./packages/new-page.tsx')) },
   { path: 'packages/:id', ...page(() => import('./packages/package-page.tsx')) },
   { path: 'packages/:id/edit', ...page(() => import('./packages/edit-page.tsx')) },
   { path: 'packages/:id/migrate', ...page(() => import('./migrations/page.tsx')) },
-  { path: 'users', ...page(() => import('./users/list-page.tsx')) },
+  { path: 'users', ...page(mainPages.users) },
   { path: 'users/:id', ...page(() => import('./users/user-page.tsx')) },
   { path: 'flagged-users', ...page(() => import('./users/flagged-page.tsx')) },
   { path: 'import-users', ...page(() => import('./users/import-page.tsx')) },
-  { path: 'segment', ...page(() => import('./segment/page.tsx')) },
-  { path: 'configuration', ...page(() => import('./catalogue/page.tsx')) },
+  { path: 'segment', ...page(mainPages.segment) },
+  { path: 'configuration', ...page(mainPages.configuration) },
   { path: 'configuration/catalogue', ...page(() => import('./catalogue/catalogue-page.tsx')) },
   { path: 'configuration/webhooks', ...page(() => import('./webhooks/page.tsx')) },
   { path: 'configuration/stripe', ...page(() => import('./stripe/page.tsx')) },

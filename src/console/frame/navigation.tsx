@@ -12,9 +12,17 @@ import { Link, useLocation } from 'react-router';
 import { useAhead } from '../api/hooks.ts';
 import { FeaturesDocument, PackagesDocument, UserListDocument } from '../generated/operations.ts';
 import { useOverviewAhead } from '../overview/ahead.ts';
+import { mainPages } from '../pages.ts';
 import { listOf, usualView } from '../users/view.ts';
 import { basePath } from './base-path.ts';
 import { usePaths } from './paths.ts';
+
+/** Loads the code of a page and asks for what it shows. */
+function prepare(load: () => Promise<unknown>, ask?: () => void): void {
+  // What cannot be loaded now is tried again when it is needed.
+  load().catch(() => undefined);
+  ask?.();
+}
 
 export function Navigation() {
   const paths = usePaths();
@@ -22,17 +30,30 @@ export function Navigation() {
   const ahead = useAhead();
   const overview = useOverviewAhead();
   const entries = [
-    { label: 'Overview', to: paths.overview, Icon: IconChartBar, ask: overview },
-    { label: 'Features', to: paths.features, Icon: IconTags, ask: () => ahead(FeaturesDocument, {}) },
-    { label: 'Packages', to: paths.packages, Icon: IconPackage, ask: () => ahead(PackagesDocument, {}) },
+    { label: 'Overview', to: paths.overview, Icon: IconChartBar, load: mainPages.overview, ask: overview },
+    {
+      label: 'Features',
+      to: paths.features,
+      Icon: IconTags,
+      load: mainPages.features,
+      ask: () => ahead(FeaturesDocument, {}),
+    },
+    {
+      label: 'Packages',
+      to: paths.packages,
+      Icon: IconPackage,
+      load: mainPages.packages,
+      ask: () => ahead(PackagesDocument, {}),
+    },
     {
       label: 'Users',
       to: paths.users,
       Icon: IconUsers,
+      load: mainPages.users,
       ask: () => ahead(UserListDocument, listOf(usualView)),
     },
-    { label: 'Segment', to: paths.segment, Icon: IconPlugConnected },
-    { label: 'Configuration', to: paths.configuration, Icon: IconAdjustments },
+    { label: 'Segment', to: paths.segment, Icon: IconPlugConnected, load: mainPages.segment },
+    { label: 'Configuration', to: paths.configuration, Icon: IconAdjustments, load: mainPages.configuration },
   ];
   /** Pages whose URL does not start with their section. */
   const within = new Map([[paths.users, [paths.flaggedUsers, paths.importUsers]]]);
@@ -42,7 +63,7 @@ export function Navigation() {
       : [to, ...(within.get(to) ?? [])].some((each) => `${pathname}/`.startsWith(`${each}/`));
   return (
     <>
-      {entries.map(({ label, to, Icon, ask }) => (
+      {entries.map(({ label, to, Icon, load, ask }) => (
         <NavLink
           key={to}
           component={Link}
@@ -50,8 +71,8 @@ export function Navigation() {
           label={label}
           leftSection={<Icon size={18} aria-hidden />}
           // Whoever points at a link mostly follows it.
-          onMouseEnter={ask}
-          onFocus={ask}
+          onMouseEnter={() => prepare(load, ask)}
+          onFocus={() => prepare(load, ask)}
           active={isHere(to)}
           aria-current={isHere(to) ? 'page' : undefined}
           variant="light"
