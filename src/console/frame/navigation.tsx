@@ -13,15 +13,13 @@ import { useAhead } from '../api/hooks.ts';
 import { FeaturesDocument, PackagesDocument, UserListDocument } from '../generated/operations.ts';
 import { useOverviewAhead } from '../overview/ahead.ts';
 import { mainPages } from '../pages.ts';
-import { listOf, usualView } from '../users/view.ts';
 import { basePath } from './base-path.ts';
 import { usePaths } from './paths.ts';
 
 /** Loads the code of a page and asks for what it shows. */
-function prepare(load: () => Promise<unknown>, ask?: () => void): void {
+function prepare(load: () => Promise<unknown>, ask?: () => unknown): void {
   // What cannot be loaded now is tried again when it is needed.
-  load().catch(() => undefined);
-  ask?.();
+  Promise.all([load(), ask?.()]).catch(() => undefined);
 }
 
 export function Navigation() {
@@ -50,7 +48,11 @@ export function Navigation() {
       to: paths.users,
       Icon: IconUsers,
       load: mainPages.users,
-      ask: () => ahead(UserListDocument, listOf(usualView)),
+      ask: async () => {
+        // Loaded with the page.
+        const { listOf, usualView } = await import('../users/view.ts');
+        ahead(UserListDocument, listOf(usualView));
+      },
     },
     { label: 'Segment', to: paths.segment, Icon: IconPlugConnected, load: mainPages.segment },
     { label: 'Configuration', to: paths.configuration, Icon: IconAdjustments, load: mainPages.configuration },
