@@ -62,7 +62,7 @@ export function writeView({ search, packageId, status, limit, order }: View): UR
   return params;
 }
 
-const filterOf = ({ search, packageId, status, limit }: View): UserFilter => ({
+export const filterOf = ({ search, packageId, status, limit }: View): UserFilter => ({
   search: search || null,
   packageId,
   status,
