@@ -21,6 +21,12 @@ const Text = z
 /** An id that a customer chose: 1 to 255 characters, no control characters, not blank. */
 export const Id = Text.refine((text) => text.trim() !== '', 'must not be blank');
 
+/** Spaces, and characters that are drawn as nothing: such as U+200B, U+2060 and U+FEFF, and the blank of Braille. */
+const invisibleOnly = /^[\s\p{Default_Ignorable_Code_Point}\u2800\ufff9-\ufffb]*$/u;
+
+/** An id that is chosen now. `Id` also finds those of earlier versions, which could consist of invisible characters. */
+export const NewId = Id.refine((text) => !invisibleOnly.test(text), 'must hold a visible character');
+
 const maxRowId = 2n ** 63n - 1n;
 
 /** The number of a row, from the id that the API shows of it; null if no row can have it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Id, Line, listOf, Metadata, parse, readRowId } from '../src/input.ts';
+import { Id, Line, listOf, Metadata, NewId, parse, readRowId } from '../src/input.ts';
 
 describe('an id', () => {
   it.each(['a', ' a ', 'x'.repeat(255), 'usér-124', '😀', '../../etc', "'; drop table user; --"])(
@@ -20,6 +20,23 @@ describe('an id', () => {
   ])('must not be %j', (id, message) => {
     expect(() => parse(Id, id, 'input.id')).toThrow(message);
   });
+});
+
+describe('a new id', () => {
+  it.each(['\u200b', '\ufeff\u2060', ' \u00ad ', '\u3164', '\u2800', '\u{e0041}', '\ufe0f', '\u202e\u202c'])(
+    'must not be %j, of which nothing can be seen; a stored one is found',
+    (id) => {
+      expect(() => parse(NewId, id, 'input.id')).toThrow('input.id: must hold a visible character');
+      expect(parse(Id, id, 'input.id')).toBe(id);
+    },
+  );
+
+  it.each(['a', ' a ', '\u200ba', '\ud83d\udc68\u200d\ud83d\udc69', '\u2764\ufe0f', 'ก็', '.'])(
+    'may be %j',
+    (id) => {
+      expect(parse(NewId, id, 'input.id')).toBe(id);
+    },
+  );
 });
 
 it('an optional line of text may be empty', () => {

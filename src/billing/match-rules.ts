@@ -1,4 +1,4 @@
-import { Id, Line } from '../input.ts';
+import { Id, Line, NewId } from '../input.ts';
 import { emailKey } from '../users/rules.ts';
 import { lineOf } from './said-rules.ts';
 
@@ -79,7 +79,9 @@ export function matchCustomer(customer: CustomerFacts, candidates: Candidates): 
     return only(byBillingId) ?? only(withEmail(byBillingId, customer)) ?? { kind: 'several' };
   const byEmail = candidates.byEmail.filter(({ billingId }) => !billingId || billingId === customer.id);
   if (byEmail.length > 0) return only(byEmail) ?? { kind: 'several' };
-  const spare = [customer.email?.trim(), customer.id].find((id) => id && !candidates.takenIds.has(id));
+  const spare = [customer.email?.trim(), customer.id].find(
+    (id) => NewId.safeParse(id).success && !candidates.takenIds.has(id ?? ''),
+  );
   return spare ? { kind: 'create', id: spare } : { kind: 'several' };
 }
 

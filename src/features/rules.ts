@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { maxPrecision } from '../amount.ts';
 import { invalidInput } from '../errors.ts';
-import { Id, Metadata, Name } from '../input.ts';
+import { Metadata, Name, NewId } from '../input.ts';
 
 const FeatureType = z.enum(['BINARY', 'CONSUMABLE']);
 
@@ -13,7 +13,7 @@ export const Precision = z
 /** A new feature. Default name: the id. */
 export const NewFeature = z
   .object({
-    id: Id,
+    id: NewId,
     name: Name.nullish(),
     type: FeatureType,
     unitLabel: Name.nullish(),

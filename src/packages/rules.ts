@@ -8,7 +8,7 @@ import {
   textOrNull,
 } from '../amount.ts';
 import { featureNotFound, invalidInput, packageNotFound, packageStatusError } from '../errors.ts';
-import { Id, listOf, Metadata, Name } from '../input.ts';
+import { Id, listOf, Metadata, Name, NewId } from '../input.ts';
 import { checkResets, resetFields, storedResets, type TimeZones } from './reset-rules.ts';
 
 /** The maximum number of features, base packages or prices of one package. They fit into one statement. */
@@ -50,7 +50,7 @@ const RequestedBases = listOf(Id, (id) => id, { max: maxEntries });
 /** A new package. Defaults: the id as name, and a base package. */
 export const NewPackage = z
   .object({
-    id: Id,
+    id: NewId,
     name: Name.nullish(),
     isAddon: z.boolean().nullish(),
     features: RequestedFeatures,
@@ -80,7 +80,7 @@ export type PackageChange = z.output<typeof PackageChange>;
 
 /** A copy of a package. Default: the id as name. */
 export const Duplicate = z
-  .object({ newId: Id, name: Name.nullish() })
+  .object({ newId: NewId, name: Name.nullish() })
   .transform(({ newId, name }) => ({ id: newId, name: name ?? newId }));
 export type Duplicate = z.output<typeof Duplicate>;
 

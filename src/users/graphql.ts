@@ -3,7 +3,7 @@ import { settledUntil } from '../database/settled.ts';
 import { userNotFound } from '../errors.ts';
 import { builder } from '../graphql/builder.ts';
 import { listAfter, listArgs, listPage } from '../graphql/list.ts';
-import { Id, parse } from '../input.ts';
+import { Id, NewId, parse } from '../input.ts';
 import { createUser, updateUser } from './change.ts';
 import { NewUser, Search, searchQuery, UserChange } from './rules.ts';
 import { findListed, requireUserKey, searchUsers } from './store.ts';
@@ -146,6 +146,7 @@ builder.mutationFields((t) => ({
     resolve: async (query, _root, args, { db, admitUsers, author }) => {
       const id = parse(Id, args.id, 'id');
       const change = parse(UserChange, args.input, 'input');
+      if (change.id !== id) parse(NewId, change.id, 'input.id');
       return readUser(db, query, await updateUser({ db, admitUsers, author }, id, change), id);
     },
   }),

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { Id, Line, Metadata } from '../input.ts';
+import { Id, Line, Metadata, NewId } from '../input.ts';
 
 /** A new user. Several users may have the same email. */
 export const NewUser = z.object({
-  id: Id,
+  id: NewId,
   billingId: Line.nullish(),
   name: Line.nullish(),
   email: Line.nullish(),

@@ -73,6 +73,13 @@ describe('a feature', () => {
     ['that is the same', [calls], [calls], []],
     ['that is new', [], [sso], ['New BINARY feature "sso".']],
     [
+      'that is new, and of whose id nothing can be seen',
+      [],
+      [feature('\u200b', { name: 'Hidden' })],
+      ['[ERROR] The id of the new feature "Hidden" must hold a visible character.'],
+    ],
+    ['that has such an id already', [feature('\u200b')], [feature('\u200b')], []],
+    [
       'whose name, labels and metadata differ',
       [calls],
       [
@@ -122,6 +129,12 @@ describe('a package', () => {
 
   it.each<[string, CataloguePackage[], CataloguePackage[], string[]]>([
     ['that is the same', [pro], [pro], []],
+    [
+      'that is new, and of whose id nothing can be seen',
+      [],
+      [{ ...pro, id: '\u200b', name: 'Hidden' }],
+      ['[ERROR] The id of the new package "Hidden" must hold a visible character.'],
+    ],
     ['that is new and published', [], [pro], ['New published package "pro".']],
     ['that is new and a draft', [], [draft], ['New draft package "pro".']],
     ['that is new, a draft, and empty', [], [{ ...draft, features: [] }], ['New draft package "pro".']],

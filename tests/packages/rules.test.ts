@@ -83,6 +83,7 @@ describe('NewPackage', () => {
   const many = Array.from({ length: 1001 }, (_, index) => `item-${index}`);
   it.each([
     ['a blank id', { id: ' ' }, 'input.id: must not be blank'],
+    ['an id that nobody sees', { id: '\u2060' }, 'input.id: must hold a visible character'],
     ['a blank name', { name: '' }, 'input.name: must not be blank'],
     ['a blank feature', { features: [{ id: '' }] }, 'input.features.0.id: must not be blank'],
     [

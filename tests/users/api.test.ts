@@ -102,6 +102,7 @@ describe('createUser', () => {
 
   it.each([
     ['a blank id', { id: '  ' }, 'input.id: must not be blank'],
+    ['an id that nobody sees', { id: '\u200b' }, 'input.id: must hold a visible character'],
     ['an id of 256 characters', { id: 'x'.repeat(256) }, 'input.id: must be at most 255 characters'],
     ['an id with a control character', { id: 'a\nb' }, 'input.id: must not contain control characters'],
     [

@@ -32,6 +32,10 @@ export const change = (message: string, step: CatalogueStep): Finding => ({ kind
 /** A difference that publishing cannot remove. */
 export const refused = (message: string): Finding => ({ kind: 'REFUSED', message });
 
+/** An id that cannot be chosen any more; see NewId. */
+export const unseenId = (noun: string, name: string): Finding =>
+  refused(`The id of the new ${noun} "${name}" must hold a visible character.`);
+
 /** Something that is not in the file and stays. */
 export const kept = (message: string): Finding => ({ kind: 'KEPT', message });
 

@@ -1,4 +1,5 @@
 import { amountOf, fits } from '../../amount.ts';
+import { NewId } from '../../input.ts';
 import type { DesiredPackage, DesiredPackageFeature } from '../file/rules.ts';
 import type { Catalogue, CatalogueFeature, CataloguePackage, PackageFeature } from '../rules.ts';
 import {
@@ -8,7 +9,7 @@ import {
   priceAndMetadataChanges,
   versionChanges,
 } from './difference-rules.ts';
-import { change, type Finding, kept, refused } from './finding-rules.ts';
+import { change, type Finding, kept, refused, unseenId } from './finding-rules.ts';
 
 type Features = ReadonlyMap<string, CatalogueFeature>;
 
@@ -112,6 +113,7 @@ function planNextDraft(
 }
 
 function creation(created: CataloguePackage): Finding {
+  if (!NewId.safeParse(created.id).success) return unseenId(nounOf(created), created.name);
   const message = `New ${created.status.toLowerCase()} ${nounOf(created)} "${created.id}".`;
   return change(message, { kind: 'createPackage', package: created });
 }

@@ -1,7 +1,8 @@
+import { NewId } from '../../input.ts';
 import type { DesiredCatalogue, DesiredFeature } from '../file/rules.ts';
 import type { Catalogue, CatalogueFeature } from '../rules.ts';
 import { featureChanges, orStored } from './difference-rules.ts';
-import { change, type Finding, kept, refused } from './finding-rules.ts';
+import { change, type Finding, kept, refused, unseenId } from './finding-rules.ts';
 import { planPackages } from './package-rules.ts';
 
 /**
@@ -25,6 +26,11 @@ export function* planSteps(desired: DesiredCatalogue, catalogue: Catalogue): Gen
   yield missingFeatures(desired, catalogue);
   yield missingPackages(desired, catalogue);
 }
+
+const creation = (feature: CatalogueFeature): Finding =>
+  NewId.safeParse(feature.id).success
+    ? change(`New ${feature.type} feature "${feature.id}".`, { kind: 'createFeature', feature })
+    : unseenId('feature', feature.name);
 
 /** The name, labels and metadata of a feature may change, and its precision may be raised; its type never changes. */
 function planFeature(desired: DesiredFeature, stored: CatalogueFeature | undefined): Finding[] {
@@ -53,8 +59,7 @@ function planFeature(desired: DesiredFeature, stored: CatalogueFeature | undefin
         `Feature "${id}" has the precision ${stored.precision}: a file only raises it. updateFeature lowers it while there is no usage.`,
       ),
     ];
-  if (stored === undefined)
-    return [change(`New ${type} feature "${id}".`, { kind: 'createFeature', feature })];
+  if (stored === undefined) return [creation(feature)];
   const changes = featureChanges(stored, feature);
   if (changes.length === 0) return [];
   return [change(`Feature "${id}": ${changes.join('; ')}.`, { kind: 'changeFeature', feature })];

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { DateTime } from 'luxon';
 import { z } from 'zod';
 import { invalidInput } from '../../errors.ts';
-import { Id, parse } from '../../input.ts';
+import { Id, NewId, parse } from '../../input.ts';
 
 /** An event that is stored. Everything else is read from its payload when it is processed. */
 export interface SegmentEvent {
@@ -96,6 +96,8 @@ export function readEvent(
   const type = envelope.type.toLowerCase();
   const messageId = readMessageId(envelope.messageId);
   if (type !== 'identify' && type !== 'track') return { type: 'IGNORED', messageId: messageId ?? newId() };
+  // Identifying may create a user, whose id is chosen here.
+  if (type === 'identify') parse(NewId, userId, 'event.userId');
   if (isDeeper(raw, maxDepth)) throw invalidInput('event', `must be at most ${maxDepth} levels deep`);
   const payload = storableJson(raw);
   if (Buffer.byteLength(payload) > maxBytes)

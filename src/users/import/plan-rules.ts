@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DomainError, importConflict } from '../../errors.ts';
+import { NewId, parse } from '../../input.ts';
 import { mergedFacts } from '../merge/rules.ts';
 import type { UserFacts } from '../rules.ts';
 import type { Facts, Row } from './csv-rules.ts';
@@ -49,6 +50,7 @@ function applyMatch(
   const { user } = match;
   switch (match.kind) {
     case 'create':
+      parse(NewId, user.id, 'row.id');
       enter(user, directory);
       return { outcome: 'CREATED', line, id: user.id, imported: user.imported, facts };
     case 'update': {
@@ -58,6 +60,7 @@ function applyMatch(
       return { outcome: 'UPDATED', line, key: keyOf(user), change };
     }
     case 'claim':
+      parse(NewId, match.id, 'row.id');
       directory.byId.delete(user.id);
       alter(user, { ...facts, id: match.id, imported: false }, directory);
       return { outcome: 'CLAIMED', line, key: keyOf(user), id: match.id, change: facts };

@@ -30,6 +30,10 @@ describe('an event', () => {
     expect(read(raw)).toMatchObject({ type: 'IDENTIFY', eventName: null, payload: JSON.stringify(raw) });
   });
 
+  it('of track may be about a stored user of whose id nothing can be seen', () => {
+    expect(read({ ...track, userId: '\u200b' })).toMatchObject({ userId: '\u200b' });
+  });
+
   it.each(['page', 'screen', 'group', 'alias', 'tracking', 'anything'])('of type %s is ignored', (type) => {
     expect(read({ ...track, type })).toEqual({ type: 'IGNORED', messageId: 'm' });
   });
@@ -87,6 +91,11 @@ describe('an event', () => {
     ['is null', null, 'event: must be a JSON object'],
     ['is an array', [track], 'event: must be a JSON object'],
     ['is text', 'track', 'event: must be a JSON object'],
+    [
+      'identifies a user by an id of which nothing can be seen',
+      { type: 'identify', userId: '\u200b' },
+      'event.userId: must hold a visible character',
+    ],
     ['has no type', { userId: 'u' }, 'event.type: must be a type such as "identify" or "track"'],
     ['has an empty type', { ...track, type: '' }, 'event.type: must not be empty'],
     [

@@ -404,6 +404,15 @@ describe('a file', () => {
     expect(plan(users, facts).map(({ line, ...step }) => step)).toEqual(steps);
   });
 
+  it('makes no user with an id of which nothing can be seen, and changes one who has it', () => {
+    const rows = [{ line: 2, facts: { id: '\u200b', name: 'x' } }];
+    const error = invalidInput('row.id', 'must hold a visible character');
+    expect(planImport(rows, openDirectory([], []))).toEqual([{ outcome: 'FAILED', line: 2, error }]);
+    expect(plan([{ ...customer(1, 'x', 'c'), id: '\u200b' }], [{ id: '\u200b', name: 'x' }])).toMatchObject([
+      { outcome: 'UPDATED' },
+    ]);
+  });
+
   it('keeps the errors of its rows in their places', () => {
     const error = invalidInput('row.id', 'must not be blank');
     const rows = [
