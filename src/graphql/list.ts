@@ -117,7 +117,7 @@ const pollMs = 5;
  * running transaction may still insert rows between those of the page. Then this waits, and after a timeout returns only
  * the settled rows.
  */
-async function settledPage<Row>(
+export async function settledPage<Row>(
   read: () => Promise<Row[]>,
   timeOf: (row: Row) => Date,
   settledUntil: () => Promise<Date>,
@@ -131,8 +131,8 @@ async function settledPage<Row>(
   for (;;) {
     const until = await settledUntil();
     // Read after `until` is known, so that all settled rows are visible.
-    const settled = (await read()).filter((row) => timeOf(row) < until);
-    if (newest < until || Date.now() > now + settlingTimeoutMs) return settled;
+    if (newest < until || Date.now() > now + settlingTimeoutMs)
+      return (await read()).filter((row) => timeOf(row) < until);
     await sleep(pollMs);
   }
 }

@@ -1,8 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
+import { settledUntil } from '../database/settled.ts';
 import { requireFeature } from '../features/store.ts';
 import { builder } from '../graphql/builder.ts';
 import type { Context } from '../graphql/context.ts';
-import { PageSize } from '../graphql/list.ts';
+import { PageSize, settledPage } from '../graphql/list.ts';
 import { parse } from '../input.ts';
 import { SubscriptionStatus } from '../subscriptions/graphql.ts';
 import { User } from '../users/graphql.ts';
@@ -142,9 +143,7 @@ builder.queryField('usersConnection', (t) =>
       checkOrder(order, filter);
       const last = args.after == null ? null : readCursor(order, args.after);
       await checkFilter(filter, context);
-      const rows = await context.readLong(() =>
-        findUsers(context.db, context.environmentId, filter, { order, take: first + 1, last }),
-      );
+      const rows = await findFollowed(context, filter, { order, take: first + 1, last });
       const page = rows.slice(0, first).map((row) => ({ ...row, userKey: row.key }));
       const query = queryFromInfo({ context, info, paths: [['edges', 'node'], ['nodes']] });
       const users = await withUsers(page, query, context);
@@ -161,6 +160,21 @@ builder.queryField('usersConnection', (t) =>
     },
   }),
 );
+
+/** A list by creation may be followed while users are added: it misses none; see settledPage. */
+function findFollowed(
+  { db, environmentId, readLong }: Context,
+  filter: UserFilter,
+  page: Parameters<typeof findUsers>[3],
+): ReturnType<typeof findUsers> {
+  const read = () => readLong(() => findUsers(db, environmentId, filter, page));
+  if (page.order !== 'CREATED_ASC') return read();
+  return settledPage(
+    read,
+    ({ value }) => new Date(value),
+    () => settledUntil(db, 'user'),
+  );
+}
 
 /** @throws FeatureNotFoundError */
 async function checkFilter({ featureId }: UserFilter, { db, environmentId }: Context): Promise<void> {

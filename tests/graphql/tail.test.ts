@@ -79,6 +79,49 @@ it('whoever adds finds it in the next page at once', async () => {
   }
 });
 
+it('what is not committed to usersConnection and exportUsers yet is told after it, and so is what came later', async () => {
+  const key = app.keys.live;
+  const readPages = async () => {
+    const { usersConnection, exportUsers } = await app.ok(
+      '{ usersConnection(first: 5) { nodes { id } } exportUsers(first: 5) }',
+      {},
+      key,
+    );
+    const nodes = usersConnection.nodes.map(({ id }: { id: string }) => id);
+    return {
+      nodes,
+      rows: exportUsers
+        .trim()
+        .split(/\r?\n/)
+        .slice(1)
+        .map((line: string) => line.split(',')[0]),
+    };
+  };
+  const slow = await app.database.work.connect();
+  await slow.query('begin');
+  await slow.query(
+    `insert into "user" (environment_id, id, updated_at) values ('live', 'early of two', now())`,
+  );
+  await app.ok('mutation { createUser(input: { id: "late of two" }) { id } }', {}, key);
+  expect(await readPages()).toEqual({ nodes: [], rows: [] });
+  const whole = await app.ok(
+    '{ exportUsers usersConnection(order: CREATED_DESC) { nodes { id } } }',
+    {},
+    key,
+  );
+  expect(whole.exportUsers).toContain('late of two');
+  expect(whole.usersConnection.nodes).toEqual([{ id: 'late of two' }]);
+  await slow.query('commit');
+  slow.release();
+  const both = ['early of two', 'late of two'];
+  expect(await readPages()).toEqual({ nodes: both, rows: both });
+  await app.ok(
+    'mutation { one: deleteUser(id: "early of two") { id } two: deleteUser(id: "late of two") { id } }',
+    {},
+    key,
+  );
+});
+
 /* A list, the field that tells its items apart, an item of somebody else, and one by a call. */
 it.each([
   [

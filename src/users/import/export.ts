@@ -19,6 +19,12 @@ interface ExportPage {
   ids?: readonly string[] | null;
 }
 
+/** A row of the file. */
+interface ExportedRow {
+  line: string;
+  createdAt: Date;
+}
+
 /**
  * Returns at most `take` CSV rows of the users after `last`. Reads users in pages of bounded length.
  *
@@ -28,16 +34,20 @@ export async function exportRows(
   db: Db,
   environmentId: string,
   { take, last, ids = null }: ExportPage,
-): Promise<string[]> {
-  const rows: string[] = [];
+): Promise<ExportedRow[]> {
+  const rows: ExportedRow[] = [];
   let after = last;
   let length = 0;
   let size = firstPageUsers;
   while (rows.length < take) {
     const asked = Math.min(size, take - rows.length);
     const users = await findPage(db, environmentId, { take: asked, last: after, ids });
-    const page = await mapInSlices(users, writeRow, environmentId);
-    const pageTotal = page.reduce((sum, row) => sum + row.length, 0);
+    const page = await mapInSlices(
+      users,
+      (user) => ({ line: writeRow(user), createdAt: user.createdAt }),
+      environmentId,
+    );
+    const pageTotal = page.reduce((sum, { line }) => sum + line.length, 0);
     length += pageTotal;
     if (length > maxLength)
       throw invalidInput('first', `the file is longer than ${maxMiB} MiB; ask for fewer users at once`);

@@ -1,8 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { z } from 'zod';
 import type { PrismaClient, User as UserRow } from '../../database/generated/client.ts';
+import { settledUntil } from '../../database/settled.ts';
 import { builder } from '../../graphql/builder.ts';
-import { listAfter, listArgs } from '../../graphql/list.ts';
+import { listAfter, listArgs, settledPage } from '../../graphql/list.ts';
 import { selects } from '../../graphql/selection.ts';
 import { Id, Note, parse } from '../../input.ts';
 import { User } from '../graphql.ts';
@@ -125,9 +126,17 @@ builder.queryField('exportUsers', (t) =>
         const rows = await listAfter(
           args,
           (id) => findListed(db, environmentId, id),
-          (page) => untilCallerLeaves(() => exportRows(db, environmentId, { ...page, ids })),
+          (page) => {
+            const read = () => untilCallerLeaves(() => exportRows(db, environmentId, { ...page, ids }));
+            if (args.first == null) return read();
+            return settledPage(
+              read,
+              ({ createdAt }) => createdAt,
+              () => settledUntil(db, 'user'),
+            );
+          },
         );
-        return [headerLine, ...rows].join('');
+        return [headerLine, ...rows.map(({ line }) => line)].join('');
       }),
   }),
 );
