@@ -72,6 +72,7 @@ export function isTemporary(error: unknown): boolean {
 export function reason(error: unknown): string {
   const { code = '', message } = error as { code?: string; message?: string };
   // Node.js 24 adds advice of its own after a semicolon, about how to run Node.js.
+  if (code === '42501' && message?.includes('session_replication_role')) return noTriggers;
   if (certificateCodes.has(code)) return `${message?.split('; ', 1)[0] ?? code}; ${certificateAdvice}`;
   return message || code || String(error);
 }
@@ -84,6 +85,8 @@ const certificateCodes = new Set([
   'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
 ]);
+const noTriggers =
+  'session_replication_role is replica for the database or the role, so no trigger runs; reset it: ALTER DATABASE … RESET session_replication_role, and ALTER ROLE … RESET session_replication_role';
 const certificateAdvice =
   'in DATABASE_URL, add sslrootcert=/path/to/ca.pem to trust it, or set sslmode=no-verify to encrypt without verifying the server';
 

@@ -79,6 +79,14 @@ const durableCommits = `
 const connectionChecks = `
   select set_config('client_connection_check_interval', '1s', false) where version() !~* 'windows|mingw|visual c'`;
 
+/**
+ * As `replica`, no trigger runs, and foreign keys are not checked. Only a superuser may change it back; for another role
+ * the connection fails, before it can write anything wrong.
+ */
+const triggersRun = `
+  select set_config('session_replication_role', 'origin', false)
+  where current_setting('session_replication_role') = 'replica'`;
+
 /** PostgreSQL 17 and newer. Statements have deadlines; a transaction of many, as in a backup, may take longer. */
 const transactionTimeout = `
   select set_config('transaction_timeout', '0', false) where current_setting('server_version_num')::int >= 170000`;
@@ -89,5 +97,7 @@ export async function applySettings(
   settings: SessionSettings,
 ): Promise<void> {
   const statements = Object.entries(settings).map(([name, value]) => `set ${name} = '${value}'`);
-  await session.query([...statements, durableCommits, connectionChecks, transactionTimeout].join('; '));
+  await session.query(
+    [...statements, durableCommits, connectionChecks, triggersRun, transactionTimeout].join('; '),
+  );
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Pool } from 'pg';
 import { type Database, openDatabase } from '../../src/database/client.ts';
@@ -97,4 +98,29 @@ test('a commit is on disk before it is answered, unless the operator asks for mo
   expect(await level()).toBe('on');
   await setDatabase({ synchronous_commit: 'remote_apply' });
   expect(await level()).toBe('remote_apply');
+});
+
+test('triggers run, whatever session_replication_role the database has', async () => {
+  await setDatabase({ session_replication_role: 'replica' });
+  const roleOf = async () => {
+    const session = await openSession(testDatabase.url);
+    const { rows } = await session.query("select current_setting('session_replication_role') as role");
+    await session.end();
+    return rows[0].role;
+  };
+  expect(await roleOf()).toBe('origin');
+
+  // Only a superuser may change it back.
+  const url = new URL(testDatabase.url);
+  const role = `plain_${randomUUID().slice(0, 8)}`;
+  await onServer(testDatabase.url, `create role ${role} login password 'plain'`);
+  try {
+    [url.username, url.password] = [role, 'plain'];
+    await expect(openSession(url.toString())).rejects.toThrow(
+      /^The database at \S+ cannot be used: session_replication_role is replica for the database or the role, so no trigger runs; reset it: /,
+    );
+  } finally {
+    await onServer(testDatabase.url, `drop role ${role}`);
+    await setDatabase({ session_replication_role: 'origin' });
+  }
 });
