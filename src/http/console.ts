@@ -48,6 +48,9 @@ const pageHeaders = {
 /** The name of an asset changes with its content, so browsers may cache it for ever. */
 const assetHeaders = { 'Cache-Control': 'public, max-age=31536000, immutable' };
 
+/** How many files, each in three encodings, are open at once. */
+const filesAtOnce = 16;
+
 /**
  * Reads the built console into memory. Null if it is not built.
  *
@@ -69,7 +72,11 @@ export async function loadConsole(
     ]);
     return [`/${name.replaceAll('\\', '/')}`, { type: types[extname(name)] ?? '', plain, br, gzip }];
   };
-  const assets = new Map(await Promise.all(names.filter((name) => extname(name) in types).map(read)));
+  const files = names.filter((name) => extname(name) in types);
+  const assets = new Map<string, ConsoleFile>();
+  for (let from = 0; from < files.length; from += filesAtOnce)
+    for (const [path, file] of await Promise.all(files.slice(from, from + filesAtOnce).map(read)))
+      assets.set(path, file);
   const page = assets.get('/index.html');
   if (page === undefined) return null;
   assets.delete('/index.html');

@@ -22,14 +22,29 @@ const portTimeoutMs = 1_000;
 /** Files and sockets for everything but clients: 59 connections to the database, webhooks, files of the console. */
 const reservedFiles = 256;
 
+/** A server that takes fewer clients is of no use. */
+const fewestConnections = 64;
+
 /**
  * How many clients may be connected. Each one uses a file descriptor. If none were left, a connection to the database
  * could not be opened again, and everybody could cause that, without a key. Only Linux tells the limit.
+ *
+ * @throws StartupError if there are too few
  */
 function mostConnections(): number {
+  const limit = mostFiles();
+  const needed = reservedFiles + fewestConnections;
+  if (limit < needed)
+    throw new StartupError(
+      `This process may open ${limit} files at once, and needs at least ${needed}: raise the limit (ulimit -n).`,
+    );
+  return limit - reservedFiles;
+}
+
+function mostFiles(): number {
   try {
     const [, limit] = /^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
-    return limit === undefined ? Number.MAX_SAFE_INTEGER : Math.max(Number(limit) - reservedFiles, 64);
+    return limit === undefined ? Number.MAX_SAFE_INTEGER : Number(limit);
   } catch {
     return Number.MAX_SAFE_INTEGER;
   }

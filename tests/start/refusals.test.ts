@@ -1,8 +1,10 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ensureBuilt, run } from '../helpers/process.ts';
 
@@ -33,6 +35,17 @@ test('a port in use is told before any database is touched', async () => {
     stdout: '',
     stderr: `Port ${port} on 127.0.0.1 is in use: set PORT to another one.\n`,
   });
+});
+
+test('a limit of open files that is too low is told', async () => {
+  const child = spawn('sh', ['-c', `ulimit -n 300; exec "${process.execPath}" dist/bundle/main.js`], {
+    env: { PORT: '0', DATA_DIR: join(tmpdir(), 'open-kana-never-made') },
+  });
+  const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')]);
+  expect(child.exitCode).toBe(1);
+  expect(stderr).toBe(
+    'This process may open 300 files at once, and needs at least 320: raise the limit (ulimit -n).\n',
+  );
 });
 
 test('a data directory that cannot be made is told', async () => {
