@@ -1,10 +1,19 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { parseExactJson } from '../exact-json.ts';
 import type { Room } from './gate.ts';
 import { drainTimeoutMs, maxBodyBytes, maxStrangerBodyBytes, strangerBodyTimeoutMs } from './limits.ts';
 import { type Answer, overloaded, refusal, writeJson } from './response.ts';
+
+/*
+ * A body that comes byte by byte costs as much for each byte as for a whole one. So where pieces are small, the connection
+ * is left unread for a moment after each, while the operating system collects what arrives.
+ */
+const freePieces = 16;
+const smallPieceBytes = 1024;
+const pieceRestMs = 50;
 
 const tooLarge = refusal('PAYLOAD_TOO_LARGE', 'The body of a request may hold at most 1 MiB.');
 const tooLargeForStranger = refusal(
@@ -71,20 +80,24 @@ function collectBytes(request: IncomingMessage, limits: Limits, length: number):
   let bytes: Buffer = Buffer.alloc(0);
   let size = 0;
   let taken = 0;
+  const rests = restBetweenPieces(request.socket);
   return new Promise((resolve) => {
     const timer = timeoutMs === undefined ? undefined : setTimeout(stop, timeoutMs, tooSlow);
     function stop(answer: Answer) {
       request.off('data', take).off('end', finish).off('close', release);
+      rests.end();
       release();
       resolve(answer);
     }
     function release() {
       clearTimeout(timer);
+      rests.end();
       room.giveBack(taken);
       taken = 0;
     }
     function take(chunk: Buffer) {
       size += chunk.length;
+      if (size !== length) rests.count(size);
       if (size > maxBytes) stop(limits.tooLarge);
       else if (chunk.length === length) bytes = chunk;
       else if (room.take(chunk.length)) {
@@ -103,11 +116,42 @@ function collectBytes(request: IncomingMessage, limits: Limits, length: number):
     }
     function finish() {
       clearTimeout(timer);
+      rests.end();
       request.off('close', release);
       resolve({ bytes: bytes.subarray(0, size), release });
     }
     request.on('data', take).once('end', finish).once('close', release);
   });
+}
+
+/** Leaves a connection unread after each piece of a body, once there are many and they are small. */
+function restBetweenPieces(socket: Socket) {
+  let pieces = 0;
+  let start: NodeJS.Immediate | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const pause = () => {
+    socket.pause();
+    timer = setTimeout(end, pieceRestMs);
+  };
+  function end() {
+    clearImmediate(start);
+    start = undefined;
+    if (timer === undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    socket.resume();
+  }
+  return {
+    /** @param size the bytes of the body so far */
+    count(size: number) {
+      pieces += 1;
+      if (start !== undefined || pieces <= freePieces || size > pieces * smallPieceBytes) return;
+      // Not at once: who has got a piece asks for the next one directly after that, which ends a pause.
+      start = setImmediate(pause);
+    },
+    /** The connection is read as usual from now on. */
+    end,
+  };
 }
 
 const inflate = promisify(gunzip);
