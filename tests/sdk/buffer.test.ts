@@ -11,7 +11,10 @@ beforeAll(async () => {
   await createUser(app.database.prisma, { id: '124' });
 });
 afterAll(() => app.close());
-beforeEach(() => app.database.prisma.usageEvent.deleteMany());
+beforeEach(async () => {
+  await app.database.prisma.usageEvent.deleteMany();
+  await app.database.prisma.usageKey.deleteMany();
+});
 
 const usage = { userId: '124', featureId: 'api-calls' };
 const recorded = { data: { recorded: true, reason: null, duplicate: false } };
