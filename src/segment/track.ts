@@ -8,9 +8,15 @@ import { lockUsers } from '../usage/record/locked-store.ts';
 import type { IfLocked, Usage } from '../usage/record/rules.ts';
 import { appendUsage, DECIDE } from '../usage/record/store.ts';
 import { dropDeleted } from './erasure/store.ts';
-import { type EventKey, findUserKeys, saveTracks, type TrackOutcome } from './events/store.ts';
+import {
+  type EventKey,
+  findUserKeys,
+  openTracks,
+  saveTracks,
+  type TrackOutcome,
+  type WaitingTrack,
+} from './events/store.ts';
 import { tellUnmatched } from './events/unmatched-store.ts';
-import { openTracks, type WaitingTrack } from './events/waiting-store.ts';
 import { arrival, lock, tryLock } from './lock-store.ts';
 import {
   type Mapping,

@@ -44,9 +44,17 @@ export async function startListener(dataDir: string): Promise<Listener> {
     current.kill('SIGKILL');
     await ended;
   }
+  async function arrived(): Promise<Arrived[]> {
+    const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n');
+    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
+  }
+  const countNotTaken = async () => (await arrived()).filter(({ taken }) => !taken).length;
+  /** Answers badly for so long, and then until a message has met it, or none comes. */
   async function answerFor(way: string, ms: number): Promise<void> {
+    const before = await countNotTaken();
     current.stdin?.write(`${way}\n`);
     await sleep(ms);
+    for (let left = 50; left > 0 && (await countNotTaken()) === before; left -= 1) await sleep(100);
     current.stdin?.write('take\n');
   }
   return {
@@ -72,10 +80,7 @@ export async function startListener(dataDir: string): Promise<Listener> {
         await running;
       };
     },
-    async arrived() {
-      const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n');
-      return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
-    },
+    arrived,
     stop: end,
   };
 }
