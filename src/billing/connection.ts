@@ -204,7 +204,10 @@ export async function connectConfigured(context: ConnectContext): Promise<void> 
   if (!isConnected) await connectStripe(context, keys);
 }
 
-/** Nobody else changes the connection until the transaction ends, or stores what its account says; see lockAccount. */
+/**
+ * Nobody else changes the connection until the transaction ends, or stores what its account says: see requireAccount and
+ * saveAnswer.
+ */
 export async function lockConnection(tx: Db, environmentId: string): Promise<StripeConnection | null> {
   await tx.$queryRaw`SELECT 1 FROM environment WHERE id = ${environmentId} FOR NO KEY UPDATE`;
   await tx.$queryRaw`SELECT 1 FROM stripe_connection WHERE environment_id = ${environmentId} FOR NO KEY UPDATE`;

@@ -19,7 +19,9 @@ export function createHttpClient(): HttpClient {
     getClientName: () => 'node',
     async makeRequest(host, port, path, method, headers, requestData, protocol, timeout) {
       const request = {
-        ...{ method, headers: { ...headers } as Record<string, string>, redirect: 'manual' as const },
+        method,
+        headers: { ...headers } as Record<string, string>,
+        redirect: 'manual' as const,
         body: method === 'GET' || method === 'DELETE' ? null : requestData,
         signal: AbortSignal.timeout(timeout),
       };

@@ -106,8 +106,10 @@ export function billingJobs(
           log.error({ err: loggable(error), environmentId: row.environmentId }, 'work with Stripe is left'),
         );
       }
-      if (rows.length > 0) await cleanUpMeters(prisma);
-      if (rows.length > 0) await cleanUpEvents(prisma);
+      if (rows.length > 0) {
+        await cleanUpMeters(prisma);
+        await cleanUpEvents(prisma);
+      }
       await Promise.all(connecting);
     },
   };

@@ -33,6 +33,8 @@ export async function noteAnswer(db: Db, { environmentId, sealedKey }: AskedWith
 
 /** The state of a connection that Stripe answers, or that was not asked yet. */
 export const noProblem = () => ({
-  ...{ problem: null, problemSince: null },
-  ...{ problemTries: 0, asksAgainAt: null },
+  problem: null,
+  problemSince: null,
+  problemTries: 0,
+  asksAgainAt: null,
 });

@@ -107,7 +107,7 @@ export async function deleteDraftPackage(db: PrismaClient, { author, id, now }: 
     const version = editableVersion(current);
     if (version === null)
       throw packageStatusError(`The package "${id}" cannot be deleted: it is ${current.status}, not DRAFT.`);
-    // Whoever is giving it a price, a template or a meter comes first, or finds it gone.
+    // Waits for transactions that add a price, a template or a meter to it; later ones no longer find it.
     if (current.status === 'DRAFT') await lockAgainstSubscribing(tx, environmentId, id);
     const addonId = current.status === 'DRAFT' ? await findAddonOf(tx, environmentId, id) : null;
     if (addonId !== null)

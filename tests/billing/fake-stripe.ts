@@ -99,7 +99,7 @@ export class FakeStripe {
   answersInstead: (call: string, response: ServerResponse) => boolean = () => false;
   /** What is awaited before a request is answered. */
   delays: (call: string) => Promise<unknown> | undefined = () => undefined;
-  /** What is to be told of objects in another way than this server does. */
+  /** Changes objects in answers: for objects that this server would not make. */
   retold: (call: string, answer: object) => object = (_call, answer) => answer;
   /** Called with the number of each request, before it is answered. */
   onRequest: (count: number) => void = () => undefined;

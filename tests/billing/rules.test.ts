@@ -278,7 +278,7 @@ describe('payments and links', () => {
     expect(error.message).toContain(field);
   });
 
-  test('whoever buys something once need not be known before', async () => {
+  test('a buyer of something once need not be known before', async () => {
     await app.ok(`mutation { createBillingTemplate(packageId: "extra", input: {
       id: "once", currency: "eur", prices: ["${once}"] }) { id } }`);
     await app.ok('mutation { createUser(input: { id: "own-id", email: "shopper@example.com" }) { id } }');
@@ -311,7 +311,7 @@ describe('payments and links', () => {
     expect(generatePortalLink.url).toContain(customer);
   });
 
-  test('whoever holds an add-on or an ended base package may still buy one', async () => {
+  test('a user with an add-on or an ended base package may still buy one', async () => {
     await app.ok(`mutation { createBillingTemplate(packageId: "pro", input: {
       id: "t", currency: "eur", interval: "month", prices: ["${pro}"] }) { id } }`);
     const customer = stripe.createCustomer('back@example.com');

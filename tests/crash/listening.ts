@@ -9,7 +9,7 @@ import type { Postgres } from './postgres.ts';
 import type { Random } from './random.ts';
 import { type Sender, sendList, sendUsage } from './senders.ts';
 
-// A receiver of webhooks, which is killed too; the usage that it is told of; and what it must have been told.
+// A receiver of webhooks, which is killed too; the usage that makes messages; and the messages that it must have got.
 
 /** A message as it arrived. */
 interface Arrived {
@@ -100,7 +100,7 @@ const followed = names('followed', 24);
 /** Several send at once, and give nothing back: the order does not matter. */
 const shared = names('shared', 9);
 
-/** Makes the webhook, before anything that it is told of, and users whose usage it is told of. */
+/** Makes the webhook, before anything that makes a message, and users whose usage makes messages. */
 export async function createListening({ call }: Caller, { url }: Listener): Promise<void> {
   const ok = async (query: string, variables: object = {}) => {
     const { data, error } = await call(query, variables);

@@ -72,7 +72,7 @@ export function Navigation() {
           to={to}
           label={label}
           leftSection={<Icon size={18} aria-hidden />}
-          // Whoever points at a link mostly follows it.
+          // A link that is pointed at is usually clicked next.
           onMouseEnter={() => prepare(load, ask)}
           onFocus={() => prepare(load, ask)}
           active={isHere(to)}

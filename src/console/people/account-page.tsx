@@ -43,7 +43,7 @@ function Account() {
   );
 }
 
-/** Whoever signed in with a key has none. */
+/** A session of a private key has no account. */
 function NoAccount() {
   const paths = usePaths();
   return (

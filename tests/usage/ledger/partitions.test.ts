@@ -141,7 +141,7 @@ test('with a month the ids move on, and there are always partitions ahead', asyn
   expect(count).toBe(4);
 });
 
-test('near the end of a range the ids skip the next one: whoever draws an id meanwhile gets none twice', async () => {
+test('near the end of a range the ids skip the next one: no id is drawn twice meanwhile', async () => {
   await sql(`select setval('usage_event_id_seq', $1)`, [`${4n * rangeSize - 10n}`]);
   await sql(
     `update usage_event set recorded_at = recorded_at - interval '40 days' where tableoid = 'usage_event_3'::regclass`,
