@@ -1,5 +1,5 @@
 // One real PostgreSQL for all contestants, with its default durability, and the same data in each database.
-import { chmodSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -13,9 +13,14 @@ export const users = 10_000;
 export const features = 10;
 export const featureIds = Array.from({ length: features }, (_, index) => `feature-${index}`);
 
-/** Starts PostgreSQL and makes the template; answers how to copy and query databases, and how to end it all. */
-export async function startDatabases() {
-  const dataDir = mkdtempSync(join(tmpdir(), 'open-kana-bench-'));
+/**
+ * Starts PostgreSQL and makes the template; answers how to copy and query databases, and how to end it all.
+ *
+ * @param keep a directory whose databases are used again and stay; without it all are made anew, and removed
+ */
+export async function startDatabases(keep) {
+  const dataDir = keep ?? mkdtempSync(join(tmpdir(), 'open-kana-bench-'));
+  mkdirSync(dataDir, { recursive: true });
   chmodSync(dataDir, 0o755); // The server may have to run as another account.
   const server = await startEmbedded({ dataDir });
   const urlOf = (name) => Object.assign(new URL(server.url), { pathname: `/${name}` }).href;
@@ -29,20 +34,31 @@ export async function startDatabases() {
     }
   };
   const admin = new URL(server.url).pathname.slice(1);
-  await run(admin, 'create database template_bench');
-  const key = await fill(urlOf('template_bench'));
-  await run('template_bench', 'vacuum analyze');
+  const exists = async (name) => {
+    const { rowCount } = await run(admin, `select from pg_database where datname = '${name}'`);
+    return rowCount > 0;
+  };
+  if (!(await exists('template_bench'))) {
+    await run(admin, 'create database template_bench');
+    await fill(urlOf('template_bench'));
+    await run('template_bench', 'vacuum analyze');
+  }
+  const key = await makeKey(urlOf('template_bench'));
   const pid = canCount ? await postmasterOf(server.url) : undefined;
   return {
     key,
     run,
     cpuSeconds: () => (canCount ? cpuSecondsOfTree(pid) : 0),
+    exists,
+    urlOf,
+    drop: (name) => run(admin, `drop database if exists ${name} with (force)`),
     copy: async (name) => {
       await run(admin, `create database ${name} template template_bench`);
       return urlOf(name);
     },
     stop: async () => {
       await server.stop();
+      if (keep) return;
       for (const path of [realpathSync(join(dataDir, 'postgres')), dataDir])
         rmSync(path, { recursive: true, force: true });
     },
@@ -88,7 +104,6 @@ async function fill(url) {
       })),
     });
   }
-  const { key } = await createKey(prisma, 'test', 'PRIVATE');
   await database.hot.query(`
     insert into "user" (environment_id, id, updated_at)
       select 'test', 'user-' || n, now() from generate_series(0, ${users - 1}) n;
@@ -96,6 +111,13 @@ async function fill(url) {
       select key, 'test', 'base', false, now() - interval '100 days' from "user";
     insert into subscription (user_key, environment_id, package_id, is_addon, started_at)
       select key, 'test', 'addon', true, now() - interval '50 days' from "user" where key % 2 = 0;`);
+  await database.close();
+}
+
+/** Makes a private key of the environment `test`. */
+export async function makeKey(url) {
+  const database = openDatabase(url);
+  const { key } = await createKey(database.prisma, 'test', 'PRIVATE');
   await database.close();
   return key;
 }

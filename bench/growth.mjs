@@ -5,18 +5,21 @@ import { oneUnit } from '../dist/amount.js';
 import { createStandingFinder } from '../dist/entitlements/store.js';
 import { appendUsage } from '../dist/usage/record/store.js';
 import { canCount, cpuSeconds } from './cpu.mjs';
+import { measureGrownCalls } from './grown-calls.mjs';
+import { median } from './report.mjs';
 
 const batch = 64;
-/** The calls are counted in so many parts: the further from a checkpoint, the fewer whole pages are written. */
-const parts = 8;
+/** Calls are counted in parts of so many: the further from a checkpoint, the fewer whole pages are written. */
+const partCalls = 200 * batch;
+/** What a check costs does not depend on the checkpoint: so many are enough. */
+const checkCalls = 4 * partCalls;
 /** As src/database/settings.ts sets them for the hot path. */
 const settings = 'set plan_cache_mode = force_generic_plan; set enable_seqscan = off; set jit = off';
 
-/** Past usage of users and features at random, in the order of time, as recordUsage writes it. */
+/** Past usage of users and features at random, in the order of time, as recordUsage writes it. Indexes are made at the end. */
 async function fill({ run }, database, { users, events, features }) {
   process.stderr.write(`${database}: ${users} users, ${features} features, ${events} events\n`);
   const sql = [
-    `set statement_timeout = 0; set synchronous_commit = off`,
     `insert into feature (environment_id, id, name, type, updated_at)
        select 'test', 'grown-' || n, 'grown', 'CONSUMABLE', now() from generate_series(0, ${features - 1}) n`,
     `insert into package (environment_id, id, name, is_addon, status, updated_at)
@@ -27,6 +30,8 @@ async function fill({ run }, database, { users, events, features }) {
        select 'test', 'grown-' || n, now() from generate_series(0, ${users - 1}) n`,
     `insert into subscription (user_key, environment_id, package_id, is_addon, started_at)
        select key, 'test', 'grown', false, now() - interval '100 days' from "user" where id like 'grown-%'`,
+    `alter table usage_event drop constraint usage_event_pkey; drop index usage_event_id_idx;
+     alter table usage_counter drop constraint usage_counter_pkey`,
     `insert into usage_event (user_key, environment_id, feature_id, action, delta, occurred_at, recorded_at)
        select first.key + abs(hashint8(n)::bigint) % ${users}, 'test',
          'grown-' || abs(hashint8(n + 1000000007)::bigint) % ${features}, 'ADD', 1,
@@ -35,6 +40,9 @@ async function fill({ run }, database, { users, events, features }) {
     `insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
        select e.user_key, s.id, e.feature_id, usage_window_start(s.started_at, 'MONTH', e.occurred_at), 'test', sum(e.delta)
        from usage_event e join subscription s on s.user_key = e.user_key and s.package_id = 'grown' group by 1, 2, 3, 4`,
+    `set maintenance_work_mem = '256MB'; alter table usage_event add primary key (user_key, id);
+     create index on usage_event (id);
+     alter table usage_counter add primary key (user_key, subscription_id, feature_id, window_start)`,
   ];
   for (const each of sql) await run(database, each);
   // What is measured is recorded in the month after.
@@ -43,6 +51,15 @@ async function fill({ run }, database, { users, events, features }) {
     "select setval('usage_event_id_seq', ((last_value >> 24) + 1) << 24, false) from usage_event_id_seq",
   );
   await run(database, 'vacuum analyze');
+}
+
+/** What the tables of a database that is kept were filled with, as a comment in it. */
+const describe = ({ users, events, features }) =>
+  `filled with ${users} users, ${features} features, ${events} events`;
+
+async function sizeOf({ exists, run }, database) {
+  if (!(await exists(database))) return null;
+  return (await run(database, "select obj_description('usage_event'::regclass) as text")).rows[0].text;
 }
 
 const random = (count) => Math.floor(Math.random() * count);
@@ -76,40 +93,46 @@ async function walByRelation(pool, from, to, calls) {
   return rows;
 }
 
-/** Runs the calls on one session. Answers what each costs it. */
+/** Where the log was when the last checkpoint began. */
+const redo = async (pool) =>
+  (await pool.query('select redo_lsn from pg_control_checkpoint()')).rows[0].redo_lsn;
+
+/**
+ * Runs the calls on one session, from a checkpoint on: the first change of each page after it writes the whole page. Ends
+ * when PostgreSQL begins the next checkpoint, or after so many calls. Answers what a call costs: the first ones, those of
+ * the whole cycle, and part by part.
+ */
 async function measure(url, calls, run) {
   const pool = new pg.Pool({ connectionString: url, max: 1, onConnect: (client) => client.query(settings) });
   const read = async () => {
     const { rows } =
       await pool.query(`select pg_backend_pid() as pid, pg_current_wal_insert_lsn() - '0/0'::pg_lsn as wal,
       pg_stat_force_next_flush()`);
-    const [{ wal_fpi: pages }] = (await pool.query('select wal_fpi from pg_stat_wal')).rows;
-    return {
-      wal: Number(rows[0].wal),
-      pages: Number(pages),
-      seconds: canCount ? cpuSeconds(rows[0].pid) : 0,
-    };
+    return { wal: Number(rows[0].wal), seconds: canCount ? cpuSeconds(rows[0].pid) : 0 };
   };
+  const between = (from, to, count) => ({
+    walBytes: (to.wal - from.wal) / count,
+    cpuMicros: ((to.seconds - from.seconds) * 1e6) / count,
+  });
   try {
     await run(pool, 20 * batch);
-    // From a checkpoint on: the first change of each page writes all of it.
     await pool.query('checkpoint');
-    const before = await read();
-    const walBytesByPart = [];
-    let after = before;
-    for (let part = 1; part <= parts; part += 1) {
-      const { wal } = after;
-      await run(pool, calls / parts);
-      after = await read();
-      walBytesByPart.push(((after.wal - wal) * parts) / calls);
+    const begun = await redo(pool);
+    const start = await read();
+    const parts = [];
+    let done = 0;
+    let last = start;
+    let byRelation = [];
+    while (done < calls && (await redo(pool)) === begun) {
+      const count = Math.min(partCalls, calls - done);
+      await run(pool, count);
+      const now = await read();
+      parts.push(between(last, now, count));
+      if (done === 0) byRelation = await walByRelation(pool, start.wal, now.wal, count);
+      last = now;
+      done += count;
     }
-    return {
-      walBytesByPart,
-      byRelation: await walByRelation(pool, before.wal, after.wal, calls),
-      cpuMicros: ((after.seconds - before.seconds) * 1e6) / calls,
-      walBytes: (after.wal - before.wal) / calls,
-      pages: (after.pages - before.pages) / calls,
-    };
+    return { first: parts[0], mean: between(start, last, done), parts, calls: done, byRelation };
   } finally {
     await pool.end();
   }
@@ -137,27 +160,42 @@ async function check(pool, calls, { users, features }) {
     );
 }
 
+/** Fills what is not filled yet, and answers where to connect. */
+async function fillAll(databases, sizes) {
+  const urls = {};
+  for (const [name, size] of Object.entries(sizes)) {
+    urls[name] = databases.urlOf(name);
+    if ((await sizeOf(databases, name)) === describe(size)) continue;
+    await databases.drop(name);
+    await databases.copy(name);
+    await fill(databases, name, size);
+    await databases.run(name, `comment on table usage_event is '${describe(size)}'`);
+  }
+  return urls;
+}
+
 /** Measures both sizes, round by round, and prints them side by side. */
-export async function measureGrowth(databases, { users, events, features, rounds, calls, alter }) {
+export async function measureGrowth(
+  databases,
+  { users, events, features, rounds, calls, only, alter, load },
+) {
   const sizes = {
     small: { users: 10_000, events: 10_000, features },
     large: { users, events, features },
   };
-  const kinds = {
-    record: (size) => (pool, count) => record(pool, count, size, false),
-    'record with key': (size) => (pool, count) => record(pool, count, size, true),
-    check: (size) => (pool, count) => check(pool, count, size),
+  const possible = {
+    record: (url, size) => measure(url, calls, (pool, count) => record(pool, count, size, false)),
+    'record with key': (url, size) => measure(url, calls, (pool, count) => record(pool, count, size, true)),
+    check: (url, size) =>
+      measure(url, Math.min(calls, checkCalls), (pool, count) => check(pool, count, size)),
   };
-  const urls = {};
-  for (const [name, size] of Object.entries(sizes)) {
-    urls[name] = await databases.copy(name);
-    await fill(databases, name, size);
-  }
+  const kinds = Object.entries(possible).filter(([kind]) => only?.includes(kind) ?? true);
+  const urls = await fillAll(databases, sizes);
   const rows = [];
   for (let round = 1; round <= rounds; round += 1)
-    for (const [kind, make] of Object.entries(kinds))
+    for (const [kind, run] of kinds)
       for (const [name, size] of Object.entries(sizes)) {
-        const figures = await measure(urls[name], calls, make(size));
+        const figures = await run(urls[name], size);
         rows.push({ kind, size: name, round, ...figures });
         tell(kind, name, figures);
       }
@@ -166,43 +204,42 @@ export async function measureGrowth(databases, { users, events, features, rounds
     for (const each of sql.split(';')) await databases.run('large', each);
     await databases.run('large', 'select pg_reload_conf()');
     process.stderr.write(`after ${sql}\n`);
-    for (const [kind, make] of Object.entries(kinds))
-      tell(kind, 'large', await measure(urls.large, calls, make(sizes.large)));
+    for (const [kind, run] of kinds) tell(kind, 'large', await run(urls.large, sizes.large));
   }
-  const relations = `select relname, relkind, pg_size_pretty(pg_relation_size(oid)) as size from pg_class
-    where relname ~ '^(usage_|user|subscription)' and relkind in ('r', 'i') and pg_relation_size(oid) > 1000000
-    order by pg_relation_size(oid) desc`;
-  console.table((await databases.run('large', relations)).rows);
-  console.table(
-    Object.keys(kinds).map((kind) => {
-      const of = (size, field) =>
-        medianOf(
-          rows.filter((row) => row.kind === kind && row.size === size),
-          field,
-        );
-      return {
-        kind,
-        'CPU small, µs': Math.round(of('small', 'cpuMicros')),
-        'CPU large, µs': Math.round(of('large', 'cpuMicros')),
-        'WAL small, bytes': Math.round(of('small', 'walBytes')),
-        'WAL large, bytes': Math.round(of('large', 'walBytes')),
-        'whole pages, large': Number(of('large', 'pages').toFixed(2)),
-      };
-    }),
-  );
-  return rows;
+  console.table((await databases.run('large', relationsSql)).rows);
+  if (rounds > 0) console.table(kinds.map(([kind]) => compare(kind, rows)));
+  return { rows, calls: load.rounds > 0 ? await measureGrownCalls(databases, urls, sizes, load) : [] };
 }
 
-function tell(kind, size, { cpuMicros, walBytes, walBytesByPart, pages, byRelation }) {
+const relationsSql = `
+  select relname, relkind, pg_size_pretty(pg_relation_size(oid)) as size from pg_class
+  where relname ~ '^(usage_|user|subscription)' and relkind in ('r', 'i') and pg_relation_size(oid) > 1000000
+  order by pg_relation_size(oid) desc`;
+
+function compare(kind, rows) {
+  const of = (size, span, field) =>
+    median(
+      rows.filter((row) => row.kind === kind && row.size === size).map((row) => row[span][field]),
+    ).toFixed(0);
+  const both = (span, field) => `${of('small', span, field)} / ${of('large', span, field)}`;
+  return {
+    'small / large': kind,
+    [`CPU of the first ${partCalls}, µs`]: both('first', 'cpuMicros'),
+    'CPU, µs': both('mean', 'cpuMicros'),
+    [`WAL of the first ${partCalls}, bytes`]: both('first', 'walBytes'),
+    'WAL, bytes': both('mean', 'walBytes'),
+  };
+}
+
+/** At most eight parts are printed. */
+function tell(kind, size, { first, mean, parts, calls, byRelation }) {
   const of = byRelation.map(({ relation, pages, changes }) => `${relation} ${pages} + ${changes}`).join(', ');
+  const step = Math.max(1, Math.floor(parts.length / 8));
+  const shown = parts.filter((_, part) => part % step === 0);
   process.stderr.write(
-    `${kind}, ${size}: CPU ${cpuMicros.toFixed(0)} µs, WAL ${walBytes.toFixed(0)} bytes ` +
-      `(by parts: ${walBytesByPart.map((bytes) => bytes.toFixed(0)).join(', ')}), ${pages.toFixed(2)} whole pages` +
-      `${of && `; pages + changes: ${of}`}\n`,
+    `${kind}, ${size}, ${calls} calls: CPU ${mean.cpuMicros.toFixed(0)} µs (first ${first.cpuMicros.toFixed(0)}), ` +
+      `WAL ${mean.walBytes.toFixed(0)} bytes (every ${step}. part of ${partCalls}: ` +
+      `${shown.map(({ walBytes }) => walBytes.toFixed(0)).join(', ')})` +
+      `${of && `; pages + changes of the first part: ${of}`}\n`,
   );
-}
-
-function medianOf(rows, field) {
-  const sorted = rows.map((row) => row[field]).sort((one, other) => one - other);
-  return sorted[sorted.length >> 1];
 }

@@ -1,5 +1,5 @@
 // The load, in a process of its own: one scenario by wrk or autocannon; prints its result as JSON.
-// argv: JSON { url, key, scenario, connections, generator, and seconds or calls }
+// argv: JSON { url, key, scenario, connections, generator, and seconds or calls; and size, of a grown database }
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,8 +10,8 @@ import autocannon from 'autocannon';
 import { canCount, cpuSeconds } from './cpu.mjs';
 import { scenarios } from './scenarios.mjs';
 
-const { url, key, scenario, connections, seconds, calls, generator } = JSON.parse(process.argv[2]);
-const { body, path = '/graphql', prepared } = scenarios[scenario];
+const { url, key, scenario, connections, seconds, calls, generator, size } = JSON.parse(process.argv[2]);
+const { body, path = '/graphql', prepared, rows = 1, isNeverRepeated } = scenarios[scenario];
 const headers = { 'content-type': 'application/json', authorization: key };
 
 /** How many requests wrk takes turns with; what must be new in each is marked. */
@@ -22,8 +22,8 @@ const longest = 600;
 function withWrk() {
   const directory = mkdtempSync(join(tmpdir(), 'open-kana-load-'));
   const file = join(directory, 'requests');
-  const count = prepared ? turns : Math.max(Math.ceil(turns / (scenarios[scenario].rows ?? 1)), 10);
-  writeFileSync(file, [path, ...Array.from({ length: count }, () => body('@new-id@')), ''].join('\n'));
+  const count = isNeverRepeated ? calls : Math.max(Math.ceil(turns / rows), 10);
+  writeFileSync(file, [path, ...Array.from({ length: count }, () => body('@new-id@', size)), ''].join('\n'));
   try {
     const text = execFileSync('wrk', [
       ...['--threads', '1', '--connections', String(connections), '--duration', `${seconds ?? longest}s`],
@@ -53,7 +53,7 @@ async function withAutocannon() {
       }
     : {
         requests: [
-          { path, setupRequest: (request) => ({ ...request, body: body(randomUUID()) }), onResponse },
+          { path, setupRequest: (request) => ({ ...request, body: body(randomUUID(), size) }), onResponse },
         ],
       };
   const result = await autocannon({

@@ -1,8 +1,9 @@
 // `npm run bench`: measures all contestants in turn, round by round, and prints ratios of medians.
 // Options: --quick (under three minutes), --history (10^4 against 10^7 events), --backfill (live traffic beside a
 // rule that is applied to stored events), --migration (live traffic beside a migration of 10^5 subscribers),
-// --growth (CPU and WAL of a record and a check: 10^4 users against 10^6 with 10^7 events; --users and --events make
-// that smaller, --alter SQL measures again after a change), --allowances (others have many top-ups, grants and reservations, against none), --webhooks (bursts of 10^5 messages
+// --growth (a record and a check in a database of 10^4 users, and of 10^6 with 10^7 events: CPU and WAL from a checkpoint
+// to the next one, or of --calls N; then --load-rounds N of calls through the server. --users and --events make that
+// smaller, --keep DIR fills the databases once for several runs, --alter SQL measures again after a change), --allowances (others have many top-ups, grants and reservations, against none), --webhooks (bursts of 10^5 messages
 // to 50 webhooks, of which 10 hang and 5 fail, and recordUsage beside them), --statement (one statement by its size),
 // --json FILE,
 // --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine),
@@ -36,6 +37,8 @@ const { values: options } = parseArgs({
     users: { type: 'string' },
     alter: { type: 'string', multiple: true },
     events: { type: 'string' },
+    keep: { type: 'string' },
+    'load-rounds': { type: 'string' },
     json: { type: 'string' },
     rounds: { type: 'string' },
     seconds: { type: 'string' },
@@ -157,15 +160,21 @@ async function measureAll(databases) {
       events: Number(options.events ?? 10_000_000),
       features: 1_000,
       rounds,
-      calls: calls || 20_000,
+      calls: calls || 1_000_000,
+      only: options.only?.split('|'),
       alter: options.alter ?? [],
+      load: {
+        rounds: Number(options['load-rounds'] ?? rounds),
+        calls: Math.min(calls || 64_000, 64_000),
+        generator,
+      },
     });
   if (!options.webhooks) return compare(databases);
   const events = Number(options.events ?? 2_000);
   return measureWebhooks(databases, { events, rounds, amount: calls ? { calls } : { seconds }, generator });
 }
 
-const databases = await startDatabases();
+const databases = await startDatabases(options.keep);
 try {
   const summary = await measureAll(databases);
   if (options.json) writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`);

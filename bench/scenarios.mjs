@@ -21,6 +21,12 @@ const prepared = 100;
 
 const usage = () => ({ userId: anyUser(), featureId: anyFeature(), delta: 1 });
 
+/** A user and a feature of a database that was filled by growth.mjs. */
+const grown = ({ users, features }) => ({
+  userId: `grown-${Math.floor(Math.random() * users)}`,
+  featureId: `grown-${Math.floor(Math.random() * features)}`,
+});
+
 export const scenarios = {
   record: { prepared, body: () => JSON.stringify({ query: record, variables: { input: usage() } }) },
   recordPostgraphile: {
@@ -58,6 +64,16 @@ export const scenarios = {
   check: {
     prepared,
     body: () => JSON.stringify({ query: check, variables: { userId: anyUser(), featureId: anyFeature() } }),
+  },
+  // No request comes twice: who was asked about before would be in memory.
+  recordGrown: {
+    isNeverRepeated: true,
+    body: (_id, size) =>
+      JSON.stringify({ query: record, variables: { input: { ...grown(size), delta: 1 } } }),
+  },
+  checkGrown: {
+    isNeverRepeated: true,
+    body: (_id, size) => JSON.stringify({ query: check, variables: grown(size) }),
   },
   recordThousand: {
     rows: 1_000,
