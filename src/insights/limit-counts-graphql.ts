@@ -4,6 +4,8 @@ import { parse } from '../input.ts';
 import { Package } from '../packages/graphql.ts';
 import { countNearLimits } from './limit-counts-store.ts';
 import { Percent } from './span-rules.ts';
+import { asOfWords } from './standings/graphql.ts';
+import { readStandings } from './standings/stored-store.ts';
 
 interface PackageRow {
   package: typeof Package.$inferType;
@@ -24,6 +26,7 @@ interface Counts {
   near: number;
   reached: number;
   packages: PackageRow[];
+  asOf: Date;
 }
 
 const LimitCounts = builder.objectRef<Counts>('LimitCounts').implement({
@@ -37,6 +40,7 @@ const LimitCounts = builder.objectRef<Counts>('LimitCounts').implement({
       type: [PackageLimitCounts],
       description: 'The same by the package whose limit it is, most users first: which package is too small.',
     }),
+    asOf: t.expose('asOf', { type: 'DateTime', description: asOfWords }),
   }),
 });
 
@@ -53,7 +57,10 @@ builder.queryField('limitCounts', (t) =>
     resolve: async (_root, args, context, info): Promise<Counts> => {
       const { db, environmentId, readLong } = context;
       const percent = parse(Percent.max(100, 'must be at most 100'), args.percent ?? 80, 'percent');
-      const { near, reached, packages } = await readLong(() => countNearLimits(db, environmentId, percent));
+      const standings = await readStandings(db, environmentId);
+      const { near, reached, packages } = await readLong(() =>
+        countNearLimits(db, standings, environmentId, percent),
+      );
       const found = await db.package.findMany({
         ...queryFromInfo({ context, info, path: ['packages', 'package'] }),
         where: { environmentId, id: { in: packages.map(({ packageId }) => packageId) } },
@@ -62,6 +69,7 @@ builder.queryField('limitCounts', (t) =>
       return {
         near,
         reached,
+        asOf: standings.asOf,
         packages: packages.flatMap(({ packageId, ...counts }) => {
           const its = byId.get(packageId);
           return its === undefined ? [] : [{ package: its, ...counts }];

@@ -13,6 +13,8 @@ import { User } from '../users/graphql.ts';
 import { findUserKey } from '../users/store.ts';
 import { findNearLimit, findNearLimits, type NearLimit } from './near-limit-store.ts';
 import { Percent, RankingCount, readHours } from './span-rules.ts';
+import { asOfWords } from './standings/graphql.ts';
+import { readStandings } from './standings/stored-store.ts';
 import { findTopUsers, findUsageByPackage, type PackageUse } from './usage-store.ts';
 
 type UserRow = typeof User.$inferType;
@@ -43,7 +45,7 @@ const PackageUsage = builder.objectRef<PackageUsageRow>('PackageUsage').implemen
   }),
 });
 
-type UserNearLimitRow = WithUser<NearLimit & { featureId: string }>;
+type UserNearLimitRow = WithUser<NearLimit & { featureId: string; asOf: Date }>;
 
 const UserNearLimit = builder.objectRef<UserNearLimitRow>('UserNearLimit').implement({
   description: 'A user who has used much of a limit in the current window.',
@@ -59,9 +61,10 @@ const UserNearLimit = builder.objectRef<UserNearLimitRow>('UserNearLimit').imple
       description: 'The usage in percent of the limit, rounded down. Null if the limit is 0.',
       resolve: ({ used, limit }) => percentOf(used, limit),
     }),
+    asOf: t.expose('asOf', { type: 'DateTime', description: asOfWords }),
     entitlement: t.field({
       type: Entitlement,
-      description: 'Whether the user may use one more, with top-ups and reservations.',
+      description: 'Whether the user may use one more now, with top-ups and reservations.',
       resolve: async ({ user, featureId }, _args, { environmentId, findStanding }) =>
         entitlementOf(await findStanding({ environmentId, userId: user.id, featureId }), oneUnit),
     }),
@@ -194,8 +197,16 @@ builder.queryFields((t) => ({
       const percent = parse(Percent, args.percent ?? 80, 'percent');
       const take = parse(RankingCount, args.first ?? 5, 'first');
       const question = { environmentId, percent };
-      const rows = await readLong(() => findNearLimits(db, question, { features: maxFeatures, take }));
-      const users = await withUsers(rows, queryFromInfo({ context, info, path: ['users', 'user'] }), context);
+      const standings = await readStandings(db, environmentId);
+      const rows = await readLong(() =>
+        findNearLimits(db, standings, question, { features: maxFeatures, take }),
+      );
+      const found = rows.map((row) => ({ ...row, asOf: standings.asOf }));
+      const users = await withUsers(
+        found,
+        queryFromInfo({ context, info, path: ['users', 'user'] }),
+        context,
+      );
       const features = await db.feature.findMany({
         ...queryFromInfo({ context, info, path: ['feature'] }),
         where: { environmentId, id: { in: [...new Set(rows.map(({ featureId }) => featureId))] } },
@@ -228,6 +239,7 @@ builder.queryFields((t) => ({
       const featureId = parse(Id, args.featureId, 'featureId');
       await requireFeature(db, environmentId, featureId);
       const question = { environmentId, featureId, percent };
+      const standings = await readStandings(db, environmentId);
       const findLast = async (userId: string): Promise<NearLimit | null> => {
         const userKey = await findUserKey(db, environmentId, userId);
         if (userKey === null) return null;
@@ -235,9 +247,9 @@ builder.queryFields((t) => ({
         return grant?.limit == null ? null : { userKey, used, limit: grant.limit };
       };
       const rows = await listAfter({ first, after }, findLast, (page) =>
-        readLong(() => findNearLimit(db, question, page)),
+        readLong(() => findNearLimit(db, standings, question, page)),
       );
-      const found = rows.map((row) => ({ ...row, featureId }));
+      const found = rows.map((row) => ({ ...row, featureId, asOf: standings.asOf }));
       return withUsers(found, queryFromInfo({ context, info, path: ['user'] }), context);
     },
   }),

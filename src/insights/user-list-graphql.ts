@@ -8,6 +8,8 @@ import { parse } from '../input.ts';
 import { SubscriptionStatus } from '../subscriptions/graphql.ts';
 import { User } from '../users/graphql.ts';
 import { withUsers } from './ranking-graphql.ts';
+import { asOfWords } from './standings/graphql.ts';
+import { readStandings, type Standings } from './standings/stored-store.ts';
 import {
   checkOrder,
   type limitStates,
@@ -29,6 +31,8 @@ interface Connection {
   hasNextPage: boolean;
   hasPreviousPage: boolean;
   filter: UserFilter;
+  /** What the filter by a limit is held to; null without one. */
+  standings: Standings | null;
 }
 
 const PageInfo = builder.objectRef<Connection>('PageInfo').implement({
@@ -69,11 +73,20 @@ const UserConnection = builder.objectRef<Connection>('UserConnection').implement
     pageInfo: t.field({ type: PageInfo, description: 'Where the page is.', resolve: (page) => page }),
     totalCount: t.int({
       description: 'How many users the whole list has.',
-      resolve: ({ filter }, _args, { db, environmentId, readLong }) =>
-        readLong(() => countUsers(db, environmentId, filter)),
+      resolve: ({ filter, standings }, _args, { db, environmentId, readLong }) =>
+        readLong(() => countUsers(db, standings ?? unread, environmentId, filter)),
+    }),
+    asOf: t.field({
+      type: 'DateTime',
+      nullable: true,
+      description: `Of a list with a filter by a limit, else null. ${asOfWords}`,
+      resolve: ({ standings }) => standings?.asOf ?? null,
     }),
   }),
 });
+
+/** Of lists that do not depend on them. */
+const unread: Standings = { isStored: false, asOf: new Date(0) };
 
 const UserOrderType = builder.enumType('UserOrder', {
   description: 'The order of a list of users.',
@@ -143,7 +156,9 @@ builder.queryField('usersConnection', (t) =>
       checkOrder(order, filter);
       const last = args.after == null ? null : readCursor(order, args.after);
       await checkFilter(filter, context);
-      const rows = await findFollowed(context, filter, { order, take: first + 1, last });
+      const hasLimit = filter.featureId != null || filter.limit != null;
+      const standings = hasLimit ? await readStandings(context.db, context.environmentId) : null;
+      const rows = await findFollowed(context, standings ?? unread, filter, { order, take: first + 1, last });
       const page = rows.slice(0, first).map((row) => ({ ...row, userKey: row.key }));
       const query = queryFromInfo({ context, info, paths: [['edges', 'node'], ['nodes']] });
       const users = await withUsers(page, query, context);
@@ -156,6 +171,7 @@ builder.queryField('usersConnection', (t) =>
         hasNextPage: rows.length > first,
         hasPreviousPage: last !== null,
         filter,
+        standings,
       };
     },
   }),
@@ -164,10 +180,11 @@ builder.queryField('usersConnection', (t) =>
 /** A list by creation may be followed while users are added: it misses none; see settledPage. */
 function findFollowed(
   { db, environmentId, readLong }: Context,
+  standings: Standings,
   filter: UserFilter,
-  page: Parameters<typeof findUsers>[3],
+  page: Parameters<typeof findUsers>[4],
 ): ReturnType<typeof findUsers> {
-  const read = () => readLong(() => findUsers(db, environmentId, filter, page));
+  const read = () => readLong(() => findUsers(db, standings, environmentId, filter, page));
   if (page.order !== 'CREATED_ASC') return read();
   return settledPage(
     read,

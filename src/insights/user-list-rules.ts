@@ -19,7 +19,7 @@ export const UserFilter = z.object({
 });
 export type UserFilter = z.output<typeof UserFilter>;
 
-/** The position of a user in a list: what the list is ordered by, and the id. */
+/** The position of a user in a list: what the list is ordered by, and the id; ordered by use, the key. */
 export interface Position {
   value: string;
   id: string;
@@ -37,13 +37,17 @@ export function readCursor(order: UserOrder, cursor: string): Position {
   const [itsOrder, value, id] = found;
   if (itsOrder !== order) throw invalidInput('after', 'is a cursor of a list in another order');
   const isRead =
-    order === 'USE_DESC' ? isShare(value) : !order.startsWith('CREATED') || !Number.isNaN(Date.parse(value));
+    order === 'USE_DESC'
+      ? isShare(value) && isKey(id)
+      : !order.startsWith('CREATED') || !Number.isNaN(Date.parse(value));
   if (!isRead) throw invalidInput('after', 'must be a cursor of this list');
   return { value, id };
 }
 
 /** Whether it is a share as PostgreSQL writes one: of a limit of 0 it is infinite. */
 const isShare = (text: string): boolean => /^(Infinity|\d{1,40}(\.\d{1,20})?)$/.test(text);
+
+const isKey = (text: string): boolean => /^\d{1,18}$/.test(text);
 
 /**
  * Only a list of users near a limit can be ordered by use: for the others it is not known without reading what each used.

@@ -2,23 +2,38 @@ import type { Db } from '../database/client.ts';
 import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { statusNowSql } from '../subscriptions/store.ts';
 import { searchQuery } from '../users/rules.ts';
-import { nearKeysSql, nearSharesSql } from './near-limit-store.ts';
+import { isNearSqlOf, nearSharesSql } from './near-limit-store.ts';
+import type { Standings } from './standings/stored-store.ts';
 import type { Position, UserFilter, UserOrder } from './user-list-rules.ts';
 
-/** What a list is ordered by, with the id; each has an index, but for the use: of those near a limit there are few. */
-const orders: Record<UserOrder, { by: string; type: string; direction: 'asc' | 'desc' }> = {
-  CREATED_ASC: { by: 'u.created_at', type: 'timestamptz', direction: 'asc' },
-  CREATED_DESC: { by: 'u.created_at', type: 'timestamptz', direction: 'desc' },
-  NAME_ASC: { by: `lower(coalesce(nullif(u.name, ''), u.id))`, type: 'text', direction: 'asc' },
-  NAME_DESC: { by: `lower(coalesce(nullif(u.name, ''), u.id))`, type: 'text', direction: 'desc' },
-  USE_DESC: { by: 'near.share', type: 'numeric', direction: 'desc' },
+interface Order {
+  by: string;
+  type: string;
+  /** Decides among those that are equal. */
+  id: string;
+  idType: string;
+  direction: 'asc' | 'desc';
+}
+
+const byId = { id: 'u.id', idType: 'text' };
+const byName = { by: `lower(coalesce(nullif(u.name, ''), u.id))`, type: 'text', ...byId };
+const byCreation = { by: 'u.created_at', type: 'timestamptz', ...byId };
+
+/** What a list is ordered by; each has an index, but for the use that is not stored. */
+const orders: Record<UserOrder, Order> = {
+  CREATED_ASC: { ...byCreation, direction: 'asc' },
+  CREATED_DESC: { ...byCreation, direction: 'desc' },
+  NAME_ASC: { ...byName, direction: 'asc' },
+  NAME_DESC: { ...byName, direction: 'desc' },
+  USE_DESC: { by: 'near.share', type: 'numeric', id: 'near.user_key', idType: 'bigint', direction: 'desc' },
 };
 
 const held = heldStatuses.map((status) => `'${status}'`).join(', ');
 
-/** The conditions of a list, with their values, and what it is chosen from. $1 is the environment, $2 and $3 are those of nearKeysSql. */
+/** The conditions of a list, with their values, and what it is chosen from. $1 is the environment, $2 and $3 are those of near-limit-store.ts. */
 function conditionsOf(
   environmentId: string,
+  standings: Standings,
   { search, packageId, status, featureId, usedPercent, limit }: UserFilter,
   order?: UserOrder,
 ) {
@@ -37,10 +52,11 @@ function conditionsOf(
     conditions.push(`exists (select from subscription s where s.user_key = u.key
       ${packageId == null ? '' : `and s.environment_id = $1 and s.package_id = ${add(packageId)}`}
       and ${statusNowSql('s')} ${status == null ? `in (${held})` : `= ${add(status)}`})`);
-  const near = { anyFeature: featureId == null, refused };
+  const which = { anyFeature: featureId == null, refused };
   let from = '"user" u';
-  if (order === 'USE_DESC') from += ` join (${nearSharesSql(near)}) near on near.user_key = u.key`;
-  else if (featureId != null || limit != null) conditions.push(`u.key in (${nearKeysSql(near)})`);
+  if (order === 'USE_DESC')
+    from += ` join (${nearSharesSql(standings, which)}) near on near.user_key = u.key`;
+  else if (featureId != null || limit != null) conditions.push(isNearSqlOf(standings, 'u.key', which));
   return { from, where: conditions.join(' and '), values, add };
 }
 
@@ -51,20 +67,21 @@ interface Listed extends Position {
 /** The keys and positions of at most `take` users after a position. */
 export async function findUsers(
   db: Db,
+  standings: Standings,
   environmentId: string,
   filter: UserFilter,
   { order, take, last }: { order: UserOrder; take: number; last: Position | null },
 ): Promise<Listed[]> {
-  const { from, where, values, add } = conditionsOf(environmentId, filter, order);
-  const { by, type, direction } = orders[order];
+  const { from, where, values, add } = conditionsOf(environmentId, standings, filter, order);
+  const { by, type, id, idType, direction } = orders[order];
   const after =
     last === null
       ? ''
-      : `and (${by}, u.id) ${direction === 'asc' ? '>' : '<'} (${add(last.value)}::${type}, ${add(last.id)}::text)`;
+      : `and (${by}, ${id}) ${direction === 'asc' ? '>' : '<'} (${add(last.value)}::${type}, ${add(last.id)}::${idType})`;
   type Row = { key: bigint; id: string; value: string | Date };
   const rows = await db.$queryRawUnsafe<Row[]>(
-    `select u.key, u.id, ${order === 'USE_DESC' ? `${by}::text` : by} as value from ${from} where ${where} ${after}
-     order by ${by} ${direction}, u.id ${direction} limit ${add(take)}::int`,
+    `select u.key, ${id}::text as id, ${order === 'USE_DESC' ? `${by}::text` : by} as value from ${from} where ${where} ${after}
+     order by ${by} ${direction}, ${id} ${direction} limit ${add(take)}::int`,
     ...values,
   );
   return rows.map(({ value, ...row }) => ({
@@ -74,8 +91,13 @@ export async function findUsers(
 }
 
 /** How many users a list has. */
-export async function countUsers(db: Db, environmentId: string, filter: UserFilter): Promise<number> {
-  const { from, where, values } = conditionsOf(environmentId, filter);
+export async function countUsers(
+  db: Db,
+  standings: Standings,
+  environmentId: string,
+  filter: UserFilter,
+): Promise<number> {
+  const { from, where, values } = conditionsOf(environmentId, standings, filter);
   const [row] = await db.$queryRawUnsafe<[{ count: number }]>(
     `select count(*)::int as count from ${from} where ${where}`,
     ...values,

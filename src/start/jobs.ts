@@ -3,6 +3,7 @@ import { expiryJob, expiryJobs } from '../allowances/expiry/expire.ts';
 import type { Billing } from '../billing/billing.ts';
 import { billingJobs, reconcileJob } from '../billing/jobs.ts';
 import type { Database } from '../database/client.ts';
+import { standingsJob, standingsJobs } from '../insights/standings/refresh.ts';
 import { type Queue, startQueue } from '../jobs/queue.ts';
 import { sealJob, sealJobs } from '../seals/seal.ts';
 import { releaseOnArrival } from '../segment/arrival.ts';
@@ -27,6 +28,7 @@ const atStart = [
   expiryJob,
   forgetJob,
   rollUpJob,
+  standingsJob,
   sealJob,
   cleanUpJob,
   reconcileJob,
@@ -50,6 +52,7 @@ function jobsOf(database: Database, billing: Billing, log: Logger) {
     ...forgetJobs,
     ...partitionJobs,
     ...rollUpJobs,
+    ...standingsJobs,
     ...sealJobs,
     ...webhookJobs,
     ...billingJobs(database.prisma, billing, syncContextOf),

@@ -213,6 +213,9 @@ export async function createWorld(
   await db.user.update({ where: { key: user.key }, data: { hasHolds: true } });
   const hour = { environmentId, featureId: names.feature, hour: new Date('2020-02-20T20:00:00Z'), used };
   await db.usageHour.create({ data: { ...hour, userKey: user.key } });
+  // Read only while a pass is recent: tests/insights/standings.test.ts does.
+  const standing = { environmentId, userKey: user.key, featureId: names.feature, limit: 1, share: 100, used };
+  await db.limitStanding.create({ data: { ...standing, refuses: true, validUntil: new Date(0) } });
   await db.featureHour.create({ data: hour });
   const rule = { environmentId, name: word, featureId: names.feature, eventName: word };
   const conditions = [{ path: word, equals: word }];
@@ -405,6 +408,11 @@ async function createTraces(
   const idHash = Buffer.from(`${environmentId} ${prefix}`.padEnd(32));
   await db.deletedUser.create({ data: { environmentId, idHash, deletedAt: new Date(0) } });
   await db.usageRollup.upsert({ where: { environmentId }, create: { environmentId }, update: {} });
+  await db.limitPass.upsert({
+    where: { environmentId },
+    create: { environmentId, asOf: new Date(0) },
+    update: {},
+  });
   return sessionId;
 }
 

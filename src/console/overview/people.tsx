@@ -4,6 +4,7 @@ import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { ActivityDocument } from '../generated/operations.ts';
 import { Failure } from '../parts/answer.tsx';
+import { AsOf } from '../parts/as-of.tsx';
 import { Figure, Figures } from '../parts/figure.tsx';
 import { formatCount, formatNumber, formatShare } from '../parts/numbers.ts';
 import { hoursOf, type Span, spanInWords } from '../usage/spans.ts';
@@ -55,6 +56,7 @@ export function People({ span }: { span: Span }) {
           </Loaded>
         </Figure>
       </Figures>
+      <AsOf at={limits.data?.limitCounts.asOf} />
     </>
   );
 }

@@ -2,6 +2,7 @@ import { Group, Progress, Skeleton, Stack, Text } from '@mantine/core';
 import { useAnswer } from '../api/hooks.ts';
 import { LimitSharesDocument } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
+import { AsOf } from '../parts/as-of.tsx';
 import { formatCount } from '../parts/numbers.ts';
 import { sharesOf } from './shares.ts';
 
@@ -37,6 +38,7 @@ export function LimitShares(props: { featureId: string; featureName: string; pac
                 />
               </div>
             ))}
+            <AsOf at={counts.near.asOf} />
           </Stack>
         );
       }}

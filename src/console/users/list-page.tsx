@@ -7,6 +7,7 @@ import { useAnswer } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { ChoicesDocument, UserCountDocument, UserListDocument } from '../generated/operations.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
+import { AsOf } from '../parts/as-of.tsx';
 import { choicesOf } from '../parts/ids.ts';
 import { formatCount } from '../parts/numbers.ts';
 import { PageHead } from '../parts/page-head.tsx';
@@ -168,13 +169,16 @@ function Found(
   if (answer.data === undefined && answer.error === null) return <UserTableSkeleton />;
   return (
     <Answer of={answer}>
-      {({ usersConnection: { edges, pageInfo } }) =>
+      {({ usersConnection: { edges, pageInfo, asOf } }) =>
         edges.length === 0 && pages.isFirst ? (
           <NoUsers view={view} setView={setView} />
         ) : (
           <>
             <Group justify="space-between" mb={6} mih={26}>
-              <Count view={view} />
+              <Group gap="xs">
+                <Count view={view} />
+                <AsOf at={asOf} />
+              </Group>
               {isFiltered(view) && <CopyView />}
             </Group>
             <div className="framed">

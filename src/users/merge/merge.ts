@@ -18,6 +18,7 @@ import { countUsage, recount } from '../../usage/ledger/store.ts';
 import { findUserKey } from '../store.ts';
 import { inOrder, mergedFacts } from './rules.ts';
 import {
+  deleteStandings,
   deleteUsers,
   findPeople,
   lockUsers,
@@ -107,6 +108,7 @@ async function mergeLocked(
   await moveReservations(tx, survivorKey, mergedKeys);
   await moveUsage(tx, survivorKey, mergedKeys);
   await recount(tx, survivorKey, mergedKeys);
+  await deleteStandings(tx, mergedKeys);
 
   await redirectToSurvivor(tx, survivorKey, mergedKeys);
   await moveCustomers(tx, survivorKey, mergedKeys);

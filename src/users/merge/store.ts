@@ -191,6 +191,11 @@ export async function moveUsage(tx: Db, survivorKey: bigint, mergedKeys: bigint[
     FROM moved ON CONFLICT DO NOTHING`;
 }
 
+/** Call it after deleteHours or a recount: it takes a lock, with which no pass writes them again. */
+export async function deleteStandings(tx: Db, keys: readonly bigint[]): Promise<void> {
+  await tx.limitStanding.deleteMany({ where: { userKey: { in: [...keys] } } });
+}
+
 /**
  * Deletes these users and all that they own, and all who were merged into them.
  *
@@ -202,6 +207,7 @@ export async function deleteUsers(tx: Db, keys: bigint[]): Promise<{ id: string;
   await tx.usageAlert.deleteMany(owned);
   await tx.$executeRaw`SELECT forget_usage(${keys}::bigint[], 'deleteUser')`;
   await deleteHours(tx, keys);
+  await deleteStandings(tx, keys);
   await tx.subscription.deleteMany(owned);
   await tx.subscriberMigrationProblem.deleteMany(owned);
   await tx.featureGrant.deleteMany(owned);
