@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import type { PoolClient } from 'pg';
 import { windowAt } from '../../src/entitlements/window-rules.ts';
 import { refreshStandings } from '../../src/insights/standings/refresh.ts';
 import { beginPass, refreshNext } from '../../src/insights/standings/refresh-store.ts';
@@ -205,9 +206,7 @@ test('each row is valid until its window ends, or what gives the limit; it does 
 });
 
 describe('a pass', () => {
-  const withConnection = async <Result>(
-    work: (client: Awaited<ReturnType<typeof app.jobs.connect>>) => Promise<Result>,
-  ) => {
+  const withConnection = async <Result>(work: (client: PoolClient) => Promise<Result>) => {
     const client = await app.jobs.connect();
     try {
       return await work(client);

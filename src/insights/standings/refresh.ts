@@ -26,9 +26,9 @@ const usual = {
   sliceSize: 2_000,
   /** A run ends then; the next one goes on. */
   budgetMs: 25_000,
-  minAgeMs: 60_000,
-  /** Passes take at most one part in so many of the time. */
-  restFactor: 20,
+  minAgeMs: 120_000,
+  /** A pass rests so many times as long as it worked. */
+  restFactor: 4,
 };
 
 /**
