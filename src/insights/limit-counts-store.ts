@@ -6,11 +6,16 @@ import type { Standings } from './standings/stored-store.ts';
  * All counts in one statement: standings are read once, whatever is counted. $1 is the environment, $3 the percentage.
  */
 const countsSql = (standings: Standings) => `
-  select grouping(package_id) = 1 as "isTotal", package_id as "packageId", count(distinct user_key)::int as near,
-    count(distinct user_key) filter (where refuses)::int as reached
-  from (${nearHoldingsSql(standings)}) near
-  group by grouping sets ((), (package_id))
-  order by count(distinct user_key) desc, package_id`;
+  with counted as materialized (
+    select user_key, package_id, bool_or(refuses) as refuses from (${nearHoldingsSql(standings)}) near
+    group by user_key, package_id
+  ), counts as (
+    select true as "isTotal", null as "packageId", count(*)::int as near, count(*) filter (where refuses)::int as reached
+    from (select bool_or(refuses) as refuses from counted group by user_key) person
+    union all
+    select false, package_id, count(*)::int, count(*) filter (where refuses)::int from counted group by package_id
+  )
+  select * from counts order by near desc, "packageId"`;
 
 interface Counts {
   near: number;

@@ -3,7 +3,7 @@ import { heldStatuses } from '../subscriptions/status-rules.ts';
 import { statusNowSql } from '../subscriptions/store.ts';
 import { searchQuery } from '../users/rules.ts';
 import { isNearSqlOf, nearSharesSql } from './near-limit-store.ts';
-import type { Standings } from './standings/stored-store.ts';
+import { type Standings, storedUsersSql } from './standings/stored-store.ts';
 import type { Position, UserFilter, UserOrder } from './user-list-rules.ts';
 
 interface Order {
@@ -33,16 +33,12 @@ const held = heldStatuses.map((status) => `'${status}'`).join(', ');
 /** The conditions of a list, with their values, and what it is chosen from. $1 is the environment, $2 and $3 are those of near-limit-store.ts. */
 function conditionsOf(
   environmentId: string,
-  standings: Standings,
   { search, packageId, status, featureId, usedPercent, limit }: UserFilter,
-  order?: UserOrder,
 ) {
   const refused = limit === 'REACHED';
   const values: unknown[] = [environmentId, featureId ?? null, refused ? 100 : (usedPercent ?? 80)];
   const add = (value: unknown) => `$${values.push(value)}`;
-  const conditions = [
-    'u.environment_id = $1 and u.merged_into is null and ($2::text is null or $3::int is not null)',
-  ];
+  const conditions = ['($2::text is null or $3::int is not null)'];
   const query = searchQuery(search ?? '');
   if (query !== null)
     conditions.push(`u.key in (
@@ -52,13 +48,11 @@ function conditionsOf(
     conditions.push(`exists (select from subscription s where s.user_key = u.key
       ${packageId == null ? '' : `and s.environment_id = $1 and s.package_id = ${add(packageId)}`}
       and ${statusNowSql('s')} ${status == null ? `in (${held})` : `= ${add(status)}`})`);
-  const which = { anyFeature: featureId == null, refused };
-  let from = '"user" u';
-  if (order === 'USE_DESC')
-    from += ` join (${nearSharesSql(standings, which)}) near on near.user_key = u.key`;
-  else if (featureId != null || limit != null) conditions.push(isNearSqlOf(standings, 'u.key', which));
-  return { from, where: conditions.join(' and '), values, add };
+  const which = featureId == null && limit == null ? null : { anyFeature: featureId == null, refused };
+  return { conditions, which, values, add };
 }
+
+const isListedSql = 'u.environment_id = $1 and u.merged_into is null';
 
 interface Listed extends Position {
   key: bigint;
@@ -72,7 +66,11 @@ export async function findUsers(
   filter: UserFilter,
   { order, take, last }: { order: UserOrder; take: number; last: Position | null },
 ): Promise<Listed[]> {
-  const { from, where, values, add } = conditionsOf(environmentId, standings, filter, order);
+  const { conditions, which, values, add } = conditionsOf(environmentId, filter);
+  let from = '"user" u';
+  if (which !== null && order === 'USE_DESC')
+    from += ` join (${nearSharesSql(standings, which)}) near on near.user_key = u.key`;
+  else if (which !== null) conditions.push(isNearSqlOf(standings, 'u.key', which));
   const { by, type, id, idType, direction } = orders[order];
   const after =
     last === null
@@ -80,7 +78,7 @@ export async function findUsers(
       : `and (${by}, ${id}) ${direction === 'asc' ? '>' : '<'} (${add(last.value)}::${type}, ${add(last.id)}::${idType})`;
   type Row = { key: bigint; id: string; value: string | Date };
   const rows = await db.$queryRawUnsafe<Row[]>(
-    `select u.key, ${id}::text as id, ${order === 'USE_DESC' ? `${by}::text` : by} as value from ${from} where ${where} ${after}
+    `select u.key, ${id}::text as id, ${order === 'USE_DESC' ? `${by}::text` : by} as value from ${from} where ${[isListedSql, ...conditions].join(' and ')} ${after}
      order by ${by} ${direction}, ${id} ${direction} limit ${add(take)}::int`,
     ...values,
   );
@@ -97,9 +95,14 @@ export async function countUsers(
   environmentId: string,
   filter: UserFilter,
 ): Promise<number> {
-  const { from, where, values } = conditionsOf(environmentId, standings, filter);
+  const { conditions, which, values } = conditionsOf(environmentId, filter);
+  // What is stored is of users who are listed.
+  const isStored = which !== null && standings.isStored;
+  if (!isStored) conditions.push(isListedSql);
+  if (which !== null && !isStored) conditions.push(isNearSqlOf(standings, 'u.key', which));
+  const from = isStored ? `(${storedUsersSql(which)})` : '"user"';
   const [row] = await db.$queryRawUnsafe<[{ count: number }]>(
-    `select count(*)::int as count from ${from} where ${where}`,
+    `select count(*)::int as count from ${from} u where ${conditions.join(' and ')}`,
     ...values,
   );
   return row.count;

@@ -29,10 +29,10 @@ CREATE TABLE "limit_pass" (
 );
 
 -- CreateIndex
-CREATE INDEX "limit_standing_environment_id_share_user_key_idx" ON "limit_standing"("environment_id", "share", "user_key");
+CREATE INDEX "limit_standing_share_idx" ON "limit_standing"("environment_id", "share", "user_key", "package_id", "refuses", "valid_until");
 
 -- CreateIndex
-CREATE INDEX "limit_standing_environment_id_feature_id_share_user_key_idx" ON "limit_standing"("environment_id", "feature_id", "share", "user_key");
+CREATE INDEX "limit_standing_feature_share_idx" ON "limit_standing"("environment_id", "feature_id", "share", "user_key", "refuses", "valid_until");
 
 -- AddForeignKey
 ALTER TABLE "limit_pass" ADD CONSTRAINT "limit_pass_environment_id_fkey" FOREIGN KEY ("environment_id") REFERENCES "environment"("id") ON DELETE RESTRICT ON UPDATE CASCADE;

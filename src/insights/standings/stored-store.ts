@@ -41,6 +41,11 @@ export const storedKeysSql = (userKey: string, which: Which): string => `
   select from limit_standing near
   where near.user_key = ${userKey} and ${isNearSql('near')} and ${isAskedSql('near', which)}`;
 
+/** All users near a limit, each once, by their key. */
+export const storedUsersSql = (which: Which): string => `
+  select near.user_key as key from limit_standing near where ${isNearSql('near')} and ${isAskedSql('near', which)}
+  group by near.user_key`;
+
 /** The users near a limit, each with the highest part of one: of the rows of a user, the one with no other above it. */
 export const storedSharesSql = (which: Which): string => `
   select near.user_key, near.share from limit_standing near
