@@ -118,7 +118,11 @@ async function start(config: Config, running: Running): Promise<void> {
     metrics,
     metricsAccess: openMetrics(config, metrics),
   });
-  running.queue = await startJobs(postgres.url, database, billing, { log, metrics });
+  running.queue = await startJobs(postgres.url, database, billing, {
+    log,
+    metrics,
+    retentionMonths: config.usageRetentionMonths,
+  });
   const post = createPost(config.webhookAllowPrivate);
   running.dispatcher = startDispatcher({
     pool: database.work,

@@ -104,7 +104,12 @@ async function printUnvalidated(db: Lookups, print: Print): Promise<number> {
   return found.length;
 }
 
-const logNames = { LEDGER: 'ledger', AUDIT: 'audit log', AMENDMENTS: 'record of amendments' };
+const logNames = {
+  LEDGER: 'ledger',
+  AUDIT: 'audit log',
+  AMENDMENTS: 'record of amendments',
+  SUMS: 'sums of old usage',
+};
 
 /** Prints the first range of each log that differs from its seal. No command can repair that. */
 async function printBrokenSeals(db: Lookups, print: Print): Promise<number> {

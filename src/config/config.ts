@@ -42,6 +42,8 @@ export interface Config {
   rateLimit: number | null;
   /** Whether operations that clients repeat are answered by plans. */
   operationPlans: boolean;
+  /** For how many months single usages are kept, before their sums take their place; null is for ever. */
+  usageRetentionMonths: number | null;
   /** The number of server processes. They share the port. */
   processes: number;
   /** Whether an empty test environment gets the demo catalogue. */
@@ -94,6 +96,15 @@ const processes = z
 const rate = z
   .string()
   .refine((text) => /^[1-9]\d{0,5}$/.test(text), 'must be a number from 1 to 999999')
+  .transform(Number);
+
+/** What is sent to billing meters is compared for two months. The database refuses less than three, too. */
+const retentionMonths = z
+  .string()
+  .refine(
+    (text) => /^\d{1,3}$/.test(text) && Number(text) >= 3 && Number(text) <= 120,
+    'must be a number of months from 3 to 120',
+  )
   .transform(Number);
 
 const key = (prefix: string) =>
@@ -164,6 +175,7 @@ const variables = z.object({
   ...oidcVariables,
   RATE_LIMIT_PER_SECOND: rate.optional(),
   OPERATION_PLANS: boolean.default(true),
+  USAGE_RETENTION_MONTHS: retentionMonths.optional(),
   WEB_CONCURRENCY: processes.default(1),
   KANA_DEMO: boolean.optional(),
   LOG_LEVEL: logLevel.default('info'),
@@ -223,6 +235,7 @@ export function parseConfig(env: Record<string, string | undefined>): Config {
     oidc: oidcSettings(data),
     rateLimit: data.RATE_LIMIT_PER_SECOND ?? null,
     operationPlans: data.OPERATION_PLANS,
+    usageRetentionMonths: data.USAGE_RETENTION_MONTHS ?? null,
     processes: data.WEB_CONCURRENCY,
     demo: data.KANA_DEMO ?? data.DATABASE_URL === undefined,
     logLevel: data.LOG_LEVEL,

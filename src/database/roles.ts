@@ -4,13 +4,15 @@ import { openSession } from './session.ts';
 /** What only grows. The server's role reads and adds to it; what changes or deletes rows are functions of the owner. */
 const appendOnly = ['usage_event', 'audit_entry', 'seal'];
 /** What the server's role only reads: the owner and its functions write it. */
-const readOnly = ['seal_amendment', '_prisma_migrations'];
+const readOnly = ['seal_amendment', 'ledger_drop', '_prisma_migrations'];
 const functions = [
   'forget_usage(bigint[], text)',
   'move_usage(bigint, bigint[], text)',
   'forget_audit(text, bigint[], text)',
   'add_usage_partitions(bigint)',
   'turn_ledger()',
+  'drop_usage(bigint)',
+  'analyze_ledger()',
 ];
 
 /**

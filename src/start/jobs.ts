@@ -14,6 +14,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { alertJobs, alertsJob } from '../usage/alerts/follow.ts';
 import { partitionJob, partitionJobs } from '../usage/ledger/partitions.ts';
 import { forgetJob, forgetJobs } from '../usage/reservations/forget.ts';
+import { retentionJob, retentionJobs } from '../usage/retention/retain.ts';
 import { rollUpJob, rollUpJobs } from '../usage/rollup/rollup.ts';
 import { createAdmission } from '../users/arrival.ts';
 import { cleanUpJob, webhookJobs } from '../webhooks/deliver.ts';
@@ -30,12 +31,20 @@ const atStart = [
   rollUpJob,
   standingsJob,
   sealJob,
+  retentionJob,
   cleanUpJob,
   reconcileJob,
 ];
 
+interface Settings {
+  log: Logger;
+  metrics: Metrics;
+  /** For how many months single usages are kept; null is for ever. */
+  retentionMonths: number | null;
+}
+
 /** All background jobs, by name. */
-function jobsOf(database: Database, billing: Billing, log: Logger) {
+function jobsOf(database: Database, billing: Billing, { log, retentionMonths }: Omit<Settings, 'metrics'>) {
   const syncContextOf = (environmentId: string) => {
     const connections = database.of(environmentId);
     return {
@@ -54,6 +63,7 @@ function jobsOf(database: Database, billing: Billing, log: Logger) {
     ...rollUpJobs,
     ...standingsJobs,
     ...sealJobs,
+    ...retentionJobs(retentionMonths),
     ...webhookJobs,
     ...billingJobs(database.prisma, billing, syncContextOf),
   };
@@ -64,7 +74,8 @@ export function startJobs(
   databaseUrl: string,
   database: Database,
   billing: Billing,
-  observing: { log: Logger; metrics: Metrics },
+  settings: Settings,
 ): Promise<Queue> {
-  return startQueue(databaseUrl, jobsOf(database, billing, observing.log), { atStart, ...observing });
+  const { log, metrics } = settings;
+  return startQueue(databaseUrl, jobsOf(database, billing, settings), { atStart, log, metrics });
 }

@@ -64,7 +64,7 @@ export interface WebhookData {
   'package.published': { packageId: string; version: number };
   'segment.event_unmatched': { eventName: string };
   'seal.created': {
-    log: 'LEDGER' | 'AUDIT' | 'AMENDMENTS';
+    log: 'LEDGER' | 'AUDIT' | 'AMENDMENTS' | 'SUMS';
     number: number;
     lastId: string;
     rowCount: number;

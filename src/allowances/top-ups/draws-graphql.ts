@@ -34,7 +34,7 @@ const TopUpDraw = builder.objectRef<TopUpDrawRow>('TopUpDraw').implement({
       type: UsageEvent,
       nullable: true,
       description:
-        'The usage that drew or gave back. Null: what a merge gave back, and what earlier versions drew.',
+        'The usage that drew or gave back. Null: what a merge gave back, what earlier versions drew, and usage that was replaced by sums.',
       resolve: async ({ userKey, usageEventId }, _args, context, info) => {
         if (usageEventId === null) return null;
         const [event] = await nestedList(context, info, nameOf(userKey, usageEventId), async (names) => {

@@ -41,7 +41,7 @@ builder.queryField('usageEvents', (t) =>
   t.field({
     type: [UsageEvent],
     description:
-      'The recorded usage of a user, in the order in which it counts, oldest first. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
+      'The recorded usage of a user, in the order in which it counts, oldest first; without what was replaced by sums, see the operating guide. `UserNotFoundError` or `FeatureNotFoundError` if an id is unknown.',
     args: {
       ...ownerArgs,
       ...listArgs,

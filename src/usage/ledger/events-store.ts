@@ -26,10 +26,18 @@ interface EventRow extends Omit<UsageEvent, 'delta'> {
   delta: string;
 }
 
+/* Sums of usage that was dropped are no events. */
+const isEventSql = 'e.id >= usage_summed_to()';
+
 /** The id of an event of this ledger, if it has one with this id. */
 export async function findEvent(db: Db, { userKey, featureId }: Ledger, id: bigint): Promise<bigint | null> {
-  const where = { userKey, id, ...(featureId === null ? {} : { featureId }) };
-  const event = await db.usageEvent.findFirst({ where, select: { id: true } });
+  const [event] = await db.$queryRawUnsafe<{ id: bigint }[]>(
+    `select e.id from usage_event e
+     where e.user_key = $1 and ($2::text is null or e.feature_id = $2) and e.id = $3 and ${isEventSql}`,
+    userKey,
+    featureId,
+    id,
+  );
   return event?.id ?? null;
 }
 
@@ -57,7 +65,7 @@ export async function readEvents(
 ): Promise<UsageEvent[]> {
   const rows = await db.$queryRawUnsafe<EventRow[]>(
     `select ${columnsSql} from usage_event e
-     where e.user_key = $1 and ($2::text is null or e.feature_id = $2)
+     where e.user_key = $1 and ($2::text is null or e.feature_id = $2) and ${isEventSql}
        and ($3::bigint is null or e.id ${newestFirst ? '<' : '>'} $3)
        and ($5::timestamptz is null or e.occurred_at >= $5) and ($6::timestamptz is null or e.occurred_at <= $6)
      order by e.id ${newestFirst ? 'desc' : 'asc'} limit $4`,
@@ -78,7 +86,7 @@ export async function readEventsByIds(
 ): Promise<UsageEvent[]> {
   const rows = await db.$queryRawUnsafe<EventRow[]>(
     `select ${columnsSql} from unnest($1::bigint[], $2::bigint[]) as i(user_key, id)
-     join usage_event e on e.user_key = i.user_key and e.id = i.id`,
+     join usage_event e on e.user_key = i.user_key and e.id = i.id and ${isEventSql}`,
     ids.map(({ userKey }) => userKey),
     ids.map(({ id }) => id),
   );

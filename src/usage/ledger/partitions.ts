@@ -15,11 +15,16 @@ export const partitionJobs: Record<string, Job> = {
 /** How many ranges are there ahead of the ids that are drawn: each is more than is recorded in many minutes. */
 export const rangesAhead = 4;
 
-/** Makes the partitions ahead, and moves the ids on once a month has ended. Recording waits for none of it. */
+/**
+ * Makes the partitions ahead, moves the ids on once a month has ended, and has the ledger as a whole analysed: autovacuum
+ * does that for partitions only. Recording waits for none of it.
+ */
 export async function followPartitions({ pool }: Pick<JobContext, 'pool'>): Promise<void> {
   // First: the ids move on only to a partition that statements already see.
   await pool.query('select turn_ledger()');
   await pool.query(
     `select add_usage_partitions((select last_value from usage_event_id_seq) + ${rangesAhead} * (1 << 24)::bigint)`,
   );
+  // Once a day. It reads a sample of each partition.
+  await pool.query('select analyze_ledger()');
 }

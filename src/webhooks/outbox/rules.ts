@@ -124,7 +124,7 @@ export const eventData = {
     'A range of a log was sealed. Sent only to webhooks that ask for it by name, of both environments: the logs hold both.',
     {
       log: z
-        .enum(['LEDGER', 'AUDIT', 'AMENDMENTS'])
+        .enum(['LEDGER', 'AUDIT', 'AMENDMENTS', 'SUMS'])
         .describe('Usage, the audit log, or changes of sealed rows.'),
       number: z.int().describe('The number of the seal in its log; 1 is the first.'),
       lastId: id.describe('The last id of the range.'),

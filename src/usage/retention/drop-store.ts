@@ -1,0 +1,179 @@
+import type { PoolClient } from 'pg';
+import { transaction } from '../../database/transaction.ts';
+import { lockSeals } from '../../seals/store.ts';
+import { type Range, sumChanged } from './sums-store.ts';
+
+const toRange = (row: { from_id: string | null; to_id: string }): Range => ({
+  fromId: row.from_id === null ? null : BigInt(row.from_id),
+  toId: BigInt(row.to_id),
+});
+
+const partitionsSql = `
+  select substring(pg_get_expr(c.relpartbound, c.oid) from 'FROM \\(''?(\\d+)')::bigint as from_id,
+    substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \\(''?(\\d+)')::bigint as to_id
+  from pg_inherits i join pg_class c on c.oid = i.inhrelid where i.inhparent = 'usage_event'::regclass`;
+
+/* Of each partition that recording has left and that is not summed, the last row. */
+const oldestSql = `
+  select p.from_id, p.to_id, last.id as last_id, last.recorded_at < now() - make_interval(months => $1) as is_due
+  from (${partitionsSql}) p
+  cross join lateral (
+    select id, recorded_at from usage_event
+    where id >= coalesce(p.from_id, -9223372036854775808) and id < p.to_id order by id desc limit 1
+  ) last
+  where p.to_id > usage_summed_to() and p.to_id <= (select last_value from usage_event_id_seq)
+  order by p.to_id limit 1`;
+
+export interface DuePartition extends Range {
+  /** Of its last row. */
+  lastId: bigint;
+}
+
+/** The oldest partition with usage, if all of it was recorded more than so many months ago. */
+export async function findDue(session: PoolClient, months: number): Promise<DuePartition | null> {
+  const { rows } = await session.query<{
+    from_id: string | null;
+    to_id: string;
+    last_id: string;
+    is_due: boolean;
+  }>(oldestSql, [months]);
+  const [row] = rows;
+  return row?.is_due ? { ...toRange(row), lastId: BigInt(row.last_id) } : null;
+}
+
+/*
+ * What still needs the single rows up to the id $1. The rows that say what a meter at Stripe got of them are kept for some
+ * weeks; what failed is kept until it is sent again, or its meter is deleted.
+ */
+const obstacleSql = `
+  select case
+    when exists (
+      select from environment left join usage_rollup on environment_id = id where coalesce(last_id, 0) < $1::bigint
+    ) then 'usage over time is not summed so far yet'
+    when not exists (select from seal where log = 'LEDGER' and last_id >= $1::bigint) then 'it is not sealed yet'
+    when exists (
+      select from stripe_connection c where c.metered_to < $1::bigint
+        and exists (select from billing_meter m where m.environment_id = c.environment_id)
+    ) then 'it was not looked at for billing meters yet'
+    when exists (select from billing_meter_event where id <= $1::bigint)
+      then 'usage in it waits to be sent to a billing meter, failed, or is still compared with one'
+  end as obstacle`;
+
+/** Why a partition must stay for now; null if it may go. */
+export async function findObstacle(
+  session: PoolClient,
+  { lastId }: Pick<DuePartition, 'lastId'>,
+): Promise<string | null> {
+  const { rows } = await session.query<{ obstacle: string | null }>(obstacleSql, [lastId]);
+  return rows[0]?.obstacle ?? null;
+}
+
+/** How far a partition is summed. */
+export interface Summing {
+  summedKey: bigint;
+  isSummed: boolean;
+}
+
+/** Forgets sums that no partition was replaced by. */
+export async function forgetSums(session: PoolClient): Promise<void> {
+  await transaction(session, async () => {
+    const { rowCount } = await session.query('delete from ledger_summing');
+    if (rowCount === 0) return;
+    await session.query('delete from usage_sum');
+    await session.query('delete from ledger_summed_user');
+  });
+}
+
+/** Begins to sum a partition, or goes on. @returns null while users are merged or deleted */
+export function beginSums(session: PoolClient, { fromId, toId }: Range): Promise<Summing | null> {
+  return transaction(session, async () => {
+    const read = async () => {
+      const { rows } = await session.query<{ summed_key: string; is_summed: boolean }>(
+        `select summed_key, is_summed from ledger_summing where to_id = $1 and from_id is not distinct from $2`,
+        [toId, fromId],
+      );
+      return rows[0] && { summedKey: BigInt(rows[0].summed_key), isSummed: rows[0].is_summed };
+    };
+    const begun = await read();
+    if (begun !== undefined) return begun;
+    // What is amended from now on is summed again later.
+    if (!(await lockSeals(session))) return null;
+    await session.query('delete from ledger_summing');
+    await session.query('delete from usage_sum');
+    await session.query('delete from ledger_summed_user');
+    await session.query(
+      `insert into ledger_summing (to_id, from_id, amended_to)
+       select $1, $2, coalesce((select max(id) from seal_amendment), 0)`,
+      [toId, fromId],
+    );
+    return { summedKey: 0n, isSummed: false };
+  });
+}
+
+/** Saves how far a partition is summed; null if it is summed. Call it in the transaction that sums. */
+export async function saveProgress(session: PoolClient, { toId }: Range, last: bigint | null): Promise<void> {
+  await session.query(
+    `update ledger_summing set summed_key = coalesce($2, summed_key), is_summed = $2::bigint is null where to_id = $1`,
+    [toId, last],
+  );
+}
+
+/** Locks how far a partition is summed until the transaction ends. Null if another process has ended it. */
+export async function lockProgress(session: PoolClient, { toId }: Range): Promise<Summing | null> {
+  const { rows } = await session.query<{ summed_key: string; is_summed: boolean }>(
+    'select summed_key, is_summed from ledger_summing where to_id = $1 for update',
+    [toId],
+  );
+  return rows[0] === undefined
+    ? null
+    : { summedKey: BigInt(rows[0].summed_key), isSummed: rows[0].is_summed };
+}
+
+/** The transactions that run now, this one not. */
+export async function findTransactions(session: PoolClient): Promise<Set<string>> {
+  const { rows } = await session.query<{ id: string }>(
+    `select virtualxid as id from pg_locks where locktype = 'virtualxid' and granted and pid <> pg_backend_pid()`,
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+/**
+ * Sums anew what has changed since it was summed, at most `count` users at once.
+ *
+ * @returns whether that was all, for now
+ */
+export function catchUp(session: PoolClient, range: Range, count: number): Promise<boolean> {
+  return transaction(session, async () => {
+    if ((await lockProgress(session, range)) === null || !(await lockSeals(session))) return false;
+    return !(await sumChanged(session, range, count));
+  });
+}
+
+export interface Dropped {
+  bytesBefore: number;
+  bytesAfter: number;
+}
+
+/** Changes of subscriptions wait for the replacement; recording waits for its last step, if at all for long enough. */
+const lockTimeouts = { changes: '2s', recording: '100ms' };
+
+/**
+ * Replaces a partition by its sums, if nothing has changed that they depend on; else sums anew what has changed, at most
+ * `count` users.
+ *
+ * @returns null if it has to be called again, after a rest
+ */
+export function replace(session: PoolClient, range: Range, count: number): Promise<Dropped | null> {
+  return transaction(session, async () => {
+    await session.query(`set local lock_timeout = '${lockTimeouts.changes}'`);
+    await session.query('lock table subscription, feature_grant in share mode');
+    if ((await lockProgress(session, range)) === null || !(await lockSeals(session))) return null;
+    if (await sumChanged(session, range, count)) return null;
+    await session.query(`set local lock_timeout = '${lockTimeouts.recording}'`);
+    const { rows } = await session.query<{ bytes_before: string; bytes_after: string }>(
+      'select * from drop_usage($1)',
+      [range.toId],
+    );
+    return { bytesBefore: Number(rows[0]?.bytes_before), bytesAfter: Number(rows[0]?.bytes_after) };
+  });
+}

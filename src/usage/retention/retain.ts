@@ -1,0 +1,177 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PoolClient } from 'pg';
+import { unavailabilityOf } from '../../database/errors.ts';
+import { transaction } from '../../database/transaction.ts';
+import type { Job, JobContext } from '../../jobs/queue.ts';
+import { throttle } from '../../jobs/throttle.ts';
+import {
+  beginSums,
+  catchUp,
+  type Dropped,
+  type DuePartition,
+  findDue,
+  findObstacle,
+  findTransactions,
+  forgetSums,
+  lockProgress,
+  replace,
+  saveProgress,
+} from './drop-store.ts';
+import { sumNext } from './sums-store.ts';
+
+/*
+ * Retention. What was recorded long ago is replaced by sums, one partition of the ledger after the other, the oldest first.
+ * The sums are rows of the ledger too, so whatever adds it up (verify, recounts, merges, deletions, series) goes on as
+ * before. What the sums do not tell is not shown: single usages and their notes. Idempotency keys stay.
+ *
+ * The sums are made in slices, beside recording. Then one short transaction puts them in place of the partition.
+ */
+
+/** Runs at start and every minute. */
+export const retentionJob = 'usage-retention';
+
+/** @param months how long single usages are kept; null: for ever */
+export function retentionJobs(months: number | null): Record<string, Job> {
+  let told: string | null = null;
+  return {
+    [retentionJob]: async (_payload, context) => {
+      const outcome = await retain(context, months);
+      if (outcome.state === 'DROPPED')
+        context.log.info(outcome, 'an old partition of the ledger was replaced by its sums');
+      const waiting = outcome.state === 'WAITING' ? outcome.obstacle : null;
+      if (waiting !== null && waiting !== told)
+        context.log.warn(outcome, 'an old partition of the ledger is kept for now');
+      told = waiting;
+    },
+  };
+}
+
+/** What became of the oldest partition in one run. */
+export type Outcome =
+  | { state: 'NOTHING_DUE' }
+  /** Why it is kept. The next run tries again. */
+  | { state: 'WAITING'; obstacle: string; toId: string }
+  /** The run was broken off. The next one goes on. */
+  | { state: 'BEGUN' }
+  | { state: 'DROPPED'; toId: string; bytesBefore: number; bytesAfter: number };
+
+/**
+ * The events of one slice, the users whose sums are made anew at once, and how long one run waits for transactions that began
+ * before the sums were complete.
+ */
+const defaults = { sliceSize: 10_000, changedAtOnce: 1_000, transactionsTimeoutMs: 20_000 };
+
+const pollMs = 50;
+/** How many times one run makes sums anew of what has changed meanwhile. */
+const maxRounds = 100;
+
+/**
+ * Replaces the oldest partition, if it is due. It can be killed anywhere, and several processes can do it at once: each
+ * slice is one transaction, under a lock, and so is the replacement.
+ */
+export async function retain(
+  { pool, stop }: Pick<JobContext, 'pool' | 'stop'>,
+  months: number | null,
+  bounds: Partial<typeof defaults> = {},
+): Promise<Outcome> {
+  const session = await pool.connect();
+  try {
+    const outcome = await advance(session, stop, months, { ...defaults, ...bounds });
+    session.release();
+    return outcome;
+  } catch (error) {
+    // Discards the connection: it may be the cause of the failure.
+    session.release(true);
+    throw error;
+  }
+}
+
+async function advance(
+  session: PoolClient,
+  stop: AbortSignal,
+  months: number | null,
+  bounds: typeof defaults,
+): Promise<Outcome> {
+  const due = months === null ? null : await findDue(session, months);
+  if (due === null) {
+    await forgetSums(session);
+    return { state: 'NOTHING_DUE' };
+  }
+  const waiting = (obstacle: string): Outcome => ({ state: 'WAITING', obstacle, toId: `${due.toId}` });
+  const obstacle = await findObstacle(session, due);
+  if (obstacle !== null) return waiting(obstacle);
+  if ((await beginSums(session, due)) === null) return waiting('users are being merged or deleted');
+  if (!(await sumAll(session, due, stop, bounds.sliceSize))) return { state: 'BEGUN' };
+  // A transaction that sees the past must not find the sums missing. Backups lock the ledger for it; not all others do.
+  if (!(await earlierEnded(session, stop, bounds.transactionsTimeoutMs)))
+    return waiting('a transaction has been running for long');
+  const dropped = await replaceCurrent(session, due, stop, bounds.changedAtOnce);
+  if (typeof dropped === 'string') return waiting(dropped);
+  return dropped === null ? { state: 'BEGUN' } : { state: 'DROPPED', toId: `${due.toId}`, ...dropped };
+}
+
+/**
+ * Sums anew what changes, until nothing has changed, and then replaces the partition.
+ *
+ * @returns why not, for now; null if it was broken off
+ */
+async function replaceCurrent(
+  session: PoolClient,
+  due: DuePartition,
+  stop: AbortSignal,
+  changedAtOnce: number,
+): Promise<Dropped | string | null> {
+  for (let round = 0; round < maxRounds && !stop.aborted; round += 1) {
+    const began = performance.now();
+    try {
+      // Nobody waits for most of what has changed: only the last of it is summed under the locks.
+      const isCurrent = await catchUp(session, due, changedAtOnce);
+      const dropped = isCurrent ? await replace(session, due, changedAtOnce) : null;
+      if (dropped !== null) return dropped;
+    } catch (error) {
+      const why = unavailabilityOf(error);
+      if (why === 'locked' || why === 'conflict')
+        return 'another transaction holds the ledger or subscriptions';
+      throw error;
+    }
+    await throttle(session, performance.now() - began, stop);
+    await sleep(pollMs);
+  }
+  return stop.aborted ? null : 'subscriptions and users change all the time';
+}
+
+/** @returns whether all of the partition is summed */
+async function sumAll(
+  session: PoolClient,
+  due: DuePartition,
+  stop: AbortSignal,
+  sliceSize: number,
+): Promise<boolean> {
+  while (!stop.aborted) {
+    const began = performance.now();
+    const slice = await transaction(session, async () => {
+      const progress = await lockProgress(session, due);
+      if (progress === null) return 'ended elsewhere';
+      if (progress.isSummed) return 'last';
+      const last = await sumNext(session, due, { after: progress.summedKey, count: sliceSize });
+      await saveProgress(session, due, last);
+      return last === null ? 'last' : 'one of several';
+    });
+    if (slice !== 'one of several') return slice === 'last';
+    await throttle(session, performance.now() - began, stop);
+  }
+  return false;
+}
+
+/** Waits until the transactions that run now have ended; not for ever. */
+async function earlierEnded(session: PoolClient, stop: AbortSignal, timeoutMs: number): Promise<boolean> {
+  const earlier = await findTransactions(session);
+  const deadline = performance.now() + timeoutMs;
+  while (!stop.aborted) {
+    const running = await findTransactions(session);
+    if (![...earlier].some((id) => running.has(id))) return true;
+    if (performance.now() > deadline) return false;
+    await sleep(pollMs);
+  }
+  return false;
+}
