@@ -51,11 +51,6 @@ beforeAll(async () => {
     await createUser(prisma, { id });
     await createSubscription(prisma, { userId: id, packageId: 'p', startedAt: new Date('2020-01-01') });
   }
-  for (const id of ['a', 'b'])
-    await app.database.prisma.user.update({
-      where: { environmentId_id: { environmentId: 'test', id } },
-      data: {},
-    });
   await sql(`insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
     select s.user_key, s.id, 'f', s.started_at, 'test', case s.user_key when 1 then 7 else 4 end from subscription s`);
   const url = new URL(testDatabase.url);
