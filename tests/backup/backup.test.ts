@@ -57,6 +57,11 @@ const oddText = 'a\tb\nc\r\\.\n\\.\\\\ \\N \u{1f600} "\'\b';
 
 async function fillTheRest({ prisma, work }: Database): Promise<void> {
   await prisma.user.updateMany({ data: { name: oddText.replaceAll(/[\b]/g, '') }, where: { id: 'user' } });
+  // Sums that are being made. No id of the world's usage is before them.
+  await work.query(`insert into ledger_drop (to_id, amended_to) values (-1, 0)`);
+  await work.query(`insert into ledger_summing (to_id, amended_to) values (-1, 0)`);
+  await work.query('insert into ledger_summed_user (user_key, revision) values (1, 0)');
+  await work.query('insert into usage_sum select * from usage_event limit 1');
   await work.query(
     `select graphile_worker.add_job('segment-erasure', payload => $1::json, job_key => 'erasure 7', queue_name => 'lane')`,
     [JSON.stringify({ text: oddText })],
