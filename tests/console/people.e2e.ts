@@ -18,7 +18,7 @@ beforeAll(async () => {
   app = await startTestApp({ withConsole: true });
   browser = await launchChromium();
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(60_000);
   await signIn(page, app.url, app.keys.test);
 });
 afterAll(async () => {
@@ -85,6 +85,24 @@ it('does to many chosen users what one cannot do by hand, and tells for whom it 
   await page.getByRole('dialog').getByText('Not done for 1 of 3 users').waitFor();
   await look('users-subscribed');
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+  // What it made is taken back, and nothing else: Grace keeps what she had.
+  const done = page.getByRole('region', { name: 'Done' });
+  await done.getByText('2 users were subscribed.').waitFor();
+  await look('users-undo');
+  await done.getByRole('button', { name: 'Undo' }).click();
+  await done.waitFor({ state: 'detached' });
+  const held =
+    '{ subscriptions(userId: "ada-work") { status } grace: subscriptions(userId: "grace") { status } }';
+  expect(await app.ok(held)).toEqual({
+    subscriptions: [{ status: 'CANCELLED' }],
+    grace: [{ status: 'ACTIVE' }],
+  });
+  await chosen.getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByRole('dialog').getByRole('combobox', { name: 'Package' }).click();
+  await page.getByRole('option', { name: 'basic' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Subscribe' }).click();
+  await page.getByRole('dialog').getByText('Not done for 1 of 3 users').waitFor();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
   await chosen.getByRole('button', { name: 'Grant a feature' }).click();
   await page.getByRole('dialog').getByRole('combobox', { name: 'Feature' }).click();
   await page.getByRole('option', { name: 'calls' }).click();
@@ -93,6 +111,7 @@ it('does to many chosen users what one cannot do by hand, and tells for whom it 
   await page.getByRole('dialog').waitFor({ state: 'detached' });
   const { grants } = await app.ok('{ grants(userId: "ada-work") { limit } }');
   expect(grants).toEqual([{ limit: 20 }]);
+  await done.getByText('3 users were granted a feature.').waitFor();
   const [file] = await Promise.all([
     page.waitForEvent('download'),
     chosen.getByRole('button', { name: 'Export' }).click(),

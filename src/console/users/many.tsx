@@ -1,5 +1,5 @@
 import { Alert, List, Select, Switch, Text } from '@mantine/core';
-import { useState } from 'react';
+import { useRef, useState } from 'react';
 import { UntilAndReason } from '../allowances/until-and-reason.tsx';
 import { useAnswer, useSteps } from '../api/hooks.ts';
 import { useRepeatKey } from '../api/repeat-key.ts';
@@ -10,8 +10,13 @@ import { choicesOf } from '../parts/ids.ts';
 import { readInstant } from '../parts/instants.ts';
 import { formatCount } from '../parts/numbers.ts';
 import type { Opened } from '../parts/opener.tsx';
+import type { Made } from './undo.tsx';
 
-type Many = Opened & { userIds: readonly string[] };
+type Many = Opened & {
+  userIds: readonly string[];
+  /** Gets all that the dialog has made so far. */
+  onMade?: (made: Made) => void;
+};
 
 /** Why something was not done for a user. */
 interface Refused {
@@ -39,20 +44,31 @@ function RefusedList({ refused, all }: { refused: readonly Refused[]; all: numbe
   );
 }
 
+/** Tells what a dialog has made in all its attempts. */
+function useMade(kind: Made['kind'], onMade: Many['onMade']) {
+  const all = useRef<readonly string[]>([]);
+  return (ids: readonly string[]) => {
+    all.current = [...all.current, ...ids];
+    if (ids.length > 0) onMade?.({ kind, ids: all.current });
+  };
+}
+
 /** The dialog stays open with the list while some were refused. */
 const isDone = (refused: readonly Refused[]) => {
   if (refused.length > 0) throw new Error('Some users were refused.');
 };
 
 /** Subscribes many users to one package. Each succeeds or fails on its own. */
-export function SubscribeMany({ opened, onClose, userIds }: Many) {
+export function SubscribeMany({ opened, onClose, userIds, onMade }: Many) {
   const choices = useAnswer(ChoicesDocument, {});
   const [packageId, setPackageId] = useState<string | null>(null);
   const [left, setLeft] = useState(userIds);
   const [refused, setRefused] = useState<readonly Refused[]>([]);
+  const tell = useMade('subscriptions', onMade);
   const subscribe = useSteps(async (run, chosen: string): Promise<readonly Refused[]> => {
     const input = left.map((userId) => ({ userId, packageIds: [chosen] }));
     const { subscribeUsers } = await run(SubscribeUsersDocument, { input });
+    tell(subscribeUsers.flatMap(({ subscriptions }) => subscriptions.map(({ id }) => id)));
     return subscribeUsers.flatMap(({ error }, index) =>
       error === null ? [] : [{ userId: left[index] ?? '', why: error.message }],
     );
@@ -94,7 +110,7 @@ export function SubscribeMany({ opened, onClose, userIds }: Many) {
 }
 
 /** Gives one feature to many users. */
-export function GrantMany({ opened, onClose, userIds }: Many) {
+export function GrantMany({ opened, onClose, userIds, onMade }: Many) {
   const choices = useAnswer(ChoicesDocument, {});
   const [featureId, setFeatureId] = useState<string | null>(null);
   const [limit, setLimit] = useState<number | ''>('');
@@ -104,6 +120,7 @@ export function GrantMany({ opened, onClose, userIds }: Many) {
   const [left, setLeft] = useState(userIds);
   const [refused, setRefused] = useState<readonly Refused[]>([]);
   const keyFor = useRepeatKey();
+  const tell = useMade('grants', onMade);
   const feature = choices.data?.features.find(({ id }) => id === featureId);
   const isCounted = feature?.type === 'CONSUMABLE';
   const terms = {
@@ -116,13 +133,18 @@ export function GrantMany({ opened, onClose, userIds }: Many) {
     // The key is that of the terms: after a lost answer, who has it already does not get it twice.
     const idempotencyKey = keyFor(terms);
     const found: Refused[] = [];
+    const made: string[] = [];
     for (const userId of left) {
       try {
-        await run(GrantFeatureDocument, { input: { ...terms, userId, idempotencyKey } });
+        const { grantFeature } = await run(GrantFeatureDocument, {
+          input: { ...terms, userId, idempotencyKey },
+        });
+        made.push(grantFeature.id);
       } catch (error) {
         found.push({ userId, why: error instanceof Error ? error.message : `${error}` });
       }
     }
+    tell(made);
     return found;
   });
   return (

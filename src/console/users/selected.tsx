@@ -1,6 +1,6 @@
 import { Button, Group, Menu, Paper, Text } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { lazy } from 'react';
+import { lazy, useState } from 'react';
 import { Link } from 'react-router';
 import { useEnvironment } from '../api/hooks.ts';
 import { request } from '../api/request.ts';
@@ -11,6 +11,7 @@ import { download } from '../parts/download.ts';
 import { formatCount } from '../parts/numbers.ts';
 import { OpenButton } from '../parts/opener.tsx';
 import { Merge } from './merge.tsx';
+import { type Made, Undo } from './undo.tsx';
 
 const SubscribeMany = lazy(() => import('./many.tsx').then((parts) => ({ default: parts.SubscribeMany })));
 const GrantMany = lazy(() => import('./many.tsx').then((parts) => ({ default: parts.GrantMany })));
@@ -24,8 +25,23 @@ export interface ListedUser {
 /** How many users one call takes. */
 const most = 1_000;
 
-/** What can be done to the chosen users together; hidden while none is chosen. */
-export function SelectedUsers({ users, onClear }: { users: readonly ListedUser[]; onClear: () => void }) {
+interface Selected {
+  users: readonly ListedUser[];
+  onClear: () => void;
+}
+
+/** What can be done to the chosen users together, hidden while none is chosen; and what was done, to take it back. */
+export function SelectedUsers(props: Selected) {
+  const [made, setMade] = useState<Made | null>(null);
+  return (
+    <>
+      {props.users.length > 0 && <Actions {...props} setMade={setMade} />}
+      {made !== null && <Undo made={made} onLeft={setMade} />}
+    </>
+  );
+}
+
+function Actions({ users, onClear, setMade }: Selected & { setMade: (made: Made) => void }) {
   const environment = useEnvironment();
   const ids = users.map(({ id }) => id);
   const save = useMutation({
@@ -35,7 +51,6 @@ export function SelectedUsers({ users, onClear }: { users: readonly ListedUser[]
     },
   });
   const button = { variant: 'default', size: 'xs', disabled: ids.length > most } as const;
-  if (users.length === 0) return null;
   return (
     <Paper withBorder p="xs" mb="md" className="selected" role="region" aria-label="Chosen users">
       <Group gap="xs">
@@ -45,13 +60,13 @@ export function SelectedUsers({ users, onClear }: { users: readonly ListedUser[]
         <OpenButton
           label="Subscribe"
           button={button}
-          dialog={(given) => <SubscribeMany {...given} userIds={ids} />}
+          dialog={(given) => <SubscribeMany {...given} userIds={ids} onMade={setMade} />}
         />
         <Move users={users} />
         <OpenButton
           label="Grant a feature"
           button={button}
-          dialog={(given) => <GrantMany {...given} userIds={ids} />}
+          dialog={(given) => <GrantMany {...given} userIds={ids} onMade={setMade} />}
         />
         <Button
           variant="default"
