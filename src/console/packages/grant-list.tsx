@@ -1,5 +1,6 @@
 import { ActionIcon, Anchor, Group, NumberInput, Paper, Select, Stack, Switch, Text } from '@mantine/core';
 import { IconTrash } from '@tabler/icons-react';
+import { useState } from 'react';
 import { Link } from 'react-router';
 import { TypeBadge } from '../features/type-badge.tsx';
 import { usePaths } from '../frame/paths.ts';
@@ -125,35 +126,50 @@ function Allowance({ grant, precision, onChange }: FieldsProps) {
       <Group align="end">
         <ResetFields grant={grant} onChange={onChange} />
       </Group>
-      <Group align="start">
-        {!unlimited && (
-          <NumbersInput
-            label="Tell webhooks at % of the limit"
-            description="100 is the whole limit"
-            placeholder="80, 100"
-            w={280}
-            values={grant.alertAt}
-            read={readPercents}
-            onChange={(alertAt) => onChange({ ...grant, alertAt })}
-          />
-        )}
-        <NumbersInput
-          label="Tell webhooks at a usage of"
-          description="In units of the feature"
-          placeholder="500, 1000"
-          w={240}
-          values={grant.alertAtAmount}
-          read={(typed) => readAmounts(typed, precision)}
-          onChange={(alertAtAmount) => onChange({ ...grant, alertAtAmount })}
-        />
-      </Group>
-      <Switch
-        label="Tell webhooks when usage resets"
-        checked={grant.alertOnReset}
-        disabled={grant.resetPeriod === null}
-        onChange={(event) => onChange({ ...grant, alertOnReset: event.currentTarget.checked })}
-      />
+      <Told grant={grant} precision={precision} onChange={onChange} />
     </Stack>
+  );
+}
+
+/** At what webhooks are told. Few packages need it: it is closed until it is asked for, or says something. */
+function Told({ grant, precision, onChange }: FieldsProps) {
+  const unlimited = grant.limit === null;
+  const [{ alertAt, alertAtAmount, alertOnReset }] = useState(grant);
+  const isUsed = alertAt.length > 0 || alertAtAmount.length > 0 || alertOnReset;
+  return (
+    <details className="more" open={isUsed}>
+      <summary>Tell webhooks</summary>
+      <Stack gap="sm" pt="xs">
+        <Group align="start">
+          {!unlimited && (
+            <NumbersInput
+              label="Tell webhooks at % of the limit"
+              description="100 is the whole limit"
+              placeholder="80, 100"
+              w={280}
+              values={grant.alertAt}
+              read={readPercents}
+              onChange={(alertAt) => onChange({ ...grant, alertAt })}
+            />
+          )}
+          <NumbersInput
+            label="Tell webhooks at a usage of"
+            description="In units of the feature"
+            placeholder="500, 1000"
+            w={240}
+            values={grant.alertAtAmount}
+            read={(typed) => readAmounts(typed, precision)}
+            onChange={(alertAtAmount) => onChange({ ...grant, alertAtAmount })}
+          />
+        </Group>
+        <Switch
+          label="Tell webhooks when usage resets"
+          checked={grant.alertOnReset}
+          disabled={grant.resetPeriod === null}
+          onChange={(event) => onChange({ ...grant, alertOnReset: event.currentTarget.checked })}
+        />
+      </Stack>
+    </details>
   );
 }
 
