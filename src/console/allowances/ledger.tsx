@@ -27,9 +27,9 @@ const columns = [
   { label: 'Used at' },
   { label: 'Feature' },
   { label: 'Amount', numeric: true },
-  { label: 'From' },
-  { label: 'Note' },
-  { label: 'Id' },
+  { label: 'From', wide: true },
+  { label: 'Note', wide: true },
+  { label: 'Id', wide: true },
   { label: 'Actions', hidden: true },
 ];
 
@@ -72,13 +72,18 @@ function Rows({ userId, featureId }: { userId: string; featureId: string | null 
           </Text>
         ) : (
           <>
-            <DataTable label="Ledger" columns={columns} minWidth={760}>
+            <DataTable label="Ledger" columns={columns}>
               {usageEvents.map((usage) => (
                 <Table.Tr key={usage.id}>
                   <Table.Td>
                     <Moment at={usage.occurredAt} />
                   </Table.Td>
-                  <Table.Td>{usage.feature.name}</Table.Td>
+                  <Table.Td>
+                    {usage.feature.name}
+                    <Text size="xs" c="dimmed" hiddenFrom="sm" style={{ overflowWrap: 'anywhere' }}>
+                      {usage.note}
+                    </Text>
+                  </Table.Td>
                   <Table.Td ta="right">
                     {formatChange(usage)}
                     <Paid amount={usage.drawnFromTopUps} />

@@ -24,6 +24,11 @@ export function Entry({ entry }: { entry: AuditEntry }) {
         <Text size="sm" c="dimmed" component="div">
           {subjects[entry.subjectType]} <Subject entry={entry} />
         </Text>
+        <Text size="xs" c="dimmed" component="div" hiddenFrom="sm">
+          <Moment at={entry.at} />
+          <br />
+          {entry.author.label}
+        </Text>
       </Table.Td>
       <Table.Td>
         <Changes changes={fieldChanges(entry)} withheld={saidOf(entry)} />

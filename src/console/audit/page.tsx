@@ -12,7 +12,12 @@ import { Entry } from './entry.tsx';
 import { isSubject, subjects } from './subjects.ts';
 
 const pageSize = 25;
-const columns = [{ label: 'When' }, { label: 'Who' }, { label: 'What' }, { label: 'Changes' }];
+const columns = [
+  { label: 'When', wide: true },
+  { label: 'Who', wide: true },
+  { label: 'What' },
+  { label: 'Changes' },
+];
 
 /**
  * The URL holds the filter: `about` and `id`, or `user` for everything about one user; `by` for an author with the
@@ -136,7 +141,7 @@ function Log({ filter }: { filter: AuditLogQueryVariables }) {
         ) : (
           <>
             <div className="framed">
-              <DataTable label="Audit log" columns={columns} minWidth={900}>
+              <DataTable label="Audit log" columns={columns}>
                 {auditLog.map((entry) => (
                   <Entry key={entry.id} entry={entry} />
                 ))}

@@ -22,8 +22,8 @@ import { TypeBadge } from './type-badge.tsx';
 
 const columns = [
   { label: 'Package' },
-  { label: 'Status' },
-  { label: 'Name in package' },
+  { label: 'Status', wide: true },
+  { label: 'Name in package', wide: true },
   { label: 'Grants' },
 ];
 

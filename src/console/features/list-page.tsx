@@ -15,7 +15,7 @@ import { TypeBadge } from './type-badge.tsx';
 
 const columns = [
   { label: 'Name' },
-  { label: 'Id' },
+  { label: 'Id', wide: true },
   { label: 'Type' },
   { label: 'In packages', numeric: true },
 ];

@@ -13,7 +13,7 @@ import { freshMs, nearest } from './ahead.ts';
 const maxFeatures = 10;
 
 const columns = [
-  { label: 'Feature' },
+  { label: 'Feature', wide: true },
   { label: 'User' },
   { label: 'Used', numeric: true },
   { label: 'Of the limit', numeric: true },
@@ -62,6 +62,9 @@ export function NearLimits() {
                     {user.id}
                   </Text>
                 )}
+                <Text size="xs" c="dimmed" hiddenFrom="sm">
+                  {feature.name}
+                </Text>
               </Table.Td>
               <Table.Td ta="right">
                 {formatNumber(used)} of {formatNumber(budget)} {feature.unitLabelPlural}

@@ -14,9 +14,9 @@ import { StatusBadge } from './status-badge.tsx';
 const columns = [
   { label: 'Name and id' },
   { label: 'Status' },
-  { label: 'Features', numeric: true },
+  { label: 'Features', numeric: true, wide: true },
   { label: 'Subscribers', numeric: true },
-  { label: 'Add-ons', numeric: true },
+  { label: 'Add-ons', numeric: true, wide: true },
 ];
 
 const tabs = [

@@ -171,6 +171,8 @@ function OtherVersion({ subject }: { subject: Subject }) {
   );
 }
 
+const featureColumns = [{ label: 'Feature' }, { label: 'Id', wide: true }, { label: 'Grants' }];
+
 function Features({ subject }: { subject: Subject }) {
   const paths = usePaths();
   return (
@@ -178,7 +180,7 @@ function Features({ subject }: { subject: Subject }) {
       {subject.features.length === 0 ? (
         <Text c="dimmed">Nothing yet. It can be published once it has a feature.</Text>
       ) : (
-        <DataTable label="Features" columns={[{ label: 'Feature' }, { label: 'Id' }, { label: 'Grants' }]}>
+        <DataTable label="Features" columns={featureColumns}>
           {subject.features.map((feature) => (
             <Table.Tr key={feature.id}>
               <Table.Td>

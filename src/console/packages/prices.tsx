@@ -13,7 +13,7 @@ import { blankPrice, PriceFields, priceInput } from './price-fields.tsx';
 const columns = [
   { label: 'Price' },
   { label: 'Provider price id' },
-  { label: 'Provider' },
+  { label: 'Provider', wide: true },
   { label: 'Actions', hidden: true },
 ];
 

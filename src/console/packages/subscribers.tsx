@@ -19,10 +19,10 @@ import type { Subject } from './package-page.tsx';
 const pageSize = 20;
 const columns = [
   { label: 'User' },
-  { label: 'Version', numeric: true },
+  { label: 'Version', numeric: true, wide: true },
   { label: 'Status' },
   { label: 'Since' },
-  { label: 'Until' },
+  { label: 'Until', wide: true },
 ];
 
 /** Current and past subscribers of the package, newest subscription first. */

@@ -46,7 +46,7 @@ export function Versions({ subject }: { subject: Subject }) {
                 {formatCount(behind, 'subscriber')} {behind === 1 ? 'holds' : 'hold'} an earlier version.
               </Text>
             )}
-            <DataTable label="Versions" columns={columns}>
+            <DataTable label="Versions" columns={columns} minWidth={320}>
               {versions.map((version, index) => (
                 <Row
                   key={version.version}

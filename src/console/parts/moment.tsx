@@ -10,6 +10,9 @@ const ofOthers = {
   short: format({ ...day, year: 'numeric' }),
 };
 
+/** The time of a day, in the viewer's zone. */
+export const timeOf = (at: string) => `at ${format(time).format(new Date(at))}`;
+
 const utc = (at: string) => `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
 
 /** A time in the viewer's zone; in UTC on hover or focus. */

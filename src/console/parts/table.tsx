@@ -8,7 +8,7 @@ interface Column {
   numeric?: boolean;
   /** Visible to screen readers only. */
   hidden?: boolean;
-  /** Left out on a phone; then its cells are too. */
+  /** Left out on a phone, with its cells. */
   wide?: boolean;
   /** What stands there in place of the label. */
   head?: ReactNode;
@@ -21,12 +21,14 @@ interface Column {
 export function DataTable(props: {
   label: string;
   columns: readonly Column[];
-  /** The width in pixels below which it scrolls. */
+  /** The width in pixels below which it scrolls. By default, one that leaves columns out fits a phone. */
   minWidth?: number;
   children: ReactNode;
 }) {
-  const { label, columns, minWidth = 520, children } = props;
+  const { label, columns, children } = props;
+  const { minWidth = columns.some(({ wide }) => wide) ? 320 : 520 } = props;
   const { ref, left, right } = useHiddenEdges();
+  const wide = columns.flatMap((column, index) => (column.wide ? [index + 1] : []));
   return (
     <div>
       {(left || right) && (
@@ -36,15 +38,11 @@ export function DataTable(props: {
       )}
       <div className="edges" data-more-left={left || undefined} data-more-right={right || undefined}>
         <Table.ScrollContainer ref={ref} minWidth={minWidth} type="native" tabIndex={0} pos="relative">
-          <Table aria-label={label}>
+          <Table aria-label={label} data-wide={wide.join(' ') || undefined}>
             <Table.Thead>
               <Table.Tr>
                 {columns.map((column) => (
-                  <Table.Th
-                    key={column.label}
-                    ta={column.numeric ? 'right' : undefined}
-                    visibleFrom={column.wide ? 'sm' : undefined}
-                  >
+                  <Table.Th key={column.label} ta={column.numeric ? 'right' : undefined}>
                     {column.head ??
                       (column.hidden ? <VisuallyHidden>{column.label}</VisuallyHidden> : column.label)}
                   </Table.Th>

@@ -10,7 +10,7 @@ import { quoted } from '../parts/calls.ts';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Figure, Figures } from '../parts/figure.tsx';
-import { Moment } from '../parts/moment.tsx';
+import { Moment, timeOf } from '../parts/moment.tsx';
 import { formatCount, formatNumber } from '../parts/numbers.ts';
 import { useOpenTab } from '../parts/open-tab.ts';
 import { PageHead } from '../parts/page-head.tsx';
@@ -97,8 +97,8 @@ function Status({ status }: { status: SegmentQuery['segmentStatus'] }) {
   const paths = usePaths();
   return (
     <Figures>
-      <Figure label="Last event">
-        {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} />}
+      <Figure label="Last event" note={status.lastEventAt && timeOf(status.lastEventAt)}>
+        {status.lastEventAt === null ? 'None yet' : <Moment at={status.lastEventAt} withTime={false} />}
       </Figure>
       <Figure label="Unmatched events" note="stored, until a rule claims them">
         {formatNumber(status.unmatched)}

@@ -11,9 +11,9 @@ import { RuleButton } from './rule-dialog.tsx';
 
 const columns = [
   { label: 'Rule' },
-  { label: 'Matches' },
+  { label: 'Matches', wide: true },
   { label: 'Feature' },
-  { label: 'Stored events' },
+  { label: 'Stored events', wide: true },
   { label: 'Actions', hidden: true },
 ];
 
@@ -29,10 +29,15 @@ export function Rules({ rules }: { rules: readonly RuleFragment[] }) {
           need none.
         </Text>
       ) : (
-        <DataTable label="Mapping rules" columns={columns} minWidth={760}>
+        <DataTable label="Mapping rules" columns={columns}>
           {rules.map((rule) => (
             <Table.Tr key={rule.id}>
-              <Table.Td>{rule.name}</Table.Td>
+              <Table.Td>
+                {rule.name}
+                <Text size="xs" c="dimmed" hiddenFrom="sm">
+                  {describe(rule)}
+                </Text>
+              </Table.Td>
               <Table.Td>{describe(rule)}</Table.Td>
               <Table.Td style={{ whiteSpace: 'nowrap' }}>
                 <Anchor component={Link} to={paths.feature(rule.feature.id)}>

@@ -20,9 +20,9 @@ const Resume = lazy(() => import('./cancel.tsx').then(({ Resume }) => ({ default
 
 const columns = [
   { label: 'Package' },
-  { label: 'Id' },
+  { label: 'Id', wide: true },
   { label: 'Status' },
-  { label: 'Since' },
+  { label: 'Since', wide: true },
   { label: 'Until' },
   { label: 'Actions', hidden: true },
 ];
@@ -44,7 +44,7 @@ export function Subscriptions(props: { userId: string; subscriptions: readonly S
       {subscriptions.length === 0 ? (
         <Text c="dimmed">None yet. Choose a published package with “Subscribe”.</Text>
       ) : (
-        <DataTable label="Subscriptions" columns={columns} minWidth={860}>
+        <DataTable label="Subscriptions" columns={columns}>
           {subscriptions.map((each) => (
             <Row
               key={each.id}
@@ -110,7 +110,7 @@ function Row({ fate, ...props }: RowProps & { fate: string | null }) {
 function Actions({ userId, subscription, held, base }: RowProps) {
   const { cancelsAt, package: has } = subscription;
   return (
-    <Group gap={4} justify="end" wrap="nowrap">
+    <Group gap={4} justify="end" className="actions">
       {subscription === base && subscription.status !== 'SCHEDULED' && (
         <OpenButton
           label="Change"

@@ -56,7 +56,7 @@ export function Page() {
 const columns = [
   { label: 'Choose', hidden: true },
   { label: 'User' },
-  { label: 'Email' },
+  { label: 'Email', wide: true },
   { label: 'Billing id' },
 ];
 
@@ -117,6 +117,9 @@ function Row(props: { user: Flagged[number]; chosen: boolean; onChoose: (chosen:
             {user.id}
           </Text>
         )}
+        <Text size="xs" c="dimmed" hiddenFrom="sm">
+          {user.email}
+        </Text>
       </Table.Td>
       <Table.Td style={{ overflowWrap: 'anywhere' }}>{user.email ?? '—'}</Table.Td>
       <Table.Td style={{ overflowWrap: 'anywhere' }}>{user.billingId ?? '—'}</Table.Td>

@@ -1,8 +1,9 @@
 import { Anchor, Checkbox, Group, Paper, Progress, Skeleton, Stack, Table, Text } from '@mantine/core';
 import type { KeyboardEvent, MouseEvent } from 'react';
 import { Link, useNavigate } from 'react-router';
+import { useAhead } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import type { UserListQuery } from '../generated/operations.ts';
+import { UserDocument, type UserListQuery } from '../generated/operations.ts';
 import { Moment } from '../parts/moment.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
@@ -44,7 +45,7 @@ export function UserTable(props: {
     />
   );
   return (
-    <DataTable label="Users" columns={[{ label: 'Choose', head: chooseAll }, ...columns]} minWidth={320}>
+    <DataTable label="Users" columns={[{ label: 'Choose', head: chooseAll }, ...columns]}>
       {edges.map((edge) => (
         <Row
           key={edge.node.id}
@@ -64,10 +65,14 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
   const { node: user, subscriptions, highestUse, lastUsedAt } = edge;
   const paths = usePaths();
   const navigate = useNavigate();
+  const ahead = useAhead();
   return (
     <Table.Tr
       className="row"
       data-chosen={chosen || undefined}
+      // The page is asked for when the button goes down: the click comes later.
+      onMouseEnter={() => void import('./user-page.tsx').catch(() => undefined)}
+      onPointerDown={() => ahead(UserDocument, { id: user.id })}
       onClick={(event) => !isControl(event) && navigate(paths.user(user.id))}
     >
       <Table.Td w={40}>
@@ -89,7 +94,7 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
           {[user.id, ...subscriptions.map((each) => each.package.name)].join(' · ')}
         </Text>
       </Table.Td>
-      <Table.Td visibleFrom="sm">
+      <Table.Td>
         <Stack gap={4}>
           {subscriptions.length === 0 && <Text c="dimmed">—</Text>}
           {subscriptions.map((each) => (
@@ -103,9 +108,7 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
       <Table.Td miw={{ base: 130, sm: 180 }}>
         <Use use={highestUse} />
       </Table.Td>
-      <Table.Td visibleFrom="sm">
-        {lastUsedAt === null ? '—' : <Moment at={lastUsedAt} withTime={false} />}
-      </Table.Td>
+      <Table.Td>{lastUsedAt === null ? '—' : <Moment at={lastUsedAt} withTime={false} />}</Table.Td>
     </Table.Tr>
   );
 }
