@@ -56,7 +56,7 @@ it('tells what to do first', async () => {
   await page.getByText('Get started').waitFor();
   const bytes = [...loaded.values()].reduce((sum, each) => sum + each, 0);
   expect(bytes / 1024).toBeGreaterThan(100);
-  expect(bytes / 1024).toBeLessThan(250);
+  expect(bytes / 1024).toBeLessThan(240);
   await look('overview-empty');
 });
 

@@ -13,10 +13,10 @@ import { isOver, type Key, kinds, mayDoAll, shortOf } from './key-terms.ts';
 
 const columns = [
   { label: 'Key' },
-  { label: 'Kind' },
+  { label: 'Kind', wide: true },
   { label: 'Last used' },
-  { label: 'Ends' },
-  { label: 'Created' },
+  { label: 'Ends', wide: true },
+  { label: 'Created', wide: true },
   { label: 'Actions', hidden: true },
 ];
 
@@ -41,7 +41,7 @@ export function Keys() {
       <Answer of={keys}>
         {({ apiKeys, environment }) => (
           <>
-            <DataTable label="API keys" columns={columns} minWidth={760}>
+            <DataTable label="API keys" columns={columns}>
               {apiKeys.map((key) => (
                 <KeyRow key={key.id} apiKey={key} onMade={setMade} />
               ))}
@@ -83,7 +83,7 @@ function KeyRow({ apiKey, onMade }: { apiKey: Key; onMade: (key: string) => void
       </Table.Td>
       <Table.Td ta="right">
         {apiKey.revokedAt === null && (
-          <Group gap={4} justify="end" wrap="nowrap">
+          <Group gap={4} justify="end" className="actions">
             <EditKey apiKey={apiKey} />
             {isUsable && <RotateKey apiKey={apiKey} onMade={onMade} />}
             <RevokeKey apiKey={apiKey} />
@@ -114,12 +114,14 @@ function End({ apiKey: { revokedAt, expiresAt, ...rest } }: { apiKey: Key }) {
 function TokenSetting({ isRequired }: { isRequired: boolean }) {
   const change = useChange(RequireUserTokenDocument);
   const refusal = useRefusal();
+  // What was chosen shows at once; it goes back if the server refuses.
+  const chosen = change.isPending ? change.variables.requireUserToken : isRequired;
   return (
     <>
       <Switch
         label="Browsers need a user token"
         description="Then a public key with the id of a user does not read. Your server makes tokens with generateUserToken."
-        checked={isRequired}
+        checked={chosen}
         disabled={change.isPending || refusal !== null}
         title={refusal ?? undefined}
         onChange={(event) => change.mutate({ requireUserToken: event.currentTarget.checked })}

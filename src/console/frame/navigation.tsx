@@ -10,7 +10,13 @@ import {
 } from '@tabler/icons-react';
 import { Link, useLocation } from 'react-router';
 import { useAhead } from '../api/hooks.ts';
-import { FeaturesDocument, PackagesDocument, UserListDocument } from '../generated/operations.ts';
+import {
+  ApiKeysDocument,
+  FeaturesDocument,
+  PackagesDocument,
+  SegmentDocument,
+  UserListDocument,
+} from '../generated/operations.ts';
 import { useOverviewAhead } from '../overview/ahead.ts';
 import { mainPages } from '../pages.ts';
 import { basePath } from './base-path.ts';
@@ -54,8 +60,20 @@ export function Navigation() {
         ahead(UserListDocument, listOf(usualView));
       },
     },
-    { label: 'Segment', to: paths.segment, Icon: IconPlugConnected, load: mainPages.segment },
-    { label: 'Configuration', to: paths.configuration, Icon: IconAdjustments, load: mainPages.configuration },
+    {
+      label: 'Segment',
+      to: paths.segment,
+      Icon: IconPlugConnected,
+      load: mainPages.segment,
+      ask: () => ahead(SegmentDocument, {}),
+    },
+    {
+      label: 'Configuration',
+      to: paths.configuration,
+      Icon: IconAdjustments,
+      load: mainPages.configuration,
+      ask: () => ahead(ApiKeysDocument, {}),
+    },
   ];
   /** Pages whose URL does not start with their section. */
   const within = new Map([[paths.users, [paths.flaggedUsers, paths.importUsers]]]);

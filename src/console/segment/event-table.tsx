@@ -1,5 +1,5 @@
 import { Anchor, Table, UnstyledButton } from '@mantine/core';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { Link } from 'react-router';
 import { usePaths } from '../frame/paths.ts';
 import type { EventFragment } from '../generated/operations.ts';
@@ -8,9 +8,16 @@ import { DataTable } from '../parts/table.tsx';
 import { EventDialog } from './event-dialog.tsx';
 import { EventUser } from './event-user.tsx';
 import { inWords } from './outcomes.ts';
-import { RuleDialog } from './rule-dialog.tsx';
 
-const columns = [{ label: 'Event' }, { label: 'User' }, { label: 'Received' }, { label: 'Outcome' }];
+// The form is loaded once an event is open: the overview does not need it.
+const RuleDialog = lazy(() => import('./rule-dialog.tsx').then((parts) => ({ default: parts.RuleDialog })));
+
+const columns = [
+  { label: 'Event' },
+  { label: 'User' },
+  { label: 'Received', wide: true },
+  { label: 'Outcome' },
+];
 
 /** Events with their outcomes. Each opens in a dialog; an unmatched one can become a rule. */
 export function EventTable({ label, events }: { label: string; events: readonly EventFragment[] }) {
@@ -21,7 +28,7 @@ export function EventTable({ label, events }: { label: string; events: readonly 
   const eventName = shown?.eventName ?? '';
   return (
     <>
-      <DataTable label={label} columns={columns} minWidth={680}>
+      <DataTable label={label} columns={columns}>
         {events.map((event) => (
           <Row
             key={event.messageId}
@@ -40,12 +47,16 @@ export function EventTable({ label, events }: { label: string; events: readonly 
         onClose={() => setOpened(null)}
         onMakeRule={() => setOpened('rule')}
       />
-      <RuleDialog
-        key={shown?.messageId}
-        opened={opened === 'rule'}
-        onClose={() => setOpened(null)}
-        start={{ name: eventName, featureId: '', eventName, conditions: [] }}
-      />
+      {shown !== null && (
+        <Suspense fallback={null}>
+          <RuleDialog
+            key={shown.messageId}
+            opened={opened === 'rule'}
+            onClose={() => setOpened(null)}
+            start={{ name: eventName, featureId: '', eventName, conditions: [] }}
+          />
+        </Suspense>
+      )}
     </>
   );
 }
