@@ -15,7 +15,7 @@ beforeAll(async () => {
   const log = pino({ level: 'silent' });
   queue = await startQueue(hot.options.connectionString ?? '', segmentJobs(prisma), { atStart: [], log });
   await showcase(its.app);
-});
+}, 300_000);
 afterAll(async () => {
   await queue?.stop();
   await its?.close();
@@ -66,7 +66,11 @@ describe.each(pages)('%s', (name, path, text) => {
     await page.getByText(text).first().waitFor();
     await page.waitForLoadState('networkidle');
     expect(await page.evaluate(widerThanTheScreen)).toEqual([]);
-    await takePicture(page, `phone-${name}`, { fullPage: true });
+    for (const colorScheme of wantsPictures ? (['light', 'dark'] as const) : []) {
+      await page.emulateMedia({ colorScheme });
+      await page.waitForTimeout(250);
+      await takePicture(page, `phone-${name}-${colorScheme}`, { fullPage: true });
+    }
   });
 });
 
@@ -78,10 +82,12 @@ async function takePictures(name: string) {
   const { page } = its;
   const height = Number(await page.evaluate('document.documentElement.scrollHeight'));
   const clip = { x: 0, y: 0, width: 1280, height: Math.min(height, maxHeight) };
+  // The navigation is as high as the window.
+  await page.setViewportSize(clip);
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
     await page.waitForTimeout(250);
-    await takePicture(page, `docs-${name}-${colorScheme}`, { fullPage: true, clip });
+    await takePicture(page, `docs-${name}-${colorScheme}`, { clip });
   }
 }
 

@@ -60,6 +60,25 @@ const people: [name: string, packageId: string, months: number, calls: number][]
   ['Ken Thompson', 'pro', 1, 150],
 ];
 
+const first =
+  'Amara Bruno Chiara Dmitri Elif Farid Greta Hanna Imani Jonas Keiko Luca Mireille Nadia Oskar Priya Rosa Samir Tove Yusuf';
+const last = 'Abebe Bianchi Costa Dubois Eriksen Fischer Garcia Haddad Ivanova Jensen';
+
+/** 190 more of them, so that pages are as full as they will be. A third of them use little. */
+const others = last.split(' ').flatMap((family, at) =>
+  first.split(' ').map((given, by): (typeof people)[number] => {
+    const n = at * 20 + by;
+    const [packageId, calls]: [string, number] =
+      n % 9 === 4
+        ? ['team', 400 + (n % 7) * 110]
+        : n % 3 === 1
+          ? ['pro', 60 + (n % 11) * 22]
+          : ['free', 3 + (n % 8)];
+    return [`${given} ${family}`, packageId, 2 + (n % 4), n % 3 === 0 ? Math.ceil(calls / 3) : calls];
+  }),
+);
+const everybody = [...people, ...others.slice(10)];
+
 const idOf = (name: string) => name.toLowerCase().replaceAll(' ', '-');
 const day = 86_400_000;
 
@@ -69,6 +88,7 @@ export async function showcase(app: TestApp): Promise<void> {
   await createPeople(app);
   await recordHistory(app);
   await sendEvents(app);
+  await changeSome(app);
 }
 
 async function createCatalogue(app: TestApp) {
@@ -99,43 +119,50 @@ async function createPeople(app: TestApp) {
   const createUser = 'mutation ($input: CreateUserInput!) { createUser(input: $input) { id } }';
   const subscribe = `mutation ($userId: String!, $packageIds: [String!]!) {
     subscribe(userId: $userId, packageIds: $packageIds) { id } }`;
-  for (const [index, [name, packageId, months]] of people.entries()) {
+  for (const [index, [name, packageId, months]] of everybody.entries()) {
     const id = idOf(name);
-    const email = `${id.split('-')[0]}@example.com`;
-    const billingId = packageId === 'free' ? null : `cus_${4821 + index * 137}`;
+    const email = `${id.replaceAll('-', '.')}@example.com`;
+    const isFlagged = packageId === 'free' && index < people.length;
+    const billingId = isFlagged ? null : `cus_${4821 + index * 137}`;
     await app.ok(createUser, { input: { id, name, email, billingId } });
     await app.ok(subscribe, { userId: id, packageIds: [packageId] });
-    const startedAt = new Date(Date.now() - (months * 30.4 + index * 0.7) * day);
+    const startedAt = new Date(Date.now() - (months * 30.4 + (index % 10) * 0.7) * day);
     await app.database.prisma.subscription.updateMany({
       where: { environmentId: 'test', user: { id } },
       data: { startedAt },
     });
   }
-  await app.ok(createUser, { input: { id: 'ada-work', name: 'A. Lovelace', email: 'ada@example.com' } });
+  await app.ok(createUser, {
+    input: { id: 'ada-work', name: 'A. Lovelace', email: 'ada.lovelace@example.com' },
+  });
 }
 
-/** Less at weekends, and never twice the same; the last days bring Ada to her limit. */
+/** What a person used on a day: less at weekends, and never twice the same. */
+function usageOfDay([name, packageId, , calls]: (typeof people)[number], index: number, ago: number) {
+  const at = new Date(Date.now() - ago * day + ((ago * 7 + index * 3) % 9) * 3_600_000);
+  const quiet = at.getUTCDay() % 6 === 0 ? 0.35 : 1;
+  const wave = 0.75 + 0.25 * Math.sin(ago / 5 + index) + ((ago * 37 + index * 11) % 10) / 40;
+  const of = (featureId: string, delta: number) => ({
+    userId: idOf(name),
+    featureId,
+    delta,
+    timestamp: at.toISOString(),
+  });
+  const pace = packageId === 'free' ? 8 : 4;
+  return [
+    of('api-calls', Math.max(1, Math.round(calls * quiet * wave))),
+    ...(ago % pace === index % pace ? [of('exports', 1 + (((ago + index) % 7) % 3))] : []),
+    ...(packageId === 'team' && ago % 11 === index % 11 ? [of('seats', 1 + (index % 3))] : []),
+  ];
+}
+
+/** The last days bring Ada to her limit. */
 async function recordHistory(app: TestApp) {
   const record =
     'mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { error { message } } }';
-  const usage: object[] = [];
-  for (const [index, [name, , months, calls]] of people.entries()) {
-    for (let ago = Math.floor(months * 30); ago > 0; ago -= 1) {
-      const at = new Date(Date.now() - ago * day + ((ago * 7 + index * 3) % 9) * 3_600_000);
-      const quiet = at.getUTCDay() % 6 === 0 ? 0.35 : 1;
-      const wave = 0.75 + 0.25 * Math.sin(ago / 5 + index) + ((ago * 37 + index * 11) % 10) / 40;
-      const timestamp = at.toISOString();
-      const userId = idOf(name);
-      usage.push({
-        userId,
-        featureId: 'api-calls',
-        delta: Math.max(1, Math.round(calls * quiet * wave)),
-        timestamp,
-      });
-      if (ago % 4 === index % 4)
-        usage.push({ userId, featureId: 'exports', delta: 1 + (ago % 3), timestamp });
-    }
-  }
+  const usage = everybody.flatMap((person, index) =>
+    Array.from({ length: Math.floor(person[2] * 30) }, (_, at) => usageOfDay(person, index, at + 1)).flat(),
+  );
   for (let from = 0; from < usage.length; from += 1_000)
     await app.ok(record, { input: usage.slice(from, from + 1_000) });
   const set = 'mutation ($input: CreateUsageEventInput!) { recordUsage(input: $input) { recorded } }';
@@ -143,6 +170,32 @@ async function recordHistory(app: TestApp) {
     input: { userId: 'ada-lovelace', featureId: 'api-calls', delta: 10_000, action: 'SET' },
   });
   await app.ok(set, { input: { userId: 'grace-hopper', featureId: 'seats', delta: 14, action: 'SET' } });
+}
+
+/** What a person did last, by hand, so that the audit log tells of more than new users. */
+async function changeSome(app: TestApp) {
+  const { apiKeys } = await app.ok('{ apiKeys { id kind } }');
+  const nameKey = 'mutation ($id: String!, $name: String!) { updateApiKey(id: $id, name: $name) { id } }';
+  for (const [kind, name] of Object.entries({ PRIVATE: 'Backend', PUBLIC: 'Website', WRITE: 'Events' })) {
+    const key = apiKeys.find((each: { kind: string }) => each.kind === kind);
+    await app.ok(nameKey, { id: key.id, name });
+  }
+  const endsAt = new Date(Date.now() + 4 * day).toISOString();
+  const grant = {
+    userId: 'radia-perlman',
+    featureId: 'api-calls',
+    limit: 20_000,
+    resetPeriod: 'MONTH',
+    endsAt,
+  };
+  await app.ok('mutation ($input: GrantFeatureInput!) { grantFeature(input: $input) { id } }', {
+    input: { ...grant, reason: 'A trial of the new import' },
+  });
+  await app.ok('mutation { updateFeature(id: "seats", input: { name: "Members" }) { id } }');
+  await app.ok('mutation { updateFeature(id: "seats", input: { name: "Team members" }) { id } }');
+  await app.ok(
+    'mutation { changePackage(userId: "ken-thompson", packageId: "team") { subscription { id } } }',
+  );
 }
 
 async function sendEvents(app: TestApp) {
