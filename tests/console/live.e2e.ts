@@ -53,14 +53,14 @@ const updates: [
   text: string,
 ][] = [
   ['the overview', '', 'table[aria-label="Latest events"]', () => send('Two Exported'), 'Two Exported'],
-  ['the event log', '/segment#events', 'table[aria-label="Events"]', () => send('Three Exported'), 'Three Exported'],
   [
-    'a user',
-    '/users/ada',
-    'section[aria-label="Allowances"] section',
-    () => record(7),
-    '17 of 100',
+    'the event log',
+    '/segment#events',
+    'table[aria-label="Events"]',
+    () => send('Three Exported'),
+    'Three Exported',
   ],
+  ['a user', '/users/ada', 'section[aria-label="Allowances"] section', () => record(7), '17 of 100'],
 ];
 
 it.each(updates)(
