@@ -63,6 +63,7 @@ const all = options.history
     ]
   : [
       { name: 'noop', contestant: 'noop', scenario: 'record', connections: 64 },
+      { name: 'bare', contestant: 'bare', scenario: 'record', connections: 64 },
       { name: 'naive', contestant: 'naive', scenario: 'recordOnce', connections: 64 },
       { name: 'postgraphile', contestant: 'postgraphile', scenario: 'recordPostgraphile', connections: 64 },
       { name: 'ours', contestant: 'ours', scenario: 'record', connections: 64 },

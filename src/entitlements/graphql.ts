@@ -5,7 +5,7 @@ import { Feature } from '../features/graphql.ts';
 import { builder, type Fields } from '../graphql/builder.ts';
 import { maxItems } from '../graphql/limits/answer-size.ts';
 import { planned } from '../graphql/plans/compile.ts';
-import { Id, parse } from '../input.ts';
+import { Id, parse, readId } from '../input.ts';
 import { PackageSubscription } from '../subscriptions/graphql.ts';
 import { requireUserKey } from '../users/store.ts';
 import { grantedTo } from './granted-store.ts';
@@ -143,9 +143,10 @@ builder.queryFields((t) => ({
     },
     resolve: async (_root, args, { environmentId, findStanding }) => {
       const field = args.amount == null ? 'delta' : 'amount';
-      const amount = parse(NonNegativeAmount, args[field] ?? 1, field);
-      const userId = parse(Id, args.userId, 'userId');
-      const featureId = parse(Id, args.featureId, 'featureId');
+      const asked = args[field] ?? 1;
+      const amount = asked === 1 ? oneUnit : parse(NonNegativeAmount, asked, field);
+      const userId = readId(args.userId, 'userId');
+      const featureId = readId(args.featureId, 'featureId');
       const standing = await findStanding({ environmentId, userId, featureId });
       if (standing.featureType === 'CONSUMABLE')
         requireFit(amount, { id: featureId, precision: standing.precision }, field);

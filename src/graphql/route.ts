@@ -7,7 +7,7 @@ import { type Admission, forCallers, forStrangers } from '../http/admission.ts';
 import { parseJson, readEncoding, refuseBody } from '../http/body.ts';
 import { createDutyCycle } from '../http/duty-cycle.ts';
 import { isLong, writeLongJson } from '../http/long-json.ts';
-import { type Answer, refusalError, unauthenticated } from '../http/response.ts';
+import { type Answer, endWith, refusalError, unauthenticated } from '../http/response.ts';
 import { type Route, refuseMethod } from '../http/router.ts';
 import { createGraphiqlPage, type GraphiqlPage } from './graphiql.ts';
 import { type Answered, type Api, type GraphqlServer, isShort, unauthenticatedMessage } from './server.ts';
@@ -197,9 +197,10 @@ interface HttpExtension {
 function writeResult(
   request: IncomingMessage,
   response: ServerResponse,
-  { errors, ...result }: Answered,
+  result: Answered,
   owner?: string,
 ): Promise<void> | void {
+  const { errors } = result;
   let status = 200;
   for (const { extensions } of errors ?? []) {
     const http = extensions.http as HttpExtension | undefined;
@@ -207,6 +208,7 @@ function writeResult(
     for (const [name, value] of Object.entries(http?.headers ?? {})) response.setHeader(name, value);
     if (acceptsNewer(request) || !http?.spec) status = Math.max(status, http?.status ?? 200);
   }
+  // Errors first, as the specification advises.
   const answer = errors === undefined ? result : { errors, ...result };
   if (!result[isShort] && isLong(result.data)) {
     response.writeHead(status, { 'Content-Type': contentTypeOf(request) });
@@ -217,7 +219,7 @@ function writeResult(
     'Content-Type': contentTypeOf(request),
     'Content-Length': Buffer.byteLength(text),
   });
-  response.end(text);
+  endWith(response, text);
 }
 
 /** The home page without the console: redirects to GraphiQL. */

@@ -80,24 +80,27 @@ function collectBytes(request: IncomingMessage, limits: Limits, length: number):
   let bytes: Buffer = Buffer.alloc(0);
   let size = 0;
   let taken = 0;
-  const rests = restBetweenPieces(request.socket);
+  // Nearly every body comes as one piece, which needs no rests.
+  let rests: ReturnType<typeof restBetweenPieces> | null = null;
   return new Promise((resolve) => {
     const timer = timeoutMs === undefined ? undefined : setTimeout(stop, timeoutMs, tooSlow);
     function stop(answer: Answer) {
       request.off('data', take).off('end', finish).off('close', release);
-      rests.end();
       release();
       resolve(answer);
     }
     function release() {
       clearTimeout(timer);
-      rests.end();
+      rests?.end();
       room.giveBack(taken);
       taken = 0;
     }
     function take(chunk: Buffer) {
       size += chunk.length;
-      if (size !== length) rests.count(size);
+      if (size !== length) {
+        rests ??= restBetweenPieces(request.socket);
+        rests.count(size);
+      }
       if (size > maxBytes) stop(limits.tooLarge);
       else if (chunk.length === length) bytes = chunk;
       else if (room.take(chunk.length)) {
@@ -116,7 +119,7 @@ function collectBytes(request: IncomingMessage, limits: Limits, length: number):
     }
     function finish() {
       clearTimeout(timer);
-      rests.end();
+      rests?.end();
       request.off('close', release);
       resolve({ bytes: bytes.subarray(0, size), release });
     }

@@ -70,6 +70,8 @@ export interface RequestContext {
 /** Ids from outside that may be logged unchanged. */
 const acceptable = /^[\w.:+=/-]{1,64}$/;
 
+const noParams: RequestContext['params'] = {};
+
 /**
  * @param givenId the id from a proxy or the client
  */
@@ -82,8 +84,20 @@ export function createRequestContext(
   origin: RequestContext['origin'] = () => '',
 ): RequestContext {
   const clientId = typeof givenId === 'string' && isAcceptable(givenId) ? givenId : null;
-  const unknown = { params: {}, bearer: null, operation: null, outcome: null, dataAgeMs: null };
-  return { id: randomUUID(), clientId, ...unknown, noteUnavailability, span, untilLeft, setHeader, origin };
+  return {
+    id: randomUUID(),
+    clientId,
+    params: noParams,
+    bearer: null,
+    operation: null,
+    outcome: null,
+    dataAgeMs: null,
+    noteUnavailability,
+    span,
+    untilLeft,
+    setHeader,
+    origin,
+  };
 }
 
 /** An id that looks like a key must not be logged either. */

@@ -98,6 +98,16 @@ export function writeJson(response: ServerResponse, { status, body, headers }: A
   response.write(text);
 }
 
+/**
+ * Ends a response with its last text. `end(text)` hands the operating system two pieces, of which the second is empty; so
+ * the first one is sent at once.
+ */
+export function endWith(response: ServerResponse, text: string): void {
+  response.write(text);
+  response.socket?.uncork();
+  response.end();
+}
+
 export function sendJson(response: ServerResponse, answer: Answer): void {
   writeJson(response, answer);
   response.end();

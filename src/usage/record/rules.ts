@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Amount, AmountInput, fits, type Measure, misfit, oneUnit } from '../../amount.ts';
 import type { Standing } from '../../entitlements/rules.ts';
 import { featureNotFound, idempotencyConflict, invalidInput, userNotFound } from '../../errors.ts';
-import { Id, Note, parse } from '../../input.ts';
+import { Id, isPlainId, Note, parse } from '../../input.ts';
 
 const maxClockSkewMs = 5 * 60_000;
 
@@ -66,9 +66,6 @@ const NewUsage = z
 
 type ReadUsage = Omit<Usage, 'environmentId' | 'source'>;
 
-/** Nearly every id: characters of ASCII, no spaces. */
-const plainId = /^[!-~]{1,255}$/;
-const isPlainId = (value: unknown): value is string => typeof value === 'string' && plainId.test(value);
 const maxPlainDelta = 1_000_000_000;
 const isPlainDelta = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) > 0 && (value as number) <= maxPlainDelta;
