@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { Id, Line, listOf, Metadata, NewId, parse, readRowId } from '../src/input.ts';
+import { Id, Line, listOf, Metadata, NewId, parse, readId, readRowId } from '../src/input.ts';
 
 describe('an id', () => {
   it.each(['a', ' a ', 'x'.repeat(255), 'usér-124', '😀', '../../etc', "'; drop table user; --"])(
     'may be %j',
     (id) => {
       expect(parse(Id, id, 'input.id')).toBe(id);
+      expect(readId(id, 'input.id')).toBe(id);
     },
   );
 
@@ -19,6 +20,7 @@ describe('an id', () => {
     ['\ud83d', 'input.id: must be well-formed Unicode'],
   ])('must not be %j', (id, message) => {
     expect(() => parse(Id, id, 'input.id')).toThrow(message);
+    expect(() => readId(id, 'input.id')).toThrow(message);
   });
 });
 
