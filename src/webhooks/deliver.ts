@@ -251,7 +251,7 @@ async function attempt(
   const next = afterAttempt(answer, { attempts, retryUntil }, endedAt, Math.random());
   const { status, body, problem } = { status: null, body: null, problem: null, ...answer };
   const isTest = delivery.type === 'webhook.test';
-  return { id, attempts, at, durationMs, answer, isTest, ...next, status, body, problem };
+  return { id, attempts, retryUntil, at, durationMs, answer, isTest, ...next, status, body, problem };
 }
 
 /** Runs at start and every minute: gives up what is too old, and deletes what was delivered long ago. */

@@ -156,7 +156,10 @@ export async function findPersons(
 /** What an attempt did to a delivery. */
 export interface Attempt extends Next {
   id: string;
+  /** With this one. */
   attempts: number;
+  /** As it was when the delivery was read. */
+  retryUntil: Date;
   at: Date;
   durationMs: number;
   status: number | null;
@@ -165,17 +168,22 @@ export interface Attempt extends Next {
 }
 
 /*
+ * The lease may have ended before the answer, and others may have sent the same message. So an attempt is saved only if
+ * nobody has asked for the message again since it was read: that sets retry_until. A success is true whatever others saw.
+ * A failure counts only if it is the next one: it changes nothing that was delivered, given up, or attempted meanwhile.
+ *
  * The ids are named twice: where the planner believes that there are few deliveries, it would join by reading all of them.
  */
 const saveSql = `
   update webhook_delivery d
-  set state = a.state::"WebhookDeliveryState", attempts = a.attempts, next_attempt_at = a.next_attempt_at,
+  set state = a.state::"WebhookDeliveryState", attempts = greatest(d.attempts, a.attempts), next_attempt_at = a.next_attempt_at,
     last_attempt_at = a.at, duration_ms = a.duration_ms, response_status = a.status, response_body = a.body,
     problem = a.problem
   from unnest($1::bigint[], $2::text[], $3::integer[], $4::timestamptz[], $5::timestamptz[], $6::integer[],
-    $7::integer[], $8::text[], $9::text[])
-    as a(id, state, attempts, next_attempt_at, at, duration_ms, status, body, problem)
-  where d.id = a.id and d.id = any ($1)`;
+    $7::integer[], $8::text[], $9::text[], $10::timestamptz[])
+    as a(id, state, attempts, next_attempt_at, at, duration_ms, status, body, problem, retry_until)
+  where d.id = a.id and d.id = any ($1) and d.retry_until = a.retry_until and d.state <> 'DELIVERED'
+    and (a.state = 'DELIVERED' or d.state = 'PENDING' and d.attempts = a.attempts - 1)`;
 
 const healthSql = `
   update webhook set failures = $4, failing_since = $5, paused_until = $6,
@@ -208,6 +216,7 @@ export async function saveAttempts(
       attempts.map(({ status }) => status),
       attempts.map(({ body }) => body),
       attempts.map(({ problem }) => problem),
+      attempts.map(({ retryUntil }) => retryUntil),
     ],
   });
   if (isBack) await client.query(bringForwardSql, [id]);

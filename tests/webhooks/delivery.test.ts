@@ -589,8 +589,8 @@ describe('what reading costs', () => {
     await writeMany(webhook.id, 2_000, `now() - id * interval '1 second'`);
     const due = await findDue(app.database.work, webhook.id, front, 100);
     const at = new Date();
-    const attempts = due.map(({ id }) => ({
-      ...{ id, state: 'DELIVERED' as const, attempts: 1, nextAttemptAt: at },
+    const attempts = due.map(({ id, retryUntil }) => ({
+      ...{ id, retryUntil, state: 'DELIVERED' as const, attempts: 1, nextAttemptAt: at },
       ...{ at, durationMs: 1, status: 200, body: '', problem: null },
     }));
     const health = {

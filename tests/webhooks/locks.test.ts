@@ -11,6 +11,7 @@ import { someoneWaitsFor } from '../helpers/locks.ts';
 let app: TestApp;
 let webhookId: string;
 let ids: string[];
+let retryUntil: Date;
 beforeAll(async () => {
   app = await startTestApp();
 });
@@ -24,8 +25,11 @@ beforeEach(async () => {
   webhookId = createWebhook.webhook.id;
   for (const id of ['a', 'b', 'c'])
     await app.ok(`mutation { createUser(input: { id: "${id}-${webhookId}" }) { id } }`);
-  const { rows } = await app.database.work.query('select id from webhook_delivery order by id');
-  ids = rows.map(({ id }) => id);
+  const { rows } = await app.database.work.query(
+    `update webhook_delivery set retry_until = now() + interval '3 days' returning id, retry_until`,
+  );
+  ids = rows.map(({ id }) => id).toSorted((a, b) => a - b);
+  retryUntil = rows[0].retry_until;
   await app.database.work.query(
     'update webhook set leased_by = gen_random_uuid(), failures = 1, paused_until = now()',
   );
@@ -80,7 +84,7 @@ async function saveSlowly(save: (order: string[], leased: Leased) => Promise<unk
 
 const at = new Date();
 const attemptOf = (id: string): Attempt => ({
-  ...{ id, state: 'PENDING', attempts: 1, nextAttemptAt: at, at },
+  ...{ id, state: 'PENDING', attempts: 1, retryUntil, nextAttemptAt: at, at },
   ...{ durationMs: 1, status: 500, body: '', problem: null },
 });
 const health = { failures: 1, failingSince: at, pausedUntil: null, disabledReason: null };

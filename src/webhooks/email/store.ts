@@ -73,12 +73,16 @@ export interface Mailed {
   problem: string | null;
 }
 
+/* A mail that was sent was sent; a failure counts only while nobody else has the lease, who may have mailed the same. */
 const saveSql = `
   update webhook_delivery
   set attempts = attempts + 1, last_attempt_at = $2, duration_ms = $3, problem = $4,
     state = case when $4::text is null then 'DELIVERED' when retry_until <= now() then 'DEAD' else 'PENDING' end
       ::"WebhookDeliveryState"
-  where id = any ($1::bigint[])`;
+  where id = any ($1::bigint[]) and state <> 'DELIVERED' and (
+    $4::text is null
+    or exists (select from webhook where environment_id = $5 and id = $6 and leased_by = $7)
+  )`;
 
 const healthSql = `
   update webhook
@@ -94,6 +98,6 @@ export async function saveMailed(
   { ids, at, durationMs, problem, pauseMs }: Mailed & { ids: readonly string[]; pauseMs: number },
 ): Promise<void> {
   await client.query(lockSql, [environmentId, id]);
-  await client.query(saveSql, [ids, at, durationMs, problem]);
+  await client.query(saveSql, [ids, at, durationMs, problem, environmentId, id, lease]);
   await client.query(healthSql, [environmentId, id, lease, problem, pauseMs]);
 }
