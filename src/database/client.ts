@@ -5,7 +5,7 @@ import { bindCallers, endWithCaller } from './cancellation.ts';
 import { createClock, type ReadClock } from './clock.ts';
 import { PrismaClient } from './generated/client.ts';
 import { type CuttablePool, openPool, takeTurns } from './pool.ts';
-import { lookupPlans, sessionSettings } from './settings.ts';
+import { lookupPlans, queuePlans, sessionSettings } from './settings.ts';
 
 /** What a store needs to read and write, inside and outside a transaction. */
 export type Db = Omit<PrismaClient, '$connect' | '$disconnect' | '$on' | '$transaction' | '$extends'>;
@@ -62,6 +62,7 @@ const serverSessions = {
   requests: sessionSettings({ lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 }),
   hot: sessionSettings({ lockTimeoutMs: 2_500, statementTimeoutMs: 10_000 }, lookupPlans),
   work: sessionSettings({ lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 }, lookupPlans),
+  deliveries: sessionSettings({ lockTimeoutMs: 5_000, statementTimeoutMs: 15_000 }, queuePlans),
   lookups: sessionSettings({ lockTimeoutMs: 2_500, statementTimeoutMs: 5_000 }),
 };
 const commandSession = sessionSettings({ lockTimeoutMs: 60_000, statementTimeoutMs: 0 });
@@ -69,6 +70,7 @@ const commandSessions = {
   requests: commandSession,
   hot: commandSession,
   work: commandSession,
+  deliveries: commandSession,
   lookups: commandSession,
 };
 
@@ -102,27 +104,31 @@ export function openDatabase(url: string, { tracing = null, isCommand = false }:
   const sessions = isCommand ? commandSessions : serverSessions;
   const pools: Record<string, CuttablePool> = {};
   const open = (name: string, kind: keyof typeof sessions, max: number) => {
-    const application_name = name === 'work' ? deliveriesName : applicationName;
+    const application_name = kind === 'deliveries' ? deliveriesName : applicationName;
     const config = {
       connectionString: url,
       application_name,
       max,
-      pipeline: kind === 'hot' || kind === 'work',
+      pipeline: kind === 'hot' || kind === 'work' || kind === 'deliveries',
     };
     const opened = openPool({ ...config, settings: sessions[kind] }, tracing);
     pools[name] = opened;
     return opened.pool;
   };
   const prismas: PrismaClient[] = [];
-  const openAll = (max: typeof connectionsOf, nameOf: (kind: string) => string): Connections => {
+  const openAll = (
+    max: typeof connectionsOf,
+    nameOf: (kind: string) => string,
+    workKind: 'work' | 'deliveries',
+  ): Connections => {
     const prisma = openRequests(open(nameOf('requests'), 'requests', max.requests));
     prismas.push(prisma);
     const hot = open(nameOf('hot'), 'hot', max.hot);
-    return { prisma, hot, work: open(nameOf('work'), 'work', max.work) };
+    return { prisma, hot, work: open(nameOf('work'), workKind, max.work) };
   };
-  const shared = openAll(sharedConnections, (kind) => kind);
+  const shared = openAll(sharedConnections, (kind) => kind, 'deliveries');
   const byEnvironment = new Map<string, Connections>(
-    environments.map((id) => [id, openAll(connectionsOf, (kind) => `${id}_${kind}`)]),
+    environments.map((id) => [id, openAll(connectionsOf, (kind) => `${id}_${kind}`, 'work')]),
   );
   const ofEnvironments = environments.flatMap((id) =>
     ['requests', 'hot', 'work'].flatMap((kind) => pools[`${id}_${kind}`]?.pool ?? []),

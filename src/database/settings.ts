@@ -68,6 +68,12 @@ export const lookupPlans: SessionSettings = {
   enable_seqscan: 'off',
 };
 
+/**
+ * For sessions whose statements read the first rows of an order. In a small table, a bitmap of another index and a sort
+ * seem as cheap as the index that has the order; when the table has grown, such a plan reads all that waits.
+ */
+export const queuePlans: SessionSettings = { ...lookupPlans, enable_bitmapscan: 'off' };
+
 /** An answer guarantees that the commit is on disk. Only `off` breaks that; other levels are the operator's choice. */
 const durableCommits = `
   select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`;

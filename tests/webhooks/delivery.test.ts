@@ -579,6 +579,26 @@ describe('what reading costs', () => {
   });
 
   test('to save a batch reads its own deliveries only, also by a plan that was made for few of them', async () => {
+  test('a look and a batch read no more than they take, also by plans that were made for a small table', async () => {
+    const { webhook } = await createWebhook();
+    await pause();
+    await writeMany(webhook.id, 100);
+    await app.database.work.query(`update webhook_delivery set webhook_id = 'other-' || id % 50`);
+    await app.database.work.query('vacuum analyze webhook_event, webhook_delivery');
+    const look = (pool: { query: Pool['query'] }) =>
+      leaseDue(pool, 10, { look: 'ALL', withMailboxes: false });
+    const read = await rowsRead('webhook_delivery', async (pool) => {
+      // Now the plans are made.
+      expect(await look(pool)).toEqual([]);
+      expect(await findDue(pool, webhook.id, front, 100)).toEqual([]);
+      await writeMany(webhook.id, 2_000, `now() - interval '1 minute'`);
+      expect(await findDue(pool, webhook.id, front, 100)).toHaveLength(100);
+      await pool.query('update webhook set paused_until = null');
+      expect(await look(pool)).toHaveLength(1);
+    });
+    expect(read).toBeLessThan(500);
+  });
+
     const { webhook } = await createWebhook();
     await pause();
     await writeMany(webhook.id, 100);
