@@ -27,12 +27,14 @@ import {
   type Answer,
   afterAnswers,
   afterAttempt,
+  batchSizes,
   failingAfter,
   type Health,
   type HealthAfter,
   isBack,
   isDelivered,
   isFailing,
+  nextBatchSize,
 } from './schedule-rules.ts';
 import { mailboxUrl, secretLocation } from './store.ts';
 
@@ -63,8 +65,8 @@ export interface DispatcherParts {
 
 /** How many webhooks one process serves at once: more than both environments may have. */
 const maxServed = 200;
-/** A batch of one webhook: how many deliveries, how many of them at once, and when no more are begun. */
-const batch = { size: 100, concurrency: 8, beginsMs: 5_000 };
+/** A batch of one webhook: how many deliveries are sent at once, and when no more are begun. */
+const batch = { concurrency: 8, beginsMs: 5_000 };
 /**
  * After this, what the webhook is set to is read again. A change of it by somebody ends the lease at once, so this is long:
  * what waits is sent without a gap.
@@ -137,14 +139,16 @@ async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<v
   let position: Position = { nextAttemptAt: webhook.dueSince, id: '0' };
   let aheadUntil = performance.now() + aheadMs;
   let leasedUntil = performance.now() + leaseMs;
+  let size = batchSizes.first;
   const secrets = decryptSecrets(webhook, service);
   try {
     for (let isOurs = true; isOurs && !stop.aborted && performance.now() < until; ) {
-      const due = await findDue(pool, webhook.id, position, isFailing(health) ? 1 : batch.size);
+      const due = await findDue(pool, webhook.id, position, isFailing(health) ? 1 : size);
       const last = due.at(-1);
       if (last === undefined) break;
       const attempts = await attemptAll(webhook, due, secrets, service);
       if (attempts.length === 0) break;
+      size = nextBatchSize(attempts.length);
       if (attempts.length === due.length && performance.now() < aheadUntil) position = last;
       else {
         position = front;

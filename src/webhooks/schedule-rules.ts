@@ -31,6 +31,16 @@ const longestProbePauseMs = 5 * minuteMs;
 /** A webhook that fails for so long is disabled. */
 export const disabledAfterMs = 72 * hourMs;
 
+/** How many deliveries a batch reads: the first of a webhook, and any other. */
+export const batchSizes = { first: 25, least: 8, most: 100 };
+
+/**
+ * How many deliveries of a webhook are read next: twice as many as the batch before has begun. While requests are
+ * answered, deliveries wait for their turns, and what a batch has read and not begun is read once more.
+ */
+export const nextBatchSize = (begun: number): number =>
+  Math.min(Math.max(2 * begun, batchSizes.least), batchSizes.most);
+
 /** What came back. */
 export type Answer =
   | {

@@ -16,6 +16,7 @@ import {
   type Position,
   saveAttempts,
 } from '../../src/webhooks/delivery-store.ts';
+import { batchSizes } from '../../src/webhooks/schedule-rules.ts';
 import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
 import { someoneWaitsFor } from '../helpers/locks.ts';
 import { type Receiver, startReceiver } from '../helpers/receiver.ts';
@@ -501,11 +502,11 @@ test('nothing more goes to the former address than the batch that was under way'
   );
   await until(async () => atNext.length > 0);
   release(former, atFormer);
-  await former.count(100);
-  await until(async () => (await deliveredOf(webhook.id)) === 100);
+  await former.count(batchSizes.first);
+  await until(async () => (await deliveredOf(webhook.id)) === batchSizes.first);
   release(next, atNext);
   await until(async () => (await deliveredOf(webhook.id)) === 150);
-  expect(former.received).toHaveLength(100);
+  expect(former.received).toHaveLength(batchSizes.first);
 });
 
 describe('what reading costs', () => {
@@ -578,7 +579,6 @@ describe('what reading costs', () => {
     expect(read).toBeLessThanOrEqual(100);
   });
 
-  test('to save a batch reads its own deliveries only, also by a plan that was made for few of them', async () => {
   test('a look and a batch read no more than they take, also by plans that were made for a small table', async () => {
     const { webhook } = await createWebhook();
     await pause();
@@ -599,6 +599,7 @@ describe('what reading costs', () => {
     expect(read).toBeLessThan(500);
   });
 
+  test('to save a batch reads its own deliveries only, also by a plan that was made for few of them', async () => {
     const { webhook } = await createWebhook();
     await pause();
     await writeMany(webhook.id, 100);

@@ -3,7 +3,13 @@ import { isPublicAddress } from '../../src/webhooks/address-rules.ts';
 import { type EventGroup, mailOf } from '../../src/webhooks/email/mail-rules.ts';
 import { createPace } from '../../src/webhooks/pace.ts';
 import { NewWebhook } from '../../src/webhooks/rules.ts';
-import { afterAnswers, afterAttempt, isBack, retryAfterMs } from '../../src/webhooks/schedule-rules.ts';
+import {
+  afterAnswers,
+  afterAttempt,
+  isBack,
+  nextBatchSize,
+  retryAfterMs,
+} from '../../src/webhooks/schedule-rules.ts';
 
 test.each([
   '127.0.0.1',
@@ -213,6 +219,17 @@ describe('pauses', () => {
       'It answered 410 (Gone).',
     );
   });
+});
+
+test.each([
+  [0, 8],
+  [3, 8],
+  [6, 12],
+  [25, 50],
+  [60, 100],
+  [100, 100],
+])('after a batch that began %i deliveries, %i are read', (begun, read) => {
+  expect(nextBatchSize(begun)).toBe(read);
 });
 
 describe('the pace of deliveries', () => {
