@@ -25,14 +25,16 @@ function withWrk() {
   const count = isNeverRepeated ? calls : Math.max(Math.ceil(turns / rows), 10);
   writeFileSync(file, [path, ...Array.from({ length: count }, () => body('@new-id@', size)), ''].join('\n'));
   try {
+    const beganAt = Date.now();
     const text = execFileSync('wrk', [
       ...['--threads', '1', '--connections', String(connections), '--duration', `${seconds ?? longest}s`],
       ...['--timeout', '30s', '--script', fileURLToPath(new URL('wrk.lua', import.meta.url))],
       ...Object.entries(headers).flatMap(([name, value]) => ['--header', `${name}: ${value}`]),
       ...[url, '--', file, ...(calls === undefined ? [] : [String(calls)])],
     ]).toString();
+    const endedAt = Date.now();
     const { requests, seconds: took, ...rest } = JSON.parse(text.trim().split('\n').at(-1));
-    return { perSecond: requests / took, requests, ...rest };
+    return { perSecond: requests / took, requests, beganAt, endedAt, ...rest };
   } finally {
     rmSync(directory, { recursive: true });
   }
@@ -56,6 +58,7 @@ async function withAutocannon() {
           { path, setupRequest: (request) => ({ ...request, body: body(randomUUID(), size) }), onResponse },
         ],
       };
+  const beganAt = Date.now();
   const result = await autocannon({
     url,
     connections,
@@ -66,6 +69,8 @@ async function withAutocannon() {
   });
   return {
     perSecond: result.requests.total / result.duration,
+    beganAt,
+    endedAt: Date.now(),
     p50: result.latency.p50,
     p99: result.latency.p99,
     requests: result.requests.total,

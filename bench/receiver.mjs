@@ -5,7 +5,7 @@ import { createServer } from 'node:http';
 
 const endpoints = JSON.parse(process.argv[2]).map((kind) => ({
   kind,
-  latencies: [],
+  arrivals: [],
   seen: new Set(),
   repeats: 0,
 }));
@@ -25,7 +25,8 @@ function note(endpoint, id, { timestamp, data }) {
     return;
   }
   endpoint.seen.add(id);
-  endpoint.latencies.push(Date.now() - Date.parse(timestamp));
+  const at = Date.now();
+  endpoint.arrivals.push({ at, age: at - Date.parse(timestamp) });
 }
 
 function serve(endpoint) {
@@ -48,12 +49,12 @@ function serve(endpoint) {
 process.on('message', ({ read, expect }) => {
   if (expect !== undefined) {
     expected = expect;
-    for (const endpoint of endpoints) Object.assign(endpoint, { latencies: [], seen: new Set(), repeats: 0 });
+    for (const endpoint of endpoints) Object.assign(endpoint, { arrivals: [], seen: new Set(), repeats: 0 });
     return;
   }
   if (!read) process.exit();
   process.send({
-    latencies: endpoints.map(({ latencies }) => latencies.splice(0)),
+    arrivals: endpoints.map(({ arrivals }) => arrivals.splice(0)),
     repeats: endpoints.map(({ repeats }) => repeats),
   });
 });
