@@ -81,6 +81,10 @@ async function send(kind: Kind, field: GraphQLField<unknown, unknown>, call: Arg
   return body;
 }
 
+/** An answer without the moment at which it was asked for. */
+const timeless = (answer: unknown): unknown =>
+  JSON.parse(JSON.stringify(answer, (key, value) => (key === 'asOf' ? 'then' : value)));
+
 /** What an answer says, whoever it is about: without ids, times and tokens. */
 function sense(answer: unknown, its: Names): string {
   let text = JSON.stringify(answer);
@@ -111,7 +115,7 @@ describe.each(calls)('$name', ({ kind, field, call, inert }) => {
     if (kind === 'mutation') return;
     // It tells the same when the other environment is empty.
     await rows.clear('live');
-    expect(await send(kind, field, call, ours)).toEqual(answer);
+    expect(timeless(await send(kind, field, call, ours))).toEqual(timeless(answer));
   });
 
   test('about ids of the other environment answers as if they were nowhere, and changes nothing there', async () => {
