@@ -7,11 +7,11 @@ type Session = Pick<ClientBase, 'query'>;
 
 const ledgerRows = (limit: string) => `
   select e.id, usage_event_hash(e) as hash from usage_event e
-  where e.id > $1 and e.id <= $2 and e.id >= usage_summed_to() order by e.id ${limit}`;
+  where e.id > $1 and e.id <= $2 and e.id >= (select usage_summed_to()) order by e.id ${limit}`;
 // Rows of the ledger too: those that took the place of others.
 const sumRows = (limit: string) => `
   select e.id, usage_event_hash(e) as hash from usage_event e
-  where e.id > $1 and e.id <= $2 and e.id < usage_summed_to() order by e.id ${limit}`;
+  where e.id > $1 and e.id <= $2 and e.id < (select usage_summed_to()) order by e.id ${limit}`;
 const amendmentRows = (limit: string) => `
   select m.id, seal_amendment_hash(m) as hash from seal_amendment m where m.id > $1 and m.id <= $2 order by m.id ${limit}`;
 // Each environment has an index by id: a look-up in each is merged.
@@ -191,7 +191,7 @@ export async function findSeals(pool: Lookups, log: Log, after: number, count: n
 const amendmentSql = (log: Log) =>
   log === 'SUMS'
     ? `log = 'LEDGER' and $3 = 'SUMS' and id > $4`
-    : `log = $3::"SealedLog" and $4::bigint is null and (log <> 'LEDGER' or row_id >= usage_summed_to() or id <= (
+    : `log = $3::"SealedLog" and $4::bigint is null and (log <> 'LEDGER' or row_id >= (select usage_summed_to()) or id <= (
         select d.amended_to from ledger_drop d where d.to_id > row_id order by d.to_id limit 1))`;
 
 /*
@@ -217,7 +217,7 @@ const foundSql = (log: Log) => `
     from present full join amended on row_id = id
   )
   select count(*)::int as row_count, ${digestSql} as digest, coalesce(bool_and(holds), true) as amendments_hold,
-    ${log === 'LEDGER' ? '$2 < usage_summed_to()' : 'false'} as is_dropped
+    ${log === 'LEDGER' ? '$2 < (select usage_summed_to())' : 'false'} as is_dropped
   from sealed`;
 
 interface FoundRow {

@@ -27,7 +27,7 @@ interface EventRow extends Omit<UsageEvent, 'delta'> {
 }
 
 /* Sums of usage that was dropped are no events. */
-const isEventSql = 'e.id >= usage_summed_to()';
+const isEventSql = 'e.id >= (select usage_summed_to())';
 
 /** The id of an event of this ledger, if it has one with this id. */
 export async function findEvent(db: Db, { userKey, featureId }: Ledger, id: bigint): Promise<bigint | null> {

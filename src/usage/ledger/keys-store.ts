@@ -28,7 +28,7 @@ const differencesSql = `
       as what
   from (${keyedSql}) used
   full join (
-    select * from usage_key where user_key between $1 and $2 and event_id >= usage_summed_to()
+    select * from usage_key where user_key between $1 and $2 and event_id >= (select usage_summed_to())
   ) known using (user_key, idempotency_key, event_id)
   where (used.environment_id, used.feature_id, used.action, used.delta)
       is distinct from (known.environment_id, known.feature_id, known.action, known.delta)
@@ -55,7 +55,7 @@ export async function findKeyDifferences(
 /** Makes the idempotency keys of a user again from the ledger. The caller has locked the user's row FOR UPDATE. */
 export async function remakeKeys(tx: Db, userKey: bigint): Promise<void> {
   await tx.$executeRawUnsafe(
-    `delete from usage_key k where user_key = $1 and event_id >= usage_summed_to() and not ${isFirstSql('k')}`,
+    `delete from usage_key k where user_key = $1 and event_id >= (select usage_summed_to()) and not ${isFirstSql('k')}`,
     userKey,
   );
   await tx.$executeRawUnsafe(

@@ -21,7 +21,7 @@ const oldestSql = `
     select id, recorded_at from usage_event
     where id >= coalesce(p.from_id, -9223372036854775808) and id < p.to_id order by id desc limit 1
   ) last
-  where p.to_id > usage_summed_to() and p.to_id <= (select last_value from usage_event_id_seq)
+  where p.to_id > (select usage_summed_to()) and p.to_id <= (select last_value from usage_event_id_seq)
   order by p.to_id limit 1`;
 
 export interface DuePartition extends Range {
