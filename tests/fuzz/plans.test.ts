@@ -20,7 +20,7 @@ import { almost, ofType } from './values.ts';
 
 /*
  * Two servers with the same data get the same requests: one answers by plans where it can, the other one never. Their
- * answers are the same, byte for byte. `RUNS=20000 npm run test:fuzz -- tests/fuzz/plans` is the long form: 10^5 operations.
+ * answers are the same, byte for byte. `RUNS=20000 npm test -- tests/fuzz/plans` is the long form: 10^5 operations.
  */
 
 let general: TestApp;
