@@ -84,7 +84,7 @@ it('says so when there is nothing, and finds by type and id', async () => {
   await page.locator('#content').getByRole('button', { name: 'Find' }).click();
   await row('Publish package').waitFor();
   expect(page.url()).toContain('about=PACKAGE&id=pro');
-  await row('Publish package').locator('time').hover();
+  await row('Publish package').locator('time').first().hover();
   await page.getByRole('tooltip').filter({ hasText: 'UTC' }).waitFor();
 });
 

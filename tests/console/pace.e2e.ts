@@ -40,11 +40,12 @@ const follow = (link: string, text: string) => `(async () => {
   at.dispatchEvent(new MouseEvent('mouseover', { bubbles: true }));
   await new Promise((resolve) => setTimeout(resolve, ${hoverMs}));
   at.dispatchEvent(new PointerEvent('pointerdown', { bubbles: true }));
-  const before = document.title;
+  const hasText = () => document.querySelector('#content').textContent.includes(${JSON.stringify(text)});
+  // The tabs of a page share its title.
+  const before = { title: document.title, hasText: hasText() };
   const begun = performance.now();
   at.click();
-  const isThere = () =>
-    document.title !== before && document.querySelector('#content').textContent.includes(${JSON.stringify(text)});
+  const isThere = () => hasText() && (document.title !== before.title || !before.hasText);
   while (!isThere() && performance.now() - begun < 30_000) await frame();
   return isThere() ? performance.now() - begun : null;
 })()`;

@@ -66,6 +66,7 @@ describe.each(pages)('%s', (name, path, text) => {
     await page.getByText(text).first().waitFor();
     await page.waitForLoadState('networkidle');
     expect(await page.evaluate(widerThanTheScreen)).toEqual([]);
+    expect(await page.evaluate(cellsBesideTheirHead)).toEqual([]);
     for (const colorScheme of wantsPictures ? (['light', 'dark'] as const) : []) {
       await page.emulateMedia({ colorScheme });
       await page.waitForTimeout(250);
@@ -103,6 +104,18 @@ const widerThanTheScreen = `(() => {
     .filter((each) => each.getBoundingClientRect().right > innerWidth + 1 && !scrolls(each))
     .map((each) => each.tagName + ' ' + each.textContent.slice(0, 40));
   return document.documentElement.scrollWidth > innerWidth ? [...wide, 'the page'] : wide;
+})()`;
+
+/** The cells that are not below the head of their column: it is left out, or another one. */
+const cellsBesideTheirHead = `(() => {
+  const of = (row) => [...row.children].filter((each) => each.matches('td, th'));
+  const left = (cell) => (cell.offsetParent === null ? null : Math.round(cell.getBoundingClientRect().left));
+  return [...document.querySelectorAll('table')].flatMap((table) => {
+    const heads = of(table.rows[0]);
+    return [...table.rows].flatMap((row) => (of(row).length === heads.length ? of(row) : []))
+      .filter((cell) => left(cell) !== left(heads[of(cell.parentElement).indexOf(cell)]))
+      .map((cell) => table.getAttribute('aria-label') + ': ' + cell.textContent.slice(0, 40));
+  });
 })()`;
 
 /** What the keyboard is at: its role or element, its name, and whether a person sees that it is there. */

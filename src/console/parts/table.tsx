@@ -26,7 +26,7 @@ export function DataTable(props: {
   children: ReactNode;
 }) {
   const { label, columns, children } = props;
-  const { minWidth = columns.some(({ wide }) => wide) ? 320 : 520 } = props;
+  const { minWidth = columns.some(({ wide }) => wide) ? 280 : 520 } = props;
   const { ref, left, right } = useHiddenEdges();
   const wide = columns.flatMap((column, index) => (column.wide ? [index + 1] : []));
   return (
