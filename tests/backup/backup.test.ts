@@ -61,7 +61,6 @@ async function fillTheRest({ prisma, work }: Database): Promise<void> {
   await work.query(`insert into ledger_drop (to_id, amended_to) values (-1, 0)`);
   await work.query(`insert into ledger_summing (to_id, amended_to) values (-1, 0)`);
   await work.query('insert into ledger_summed_user (user_key, revision) values (1, 0)');
-  await work.query('insert into usage_sum select * from usage_event limit 1');
   await work.query(
     `select graphile_worker.add_job('segment-erasure', payload => $1::json, job_key => 'erasure 7', queue_name => 'lane')`,
     [JSON.stringify({ text: oddText })],

@@ -5,7 +5,16 @@ import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { operationOf } from '../helpers/operations.ts';
 import { type Arguments, mutations, nested, queries } from './operations.ts';
 import { startWorldsStripe } from './stripe.ts';
-import { createWorld, type Names, namesOf, type Rows, readRows, reveals, secrets } from './world.ts';
+import {
+  createWorld,
+  type Names,
+  namesOf,
+  type Rows,
+  readRows,
+  reveals,
+  secrets,
+  timeless,
+} from './world.ts';
 
 // Two environments hold worlds of the same ids, and one of them holds another world beside it. With the key of
 // the other, every query and mutation is sent about both worlds: nothing may be told, and nothing changed.
@@ -80,10 +89,6 @@ async function send(kind: Kind, field: GraphQLField<unknown, unknown>, call: Arg
   expect(codes).not.toContain('GRAPHQL_VALIDATION_FAILED');
   return body;
 }
-
-/** An answer without the moment at which it was asked for. */
-const timeless = (answer: unknown): unknown =>
-  JSON.parse(JSON.stringify(answer, (key, value) => (key === 'asOf' ? 'then' : value)));
 
 /** What an answer says, whoever it is about: without ids, times and tokens. */
 function sense(answer: unknown, its: Names): string {

@@ -135,6 +135,10 @@ export function reveals(answer: unknown, { word, used, limit, lastFour }: Secret
   return new RegExp(`${word}|${used}|${limit}|${lastFour}`).test(JSON.stringify(answer));
 }
 
+/** An answer without the moment at which it was asked for. */
+export const timeless = (answer: unknown): unknown =>
+  JSON.parse(JSON.stringify(answer, (key, value) => (key === 'asOf' ? 'then' : value)));
+
 /** Makes one of everything, with ids that begin with `prefix`; answers the ids. */
 export async function createWorld(
   db: PrismaClient,
@@ -188,7 +192,8 @@ export async function createWorld(
   });
   const usage = { environmentId, userKey: user.key, featureId: names.feature };
   const event = { ...usage, action: 'ADD', delta: used, note: word, occurredAt: new Date() } as const;
-  const { id: usageEvent } = await db.usageEvent.create({ data: event });
+  const { id: usageEvent, ...recorded } = await db.usageEvent.create({ data: event });
+  await db.usageSum.create({ data: { ...recorded, id: usageEvent } });
   const { id: keyedEvent } = await db.usageEvent.create({
     data: { ...event, delta: 0, idempotencyKey: 'key' },
   });
@@ -508,8 +513,11 @@ export async function readRows({ prisma, work }: Database): Promise<Rows> {
     WHERE t.table_schema = 'public' AND t.table_type = 'BASE TABLE'
       AND NOT (SELECT relispartition FROM pg_class WHERE oid = format('%I', t.table_name)::regclass) ORDER BY 1`;
   const common = found.filter(({ owned }) => !owned).map(({ name }) => name);
-  // Seals are of whole logs, and hold nothing but hashes. An account is one person's, wherever the roles are.
-  if (common.join() !== '_prisma_migrations,environment,member,seal,seal_amendment')
+  // Seals are of whole logs, and hold nothing but hashes; retention is of the whole ledger, and its progress holds nothing
+  // but keys. An account is one person's, wherever the roles are.
+  const expected =
+    '_prisma_migrations,environment,ledger_drop,ledger_summed_user,ledger_summing,member,seal,seal_amendment';
+  if (common.join() !== expected)
     throw new Error(`Every table carries its environment; these do not, or are no more: ${common}`);
   const tables = found.filter(({ owned }) => owned).map(({ name }) => name);
 

@@ -60,7 +60,8 @@ test.each([
   ['no signature', message.body, { ...headers, 'webhook-signature': undefined }, secret],
   ['a signature that is none', message.body, { ...headers, 'webhook-signature': 'v1,% v2,x v1' }, secret],
   ['an old message', message.body, signedHeaders(message, [secret], new Date(Date.now() - 301_000)), secret],
-  ['a time ahead', message.body, signedHeaders(message, [secret], new Date(Date.now() + 302_000)), secret],
+  // Still ahead once the tests before it have run.
+  ['a time ahead', message.body, signedHeaders(message, [secret], new Date(Date.now() + 400_000)), secret],
   ['no time', message.body, { ...headers, 'webhook-timestamp': 'now' }, secret],
   ['an empty secret', message.body, headers, ''],
   ['a secret that is only the prefix', message.body, headers, 'whsec_'],
