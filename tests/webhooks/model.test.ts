@@ -425,7 +425,7 @@ test('what arrives is what a model says', async () => {
       if (round % 4 === 0) dispatcher.kill();
       await dispatcher.stop();
       // As if the leases of the one that was cut off had run out.
-      await app.database.work.query('update webhook set leased_until = now()');
+      await app.database.work.query(`update webhook set leased_until = now() - interval '1 second'`);
       dispatcher = send();
     } else {
       arrived.push(...receiver.received);
