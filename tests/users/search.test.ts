@@ -114,7 +114,7 @@ describe('users, searched', () => {
     expect(statements).toHaveLength(2);
 
     const values = ["'user':* & '19999':*", 'test', new Date(0), '', 50];
-    const { rows } = await app.database.work.query(`EXPLAIN ${statements[0]}`, values);
+    const { rows } = await app.database.of('test').work.query(`EXPLAIN ${statements[0]}`, values);
     expect(rows.map((row) => row['QUERY PLAN']).join('\n')).toContain('user_search_idx');
   });
 });
