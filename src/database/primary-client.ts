@@ -30,6 +30,8 @@ export class PrimaryClient extends Client {
     const url = config.connectionString ?? '';
     super({ ...config, connectionString: addressesOf(url)[0] });
     this.#url = url;
+    // A connection that breaks must not end the process, not even before its pool listens: its next statement fails.
+    this.on('error', () => undefined);
   }
 
   override connect(): Promise<Client & undefined>;
