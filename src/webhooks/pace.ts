@@ -34,11 +34,11 @@ export function createPace(isBusy: () => boolean, group = usual): Pace {
     const before = process.cpuUsage();
     const until = performance.now() + group.longestRestMs;
     let idle = 0;
-    let isWaitedFor = false;
+    let wasBusy = false;
     do {
-      await sleep(isWaitedFor ? busySliceMs : sliceMs);
-      isWaitedFor = isBusy();
-      idle = isWaitedFor ? 0 : idle + 1;
+      await sleep(wasBusy ? busySliceMs : sliceMs);
+      wasBusy = isBusy();
+      idle = wasBusy ? 0 : idle + 1;
     } while (idle < idleSlices && cpuMsSince(before) < group.restCpuMs && performance.now() < until);
     isLarge = idle >= idleSlices;
     left = isLarge ? group.idle : group.busy;

@@ -20,11 +20,11 @@ export function Undo({ made, onLeft }: { made: Made; onLeft: (made: Made | null)
         ? run(CancelSubscriptionDocument, { id })
         : run(RevokeGrantDocument, { id, reason: 'Undone' });
     const left: string[] = [];
-    let why: unknown;
+    let why = '';
     for (const id of ids)
       await takeBack(id).catch((error) => {
         left.push(id);
-        why = error;
+        why = error instanceof Error ? error.message : String(error);
       });
     onLeft(left.length === 0 ? null : { kind, ids: left });
     if (left.length > 0) throw new Error(`Not taken back for ${formatCount(left.length, 'user')}: ${why}`);

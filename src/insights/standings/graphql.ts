@@ -1,3 +1,3 @@
 /** What `asOf` tells, wherever it stands. */
 export const asOfWords =
-  'As of when usage is known here. Now, where users are few. From 10,000 users on, a job looks at all of them again and again: every few minutes, and less often on a busy server. Later usage is missing then; what is more than an hour old is not answered, but computed. A window that has ended since does not count.';
+  'Usage up to this time is counted. In an environment with fewer than 10,000 users it is the time of the call. In a larger one, a background job computes the standings every few minutes, less often while the server is busy, and this is when its last run began. If that is more than an hour ago, the standings are computed for the call. A window that has ended since does not count.';

@@ -74,39 +74,37 @@ export interface Summing {
   isSummed: boolean;
 }
 
+async function deleteSums(session: PoolClient): Promise<void> {
+  await session.query('delete from ledger_summing');
+  await session.query('delete from usage_sum');
+  await session.query('delete from ledger_summed_user');
+}
+
 /** Forgets sums that no partition was replaced by. */
 export async function forgetSums(session: PoolClient): Promise<void> {
   await transaction(session, async () => {
-    const { rowCount } = await session.query('delete from ledger_summing');
-    if (rowCount === 0) return;
-    await session.query('delete from usage_sum');
-    await session.query('delete from ledger_summed_user');
+    const { rowCount } = await session.query('select from ledger_summing');
+    if (rowCount !== 0) await deleteSums(session);
   });
 }
 
-/** Begins to sum a partition, or goes on. @returns null while users are merged or deleted */
-export function beginSums(session: PoolClient, { fromId, toId }: Range): Promise<Summing | null> {
+/** Begins to sum a partition, or goes on. @returns whether it could: not while users are merged or deleted */
+export function beginSums(session: PoolClient, { fromId, toId }: Range): Promise<boolean> {
   return transaction(session, async () => {
-    const read = async () => {
-      const { rows } = await session.query<{ summed_key: string; is_summed: boolean }>(
-        `select summed_key, is_summed from ledger_summing where to_id = $1 and from_id is not distinct from $2`,
-        [toId, fromId],
-      );
-      return rows[0] && { summedKey: BigInt(rows[0].summed_key), isSummed: rows[0].is_summed };
-    };
-    const begun = await read();
-    if (begun !== undefined) return begun;
+    const begun = await session.query(
+      'select from ledger_summing where to_id = $1 and from_id is not distinct from $2',
+      [toId, fromId],
+    );
+    if (begun.rowCount === 1) return true;
     // What is amended from now on is summed again later.
-    if (!(await lockSeals(session))) return null;
-    await session.query('delete from ledger_summing');
-    await session.query('delete from usage_sum');
-    await session.query('delete from ledger_summed_user');
+    if (!(await lockSeals(session))) return false;
+    await deleteSums(session);
     await session.query(
       `insert into ledger_summing (to_id, from_id, amended_to)
        select $1, $2, coalesce((select max(id) from seal_amendment), 0)`,
       [toId, fromId],
     );
-    return { summedKey: 0n, isSummed: false };
+    return true;
   });
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
+import { haveEnded } from '../../database/ended.ts';
 import { unavailabilityOf } from '../../database/errors.ts';
 import { transaction } from '../../database/transaction.ts';
 import type { Job, JobContext } from '../../jobs/queue.ts';
@@ -100,10 +101,11 @@ async function advance(
   const waiting = (obstacle: string): Outcome => ({ state: 'WAITING', obstacle, toId: `${due.toId}` });
   const obstacle = await findObstacle(session, due);
   if (obstacle !== null) return waiting(obstacle);
-  if ((await beginSums(session, due)) === null) return waiting('users are being merged or deleted');
+  if (!(await beginSums(session, due))) return waiting('users are being merged or deleted');
   if (!(await sumAll(session, due, stop, bounds.sliceSize))) return { state: 'BEGUN' };
   // A transaction that sees the past must not find the sums missing. Backups lock the ledger for it; not all others do.
-  if (!(await earlierEnded(session, stop, bounds.transactionsTimeoutMs)))
+  const timeoutMs = bounds.transactionsTimeoutMs;
+  if (!(await haveEnded(() => findTransactions(session), { stop, timeoutMs, pollMs })))
     return waiting('a transaction has been running for long');
   const dropped = await replaceCurrent(session, due, stop, bounds.changedAtOnce);
   if (typeof dropped === 'string') return waiting(dropped);
@@ -159,19 +161,6 @@ async function sumAll(
     });
     if (slice !== 'one of several') return slice === 'last';
     await throttle(session, performance.now() - began, stop);
-  }
-  return false;
-}
-
-/** Waits until the transactions that run now have ended; not for ever. */
-async function earlierEnded(session: PoolClient, stop: AbortSignal, timeoutMs: number): Promise<boolean> {
-  const earlier = await findTransactions(session);
-  const deadline = performance.now() + timeoutMs;
-  while (!stop.aborted) {
-    const running = await findTransactions(session);
-    if (![...earlier].some((id) => running.has(id))) return true;
-    if (performance.now() > deadline) return false;
-    await sleep(pollMs);
   }
   return false;
 }

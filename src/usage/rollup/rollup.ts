@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
+import { haveEnded } from '../../database/ended.ts';
 import type { Job, JobContext } from '../../jobs/queue.ts';
 import { throttle } from '../../jobs/throttle.ts';
 import { findWriters, prepareRollups, readLastId, rollUpNext } from './store.ts';
@@ -62,13 +62,10 @@ export async function rollUp(
  */
 export async function settledId(session: PoolClient, stop: AbortSignal): Promise<bigint | null> {
   const last = await readLastId(session);
-  const writers = await findWriters(session);
-  const deadline = performance.now() + writersTimeoutMs;
-  while (!stop.aborted) {
-    const still = await findWriters(session);
-    if (![...writers].some((writer) => still.has(writer))) return last;
-    if (performance.now() > deadline) return null;
-    await sleep(pollMs);
-  }
-  return null;
+  const writersEnded = await haveEnded(() => findWriters(session), {
+    stop,
+    timeoutMs: writersTimeoutMs,
+    pollMs,
+  });
+  return writersEnded ? last : null;
 }
