@@ -1,8 +1,8 @@
-// The load, in a process of its own: one scenario by wrk or autocannon; prints its result as JSON.
+// The load, in a process of its own: one scenario by wrk or autocannon; prints a line when it begins, and its result as JSON.
 // argv: JSON { url, key, scenario, connections, generator, and seconds or calls; and size, of a grown database }
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,13 +19,19 @@ const turns = 6_400;
 /** In seconds: a number of calls ends sooner. */
 const longest = 600;
 
+/** Tells the parent that all is prepared and the first call follows. Returns the time. */
+function begin() {
+  writeSync(1, 'begins\n');
+  return Date.now();
+}
+
 function withWrk() {
   const directory = mkdtempSync(join(tmpdir(), 'open-kana-load-'));
   const file = join(directory, 'requests');
   const count = isNeverRepeated ? calls : Math.max(Math.ceil(turns / rows), 10);
   writeFileSync(file, [path, ...Array.from({ length: count }, () => body('@new-id@', size)), ''].join('\n'));
   try {
-    const beganAt = Date.now();
+    const beganAt = begin();
     const text = execFileSync('wrk', [
       ...['--threads', '1', '--connections', String(connections), '--duration', `${seconds ?? longest}s`],
       ...['--timeout', '30s', '--script', fileURLToPath(new URL('wrk.lua', import.meta.url))],
@@ -58,7 +64,7 @@ async function withAutocannon() {
           { path, setupRequest: (request) => ({ ...request, body: body(randomUUID(), size) }), onResponse },
         ],
       };
-  const beganAt = Date.now();
+  const beganAt = begin();
   const result = await autocannon({
     url,
     connections,
