@@ -1,5 +1,6 @@
 // recordUsage and canUseFeature through the server, on a small database and a large one in turn: calls a second, and the
 // CPU time of a call, of the server and of PostgreSQL.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { makeKey } from './database.mjs';
 import { median } from './report.mjs';
 import { load, startServer } from './servers.mjs';
@@ -7,6 +8,19 @@ import { load, startServer } from './servers.mjs';
 const connections = 64;
 const scenarios = { recordUsage: 'recordGrown', canUseFeature: 'checkGrown' };
 const least = 0.8;
+
+/** PostgreSQL rests when it takes less of a core than this, looked at every so many milliseconds, for so long at most. */
+const resting = { share: 0.05, lookMs: 2_000, longestMs: 900_000 };
+
+/** Waits until jobs have done what earlier calls left to them: the series, the lists by use, the vacuum of tables. */
+async function untilAtRest({ cpuSeconds }) {
+  const deadline = Date.now() + resting.longestMs;
+  for (let before = cpuSeconds(); ; before = cpuSeconds()) {
+    await sleep(resting.lookMs);
+    if (cpuSeconds() - before < (resting.share * resting.lookMs) / 1_000) return;
+    if (Date.now() > deadline) throw new Error('PostgreSQL has not come to rest');
+  }
+}
 
 /** Puts as many calls on both, round by round, and prints medians and the ratios of calls that follow each other. */
 export async function measureGrownCalls(databases, urls, sizes, { rounds, calls, generator }) {
@@ -18,6 +32,7 @@ export async function measureGrownCalls(databases, urls, sizes, { rounds, calls,
       const { server, ...target } = targets[name];
       const amount = round === 0 ? Math.ceil(calls / 4) : calls;
       const sent = { ...target, scenario: scenarios[kind], connections, generator, calls: amount };
+      await untilAtRest(databases);
       const result = await load(server, databases, sent);
       if (result.failures > 0) throw new Error(`${kind}, ${name}: ${result.failures} calls failed`);
       if (round > 0) rows.push({ kind, size: name, ...result });
