@@ -70,6 +70,7 @@ const all = options.history
       { name: 'ours, with idempotency keys', contestant: 'ours', scenario: 'recordOnce', connections: 64 },
       { name: 'ours, record and check', contestant: 'ours', scenario: 'recordAndCheck', connections: 64 },
       { name: 'ours, check', contestant: 'ours', scenario: 'check', connections: 64 },
+      { name: 'ours, enforced', contestant: 'ours', scenario: 'recordEnforced', connections: 64 },
       { name: 'ours, one user and feature', contestant: 'ours', scenario: 'recordHot', connections: 64 },
       { name: 'ours, 1,000 a call', contestant: 'ours', scenario: 'recordThousand', connections: 4 },
       { name: 'ceiling', contestant: 'ceiling' },

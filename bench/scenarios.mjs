@@ -43,6 +43,11 @@ export const scenarios = {
     prepared,
     body: () => JSON.stringify({ query: recordAndCheck, variables: { input: usage() } }),
   },
+  // A decision under the lock of its user. Most are refused: their limit is soon used up.
+  recordEnforced: {
+    prepared,
+    body: () => JSON.stringify({ query: record, variables: { input: { ...usage(), enforce: true } } }),
+  },
   recordHot: {
     prepared,
     body: () =>

@@ -5,7 +5,7 @@ import { appendUsageEntry } from '../../audit/store.ts';
 import { readClock } from '../../database/clock.ts';
 import { BusyError } from '../../database/errors.ts';
 import { RETRY, waitBriefly } from '../../database/held.ts';
-import { inTransaction } from '../../database/transaction.ts';
+import { inShortTransaction, inTransaction } from '../../database/transaction.ts';
 import { eachInSlices, mapInSlices } from '../../slices.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
 import { Excess } from '../draws/rules.ts';
@@ -34,17 +34,18 @@ export function recordLocked(
   lists: readonly (readonly Usage[])[],
   locked: IfLocked,
 ): Promise<((Recorded | Error)[] | typeof RETRY)[]> {
-  return inTransaction(hot, async (client) => {
-    const usages = lists.flat();
-    const loaded = await (locked === 'wait'
-      ? loadWaiting(client, usages, waitBriefly)
-      : loadCases(client, usages, 'skip'));
-    const cases = lists.map((list) => readyOnly(loaded.splice(0, list.length)));
-    const results = await recordAll(
-      client,
-      cases.flatMap((list) => list ?? []),
-    );
-    return cases.map((list) => (list === null ? RETRY : results.splice(0, list.length)));
+  const usages = lists.flat();
+  return inShortTransaction(hot, {
+    open: (client) =>
+      locked === 'wait' ? loadWaiting(client, usages, waitBriefly) : loadCases(client, usages, 'skip'),
+    async work(client, loaded) {
+      const cases = lists.map((list) => readyOnly(loaded.splice(0, list.length)));
+      const results = await recordAll(
+        client,
+        cases.flatMap((list) => list ?? []),
+      );
+      return { result: cases.map((list) => (list === null ? RETRY : results.splice(0, list.length))) };
+    },
   });
 }
 
@@ -126,8 +127,10 @@ export async function recordAll(client: PoolClient, cases: readonly Case[]): Pro
     tally.excess.set(counter, new Excess(parts[index] ?? []));
 
   const results = await mapInSlices(cases, (item) => decide(item, tally), ownerOf(cases));
-  const eventIds = await appendEntries(client, tally.entries);
-  await saveCounters(client, [...tally.changed]);
+  const [eventIds] = await Promise.all([
+    appendEntries(client, tally.entries),
+    saveCounters(client, [...tally.changed]),
+  ]);
   const changed = [...tally.excess].filter(([counter]) => tally.changed.has(counter));
   await saveExcess(
     client,
@@ -147,8 +150,8 @@ export async function loadWaiting(
   prepare?: (client: PoolClient) => Promise<void>,
 ): Promise<(Case | null)[]> {
   for (let attempt = 0; attempt < maxMergesFollowed; attempt += 1) {
-    await prepare?.(client);
-    const cases = await loadCases(client, usages, 'wait');
+    const prepared = prepare?.(client);
+    const [cases] = await Promise.all([loadCases(client, usages, 'wait'), prepared]);
     if (!cases.includes(null)) return cases;
     await client.query('rollback and chain');
   }
@@ -161,9 +164,12 @@ export async function loadCases(
   usages: readonly Usage[],
   locked: IfLocked,
 ): Promise<(Case | null)[]> {
-  const userKeys = await lockUsers(client, usages, locked);
-  const subjects = await readSubjects(client, usages);
-  const now = await readClock(client);
+  // One round trip: PostgreSQL runs them in this order, so what is read is read under the locks.
+  const [userKeys, subjects, now] = await Promise.all([
+    lockUsers(client, usages, locked),
+    readSubjects(client, usages),
+    readClock(client),
+  ]);
   const at = ({ timestamp }: Usage) => (timestamp === null || timestamp > now ? now : timestamp);
   const since = new Map<bigint, Date>();
   for (const { usage, userKey } of subjects) {
@@ -171,23 +177,15 @@ export async function loadCases(
     const known = since.get(userKey);
     if (known === undefined || at(usage) < known) since.set(userKey, at(usage));
   }
-  const grants = await readGrants(client, since, new Set(usages.map(({ featureId }) => featureId)));
-  const toppedUp = subjects.flatMap(({ hasTopUps, userKey }) =>
-    hasTopUps && userKey !== null ? [userKey] : [],
-  );
-  const topUps =
-    toppedUp.length === 0
-      ? null
-      : await readTopUps(
-          client,
-          toppedUp,
-          usages.map(({ featureId }) => featureId),
-          grantsKey,
-        );
-  const holders = subjects.flatMap(({ hasHolds, userKey }) =>
-    hasHolds && userKey !== null ? [userKey] : [],
-  );
-  const held = holders.length === 0 ? null : await readHeld(client, holders, now, grantsKey);
+  const usersWith = (what: 'hasTopUps' | 'hasHolds') =>
+    subjects.flatMap((subject) => (subject[what] && subject.userKey !== null ? [subject.userKey] : []));
+  const [toppedUp, holders] = [usersWith('hasTopUps'), usersWith('hasHolds')];
+  const featureIds = usages.map(({ featureId }) => featureId);
+  const [grants, topUps, held] = await Promise.all([
+    readGrants(client, since, new Set(featureIds)),
+    toppedUp.length === 0 ? null : readTopUps(client, toppedUp, featureIds, grantsKey),
+    holders.length === 0 ? null : readHeld(client, holders, now, grantsKey),
+  ]);
   return subjects.map((subject) => {
     const { usage, userKey } = subject;
     if (userKey !== null && !userKeys.has(userKey)) return null;
