@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Encryption } from '../auth/secrets/encryption.ts';
+import { createTurns } from '../database/turns.ts';
 import type { Job } from '../jobs/queue.ts';
 import {
   type Attempt,
@@ -22,7 +23,7 @@ import { serveMailbox } from './email/serve.ts';
 import { writeEventsOn } from './outbox/store.ts';
 import { createPace, type Pace } from './pace.ts';
 import { messageOf, signedHeaders } from './rules.ts';
-import { saveSent } from './save.ts';
+import { type OwnTurn, saveSent, untilSaved } from './save.ts';
 import {
   type Answer,
   afterAnswers,
@@ -65,6 +66,11 @@ export interface DispatcherParts {
 
 /** How many webhooks one process serves at once: more than both environments may have. */
 const maxServed = 200;
+/**
+ * How many connections the webhooks of an environment use at once, of the few that all share: so none has to wait for those
+ * of the other environment, and however many wait, they wait here, where no time is set for it.
+ */
+const connectionsOfEnvironment = 2;
 /** A batch of one webhook: how many deliveries are sent at once, and when no more are begun. */
 const batch = { concurrency: 8, beginsMs: 5_000 };
 /**
@@ -88,9 +94,11 @@ export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts)
   // Every request listens.
   setMaxListeners(0, signal);
   const pace = createPace(parts.isBusy);
+  const inTurn = createTurns(connectionsOfEnvironment);
   const serving = new Set<Promise<void>>();
   const serve = (webhook: LeasedWebhook) => {
-    const served: Promise<void> = serveOne(webhook, { ...parts, pace, stop: signal })
+    const ownTurn: OwnTurn = (work) => inTurn(webhook.environmentId, work);
+    const served: Promise<void> = serveOne(webhook, { ...parts, pace, stop: signal, inTurn: ownTurn })
       .catch((err) => log.warn({ err }, 'webhook deliveries are left to the next attempt'))
       .finally(() => serving.delete(served));
     serving.add(served);
@@ -122,6 +130,7 @@ export function startDispatcher({ intervalMs = 500, ...parts }: DispatcherParts)
 interface Service extends Omit<DispatcherParts, 'intervalMs'> {
   pace: Pace;
   stop: AbortSignal;
+  inTurn: OwnTurn;
 }
 
 function serveOne(webhook: LeasedWebhook, service: Service): Promise<void> {
@@ -133,7 +142,7 @@ const front: Position = { nextAttemptAt: null, id: '0' };
 
 /** Sends until nothing is due, or the webhook fails, or for a while. */
 async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<void> {
-  const { pool, stop } = service;
+  const { pool, stop, inTurn } = service;
   let health: Health = webhook;
   const until = performance.now() + servedMs;
   let position: Position = { nextAttemptAt: webhook.dueSince, id: '0' };
@@ -143,7 +152,8 @@ async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<v
   const secrets = decryptSecrets(webhook, service);
   try {
     for (let isOurs = true; isOurs && !stop.aborted && performance.now() < until; ) {
-      const due = await findDue(pool, webhook.id, position, isFailing(health) ? 1 : size);
+      const count = isFailing(health) ? 1 : size;
+      const due = await inTurn(() => findDue(pool, webhook.id, position, count));
       const last = due.at(-1);
       if (last === undefined) break;
       const attempts = await attemptAll(webhook, due, secrets, service);
@@ -164,7 +174,7 @@ async function serveWebhook(webhook: LeasedWebhook, service: Service): Promise<v
       health = after;
     }
   } finally {
-    await endLease(pool, webhook);
+    await untilSaved({ until: leasedUntil, stop, inTurn }, () => endLease(pool, webhook));
   }
 }
 
@@ -174,13 +184,13 @@ async function save(
   webhook: LeasedWebhook,
   attempts: readonly Answered[],
   after: HealthAfter & { isBack: boolean },
-  { pool, log, stop, until }: Service & { until: number },
+  { pool, log, ...service }: Service & { until: number },
 ): Promise<boolean> {
   const { environmentId, id } = webhook;
   const { disabledReason } = after;
-  return saveSent(pool, { until, stop }, async (client) => {
+  return saveSent(pool, service, async (client) => {
     const isOurs = await saveAttempts(client, webhook, attempts, after);
-    if (disabledReason === null || !isOurs) return isOurs;
+    if (disabledReason === null || isOurs !== true) return isOurs;
     log.warn({ environmentId, webhook: id, disabledReason }, 'a webhook is disabled');
     const data = { flag: 'WEBHOOK_DISABLED', webhookId: id };
     await writeEventsOn(client, environmentId, [{ type: 'flag.raised', data }]);
@@ -207,7 +217,9 @@ async function attemptAll(
 ): Promise<Answered[]> {
   const { environmentId, includePersonalData } = webhook;
   const ids = due.flatMap(({ data }) => (typeof data.userId === 'string' ? data.userId : []));
-  const persons = includePersonalData ? await findPersons(service.pool, environmentId, ids) : null;
+  const persons = includePersonalData
+    ? await service.inTurn(() => findPersons(service.pool, environmentId, ids))
+    : null;
   const personOf = ({ data }: DueDelivery) =>
     persons === null || typeof data.userId !== 'string' ? undefined : (persons.get(data.userId) ?? null);
   const beganAt = performance.now();

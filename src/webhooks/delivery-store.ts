@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { HealthAfter, Next } from './schedule-rules.ts';
-import { bringForwardSql, lockSql, mailboxUrl } from './store.ts';
+import { bringForwardSql, LOCKED, mailboxUrl, tryLock } from './store.ts';
 
 /** A webhook that this process sends to at the moment. */
 export interface LeasedWebhook {
@@ -78,11 +78,30 @@ export async function leaseDue(
   return rows;
 }
 
-export async function endLease(pool: Pool, { environmentId, id, lease }: LeasedWebhook): Promise<void> {
-  await pool.query(
-    'update webhook set leased_by = null, leased_until = null where environment_id = $1 and id = $2 and leased_by = $3',
-    [environmentId, id, lease],
-  );
+const endLeaseSql = `
+  with own as (
+    select environment_id, id from webhook where environment_id = $1 and id = $2 and leased_by = $3
+    for no key update skip locked
+  ), ended as (
+    update webhook w set leased_by = null, leased_until = null from own
+    where w.environment_id = own.environment_id and w.id = own.id
+    returning true
+  )
+  select not exists (select from ended) and exists (
+    select from webhook where environment_id = $1 and id = $2 and leased_by = $3
+  ) as locked`;
+
+/** Ends the lease, if it still holds. @returns LOCKED if somebody else has locked the webhook */
+export async function endLease(
+  pool: Pool,
+  { environmentId, id, lease }: LeasedWebhook,
+): Promise<typeof LOCKED | null> {
+  const { rows } = await pool.query<{ locked: boolean }>({
+    name: 'end lease',
+    text: endLeaseSql,
+    values: [environmentId, id, lease],
+  });
+  return rows[0]?.locked === true ? LOCKED : null;
 }
 
 /** A delivery to attempt, with its event. */
@@ -194,15 +213,16 @@ const healthSql = `
 /**
  * Saves attempts, and how the webhook answers; if it is back, what waits is brought forward. Call it in a transaction.
  *
- * @returns whether the lease still holds, and the webhook is still there
+ * @returns whether the lease still holds, and the webhook is still there; LOCKED if nothing is saved, as somebody else has
+ *   locked the webhook
  */
 export async function saveAttempts(
   client: Pick<PoolClient, 'query'>,
   { environmentId, id, lease }: Pick<LeasedWebhook, 'environmentId' | 'id' | 'lease'>,
   attempts: readonly Attempt[],
   { failures, failingSince, pausedUntil, disabledReason, isBack }: HealthAfter & { isBack: boolean },
-): Promise<boolean> {
-  await client.query({ name: 'lock webhook', text: lockSql, values: [environmentId, id] });
+): Promise<boolean | typeof LOCKED> {
+  if (!(await tryLock(client, { environmentId, id }))) return LOCKED;
   await client.query({
     name: 'save attempts',
     text: saveSql,

@@ -2,27 +2,53 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, PoolClient } from 'pg';
 import { unavailabilityOf } from '../database/errors.ts';
 import { inTransaction } from '../database/transaction.ts';
+import { LOCKED } from './store.ts';
 
 const pauseMs = 250;
+/** A process that ends waits about 5 seconds for a lock, as statements do. */
+const maxTriesAfterStop = 20;
+
+/** How something is saved. */
+export interface Saving {
+  /** The end of the lease, as performance.now() tells it: until then it is tried. */
+  until: number;
+  /** The end of the process: after it, only locks are waited for. */
+  stop: AbortSignal;
+  inTurn: OwnTurn;
+}
+
+/** Runs work in a turn of the environment: it may use a connection until it ends. */
+export type OwnTurn = <Result>(work: () => Promise<Result>) => Promise<Result>;
 
 /**
  * Saves what was sent, in a transaction. What is not saved is sent again, so it is tried while the database cannot do it,
  * as long as the lease lasts: until then nobody else sends the same.
- *
- * @param until the end of the lease, as performance.now() tells it
  */
-export async function saveSent<Result>(
+export const saveSent = <Result>(
   pool: Pool,
-  { until, stop }: { until: number; stop: AbortSignal },
-  work: (client: PoolClient) => Promise<Result>,
+  saving: Saving,
+  work: (client: PoolClient) => Promise<Result | typeof LOCKED>,
+): Promise<Result> => untilSaved(saving, () => inTransaction(pool, work));
+
+/**
+ * Tries until the database can do it. Nothing waits for a lock on a connection: few connections serve all webhooks, and
+ * somebody may change many webhooks for long.
+ */
+export async function untilSaved<Result>(
+  { until, stop, inTurn }: Saving,
+  save: () => Promise<Result | typeof LOCKED>,
 ): Promise<Result> {
-  for (;;) {
+  const mayRetry = () => performance.now() + pauseMs < until;
+  for (let triesAfterStop = 0; ; ) {
     try {
-      return await inTransaction(pool, work);
+      const result = await inTurn(save);
+      if (result !== LOCKED) return result;
     } catch (error) {
-      const mayRetry = !stop.aborted && performance.now() + pauseMs < until;
-      if (!mayRetry || unavailabilityOf(error) === null) throw error;
+      if (stop.aborted || !mayRetry() || unavailabilityOf(error) === null) throw error;
     }
-    await sleep(pauseMs, undefined, { signal: stop }).catch(() => undefined);
+    if (stop.aborted) triesAfterStop += 1;
+    if (!mayRetry() || triesAfterStop > maxTriesAfterStop)
+      throw new Error('somebody else had locked the webhook for too long');
+    await sleep(pauseMs);
   }
 }

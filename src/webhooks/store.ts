@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { PoolClient } from 'pg';
 import type { Db } from '../database/client.ts';
 import type { Prisma, Webhook, WebhookDelivery } from '../database/generated/client.ts';
 
@@ -27,6 +28,27 @@ export async function insertWebhook(tx: Db, data: Prisma.WebhookUncheckedCreateI
  * their webhook first, and skips none: in another order, two who change the same ones could wait for each other.
  */
 export const lockSql = 'select from webhook where environment_id = $1 and id = $2 for no key update';
+
+/** Somebody else has locked the webhook. */
+export const LOCKED = Symbol('locked');
+
+const tryLockSql = `
+  select not exists (select from webhook where environment_id = $1 and id = $2) or exists (
+    select from webhook where environment_id = $1 and id = $2 for no key update skip locked
+  ) as free`;
+
+/** Locks a webhook, if it is there, without waiting. @returns false if somebody else has locked it */
+export async function tryLock(
+  client: Pick<PoolClient, 'query'>,
+  { environmentId, id }: { environmentId: string; id: string },
+): Promise<boolean> {
+  const { rows } = await client.query<{ free: boolean }>({
+    name: 'try to lock webhook',
+    text: tryLockSql,
+    values: [environmentId, id],
+  });
+  return rows[0]?.free === true;
+}
 
 /** Locks a webhook until the transaction ends; null if there is none with this id. */
 export async function lockWebhook(tx: Db, environmentId: string, id: string): Promise<Webhook | null> {

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { endLease, type LeasedWebhook, leaseMs } from '../delivery-store.ts';
-import { saveSent } from '../save.ts';
+import { type OwnTurn, saveSent, untilSaved } from '../save.ts';
 import { mailOf } from './mail-rules.ts';
 import type { SendMail } from './send.ts';
 import { findDueMail, pauseMailbox, saveMailed } from './store.ts';
@@ -24,6 +24,7 @@ interface Service {
   pool: Pool;
   log: Logger;
   stop: AbortSignal;
+  inTurn: OwnTurn;
 }
 
 /**
@@ -33,24 +34,24 @@ interface Service {
 export async function serveMailbox(
   mailbox: LeasedWebhook,
   sendMail: SendMail,
-  { pool, log, stop }: Service,
+  { pool, log, stop, inTurn }: Service,
 ): Promise<void> {
   const { environmentId, id } = mailbox;
-  const until = performance.now() + leaseMs;
+  const saving = { until: performance.now() + leaseMs, stop, inTurn };
   try {
-    const { ids, groups } = await findDueMail(pool, id, maxEvents);
+    const { ids, groups } = await inTurn(() => findDueMail(pool, id, maxEvents));
     // The rest begins before the mail: if its end cannot be saved, it is sent again, but not at once.
-    if (ids.length === 0 || !(await pauseMailbox(pool, mailbox, restMs))) return;
+    if (ids.length === 0 || !(await inTurn(() => pauseMailbox(pool, mailbox, restMs)))) return;
     const at = new Date();
     const problem = await sendMail(mailOf(environmentId, groups, ids.length === maxEvents), stop);
     if (problem !== null && stop.aborted) return;
     if (problem !== null) log.warn({ environmentId, problem }, 'alerts could not be mailed; they are kept');
     const durationMs = Date.now() - at.getTime();
     const pauseMs = problem === null ? restMs : retryPauseMs(mailbox.failures + 1);
-    await saveSent(pool, { until, stop }, (client) =>
+    await saveSent(pool, saving, (client) =>
       saveMailed(client, mailbox, { ids, at, durationMs, problem, pauseMs }),
     );
   } finally {
-    await endLease(pool, mailbox);
+    await untilSaved(saving, () => endLease(pool, mailbox));
   }
 }

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { LeasedWebhook } from '../delivery-store.ts';
-import { lockSql, mailboxUrl } from '../store.ts';
+import { LOCKED, mailboxUrl, tryLock } from '../store.ts';
 import { type EventGroup, mailedTypes, maxExamples } from './mail-rules.ts';
 
 /*
@@ -91,13 +91,18 @@ const healthSql = `
     paused_until = now() + $5 * interval '1 millisecond'
   where environment_id = $1 and id = $2 and leased_by = $3`;
 
-/** Saves what became of a mail, and until when the mailbox rests. Call it in a transaction. */
+/**
+ * Saves what became of a mail, and until when the mailbox rests. Call it in a transaction.
+ *
+ * @returns LOCKED if nothing is saved, as somebody else has locked the mailbox
+ */
 export async function saveMailed(
   client: PoolClient,
   { environmentId, id, lease }: LeasedWebhook,
   { ids, at, durationMs, problem, pauseMs }: Mailed & { ids: readonly string[]; pauseMs: number },
-): Promise<void> {
-  await client.query(lockSql, [environmentId, id]);
+): Promise<typeof LOCKED | null> {
+  if (!(await tryLock(client, { environmentId, id }))) return LOCKED;
   await client.query(saveSql, [ids, at, durationMs, problem, environmentId, id, lease]);
   await client.query(healthSql, [environmentId, id, lease, problem, pauseMs]);
+  return null;
 }
