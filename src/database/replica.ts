@@ -21,6 +21,7 @@ import {
 import { findObstacle } from './requirements.ts';
 import { isTemporary, openOnce, publicAddress, reason } from './session.ts';
 import { sessionSettings } from './settings.ts';
+import { type PolledTable, settledUntilBy } from './settled.ts';
 
 /** What a read must find: everything that was committed before it, or what lies below a position. */
 export type Needs = 'EVERYTHING' | { below: Position | null };
@@ -29,6 +30,18 @@ export type Needs = 'EVERYTHING' | { below: Position | null };
 export interface ReplicaRead {
   db: PrismaClient;
   ageMs: number;
+  /**
+   * The instant of settledUntil, as the primary knows it. The replica shows all rows from before it.
+   *
+   * @throws ReplicaBehindError if the replica does not show them soon
+   */
+  settledUntil(table: PolledTable): Promise<Date>;
+}
+
+/** The replica lacks what a read needs: the primary answers. */
+class ReplicaBehindError extends Error {
+  /** As of a connection that broke: the read is repeated on the primary. */
+  readonly code = '08000';
 }
 
 /** What became of the reads that may use the replica. `behind`: it lacked something that the caller needed. */
@@ -147,6 +160,13 @@ export function openReplica(
     const deadline = performance.now() + catchUpMs;
     return (await reaches(await writtenUntil(), deadline)) ? 0 : null;
   }
+  async function settled(table: PolledTable): Promise<Date> {
+    const until = await settledUntilBy(primary, table);
+    // Asked for afterwards: all that was committed by then lies below it.
+    const wanted = await writtenUntil();
+    if (await reaches(wanted, performance.now() + catchUpMs)) return until;
+    throw new ReplicaBehindError('the replica does not show the newest rows yet');
+  }
   const watching = watch();
   return {
     async read(environmentId, needs) {
@@ -154,7 +174,7 @@ export function openReplica(
       const isRead = db !== undefined && !('obstacle' in state);
       const ageMs = isRead ? await ageFor(needs).catch(() => null) : null;
       outcomes[isRead ? (ageMs === null ? 'behind' : 'read') : 'unusable'] += 1;
-      return db === undefined || ageMs === null ? null : { db, ageMs };
+      return db === undefined || ageMs === null ? null : { db, ageMs, settledUntil: settled };
     },
     noteFailure() {
       outcomes.failed += 1;

@@ -53,4 +53,5 @@ export interface Context {
   reportFault: (error: unknown) => Fault;
   /** For operations that may read a replica; see reading.ts. */
   readReplica?: ReadingContext['readReplica'];
+  settledUntil?: ReadingContext['settledUntil'];
 }

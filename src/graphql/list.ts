@@ -107,8 +107,8 @@ export function listPageBy<Time extends string, Id extends string, Row extends O
   });
 }
 
-/** No transaction lasts this long. Older rows are settled. */
-const alwaysSettledMs = 600_000;
+/** No transaction lasts for ten minutes, and no replica that is read lags by one. Older rows are settled. */
+const alwaysSettledMs = 660_000;
 const settlingTimeoutMs = 2_000;
 const pollMs = 5;
 

@@ -15,8 +15,9 @@ import {
 import type { Plugin } from 'graphql-yoga';
 import type { Caller } from '../auth/caller.ts';
 import type { PrismaClient } from '../database/generated/client.ts';
-import type { Replica } from '../database/replica.ts';
+import type { Replica, ReplicaRead } from '../database/replica.ts';
 import { endOfLog, formatPosition, parsePosition } from '../database/replica-rules.ts';
+import { type PolledTable, settledUntil } from '../database/settled.ts';
 import type { RequestContext } from '../http/request-context.ts';
 import { selectionSetOf } from './selection.ts';
 
@@ -105,8 +106,16 @@ export interface ContextParts {
 export interface ReadingContext {
   db: PrismaClient;
   /** Returns the connections of the replica for this request. Null: the primary is read. Absent: there is no replica. */
-  readReplica?: (() => Promise<{ db: PrismaClient; ageMs: number } | null>) | undefined;
+  readReplica?: (() => Promise<ReplicaRead | null>) | undefined;
+  /** If the replica is read: the instant before which no more rows are inserted, which only the primary knows. */
+  settledUntil?: ReplicaRead['settledUntil'] | undefined;
 }
+
+/** Returns an instant before which no more rows are inserted; see src/database/settled.ts. */
+export const readSettledUntil = (
+  { db, settledUntil: settledOnReplica }: Pick<ReadingContext, 'db' | 'settledUntil'>,
+  table: PolledTable,
+): Promise<Date> => settledOnReplica?.(table) ?? settledUntil(db, table);
 
 /** Lets operations that may do so read the replica. */
 export function useReplica(
@@ -128,6 +137,7 @@ export function useReplica(
       const read = await readReplica();
       if (read === null) return;
       contextValue.db = read.db;
+      contextValue.settledUntil = read.settledUntil;
       requestContext.dataAgeMs = read.ageMs;
     },
   };

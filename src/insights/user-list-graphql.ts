@@ -1,9 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
-import { settledUntil } from '../database/settled.ts';
 import { requireFeature } from '../features/store.ts';
 import { builder } from '../graphql/builder.ts';
 import type { Context } from '../graphql/context.ts';
 import { PageSize, settledPage } from '../graphql/list.ts';
+import { readSettledUntil } from '../graphql/reading.ts';
 import { parse } from '../input.ts';
 import { SubscriptionStatus } from '../subscriptions/graphql.ts';
 import { User } from '../users/graphql.ts';
@@ -179,17 +179,18 @@ builder.queryField('usersConnection', (t) =>
 
 /** A list by creation may be followed while users are added: it misses none; see settledPage. */
 function findFollowed(
-  { db, environmentId, readLong }: Context,
+  context: Context,
   standings: Standings,
   filter: UserFilter,
   page: Parameters<typeof findUsers>[4],
 ): ReturnType<typeof findUsers> {
+  const { db, environmentId, readLong } = context;
   const read = () => readLong(() => findUsers(db, standings, environmentId, filter, page));
   if (page.order !== 'CREATED_ASC') return read();
   return settledPage(
     read,
     ({ value }) => new Date(value),
-    () => settledUntil(db, 'user'),
+    () => readSettledUntil(context, 'user'),
   );
 }
 

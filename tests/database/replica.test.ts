@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
 import supertest from 'supertest';
 import { migrate } from '../../src/database/migrations.ts';
 import { openReplica, refuseReplica } from '../../src/database/replica.ts';
@@ -151,6 +152,49 @@ describe('a replica', () => {
       last = await listInConsole('by-this-browser');
     }
     expect(last.found).toBe(1);
+  });
+
+  test('pages of users miss none that a transaction of the primary adds while they are read', async () => {
+    const client = new Client({ connectionString: replication.primaryUrl });
+    await client.connect();
+    const insert = (id: string) =>
+      client.query(`insert into "user" (environment_id, id, updated_at) values ('test', $1, now())`, [id]);
+    const readExport = async (after: string) => {
+      const query = `query ($after: String) { exportUsers(first: 1000, after: $after) }`;
+      const { body, headers } = await app.http
+        .post('/graphql')
+        .set('Authorization', app.keys.test)
+        .send({ query, variables: { after } });
+      expect(headers['x-data-age']).toBe('0');
+      const lines: string[] = body.data.exportUsers.trim().split('\n').slice(1);
+      return lines.map((line) => line.split(',')[0] ?? '');
+    };
+    const readConnection = async (after: string | null) => {
+      const query = `query ($after: String) { usersConnection(first: 1000, after: $after) {
+        nodes { id } pageInfo { endCursor } } }`;
+      const { body, headers } = await app.http
+        .post('/graphql')
+        .set('Authorization', app.keys.test)
+        .send({ query, variables: { after } });
+      expect(headers['x-data-age']).toBe('0');
+      const { nodes, pageInfo } = body.data.usersConnection;
+      return { ids: nodes.map(({ id }: { id: string }) => id), last: pageInfo.endCursor };
+    };
+    await app.ok(createUser, { id: 'page-first' });
+    try {
+      await client.query('begin');
+      await insert('page-early');
+      await app.ok(createUser, { id: 'page-late' });
+      const exported = await readExport('page-first');
+      const connected = await readConnection(null);
+      await client.query('commit');
+      const last = exported.at(-1) ?? 'page-first';
+      expect([...exported, ...(await readExport(last))]).toEqual(['page-early', 'page-late']);
+      const rest = await readConnection(connected.last);
+      expect([...connected.ids, ...rest.ids].slice(-2)).toEqual(['page-early', 'page-late']);
+    } finally {
+      await client.end();
+    }
   });
 
   test('is not read before it has replayed what the server found at its start', async () => {

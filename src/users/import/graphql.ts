@@ -1,9 +1,9 @@
 import { queryFromInfo } from '@pothos/plugin-prisma';
 import { z } from 'zod';
 import type { PrismaClient, User as UserRow } from '../../database/generated/client.ts';
-import { settledUntil } from '../../database/settled.ts';
 import { builder } from '../../graphql/builder.ts';
 import { listAfter, listArgs, settledPage } from '../../graphql/list.ts';
+import { readSettledUntil } from '../../graphql/reading.ts';
 import { selects } from '../../graphql/selection.ts';
 import { Id, Note, parse } from '../../input.ts';
 import { User } from '../graphql.ts';
@@ -120,8 +120,9 @@ builder.queryField('exportUsers', (t) =>
       ...listArgs,
       ids: t.arg.stringList({ description: 'Only these users, up to 1,000. Default: all.' }),
     },
-    resolve: (_root, { ids: chosen, ...args }, { db, environmentId, doHeavyWork, untilCallerLeaves }) =>
-      doHeavyWork(environmentId, async () => {
+    resolve: (_root, { ids: chosen, ...args }, context) => {
+      const { db, environmentId, doHeavyWork, untilCallerLeaves } = context;
+      return doHeavyWork(environmentId, async () => {
         const ids = parse(ExportedIds, chosen, 'ids') ?? null;
         const rows = await listAfter(
           args,
@@ -132,11 +133,12 @@ builder.queryField('exportUsers', (t) =>
             return settledPage(
               read,
               ({ createdAt }) => createdAt,
-              () => settledUntil(db, 'user'),
+              () => readSettledUntil(context, 'user'),
             );
           },
         );
         return [headerLine, ...rows.map(({ line }) => line)].join('');
-      }),
+      });
+    },
   }),
 );
