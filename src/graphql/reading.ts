@@ -30,7 +30,8 @@ import { selectionSetOf } from './selection.ts';
  * - mutations and checks; `usersNearLimit` is a check of many users
  * - one thing by its id, previews, settings and the catalogue: a form is filled from those, and what it saves depends on
  *   what it showed
- * - `users` and `segmentEvents`: callers follow them row by row, and must miss none (src/database/settled.ts)
+ * - `users` and `segmentEvents`: callers follow them row by row, and must miss none (src/database/settled.ts). Pages of
+ *   `exportUsers` and `usersConnection` are read on the replica as far as the primary says that they are complete
  *
  * One operation reads one database.
  */

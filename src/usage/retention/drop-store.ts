@@ -15,7 +15,8 @@ const partitionsSql = `
 
 /* Of each partition that recording has left and that is not summed, the last row. */
 const oldestSql = `
-  select p.from_id, p.to_id, last.id as last_id, last.recorded_at < now() - make_interval(months => $1) as is_due
+  select p.from_id, p.to_id, last.id as last_id, last.recorded_at < now() - make_interval(months => $1) as is_due,
+    last.recorded_at + make_interval(months => $1) as due_at
   from (${partitionsSql}) p
   cross join lateral (
     select id, recorded_at from usage_event
@@ -29,16 +30,24 @@ export interface DuePartition extends Range {
   lastId: bigint;
 }
 
-/** The oldest partition with usage, if all of it was recorded more than so many months ago. */
-export async function findDue(session: PoolClient, months: number): Promise<DuePartition | null> {
+interface OldestPartition extends DuePartition {
+  /** Whether all of it was recorded more than so many months ago, and from when on. */
+  isDue: boolean;
+  dueAt: Date;
+}
+
+/** The oldest partition with usage that recording has left. */
+export async function findOldest(session: PoolClient, months: number): Promise<OldestPartition | null> {
   const { rows } = await session.query<{
     from_id: string | null;
     to_id: string;
     last_id: string;
     is_due: boolean;
+    due_at: Date;
   }>(oldestSql, [months]);
   const [row] = rows;
-  return row?.is_due ? { ...toRange(row), lastId: BigInt(row.last_id) } : null;
+  if (row === undefined) return null;
+  return { ...toRange(row), lastId: BigInt(row.last_id), isDue: row.is_due, dueAt: row.due_at };
 }
 
 /*
@@ -51,6 +60,13 @@ const obstacleSql = `
       select from environment left join usage_rollup on environment_id = id where coalesce(last_id, 0) < $1::bigint
     ) then 'usage over time is not summed so far yet'
     when not exists (select from seal where log = 'LEDGER' and last_id >= $1::bigint) then 'it is not sealed yet'
+    when exists (
+      select from stripe_connection c where c.disconnected_at is not null and (
+        c.metered_to < $1::bigint and exists (select from billing_meter m where m.environment_id = c.environment_id)
+        or exists (
+          select from billing_meter_event e
+          where e.environment_id = c.environment_id and e.id <= $1::bigint and e.state <> 'SENT'))
+    ) then 'Stripe is disconnected, and its meters were not sent all of it: connect it again, or delete the meters'
     when exists (
       select from stripe_connection c where c.metered_to < $1::bigint
         and exists (select from billing_meter m where m.environment_id = c.environment_id)

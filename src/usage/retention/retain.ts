@@ -10,8 +10,8 @@ import {
   catchUp,
   type Dropped,
   type DuePartition,
-  findDue,
   findObstacle,
+  findOldest,
   findTransactions,
   forgetSums,
   lockProgress,
@@ -33,23 +33,37 @@ export const retentionJob = 'usage-retention';
 
 /** @param months how long single usages are kept; null: for ever */
 export function retentionJobs(months: number | null): Record<string, Job> {
-  let told: string | null = null;
+  let told: string | undefined;
   return {
     [retentionJob]: async (_payload, context) => {
       const outcome = await retain(context, months);
       if (outcome.state === 'DROPPED')
         context.log.info(outcome, 'an old partition of the ledger was replaced by its sums');
-      const waiting = outcome.state === 'WAITING' ? outcome.obstacle : null;
-      if (waiting !== null && waiting !== told)
+      // Each state is logged once, not every minute.
+      const state = outcome.state === 'BEGUN' ? told : stateOf(outcome);
+      if (state !== told && outcome.state === 'WAITING')
         context.log.warn(outcome, 'an old partition of the ledger is kept for now');
-      told = waiting;
+      if (state !== told && outcome.state === 'NOTHING_DUE' && months !== null)
+        context.log.info(
+          { months, dueAt: outcome.dueAt ?? null },
+          'no partition of the ledger is old enough to be replaced by its sums',
+        );
+      told = state;
     },
   };
 }
 
+const stateOf = (outcome: Outcome) =>
+  [
+    outcome.state,
+    'obstacle' in outcome && outcome.obstacle,
+    'dueAt' in outcome && outcome.dueAt?.getTime(),
+  ].join(' ');
+
 /** What became of the oldest partition in one run. */
 export type Outcome =
-  | { state: 'NOTHING_DUE' }
+  /** From when on the oldest partition is due. Absent: recording has left none with single usages. */
+  | { state: 'NOTHING_DUE'; dueAt?: Date }
   /** Why it is kept. The next run tries again. */
   | { state: 'WAITING'; obstacle: string; toId: string }
   /** The run was broken off. The next one goes on. */
@@ -93,10 +107,10 @@ async function advance(
   months: number | null,
   bounds: typeof defaults,
 ): Promise<Outcome> {
-  const due = months === null ? null : await findDue(session, months);
-  if (due === null) {
+  const due = months === null ? null : await findOldest(session, months);
+  if (!due?.isDue) {
     await forgetSums(session);
-    return { state: 'NOTHING_DUE' };
+    return { state: 'NOTHING_DUE', ...(due && { dueAt: due.dueAt }) };
   }
   const waiting = (obstacle: string): Outcome => ({ state: 'WAITING', obstacle, toId: `${due.toId}` });
   const obstacle = await findObstacle(session, due);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { pino } from 'pino';
 import { amountOf } from '../../../src/amount.ts';
 import { findAll } from '../../../src/cli/findings.ts';
 import { sealLogs } from '../../../src/seals/seal.ts';
@@ -7,7 +8,7 @@ import { followPartitions } from '../../../src/usage/ledger/partitions.ts';
 import { repair, repairTotals } from '../../../src/usage/ledger/verify.ts';
 import { createUsageRecorder } from '../../../src/usage/record/record.ts';
 import type { Usage } from '../../../src/usage/record/rules.ts';
-import { type Outcome, retain } from '../../../src/usage/retention/retain.ts';
+import { type Outcome, retain, retentionJob, retentionJobs } from '../../../src/usage/retention/retain.ts';
 import { rollUp } from '../../../src/usage/rollup/rollup.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { day, featureIds, subscribeAtRandom } from '../../helpers/random-subscriptions.ts';
@@ -143,7 +144,14 @@ describe('retention', () => {
   let rowsBefore: number;
 
   it('keeps what is not old enough, and the database refuses it too', async () => {
-    expect(await retain({ pool: app.jobs, stop }, 12)).toEqual({ state: 'NOTHING_DUE' });
+    const inTwoMonths = new Date();
+    inTwoMonths.setUTCMonth(inTwoMonths.getUTCMonth() + 2, 1);
+    const { dueAt, ...outcome } = (await retain({ pool: app.jobs, stop }, 12)) as {
+      state: string;
+      dueAt: Date;
+    };
+    expect(outcome).toEqual({ state: 'NOTHING_DUE' });
+    expect(dueAt.toISOString().slice(0, 7)).toBe(inTwoMonths.toISOString().slice(0, 7));
     expect(await retain({ pool: app.jobs, stop }, null)).toEqual({ state: 'NOTHING_DUE' });
     await sql(`insert into ledger_summing (to_id, from_id, is_summed, amended_to) values ($1, $2, true, 0)`, [
       2 * 2 ** 24,
@@ -151,6 +159,31 @@ describe('retention', () => {
     ]);
     await expect(sql('select drop_usage($1)', [2 * 2 ** 24])).rejects.toThrow(/too recent/);
     await sql('delete from ledger_summing');
+  });
+
+  it('the log says once when usage becomes old enough, and once what it waits for', async () => {
+    const lines: { msg: string }[] = [];
+    const log = pino(
+      { base: null, timestamp: false },
+      { write: (line: string) => lines.push(JSON.parse(line)) },
+    );
+    const runTwice = async (months: number | null) => {
+      lines.length = 0;
+      const job = retentionJobs(months)[retentionJob];
+      for (let round = 0; round < 2; round += 1) await job?.({}, { pool: app.jobs, stop, log });
+      return lines;
+    };
+    const dueAt = expect.stringMatching(/^20/);
+    const nothing = 'no partition of the ledger is old enough to be replaced by its sums';
+    expect(await runTwice(12)).toEqual([{ level: 30, months: 12, dueAt, msg: nothing }]);
+    expect(await runTwice(null)).toEqual([]);
+    expect(await runTwice(6)).toMatchObject([
+      {
+        level: 40,
+        obstacle: expect.stringMatching(/usage over time/),
+        msg: expect.stringMatching(/kept for now/),
+      },
+    ]);
   });
 
   it('waits for rollup, seals and meters, and says so', async () => {
@@ -163,7 +196,12 @@ describe('retention', () => {
       `insert into billing_meter_event (environment_id, id, package_id, feature_id, customer_id, value, occurred_at)
        values ('test', 5, 'monthly', 'messages', 'cus', 1, now())`,
     );
-    expect(await run()).toMatchObject(obstacle(/meter/));
+    expect(await run()).toMatchObject(obstacle(/waits to be sent/));
+    await sql(
+      `insert into stripe_connection (environment_id, account_id, disconnected_at) values ('test', 'acct_1', now())`,
+    );
+    expect(await run()).toMatchObject(obstacle(/disconnected/));
+    await sql('delete from stripe_connection');
     await sql('delete from billing_meter_event');
   });
 
