@@ -15,6 +15,7 @@ import { openPool, takeTurns } from '../database/pool.ts';
 import { sessionSettings } from '../database/settings.ts';
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts';
 import { followLanes } from './lanes.ts';
+import { withoutOverlap } from './overlap.ts';
 import { holdLifeLock, recoverJobs } from './recovery.ts';
 
 /** The running job queue. */
@@ -106,8 +107,10 @@ export async function startQueue(
   const context = { pool, log, stop: controller.signal };
   const running = new Set<Promise<void>>();
   const self = createIdentity(log);
-  const allJobs: Record<string, Job> = { ...jobs, [recoveryJob]: () => recoverJobs(pool, self.worker()) };
   const everyMinute = [recoveryJob, ...atStart];
+  const allJobs: Record<string, Job> = { ...jobs, [recoveryJob]: () => recoverJobs(pool, self.worker()) };
+  for (const [task, job] of Object.entries(allJobs))
+    if (everyMinute.includes(task)) allJobs[task] = withoutOverlap(job);
   const taskList: TaskList = Object.fromEntries(
     Object.entries(allJobs).map(([task, job]) => [task, counted(task, job, context, metrics, running)]),
   );

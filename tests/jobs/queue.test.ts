@@ -83,6 +83,40 @@ test('the jobs of a lane follow each other without waiting for the next look', a
   expect(done).toHaveLength(20);
 });
 
+test('a job of every minute that lasts longer is not joined by its next runs, and leaves places to others', async () => {
+  let begun = 0;
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  const long = async () => {
+    begun += 1;
+    await ended;
+  };
+  let shortRuns = 0;
+  const short = async () => {
+    shortRuns += 1;
+  };
+  const options = { atStart: ['long'], log: pino({ level: 'silent' }) };
+  queues.push(await startQueue(testDatabase.url, { long, short }, options));
+  try {
+    await until(async () => begun === 1);
+    // As each minute adds it.
+    for (let minute = 1; minute <= 5; minute += 1) {
+      await enqueue(database.prisma, 'long', {}, 'long');
+      await until(async () => (await jobsOf('long')).every(({ locked_by }) => locked_by !== null));
+    }
+    await enqueue(database.prisma, 'short', {}, 'short');
+    await until(async () => shortRuns === 1);
+    expect(begun).toBe(1);
+  } finally {
+    end();
+  }
+  await until(async () => (await jobsOf('long')).length === 0);
+  await enqueue(database.prisma, 'long', {}, 'long');
+  await until(async () => begun === 2);
+});
+
 test('a job that a killed process has left is done at the next start', async () => {
   await enqueue(database.prisma, 'left', { n: 1 }, 'left 1');
   await leaveWith('pool-killed', 'left');

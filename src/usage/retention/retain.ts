@@ -167,7 +167,7 @@ async function sumAll(
     const began = performance.now();
     const slice = await transaction(session, async () => {
       const progress = await lockProgress(session, due);
-      if (progress === null) return 'ended elsewhere';
+      if (progress === null) return 'done elsewhere';
       if (progress.isSummed) return 'last';
       const last = await sumNext(session, due, { after: progress.summedKey, count: sliceSize });
       await saveProgress(session, due, last);
