@@ -56,7 +56,7 @@ async function withAutocannon() {
     ? {
         setupClient: (client) =>
           client.setRequests(
-            Array.from({ length: prepared }, () => ({ path, body: body(randomUUID()), onResponse })),
+            Array.from({ length: prepared }, () => ({ path, body: body(randomUUID(), size), onResponse })),
           ),
       }
     : {

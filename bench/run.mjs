@@ -5,7 +5,7 @@
 // to the next one, or of --calls N; then --load-rounds N of calls through the server. --users and --events make that
 // smaller, --keep DIR fills the databases once for several runs, --alter SQL measures again after a change), --allowances (others have many top-ups, grants and reservations, against none), --webhooks (bursts of 10^5 messages
 // to 50 webhooks, of which 10 hang and 5 fail, and recordUsage beside them), --statement (one statement by its size),
-// --json FILE,
+// --retention (an old month of --events N by --users N is replaced by its sums; --beside: calls meanwhile), --json FILE,
 // --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine),
 // --users N, --events N (in a burst of --webhooks, each for 50; or of --growth), --only 'noop|ours' (some measurements, without ratios),
 // --generator wrk or autocannon
@@ -20,6 +20,7 @@ import { measureGrowth } from './growth.mjs';
 import { addHistory } from './history.mjs';
 import { addMovers, besideMigration, migrationMeasurements } from './migration.mjs';
 import { report } from './report.mjs';
+import { measureRetention } from './retention.mjs';
 import { findGenerator, load, startServer } from './servers.mjs';
 import { measureStatements } from './statement.mjs';
 import { measureWebhooks } from './webhooks.mjs';
@@ -34,6 +35,8 @@ const { values: options } = parseArgs({
     statement: { type: 'boolean' },
     webhooks: { type: 'boolean' },
     growth: { type: 'boolean' },
+    retention: { type: 'boolean' },
+    beside: { type: 'boolean' },
     users: { type: 'string' },
     alter: { type: 'string', multiple: true },
     events: { type: 'string' },
@@ -170,6 +173,14 @@ async function measureAll(databases) {
         calls: Math.min(calls || 64_000, 64_000),
         generator,
       },
+    });
+  if (options.retention)
+    return measureRetention(databases, {
+      users: Number(options.users ?? 100_000),
+      events: Number(options.events ?? 1_000_000),
+      seconds,
+      generator,
+      isBusy: options.beside === true,
     });
   if (!options.webhooks) return compare(databases);
   const events = Number(options.events ?? 2_000);

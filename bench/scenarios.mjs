@@ -27,6 +27,12 @@ const grown = ({ users, features }) => ({
   featureId: `grown-${Math.floor(Math.random() * features)}`,
 });
 
+/** A user and a feature of a database that was filled by retention.mjs. */
+const old = ({ users, features }) => ({
+  userId: `old-${Math.floor(Math.random() * users)}`,
+  featureId: `feature-${Math.floor(Math.random() * features)}`,
+});
+
 export const scenarios = {
   record: { prepared, body: () => JSON.stringify({ query: record, variables: { input: usage() } }) },
   recordPostgraphile: {
@@ -79,6 +85,14 @@ export const scenarios = {
   checkGrown: {
     isNeverRepeated: true,
     body: (_id, size) => JSON.stringify({ query: check, variables: grown(size) }),
+  },
+  recordOld: {
+    prepared,
+    body: (_id, size) => JSON.stringify({ query: record, variables: { input: { ...old(size), delta: 1 } } }),
+  },
+  checkOld: {
+    prepared,
+    body: (_id, size) => JSON.stringify({ query: check, variables: old(size) }),
   },
   recordThousand: {
     rows: 1_000,
