@@ -4,15 +4,9 @@ import { builder } from '../graphql/builder.ts';
 import { byRowId, listAfter, listArgs } from '../graphql/list.ts';
 import { Id, parse, requireRowId } from '../input.ts';
 import { readWebhook } from './graphql.ts';
-import {
-  maxRepeated,
-  type RepeatedSpan,
-  redeliver,
-  redeliverSpan,
-  requireEnabled,
-  testWebhook,
-} from './repeat.ts';
+import { maxRepeated, type RepeatedSpan, redeliver, redeliverSpan, testWebhook } from './repeat.ts';
 import { messageOf } from './rules.ts';
+import { findIdBounds } from './store.ts';
 
 const WebhookDeliveryState = builder.enumType('WebhookDeliveryState', {
   description: 'What became of a delivery.',
@@ -137,9 +131,11 @@ builder.queryFields((t) => ({
       const webhookId = parse(Id, args.webhookId, 'webhookId');
       requireSpan({ from, to });
       await readWebhook({ select: { id: true } }, context, webhookId);
+      const { above, below } = await findIdBounds(db, from, to);
+      const id = { ...(above === null ? {} : { gt: above }), ...(below === null ? {} : { lt: below }) };
       const count = (state: DeliveryRow['state']) =>
         db.webhookDelivery.count({
-          where: { environmentId, webhookId, state, createdAt: { gte: from, lt: to } },
+          where: { environmentId, webhookId, state, id, createdAt: { gte: from, lt: to } },
           take: maxRepeated,
         });
       const [pending, delivered, dead] = await Promise.all([
@@ -190,7 +186,6 @@ builder.mutationFields((t) => ({
     resolve: async (query, _root, args, context) => {
       const { db, author } = context;
       const id = parse(Id, args.id, 'id');
-      requireEnabled(await readWebhook({}, context, id), 'id');
       const delivery = await testWebhook(db, author, id);
       return db.webhookDelivery.findUniqueOrThrow({ ...query, where: { id: delivery } });
     },
@@ -228,7 +223,6 @@ builder.mutationFields((t) => ({
       const after = args.after == null ? 0n : requireRowId(args.after, 'after', webhookDeliveryNotFound);
       const { from, to, state } = args;
       requireSpan({ from, to });
-      requireEnabled(await readWebhook({}, context, webhookId), 'webhookId');
       return redeliverSpan(db, author, { webhookId, from, to, state: state ?? 'DEAD', after });
     },
   }),

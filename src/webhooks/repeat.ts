@@ -7,8 +7,9 @@ import {
   countDue,
   countNextTests,
   endPause,
+  findIdBounds,
   insertTest,
-  lockSql,
+  lockWebhookOrMailbox,
   type Repeated,
   repeatDelivery,
   repeatSpan,
@@ -27,15 +28,33 @@ const noteOf = (tx: Db, author: Author, action: string, webhookId: string, after
   note(tx, author, { action, type: 'WEBHOOK', id: webhookId }, after);
 
 /** @throws ValidationError, as nothing is sent to a webhook that is disabled */
-export function requireEnabled({ disabledAt }: { disabledAt: Date | null }, field: string): void {
+function requireEnabled({ disabledAt }: { disabledAt: Date | null }, field: string): void {
   if (disabledAt !== null) throw invalidInput(field, 'the webhook is disabled: enable it first');
 }
 
-/** Writes a test message for a webhook. @returns the id of the delivery @throws ValidationError if many wait already */
+/**
+ * Locks a webhook: until the transaction ends it stays enabled.
+ *
+ * @throws WebhookNotFoundError
+ * @throws ValidationError if it is disabled
+ */
+async function lockEnabled(tx: Db, { environmentId }: Author, id: string, field: string): Promise<void> {
+  const webhook = await lockWebhookOrMailbox(tx, environmentId, id);
+  if (webhook === null) throw webhookNotFound(id);
+  requireEnabled(webhook, field);
+}
+
+/**
+ * Writes a test message for a webhook.
+ *
+ * @returns the id of the delivery
+ * @throws WebhookNotFoundError
+ * @throws ValidationError if many wait already, or the webhook is disabled
+ */
 export function testWebhook(db: PrismaClient, author: Author, webhookId: string): Promise<bigint> {
   return db.$transaction(async (tx) => {
     // One after the other, so that their number keeps its limit.
-    await tx.$executeRawUnsafe(lockSql, author.environmentId, webhookId);
+    await lockEnabled(tx, author, webhookId, 'id');
     if ((await countNextTests(tx, webhookId, maxTests)) >= maxTests)
       throw invalidInput('id', `${maxTests} test messages wait to be sent to it already`);
     const id = await insertTest(tx, author.environmentId, webhookId);
@@ -73,7 +92,12 @@ export interface RepeatedSpan extends Repeated {
   more: boolean;
 }
 
-/** Makes the deliveries of a span pending again, the oldest first, as many as may be due. */
+/**
+ * Makes the deliveries of a span pending again, the oldest first, as many as may be due.
+ *
+ * @throws WebhookNotFoundError if the webhook was deleted
+ * @throws ValidationError if it is disabled
+ */
 export function redeliverSpan(
   db: PrismaClient,
   author: Author,
@@ -81,9 +105,15 @@ export function redeliverSpan(
 ): Promise<RepeatedSpan> {
   const { webhookId, from, to, state } = span;
   return db.$transaction(async (tx) => {
-    await tx.$executeRawUnsafe(lockSql, author.environmentId, webhookId);
+    const bounds = await findIdBounds(tx, from, to);
+    await lockEnabled(tx, author, webhookId, 'webhookId');
     const room = maxRepeated - (await countDue(tx, webhookId, maxRepeated));
-    const { count, last } = await repeatSpan(tx, { ...span, environmentId: author.environmentId }, room);
+    const { count, last } = await repeatSpan(
+      tx,
+      { ...span, environmentId: author.environmentId },
+      bounds,
+      room,
+    );
     await endPause(tx, author.environmentId, webhookId);
     const noted = { from: from.toISOString(), to: to.toISOString(), state, count };
     await noteOf(tx, author, 'redeliverSpan', webhookId, noted);

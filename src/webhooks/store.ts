@@ -50,12 +50,20 @@ export async function tryLock(
   return rows[0]?.free === true;
 }
 
+/** Locks a webhook, or the mailbox, until the transaction ends; null if there is none with this id. */
+export async function lockWebhookOrMailbox(
+  tx: Db,
+  environmentId: string,
+  id: string,
+): Promise<Webhook | null> {
+  await tx.$executeRawUnsafe(lockSql, environmentId, id);
+  return tx.webhook.findUnique({ where: { environmentId_id: { environmentId, id } } });
+}
+
 /** Locks a webhook until the transaction ends; null if there is none with this id. */
 export async function lockWebhook(tx: Db, environmentId: string, id: string): Promise<Webhook | null> {
-  await tx.$executeRawUnsafe(lockSql, environmentId, id);
-  return tx.webhook.findUnique({
-    where: { environmentId_id: { environmentId, id }, url: { not: mailboxUrl } },
-  });
+  const webhook = await lockWebhookOrMailbox(tx, environmentId, id);
+  return webhook?.url === mailboxUrl ? null : webhook;
 }
 
 /** The most deliveries that are deleted with their webhook. The clean-up job deletes the rest. */
@@ -94,6 +102,32 @@ export interface Span {
   after: bigint;
 }
 
+/** Longer than any transaction that writes deliveries. */
+const longestTransaction = `1 hour`;
+
+/** Ids that all deliveries of a span lie between. Null: there is no bound. */
+interface IdBounds {
+  above: bigint | null;
+  below: bigint | null;
+}
+
+/**
+ * Finds where a span begins and ends in the order of ids: an index leads there, and what came before and after, up to two
+ * weeks of it, is not read. Ids are given in the order of time, but a delivery tells when its transaction began, so there
+ * is a margin on both sides.
+ */
+export async function findIdBounds(db: Db, from: Date, to: Date): Promise<IdBounds> {
+  const [bounds] = await db.$queryRaw<IdBounds[]>`
+    SELECT (
+      SELECT id FROM webhook_delivery WHERE created_at < ${from}::timestamptz - ${longestTransaction}::interval
+      ORDER BY created_at DESC LIMIT 1
+    ) AS above, (
+      SELECT id FROM webhook_delivery WHERE created_at > ${to}::timestamptz + ${longestTransaction}::interval
+      ORDER BY created_at LIMIT 1
+    ) AS below`;
+  return bounds ?? { above: null, below: null };
+}
+
 /** How many deliveries of a webhook are due now, counted up to `most`. */
 export async function countDue(tx: Db, webhookId: string, most: number): Promise<number> {
   const [row] = await tx.$queryRaw<{ count: number }[]>`
@@ -115,28 +149,39 @@ export async function countNextTests(tx: Db, webhookId: string, most: number): P
   return row?.count ?? 0;
 }
 
+const maxId = 2n ** 63n - 1n;
+/** Added to a time so that no index of times is used: that one holds the deliveries of all webhooks. */
+const none = '0 seconds';
+
 /** What was repeated: how many, and the last one of them. */
 export interface Repeated {
   count: number;
   last: bigint | null;
 }
 
-/** Makes the deliveries of a span pending again, the oldest first, at most `count`. Call it under a lock of the webhook. */
+/**
+ * Makes the deliveries of a span pending again, the oldest first, at most `count`. Call it under a lock of the webhook.
+ *
+ * @param bounds those of the span
+ */
 export async function repeatSpan(
   db: Db,
   { environmentId, webhookId, from, to, state, after }: Span,
+  { above, below }: IdBounds,
   count: number,
 ): Promise<Repeated> {
+  const first = above !== null && above > after ? above : after;
+  const last = below ?? maxId;
   const [row] = await db.$queryRaw<Repeated[]>`
     WITH chosen AS (
       SELECT id FROM webhook_delivery
-      WHERE environment_id = ${environmentId} AND webhook_id = ${webhookId} AND id > ${after}
-        AND state = ${state}::"WebhookDeliveryState" AND created_at >= ${from} AND created_at < ${to}
+      WHERE environment_id = ${environmentId} AND webhook_id = ${webhookId} AND id > ${first} AND id < ${last}
+        AND state = ${state}::"WebhookDeliveryState" AND created_at + ${none}::interval >= ${from} AND created_at + ${none}::interval < ${to}
       ORDER BY id LIMIT ${count} FOR UPDATE
     ), repeated AS (
       UPDATE webhook_delivery d
       SET state = 'PENDING', attempts = 0, next_attempt_at = now(), retry_until = now() + interval '3 days'
-      WHERE d.id IN (SELECT id FROM chosen) RETURNING d.id
+      WHERE d.id = ANY (ARRAY(SELECT id FROM chosen)) RETURNING d.id
     )
     SELECT count(*)::int AS count, max(id) AS last FROM repeated`;
   return row ?? { count: 0, last: null };

@@ -10,6 +10,7 @@ import { createPost } from '../../src/http/outbound.ts';
 import { type Dispatcher, startDispatcher } from '../../src/webhooks/deliver.ts';
 import { createSendMail } from '../../src/webhooks/email/send.ts';
 import { addMailboxes, removeMailboxes } from '../../src/webhooks/email/store.ts';
+import { writeEventsOn } from '../../src/webhooks/outbox/store.ts';
 import { startTestApp, type TestApp, testEncryption } from '../helpers/app.ts';
 import { startReceiver } from '../helpers/receiver.ts';
 
@@ -26,6 +27,8 @@ let mails: ReceivedMail[] = [];
 /** What the mail server answers to a sender; null accepts. */
 let refusal: { code: number; message: string } | null = null;
 let acceptedPassword = password;
+/** Whether it answers when it has taken a mail. */
+let isSilent = false;
 
 const mailServer = new SMTPServer({
   disabledCommands: ['STARTTLS'],
@@ -43,7 +46,7 @@ const mailServer = new SMTPServer({
       const [headers = '', ...parts] = raw.split('\r\n\r\n');
       const to = session.envelope.rcptTo.map(({ address }) => address);
       mails.push({ to, headers, text: decoded(parts.join('\n\n')) });
-      done();
+      if (!isSilent) done();
     }, done);
   },
 });
@@ -89,6 +92,7 @@ afterEach(async () => {
   await app.database.work.query('update webhook set paused_until = null, failures = 0, failing_since = null');
   mails = [];
   refusal = null;
+  isSilent = false;
   log = '';
 });
 
@@ -101,10 +105,10 @@ const settings = (port: number) =>
 const portOf = (server: { address(): unknown }) => (server.address() as AddressInfo).port;
 
 /** As a process does at its start. */
-async function dispatch(port = portOf(mailServer.server)): Promise<void> {
+async function dispatch(port = portOf(mailServer.server), limits?: { timeoutMs: number }): Promise<void> {
   const { work: pool, isBusy } = app.database;
   const parts = { pool, encryption: testEncryption, log: logger, isBusy, post: createPost(true) };
-  const sendMail = await createSendMail(settings(port), logger);
+  const sendMail = await createSendMail(settings(port), logger, limits);
   dispatchers.push(startDispatcher({ ...parts, sendMail, intervalMs: 20 }));
 }
 const stopAll = () => Promise.all(dispatchers.splice(0).map((each) => each.stop()));
@@ -127,6 +131,10 @@ async function until(what: () => boolean | Promise<boolean>): Promise<void> {
     await sleep(20);
   }
 }
+const isPausedFor = async (time: string) => {
+  const sql = `select from webhook where id = 'email-test' and paused_until > now() + interval '${time}'`;
+  return (await app.database.work.query(sql)).rowCount === 1;
+};
 /** As if the pause of the mailboxes were over. */
 const hurry = () => app.database.work.query('update webhook set paused_until = null');
 const stateOf = async (state: string) => {
@@ -165,8 +173,7 @@ test('a mail tells what crossed, then the mailbox rests, and many events make on
   expect(mails[0]?.headers).toContain('Auto-Submitted: auto-generated');
   expect(mails[0]?.text).toContain('  calls at 80 %: 1\n');
   expect(mails[0]?.text).toContain(`    ${first} used 8 of 10 (package pro, since `);
-  const rests = `select from webhook where id = 'email-test' and paused_until > now() + interval '4 minutes'`;
-  expect((await app.database.work.query(rests)).rowCount).toBe(1);
+  expect(await isPausedFor('4 minutes')).toBe(true);
 
   for (let user = 0; user < 12; user += 1) await crossLimit(10);
   await createUser('shared@example.com');
@@ -198,6 +205,7 @@ test('what a server refuses or cannot take is told when it can, and the password
   await until(async () => (await stateOf('PENDING'))[0]?.attempts === 1);
   const [kept] = await stateOf('PENDING');
   expect(kept.problem).toBe('The mail server answered: 451 Not for … try later');
+  expect(await isPausedFor('1 minute')).toBe(false);
 
   refusal = null;
   acceptedPassword = 'another';
@@ -236,6 +244,52 @@ test('what a server refuses or cannot take is told when it can, and the password
     expect(log).not.toContain(secret);
 });
 
+test('a server that takes a mail and does not answer gets the next one after 5 minutes, too', async () => {
+  isSilent = true;
+  await dispatch(undefined, { timeoutMs: 2_000 });
+  await createUser('silent@example.com');
+  await createUser('silent@example.com');
+  await until(async () => (await stateOf('PENDING'))[0]?.attempts === 1);
+  expect((await stateOf('PENDING'))[0].problem).toBe('The mail server did not answer in time.');
+  expect(mails).toHaveLength(1);
+  expect(await isPausedFor('4 minutes')).toBe(true);
+});
+
+test('a storm makes few mails of a bounded length, and nothing of it is lost', async () => {
+  const crossed = Array.from({ length: 12_500 }, (_, index) => ({
+    type: 'usage.threshold_reached' as const,
+    data: {
+      ...{
+        userId: `storm-${index}`,
+        featureId: `calls-${index % 80}`,
+        subscriptionId: '1',
+        packageId: 'pro',
+      },
+      ...{ used: 8, limit: 10, threshold: 80, windowStart: '2026-11-01T00:00:00.000Z' },
+    },
+  }));
+  const client = await app.database.work.connect();
+  await writeEventsOn(client, 'test', crossed).finally(() => client.release());
+  await dispatch();
+  const count = async (state: string) => {
+    const sql = 'select count(*)::int as count from webhook_delivery where state::text = $1';
+    return (await app.database.work.query(sql, [state])).rows[0].count;
+  };
+  await until(async () => (await count('DELIVERED')) === 10_000);
+  expect(await isPausedFor('4 minutes')).toBe(true);
+  await hurry();
+  await until(async () => (await count('DELIVERED')) === 12_500);
+  expect(mails.map(({ headers }) => headers.match(/Subject: .*/)?.[0])).toEqual([
+    'Subject: [Open Kana] test: 10000 thresholds reached',
+    'Subject: [Open Kana] test: 2500 thresholds reached',
+  ]);
+  expect(mails[0]?.text).toMatch(/ {2}calls-\d+ at 80 %: 125\n( {4}storm-.*\n){5} {4}and 120 more\n/);
+  expect(mails[0]?.text).toMatch(/ {2}and 3750 more, of 30 other kinds\n/);
+  expect(mails[0]?.text).toContain('There may be more: the next mail tells it.');
+  expect(mails[1]?.text).not.toContain('There may be more');
+  for (const { text } of mails) expect(text.length).toBeLessThan(50_000);
+});
+
 test('a server that hangs delays no webhook, and is given up', async () => {
   const receiver = await startReceiver();
   const { createWebhook } = await app.ok(
@@ -266,7 +320,10 @@ test('a server that hangs delays no webhook, and is given up', async () => {
   });
   const sendMail = await createSendMail(settings(talking), logger, { timeoutMs: 200 });
   const { signal } = new AbortController();
-  expect(await sendMail({ subject: 'A', text: 'B' }, signal)).toBe('The mail server did not answer in time.');
+  expect(await sendMail({ subject: 'A', text: 'B' }, signal)).toEqual({
+    problem: 'The mail server did not answer in time.',
+    mayHaveArrived: false,
+  });
   const [socket] = [...sockets].slice(-1);
   if (socket !== undefined && !socket.closed) await once(socket, 'close');
 });

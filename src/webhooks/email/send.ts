@@ -1,9 +1,18 @@
+import { PassThrough } from 'node:stream';
 import type { Logger } from 'pino';
 import type { EmailSettings } from '../../config/email.ts';
 import type { Mail } from './mail-rules.ts';
 
-/** Sends a mail. Never fails: answers why it was not sent, as a sentence, or null if the server took it. */
-export type SendMail = (mail: Mail, stop: AbortSignal) => Promise<string | null>;
+/** Why a mail was not sent. */
+export interface MailFailure {
+  /** As a sentence. */
+  problem: string;
+  /** Whether the server may have it all the same: it was given the mail, and did not answer. */
+  mayHaveArrived: boolean;
+}
+
+/** Sends a mail. Never fails: answers why it was not sent, or null if the server took it. */
+export type SendMail = (mail: Mail, stop: AbortSignal) => Promise<MailFailure | null>;
 
 /** Shorter than a lease; see delivery-store.ts. */
 const usual = { timeoutMs: 20_000 };
@@ -17,7 +26,7 @@ export async function createSendMail(
 ): Promise<SendMail> {
   const { createTransport } = await import('nodemailer');
   const { host, port, secure, login } = server;
-  const transport = createTransport({
+  const options = {
     host,
     port,
     secure,
@@ -30,9 +39,19 @@ export async function createSendMail(
     dnsTimeout: timeoutMs,
     disableFileAccess: true,
     disableUrlAccess: true,
-  });
+  };
   return async ({ subject, text }, stop) => {
     const deadline = AbortSignal.timeout(timeoutMs);
+    let isBegun = false;
+    const transport = createTransport(options);
+    // The text is read when the server has accepted the addresses and asks for it.
+    transport.use('stream', ({ message }, done) => {
+      const begin = () => {
+        isBegun = true;
+      };
+      message.processFunc((input) => input.pipe(new PassThrough().once('resume', begin)));
+      done();
+    });
     try {
       const { rejected } = await transport.sendMail({
         from,
@@ -49,7 +68,11 @@ export async function createSendMail(
         );
       return null;
     } catch (error) {
-      return deadline.aborted ? tooLate : problemOf(error as SmtpError, login?.password);
+      const { responseCode } = error as SmtpError;
+      return {
+        problem: deadline.aborted ? tooLate : problemOf(error as SmtpError, login?.password),
+        mayHaveArrived: isBegun && responseCode === undefined,
+      };
     }
   };
 }

@@ -12,7 +12,7 @@ const maxEvents = 10_000;
 const minuteMs = 60_000;
 /** After a mail, the mailbox rests: so nobody gets more than one mail of an environment in this time. */
 const restMs = 5 * minuteMs;
-/** After a failure: 10 seconds, 20, 40, and so on. */
+/** After a failure: 10 seconds, 20, 40, and so on. If the mail may have arrived, the mailbox rests as after a mail. */
 const firstRetryMs = 10_000;
 const longestRetryMs = 15 * minuteMs;
 
@@ -43,11 +43,15 @@ export async function serveMailbox(
     // The rest begins before the mail: if its end cannot be saved, it is sent again, but not at once.
     if (ids.length === 0 || !(await inTurn(() => pauseMailbox(pool, mailbox, restMs)))) return;
     const at = new Date();
-    const problem = await sendMail(mailOf(environmentId, groups, ids.length === maxEvents), stop);
+    const failure = await sendMail(mailOf(environmentId, groups, ids.length === maxEvents), stop);
+    const problem = failure?.problem ?? null;
     if (problem !== null && stop.aborted) return;
     if (problem !== null) log.warn({ environmentId, problem }, 'alerts could not be mailed; they are kept');
     const durationMs = Date.now() - at.getTime();
-    const pauseMs = problem === null ? restMs : retryPauseMs(mailbox.failures + 1);
+    const pauseMs = Math.max(
+      failure === null || failure.mayHaveArrived ? restMs : 0,
+      failure === null ? 0 : retryPauseMs(mailbox.failures + 1),
+    );
     await saveSent(pool, saving, (client) =>
       saveMailed(client, mailbox, { ids, at, durationMs, problem, pauseMs }),
     );
