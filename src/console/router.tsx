@@ -6,7 +6,7 @@ import { Broken } from './frame/broken.tsx';
 import { lastEnvironment } from './frame/environment.ts';
 import { Frame } from './frame/frame.tsx';
 import { NotFound } from './frame/not-found.tsx';
-import { mainPages } from './pages.ts';
+import { detailPages, mainPages } from './pages.ts';
 
 const page = (load: () => Promise<{ Page: ComponentType }>) => ({
   lazy: async () => ({ Component: (await load()).Page }),
@@ -15,14 +15,14 @@ const page = (load: () => Promise<{ Page: ComponentType }>) => ({
 const pages = [
   { index: true, ...page(mainPages.overview) },
   { path: 'features', ...page(mainPages.features) },
-  { path: 'features/:id', ...page(() => import('./features/feature-page.tsx')) },
+  { path: 'features/:id', ...page(detailPages.feature) },
   { path: 'packages', ...page(mainPages.packages) },
   { path: 'packages/new', ...page(() => import('./packages/new-page.tsx')) },
-  { path: 'packages/:id', ...page(() => import('./packages/package-page.tsx')) },
+  { path: 'packages/:id', ...page(detailPages.package) },
   { path: 'packages/:id/edit', ...page(() => import('./packages/edit-page.tsx')) },
   { path: 'packages/:id/migrate', ...page(() => import('./migrations/page.tsx')) },
   { path: 'users', ...page(mainPages.users) },
-  { path: 'users/:id', ...page(() => import('./users/user-page.tsx')) },
+  { path: 'users/:id', ...page(detailPages.user) },
   { path: 'flagged-users', ...page(() => import('./users/flagged-page.tsx')) },
   { path: 'import-users', ...page(() => import('./users/import-page.tsx')) },
   { path: 'segment', ...page(mainPages.segment) },

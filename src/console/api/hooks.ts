@@ -64,6 +64,30 @@ export function useAhead() {
   };
 }
 
+/** How long a pointer rests on what is likely to be clicked next, in milliseconds. */
+const restMs = 50;
+
+/**
+ * For the links of a list, each to what a page shows.
+ *
+ * @returns what a link gets, so that something is done when the pointer rests on it, or its button goes down: the click
+ *   comes later
+ */
+export function useRest() {
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const stop = () => clearTimeout(timer.current);
+  return (does: () => void) => ({
+    onMouseEnter: () => {
+      timer.current = setTimeout(does, restMs);
+    },
+    onMouseLeave: stop,
+    onPointerDown: () => {
+      stop();
+      does();
+    },
+  });
+}
+
 const fresh = (freshMs: number | undefined) => (freshMs === undefined ? {} : { staleTime: freshMs });
 
 /**

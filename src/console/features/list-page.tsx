@@ -2,9 +2,10 @@ import { Anchor, Table, TextInput } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
-import { useAnswer } from '../api/hooks.ts';
+import { useAhead, useAnswer, useRest } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { FeaturesDocument } from '../generated/operations.ts';
+import { FeatureDocument, FeaturesDocument } from '../generated/operations.ts';
+import { detailPages } from '../pages.ts';
 import { Answer, Empty } from '../parts/answer.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { formatNumber } from '../parts/numbers.ts';
@@ -23,6 +24,8 @@ const columns = [
 export function Page() {
   const paths = usePaths();
   const features = useAnswer(FeaturesDocument, {});
+  const ahead = useAhead();
+  const rest = useRest();
   const [wanted, setWanted] = useState('');
   const fits = (text: string) => text.toLowerCase().includes(wanted.trim().toLowerCase());
   return (
@@ -55,7 +58,15 @@ export function Page() {
                     .map((feature) => (
                       <Table.Tr key={feature.id}>
                         <Table.Td>
-                          <Anchor component={Link} to={paths.feature(feature.id)} fw={500}>
+                          <Anchor
+                            component={Link}
+                            to={paths.feature(feature.id)}
+                            fw={500}
+                            {...rest(() => {
+                              detailPages.feature().catch(() => undefined);
+                              ahead(FeatureDocument, { id: feature.id });
+                            })}
+                          >
                             {feature.name}
                           </Anchor>
                         </Table.Td>

@@ -8,17 +8,20 @@ import {
   IconTerminal2,
   IconUsers,
 } from '@tabler/icons-react';
+import { useEffect } from 'react';
 import { Link, useLocation } from 'react-router';
 import { useAhead } from '../api/hooks.ts';
 import {
   ApiKeysDocument,
+  ChoicesDocument,
   FeaturesDocument,
   PackagesDocument,
   SegmentDocument,
+  UserCountDocument,
   UserListDocument,
 } from '../generated/operations.ts';
 import { useOverviewAhead } from '../overview/ahead.ts';
-import { mainPages } from '../pages.ts';
+import { loadPages, mainPages } from '../pages.ts';
 import { basePath } from './base-path.ts';
 import { usePaths } from './paths.ts';
 
@@ -33,6 +36,7 @@ export function Navigation() {
   const { pathname } = useLocation();
   const ahead = useAhead();
   const overview = useOverviewAhead();
+  useEffect(() => void loadPages(), []);
   const entries = [
     { label: 'Overview', to: paths.overview, Icon: IconChartBar, load: mainPages.overview, ask: overview },
     {
@@ -57,7 +61,10 @@ export function Navigation() {
       ask: async () => {
         // Loaded with the page.
         const { listOf, usualView } = await import('../users/view.ts');
-        ahead(UserListDocument, listOf(usualView));
+        const list = listOf(usualView);
+        ahead(UserListDocument, list);
+        ahead(UserCountDocument, { filter: list.filter });
+        ahead(ChoicesDocument, {});
       },
     },
     {

@@ -76,6 +76,9 @@ export function Theme({ environment = 'test', children }: { environment?: string
             styles: { root: { minWidth: 'max-content' }, label: { fontWeight: 500 } },
           },
           Button: { defaultProps: { size: 'xs' } },
+          // The list of what can be chosen is made when it opens: a page has several, and opens few.
+          Select: { defaultProps: { comboboxProps: { keepMounted: false } } },
+          MultiSelect: { defaultProps: { comboboxProps: { keepMounted: false } } },
           Table: { defaultProps: { verticalSpacing: 8, horizontalSpacing: 12, fz: 'sm' } },
         },
       }),

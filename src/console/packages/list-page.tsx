@@ -1,8 +1,9 @@
 import { Anchor, Badge, Group, Table, Tabs } from '@mantine/core';
 import { Link, useSearchParams } from 'react-router';
-import { useAnswer } from '../api/hooks.ts';
+import { useAhead, useAnswer, useRest } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
-import { PackagesDocument, type PackagesQuery } from '../generated/operations.ts';
+import { PackageDocument, PackagesDocument, type PackagesQuery } from '../generated/operations.ts';
+import { detailPages } from '../pages.ts';
 import { ActionLink } from '../parts/action-button.tsx';
 import { Answer, Empty } from '../parts/answer.tsx';
 import { Copyable } from '../parts/copyable.tsx';
@@ -79,6 +80,8 @@ function ByStatus({ packages }: { packages: PackagesQuery['packages'] }) {
 
 function List({ packages, status }: { packages: PackagesQuery['packages']; status: string }) {
   const paths = usePaths();
+  const ahead = useAhead();
+  const rest = useRest();
   if (packages.length === 0)
     return <Empty title={`No ${status.toLowerCase()} packages`}>Look under another tab.</Empty>;
   return (
@@ -88,7 +91,15 @@ function List({ packages, status }: { packages: PackagesQuery['packages']; statu
           <Table.Tr key={each.id}>
             <Table.Td>
               <Group gap="xs">
-                <Anchor component={Link} to={paths.package(each.id)} fw={500}>
+                <Anchor
+                  component={Link}
+                  to={paths.package(each.id)}
+                  fw={500}
+                  {...rest(() => {
+                    detailPages.package().catch(() => undefined);
+                    ahead(PackageDocument, { id: each.id, version: null });
+                  })}
+                >
                   {each.name}
                 </Anchor>
                 {each.isAddon && <Badge variant="default">Add-on</Badge>}

@@ -10,6 +10,7 @@ import { Answer } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Columns } from '../parts/columns.tsx';
 import { Copyable } from '../parts/copyable.tsx';
+import { Later } from '../parts/later.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { OpenButton, type Opened } from '../parts/opener.tsx';
 import { PageHead } from '../parts/page-head.tsx';
@@ -84,14 +85,16 @@ export function Page() {
                 <Versions subject={subject} />
               </>
             )}
-            {subject.isCurrent && <Subscribers subject={subject} />}
-            <Relations subject={subject} />
-            <Prices subject={subject} />
-            {subject.isCurrent && (
-              <Needs value="admin">
-                <PackageBilling subject={subject} />
-              </Needs>
-            )}
+            <Later>
+              {subject.isCurrent && <Subscribers subject={subject} />}
+              <Relations subject={subject} />
+              <Prices subject={subject} />
+              {subject.isCurrent && (
+                <Needs value="admin">
+                  <PackageBilling subject={subject} />
+                </Needs>
+              )}
+            </Later>
           </Stack>
         </>
       )}

@@ -1,5 +1,7 @@
-import { ActionIcon, Code, CopyButton, Group, Tooltip } from '@mantine/core';
+import { ActionIcon, Code, Group } from '@mantine/core';
+import { useClipboard } from '@mantine/hooks';
 import { IconCheck, IconCopy } from '@tabler/icons-react';
+import { useTip } from './tip.tsx';
 
 /** Up to this many characters are never broken into lines: a short id stays whole in a narrow column. */
 const shortLength = 20;
@@ -26,24 +28,24 @@ export function Copyable({ text, block = false }: { text: string; block?: boolea
 /** Only the copy button, for text that is a link or part of a sentence. */
 export function CopyIcon({ text }: { text: string }) {
   const what = text.length > 60 ? 'this' : text;
+  const { copied, copy } = useClipboard({ timeout: 1500 });
+  const { events, tip } = useTip(copied ? 'Copied' : 'Copy');
   return (
-    <CopyButton value={text} timeout={1500}>
-      {({ copied, copy }) => (
-        <Tooltip label={copied ? 'Copied' : 'Copy'}>
-          <ActionIcon
-            variant="subtle"
-            color="gray"
-            size="sm"
-            aria-label={copied ? 'Copied' : `Copy ${what}`}
-            onClick={(event) => {
-              event.stopPropagation();
-              copy();
-            }}
-          >
-            {copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
-          </ActionIcon>
-        </Tooltip>
-      )}
-    </CopyButton>
+    <>
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        size="sm"
+        aria-label={copied ? 'Copied' : `Copy ${what}`}
+        onClick={(event) => {
+          event.stopPropagation();
+          copy(text);
+        }}
+        {...events}
+      >
+        {copied ? <IconCheck size={14} /> : <IconCopy size={14} />}
+      </ActionIcon>
+      {tip}
+    </>
   );
 }

@@ -1,4 +1,4 @@
-import { Tooltip } from '@mantine/core';
+import { useTip } from './tip.tsx';
 
 const day = { month: 'short', day: 'numeric' } as const;
 const time = { hour: 'numeric', minute: '2-digit' } as const;
@@ -19,12 +19,14 @@ const utc = (at: string) => `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
 export function Moment({ at, withTime = true }: { at: string; withTime?: boolean }) {
   const date = new Date(at);
   const { long, short } = date.getFullYear() === new Date().getFullYear() ? ofThisYear : ofOthers;
+  const { events, tip } = useTip(utc(at));
   return (
-    <Tooltip label={utc(at)} events={{ hover: true, focus: true, touch: true }}>
+    <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: so that the keyboard reaches what hovering shows */}
-      <time dateTime={at} tabIndex={0}>
+      <time dateTime={at} tabIndex={0} {...events}>
         {(withTime ? long : short).format(date)}
       </time>
-    </Tooltip>
+      {tip}
+    </>
   );
 }

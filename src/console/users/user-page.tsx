@@ -9,6 +9,7 @@ import { usePaths } from '../frame/paths.ts';
 import { UserDocument, type UserQuery } from '../generated/operations.ts';
 import { Answer } from '../parts/answer.tsx';
 import { Copyable } from '../parts/copyable.tsx';
+import { Later } from '../parts/later.tsx';
 import { PageHead } from '../parts/page-head.tsx';
 import { UserBillingFlags } from '../stripe/flags.tsx';
 import { Subscriptions } from '../subscriptions/card.tsx';
@@ -50,16 +51,18 @@ export function Page() {
           <Stack gap="xl">
             <UserBillingFlags userId={user.id} />
             <Allowances userId={user.id} entitlements={entitlements} onGiven={setTab} />
-            <Told userId={user.id} />
-            <Ungranted userId={user.id} grantedIds={entitlements.map(({ feature }) => feature.id)} />
-            <Subscriptions userId={user.id} subscriptions={subscriptions ?? []} />
-            <Suspense fallback={null}>
-              <Given userId={user.id} tab={tab} onTab={setTab} />
-            </Suspense>
-            <Check userId={user.id} />
-            <Suspense fallback={null}>
-              <Ledger userId={user.id} />
-            </Suspense>
+            <Later>
+              <Told userId={user.id} />
+              <Ungranted userId={user.id} grantedIds={entitlements.map(({ feature }) => feature.id)} />
+              <Subscriptions userId={user.id} subscriptions={subscriptions ?? []} />
+              <Suspense fallback={null}>
+                <Given userId={user.id} tab={tab} onTab={setTab} />
+              </Suspense>
+              <Check userId={user.id} />
+              <Suspense fallback={null}>
+                <Ledger userId={user.id} />
+              </Suspense>
+            </Later>
           </Stack>
         </>
       )}

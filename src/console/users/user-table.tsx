@@ -1,9 +1,11 @@
 import { Anchor, Checkbox, Group, Paper, Progress, Skeleton, Stack, Table, Text } from '@mantine/core';
 import type { KeyboardEvent, MouseEvent } from 'react';
 import { Link, useNavigate } from 'react-router';
-import { useAhead } from '../api/hooks.ts';
+import { useAhead, useRest } from '../api/hooks.ts';
 import { usePaths } from '../frame/paths.ts';
 import { UserDocument, type UserListQuery } from '../generated/operations.ts';
+import { detailPages } from '../pages.ts';
+import { useIsLater } from '../parts/later.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatNumber } from '../parts/numbers.ts';
 import { DataTable } from '../parts/table.tsx';
@@ -25,6 +27,9 @@ export const listed = ({ node, subscriptions }: Edge): ListedUser => ({
   packages: subscriptions.map((each) => each.package),
 });
 
+/** Rows that are drawn first: more than most screens are high. */
+const firstRows = 16;
+
 /** Users with what they hold and use. A row opens by a click anywhere; the arrow keys go from row to row. */
 export function UserTable(props: {
   edges: readonly Edge[];
@@ -35,6 +40,7 @@ export function UserTable(props: {
   const isChosen = ({ id }: { id: string }) => chosen.some((each) => each.id === id);
   const onPage = edges.filter(({ node }) => isChosen(node)).length;
   const others = chosen.filter(({ id }) => !edges.some(({ node }) => node.id === id));
+  const isLater = useIsLater();
   const chooseAll = (
     <Checkbox
       aria-label="Choose all on this page"
@@ -46,7 +52,7 @@ export function UserTable(props: {
   );
   return (
     <DataTable label="Users" columns={[{ label: 'Choose', head: chooseAll }, ...columns]}>
-      {edges.map((edge) => (
+      {(isLater ? edges : edges.slice(0, firstRows)).map((edge) => (
         <Row
           key={edge.node.id}
           edge={edge}
@@ -66,13 +72,15 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
   const paths = usePaths();
   const navigate = useNavigate();
   const ahead = useAhead();
+  const rest = useRest();
   return (
     <Table.Tr
       className="row"
       data-chosen={chosen || undefined}
-      // The page is asked for when the button goes down: the click comes later.
-      onMouseEnter={() => void import('./user-page.tsx').catch(() => undefined)}
-      onPointerDown={() => ahead(UserDocument, { id: user.id })}
+      {...rest(() => {
+        detailPages.user().catch(() => undefined);
+        ahead(UserDocument, { id: user.id });
+      })}
       onClick={(event) => !isControl(event) && navigate(paths.user(user.id))}
     >
       <Table.Td w={40}>
