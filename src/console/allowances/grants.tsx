@@ -1,4 +1,4 @@
-import { Table, Text, TextInput } from '@mantine/core';
+import { Box, Table, Text, TextInput } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { GrantsDocument, type GrantsQuery, RevokeGrantDocument } from '../generated/operations.ts';
@@ -20,9 +20,9 @@ const pace = 10_000;
 const columns = [
   { label: 'Feature' },
   { label: 'Limit' },
-  { label: 'From' },
+  { label: 'From', wide: true },
   { label: 'Until' },
-  { label: 'Who and why' },
+  { label: 'Who and why', wide: true },
   { label: 'Actions', hidden: true },
 ];
 
@@ -41,10 +41,15 @@ export function GrantList({ userId }: { userId: string }) {
           </Text>
         ) : (
           <>
-            <DataTable label="Grants" columns={columns} minWidth={760}>
+            <DataTable label="Grants" columns={columns}>
               {grants.map((grant) => (
                 <Table.Tr key={grant.id}>
-                  <Table.Td>{grant.feature.name}</Table.Td>
+                  <Table.Td>
+                    {grant.feature.name}
+                    <Box hiddenFrom="sm">
+                      <Why who={authorOf(entries, grant.id, 'grantFeature')} why={grant.reason} />
+                    </Box>
+                  </Table.Td>
                   <Table.Td>{formatGrant({ ...grant, type: grant.feature.type, timeZone: null })}</Table.Td>
                   <Table.Td>
                     <Moment at={grant.startsAt} />

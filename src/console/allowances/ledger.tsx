@@ -25,7 +25,7 @@ type Usage = LedgerQuery['usageEvents'][number];
 const pageSize = 20;
 const columns = [
   { label: 'Used at' },
-  { label: 'Feature' },
+  { label: 'Feature', wide: true },
   { label: 'Amount', numeric: true },
   { label: 'From', wide: true },
   { label: 'Note', wide: true },
@@ -77,13 +77,11 @@ function Rows({ userId, featureId }: { userId: string; featureId: string | null 
                 <Table.Tr key={usage.id}>
                   <Table.Td>
                     <Moment at={usage.occurredAt} />
-                  </Table.Td>
-                  <Table.Td>
-                    {usage.feature.name}
                     <Text size="xs" c="dimmed" hiddenFrom="sm" style={{ overflowWrap: 'anywhere' }}>
-                      {usage.note}
+                      {usage.note ? `${usage.feature.name}: ${usage.note}` : usage.feature.name}
                     </Text>
                   </Table.Td>
+                  <Table.Td>{usage.feature.name}</Table.Td>
                   <Table.Td ta="right">
                     {formatChange(usage)}
                     <Paid amount={usage.drawnFromTopUps} />

@@ -23,8 +23,8 @@ const refreshMs = 10_000;
 const columns = [
   { label: 'Feature' },
   { label: 'Held', numeric: true },
-  { label: 'Id' },
-  { label: 'Since' },
+  { label: 'Id', wide: true },
+  { label: 'Since', wide: true },
   { label: 'Lapses' },
   { label: 'Actions', hidden: true },
 ];
@@ -43,7 +43,7 @@ export function ReservationList({ userId }: { userId: string }) {
           </Text>
         ) : (
           <>
-            <DataTable label="Open reservations" columns={columns} minWidth={680}>
+            <DataTable label="Open reservations" columns={columns}>
               {open.map((each) => (
                 <Table.Tr key={each.id}>
                   <Table.Td>{each.feature.name}</Table.Td>
@@ -58,7 +58,7 @@ export function ReservationList({ userId }: { userId: string }) {
                     <Moment at={each.expiresAt} />
                   </Table.Td>
                   <Table.Td>
-                    <Group gap={4} justify="end" wrap="nowrap">
+                    <Group gap={4} className="actions" justify="end">
                       <Commit reservation={each} />
                       <Release reservation={each} />
                     </Group>

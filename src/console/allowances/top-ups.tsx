@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Table, Text, TextInput } from '@mantine/core';
+import { Badge, Box, Button, Group, Table, Text, TextInput } from '@mantine/core';
 import { useId, useState } from 'react';
 import { useAnswer, useChange } from '../api/hooks.ts';
 import { TopUpsDocument, type TopUpsQuery, VoidTopUpDocument } from '../generated/operations.ts';
@@ -18,10 +18,10 @@ type TopUp = TopUpsQuery['topUps'][number];
 const columns = [
   { label: 'Feature' },
   { label: 'Left', numeric: true },
-  { label: 'Of', numeric: true },
-  { label: 'Given' },
+  { label: 'Of', numeric: true, wide: true },
+  { label: 'Given', wide: true },
   { label: 'Expires' },
-  { label: 'Who and why' },
+  { label: 'Who and why', wide: true },
   { label: 'Actions', hidden: true },
 ];
 
@@ -40,7 +40,7 @@ export function TopUpList({ userId }: { userId: string }) {
           </Text>
         ) : (
           <>
-            <DataTable label="Top-ups" columns={columns} minWidth={760}>
+            <DataTable label="Top-ups" columns={columns}>
               {topUps.map((each) => (
                 <Row key={each.id} topUp={each} entries={entries} />
               ))}
@@ -61,7 +61,12 @@ function Row({ topUp, entries }: { topUp: TopUp; entries: Parameters<typeof auth
   return (
     <>
       <Table.Tr>
-        <Table.Td>{feature.name}</Table.Td>
+        <Table.Td>
+          {feature.name}
+          <Box hiddenFrom="sm">
+            <Why who={authorOf(entries, id, 'topUp')} why={reason} />
+          </Box>
+        </Table.Td>
         <Table.Td ta="right">
           <Left topUp={topUp} />
         </Table.Td>
@@ -77,7 +82,7 @@ function Row({ topUp, entries }: { topUp: TopUp; entries: Parameters<typeof auth
           )}
         </Table.Td>
         <Table.Td ta="right">
-          <Group gap={4} justify="end" wrap="nowrap">
+          <Group gap={4} className="actions" justify="end">
             <Button
               variant="subtle"
               color="gray"

@@ -7,6 +7,7 @@ import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { useRefusal } from '../parts/permission.tsx';
+import { useIsPhone } from '../parts/phone.ts';
 import { DataTable } from '../parts/table.tsx';
 import { EditKey, NewKey, RevokeKey, RotateKey } from './key-dialogs.tsx';
 import { isOver, type Key, kinds, mayDoAll, shortOf } from './key-terms.ts';
@@ -17,7 +18,7 @@ const columns = [
   { label: 'Last used' },
   { label: 'Ends', wide: true },
   { label: 'Created', wide: true },
-  { label: 'Actions', hidden: true },
+  { label: 'Actions', hidden: true, wide: true },
 ];
 
 export function Keys() {
@@ -58,6 +59,14 @@ function KeyRow({ apiKey, onMade }: { apiKey: Key; onMade: (key: string) => void
   const environment = useEnvironment();
   const { name, kind, scopes, lastUsedAt, createdAt } = apiKey;
   const isUsable = !isOver(apiKey);
+  const isPhone = useIsPhone();
+  const actions = apiKey.revokedAt === null && (
+    <Group gap={4} justify="end" className="actions">
+      <EditKey apiKey={apiKey} />
+      {isUsable && <RotateKey apiKey={apiKey} onMade={onMade} />}
+      <RevokeKey apiKey={apiKey} />
+    </Group>
+  );
   return (
     <Table.Tr>
       <Table.Td>
@@ -65,6 +74,7 @@ function KeyRow({ apiKey, onMade }: { apiKey: Key; onMade: (key: string) => void
         <Text className="mono" c={name === null ? undefined : 'dimmed'}>
           {shortOf(apiKey, environment)}
         </Text>
+        {isPhone && actions}
       </Table.Td>
       <Table.Td>
         {kinds[kind].label}
@@ -81,15 +91,7 @@ function KeyRow({ apiKey, onMade }: { apiKey: Key; onMade: (key: string) => void
       <Table.Td>
         <Moment at={createdAt} withTime={false} />
       </Table.Td>
-      <Table.Td ta="right">
-        {apiKey.revokedAt === null && (
-          <Group gap={4} justify="end" className="actions">
-            <EditKey apiKey={apiKey} />
-            {isUsable && <RotateKey apiKey={apiKey} onMade={onMade} />}
-            <RevokeKey apiKey={apiKey} />
-          </Group>
-        )}
-      </Table.Td>
+      <Table.Td ta="right">{!isPhone && actions}</Table.Td>
     </Table.Tr>
   );
 }

@@ -15,7 +15,7 @@ const maxFeatures = 10;
 const columns = [
   { label: 'Feature', wide: true },
   { label: 'User' },
-  { label: 'Used', numeric: true },
+  { label: 'Used', numeric: true, wide: true },
   { label: 'Of the limit', numeric: true },
 ];
 
@@ -63,7 +63,7 @@ export function NearLimits() {
                   </Text>
                 )}
                 <Text size="xs" c="dimmed" hiddenFrom="sm">
-                  {feature.name}
+                  {formatNumber(used)} of {formatNumber(budget)} {feature.unitLabelPlural ?? feature.name}
                 </Text>
               </Table.Td>
               <Table.Td ta="right">

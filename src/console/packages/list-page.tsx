@@ -90,7 +90,7 @@ function List({ packages, status }: { packages: PackagesQuery['packages']; statu
         {packages.map((each) => (
           <Table.Tr key={each.id}>
             <Table.Td>
-              <Group gap="xs">
+              <Group gap="xs" style={{ rowGap: 2 }}>
                 <Anchor
                   component={Link}
                   to={paths.package(each.id)}

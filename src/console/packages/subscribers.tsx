@@ -10,6 +10,7 @@ import { Copyable, CopyIcon } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { formatCount } from '../parts/numbers.ts';
 import { Pager, usePages } from '../parts/pager.tsx';
+import { useIsPhone } from '../parts/phone.ts';
 import { DataTable } from '../parts/table.tsx';
 import { SubscriptionBadge } from '../subscriptions/badge.tsx';
 import { Provider } from '../subscriptions/provider.tsx';
@@ -28,6 +29,7 @@ const columns = [
 /** Current and past subscribers of the package, newest subscription first. */
 export function Subscribers({ subject }: { subject: Subject }) {
   const paths = usePaths();
+  const isPhone = useIsPhone();
   const pages = usePages();
   const answer = useAnswer(
     SubscribersDocument,
@@ -64,7 +66,7 @@ export function Subscribers({ subject }: { subject: Subject }) {
                       <Provider subscription={each} />
                     </Table.Td>
                     <Table.Td>
-                      <Moment at={each.startedAt} />
+                      <Moment at={each.startedAt} withTime={!isPhone} />
                     </Table.Td>
                     <Table.Td>
                       <Until subscription={each} />

@@ -1,4 +1,4 @@
-import { Alert, Stack, Table, Text } from '@mantine/core';
+import { Alert, Group, Stack, Table, Text } from '@mantine/core';
 import { useState } from 'react';
 import { useAnswer } from '../api/hooks.ts';
 import { ConfigurationHead } from '../catalogue/head.tsx';
@@ -8,6 +8,7 @@ import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
 import { Needs } from '../parts/permission.tsx';
+import { useIsPhone } from '../parts/phone.ts';
 import { DataTable } from '../parts/table.tsx';
 import { ChangeRole, Invite, PasswordLink, RemoveMember, WithdrawInvitation } from './member-dialogs.tsx';
 import { roleWords } from './roles.ts';
@@ -68,14 +69,22 @@ export function Page() {
 const memberColumns = [
   { label: 'Person' },
   { label: 'Role' },
-  { label: 'Last seen' },
-  { label: 'Member since' },
-  { label: 'Actions', hidden: true },
+  { label: 'Last seen', wide: true },
+  { label: 'Member since', wide: true },
+  { label: 'Actions', hidden: true, wide: true },
 ];
 
 function Members(props: { members: MembersQuery['members']; onMade: (made: Made) => void }) {
+  const isPhone = useIsPhone();
+  const actions = (member: MembersQuery['members'][number]) => (
+    <>
+      <ChangeRole member={member} />
+      <PasswordLink member={member} onMade={props.onMade} />
+      <RemoveMember member={member} />
+    </>
+  );
   return (
-    <DataTable label="Members" columns={memberColumns} minWidth={760}>
+    <DataTable label="Members" columns={memberColumns}>
       {props.members.map((member) => (
         <Table.Tr key={member.id}>
           <Table.Td>
@@ -83,6 +92,11 @@ function Members(props: { members: MembersQuery['members']; onMade: (made: Made)
             <Text size="sm" c="dimmed" style={{ overflowWrap: 'anywhere' }}>
               {member.email}
             </Text>
+            {isPhone && (
+              <Group gap={4} className="actions">
+                {actions(member)}
+              </Group>
+            )}
           </Table.Td>
           <Table.Td>{roleWords[member.role]}</Table.Td>
           <Table.Td>{member.lastSeenAt === null ? '—' : <Moment at={member.lastSeenAt} />}</Table.Td>
@@ -90,9 +104,7 @@ function Members(props: { members: MembersQuery['members']; onMade: (made: Made)
             <Moment at={member.createdAt} withTime={false} />
           </Table.Td>
           <Table.Td ta="right" style={{ whiteSpace: 'nowrap' }}>
-            <ChangeRole member={member} />
-            <PasswordLink member={member} onMade={props.onMade} />
-            <RemoveMember member={member} />
+            {!isPhone && actions(member)}
           </Table.Td>
         </Table.Tr>
       ))}
@@ -103,18 +115,23 @@ function Members(props: { members: MembersQuery['members']; onMade: (made: Made)
 const invitationColumns = [
   { label: 'Person' },
   { label: 'Role' },
-  { label: 'Invited by' },
-  { label: 'Ends' },
+  { label: 'Invited by', wide: true },
+  { label: 'Ends', wide: true },
   { label: 'Actions', hidden: true },
 ];
 
 const Invitations = ({ invitations }: { invitations: MembersQuery['invitations'] }) => (
   <Card title="Open invitations">
     <Text c="dimmed">Whose link is lost is invited again: the earlier link then stops working.</Text>
-    <DataTable label="Open invitations" columns={invitationColumns} minWidth={640}>
+    <DataTable label="Open invitations" columns={invitationColumns}>
       {invitations.map((each) => (
         <Table.Tr key={each.id}>
-          <Table.Td style={{ overflowWrap: 'anywhere' }}>{each.email}</Table.Td>
+          <Table.Td style={{ overflowWrap: 'anywhere' }}>
+            {each.email}
+            <Text size="xs" c="dimmed" hiddenFrom="sm" component="div">
+              ends <Moment at={each.expiresAt} />
+            </Text>
+          </Table.Td>
           <Table.Td>{roleWords[each.role]}</Table.Td>
           <Table.Td>{each.invitedBy.label}</Table.Td>
           <Table.Td>

@@ -13,7 +13,7 @@ import { DataTable } from '../parts/table.tsx';
 
 const columns = [
   { label: 'Who' },
-  { label: 'Since' },
+  { label: 'Since', wide: true },
   { label: 'Last seen' },
   { label: 'Actions', hidden: true },
 ];
@@ -26,7 +26,7 @@ export function Sessions() {
       <Text c="dimmed">Sessions of members and of keys. Each ends by itself after 12 hours.</Text>
       <Answer of={open}>
         {({ sessions }) => (
-          <DataTable label="Sessions" columns={columns} minWidth={560}>
+          <DataTable label="Sessions" columns={columns}>
             {sessions.map((session) => (
               <Table.Tr key={session.id}>
                 <Table.Td style={{ overflowWrap: 'anywhere' }}>{session.owner.label}</Table.Td>

@@ -72,7 +72,9 @@ function Row({ event, onShow }: { event: EventFragment; onShow: () => void }) {
         </UnstyledButton>
       </Table.Td>
       <Table.Td>
-        <EventUser event={event} />
+        <span className="short third">
+          <EventUser event={event} />
+        </span>
       </Table.Td>
       <Table.Td>
         <Moment at={event.receivedAt} />

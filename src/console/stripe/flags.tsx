@@ -11,7 +11,12 @@ import { DataTable } from '../parts/table.tsx';
 
 const pageSize = 50;
 
-const columns = [{ label: 'What' }, { label: 'At Stripe' }, { label: 'User' }, { label: 'Since' }];
+const columns = [
+  { label: 'What' },
+  { label: 'At Stripe', wide: true },
+  { label: 'User' },
+  { label: 'Since', wide: true },
+];
 
 /** What a person has to look at. */
 export function Flags({ flags, pages }: { flags: readonly BillingFlagFragment[]; pages: Pages }) {
@@ -22,7 +27,7 @@ export function Flags({ flags, pages }: { flags: readonly BillingFlagFragment[];
       {flags.length === 0 ? (
         <Text c="dimmed">Nothing needs you.</Text>
       ) : (
-        <DataTable label="Flags" columns={columns} minWidth={720}>
+        <DataTable label="Flags" columns={columns}>
           {flags.map((flag) => (
             <Table.Tr key={keyOf(flag)}>
               <Table.Td>{flag.message}</Table.Td>

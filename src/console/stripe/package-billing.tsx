@@ -24,7 +24,7 @@ interface Subject {
   name: string;
 }
 
-const columns = [{ label: 'Product' }, { label: 'Price' }, { label: 'Price id' }];
+const columns = [{ label: 'Product' }, { label: 'Price' }, { label: 'Price id', wide: true }];
 
 /** What a package costs at Stripe, and what payment links of it sell. Nothing while Stripe is not connected. */
 export function PackageBilling({ subject }: { subject: Subject }) {

@@ -16,7 +16,12 @@ type Price = NonNullable<StripeQuery['providerPrices']>[number];
 
 const pageSize = 50;
 
-const columns = [{ label: 'Product' }, { label: 'Price' }, { label: 'Price id' }, { label: 'Package' }];
+const columns = [
+  { label: 'Product' },
+  { label: 'Price' },
+  { label: 'Price id', wide: true },
+  { label: 'Package' },
+];
 
 /** The prices at Stripe, and the package that each pays for. */
 export function ProviderPrices({ prices, pages }: { prices: readonly Price[]; pages: Pages }) {

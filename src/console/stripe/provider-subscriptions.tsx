@@ -20,12 +20,12 @@ const pageSize = 50;
 const everyMs = 10_000;
 
 const columns = [
-  { label: 'Customer at Stripe' },
+  { label: 'Customer at Stripe', wide: true },
   { label: 'User' },
   { label: 'Price' },
   { label: 'Package' },
-  { label: 'Status' },
-  { label: 'Period' },
+  { label: 'Status', wide: true },
+  { label: 'Period', wide: true },
 ];
 
 /** What customers bought at Stripe, whose it is, and the package that it pays for. */
@@ -70,7 +70,7 @@ function Purchases({ unmapped }: { unmapped: boolean | null }) {
                 : 'Every price that somebody pays has a package.'}
             </Text>
           ) : (
-            <DataTable label="Subscriptions at Stripe" columns={columns} minWidth={900}>
+            <DataTable label="Subscriptions at Stripe" columns={columns}>
               {purchases.flatMap((purchase) =>
                 purchase.items.map((item, index) => (
                   <Row
@@ -111,6 +111,9 @@ function Row({ purchase, item }: { purchase: Purchase; item: Purchase['items'][n
             {user.id}
           </Anchor>
         )}
+        <Text size="xs" c="dimmed" hiddenFrom="sm" className="short">
+          {customerId}
+        </Text>
       </Table.Td>
       <Table.Td>
         {price === null ? (
@@ -128,6 +131,9 @@ function Row({ purchase, item }: { purchase: Purchase; item: Purchase['items'][n
         ) : (
           <Badge variant="default">No package</Badge>
         )}
+        <Text size="xs" c="dimmed" hiddenFrom="sm">
+          {status.replaceAll('_', ' ')}
+        </Text>
       </Table.Td>
       <Table.Td>
         {status.replaceAll('_', ' ')}

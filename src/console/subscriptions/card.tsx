@@ -78,7 +78,7 @@ function Row({ fate, ...props }: RowProps & { fate: string | null }) {
         <Anchor component={Link} to={paths.package(subscription.package.id)}>
           {subscription.package.name}
         </Anchor>
-        <Text size="xs" c="dimmed">
+        <Text size="xs" c="dimmed" style={{ whiteSpace: 'nowrap' }}>
           Version {subscription.package.version}
         </Text>
       </Table.Td>

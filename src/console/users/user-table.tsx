@@ -113,7 +113,7 @@ function Row(props: { edge: Edge; chosen: boolean; onChoose: (chosen: boolean) =
           ))}
         </Stack>
       </Table.Td>
-      <Table.Td miw={{ base: 130, sm: 180 }}>
+      <Table.Td className="use">
         <Use use={highestUse} />
       </Table.Td>
       <Table.Td>{lastUsedAt === null ? '—' : <Moment at={lastUsedAt} withTime={false} />}</Table.Td>

@@ -20,7 +20,7 @@ const candidateColumns = [
   { label: 'What the user holds' },
   { label: 'Limit', numeric: true },
   { label: 'Used', numeric: true },
-  { label: 'Since' },
+  { label: 'Since', wide: true },
   { label: 'Why it counts, or not' },
 ];
 const usageColumns = [{ label: 'Used at' }, { label: 'Amount', numeric: true }, { label: 'Note' }];
@@ -62,7 +62,7 @@ export function Why({ userId, featureId }: { userId: string; featureId: string }
 function Candidates({ explanation: { candidates, feature } }: { explanation: Explanation }) {
   if (candidates.length === 0) return null;
   return (
-    <DataTable label="What could count" columns={candidateColumns} minWidth={720}>
+    <DataTable label="What could count" columns={candidateColumns}>
       {candidates.map((candidate) => (
         <Table.Tr key={candidate.subscription?.id ?? candidate.grant?.id} style={{ verticalAlign: 'top' }}>
           <Table.Td>

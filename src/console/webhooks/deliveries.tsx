@@ -28,9 +28,9 @@ const SpanDialog = lazy(async () => ({ default: (await import('./span-dialog.tsx
 
 const columns = [
   { label: 'Message' },
-  { label: 'When' },
+  { label: 'When', wide: true },
   { label: 'State' },
-  { label: 'Answer' },
+  { label: 'Answer', wide: true },
   { label: 'Actions', hidden: true },
 ];
 
@@ -107,7 +107,7 @@ function Listed({ webhook, state }: { webhook: WebhookFragment; state: WebhookDe
             <Nothing webhook={webhook} state={state} />
           ) : (
             <>
-              <DataTable label="Deliveries" columns={columns} minWidth={760}>
+              <DataTable label="Deliveries" columns={columns}>
                 {listed.map((each) => (
                   <Row
                     key={each.id}
@@ -181,6 +181,9 @@ function Row(props: {
             {about}
           </Text>
         )}
+        <Text size="xs" c="dimmed" hiddenFrom="sm" component="div">
+          <Moment at={createdAt} />
+        </Text>
         {details.shown}
       </Table.Td>
       <Table.Td>

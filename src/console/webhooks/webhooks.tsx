@@ -13,6 +13,7 @@ import { Answer, Empty, Failure } from '../parts/answer.tsx';
 import { Card } from '../parts/card.tsx';
 import { Copyable } from '../parts/copyable.tsx';
 import { Moment } from '../parts/moment.tsx';
+import { useIsPhone } from '../parts/phone.ts';
 import { State } from '../parts/state.tsx';
 import { DataTable } from '../parts/table.tsx';
 import { Deliveries } from './deliveries.tsx';
@@ -20,9 +21,9 @@ import { DeleteWebhook, EditWebhook, isAhead, NewWebhook, RotateSecret } from '.
 
 const columns = [
   { label: 'Address' },
-  { label: 'Events' },
+  { label: 'Events', wide: true },
   { label: 'Status' },
-  { label: 'Actions', hidden: true },
+  { label: 'Actions', hidden: true, wide: true },
 ];
 
 /** How often the status is read again, in milliseconds. */
@@ -31,8 +32,12 @@ const refreshMs = 5_000;
 export function Webhooks() {
   const webhooks = useAnswer(WebhooksDocument, {}, { every: refreshMs });
   const [secret, setSecret] = useState<string | null>(null);
+  const isPhone = useIsPhone();
   const [shownId, setShownId] = useState<string | null>(null);
   const create = <NewWebhook onSecret={setSecret} />;
+  const actions = (webhook: WebhookFragment) => (
+    <Actions webhook={webhook} onShow={() => setShownId(webhook.id)} onSecret={setSecret} />
+  );
   const isEmpty = webhooks.data?.webhooks.length === 0;
   const shown = webhooks.data?.webhooks.find(({ id }) => id === shownId);
   return (
@@ -64,17 +69,25 @@ export function Webhooks() {
               used 80% of a limit, a subscription ended.
             </Empty>
           ) : (
-            <DataTable label="Webhooks" columns={columns} minWidth={860}>
+            <DataTable label="Webhooks" columns={columns} minWidth={isPhone ? 280 : 860}>
               {known.map((webhook) => (
                 <Table.Tr key={webhook.id}>
-                  <Table.Td style={{ overflowWrap: 'anywhere' }}>{webhook.url}</Table.Td>
+                  <Table.Td style={{ overflowWrap: 'anywhere' }}>
+                    {webhook.url}
+                    {isPhone && (
+                      <>
+                        <Text size="xs" c="dimmed">
+                          {webhook.events.join(', ')}
+                        </Text>
+                        {actions(webhook)}
+                      </>
+                    )}
+                  </Table.Td>
                   <Table.Td>{webhook.events.join(', ')}</Table.Td>
                   <Table.Td>
                     <Status webhook={webhook} />
                   </Table.Td>
-                  <Table.Td>
-                    <Actions webhook={webhook} onShow={() => setShownId(webhook.id)} onSecret={setSecret} />
-                  </Table.Td>
+                  <Table.Td>{!isPhone && actions(webhook)}</Table.Td>
                 </Table.Tr>
               ))}
             </DataTable>
@@ -138,7 +151,7 @@ function Actions(props: {
   );
   return (
     <>
-      <Group gap={4} justify="end" wrap="nowrap">
+      <Group gap={4} className="actions" justify="end">
         <Button variant="subtle" color="gray" size="xs" aria-label={`Deliveries: ${url}`} onClick={onShow}>
           Deliveries
         </Button>
