@@ -15,12 +15,8 @@ export const detailPages = {
   user: () => import('./users/user-page.tsx'),
 };
 
-/** How long the page that opened has for its own answers, in milliseconds. */
-const afterMs = 1_000;
-
-/** Loads the code of the pages above, one after the other, once the first page is there: its own load stays small. */
+/** Loads the code of the pages above, one after the other. */
 export async function loadPages(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, afterMs));
   // What cannot be loaded now is tried again when it is needed.
   for (const load of [...Object.values(mainPages), ...Object.values(detailPages)])
     await load().catch(() => undefined);

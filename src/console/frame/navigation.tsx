@@ -8,7 +8,6 @@ import {
   IconTerminal2,
   IconUsers,
 } from '@tabler/icons-react';
-import { useEffect } from 'react';
 import { Link, useLocation } from 'react-router';
 import { useAhead } from '../api/hooks.ts';
 import {
@@ -25,10 +24,12 @@ import { loadPages, mainPages } from '../pages.ts';
 import { basePath } from './base-path.ts';
 import { usePaths } from './paths.ts';
 
-/** Loads the code of a page and asks for what it shows. */
+/** Loads the code of a page and asks for what it shows; then loads the code of the others. */
 function prepare(load: () => Promise<unknown>, ask?: () => unknown): void {
   // What cannot be loaded now is tried again when it is needed.
-  Promise.all([load(), ask?.()]).catch(() => undefined);
+  Promise.all([load(), ask?.()])
+    .then(loadPages)
+    .catch(() => undefined);
 }
 
 export function Navigation() {
@@ -36,7 +37,6 @@ export function Navigation() {
   const { pathname } = useLocation();
   const ahead = useAhead();
   const overview = useOverviewAhead();
-  useEffect(() => void loadPages(), []);
   const entries = [
     { label: 'Overview', to: paths.overview, Icon: IconChartBar, load: mainPages.overview, ask: overview },
     {

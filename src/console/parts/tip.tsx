@@ -1,5 +1,5 @@
 import { Tooltip } from '@mantine/core';
-import { type FocusEvent, type ReactNode, useState } from 'react';
+import { type FocusEvent, type ReactNode, useId, useState } from 'react';
 
 /**
  * A tooltip for an element of which a page has many: it is made when the element is first pointed at. The library's
@@ -8,6 +8,7 @@ import { type FocusEvent, type ReactNode, useState } from 'react';
  * @returns what the element gets, and the tooltip, which stands beside it
  */
 export function useTip(label: ReactNode) {
+  const id = useId();
   const [target, setTarget] = useState<HTMLElement | null>(null);
   const open = (event: { currentTarget: HTMLElement }) => setTarget(event.currentTarget);
   const close = () => setTarget(null);
@@ -18,7 +19,8 @@ export function useTip(label: ReactNode) {
       onFocus: (event: FocusEvent<HTMLElement>) =>
         event.currentTarget.matches(':focus-visible') && open(event),
       onBlur: close,
+      'aria-describedby': target ? id : undefined,
     },
-    tip: target && <Tooltip target={target} label={label} defaultOpened />,
+    tip: target && <Tooltip target={target} label={<span id={id}>{label}</span>} defaultOpened />,
   };
 }
