@@ -115,7 +115,8 @@ async function advance(
   const waiting = (obstacle: string): Outcome => ({ state: 'WAITING', obstacle, toId: `${due.toId}` });
   const obstacle = await findObstacle(session, due);
   if (obstacle !== null) return waiting(obstacle);
-  if (!(await beginSums(session, due))) return waiting('users are being merged or deleted');
+  if (!(await beginSoon(session, due, stop)))
+    return waiting('users are being merged or deleted, or the ledger is being sealed');
   if (!(await sumAll(session, due, stop, bounds.sliceSize))) return { state: 'BEGUN' };
   // A transaction that sees the past must not find the sums missing. Backups lock the ledger for it; not all others do.
   const timeoutMs = bounds.transactionsTimeoutMs;
@@ -154,6 +155,15 @@ async function replaceCurrent(
     await sleep(pollMs);
   }
   return stop.aborted ? null : 'subscriptions and users change all the time';
+}
+
+/** Begins to sum a partition. Seals are made at the same time each minute: it waits for them for some seconds. */
+async function beginSoon(session: PoolClient, due: DuePartition, stop: AbortSignal): Promise<boolean> {
+  for (let round = 0; round < maxRounds && !stop.aborted; round += 1) {
+    if (await beginSums(session, due)) return true;
+    await sleep(pollMs);
+  }
+  return false;
 }
 
 /** @returns whether all of the partition is summed */

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { Client } from 'pg';
 import { pino } from 'pino';
 import { amountOf } from '../../../src/amount.ts';
 import { findAll } from '../../../src/cli/findings.ts';
@@ -360,7 +361,17 @@ describe('while a partition is summed', () => {
     const session = await app.jobs.connect();
     await session.query('begin');
     await session.query('lock table subscription in row exclusive mode');
-    expect(await run({ ...few, transactionsTimeoutMs: 100 })).toMatchObject({ state: 'WAITING' });
+    // As if a seal was being made when it begins.
+    const sealing = new Client({ connectionString: app.databaseUrl });
+    await sealing.connect();
+    await sealing.query(`select pg_advisory_lock(hashtext('open-kana seal'), 0)`);
+    const running = run({ ...few, transactionsTimeoutMs: 100 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sealing.end();
+    expect(await running).toMatchObject({
+      state: 'WAITING',
+      obstacle: expect.stringMatching(/a transaction has been running/),
+    });
     await session.query('rollback');
     session.release();
     expect(await countIn('usage_sum')).toBeGreaterThan(0);
