@@ -2,6 +2,7 @@ import { type Amount, amountOf, amountText } from '../amount.ts';
 import type { Db } from '../database/client.ts';
 import { highestFirstSql, liveHoldingsSql, windowStartSql } from '../entitlements/holdings-store.ts';
 import { isLiveSql } from '../subscriptions/store.ts';
+import { type Asked, allFeatures, oneFeature } from './asked-store.ts';
 import {
   nearStoredSql,
   type Standings,
@@ -19,42 +20,6 @@ import {
  * This takes as long as there are counters. Where users are many, a job has done it: then the same questions are answered
  * from what it stored; see standings/stored-store.ts.
  */
-
-/** About which features is asked: one, or several at once. Counters have no index by feature: each question reads them once. */
-interface Asked {
-  /** Joins the features to the counters `c`. */
-  join: string;
-  /** Whether the row of this table is of a feature that is asked about. */
-  isOf: (table: string) => string;
-  /** The smallest limit of the feature in a package. */
-  smallestLimit: string;
-  /** The id of the feature of a candidate `c`. */
-  featureId: string;
-  /** About which users is asked: the rest of a condition on this table. */
-  ofUsers: (table: string) => string;
-}
-
-const oneFeature: Asked = {
-  join: '',
-  isOf: (table) => `${table}.feature_id = $2`,
-  smallestLimit: '(select min("limit") from package_feature where environment_id = $1 and feature_id = $2)',
-  featureId: '$2',
-  ofUsers: () => '',
-};
-
-const allFeatures: Asked = {
-  join: 'join limited on limited.id = c.feature_id',
-  isOf: () => 'true',
-  smallestLimit: 'limited.smallest',
-  featureId: 'c.feature_id',
-  ofUsers: () => '',
-};
-
-/** All features of the users after $4, up to $5. */
-const someUsers: Asked = {
-  ...allFeatures,
-  ofUsers: (table) => `and ${table}.user_key > $4::bigint and ${table}.user_key <= $5::bigint`,
-};
 
 /** The ratio of usage and limit, in percent. Rounded, so that equal usage of equal limits is equal. */
 const ratioSql = (used: string, limit: string) =>
@@ -80,10 +45,21 @@ const validUntilSql = `coalesce(least(h.ended_at, case when h.reset_period is no
  * The limits of packages. They are few, so that counters are compared with them in memory. A window that counts now
  * cannot have begun before `earliest`; the days more are for short months and time zones.
  */
-const termsSql = ({ isOf }: Asked) => `
+const termsSql = (isOf: string) => `
   select package_id, version, feature_id, "limit", overage_enabled, reset_period, reset_every, time_zone,
     coalesce(now() - ${lengthSql} - interval '4 days', '-infinity') as earliest
-  from package_feature where environment_id = $1 and "limit" is not null and ${isOf('package_feature')}`;
+  from package_feature where environment_id = $1 and "limit" is not null and ${isOf}`;
+
+/** Joins the terms `pf` of the subscription `s` to its counter `c`. */
+const joinTermsSql = ({ looksUpTerms }: Pick<Asked, 'looksUpTerms'>) =>
+  looksUpTerms
+    ? `cross join lateral (${termsSql(
+        'package_id = s.package_id and version = s.package_version and feature_id = c.feature_id offset 0',
+      )}) pf`
+    : 'join terms pf on pf.package_id = s.package_id and pf.version = s.package_version and pf.feature_id = c.feature_id';
+
+const inAnyWindowSql = ({ looksUpTerms }: Pick<Asked, 'looksUpTerms'>) =>
+  looksUpTerms ? '' : 'and c.window_start >= (select min(earliest) from terms)';
 
 /* Read as a whole: looking up the subscription of each counter takes twice as long. */
 const liveSql = ({ ofUsers }: Asked) => `
@@ -97,23 +73,23 @@ const severalSql = ({ ofUsers }: Asked) => `
   select user_key from feature_grant where environment_id = $1 ${ofUsers('feature_grant')}`;
 
 const tablesSql = (asked: Asked) => `
-  terms as materialized (${termsSql(asked)}), live as materialized (${liveSql(asked)}),
+  terms as materialized (${termsSql(asked.isOf('package_feature'))}), live as materialized (${liveSql(asked)}),
   several as materialized (${severalSql(asked)})`;
 
 /** Users whose usage in the window of a live holding is near its limit, whether or not that holding wins. */
-const candidatesSql = ({ join, isOf, ofUsers, smallestLimit }: Asked) => `
+const candidatesSql = ({ counters, join, isOf, ofUsers, smallestLimit, ...asked }: Asked) => `
   select user_key, id, package_id, feature_id, used, "limit", overage_enabled, ${validUntilSql} as valid_until,
     user_key in (select user_key from several) as is_contested
   from (
     select c.user_key, s.id, s.package_id, c.feature_id, c.used, c.window_start, s.ended_at, pf."limit", pf.overage_enabled, pf.reset_period, pf.reset_every, pf.time_zone,
       case when s.carried is null then s.started_at
         else coalesce((s.carried -> pf.feature_id ->> 'anchor')::timestamptz, s.started_at) end as anchor
-    from usage_counter c
+    from ${counters}
     ${join}
     join live s on s.user_key = c.user_key and s.id = c.subscription_id
-    join terms pf on pf.package_id = s.package_id and pf.version = s.package_version and pf.feature_id = c.feature_id
+    ${joinTermsSql(asked)}
     where ${isNearSql} and ${isOf('c')} ${ofUsers('c')} and c.used * 100 >= ${smallestLimit} * $3::int
-      and c.window_start >= pf.earliest and c.window_start >= (select min(earliest) from terms)
+      and c.window_start >= pf.earliest ${inAnyWindowSql(asked)}
     union all
     select c.user_key, g.id, null, c.feature_id, c.used, c.window_start, g.ends_at, g."limit", g.overage_enabled, g.reset_period,
       g.reset_every, null, g.starts_at
@@ -156,7 +132,7 @@ export interface Which {
 
 function nearUsersSql(columns: string, { refused }: Which, asked: Asked) {
   return `
-    with ${asked === oneFeature ? '' : `limited as materialized (${limitedSql}), `}${tablesSql(asked)}
+    with ${asked.join === '' ? '' : `limited as materialized (${limitedSql}), `}${tablesSql(asked)}
     select ${columns} from (${candidatesSql(asked)}) c
     where ${winsSql(asked)} ${refused ? `and ${refusesSql(asked)}` : ''}`;
 }
@@ -185,13 +161,13 @@ export const nearHoldingsSql = ({ isStored }: Standings): string =>
     ? storedHoldingsSql
     : `${nearUsersSql(`c.user_key, c.package_id, ${refusesMoreSql}`, all, allFeatures)} and $2::text is null`;
 
-/** What is stored of the users after $4, up to $5: all of it from $3 percent on. $2 is null. */
-export const standingsOfUsersSql = `
+/** What is stored of users: all of it from $3 percent on. $2 is null. */
+export const standingsOfUsersSql = (asked: Asked): string => `
   ${nearUsersSql(
     `c.user_key, c.feature_id, c.package_id, c.used, c."limit", ${ratioSql('c.used', 'c."limit"')} as share,
      ${refusesMoreSql}, c.valid_until`,
     all,
-    someUsers,
+    asked,
   )} and $2::text is null`;
 
 /** The users near their limit, those with the highest ratio first. */

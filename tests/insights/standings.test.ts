@@ -44,7 +44,15 @@ const record = (numRuns: number, seed: number) =>
     input: fc.sample(usage, { seed, numRuns }),
   });
 
-const large = { largeFrom: 1, sliceSize: 20, minAgeMs: 0, restFactor: 0 };
+const size = { sliceUsers: 20, sliceEvents: 50 };
+const large = {
+  largeFrom: 1,
+  ...size,
+  minAgeMs: 0,
+  restFactor: 0,
+  sweepMinAgeMs: 3_600_000,
+  sweepRestFactor: 0,
+};
 const signal = new AbortController().signal;
 const pass = (options: object = {}) =>
   refreshStandings({ pool: app.jobs, stop: signal }, { ...large, ...options });
@@ -201,7 +209,7 @@ test('each row is valid until its window ends, or what gives the limit; it does 
   );
   expect([limitCounts.near, featuresNearLimit]).toEqual([0, []]);
   expect(await idsOf({ limit: 'NEAR', usedPercent: 1 }, 'USE_DESC')).toEqual([]);
-  await pass();
+  await pass({ sweepMinAgeMs: 0 });
   expect(await prisma.limitStanding.count()).toBe(rows.length);
 });
 
@@ -215,11 +223,17 @@ describe('a pass', () => {
     }
   };
 
+  const lastId = async () => {
+    const [row] = await app.database.prisma.$queryRaw<[{ last: bigint }]>`
+      SELECT max(id) AS last FROM usage_event`;
+    return row.last;
+  };
+
   test('that was broken off goes on where it was, and is as old as its begin', async () => {
     const computed = await answers();
     await withConnection(async (client) => {
-      expect(await beginPass(client, 'test', large)).toBe(true);
-      expect(await refreshNext(client, 'test', 7)).toBe(true);
+      await beginPass(client, 'test', { at: new Date(), id: await lastId() });
+      expect(await refreshNext(client, 'test', { users: 7, events: 50 })).toBe(true);
     });
     const begun = await storedIn();
     expect(begun).toMatchObject({ asOf: null, startedAt: expect.any(Date) });
@@ -229,6 +243,72 @@ describe('a pass', () => {
     await pass();
     expect(await storedIn()).toMatchObject({ asOf: begun?.startedAt, startedAt: null, doneKey: 0n });
     expect(await answers()).toEqual(computed);
+
+    await record(100, 3);
+    const at = new Date();
+    await withConnection(async (client) => {
+      await beginPass(client, 'test', { at, id: await lastId() });
+      expect(await refreshNext(client, 'test', { users: 7, events: 30 })).toBe(true);
+    });
+    expect(await storedIn()).toMatchObject({ asOf: begun?.startedAt, startedAt: at });
+    await pass();
+    expect(await storedIn()).toMatchObject({ asOf: at, startedAt: null });
+    const stored = await answers();
+    await app.database.prisma.limitPass.deleteMany();
+    expect(stored).toEqual(await answers());
+  });
+
+  test('of an earlier version, which kept no place in the ledger, is begun again', async () => {
+    await record(20, 4);
+    const asOf = new Date(Date.now() - 1_000);
+    const began = { startedAt: asOf, doneKey: 2n ** 40n, asOf };
+    await app.database.prisma.limitPass.create({ data: { environmentId: 'test', ...began } });
+    await pass();
+    const now = await storedIn();
+    expect(now).toMatchObject({ startedAt: null, isSweeping: false, doneId: expect.any(BigInt) });
+    expect(now?.asOf?.getTime()).toBeGreaterThan(asOf.getTime());
+    const stored = await answers();
+    await app.database.prisma.limitPass.deleteMany();
+    expect(stored).toEqual(await answers());
+  });
+
+  test('reads what has changed since the last one; a sweep reads all', async () => {
+    await pass();
+    const { prisma } = app.database;
+    const stored = await answers();
+    await prisma.limitStanding.deleteMany();
+    await pass();
+    expect(await answers()).not.toEqual(stored);
+    await pass({ sweepMinAgeMs: 0 });
+    expect(await answers()).toEqual(stored);
+    await prisma.limitPass.updateMany({ data: { sweepMs: 100_000 } });
+    await prisma.limitStanding.deleteMany();
+    await pass({ sweepMinAgeMs: 0, sweepRestFactor: 50 });
+    expect(await answers()).not.toEqual(stored);
+  });
+
+  test('finds whose packages, grants and top-ups have changed, without a sweep', async () => {
+    await pass();
+    const { prisma } = app.database;
+    const before = await answers();
+    const change = `mutation ($userId: String!, $gets: Boolean!, $tops: Boolean!) {
+      grantFeature(input: { userId: $userId, featureId: "messages", limit: 1 }) @include(if: $gets) { id }
+      topUp(input: { userId: $userId, featureId: "messages", amount: 100 }) @include(if: $tops) { id } }`;
+    for (const [index, userId] of userIds.slice(0, 24).entries())
+      await app.ok(change, { userId, gets: index % 2 === 0, tops: index % 2 === 1 });
+    const subscriptions = await prisma.subscription.findMany({
+      where: { user: { id: { in: userIds.slice(24, 40) } }, endedAt: null, status: 'ACTIVE' },
+    });
+    expect(subscriptions.length).toBeGreaterThan(0);
+    for (const { id } of subscriptions)
+      await app.ok('mutation ($id: String!) { cancelSubscription(id: $id) { id } }', { id: `${id}` });
+    expect(await prisma.limitChange.count()).toBeGreaterThan(0);
+    await pass();
+    expect(await prisma.limitChange.count()).toBe(0);
+    const stored = await answers();
+    expect(stored).not.toEqual(before);
+    await prisma.limitPass.deleteMany();
+    expect(stored).toEqual(await answers());
   });
 
   test('ends at its deadline, and waits as long as it is told between two', async () => {
@@ -245,7 +325,7 @@ describe('a pass', () => {
 
   test('is not made where users are few: what is left of one is forgotten', async () => {
     await pass();
-    await pass({ largeFrom: userIds.length + 1, sliceSize: 1_000 });
+    await pass({ largeFrom: userIds.length + 1, sliceUsers: 1_000 });
     expect(await storedIn()).toBeNull();
     expect(await app.database.prisma.limitStanding.count()).toBe(0);
   });
@@ -264,9 +344,11 @@ describe('a pass', () => {
       for (let seed = 10; seed < 15; seed += 1) await record(40, seed);
     };
     const passing = async () => {
-      for (let count = 0; count < 3; count += 1) await pass({ sliceSize: 10 });
+      for (let count = 0; count < 3; count += 1) await pass({ sliceUsers: 10, sliceEvents: 20 });
     };
     await Promise.all([recording(), passing(), passing()]);
+    // The first one ends what is under way.
+    await pass();
     await pass();
     const stored = await answers();
     await app.database.prisma.limitPass.deleteMany();
@@ -290,13 +372,15 @@ describe('a pass', () => {
           });
     };
     const passing = async () => {
-      for (let count = 0; count < 5; count += 1) await pass({ sliceSize: 10 });
+      for (let count = 0; count < 5; count += 1) await pass({ sliceUsers: 10, sliceEvents: 20 });
     };
     await Promise.all([deleting(), passing()]);
     const orphans = await prisma.$queryRaw`
       SELECT s.user_key FROM limit_standing s
       WHERE NOT EXISTS (SELECT FROM "user" u WHERE u.key = s.user_key AND u.merged_into IS NULL)`;
     expect(orphans).toEqual([]);
+    // The first one ends what is under way, which may have read a user before a change.
+    await pass();
     await pass();
     const stored = await answers();
     await prisma.limitPass.deleteMany();

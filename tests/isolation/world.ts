@@ -221,6 +221,7 @@ export async function createWorld(
   // Read only while a pass is recent: tests/insights/standings.test.ts does.
   const standing = { environmentId, userKey: user.key, featureId: names.feature, limit: 1, share: 100, used };
   await db.limitStanding.create({ data: { ...standing, refuses: true, validUntil: new Date(0) } });
+  await db.limitChange.create({ data: { environmentId, userKey: user.key } });
   await db.featureHour.create({ data: hour });
   const rule = { environmentId, name: word, featureId: names.feature, eventName: word };
   const conditions = [{ path: word, equals: word }];

@@ -1,19 +1,25 @@
 import type { PoolClient } from 'pg';
 import type { Job, JobContext } from '../../jobs/queue.ts';
 import { throttle } from '../../jobs/throttle.ts';
+import { settledId } from '../../usage/rollup/rollup.ts';
 import {
+  type Bound,
   beginPass,
   findEnvironments,
+  findWork,
   forgetStandings,
   isLarge,
   type Pace,
+  readNow,
   refreshNext,
 } from './refresh-store.ts';
 
 /**
  * Runs at start and every minute. In environments with many users it stores how much of each limit every user has used:
  * lists and counts of users near a limit are then read from an index. Recording never waits for it, and does not know of
- * it: a pass reads the counters of all users, slice by slice. Merging or deleting users waits at most for one slice.
+ * it. A pass finds in the ledger what was used since the last one, and in `limit_change` whose subscriptions, grants or
+ * top-ups have changed, and reads these counters only. What moves by itself is found by a sweep over all users: that a
+ * top-up expires, or that a grant begins. Both go on slice by slice. Merging or deleting users waits at most for one slice.
  */
 export const standingsJob = 'limit-standings';
 export const standingsJobs: Record<string, Job> = {
@@ -23,12 +29,16 @@ export const standingsJobs: Record<string, Job> = {
 const usual = {
   /** Where users are fewer, standings are computed when somebody asks. */
   largeFrom: 10_000,
-  sliceSize: 2_000,
+  sliceUsers: 2_000,
+  sliceEvents: 5_000,
   /** A run ends then; the next one goes on. */
   budgetMs: 25_000,
   minAgeMs: 120_000,
-  /** A pass rests so many times as long as it worked. */
-  restFactor: 4,
+  /** A pass rests so many times as long as it worked: it takes a tenth of a core at most. */
+  restFactor: 9,
+  sweepMinAgeMs: 600_000,
+  /** And a sweep a fiftieth. */
+  sweepRestFactor: 49,
 };
 
 /**
@@ -39,18 +49,19 @@ export async function refreshStandings(
   { pool, stop }: Pick<JobContext, 'pool' | 'stop'>,
   options: Partial<typeof usual> = {},
 ): Promise<void> {
-  const { largeFrom, sliceSize, budgetMs, ...pace } = { ...usual, ...options };
+  const { largeFrom, sliceUsers, sliceEvents, budgetMs, ...pace } = { ...usual, ...options };
+  const size = { users: sliceUsers, events: sliceEvents };
   const deadline = performance.now() + budgetMs;
   const isOver = () => stop.aborted || performance.now() > deadline;
   const session = await pool.connect();
   try {
     // Environments take turns, one slice each: a large one does not delay the others.
-    let left = await findDue(session, { largeFrom, sliceSize, pace });
+    let left = await findDue(session, stop, { largeFrom, sliceUsers, pace });
     while (left.length > 0 && !isOver()) {
       const goingOn: string[] = [];
       for (const environmentId of left) {
         const began = performance.now();
-        if (await refreshNext(session, environmentId, sliceSize)) goingOn.push(environmentId);
+        if (await refreshNext(session, environmentId, size)) goingOn.push(environmentId);
         await throttle(session, performance.now() - began, stop);
         if (isOver()) break;
       }
@@ -64,16 +75,31 @@ export async function refreshStandings(
   }
 }
 
-/** The environments whose pass is due or under way. What is stored of small ones is forgotten. */
+/** The environments with work. What is stored of small ones is forgotten. */
 async function findDue(
   session: PoolClient,
-  { largeFrom, sliceSize, pace }: { largeFrom: number; sliceSize: number; pace: Pace },
+  stop: AbortSignal,
+  { largeFrom, sliceUsers, pace }: { largeFrom: number; sliceUsers: number; pace: Pace },
 ): Promise<string[]> {
+  const underWay: string[] = [];
   const due: string[] = [];
   for (const environmentId of await findEnvironments(session)) {
-    if (!(await isLarge(session, environmentId, largeFrom)))
-      await forgetStandings(session, environmentId, sliceSize);
-    else if (await beginPass(session, environmentId, pace)) due.push(environmentId);
+    if (!(await isLarge(session, environmentId, largeFrom))) {
+      await forgetStandings(session, environmentId, sliceUsers);
+      continue;
+    }
+    const { isUnderWay, isDue } = await findWork(session, environmentId, pace);
+    if (isDue) due.push(environmentId);
+    else if (isUnderWay) underWay.push(environmentId);
   }
-  return due;
+  const bound = due.length === 0 ? null : await findBound(session, stop);
+  if (bound !== null) for (const environmentId of due) await beginPass(session, environmentId, bound);
+  return [...underWay, ...due];
+}
+
+/** Null if somebody writes to the ledger for too long: then no pass begins in this run. */
+async function findBound(session: PoolClient, stop: AbortSignal): Promise<Bound | null> {
+  const at = await readNow(session);
+  const id = await settledId(session, stop);
+  return id === null ? null : { at, id };
 }
