@@ -4,6 +4,7 @@ import type { PoolClient } from 'pg';
 import { windowAt } from '../../src/entitlements/window-rules.ts';
 import { refreshStandings } from '../../src/insights/standings/refresh.ts';
 import { beginPass, refreshNext } from '../../src/insights/standings/refresh-store.ts';
+import { findUsers } from '../../src/insights/user-list-store.ts';
 import { startTestApp, type TestApp } from '../helpers/app.ts';
 import { featureIds, findAllHeld, subscribeAtRandom } from '../helpers/random-subscriptions.ts';
 
@@ -177,6 +178,43 @@ test('pages by use and pages near a limit hold each user once, the highest share
   expect(new Set(ids)).toEqual(new Set(shares.keys()));
   const inOrder = ids.map((id) => shares.get(id) ?? 0);
   expect(inOrder).toEqual([...inOrder].sort((a, b) => b - a));
+});
+
+test.each([
+  ['few of which are near a limit', { few: 1_000, walked: 0 }],
+  ['many', { few: 0, walked: 1_000 }],
+  ['many, but none among those that are looked at first', { few: 0, walked: 3 }],
+])('lists by creation and name are the same as what is computed: of users, %s', async (_name, ways) => {
+  const { prisma } = app.database;
+  const computed = { isStored: false, asOf: new Date() };
+  const stored = { isStored: true, asOf: new Date() };
+  await pass();
+  const filters = [
+    { limit: 'NEAR' as const, usedPercent: 1 },
+    { limit: 'REACHED' as const },
+    { limit: 'NEAR' as const, packageId: 'monthly' },
+    { featureId: 'messages', usedPercent: 30, search: 'user' },
+    { featureId: 'seats', limit: 'REACHED' as const },
+  ];
+  for (const filter of filters)
+    for (const order of ['CREATED_ASC', 'CREATED_DESC', 'NAME_ASC', 'NAME_DESC'] as const) {
+      const first = { order, take: 1_000, last: null };
+      const expected = await findUsers(prisma, computed, 'test', filter, first);
+      expect(expected.length).toBeGreaterThan(2);
+      expect(await findUsers(prisma, stored, 'test', filter, first, ways)).toEqual(expected);
+      const next = { order, take: 2, last: expected[0] ?? null };
+      expect(await findUsers(prisma, stored, 'test', filter, next, ways)).toEqual(expected.slice(1, 3));
+    }
+  expect(
+    await findUsers(
+      prisma,
+      stored,
+      'live',
+      { limit: 'NEAR' },
+      { order: 'CREATED_ASC', take: 9, last: null },
+      ways,
+    ),
+  ).toEqual([]);
 });
 
 test('each row is valid until its window ends, or what gives the limit; it does not count from then on', async () => {

@@ -41,6 +41,12 @@ export const storedKeysSql = (userKey: string, which: Which): string => `
   select from limit_standing near
   where near.user_key = ${userKey} and ${isNearSql('near')} and ${isAskedSql('near', which)}`;
 
+/** Whether at most `count` standings are near a limit: reading ends with the next one. */
+export const areFewSql = (which: Which, count: string): string => `
+  select count(*) <= ${count}::int as few from (
+    select from limit_standing near where ${isNearSql('near')} and ${isAskedSql('near', which)} limit ${count}::int + 1
+  ) near`;
+
 /** All users near a limit, each once, by their key. */
 export const storedUsersSql = (which: Which): string => `
   select near.user_key as key from limit_standing near where ${isNearSql('near')} and ${isAskedSql('near', which)}
