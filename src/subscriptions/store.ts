@@ -71,14 +71,11 @@ export const liveNow = (now = new Date()) => inNow(liveStatuses, now);
  *    is visible, and all later usage finds the change and the new revision.
  *  - The instant of the change is the database's next whole millisecond, taken under the lock and waited
  *    out. A time of use is cut to whole milliseconds: earlier usage lies before it, later at or after it.
- *
- * In an environment whose standings are stored, those of these users are read again; see insights/standings/refresh.ts.
+ * Where standings are stored, those of these users are read again; see insights/standings/refresh.ts.
  */
 export async function beginChange(tx: Db, userKeys: bigint[]): Promise<Date> {
   await tx.$executeRaw`
-    WITH changed AS (
-      UPDATE "user" SET revision = revision + 1 WHERE key = ANY(${userKeys}) RETURNING key, environment_id
-    )
+    WITH changed AS (UPDATE "user" SET revision = revision + 1 WHERE key = ANY(${userKeys}) RETURNING key, environment_id)
     INSERT INTO limit_change (environment_id, user_key) SELECT environment_id, key FROM changed
     WHERE EXISTS (SELECT FROM limit_pass p WHERE p.environment_id = changed.environment_id)`;
   const [row] = await tx.$queryRaw<[{ instant: Date }]>`
