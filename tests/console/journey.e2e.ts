@@ -204,7 +204,7 @@ it('can be used at the width of a phone', async () => {
   await check.getByRole('button', { name: 'Check' }).click();
   await check.getByText('More columns: scroll sideways →').first().waitFor();
   await page.evaluate(
-    `document.querySelector('[aria-label="What could count"]').closest('[tabindex]').scrollLeft = 10_000`,
+    `document.querySelector('[aria-label="Last usage that counts"]').closest('[tabindex]').scrollLeft = 10_000`,
   );
   await check.getByText('← More columns: scroll sideways').waitFor();
   const width = await page.evaluate('document.documentElement.scrollWidth');

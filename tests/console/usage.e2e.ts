@@ -138,7 +138,7 @@ it('tells on the overview who is over a limit, and leads to the user', async () 
   const unmatched = region('Segment').locator('dl > div').filter({ hasText: 'Unmatched events' });
   expect(await unmatched.locator('dd').innerText()).toBe('1');
   const row = region('Near or over a limit').getByRole('row', { name: 'ada' });
-  await row.getByText(/^1,\d{3},\d{3} of 20,000 api calls$/).waitFor();
+  await row.getByRole('cell', { name: /^1,\d{3},\d{3} of 20,000 api calls$/ }).waitFor();
   expect(await region('Near or over a limit').getByRole('row').count()).toBe(2);
   await bars('Usage').first().waitFor();
   await look('overview-near');

@@ -39,15 +39,20 @@ async function giveMore() {
   for (const [email, role] of [
     ['ana.silva@example.com', 'VIEWER'],
     ['jonathan.van.der.berg@example.com', 'EDITOR'],
-  ] as const)
-    await app.ok(
+  ] as const) {
+    const { inviteMember } = await app.ok(
       'mutation ($email: String!, $role: MemberRole!) { inviteMember(email: $email, role: $role) { link } }',
       { email, role },
     );
+    if (role === 'VIEWER') invitation = inviteMember.link;
+  }
   await app.ok('mutation ($input: TopUpInput!) { topUp(input: $input) { id } }', {
     input: { userId: 'radia-perlman', featureId: 'api-calls', amount: 2_500, reason: 'Sorry for the outage' },
   });
 }
+
+/** The link with which a person becomes a viewer. */
+let invitation = '';
 
 const open = (path: string) => its.page.goto(`${its.app.url}/test${path}`);
 
@@ -103,7 +108,7 @@ describe.each([...pages, ...others])('%s', (name, path, text) => {
     const { page } = its;
     await page.setViewportSize({ width: 1280, height: 800 });
     await open(path);
-    await page.getByText(text).first().waitFor();
+    await page.getByText(text).filter({ visible: true }).first().waitFor();
     await opened[name]?.();
     await page.waitForLoadState('networkidle');
     await its.look(`page-${name}`);
@@ -188,6 +193,38 @@ const focused = `(() => {
     isSeen: (outlineStyle !== 'none' && outlineWidth !== '0px') || at.matches('input'),
   };
 })()`;
+
+it('a viewer finds no page broken, on a wide screen or on a phone', async () => {
+  const context = await its.page.context().browser()?.newContext();
+  const page = await context?.newPage();
+  if (page === undefined) throw new Error('There is no browser.');
+  page.setDefaultTimeout(60_000);
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  await page.goto(invitation);
+  await page.getByLabel('Your name').fill('Ana Silva');
+  await page.getByLabel(/^Password/).fill('correct horse battery');
+  await page.getByRole('button', { name: 'Accept' }).click();
+  await page.waitForURL(`${its.app.url}/test`);
+  const theirs = [...pages, ...others].filter(([name]) => !['members', 'stripe', 'topped-up'].includes(name));
+  for (const [name, path, text] of theirs) {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await page.goto(`${its.app.url}/test${path}`);
+    await page.getByText(text).filter({ visible: true }).first().waitFor();
+    await page.waitForLoadState('networkidle');
+    // It says that this machine has no public address, to everybody.
+    const alerts = page.getByRole('alert').filter({ hasNotText: 'Segment cannot reach this address' });
+    expect({ name, alerts: await alerts.allTextContents() }).toEqual({ name, alerts: [] });
+    await takePicture(page, `viewer-${name}`, { fullPage: true });
+    await page.setViewportSize({ width: 375, height: 740 });
+    await page.reload();
+    await page.getByText(text).filter({ visible: true }).first().waitFor();
+    await page.waitForLoadState('networkidle');
+    expect({ name, wide: await page.evaluate(widerThanTheScreen) }).toEqual({ name, wide: [] });
+  }
+  expect(faults).toEqual([]);
+  await context?.close();
+});
 
 describe('by keyboard', () => {
   interface Focus {

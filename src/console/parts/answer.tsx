@@ -60,7 +60,7 @@ export function Empty({
       <Text fw={600} size="lg">
         {title}
       </Text>
-      <Text c="dimmed" maw={520} component="div">
+      <Text c="dimmed" maw={520} component="div" style={{ textWrap: 'pretty' }}>
         {children}
       </Text>
       {action}
