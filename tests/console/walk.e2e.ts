@@ -180,7 +180,7 @@ const cellsBesideTheirHead = `(() => {
 
 /** The tables that are wider than the screen, and so scroll sideways. */
 const tablesThatScroll = `[...document.querySelectorAll('table')]
-  .filter((table) => table.offsetParent !== null && table.scrollWidth > innerWidth)
+  .filter((table) => table.offsetParent !== null && table.scrollWidth > table.closest('[tabindex]').clientWidth + 1)
   .map((table) => table.getAttribute('aria-label') + ': ' + table.scrollWidth)`;
 
 /** What the keyboard is at: its role or element, its name, and whether a person sees that it is there. */
