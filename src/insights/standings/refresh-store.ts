@@ -93,11 +93,6 @@ export async function beginPass(client: PoolClient, environmentId: string, { at,
   await client.query(beginSql, [environmentId, at, id]);
 }
 
-export async function readNow(client: PoolClient): Promise<Date> {
-  const { rows } = await client.query<{ now: Date }>('select clock_timestamp() as now');
-  return rows[0]?.now ?? new Date();
-}
-
 /*
  * While the row of usage_rollup is locked, no users are merged or deleted (see lockHours), and no other process advances
  * the pass. Nobody waits for the lock here.

@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import { readClock } from '../../database/clock.ts';
 import type { Job, JobContext } from '../../jobs/queue.ts';
 import { throttle } from '../../jobs/throttle.ts';
 import { settledId } from '../../usage/rollup/rollup.ts';
@@ -10,7 +11,6 @@ import {
   forgetStandings,
   isLarge,
   type Pace,
-  readNow,
   refreshNext,
 } from './refresh-store.ts';
 
@@ -99,7 +99,7 @@ async function findDue(
 
 /** Null if somebody writes to the ledger for too long: then no pass begins in this run. */
 async function findBound(session: PoolClient, stop: AbortSignal): Promise<Bound | null> {
-  const at = await readNow(session);
+  const at = await readClock(session);
   const id = await settledId(session, stop);
   return id === null ? null : { at, id };
 }

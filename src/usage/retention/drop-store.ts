@@ -132,7 +132,7 @@ export async function saveProgress(session: PoolClient, { toId }: Range, last: b
   );
 }
 
-/** Locks how far a partition is summed until the transaction ends. Null if another process is at it, or has ended it. */
+/** Locks how far a partition is summed until the transaction ends. Null if another process has locked it, or has ended it. */
 export async function lockProgress(session: PoolClient, { toId }: Range): Promise<Summing | null> {
   const { rows } = await session.query<{ summed_key: string; is_summed: boolean }>(
     'select summed_key, is_summed from ledger_summing where to_id = $1 for update skip locked',
