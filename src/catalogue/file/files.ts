@@ -20,8 +20,11 @@ export interface CatalogueFiles {
 }
 
 /** The limits for one file. */
-const timeoutMs = 30_000;
+const timeoutMs = 60_000;
 const maxHeapMiB = 256;
+
+const tooLarge = 'is too large to process; make it smaller';
+const tooSlow = 'took too long to process; make it smaller, or try again when the server is less busy';
 
 const builtWorker = new URL('./worker.js', import.meta.url);
 
@@ -41,11 +44,11 @@ function run<Result>(entry: URL, task: FileTask): Promise<Result> {
     execArgv: [],
   });
   return new Promise<Result>((resolve, reject) => {
-    const refuse = () => reject(invalidInput('yaml', 'is too large to process; make it smaller'));
-    const timer = setTimeout(refuse, timeoutMs);
+    const refuse = (why: string) => reject(invalidInput('yaml', why));
+    const timer = setTimeout(refuse, timeoutMs, tooSlow);
     worker.once('message', (json: string) => resolve(JSON.parse(json)));
     worker.once('error', (error: Error & { code?: string }) =>
-      error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? refuse() : reject(error),
+      error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? refuse(tooLarge) : reject(error),
     );
     worker.once('exit', () => reject(new Error('the worker of a catalogue file ended without a result')));
     worker.once('exit', () => clearTimeout(timer));
