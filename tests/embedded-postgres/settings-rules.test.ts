@@ -7,7 +7,7 @@ test.each([
   ['a quarter of the memory', 2_048, '512MB'],
   ['whole mebibytes', 2_049.9, '512MB'],
   ["not less than PostgreSQL's default", 256, '128MB'],
-  ['not more than a gibibyte', 24 * 1_024, '1024MB'],
+  ['not more than four gibibytes', 24 * 1_024, '4096MB'],
 ])('the cache is %s', (_rule, memoryMebibytes, cache) => {
   expect(settingsFor(memoryMebibytes * mebibyte)).toMatchObject({ shared_buffers: cache });
 });
