@@ -184,7 +184,7 @@ async function measureAll(databases) {
     });
   if (!options.webhooks) return compare(databases);
   const events = Number(options.events ?? 2_000);
-  return measureWebhooks(databases, { events, rounds, amount: calls ? { calls } : { seconds }, generator });
+  return measureWebhooks(databases, { events, rounds, seconds, generator });
 }
 
 const databases = await startDatabases(options.keep);

@@ -52,6 +52,8 @@ const eventsSql = (count, burst) => `
     end loop;
   end $$`;
 
+const metricsToken = 'token-of-the-benchmark';
+
 const quantile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))];
 
 /**
@@ -62,7 +64,8 @@ const quantile = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor
 export async function measureWebhooks(databases, { events, ...options }) {
   const { run, key } = databases;
   const url = await databases.copy('webhooks');
-  const server = await startServer('ours', url, { WEBHOOK_ALLOW_PRIVATE: 'true' });
+  const settings = { WEBHOOK_ALLOW_PRIVATE: 'true', METRICS_TOKEN: metricsToken };
+  const server = await startServer('ours', url, settings);
   const receiver = await startReceiver();
   try {
     for (const port of receiver.ports) await createWebhook(server, key, `http://127.0.0.1:${port}/`);
@@ -91,53 +94,133 @@ async function createWebhook({ port }, key, url) {
   if (errors) throw new Error(JSON.stringify(errors));
 }
 
-async function measureInTurn(parts, { expected, rounds, amount, generator }) {
-  const { databases, server } = parts;
-  const record = async () => {
-    // After a checkpoint the first change of each page costs more: the same for all that is compared.
-    await databases.run('webhooks', 'checkpoint');
-    return load(server, databases, {
-      ...{ scenario: 'record', connections: 64, key: databases.key, generator },
-      ...amount,
-    });
-  };
+async function measureInTurn(parts, { expected, rounds, seconds, generator }) {
   const bursts = [];
-  const pairs = [];
-  await record();
   for (let round = 1; round <= rounds; round += 1) {
     bursts.push(await burst(parts, expected));
     process.stderr.write(`round ${round}, a burst: ${JSON.stringify(bursts.at(-1))}\n`);
-    // After a burst the first calls are slow: they would make the one that is measured first look slow.
-    await record();
-    const [a, b, c, d] = [
-      await record(),
-      await beside(parts, record),
-      await beside(parts, record),
-      await record(),
-    ];
-    for (const [alone, besides] of [
-      [a, b],
-      [d, c],
-    ]) {
-      pairs.push({
-        alone: Math.round(alone.perSecond),
-        beside: Math.round(besides.perSecond),
-        ratio: Number((besides.perSecond / alone.perSecond).toFixed(2)),
-        // On a busy machine, the one that holds.
-        cpuRatio: Number((alone.cpuMicros / besides.cpuMicros).toFixed(2)),
-        sent: besides.sent,
-        left: besides.left,
-      });
-      process.stderr.write(`round ${round}, recordUsage: ${JSON.stringify(pairs.at(-1))}\n`);
-    }
   }
-  const ratios = pairs.map((pair) => pair.ratio).sort((one, other) => one - other);
-  const middle = ratios.length >> 1; // Two in each round, so their number is even.
-  const ratio = Number(((ratios[middle - 1] + ratios[middle]) / 2).toFixed(2));
+  const pairs = await recordBeside(parts, { rounds, seconds, generator });
+  const ratio = median(pairs.map((pair) => pair.ratio));
+  const cpuRatio = median(pairs.map((pair) => pair.cpuRatio));
   console.table(bursts);
   console.table(pairs);
-  console.log(`recordUsage beside messages / without, median: ${ratio} (bar: at least 0.9)`);
-  return { bursts, pairs, ratio };
+  console.log(
+    `recordUsage beside messages / without, median: ${ratio} (bar: at least 0.9); CPU: ${cpuRatio}`,
+  );
+  return { bursts, pairs, ratio, cpuRatio };
+}
+
+function median(values) {
+  const sorted = values.toSorted((one, other) => one - other);
+  return Number(((sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2).toFixed(3));
+}
+
+/** How often recording is measured without, beside, beside and without messages, in a round. */
+const turnsOfRound = 4;
+/** To pause the webhooks and to resume them takes so long, about. */
+const toggleSeconds = 11;
+
+/**
+ * Records without a pause, while the webhooks are paused and resumed in turn. Thus all that differs is whether messages
+ * are sent: the rows are the same, and what the machine does for others changes too slowly to matter.
+ */
+async function recordBeside(parts, { rounds, seconds, generator }) {
+  const { databases, server, write } = parts;
+  await pause(parts);
+  await write();
+  let isOver = false;
+  const loaded = load(server, databases, {
+    ...{ scenario: 'record', connections: 64, key: databases.key, generator },
+    seconds: rounds * turnsOfRound * (4 * seconds + toggleSeconds),
+  }).then(() => {
+    isOver = true;
+  });
+  await sleep(5_000);
+  const pairs = [];
+  while (!isOver) {
+    const alone = [await countFor(parts, seconds)];
+    await resume(parts);
+    const beside = [await countFor(parts, seconds), await countFor(parts, seconds)];
+    await pause(parts);
+    alone.push(await countFor(parts, seconds));
+    if (isOver) break;
+    pairs.push(compare(sumOf(alone), sumOf(beside)));
+    process.stderr.write(`recordUsage: ${JSON.stringify(pairs.at(-1))}\n`);
+  }
+  await loaded;
+  return pairs;
+}
+
+const sumOf = ([one, other]) =>
+  Object.fromEntries(Object.keys(one).map((name) => [name, one[name] + other[name]]));
+
+function compare(alone, beside) {
+  const perCall = ({ calls, server, postgres }) =>
+    [server, postgres].map((cpu) => Math.round((cpu * 1e6) / calls));
+  const cpuOf = ({ calls, server, postgres }) => (server + postgres) / calls;
+  return {
+    alone: Math.round(alone.calls / alone.seconds),
+    beside: Math.round(beside.calls / beside.seconds),
+    ratio: Number((beside.calls / beside.seconds / (alone.calls / alone.seconds)).toFixed(3)),
+    aloneMicros: perCall(alone).join(' + '),
+    besideMicros: perCall(beside).join(' + '),
+    // On a busy machine, the one that holds.
+    cpuRatio: Number((cpuOf(alone) / cpuOf(beside)).toFixed(3)),
+    messagesPerSecond: Math.round(beside.messages / beside.seconds),
+    messagesAlone: alone.messages,
+  };
+}
+
+/** What happens in so many seconds. */
+async function countFor({ databases, server, receiver }, seconds) {
+  await receiver.arrivals();
+  const read = async () => ({
+    at: performance.now() / 1_000,
+    calls: await callsOf(server),
+    server: server.cpuSeconds(),
+    postgres: databases.cpuSeconds(),
+  });
+  const before = await read();
+  await sleep(seconds * 1_000);
+  const after = await read();
+  const messages = (await arrivedSince(receiver)).length;
+  const { at, ...grown } = Object.fromEntries(
+    Object.keys(after).map((name) => [name, after[name] - before[name]]),
+  );
+  return { seconds: at, ...grown, messages };
+}
+
+/** How many requests the server has answered. */
+async function callsOf({ port }) {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`, {
+    headers: { Authorization: metricsToken },
+  });
+  const counts = (await response.text()).matchAll(/^kana_requests_total\{.*\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+
+/** Nothing more was sent if nothing has arrived for so many seconds. */
+const quietSeconds = 3;
+
+/** Sends nothing more: who serves a webhook sees it when it has sent what it has read. */
+async function pause({ databases, receiver }) {
+  const stop = "update webhook set paused_until = 'infinity', leased_by = null, leased_until = null";
+  await databases.run('webhooks', stop);
+  await receiver.arrivals();
+  for (let quiet = 0; quiet < quietSeconds; ) {
+    await sleep(1_000);
+    quiet = (await arrivedSince(receiver)).length === 0 ? quiet + 1 : 0;
+  }
+}
+
+/** Waits until messages are sent again. */
+async function resume({ databases, receiver }) {
+  await databases.run(
+    'webhooks',
+    'update webhook set paused_until = null, failures = 0, failing_since = null',
+  );
+  while ((await arrivedSince(receiver)).length === 0) await sleep(100);
 }
 
 const arrivedSince = async (receiver) => (await receiver.arrivals()).filter(isGood).flat();
@@ -173,20 +256,6 @@ async function burst({ databases, server, receiver, write }, expected) {
     postgresMicros,
     receiverMicros,
   };
-}
-
-/** Runs `work` while messages are sent. */
-async function beside({ databases, receiver, write }, work) {
-  await write();
-  await arrivedSince(receiver);
-  const result = await work();
-  // Before the first call and after the last one, nobody is kept waiting, so more is sent.
-  const isBeside = ({ at }) => at >= result.beganAt && at <= result.endedAt;
-  const sent = (await arrivedSince(receiver)).filter(isBeside).length;
-  const left = "select count(*)::int as count from webhook_delivery where state = 'PENDING' and attempts = 0";
-  const { rows } = await databases.run('webhooks', left);
-  await clear(databases, receiver);
-  return { ...result, sent, left: rows[0].count };
 }
 
 /** Takes away what is left. */

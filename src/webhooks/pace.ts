@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
  * Requests have priority over deliveries. Deliveries begin in groups. After a group, none begins until this process was
  * seen several times in a row without a statement of a request: then nobody is kept waiting, and the next group is a large
  * one, which ends early when a statement of a request is seen. While requests are answered all the time, the next group is
- * a small one, and begins when the process has used some twenty times the CPU time of such a group. It is counted in CPU
+ * a small one, and begins when the process has used more than ten times the CPU time of such a group. It is counted in CPU
  * time because the time on the clock says nothing where others use the machine too.
  */
 const sliceMs = 5;
@@ -12,8 +12,8 @@ const sliceMs = 5;
 const busySliceMs = 20;
 /** At full load too there is often no statement for a moment, between two batches of recordings. */
 const idleSlices = 10;
-/** One delivery costs this process 0.16 to 0.2 ms of CPU, and the database half of that. */
-const usual = { busy: 30, idle: 1_000, restCpuMs: 100, longestRestMs: 500 };
+/** One delivery costs this process 0.2 ms of CPU in a large group, and up to 0.5 ms in a small one beside requests. */
+const usual = { busy: 30, idle: 1_000, restCpuMs: 200, longestRestMs: 500 };
 
 export interface Pace {
   /** Waits until a delivery may begin. Who waits longest is first. */
