@@ -15,7 +15,7 @@ import { readAmounts, readPercents } from '../../src/console/packages/alert-poin
 import { differencesOf } from '../../src/console/packages/difference.ts';
 import { formatGrant } from '../../src/console/packages/grant.ts';
 import { idFrom } from '../../src/console/parts/ids.ts';
-import { localText, readInstant, usualEnds } from '../../src/console/parts/instants.ts';
+import { keepTogether, localText, readInstant, usualEnds } from '../../src/console/parts/instants.ts';
 import { readable } from '../../src/console/parts/messages.ts';
 import { formatNumber, readAmount, readNumber } from '../../src/console/parts/numbers.ts';
 import { guessFeature } from '../../src/console/segment/guess.ts';
@@ -461,6 +461,15 @@ describe('an amount that is typed', () => {
       problem: null,
     });
   });
+});
+
+test.each([
+  ['Jan 1, 2027, 3:47 AM', 'Jan 1, 2027, 3:47\u00a0AM'],
+  // What newer versions of ICU write.
+  ['3:47\u202fPM', '3:47\u00a0PM'],
+  ['1 Jan 2027, 15:47', '1 Jan 2027, 15:47'],
+])('the parts of the time %j stay together', (time, whole) => {
+  expect(keepTogether(time)).toBe(whole);
 });
 
 it('a message of the server is told without the argument, and with times as people write them', () => {

@@ -4,6 +4,9 @@ export function localText(at: Date): string {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`;
 }
 
+/** A time as a locale writes it, without a line break before `AM` or `PM`. */
+export const keepTogether = (time: string): string => time.replaceAll(/\s(?=[AP]M\b)/g, '\u00a0');
+
 /** The instant that such a text names, as ISO 8601; null if it names none. */
 export function readInstant(text: string): string | null {
   const at = new Date(text);

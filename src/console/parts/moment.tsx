@@ -1,3 +1,4 @@
+import { keepTogether } from './instants.ts';
 import { useTip } from './tip.tsx';
 
 const day = { month: 'short', day: 'numeric' } as const;
@@ -11,7 +12,7 @@ const ofOthers = {
 };
 
 /** The time of a day, in the viewer's zone. */
-export const timeOf = (at: string) => `at ${format(time).format(new Date(at))}`;
+export const timeOf = (at: string) => `at ${keepTogether(format(time).format(new Date(at)))}`;
 
 const utc = (at: string) => `${at.slice(0, 10)} ${at.slice(11, 19)} UTC`;
 
@@ -24,7 +25,7 @@ export function Moment({ at, withTime = true }: { at: string; withTime?: boolean
     <>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: so that the keyboard reaches what hovering shows */}
       <time dateTime={at} tabIndex={0} {...events}>
-        {(withTime ? long : short).format(date)}
+        {keepTogether((withTime ? long : short).format(date))}
       </time>
       {tip}
     </>
