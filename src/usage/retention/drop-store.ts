@@ -1,7 +1,7 @@
 import type { PoolClient } from 'pg';
 import { transaction } from '../../database/transaction.ts';
 import { lockSeals } from '../../seals/store.ts';
-import { type Range, sumChanged } from './sums-store.ts';
+import { type Range, restartChanged, sumRest } from './sums-store.ts';
 
 const toRange = (row: { from_id: string | null; to_id: string }): Range => ({
   fromId: row.from_id === null ? null : BigInt(row.from_id),
@@ -86,7 +86,9 @@ export async function findObstacle(
 
 /** How far a partition is summed. */
 export interface Summing {
+  /** The last user that was found; what is left of those up to this one is in `ledger_summed_user`. */
   summedKey: bigint;
+  /** Whether all users were found. */
   isSummed: boolean;
 }
 
@@ -124,7 +126,7 @@ export function beginSums(session: PoolClient, { fromId, toId }: Range): Promise
   });
 }
 
-/** Saves how far a partition is summed; null if it is summed. Call it in the transaction that sums. */
+/** Saves the last user that was found; null if there are no more. Call it in the transaction that sums. */
 export async function saveProgress(session: PoolClient, { toId }: Range, last: bigint | null): Promise<void> {
   await session.query(
     `update ledger_summing set summed_key = coalesce($2, summed_key), is_summed = $2::bigint is null where to_id = $1`,
@@ -152,15 +154,21 @@ export async function findTransactions(session: PoolClient): Promise<Set<string>
 }
 
 /**
- * Sums anew what has changed since it was summed, at most `count` users at once.
+ * Begins anew with those who have changed since they were summed, at most `count` users at once.
  *
- * @returns whether that was all, for now
+ * @returns whether those were all, for now
  */
 export function catchUp(session: PoolClient, range: Range, count: number): Promise<boolean> {
   return transaction(session, async () => {
-    if ((await lockProgress(session, range)) === null || !(await lockSeals(session))) return false;
-    return !(await sumChanged(session, range, count));
+    if (!(await lockSummed(session, range))) return false;
+    return !(await restartChanged(session, range, count));
   });
+}
+
+/** Locks the progress and the seals. @returns whether it could, and all users of the partition were found */
+async function lockSummed(session: PoolClient, range: Range): Promise<boolean> {
+  const progress = await lockProgress(session, range);
+  return progress?.isSummed === true && (await lockSeals(session));
 }
 
 export interface Dropped {
@@ -172,17 +180,18 @@ export interface Dropped {
 const lockTimeouts = { changes: '2s', recording: '100ms' };
 
 /**
- * Replaces a partition by its sums, if nothing has changed that they depend on; else sums anew what has changed, at most
- * `count` users.
+ * Replaces a partition by its sums, if nothing has changed that they depend on. What has changed is summed anew before, if it is
+ * less than `count` usages.
  *
- * @returns null if it has to be called again, after a rest
+ * @returns null if it has to be called again, once the rest is summed
  */
 export function replace(session: PoolClient, range: Range, count: number): Promise<Dropped | null> {
   return transaction(session, async () => {
     await session.query(`set local lock_timeout = '${lockTimeouts.changes}'`);
     await session.query('lock table subscription, feature_grant in share mode');
-    if ((await lockProgress(session, range)) === null || !(await lockSeals(session))) return null;
-    if (await sumChanged(session, range, count)) return null;
+    if (!(await lockSummed(session, range))) return null;
+    if (await restartChanged(session, range, count)) return null;
+    if ((await sumRest(session, range, count)) >= count) return null;
     await session.query(`set local lock_timeout = '${lockTimeouts.recording}'`);
     const { rows } = await session.query<{ bytes_before: string; bytes_after: string }>(
       'select * from drop_usage($1)',

@@ -18,14 +18,15 @@ import {
   replace,
   saveProgress,
 } from './drop-store.ts';
-import { sumNext } from './sums-store.ts';
+import { sumNext, sumRest } from './sums-store.ts';
 
 /*
  * Retention. What was recorded long ago is replaced by sums, one partition of the ledger after the other, the oldest first.
  * The sums are rows of the ledger too, so whatever adds it up (verify, recounts, merges, deletions, series) goes on as
  * before. What the sums do not tell is not shown: single usages and their notes. Idempotency keys stay.
  *
- * The sums are made in slices, beside recording. Then one short transaction puts them in place of the partition.
+ * The sums are made in slices, beside recording: a user with more usage than a slice has sums of each slice. Then one short
+ * transaction puts them in place of the partition.
  */
 
 /** Runs at start and every minute. */
@@ -71,10 +72,10 @@ export type Outcome =
   | { state: 'DROPPED'; toId: string; bytesBefore: number; bytesAfter: number };
 
 /**
- * The events of one slice, the users whose sums are made anew at once, and how long one run waits for transactions that began
- * before the sums were complete.
+ * The most events of one slice, and how long one run waits for transactions that began before the sums were complete. No
+ * transaction sums more than a slice.
  */
-const defaults = { sliceSize: 10_000, changedAtOnce: 1_000, transactionsTimeoutMs: 20_000 };
+const defaults = { sliceSize: 10_000, transactionsTimeoutMs: 20_000 };
 
 const pollMs = 50;
 /** How many times one run makes sums anew of what has changed meanwhile. */
@@ -118,11 +119,7 @@ async function advance(
   if (!(await beginSoon(session, due, stop)))
     return waiting('users are being merged or deleted, or the ledger is being sealed');
   if (!(await sumAll(session, due, stop, bounds.sliceSize))) return { state: 'BEGUN' };
-  // A transaction that sees the past must not find the sums missing. Backups lock the ledger for it; not all others do.
-  const timeoutMs = bounds.transactionsTimeoutMs;
-  if (!(await haveEnded(() => findTransactions(session), { stop, timeoutMs, pollMs })))
-    return waiting('a transaction has been running for long');
-  const dropped = await replaceCurrent(session, due, stop, bounds.changedAtOnce);
+  const dropped = await replaceCurrent(session, due, stop, bounds).catch(obstacleOf);
   if (typeof dropped === 'string') return waiting(dropped);
   return dropped === null ? { state: 'BEGUN' } : { state: 'DROPPED', toId: `${due.toId}`, ...dropped };
 }
@@ -136,25 +133,29 @@ async function replaceCurrent(
   session: PoolClient,
   due: DuePartition,
   stop: AbortSignal,
-  changedAtOnce: number,
+  { sliceSize, transactionsTimeoutMs: timeoutMs }: typeof defaults,
 ): Promise<Dropped | string | null> {
   for (let round = 0; round < maxRounds && !stop.aborted; round += 1) {
     const began = performance.now();
-    try {
-      // Nobody waits for most of what has changed: only the last of it is summed under the locks.
-      const isCurrent = await catchUp(session, due, changedAtOnce);
-      const dropped = isCurrent ? await replace(session, due, changedAtOnce) : null;
-      if (dropped !== null) return dropped;
-    } catch (error) {
-      const why = unavailabilityOf(error);
-      if (why === 'locked' || why === 'conflict')
-        return 'another transaction holds the ledger or subscriptions';
-      throw error;
-    }
+    // Nobody waits for most of what has changed: only the last of it is summed under the locks.
+    const isCurrent = await catchUp(session, due, sliceSize);
+    if (!(await sumAll(session, due, stop, sliceSize))) return null;
+    // A transaction that sees the past must not find sums missing. Backups lock the ledger for it; not all others do.
+    if (!(await haveEnded(() => findTransactions(session), { stop, timeoutMs, pollMs })))
+      return 'a transaction has been running for long';
+    const dropped = isCurrent ? await replace(session, due, sliceSize) : null;
+    if (dropped !== null) return dropped;
     await throttle(session, performance.now() - began, stop);
     await sleep(pollMs);
   }
   return stop.aborted ? null : 'subscriptions and users change all the time';
+}
+
+/** Why another transaction has kept it from a lock. */
+function obstacleOf(error: unknown): string {
+  const why = unavailabilityOf(error);
+  if (why === 'locked' || why === 'conflict') return 'another transaction holds the ledger or subscriptions';
+  throw error;
 }
 
 /** Begins to sum a partition. Seals are made at the same time each minute: it waits for them for some seconds. */
@@ -166,7 +167,7 @@ async function beginSoon(session: PoolClient, due: DuePartition, stop: AbortSign
   return false;
 }
 
-/** @returns whether all of the partition is summed */
+/** @returns whether all of the partition is summed: of all users, the rest of each */
 async function sumAll(
   session: PoolClient,
   due: DuePartition,
@@ -178,6 +179,7 @@ async function sumAll(
     const slice = await transaction(session, async () => {
       const progress = await lockProgress(session, due);
       if (progress === null) return 'done elsewhere';
+      if ((await sumRest(session, due, sliceSize)) > 0) return 'one of several';
       if (progress.isSummed) return 'last';
       const last = await sumNext(session, due, { after: progress.summedKey, count: sliceSize });
       await saveProgress(session, due, last);

@@ -40,6 +40,11 @@ beforeAll(async () => {
     values (1, 'test', 'f', 'ADD', 5, ${at}, 'early'), (1, 'test', 'f', 'ADD', 2, ${at}, null),
       (2, 'test', 'f', 'ADD', 3, ${at}, 'early'), (2, 'test', 'f', 'ADD', 1, ${at}, 'other')`);
   await client.query(`create role ${role} login password 'secret'`);
+  await migrate(
+    testDatabase.url,
+    new Set(names.filter((name) => name < '20261130180000_retention_in_pieces')),
+  );
+  await sumAsBefore(client);
   await client.end();
   await migrate(testDatabase.url);
   await migrateQueue(testDatabase.url);
@@ -74,6 +79,23 @@ afterAll(async () => {
 const sql = async (text: string, values: unknown[] = []) =>
   (await app.database.work.query(text, values)).rows;
 
+/** What an earlier version left of the partition that it had begun to sum: the first user, and not the second. */
+async function sumAsBefore(client: Client): Promise<void> {
+  await client.query(`
+    insert into ledger_summing (to_id, summed_key, amended_to)
+    select substring(pg_get_expr(relpartbound, oid) from 'TO \\(''?(\\d+)')::bigint, 1, 0
+    from pg_class where relname = 'usage_event_first'`);
+  await client.query('insert into ledger_summed_user (user_key, revision) values (1, 0)');
+  await client.query(`
+    insert into usage_sum (user_key, id, environment_id, feature_id, action, delta, occurred_at, recorded_at, source, note)
+    select 1, max(id), 'test', 'f', 'ADD', sum(delta), min(occurred_at), max(recorded_at), 'API', 'by an earlier version'
+    from usage_event where user_key = 1`);
+  await client.query(`
+    insert into usage_key (user_key, idempotency_key, event_id, environment_id, feature_id, action, delta)
+    select user_key, idempotency_key, id, 'test', 'f', action, delta from usage_event_first
+    where user_key = 1 and idempotency_key is not null`);
+}
+
 async function record(userId: string, delta: number, idempotencyKey: string): Promise<unknown> {
   const { recordUsage } = await app.ok(
     'mutation ($input: CreateUsageEventInput!) { recordUsage(input: $input) { recorded duplicate } }',
@@ -95,10 +117,13 @@ test('it is replaced, and keys of earlier versions are known', async () => {
   expect(await retain({ pool, stop }, 3)).toMatchObject({ state: 'DROPPED' });
   expect(await findDifferences()).toBe(0);
   expect(
-    await sql('select user_key, delta::int as delta, idempotency_key from usage_event_first order by 1'),
+    await sql(
+      'select user_key, delta::int as delta, idempotency_key, note from usage_event_first order by 1',
+    ),
   ).toEqual([
-    { user_key: '1', delta: 7, idempotency_key: null },
-    { user_key: '2', delta: 4, idempotency_key: null },
+    // What was summed already is kept.
+    { user_key: '1', delta: 7, idempotency_key: null, note: 'by an earlier version' },
+    { user_key: '2', delta: 4, idempotency_key: null, note: null },
   ]);
   expect(await record('a', 5, 'early')).toEqual({ recorded: true, duplicate: true });
   expect(await record('b', 1, 'other')).toEqual({ recorded: true, duplicate: true });

@@ -1,18 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
 import { Client } from 'pg';
 import { pino } from 'pino';
-import { amountOf } from '../../../src/amount.ts';
-import { findAll } from '../../../src/cli/findings.ts';
 import { sealLogs } from '../../../src/seals/seal.ts';
 import { followPartitions } from '../../../src/usage/ledger/partitions.ts';
 import { repair, repairTotals } from '../../../src/usage/ledger/verify.ts';
-import { createUsageRecorder } from '../../../src/usage/record/record.ts';
-import type { Usage } from '../../../src/usage/record/rules.ts';
 import { type Outcome, retain, retentionJob, retentionJobs } from '../../../src/usage/retention/retain.ts';
 import { rollUp } from '../../../src/usage/rollup/rollup.ts';
-import { startTestApp, type TestApp } from '../../helpers/app.ts';
-import { day, featureIds, subscribeAtRandom } from '../../helpers/random-subscriptions.ts';
+import { day } from '../../helpers/random-subscriptions.ts';
+import { startWorld, userId, type World } from './world.ts';
 
 /*
  * Random usage of random users, of which the older part is replaced by its sums. All that is counted stays as it was, and what
@@ -20,122 +15,33 @@ import { day, featureIds, subscribeAtRandom } from '../../helpers/random-subscri
  */
 
 const seed = Number(process.env.SEED ?? 47);
-const people = 12;
 const now = Date.now();
-const userId = (index: number) => `user-${index}`;
 
-/** Few hours and many events, so that events share hours with those of other windows, and SETs come between them. */
-const usage = (keys: string) =>
-  fc.record({
-    person: fc.nat(people - 1),
-    featureId: fc.constantFrom(...featureIds),
-    action: fc.constantFrom<'ADD' | 'SET'>('ADD', 'ADD', 'ADD', 'ADD', 'ADD', 'ADD', 'SET'),
-    delta: fc.oneof(fc.integer({ min: 0, max: 20 }).map(amountOf), fc.bigInt({ min: 0n, max: 20_000_000n })),
-    revert: fc.boolean(),
-    timestamp: fc.oneof(
-      {
-        weight: 4,
-        arbitrary: fc
-          .tuple(fc.nat(2), fc.integer({ min: 0, max: 60 }))
-          .map(([hours, minutes]) => new Date(now - 3 * day - hours * 3_600_000 - minutes * 60_000)),
-      },
-      { weight: 1, arbitrary: fc.integer({ min: 0, max: 520 * day }).map((ago) => new Date(now - ago)) },
-    ),
-    idempotencyKey: fc.option(fc.integer({ min: 0, max: 300 }).map((number) => `${keys} ${number}`)),
-    enforce: fc.constantFrom(false, false, false, true),
-  });
-
-let app: TestApp;
-let keyOf: Map<string, bigint>;
+let world: World;
+let app: World['app'];
+let keyOf: World['keyOf'];
 const stop = new AbortController().signal;
 
 beforeAll(async () => {
-  app = await startTestApp();
-  const userIds = Array.from({ length: people }, (_, index) => userId(index));
-  await subscribeAtRandom(app.database.prisma, { seed, now, userIds, oldest: 500, longest: 100, most: 4 });
-  keyOf = new Map((await app.database.prisma.user.findMany()).map(({ id, key }) => [id, key]));
-  // As if all of it had been recorded ten months ago.
-  await sql(`alter table usage_event alter recorded_at set default now() - interval '10 months'`);
+  world = await startWorld(seed, now);
+  ({ app, keyOf } = world);
   await record('a', 1_200, seed);
   await moveOn();
 });
 afterAll(() => app?.close());
 
-const sql = async (text: string, values: unknown[] = []) =>
-  (await app.database.work.query(text, values)).rows;
+const sql: World['sql'] = (...query) => world.sql(...query);
+const record: World['record'] = (...usage) => world.record(...usage);
+const moveOn = () => world.moveOn();
+const followLedger = () => world.followLedger();
+const findLines = () => world.findLines();
+const counted = () => world.counted();
 
-async function record(keys: string, count: number, seed: number): Promise<void> {
-  const recordUsage = createUsageRecorder(app.database.hot);
-  const usages = fc.sample(usage(keys), { seed, numRuns: count }).map(
-    ({ person, revert, ...facts }): Usage => ({
-      ...facts,
-      environmentId: 'test',
-      source: 'API',
-      userId: userId(person),
-      delta: revert && facts.action === 'ADD' ? -facts.delta : facts.delta,
-    }),
-  );
-  for (let first = 0; first < usages.length; first += 500) {
-    const some = usages.slice(first, first + 500).map((one) => recordUsage([one], { withStanding: true }));
-    const faults = (await Promise.all(some))
-      .flat()
-      .filter((result) => result instanceof Error && !/Conflict|UserNotFound/.test(result.name));
-    expect(faults).toEqual([]);
-  }
-}
+const run = (options = { sliceSize: 100, transactionsTimeoutMs: 20_000 }, signal = stop): Promise<Outcome> =>
+  retain({ pool: app.jobs, stop: signal }, 6, options);
 
-/** A new month: the ids move on to the next partition. */
-const moveOn = () => followPartitions({ pool: app.database.work });
-
-async function followLedger(): Promise<void> {
-  await rollUp({ pool: app.jobs, stop });
-  await sealLogs({ pool: app.jobs, stop });
-}
-
-/** What verify finds, as lines. */
-async function findLines(): Promise<string[]> {
-  const lines: string[] = [];
-  await findAll(
-    app.database.hot,
-    (line) => lines.push(line),
-    () => undefined,
-  );
-  return lines.filter((line) => !/users verified, 0 counters differ/.test(line));
-}
-
-const run = (
-  options = { sliceSize: 100, changedAtOnce: 3, transactionsTimeoutMs: 20_000 },
-  signal = stop,
-): Promise<Outcome> => retain({ pool: app.jobs, stop: signal }, 6, options);
-
-/** Slices and rounds of few, so that there are several. */
-const few = { sliceSize: 20, changedAtOnce: 2 };
-
-/** All that is counted: counters, hours, totals and what top-ups and checks say. */
-async function counted() {
-  const entitlements: unknown[] = [];
-  for (const id of keyOf.keys())
-    entitlements.push(
-      await app
-        .ok(
-          `query ($id: String!) { entitlements(userId: $id) { feature { id } entitlement { access reason consumption { used budget } } } }`,
-          { id },
-        )
-        .catch(() => null),
-    );
-  return {
-    entitlements,
-    counters: await sql(
-      'select user_key, subscription_id, feature_id, window_start, trim_scale(used) as used from usage_counter order by user_key, subscription_id, feature_id, window_start',
-    ),
-    hours: await sql(
-      'select user_key, feature_id, hour, trim_scale(used) as used from usage_hour where used <> 0 order by user_key, feature_id, hour',
-    ),
-    totals: await sql(
-      'select environment_id, feature_id, hour, trim_scale(used) as used from feature_hour where used <> 0 order by environment_id, feature_id, hour',
-    ),
-  };
-}
+/** Slices of few, so that there are several, of each user too. */
+const few = { sliceSize: 3 };
 
 const countIn = async (partition: string): Promise<number> =>
   (await sql(`select count(*)::int as count from ${partition}`))[0].count;
