@@ -215,11 +215,16 @@ describe('a user with much usage', () => {
     await sumAll();
     expect(await catchUp(session, range, sliceSize)).toBe(true);
     expect(await usersInPart()).toMatchObject([{ user_key: `${key}` }]);
+    // Of two users one has all of the usage then, and the sums of both are made anew.
+    await sumAll();
+    await world.app.ok(`mutation { mergeUsers(ids: ["${userId(7)}", "${person}"]) { id } }`);
     await world.followLedger();
     const before = await world.counted();
     expect(await run(sliceSize)).toMatchObject({ state: 'DROPPED', toId: `${range.toId}` });
     expect(await world.counted()).toEqual(before);
     expect(await world.findLines()).toEqual([]);
+    const merged = 'select from usage_event join "user" on key = user_key where merged_into is not null';
+    expect(await world.sql(merged)).toEqual([]);
     await recountAll();
     expect(await world.counted()).toEqual(before);
   });
