@@ -92,7 +92,8 @@ async function watch({ run }, seen) {
      where datname = current_database() and application_name = 'open-kana jobs' and xact_start is not null`,
   );
   for (const { pid, seconds: lasted, query } of rows) {
-    if (!/usage_sum|ledger_summ|drop_usage|usage_event/.test(query)) continue;
+    // PostgreSQL shows the beginning of a long statement only.
+    if (!/usage_sum|ledger_summ|drop_usage|usage_event|with\s+piece as/.test(query)) continue;
     seen.longest = Math.max(seen.longest, lasted);
     if (!canCount) continue;
     seen.pids.set(pid, cpuSeconds(pid));
