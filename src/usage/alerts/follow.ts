@@ -18,12 +18,10 @@ export async function followAlerts(
   const followBatch = () =>
     inTransaction(pool, async (client) => {
       const due = await lockDue(client, batchSize);
-      const since = new Map<bigint, Date>();
-      for (const { userKey, windowStart } of due) {
-        const known = since.get(userKey);
-        if (known === undefined || windowStart < known) since.set(userKey, windowStart);
-      }
-      const grants = await readGrants(client, since, new Set(due.map(({ featureId }) => featureId)));
+      const grants = await readGrants(
+        client,
+        due.map(({ windowStart, ...alert }) => ({ ...alert, since: windowStart })),
+      );
       const followed = due.map((alert) => {
         const held = grants.get(grantsKey(alert.userKey, alert.featureId)) ?? [];
         return { alert, next: nextOf(alert, held, alert.now) };

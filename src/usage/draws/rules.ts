@@ -60,9 +60,12 @@ export class Excess {
   readonly draws: Draw[] = [];
   /** Whether it may have changed. */
   isFollowed = false;
+  /** Whether there were parts before. */
+  readonly wasThere: boolean;
 
   constructor(parts: readonly Part[]) {
     this.parts = parts.map((part) => ({ ...part }));
+    this.wasThere = parts.length > 0;
   }
 
   /** What the window has drawn from top-ups, together. */

@@ -34,15 +34,19 @@ interface TopUpRow {
  */
 export async function readTopUps(
   client: Client,
-  userKeys: readonly bigint[],
-  featureIds: readonly string[],
+  of: readonly { userKey: bigint; featureId: string }[],
   nameOf: (userKey: bigint, featureId: string) => string,
 ): Promise<Map<string, TopUp[]>> {
-  const { rows } = await client.query<TopUpRow>(
-    `select user_key, feature_id, id, amount, remaining, priority, created_at, expires_at, voided_at from top_up
-     where user_key = any($1::bigint[]) and feature_id = any($2::text[])`,
-    [userKeys, featureIds],
-  );
+  const { rows } = await client.query<TopUpRow>({
+    name: 'read top-ups',
+    text: `
+      select t.* from (select distinct * from unnest($1::bigint[], $2::text[]) as w(user_key, feature_id)) i
+      cross join lateral (
+        select user_key, feature_id, id, amount, remaining, priority, created_at, expires_at, voided_at from top_up
+        where user_key = i.user_key and feature_id = i.feature_id offset 0
+      ) t`,
+    values: [of.map(({ userKey }) => userKey), of.map(({ featureId }) => featureId)],
+  });
   const topUps = new Map<string, TopUp[]>();
   for (const row of rows) {
     const name = nameOf(BigInt(row.user_key), row.feature_id);
@@ -72,11 +76,12 @@ const windowsSql = `unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamp
 
 /** The usage beyond the budget of each of these windows, in their order. */
 export async function readExcess(client: Client, windows: readonly HeldWindow[]): Promise<Part[][]> {
-  const { rows } = await client.query<{ ord: string; top_up_id: string | null; amount: string }>(
-    `select i.ord, e.top_up_id, e.amount from ${windowsSql}
-     join usage_excess e using (user_key, subscription_id, feature_id, window_start) order by i.ord, e.position`,
-    columnsOf(windows),
-  );
+  const { rows } = await client.query<{ ord: string; top_up_id: string | null; amount: string }>({
+    name: 'read excess',
+    text: `select i.ord, e.top_up_id, e.amount from ${windowsSql}
+      join usage_excess e using (user_key, subscription_id, feature_id, window_start) order by i.ord, e.position`,
+    values: columnsOf(windows),
+  });
   const parts: Part[][] = windows.map(() => []);
   for (const { ord, top_up_id, amount } of rows)
     parts[Number(ord) - 1]?.push({
@@ -86,43 +91,66 @@ export async function readExcess(client: Client, windows: readonly HeldWindow[])
   return parts;
 }
 
-/**
- * Writes the usage beyond the budget of these windows, what was drawn, and what remains of the top-ups.
- *
- * @param eventIds the ids of the usages in the ledger, by the places that draws name
- */
-export async function saveExcess(
-  client: Client,
-  changed: readonly { window: HeldWindow; excess: Excess }[],
-  eventIds: readonly bigint[] = [],
-): Promise<void> {
-  if (changed.length === 0) return;
-  const windows = changed.map(({ window }) => window);
-  await client.query(
-    `delete from usage_excess e using ${windowsSql}
-     where e.user_key = i.user_key and e.subscription_id = i.subscription_id and e.feature_id = i.feature_id
-       and e.window_start = i.window_start`,
-    columnsOf(windows),
-  );
+/** A window whose excess may have changed. */
+interface Changed {
+  window: HeldWindow;
+  excess: Excess;
+}
+
+/** Writes the usage beyond the budget of these windows. */
+export async function saveExcess(client: Client, changed: readonly Changed[]): Promise<void> {
+  const old = changed.filter(({ excess }) => excess.wasThere).map(({ window }) => window);
   const parts = changed.flatMap(({ window, excess }) =>
     excess.parts.map((part, position) => ({ window, position, ...part })),
   );
-  await client.query(
-    `insert into usage_excess (user_key, subscription_id, feature_id, window_start, environment_id, position, top_up_id,
-       amount)
-     select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::integer[],
-       $7::bigint[], $8::numeric[])`,
-    [
+  await Promise.all([
+    old.length > 0 && deleteExcess(client, old),
+    parts.length > 0 && insertExcess(client, parts),
+  ]);
+}
+
+const deleteExcess = (client: Client, windows: readonly HeldWindow[]) =>
+  client.query({
+    name: 'delete excess',
+    text: `
+      delete from usage_excess e using ${windowsSql}
+      where e.user_key = i.user_key and e.subscription_id = i.subscription_id and e.feature_id = i.feature_id
+        and e.window_start = i.window_start`,
+    values: columnsOf(windows),
+  });
+
+const insertExcess = (client: Client, parts: readonly (Part & { window: HeldWindow; position: number })[]) =>
+  client.query({
+    name: 'insert excess',
+    text: `
+      insert into usage_excess (user_key, subscription_id, feature_id, window_start, environment_id, position, top_up_id,
+        amount)
+      select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::integer[],
+        $7::bigint[], $8::numeric[])`,
+    values: [
       ...columnsOf(parts.map(({ window }) => window)),
       parts.map(({ window }) => window.environmentId),
       parts.map(({ position }) => position),
       parts.map(({ topUpId }) => topUpId),
       parts.map(({ amount }) => amountText(amount)),
     ],
-  );
+  });
+
+/**
+ * Writes what was drawn, and what remains of the top-ups.
+ *
+ * @param eventIds the ids of the usages in the ledger, by the places that draws name
+ */
+export async function saveDraws(
+  client: Client,
+  changed: readonly Changed[],
+  eventIds: readonly bigint[] = [],
+): Promise<void> {
   const draws = changed.flatMap(({ window, excess }) => excess.draws.map((draw) => ({ window, ...draw })));
-  await client.query(
-    `with drawn as (
+  if (draws.length === 0) return;
+  await client.query({
+    name: 'save draws',
+    text: `with drawn as (
        insert into top_up_draw (user_key, subscription_id, feature_id, window_start, environment_id, top_up_id, amount,
          usage_event_id)
        select user_key, subscription_id, feature_id, window_start, environment_id, top_up_id, amount, usage_event_id
@@ -134,14 +162,14 @@ export async function saveExcess(
      ), total as (
        select user_key, top_up_id, environment_id, sum(amount) as amount from drawn group by 1, 2, 3
      ), ${drawCtes('total')} select`,
-    [
+    values: [
       ...columnsOf(draws.map(({ window }) => window)),
       draws.map(({ window }) => window.environmentId),
       draws.map(({ topUpId }) => topUpId),
       draws.map(({ amount }) => amountText(amount)),
       draws.map(({ usage }) => (usage === null ? null : (eventIds[usage] ?? null))),
     ],
-  );
+  });
 }
 
 /* The limit of the subscription or feature grant that a window belongs to. */
@@ -174,11 +202,16 @@ const unprovenSql = `
   where t.user_key between $1 and $2
     and (t.amount - t.remaining <> coalesce(d.drawn, 0) or coalesce(d.drawn, 0) <> coalesce(x.used, 0))`;
 
-/** The same statements in a transaction of Prisma. */
-const clientOf = (tx: Db) =>
-  ({
-    query: async (text: string, values: unknown[]) => ({ rows: await tx.$queryRawUnsafe(text, ...values) }),
-  }) as unknown as Client;
+/** The same statements in a transaction of Prisma, one after the other. */
+function clientOf(tx: Db): Client {
+  let last: Promise<unknown> = Promise.resolve();
+  const query = ({ text, values }: { text: string; values: unknown[] }) => {
+    const rows = last.then(() => tx.$queryRawUnsafe(text, ...values));
+    last = rows;
+    return rows.then((found) => ({ rows: found }));
+  };
+  return { query } as unknown as Client;
+}
 
 interface UnsettledRow {
   user_key: bigint;
@@ -204,8 +237,7 @@ export async function settleExcess(tx: Db, userKey: bigint): Promise<void> {
     featureId: row.feature_id,
     windowStart: row.window_start,
   }));
-  const featureIds = windows.map(({ featureId }) => featureId);
-  const topUps = await readTopUps(client, [userKey], featureIds, (_key, featureId) => featureId);
+  const topUps = await readTopUps(client, windows, (_key, featureId) => featureId);
   const parts = await readExcess(client, windows);
   const changed = windows.map((window, index) => {
     const excess = new Excess(parts[index] ?? []);
@@ -213,6 +245,7 @@ export async function settleExcess(tx: Db, userKey: bigint): Promise<void> {
     return { window, excess };
   });
   await saveExcess(client, changed);
+  await saveDraws(client, changed);
 }
 
 /** A proof that failed: what top-ups or windows say of what was drawn. */

@@ -30,15 +30,16 @@ export async function lockUsers(
   locked: IfLocked,
   strength: 'update' | 'key share' = 'update',
 ): Promise<Set<bigint>> {
-  const { rows } = await client.query<{ key: string }>(
-    `select u.key from "user" u
+  const { rows } = await client.query<{ key: string }>({
+    name: `lock users for ${strength}, ${locked}`,
+    text: `select u.key from "user" u
      where u.key in (
        select coalesce(named.merged_into, named.key) from unnest($1::text[], $2::text[]) as i(environment_id, user_id)
        join "user" named on named.environment_id = i.environment_id and named.id = i.user_id
      )
      order by u.key for ${strength} ${locked === 'skip' ? 'skip locked' : ''}`,
-    ids(usages),
-  );
+    values: ids(usages),
+  });
   return new Set(rows.map(({ key }) => BigInt(key)));
 }
 
@@ -60,8 +61,9 @@ interface SubjectRow {
 
 /** Reads the user, the feature and the first use of the idempotency key of each usage. */
 export async function readSubjects(client: PoolClient, usages: readonly Usage[]): Promise<Subject[]> {
-  const { rows } = await client.query<SubjectRow>(
-    `select coalesce(u.merged_into, u.key) as user_key, coalesce(survivor.has_top_ups, u.has_top_ups) as has_top_ups,
+  const { rows } = await client.query<SubjectRow>({
+    name: 'read subjects',
+    text: `select coalesce(u.merged_into, u.key) as user_key, coalesce(survivor.has_top_ups, u.has_top_ups) as has_top_ups,
        coalesce(survivor.has_holds, u.has_holds) as has_holds,
        f.type, f.precision, first.feature_id, first.action, first.delta
      from unnest($1::text[], $2::text[], $3::text[], $4::text[])
@@ -71,8 +73,12 @@ export async function readSubjects(client: PoolClient, usages: readonly Usage[])
      left join feature f on f.environment_id = i.environment_id and f.id = i.feature_id
      left join lateral (${firstUseSql('coalesce(u.merged_into, u.key)', 'i.idempotency_key')}) first on true
      order by i.ord`,
-    [...ids(usages), usages.map((usage) => usage.featureId), usages.map((usage) => usage.idempotencyKey)],
-  );
+    values: [
+      ...ids(usages),
+      usages.map((usage) => usage.featureId),
+      usages.map((usage) => usage.idempotencyKey),
+    ],
+  });
   return rows.map((row, index) => ({
     usage: usages[index] as Usage,
     userKey: row.user_key === null ? null : BigInt(row.user_key),
@@ -100,21 +106,22 @@ interface GrantRow extends ResetTermsRow {
 }
 
 /**
- * Reads the grants by user and feature (see grantsKey): live ones, and those that had not ended at the earliest
- * usage of the user.
- *
- * @param since the users, each with the time of the earliest usage
+ * Reads the grants of these users and features, by grantsKey: live ones, and those that had not ended at the earliest
+ * `since` of the user.
  */
 export async function readGrants(
   client: PoolClient,
-  since: ReadonlyMap<bigint, Date>,
-  featureIds: Iterable<string>,
+  of: readonly { userKey: bigint; featureId: string; since: Date }[],
 ): Promise<Map<string, CountingGrant[]>> {
-  const { rows } = await client.query<GrantRow>(grantsSql, [
-    [...since.keys()],
-    [...since.values()],
-    [...featureIds],
-  ]);
+  const { rows } = await client.query<GrantRow>({
+    name: 'read grants',
+    text: grantsSql,
+    values: [
+      of.map(({ userKey }) => userKey),
+      of.map(({ since }) => since),
+      of.map(({ featureId }) => featureId),
+    ],
+  });
   const grants = new Map<string, CountingGrant[]>();
   for (const row of rows) {
     const key = grantsKey(BigInt(row.user_key), row.feature_id);
@@ -126,9 +133,12 @@ export async function readGrants(
 }
 
 const grantsSql = `
-  select h.* from unnest($1::bigint[], $2::timestamptz[]) as i(user_key, since)
+  select h.* from (
+    select user_key, min(since) as since, array_agg(distinct feature_id) as feature_ids
+    from unnest($1::bigint[], $2::timestamptz[], $3::text[]) as w(user_key, since, feature_id) group by user_key
+  ) i
   join "user" u on u.key = i.user_key
-  cross join lateral ${holdingsSinceSql({ userKey: 'u.key', hasGrants: 'u.has_grants' }, '= any($3::text[])', 'i.since')} h`;
+  cross join lateral ${holdingsSinceSql({ userKey: 'u.key', hasGrants: 'u.has_grants' }, '= any(i.feature_ids)', 'i.since')} h`;
 
 export const grantsKey = (userKey: bigint, featureId: string) => `${userKey} ${featureId}`;
 
@@ -155,21 +165,23 @@ export async function readCounters(
   client: PoolClient,
   windows: readonly Omit<Counter, 'used'>[],
 ): Promise<Amount[]> {
-  const { rows } = await client.query<{ used: string | null }>(
-    `select counter.used
+  const { rows } = await client.query<{ used: string | null }>({
+    name: 'read counters',
+    text: `select counter.used
      from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[])
        with ordinality as i(user_key, subscription_id, feature_id, window_start, ord)
      left join usage_counter counter using (user_key, subscription_id, feature_id, window_start)
      order by i.ord`,
-    counterColumns(windows),
-  );
+    values: counterColumns(windows),
+  });
   return rows.map(({ used }) => amountOf(used ?? 0));
 }
 
 /** Appends entries to the ledger, and returns their ids in this order: ids follow the order of the entries. */
 export async function appendEntries(client: PoolClient, entries: readonly Entry[]): Promise<bigint[]> {
-  const { rows } = await client.query<{ id: string }>(
-    `with entry as materialized (
+  const { rows } = await client.query<{ id: string }>({
+    name: 'append entries',
+    text: `with entry as materialized (
        select nextval('usage_event_id_seq') as id, i.*, i.action_name::"UsageAction" as action
        from (
          select * from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::numeric[], $6::timestamptz[],
@@ -187,7 +199,7 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
      select user_key, id, environment_id, feature_id, action, delta, occurred_at, idempotency_key,
        source::"UsageSource", note
      from entry order by id returning id`,
-    [
+    values: [
       entries.map(({ userKey }) => userKey),
       entries.map(({ usage }) => usage.environmentId),
       entries.map(({ usage }) => usage.featureId),
@@ -198,23 +210,24 @@ export async function appendEntries(client: PoolClient, entries: readonly Entry[
       entries.map(({ usage }) => usage.source),
       entries.map(({ usage }) => usage.note ?? null),
     ],
-  );
+  });
   return rows.map(({ id }) => BigInt(id)).sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** Writes the usage of these windows. */
 export async function saveCounters(client: PoolClient, counters: readonly Counter[]): Promise<void> {
-  await client.query(
-    `with counted as (
+  await client.query({
+    name: 'save counters',
+    text: `with counted as (
        insert into usage_counter (user_key, subscription_id, feature_id, window_start, environment_id, used)
        select * from unnest($1::bigint[], $2::bigint[], $3::text[], $4::timestamptz[], $5::text[], $6::numeric[])
        on conflict (user_key, subscription_id, feature_id, window_start) do update set used = excluded.used
        returning user_key, subscription_id, feature_id, window_start, environment_id, used
      ), ${alertCtes('counted')} select`,
-    [
+    values: [
       ...counterColumns(counters),
       counters.map(({ environmentId }) => environmentId),
       counters.map(({ used }) => amountText(used)),
     ],
-  );
+  });
 }

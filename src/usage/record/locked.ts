@@ -9,7 +9,7 @@ import { inShortTransaction, inTransaction } from '../../database/transaction.ts
 import { eachInSlices, mapInSlices } from '../../slices.ts';
 import { maxMergesFollowed } from '../../users/store.ts';
 import { Excess } from '../draws/rules.ts';
-import { readExcess, readTopUps, saveExcess } from '../draws/store.ts';
+import { readExcess, readTopUps, saveDraws, saveExcess } from '../draws/store.ts';
 import { readHeld } from '../reservations/store.ts';
 import { addCounters, type Case, decide, emptyTally, type Tally } from './decision-rules.ts';
 import {
@@ -40,11 +40,11 @@ export function recordLocked(
       locked === 'wait' ? loadWaiting(client, usages, waitBriefly) : loadCases(client, usages, 'skip'),
     async work(client, loaded) {
       const cases = lists.map((list) => readyOnly(loaded.splice(0, list.length)));
-      const results = await recordAll(
+      const { results, last } = await decideAll(
         client,
         cases.flatMap((list) => list ?? []),
       );
-      return { result: cases.map((list) => (list === null ? RETRY : results.splice(0, list.length))) };
+      return { result: cases.map((list) => (list === null ? RETRY : results.splice(0, list.length))), last };
     },
   });
 }
@@ -106,38 +106,62 @@ const ownerOf = ([first]: readonly Case[]) => first?.usage.environmentId;
 
 /** The counters of all windows that matter to these cases, as they are now. The users are locked. */
 export async function loadTally(client: PoolClient, cases: readonly Case[]): Promise<Tally> {
+  const tally = await tallyOf(cases);
+  await loadUsed(client, tally);
+  return tally;
+}
+
+/** The counters of all windows that matter to these cases, still without what was used. */
+async function tallyOf(cases: readonly Case[]): Promise<Tally> {
   const tally = emptyTally();
   await eachInSlices(cases, (item) => addCounters(item, tally), ownerOf(cases));
-  const counters = [...tally.counters.values()];
-  const used = await readCounters(client, counters);
-  for (const [index, counter] of counters.entries()) counter.used = used[index] ?? 0n;
   return tally;
+}
+
+async function loadUsed(client: PoolClient, { counters }: Tally): Promise<void> {
+  const windows = [...counters.values()];
+  const used = await readCounters(client, windows);
+  for (const [index, counter] of windows.entries()) counter.used = used[index] ?? 0n;
+}
+
+/** Loads the usage beyond the budget of all windows of users who have top-ups. */
+async function loadExcess(client: PoolClient, cases: readonly Case[], tally: Tally): Promise<void> {
+  const toppedUp = new Set(
+    cases.flatMap(({ hasTopUps, userKey }) => (hasTopUps && userKey !== null ? [userKey] : [])),
+  );
+  const windows = [...tally.counters.values()].filter(({ userKey }) => toppedUp.has(userKey));
+  if (windows.length === 0) return;
+  const parts = await readExcess(client, windows);
+  for (const [index, window] of windows.entries()) tally.excess.set(window, new Excess(parts[index] ?? []));
 }
 
 /** Decides these cases in order, and saves the results. The users are locked. */
 export async function recordAll(client: PoolClient, cases: readonly Case[]): Promise<(Recorded | Error)[]> {
-  const tally = await loadTally(client, cases);
-  const counters = [...tally.counters.values()];
-  const toppedUp = new Set(
-    cases.flatMap(({ hasTopUps, userKey }) => (hasTopUps && userKey !== null ? [userKey] : [])),
-  );
-  const followed = counters.filter(({ userKey }) => toppedUp.has(userKey));
-  const parts = followed.length === 0 ? [] : await readExcess(client, followed);
-  for (const [index, counter] of followed.entries())
-    tally.excess.set(counter, new Excess(parts[index] ?? []));
+  const { results, last } = await decideAll(client, cases);
+  await last;
+  return results;
+}
 
+/** The same in fewer round trips. `last` is the answer to the last statements, which are sent already. */
+async function decideAll(
+  client: PoolClient,
+  cases: readonly Case[],
+): Promise<{ results: (Recorded | Error)[]; last: Promise<unknown> }> {
+  const tally = await tallyOf(cases);
+  await Promise.all([loadUsed(client, tally), loadExcess(client, cases, tally)]);
   const results = await mapInSlices(cases, (item) => decide(item, tally), ownerOf(cases));
-  const [eventIds] = await Promise.all([
+  const changed = [...tally.excess].flatMap(([window, excess]) =>
+    tally.changed.has(window) && excess.isFollowed ? { window, excess } : [],
+  );
+  const saved = Promise.all([
     appendEntries(client, tally.entries),
     saveCounters(client, [...tally.changed]),
+    saveExcess(client, changed),
   ]);
-  const changed = [...tally.excess].filter(([counter]) => tally.changed.has(counter));
-  await saveExcess(
-    client,
-    changed.map(([window, excess]) => ({ window, excess })).filter(({ excess }) => excess.isFollowed),
-    eventIds,
-  );
-  return results;
+  // Draws name the usages that caused them, by ids that the ledger gives.
+  if (changed.every(({ excess }) => excess.draws.length === 0)) return { results, last: saved };
+  const [eventIds] = await saved;
+  return { results, last: saveDraws(client, changed, eventIds) };
 }
 
 /**
@@ -171,19 +195,16 @@ export async function loadCases(
     readClock(client),
   ]);
   const at = ({ timestamp }: Usage) => (timestamp === null || timestamp > now ? now : timestamp);
-  const since = new Map<bigint, Date>();
-  for (const { usage, userKey } of subjects) {
-    if (userKey === null || !userKeys.has(userKey)) continue;
-    const known = since.get(userKey);
-    if (known === undefined || at(usage) < known) since.set(userKey, at(usage));
-  }
-  const usersWith = (what: 'hasTopUps' | 'hasHolds') =>
-    subjects.flatMap((subject) => (subject[what] && subject.userKey !== null ? [subject.userKey] : []));
-  const [toppedUp, holders] = [usersWith('hasTopUps'), usersWith('hasHolds')];
-  const featureIds = usages.map(({ featureId }) => featureId);
+  const known = subjects.flatMap(({ usage, userKey, ...has }) =>
+    userKey === null || !userKeys.has(userKey)
+      ? []
+      : { userKey, featureId: usage.featureId, since: at(usage), ...has },
+  );
+  const toppedUp = known.filter(({ hasTopUps }) => hasTopUps);
+  const holders = known.flatMap(({ hasHolds, userKey }) => (hasHolds ? userKey : []));
   const [grants, topUps, held] = await Promise.all([
-    readGrants(client, since, new Set(featureIds)),
-    toppedUp.length === 0 ? null : readTopUps(client, toppedUp, featureIds, grantsKey),
+    readGrants(client, known),
+    toppedUp.length === 0 ? null : readTopUps(client, toppedUp, grantsKey),
     holders.length === 0 ? null : readHeld(client, holders, now, grantsKey),
   ]);
   return subjects.map((subject) => {

@@ -156,10 +156,11 @@ export async function readHeld(
   now: Date,
   nameOf: (userKey: bigint, featureId: string) => string,
 ): Promise<Map<string, bigint>> {
-  const { rows } = await client.query<{ user_key: string; feature_id: string; held: string }>(
-    `select user_key, feature_id, sum(held) as held from usage_hold
-     where user_key = any($1::bigint[]) and expires_at > $2 group by user_key, feature_id`,
-    [userKeys, now],
-  );
+  const { rows } = await client.query<{ user_key: string; feature_id: string; held: string }>({
+    name: 'read held',
+    text: `select user_key, feature_id, sum(held) as held from usage_hold
+      where user_key = any($1::bigint[]) and expires_at > $2 group by user_key, feature_id`,
+    values: [userKeys, now],
+  });
   return new Map(rows.map((row) => [nameOf(BigInt(row.user_key), row.feature_id), amountOf(row.held)]));
 }
