@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import type { PoolClient } from 'pg';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createUser } from '../../helpers/factories.ts';
 import { postEvents, trackEvent } from '../../helpers/segment.ts';
+import { countTrips } from '../../helpers/trips.ts';
 
 /*
  * On a busy server, each round trip to the database waits for a turn of the event loop: as long as the longest work of
@@ -10,38 +10,22 @@ import { postEvents, trackEvent } from '../../helpers/segment.ts';
  */
 
 let app: TestApp;
-let trips = 0;
+let trips: { count: number };
 beforeAll(async () => {
   app = await startTestApp();
-  for (const pool of Object.values(app.database.pools)) pool.on('connect', countTrips);
+  trips = countTrips(app.database.pools);
   await createFeature(app.database.prisma, { id: 'messages' });
   await createUser(app.database.prisma, { id: 'known' });
 });
 afterAll(() => app.close());
 
-/** Counts how often a connection sends statements after all before are answered. */
-function countTrips(client: PoolClient): void {
-  const query = client.query.bind(client) as (...given: unknown[]) => Promise<unknown>;
-  let unanswered = 0;
-  async function counted(...given: unknown[]): Promise<unknown> {
-    if (unanswered === 0 || !(client as unknown as { pipeline: boolean }).pipeline) trips += 1;
-    unanswered += 1;
-    try {
-      return await query(...given);
-    } finally {
-      unanswered -= 1;
-    }
-  }
-  client.query = counted as typeof client.query;
-}
-
 async function tripsFor(event: object): Promise<number> {
   // Connections are open, and the key is known.
   for (let count = 0; count < 3; count += 1)
     await postEvents(app, { ...event, messageId: `before ${count}` });
-  trips = 0;
+  trips.count = 0;
   expect((await postEvents(app, event)).body).toMatchObject({ outcome: 'RECORDED' });
-  return trips;
+  return trips.count;
 }
 
 it('an event of a known user takes four round trips: it is stored, read, recorded and committed', async () => {
