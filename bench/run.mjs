@@ -6,7 +6,7 @@
 // smaller, --keep DIR fills the databases once for several runs, --alter SQL measures again after a change), --allowances (others have many top-ups, grants and reservations, against none), --webhooks (bursts of 10^5 messages
 // to 50 webhooks, of which 10 hang and 5 fail, and recordUsage beside them), --statement (one statement by its size),
 // --retention (an old month of --events N by --users N is replaced by its sums; --beside: calls meanwhile), --json FILE,
-// --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine),
+// --rounds N, --seconds N, --calls N (so many calls instead of seconds: CPU per call on a busy machine; not with --webhooks),
 // --users N, --events N (in a burst of --webhooks, each for 50; or of --growth), --only 'noop|ours' (some measurements, without ratios),
 // --generator wrk or autocannon
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { canCount, cpuSeconds } from './cpu.mjs';
+import { median } from './report.mjs';
 import { load, startServer } from './servers.mjs';
 
 const kinds = Array.from({ length: 50 }, (_, index) =>
@@ -101,19 +102,14 @@ async function measureInTurn(parts, { expected, rounds, seconds, generator }) {
     process.stderr.write(`round ${round}, a burst: ${JSON.stringify(bursts.at(-1))}\n`);
   }
   const pairs = await recordBeside(parts, { rounds, seconds, generator });
-  const ratio = median(pairs.map((pair) => pair.ratio));
-  const cpuRatio = median(pairs.map((pair) => pair.cpuRatio));
+  const medianOf = (name) => Number(median(pairs.map((pair) => pair[name])).toFixed(3));
+  const [ratio, cpuRatio] = [medianOf('ratio'), medianOf('cpuRatio')];
   console.table(bursts);
   console.table(pairs);
   console.log(
     `recordUsage beside messages / without, median: ${ratio} (bar: at least 0.9); CPU: ${cpuRatio}`,
   );
   return { bursts, pairs, ratio, cpuRatio };
-}
-
-function median(values) {
-  const sorted = values.toSorted((one, other) => one - other);
-  return Number(((sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2).toFixed(3));
 }
 
 /** How often recording is measured without, beside, beside and without messages, in a round. */
@@ -133,7 +129,8 @@ async function recordBeside(parts, { rounds, seconds, generator }) {
   const loaded = load(server, databases, {
     ...{ scenario: 'record', connections: 64, key: databases.key, generator },
     seconds: rounds * turnsOfRound * (4 * seconds + toggleSeconds),
-  }).then(() => {
+  }).then(({ failures }) => {
+    if (failures > 0) throw new Error(`${failures} calls failed`);
     isOver = true;
   });
   await sleep(5_000);
@@ -214,13 +211,20 @@ async function pause({ databases, receiver }) {
   }
 }
 
+/** The webhooks are looked for every few seconds: if nothing is sent for longer, nothing is left. */
+const longestSilenceSeconds = 30;
+
 /** Waits until messages are sent again. */
 async function resume({ databases, receiver }) {
   await databases.run(
     'webhooks',
     'update webhook set paused_until = null, failures = 0, failing_since = null',
   );
-  while ((await arrivedSince(receiver)).length === 0) await sleep(100);
+  const deadline = performance.now() + longestSilenceSeconds * 1_000;
+  while ((await arrivedSince(receiver)).length === 0) {
+    if (performance.now() > deadline) throw new Error('no message is left: write more (--events)');
+    await sleep(100);
+  }
 }
 
 const arrivedSince = async (receiver) => (await receiver.arrivals()).filter(isGood).flat();
