@@ -1,4 +1,5 @@
 import type { UsageBucket } from '../generated/operations.ts';
+import { keepTogether } from '../parts/instants.ts';
 
 /** A time that usage is shown of, in buckets. Without `from` it is what the API takes by default. */
 export interface Span {
@@ -85,10 +86,12 @@ const long = {
 };
 
 /** The label of a bucket on an axis. */
-export const formatShort = (bucket: UsageBucket, start: string) => short[bucket].format(new Date(start));
+export const formatShort = (bucket: UsageBucket, start: string) =>
+  keepTogether(short[bucket].format(new Date(start)));
 
 /** The name of a bucket in a sentence. */
-export const formatLong = (bucket: UsageBucket, start: string) => long[bucket].format(new Date(start));
+export const formatLong = (bucket: UsageBucket, start: string) =>
+  keepTogether(long[bucket].format(new Date(start)));
 
 /** A note about the time zone shown. */
 export const zoneNote = (bucket: UsageBucket): string =>
