@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { type IncomingMessage, type RequestListener, Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
 import { type ClientTimeouts, clientTimeouts, maxHeaderBytes } from './limits.ts';
@@ -50,6 +51,49 @@ function mostFiles(): number {
   }
 }
 
+interface Connection {
+  /** How many requests are still being received or answered. */
+  pending: number;
+  /** Called when an answer has been sent, or its client has left. */
+  readonly answered: (this: ServerResponse) => void;
+}
+
+/**
+ * Closes idle connections only when their last answer has left this process. Node.js counts a connection as idle as soon
+ * as its answer is complete, even if most of it waits for a slow client; that answer would be cut off.
+ */
+class ClientServer extends Server {
+  readonly #connections = new Map<Socket, Connection>();
+
+  /** To be called for each request when it arrives. */
+  track({ socket }: IncomingMessage, response: ServerResponse): void {
+    const connection = this.#connections.get(socket) ?? this.#add(socket);
+    connection.pending += 1;
+    response.once('close', connection.answered);
+  }
+
+  #add(socket: Socket): Connection {
+    const finish = () => {
+      connection.pending -= 1;
+    };
+    const connection: Connection = {
+      pending: 0,
+      answered() {
+        if (this.req.complete) finish();
+        else this.req.once('end', finish);
+      },
+    };
+    this.#connections.set(socket, connection);
+    socket.once('close', () => this.#connections.delete(socket));
+    return connection;
+  }
+
+  /** Node.js calls this too, when the server closes. */
+  override closeIdleConnections(): void {
+    for (const [socket, { pending }] of this.#connections) if (pending === 0) socket.destroy();
+  }
+}
+
 /**
  * Binds the port. Requests wait until the server is opened. Port 0 binds any free port. Throws a StartupError if the
  * port is not available. Slow clients get 408, too large headers 431.
@@ -64,7 +108,8 @@ export async function listen(
   const opened = new Promise<RequestListener>((resolve) => {
     open = resolve;
   });
-  const server = createServer({ ...timeouts, maxHeaderSize: maxHeaderBytes }, (request, response) => {
+  const server = new ClientServer({ ...timeouts, maxHeaderSize: maxHeaderBytes }, (request, response) => {
+    server.track(request, response);
     opened.then((listener) => listener(request, response));
   });
   server.maxConnections = maxConnections;
@@ -74,7 +119,10 @@ export async function listen(
   return {
     address: addressOf(host, server, port),
     open(listener) {
-      server.removeAllListeners('request').on('request', listener);
+      server.removeAllListeners('request').on('request', (request, response) => {
+        server.track(request, response);
+        listener(request, response);
+      });
       open(listener);
     },
     close: () => close(server),

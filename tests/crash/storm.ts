@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Allowances, allowanceSenders, emptyAllowances } from './allowances.ts';
 import { type Attempt, createCaller, type Figures } from './caller.ts';
@@ -39,6 +40,8 @@ export interface Storm {
   longestDisturbedMs: number;
   /** The same about other users, while one user's row was locked. */
   longestBesideHeldMs: number;
+  /** The longest that this process itself was held up, in milliseconds: so much of an answer may be the machine's. */
+  longestStallMs: number;
   /** What one process held before and after it outlived a row of faults of PostgreSQL. */
   holdings: { before: Holdings; after: Holdings };
 }
@@ -74,6 +77,8 @@ export async function rage(
   await createCatalogue(caller);
   const migrationId = await startMigrating(caller);
 
+  const stalls = monitorEventLoopDelay({ resolution: 20 });
+  stalls.enable();
   const journal = emptyJournal();
   const allowances = emptyAllowances();
   const senders = [...usageSenders, ...allowanceSenders(allowances), ...listeningSenders];
@@ -110,6 +115,7 @@ export async function rage(
   await stopHarassing();
   for (const [userId, featureId] of checked) await readStanding(caller, userId, featureId);
 
+  stalls.disable();
   const { attempts } = caller.figures;
   const peaceful = attempts.filter((attempt) => !meets(attempt, harm));
   const beside = (kind: string) => disturbance.filter((each) => each.kind === kind);
@@ -129,6 +135,7 @@ export async function rage(
         .filter((attempt) => meets(attempt, beside('row of a user locked by another')))
         .filter(({ variables }) => !JSON.stringify(variables).includes(`"${heldUser}"`)),
     ),
+    longestStallMs: Math.round(stalls.max / 1e6),
     holdings: { before, after },
   };
 }

@@ -17,6 +17,7 @@ import { openPool } from '../../src/database/pool.ts';
 import { openReplica, type Replica } from '../../src/database/replica.ts';
 import type { Obstacle } from '../../src/database/replica-rules.ts';
 import { loadConsole } from '../../src/http/console.ts';
+import { clientTimeouts } from '../../src/http/limits.ts';
 import { createTestDatabase } from './database.ts';
 import { onServer } from './server.ts';
 
@@ -139,7 +140,7 @@ export async function startTestApp({
     metrics,
     metricsAccess,
   });
-  const server = createServer(app.listener);
+  const server = createServer(clientTimeouts, app.listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${basePath}`;
   const http = supertest(url);

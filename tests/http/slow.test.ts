@@ -1,8 +1,9 @@
 import { once } from 'node:events';
+import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
-import { text } from 'node:stream/consumers';
+import { buffer, text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { readStrangerBody } from '../../src/http/body.ts';
 import { type HttpServer, listen } from '../../src/http/server.ts';
 
@@ -98,4 +99,34 @@ test('a body that comes byte by byte is read in pieces with rests, and is whole'
   socket.destroy();
   await slow.close();
   expect(pieces).toBeLessThanOrEqual(most);
+});
+
+describe('a long answer that its client has not read yet is not cut off', () => {
+  const answer = Buffer.alloc(64 * 1024 * 1024, 'a');
+
+  /** A server with one place, and a client that has read the beginning of the answer only. */
+  async function beginToRead() {
+    const one = await listen('127.0.0.1', 0, undefined, 1);
+    one.open((_request, response) => response.end(answer));
+    const { port } = new URL(one.address);
+    const request = get({ host: '127.0.0.1', port, agent: new Agent({ keepAlive: true }) });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    return { one, port: Number(port), response };
+  }
+
+  test('when others find no place', async () => {
+    const { one, port, response } = await beginToRead();
+    const refused = connect(port, '127.0.0.1').on('error', () => undefined);
+    await once(refused, 'close');
+    expect((await buffer(response)).length).toBe(answer.length);
+    await one.close();
+  });
+
+  test('when the server closes', async () => {
+    const { one, response } = await beginToRead();
+    const closed = one.close();
+    await sleep(50);
+    expect((await buffer(response)).length).toBe(answer.length);
+    await closed;
+  });
 });
