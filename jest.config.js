@@ -21,6 +21,9 @@ export default {
   },
   // Tests wait: for the database, for servers that start, for a browser. One worker more than there are cores.
   maxWorkers: availableParallelism() + 1,
+  // Node.js keeps the modules of each test file, some 60 MB. Beyond this a worker is replaced, before it only collects
+  // garbage: the limit of Node.js itself is 2 to 4 GB.
+  workerIdleMemoryLimit: '1GB',
   // Long enough for a busy machine: what hangs fails, what is only slow passes.
   testTimeout: 180_000,
 };
