@@ -250,6 +250,60 @@ describe('with many callers at once', () => {
   });
 });
 
+describe('for users with top-ups', () => {
+  const topUp = (userId: string) =>
+    app.ok('mutation ($input: TopUpInput!) { topUp(input: $input) { id } }', {
+      input: { userId, featureId, amount: 60 },
+    });
+
+  /** What is left of the top-up, and what the windows have drawn. */
+  async function drawn(userId: string) {
+    const { key: userKey } = await app.database.prisma.user.findFirstOrThrow({ where: { id: userId } });
+    const [topUp] = await app.database.prisma.topUp.findMany({ where: { userKey } });
+    const draws = await app.database.prisma.topUpDraw.findMany({ where: { userKey } });
+    return {
+      remaining: Number(topUp?.remaining),
+      drawn: draws.reduce((sum, { amount }) => sum + Number(amount), 0),
+    };
+  }
+
+  it('what goes beyond the budget is drawn, to the unit, whoever crosses it', async () => {
+    const userIds = Array.from({ length: 8 }, (_, index) => `crossing-${index}`);
+    for (const userId of userIds) {
+      await newUser(userId);
+      await topUp(userId);
+      await send({ userId, delta: 1 });
+    }
+    // 1 + 47 * 3 = 142 of 100.
+    const answers = await Promise.all(userIds.map((userId) => times(47, () => send({ userId, delta: 3 }))));
+    for (const [index, userId] of userIds.entries()) {
+      const seen = answers[index]?.map(({ entitlement }) => entitlement.consumption.used) ?? [];
+      expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 47 }, (_, n) => 1 + 3 * (n + 1)));
+      expect({ userId, ...(await drawn(userId)) }).toEqual({ userId, remaining: 18, drawn: 42 });
+    }
+  });
+
+  it('lists in any order, of users with and without top-ups, never wait for each other for ever', async () => {
+    const userIds = Array.from({ length: 12 }, (_, index) => `mixed-${index}`);
+    for (const userId of userIds) await newUser(userId);
+    for (const userId of userIds.filter((_id, index) => index % 2 === 0)) await topUp(userId);
+    const list = (shift: number) =>
+      userIds.map((_id, index) => ({
+        userId: userIds[(index * 5 + shift) % userIds.length],
+        featureId,
+        delta: 1,
+      }));
+    const answers = await times(150, (index) => app.ok(recordMany, { input: list(index) }));
+    const results = answers.flatMap(({ recordUsages }) => recordUsages);
+    expect(results.filter(({ recorded }) => !recorded)).toEqual([]);
+    for (const [index, userId] of userIds.entries()) {
+      const { counters } = await ledgerAndCounters(userId);
+      expect(counters.map(({ used }) => Number(used))).toEqual([150]);
+      if (index % 2 === 0) expect(await drawn(userId)).toEqual({ remaining: 10, drawn: 50 });
+    }
+  });
+});
+
 async function someoneWaitsForALock() {
   const waiting = () =>
     app.database.prisma.$queryRaw<unknown[]>`

@@ -34,8 +34,9 @@ async function tripsFor(usage: object, times = 1): Promise<number> {
 
 test.each<[string, object, number, number]>([
   ['a decision: begin, locks; holdings; usage; writes and commit', { userId: 'plain', enforce: true }, 2, 4],
-  ['the same after an addition that needs one', { userId: 'topped-up' }, 2, 5],
-  ['and what it draws, after the usage that it names', { userId: 'topped-up' }, 10, 6],
+  ['the same after an addition that may need a top-up', { userId: 'topped-up' }, 0, 5],
+  ['an addition that the budget has room for', { userId: 'topped-up' }, 2, 1],
+  ['what it draws, after the usage that it names', { userId: 'topped-up' }, 10, 6],
 ])('%s', async (_what, usage, times, expected) => {
   // Connections are open, and the key is known.
   expect(await tripsFor(usage, times)).toBe(expected);
