@@ -22,6 +22,7 @@ const barsWith = (generator) => [
     of: ['ours, one user and feature', 'ours'],
     least: 0.9,
   },
+  { what: 'users with top-ups / without', of: ['ours, users with top-ups', 'ours'], least: 0.5 },
   { what: 'recordUsages of 1,000, rows: ours / ceiling', of: ['ours, 1,000 a call', 'ceiling'], least: 0.7 },
   { what: 'one connection: ours / naive', of: ['ours, 1 connection', 'naive, 1 connection'], least: 1.5 },
   { what: 'p99 at 64 connections: ours / naive', of: ['ours', 'naive'], field: 'p99', most: 0.25 },

@@ -23,6 +23,7 @@ import { report } from './report.mjs';
 import { measureRetention } from './retention.mjs';
 import { findGenerator, load, startServer } from './servers.mjs';
 import { measureStatements } from './statement.mjs';
+import { addTopUps } from './top-ups.mjs';
 import { measureWebhooks } from './webhooks.mjs';
 
 const { values: options } = parseArgs({
@@ -73,6 +74,7 @@ const all = options.history
       { name: 'ours, with idempotency keys', contestant: 'ours', scenario: 'recordOnce', connections: 64 },
       { name: 'ours, record and check', contestant: 'ours', scenario: 'recordAndCheck', connections: 64 },
       { name: 'ours, check', contestant: 'ours', scenario: 'check', connections: 64 },
+      { name: 'ours, users with top-ups', contestant: 'oursWithTopUps', scenario: 'record', connections: 64 },
       { name: 'ours, enforced', contestant: 'ours', scenario: 'recordEnforced', connections: 64 },
       { name: 'ours, one user and feature', contestant: 'ours', scenario: 'recordHot', connections: 64 },
       { name: 'ours, 1,000 a call', contestant: 'ours', scenario: 'recordThousand', connections: 4 },
@@ -100,6 +102,7 @@ async function makeDatabases(databases) {
   if (contestants.includes('postgraphile')) {
     await databases.run('postgraphile', readFileSync(here('contestants/postgraphile.sql'), 'utf8'));
   }
+  if (contestants.includes('oursWithTopUps')) await addTopUps(databases, 'ourswithtopups');
   if (options.history) {
     await addHistory(databases, 'ours', 10_000);
     await addHistory(databases, 'ourswithhistory', 10_000_000);
