@@ -3,7 +3,7 @@ import { type Amount, amountOf } from '../../amount.ts';
 import { RETRY } from '../../database/held.ts';
 import type { Standing } from '../../entitlements/rules.ts';
 import { type GrantRow, standingOf } from '../../entitlements/store.ts';
-import { statementOf } from './append-sql.ts';
+import { statementOf } from './append-store.ts';
 import {
   decideKnown,
   type FirstUse,
