@@ -30,31 +30,40 @@ export interface Appending {
 /* What the items of one user and feature add together, up to this one. */
 const runningSql = `sum(greatest(${amountSql('i.millionths')}, 0)) over (partition by u.user_key, i.feature_id order by i.ord)`;
 
+/* The counter of a holding `h` for an item. */
+const ofItem = `from usage_counter
+      where user_key = item.user_key and subscription_id = h.id and feature_id = item.feature_id
+        and window_start = h.window_start`;
+
 /*
  * The room of an item of a user with top-ups: what is left of the winner's budget (`size`; null is without a bound), and
  * whether all windows of the usage are there and have never drawn (`is_sure`).
+ *
+ * Whoever looks for room first locks the user's oldest top-up, in turn: two statements may need the same counters in
+ * different orders.
  */
 const roomSql = `left join lateral (
-    select bool_and(counter.used is not null and excess.user_key is null) as is_sure,
+    select id from top_up
+    where user_key = item.user_key and item.has_top_ups and locked.revision = item.revision
+    order by id limit 1 for no key update
+  ) turn on true
+  left join lateral (
+    select
+      bool_and(excess.user_key is null and counter.used is not null) as is_sure,
       (array_agg(h."limit" - counter.used order by ${highestFirstSql('h')}) filter (where h.live))[1] as size
     from (
       select h.*, ${windowStartSql('h', 'item.at')} as window_start
       from ${countingHoldingsSql({ userKey: 'item.user_key', hasGrants: 'item.has_grants' }, 'item.feature_id', 'item.at')} h
       order by h.id
     ) h
-    left join lateral (
-      select used from usage_counter
-      where user_key = item.user_key and subscription_id = h.id and feature_id = item.feature_id
-        and window_start = h.window_start
-      for no key update
-    ) counter on true
+    left join lateral (select used ${ofItem} for no key update) counter on true
     left join lateral (
       select user_key from usage_excess
       where user_key = item.user_key and subscription_id = h.id and feature_id = item.feature_id
         and window_start = h.window_start
       limit 1
     ) excess on true
-    where item.has_top_ups and locked.revision = item.revision
+    where turn.id is not null
   ) room on true`;
 
 /* Whether an item needs no top-up, whatever becomes of the items before it. */
@@ -79,8 +88,8 @@ const hasRoomSql = `(not item.has_top_ups
  * draws/rules.ts). Its counters are locked first, so that they have room until the commit. The steps that find that out
  * cost too, so there is a statement without them, in which such an item gets no event id.
  *
- * Lock order: users, each with the counters of its own items if it has top-ups; then idempotency keys; then the other
- * counters, each in a fixed order. So batches never deadlock.
+ * Lock order: users, each with its oldest top-up and the counters of its own items if it has top-ups; then idempotency
+ * keys; then the other counters, each in a fixed order. So batches never deadlock.
  *
  * Every look-up is a lateral join by key, so that wrong statistics never lead to a scan of a whole table, or to a
  * comparison of all pairs of items.

@@ -127,3 +127,44 @@ test('what a list adds counts together', async () => {
   expect((await add(20)).left).toBe(60);
   expect(await add(1)).toEqual({ trips: 6, left: 59 });
 });
+
+const recordMany =
+  'mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { recorded error { code } } }';
+
+/** Locks the counters of a user, oldest window first, but for the first ones. Waits for `work`. */
+const whileCountersAreLocked = <Result>(id: string, skipped: number, work: () => Promise<Result>) =>
+  app.database.prisma.$transaction(async (tx) => {
+    const locked = await tx.$queryRaw<unknown[]>`
+      select from usage_counter where (user_key, subscription_id, feature_id, window_start) in (
+        select user_key, subscription_id, feature_id, window_start from usage_counter
+        where user_key = (select key from "user" where id = ${id}) order by window_start offset ${skipped}::int limit 1
+      ) for update`;
+    expect(locked).toHaveLength(1);
+    return work();
+  });
+
+/** Returns once so many statements wait for locks. */
+async function someWait(count: number): Promise<void> {
+  const sql = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+  while ((await app.database.hot.query(sql)).rows.length < count)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('lists of the same windows in any order never wait for each other for ever', async () => {
+  await subscribe('fifty-a-day');
+  const list = async (...days: number[]) => {
+    const at = (day: number) => new Date(startedAt.getTime() + day * dayMs + 1_000).toISOString();
+    const input = days.map((day) => ({ userId, featureId: 'calls', delta: 1, timestamp: at(day) }));
+    return (await app.ok(recordMany, { input })).recordUsages;
+  };
+  await list(1, 2, 3);
+  const lists = await whileCountersAreLocked(userId, 1, async () => {
+    const first = list(1, 2, 3);
+    await someWait(1);
+    const second = list(3, 2, 1);
+    await someWait(2);
+    return [first, second];
+  });
+  const recorded = { recorded: true, error: null };
+  for (const answers of await Promise.all(lists)) expect(answers).toEqual([recorded, recorded, recorded]);
+});
