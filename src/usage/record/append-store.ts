@@ -41,6 +41,9 @@ const ofItem = `from usage_counter
  *
  * Whoever looks for room first locks the user's oldest top-up, in turn: two statements may need the same counters in
  * different orders.
+ *
+ * Whether a window has drawn is read in the statement's snapshot, which may be older than the lock of the user. Only a
+ * window beyond its limit has drawn, so such a counter must be the one of the snapshot.
  */
 const roomSql = `left join lateral (
     select id from top_up
@@ -49,14 +52,16 @@ const roomSql = `left join lateral (
   ) turn on true
   left join lateral (
     select
-      bool_and(excess.user_key is null and counter.used is not null) as is_sure,
+      bool_and(excess.user_key is null and (counter.used <= h."limit" or h."limit" is null or counter.xmin = seen.xmin)
+        and counter.used is not null) as is_sure,
       (array_agg(h."limit" - counter.used order by ${highestFirstSql('h')}) filter (where h.live))[1] as size
     from (
       select h.*, ${windowStartSql('h', 'item.at')} as window_start
       from ${countingHoldingsSql({ userKey: 'item.user_key', hasGrants: 'item.has_grants' }, 'item.feature_id', 'item.at')} h
       order by h.id
     ) h
-    left join lateral (select used ${ofItem} for no key update) counter on true
+    left join lateral (select used, xmin ${ofItem} for no key update) counter on true
+    left join lateral (select xmin ${ofItem} and counter.used > h."limit" limit 1) seen on true
     left join lateral (
       select user_key from usage_excess
       where user_key = item.user_key and subscription_id = h.id and feature_id = item.feature_id

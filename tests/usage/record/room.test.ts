@@ -131,7 +131,7 @@ test('what a list adds counts together', async () => {
 const recordMany =
   'mutation ($input: [CreateUsageEventInput!]!) { recordUsages(input: $input) { recorded error { code } } }';
 
-/** Locks the counters of a user, oldest window first, but for the first ones. Waits for `work`. */
+/** Locks the counter of one window of a user, after the `skipped` oldest ones, until `work` is done. */
 const whileCountersAreLocked = <Result>(id: string, skipped: number, work: () => Promise<Result>) =>
   app.database.prisma.$transaction(async (tx) => {
     const locked = await tx.$queryRaw<unknown[]>`
@@ -167,4 +167,28 @@ test('lists of the same windows in any order never wait for each other for ever'
   });
   const recorded = { recorded: true, error: null };
   for (const answers of await Promise.all(lists)) expect(answers).toEqual([recorded, recorded, recorded]);
+});
+
+test('what was drawn an instant ago is followed, in whichever window', async () => {
+  await subscribe('hundred');
+  const blocking = userId;
+  await add(1);
+  await newUser(['hundred']);
+  await add(95);
+  const timestamp = new Date().toISOString();
+  await app.ok('mutation ($input: GrantFeatureInput!) { grantFeature(input: $input) { id } }', {
+    input: { userId, featureId: 'calls', limit: 500 },
+  });
+  await add(1);
+  const added = await whileCountersAreLocked(blocking, 0, async () => {
+    // The statement sees the state from before the next usage, and adds after it.
+    const input = [blocking, userId].map((id) => ({ userId: id, featureId: 'calls', delta: 1 }));
+    const waiting = app.ok(recordMany, { input });
+    await someWait(1);
+    // When it was used, the subscription was the budget.
+    expect((await add(10, { timestamp, enforce: true })).left).toBe(54);
+    return [waiting];
+  });
+  await Promise.all(added);
+  expect(await findDrawDifferences(app.database.hot, 0n, 2n ** 62n)).toEqual([]);
 });
