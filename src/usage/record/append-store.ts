@@ -30,6 +30,9 @@ export interface Appending {
 /* What the items of one user and feature add together, up to this one. */
 const runningSql = `sum(greatest(${amountSql('i.millionths')}, 0)) over (partition by u.user_key, i.feature_id order by i.ord)`;
 
+/* Not now(), which is from before the locks if the transaction waited for them: what is added after a change is later. */
+const nowSql = "date_trunc('milliseconds', statement_timestamp())";
+
 /* The counter of a holding `h` for an item. */
 const ofItem = `from usage_counter
       where user_key = item.user_key and subscription_id = h.id and feature_id = item.feature_id
@@ -107,7 +110,7 @@ const appendSql = ({ locked, alerts, toppedUp }: Appending) => `
     from (
       select i.*, ${amountSql('i.millionths')} as delta, u.user_key, u.revision, u.has_grants, u.has_top_ups, u.has_holds, f.type as feature_type, f.precision,
         ${toppedUp === 'record' ? `${runningSql} as running,` : ''}
-        least(coalesce(i.occurred_at, now()), date_trunc('milliseconds', now())) as at,
+        least(coalesce(i.occurred_at, ${nowSql}), ${nowSql}) as at,
         ${alerts === 'refuse' ? isToldSql('$1') : 'false'} as is_told
       from unnest($1::text[], $2::text[], $3::text[], $4::numeric[], $5::timestamptz[], $6::text[], $7::text[],
         $8::text[])

@@ -190,6 +190,31 @@ describe('with many callers at once', () => {
     },
   );
 
+  it('usage that waits behind a change, which waits too, counts as the change left things', async () => {
+    const userId = 'waiting behind';
+    await newUser(userId);
+    const { prisma } = app.database;
+    const { key } = await prisma.user.findFirstOrThrow({ where: { id: userId } });
+    const [changing, recording] = await prisma.$transaction(async (tx) => {
+      await tx.$queryRaw`select 1 from "user" where id = ${userId} for update`;
+      const change = app.ok(
+        'mutation ($userId: String!) { changePackage(userId: $userId, packageId: "thousand") { __typename } }',
+        { userId },
+      );
+      await someoneWaitsForALock();
+      const usage = send({ userId });
+      await someoneWaitsForALock(2);
+      return [change, usage];
+    });
+    await Promise.all([changing, recording]);
+    const { events, counters } = await ledgerAndCounters(userId);
+    const changed = await prisma.subscription.findFirstOrThrow({
+      where: { userKey: key, packageId: 'thousand' },
+    });
+    expect(events[0]?.occurredAt.getTime()).toBeGreaterThanOrEqual(changed.startedAt.getTime());
+    expect(counters.map(({ subscriptionId }) => subscriptionId)).toEqual([changed.id]);
+  });
+
   it.each([[{}], [{ enforce: true }], [{ action: 'SET' }]])(
     'who waits for a locked user holds up nobody else (%j)',
     async (option) => {
@@ -304,9 +329,9 @@ describe('for users with top-ups', () => {
   });
 });
 
-async function someoneWaitsForALock() {
+async function someoneWaitsForALock(count = 1) {
   const waiting = () =>
     app.database.prisma.$queryRaw<unknown[]>`
       select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  while ((await waiting()).length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  while ((await waiting()).length < count) await new Promise((resolve) => setTimeout(resolve, 5));
 }
