@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { type Console, openConsole, until } from '../helpers/console.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../helpers/factories.ts';
 import { trackEvent } from '../helpers/segment.ts';
+import { settled } from '../helpers/settled.ts';
 
 // What comes while a page is open is added to it: nothing is replaced, and nothing flickers.
 
@@ -68,7 +69,7 @@ it.each(updates)(
   async (_name, path, selector, change, text) => {
     await open(path);
     await page.locator(selector).first().waitFor();
-    await page.waitForLoadState('networkidle');
+    await settled(page);
     await page.evaluate(watch(selector));
     await change();
     await page.getByText(text).first().waitFor();

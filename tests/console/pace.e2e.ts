@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Console, openConsole } from '../helpers/console.ts';
+import { settled } from '../helpers/settled.ts';
 import { showcase } from '../helpers/showcase.ts';
 
 // From page to page, with 200 users and 20,000 usages: each link leads to its content. `PACE=1` prints how long it took
@@ -63,7 +64,7 @@ it('each link leads to its content', async () => {
   const { page } = its;
   await page.goto(`${its.app.url}/test`);
   await page.getByText('Published packages').waitFor();
-  await page.waitForLoadState('networkidle');
+  await settled(page);
   const took = new Map<string, number[]>(steps.map(([link]) => [link, []]));
   const frames: number[] = [];
   for (let round = 0; round < rounds; round += 1)
@@ -72,7 +73,7 @@ it('each link leads to its content', async () => {
       const ms = await page.evaluate<number | null>(follow(link, text));
       expect({ link, isThere: ms !== null }).toEqual({ link, isThere: true });
       took.get(link)?.push(ms ?? 0);
-      await page.waitForLoadState('networkidle');
+      await settled(page);
     }
   expect(its.faults).toEqual([]);
   if (process.env.PACE === undefined) return;

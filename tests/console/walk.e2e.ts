@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { type Queue, startQueue } from '../../src/jobs/queue.ts';
 import { segmentJobs } from '../../src/segment/jobs.ts';
 import { type Console, openConsole, takePicture, until, wantsPictures } from '../helpers/console.ts';
+import { settled } from '../helpers/settled.ts';
 import { showcase } from '../helpers/showcase.ts';
 
 // Every page of an environment that is in use: as docs/pictures shows it, on a phone, and by keyboard alone.
@@ -110,7 +111,6 @@ describe.each([...pages, ...others])('%s', (name, path, text) => {
     await open(path);
     await page.getByText(text).filter({ visible: true }).first().waitFor();
     await opened[name]?.();
-    await page.waitForLoadState('networkidle');
     await its.look(`page-${name}`);
     if (wantsPictures && pages.some(([each]) => each === name)) await takePictures(name);
     expect(its.barriers.splice(0)).toEqual([]);
@@ -125,7 +125,7 @@ describe.each([...pages, ...others])('%s', (name, path, text) => {
     await open(path);
     await page.getByText(text).filter({ visible: true }).first().waitFor();
     if (name !== 'user') await opened[name]?.();
-    await page.waitForLoadState('networkidle');
+    await settled(page);
     expect(await page.evaluate(widerThanTheScreen)).toEqual([]);
     expect(await page.evaluate(cellsBesideTheirHead)).toEqual([]);
     expect(await page.evaluate(tablesThatScroll)).toEqual([]);
@@ -213,7 +213,7 @@ it('a viewer finds no page broken, on a wide screen or on a phone', async () => 
     await page.setViewportSize({ width: 1280, height: 800 });
     await page.goto(`${its.app.url}/test${path}`);
     await page.getByText(text).filter({ visible: true }).first().waitFor();
-    await page.waitForLoadState('networkidle');
+    await settled(page);
     // It says that this machine has no public address, to everybody.
     const alerts = page.getByRole('alert').filter({ hasNotText: 'Segment cannot reach this address' });
     expect({ name, alerts: await alerts.allTextContents() }).toEqual({ name, alerts: [] });
@@ -221,7 +221,7 @@ it('a viewer finds no page broken, on a wide screen or on a phone', async () => 
     await page.setViewportSize({ width: 375, height: 740 });
     await page.reload();
     await page.getByText(text).filter({ visible: true }).first().waitFor();
-    await page.waitForLoadState('networkidle');
+    await settled(page);
     expect({ name, wide: await page.evaluate(widerThanTheScreen) }).toEqual({ name, wide: [] });
   }
   expect(faults).toEqual([]);

@@ -8,6 +8,7 @@ import {
   type PageScreenshotOptions,
 } from 'playwright-core';
 import { startTestApp, type TestApp } from './app.ts';
+import { calm, settled } from './settled.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
@@ -104,7 +105,8 @@ export async function inspect(page: Page, name: string): Promise<string[]> {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' });
     // A tooltip under the mouse would be there by chance.
     await page.mouse.move(0, 0);
-    await page.waitForTimeout(250);
+    await settled(page);
+    await calm(page, theme);
     // Behind a dialog the page does not matter; without one, all of it does, from its top.
     const fullPage = (await page.getByRole('dialog').count()) === 0;
     if (fullPage) await page.evaluate('window.scrollTo(0, 0)');
@@ -126,7 +128,9 @@ async function findViolations(page: Page, rules: 'all' | 'colours'): Promise<str
   const session = await page.context().newCDPSession(page);
   const runOnly = rules === 'all' ? undefined : ['color-contrast'];
   const options = JSON.stringify({ resultTypes: ['violations'], runOnly });
-  const expression = `${axe}; axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) =>
+  // It is half a megabyte: a page is given it once.
+  const isThere = (await page.evaluate('typeof axe')) === 'object';
+  const expression = `${isThere ? '' : axe}; axe.run(${options}).then(({ violations }) => violations.map(({ id, nodes }) =>
     ({ id, nodes: nodes.map(({ target, failureSummary }) => ({ target, failureSummary })) })))`;
   const { result, exceptionDetails } = await session.send('Runtime.evaluate', {
     expression,
