@@ -5,6 +5,7 @@ import { segmentJobs } from '../../src/segment/jobs.ts';
 import { type Console, openConsole, takePicture, until, wantsPictures } from '../helpers/console.ts';
 import { settled } from '../helpers/settled.ts';
 import { showcase } from '../helpers/showcase.ts';
+import { followLinks } from './pace.ts';
 
 // Every page of an environment that is in use: as docs/pictures shows it, on a phone, and by keyboard alone.
 
@@ -103,6 +104,8 @@ const opened: Record<string, () => Promise<void>> = {
     await its.page.getByRole('table', { name: 'Top-ups' }).waitFor();
   },
 };
+
+it('each link leads to its content', () => followLinks(its), 600_000);
 
 describe.each([...pages, ...others])('%s', (name, path, text) => {
   it('has no barrier that axe knows', async () => {

@@ -1,20 +1,12 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { type Console, openConsole } from '../helpers/console.ts';
+import { expect } from '@jest/globals';
+import type { Console } from '../helpers/console.ts';
 import { settled } from '../helpers/settled.ts';
-import { showcase } from '../helpers/showcase.ts';
 
 // From page to page, with 200 users and 20,000 usages: each link leads to its content. `PACE=1` prints how long it took
 // in the page, from the click to the content. Times depend on the machine, so none is required.
 
 const rounds = process.env.PACE === undefined ? 1 : 8;
 const hoverMs = 100;
-
-let its: Console;
-beforeAll(async () => {
-  its = await openConsole();
-  await showcase(its.app);
-}, 300_000);
-afterAll(() => its?.close());
 
 /** Each link as a person goes: the text of the link, and a text of the page that it leads to. */
 const steps: [link: string, text: string][] = [
@@ -60,7 +52,8 @@ const idle = `(async () => {
 
 const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-it('each link leads to its content', async () => {
+/** Follows each link to its content, in an environment like that of the showcase. */
+export async function followLinks(its: Console): Promise<void> {
   const { page } = its;
   await page.goto(`${its.app.url}/test`);
   await page.getByText('Published packages').waitFor();
@@ -89,4 +82,4 @@ it('each link leads to its content', async () => {
     `from click to content: median ${Math.round(median(later))} ms, max ${Math.round(Math.max(...later))} ms; ` +
       `two frames: median ${Math.round(median(frames))} ms, max ${Math.round(Math.max(...frames))} ms`,
   );
-}, 600_000);
+}
