@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type IncomingMessage, type RequestListener, Server, type ServerResponse } from 'node:http';
+import {
+  type IncomingMessage,
+  type RequestListener,
+  Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StartupError } from '../errors.ts';
@@ -54,6 +60,8 @@ function mostFiles(): number {
 interface Connection {
   /** How many requests are still being received or answered. */
   pending: number;
+  /** How many bytes had arrived when the last of them ended. What is more belongs to the next one. */
+  bytesRead: number;
   /** Called when an answer has been sent, or its client has left. */
   readonly answered: (this: ServerResponse) => void;
 }
@@ -65,8 +73,12 @@ interface Connection {
 class ClientServer extends Server {
   readonly #connections = new Map<Socket, Connection>();
 
-  /** To be called for each request when it arrives. */
-  track({ socket }: IncomingMessage, response: ServerResponse): void {
+  constructor(options: ServerOptions) {
+    super(options);
+    this.on('request', (request, response) => this.#track(request, response));
+  }
+
+  #track({ socket }: IncomingMessage, response: ServerResponse): void {
     const connection = this.#connections.get(socket) ?? this.#add(socket);
     connection.pending += 1;
     response.once('close', connection.answered);
@@ -75,9 +87,11 @@ class ClientServer extends Server {
   #add(socket: Socket): Connection {
     const finish = () => {
       connection.pending -= 1;
+      connection.bytesRead = socket.bytesRead;
     };
     const connection: Connection = {
       pending: 0,
+      bytesRead: 0,
       answered() {
         if (this.req.complete) finish();
         else this.req.once('end', finish);
@@ -90,7 +104,8 @@ class ClientServer extends Server {
 
   /** Node.js calls this too, when the server closes. */
   override closeIdleConnections(): void {
-    for (const [socket, { pending }] of this.#connections) if (pending === 0) socket.destroy();
+    for (const [socket, { pending, bytesRead }] of this.#connections)
+      if (pending === 0 && socket.bytesRead === bytesRead) socket.destroy();
   }
 }
 
@@ -108,10 +123,11 @@ export async function listen(
   const opened = new Promise<RequestListener>((resolve) => {
     open = resolve;
   });
-  const server = new ClientServer({ ...timeouts, maxHeaderSize: maxHeaderBytes }, (request, response) => {
-    server.track(request, response);
+  const server = new ClientServer({ ...timeouts, maxHeaderSize: maxHeaderBytes });
+  const wait: RequestListener = (request, response) => {
     opened.then((listener) => listener(request, response));
-  });
+  };
+  server.on('request', wait);
   server.maxConnections = maxConnections;
   // Idle connections are anybody's, and cost their owner nothing. Who connects next finds room.
   server.on('drop', () => server.closeIdleConnections());
@@ -119,10 +135,7 @@ export async function listen(
   return {
     address: addressOf(host, server, port),
     open(listener) {
-      server.removeAllListeners('request').on('request', (request, response) => {
-        server.track(request, response);
-        listener(request, response);
-      });
+      server.off('request', wait).on('request', listener);
       open(listener);
     },
     close: () => close(server),

@@ -130,3 +130,19 @@ describe('a long answer that its client has not read yet is not cut off', () => 
     await closed;
   });
 });
+
+test('a request that has begun to arrive is answered before the server closes', async () => {
+  const one = await listen('127.0.0.1', 0);
+  one.open((_request, response) => response.end('whole'));
+  const socket = connect(Number(new URL(one.address).port), '127.0.0.1');
+  const request = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n';
+  socket.write(request);
+  await once(socket, 'data');
+  socket.write(request.slice(0, 20));
+  await sleep(100);
+  const closed = one.close();
+  await sleep(100);
+  socket.write(request.slice(20));
+  expect(await text(socket)).toContain('HTTP/1.1 200 OK');
+  await closed;
+});
