@@ -1,5 +1,6 @@
 import { expect } from '@jest/globals';
 import type { Console } from '../helpers/console.ts';
+import { medianOf } from '../helpers/median.ts';
 import { settled } from '../helpers/settled.ts';
 
 // From page to page, with 200 users and 20,000 usages: each link leads to its content. `PACE=1` prints how long it took
@@ -50,8 +51,6 @@ const idle = `(async () => {
   return performance.now() - begun;
 })()`;
 
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-
 /** Follows each link to its content, in an environment like that of the showcase. */
 export async function followLinks(its: Console): Promise<void> {
   const { page } = its;
@@ -73,13 +72,13 @@ export async function followLinks(its: Console): Promise<void> {
   const rows = [...took].map(([link, all]) => ({
     link,
     first: Math.round(all[0] ?? 0),
-    median: Math.round(median(all.slice(1))),
+    median: Math.round(medianOf(all.slice(1))),
     max: Math.round(Math.max(...all.slice(1))),
   }));
   console.table(rows);
   const later = [...took.values()].flatMap((all) => all.slice(1));
   console.log(
-    `from click to content: median ${Math.round(median(later))} ms, max ${Math.round(Math.max(...later))} ms; ` +
-      `two frames: median ${Math.round(median(frames))} ms, max ${Math.round(Math.max(...frames))} ms`,
+    `from click to content: median ${Math.round(medianOf(later))} ms, max ${Math.round(Math.max(...later))} ms; ` +
+      `two frames: median ${Math.round(medianOf(frames))} ms, max ${Math.round(Math.max(...frames))} ms`,
   );
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { medianOf } from '../helpers/median.ts';
 import { ensureBuilt, run } from '../helpers/process.ts';
 import { findContradictions } from './allowances.ts';
 import { createCaller } from './caller.ts';
@@ -51,9 +52,6 @@ afterAll(async () => {
   await storm?.listener.stop();
   await storm?.machine.shutDown();
 });
-
-const medianOf = (values: readonly number[]) =>
-  values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0;
 
 function tellFigures() {
   const { figures, blows, longestAnswerMs, longestDisturbedMs, longestBesideHeldMs, holdings, machine } =

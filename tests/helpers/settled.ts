@@ -20,13 +20,13 @@ export async function settled(page: Page): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   for (;;) {
     const { begun } = traffic;
-    while (traffic.open.size > 0) {
-      if (performance.now() > deadline)
-        throw new Error(`No answer to ${[...traffic.open].map((request) => request.url()).join(' and ')}`);
-      await sleep(10);
-    }
+    while (traffic.open.size > 0 && performance.now() < deadline) await sleep(10);
     await page.evaluate(turns);
     if (traffic.begun === begun && traffic.open.size === 0) return;
+    if (performance.now() > deadline)
+      throw new Error(
+        `The page goes on with requests. Open: ${[...traffic.open].map((request) => request.url())}`,
+      );
   }
 }
 

@@ -21,9 +21,9 @@ const ofEvent = {
 export interface Appending {
   /** Whether to wait for locked users, or to skip their items. */
   locked: IfLocked;
-  /** Whether to write alerts, or to record nothing if a webhook is to be told of any. */
+  /** Whether to write alerts, or to record nothing if a webhook listens to them. */
   alerts: 'write' | 'refuse';
-  /** Whether to record for users with top-ups what needs none of them, or nothing. */
+  /** For users with top-ups: record usage that draws from none, or record nothing. */
   toppedUp: 'record' | 'refuse';
 }
 
@@ -33,8 +33,8 @@ const runningSql = `sum(greatest(${amountSql('i.millionths')}, 0)) over (partiti
 /* Not now(), which is from before the locks if the transaction waited for them: what is added after a change is later. */
 const nowSql = "date_trunc('milliseconds', statement_timestamp())";
 
-/* The counter of a holding `h` for an item. */
-const ofItem = `from usage_counter
+/* The window of a holding `h` that an item counts in, in a table of windows. */
+const inWindow = `
       where user_key = item.user_key and subscription_id = h.id and feature_id = item.feature_id
         and window_start = h.window_start`;
 
@@ -42,8 +42,8 @@ const ofItem = `from usage_counter
  * The room of an item of a user with top-ups: what is left of the winner's budget (`size`; null is without a bound), and
  * whether all windows of the usage are there and have never drawn (`is_sure`).
  *
- * Whoever looks for room first locks the user's oldest top-up, in turn: two statements may need the same counters in
- * different orders.
+ * Two statements may need the same counters in different orders. So each locks the user's oldest top-up first, and they
+ * take turns.
  *
  * Whether a window has drawn is read in the statement's snapshot, which may be older than the lock of the user. Only a
  * window beyond its limit has drawn, so such a counter must be the one of the snapshot.
@@ -61,16 +61,10 @@ const roomSql = `left join lateral (
     from (
       select h.*, ${windowStartSql('h', 'item.at')} as window_start
       from ${countingHoldingsSql({ userKey: 'item.user_key', hasGrants: 'item.has_grants' }, 'item.feature_id', 'item.at')} h
-      order by h.id
     ) h
-    left join lateral (select used, xmin ${ofItem} for no key update) counter on true
-    left join lateral (select xmin ${ofItem} and counter.used > h."limit" limit 1) seen on true
-    left join lateral (
-      select user_key from usage_excess
-      where user_key = item.user_key and subscription_id = h.id and feature_id = item.feature_id
-        and window_start = h.window_start
-      limit 1
-    ) excess on true
+    left join lateral (select used, xmin from usage_counter ${inWindow} for no key update) counter on true
+    left join lateral (select xmin from usage_counter ${inWindow} and counter.used > h."limit" limit 1) seen on true
+    left join lateral (select user_key from usage_excess ${inWindow} limit 1) excess on true
     where turn.id is not null
   ) room on true`;
 
@@ -120,7 +114,7 @@ const appendSql = ({ locked, alerts, toppedUp }: Appending) => `
       left join lateral (
         select type, precision from feature where environment_id = i.environment_id and id = i.feature_id limit 1
       ) f on true
-      order by u.user_key${toppedUp === 'record' ? ', i.feature_id, i.ord' : ''}
+      order by u.user_key
     ) item
     left join lateral (
       select revision from "user"
@@ -200,7 +194,10 @@ export function statementOf(appending: Appending, withStanding: boolean): { name
   const told = alerts === 'write' ? ' and tell' : '';
   const room = toppedUp === 'record' ? ' in room' : '';
   const name = `record${told}${room}${withStanding ? ' and stand' : ''}${locked === 'skip' ? ', skip' : ''}`;
-  const text = texts.get(name) ?? (withStanding ? recordAndStandSql(appending) : recordSql(appending));
-  texts.set(name, text);
+  let text = texts.get(name);
+  if (text === undefined) {
+    text = withStanding ? recordAndStandSql(appending) : recordSql(appending);
+    texts.set(name, text);
+  }
   return { name, text };
 }

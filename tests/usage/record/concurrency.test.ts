@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { changeSubscriptions } from '../../../src/subscriptions/settle.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../../helpers/factories.ts';
+import { someoneWaits } from '../../helpers/locks.ts';
 
 /* Real requests over many real connections, all at once. */
 
@@ -164,7 +165,7 @@ describe('with many callers at once', () => {
       let recording: Promise<Answer> | undefined;
       await changeSubscriptions(prisma, key, async (tx, { userKey, instant }) => {
         recording = send({ userId, ...option });
-        await someoneWaitsForALock();
+        await someoneWaits(app.database);
         await tx.subscription.updateMany({
           where: { userKey },
           data: { status: 'CANCELLED', endedAt: instant },
@@ -201,9 +202,9 @@ describe('with many callers at once', () => {
         'mutation ($userId: String!) { changePackage(userId: $userId, packageId: "thousand") { __typename } }',
         { userId },
       );
-      await someoneWaitsForALock();
+      await someoneWaits(app.database);
       const usage = send({ userId });
-      await someoneWaitsForALock(2);
+      await someoneWaits(app.database, 2);
       return [change, usage];
     });
     await Promise.all([changing, recording]);
@@ -225,7 +226,7 @@ describe('with many callers at once', () => {
       await app.database.prisma.$transaction(async (tx) => {
         await tx.$queryRaw`select 1 from "user" where id = ${held} for update`;
         waiting = times(20, () => send({ userId: held, ...option }));
-        await someoneWaitsForALock();
+        await someoneWaits(app.database);
         const answers = await times(20, () => send({ userId: free, ...option }));
         expect(answers.every(({ recorded }) => recorded)).toBe(true);
       });
@@ -268,7 +269,7 @@ describe('with many callers at once', () => {
     await prisma.$transaction(async (tx) => {
       await tx.$queryRaw`select 1 from "user" where id = 'leaving' for update`;
       failure = app.fails(record, { input: { userId: 'leaving', featureId } });
-      await someoneWaitsForALock();
+      await someoneWaits(app.database);
       await tx.user.deleteMany({ where: { id: 'leaving' } });
     });
     expect(await failure).toMatchObject({ extensions: { exception: { name: 'UserNotFoundError' } } });
@@ -292,7 +293,7 @@ describe('for users with top-ups', () => {
     };
   }
 
-  it('what goes beyond the budget is drawn, to the unit, whoever crosses it', async () => {
+  it('what concurrent calls use beyond the budget is drawn, to the unit', async () => {
     const userIds = Array.from({ length: 8 }, (_, index) => `crossing-${index}`);
     for (const userId of userIds) {
       await newUser(userId);
@@ -328,10 +329,3 @@ describe('for users with top-ups', () => {
     }
   });
 });
-
-async function someoneWaitsForALock(count = 1) {
-  const waiting = () =>
-    app.database.prisma.$queryRaw<unknown[]>`
-      select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  while ((await waiting()).length < count) await new Promise((resolve) => setTimeout(resolve, 5));
-}

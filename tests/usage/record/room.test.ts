@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { findDrawDifferences } from '../../../src/usage/draws/store.ts';
 import { startTestApp, type TestApp } from '../../helpers/app.ts';
 import { createFeature, createPackage, createSubscription, createUser } from '../../helpers/factories.ts';
+import { someoneWaits } from '../../helpers/locks.ts';
 import { countTrips } from '../../helpers/trips.ts';
 
 // Usage of a user with top-ups is added in one step as long as the budget of the winner has room; else it is decided.
@@ -143,13 +144,6 @@ const whileCountersAreLocked = <Result>(id: string, skipped: number, work: () =>
     return work();
   });
 
-/** Returns once so many statements wait for locks. */
-async function someWait(count: number): Promise<void> {
-  const sql = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-  while ((await app.database.hot.query(sql)).rows.length < count)
-    await new Promise((resolve) => setTimeout(resolve, 5));
-}
-
 test('lists of the same windows in any order never wait for each other for ever', async () => {
   await subscribe('fifty-a-day');
   const list = async (...days: number[]) => {
@@ -160,9 +154,9 @@ test('lists of the same windows in any order never wait for each other for ever'
   await list(1, 2, 3);
   const lists = await whileCountersAreLocked(userId, 1, async () => {
     const first = list(1, 2, 3);
-    await someWait(1);
+    await someoneWaits(app.database, 1);
     const second = list(3, 2, 1);
-    await someWait(2);
+    await someoneWaits(app.database, 2);
     return [first, second];
   });
   const recorded = { recorded: true, error: null };
@@ -184,7 +178,7 @@ test('what was drawn an instant ago is followed, in whichever window', async () 
     // The statement sees the state from before the next usage, and adds after it.
     const input = [blocking, userId].map((id) => ({ userId: id, featureId: 'calls', delta: 1 }));
     const waiting = app.ok(recordMany, { input });
-    await someWait(1);
+    await someoneWaits(app.database, 1);
     // When it was used, the subscription was the budget.
     expect((await add(10, { timestamp, enforce: true })).left).toBe(54);
     return [waiting];
