@@ -32,8 +32,9 @@ beforeAll(async () => {
 });
 afterAll(() => world?.app.close());
 
+// Transactions of other tests, in other databases of this server, are waited for too.
 const run = (sliceSize: number, signal = stop): Promise<Outcome> =>
-  retain({ pool: world.app.jobs, stop: signal }, 6, { sliceSize, transactionsTimeoutMs: 2_000 });
+  retain({ pool: world.app.jobs, stop: signal }, 6, { sliceSize, transactionsTimeoutMs: 60_000 });
 
 /** The last partition that recording has left. */
 async function lastRange(): Promise<Range> {
